@@ -1,0 +1,1 @@
+"""Prompt rendering and reply parsing."""

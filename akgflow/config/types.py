@@ -1,0 +1,229 @@
+"""What the YAML files mean, as frozen values. Nothing here reads a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from akgflow.errors import Mark
+from akgflow.terms import Evidence
+
+Scalar = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class ModelLimits:
+    """Transport limits of one model. ``timeout`` in seconds for one attempt; ``retries`` beyond the first."""
+
+    max_parallel: int = 4
+    timeout: float = 180.0
+    retries: int = 4
+
+
+@dataclass(frozen=True)
+class Price:
+    """US dollars for a million tokens."""
+
+    input: float
+    output: float
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One entry of ``agents.yaml: models``. ``model`` is a litellm id or ``recorded/…`` or ``manual/…``."""
+
+    name: str
+    model: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    api_base: str | None = None
+    api_key_env: str | None = None
+    limits: ModelLimits = ModelLimits()
+    fallbacks: tuple[str, ...] = ()
+    price: Price | None = None
+
+
+@dataclass(frozen=True)
+class ReplyForm:
+    """How an agent's reply is read: ``code`` (one fenced block), ``text``, or ``json`` with ``fields``.
+
+    ``fields`` maps each required key to its JSON-schema fragment. ``max_bytes`` bounds the reply.
+    """
+
+    format: Literal["code", "text", "json"] = "text"
+    language_of: Literal["dsl"] | None = None
+    must_define: tuple[str, ...] = ()
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    max_bytes: int = 200_000
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A Jinja2 template and the place of its first line."""
+
+    text: str
+    mark: Mark
+
+
+@dataclass(frozen=True)
+class AgentSpec:
+    """A role: prompts + model + form of the reply. ``model`` names an entry of ``models``."""
+
+    name: str
+    model: str
+    system: Prompt
+    prompt: Prompt
+    reply: ReplyForm = ReplyForm()
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class AgentStep:
+    """Ask ``agent`` for ``samples`` replies."""
+
+    name: str
+    agent: str
+    samples: int = 1
+
+
+@dataclass(frozen=True)
+class RepairStep:
+    """Mend the candidate of step ``repair`` until its verdict is good or ``max_attempts`` are spent."""
+
+    name: str
+    repair: str
+    agent: str
+    max_attempts: int
+    advisor: str | None = None
+    until: Literal["correct", "gates"] = "correct"
+
+
+Step = AgentStep | RepairStep
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """Named steps in the order in which they run."""
+
+    name: str
+    steps: tuple[Step, ...]
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One entry of ``hardware.yaml``. ``facts`` are as written there; ``sources`` cites them.
+
+    ``device`` is what the name of a local device must contain for a run on it to be a run on this target
+    (an H100 and an H200 share ``sm_90a`` and are not the same device).
+    """
+
+    name: str
+    platform: str
+    arch: str
+    title: str = ""
+    device: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DslPack:
+    """One DSL: its toolchain, the evidence it can reach per platform (best first), and its knowledge.
+
+    ``always`` and ``by_operator`` hold the text of the knowledge documents themselves.
+    """
+
+    name: str
+    title: str
+    toolchain: str
+    platforms: Mapping[str, tuple[Evidence, ...]]
+    suffix: str = ".py"
+    entry: str = "ModelNew"
+    always: tuple[str, ...] = ()
+    by_operator: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Operator:
+    """The PyTorch reference in KernelBench form. ``kind`` (gemm, softmax, …) chooses knowledge."""
+
+    file: Path
+    source: str
+    kind: str | None = None
+
+
+@dataclass(frozen=True)
+class SourceKernel:
+    """The kernel to migrate from.
+
+    A module with ``ModelNew`` needs no more. A bare ``.cu`` also says how its host function is called:
+    ``call`` is ``function(argument, …)`` over inputs and parameters by name, ``out``, ``NAME.shape[i]``
+    and integers; ``out`` is the shape of the output in the same terms.
+    """
+
+    dsl: str
+    file: Path
+    source: str
+    call: str | None = None
+    out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FastGate:
+    """The speedup over ``over`` must reach ``at_least`` where the candidate was executed."""
+
+    over: Literal["eager"] = "eager"
+    at_least: float = 1.0
+
+
+@dataclass(frozen=True)
+class Gates:
+    """What a matrix cell must reach for the run to exit 0."""
+
+    correct: bool = True
+    evidence: Evidence = Evidence.NONE
+    fast: FastGate | None = None
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Ceilings of one run: US dollars, tokens in and out, wall minutes. None is no ceiling."""
+
+    usd: float | None = None
+    tokens: int | None = None
+    minutes: float | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is wanted. ``cases`` are keyword sets for the operator's ``get_inputs``/``get_init_inputs``."""
+
+    name: str
+    file: Path
+    kind: Literal["generate", "migrate", "optimize"]
+    operator: Operator
+    dsls: tuple[str, ...]
+    targets: tuple[str, ...]
+    workflow: str
+    description: str = ""
+    cases: tuple[Mapping[str, Scalar], ...] = ()
+    dtype: str | None = None
+    source: SourceKernel | None = None
+    gates: Gates = Gates()
+    budget: Budget = Budget()
+    tolerance: float = 1.0
+    """Factor on the judge's own error bound; any value but 1 is named in the verdict."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Everything that names resolve to: the workspace's own entries over the packaged ones."""
+
+    root: Path
+    models: Mapping[str, ModelSpec]
+    agents: Mapping[str, AgentSpec]
+    workflows: Mapping[str, Workflow]
+    targets: Mapping[str, Target]
+    dsls: Mapping[str, DslPack]

@@ -1,0 +1,1 @@
+"""Where judging happens: local device slots; elsewhere later."""

@@ -1,0 +1,123 @@
+"""The provider protocol and the values that cross it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from akgflow.config.types import ModelSpec
+from akgflow.errors import ExitCode, PrerequisiteError
+
+
+@dataclass(frozen=True, order=True)
+class CallKey:
+    """Which call of a run this is; ``attempt`` and ``sample`` count from 1.
+
+    ``resend`` is 1 where the reply before it was malformed and went back with the reason.
+    """
+
+    task: str
+    job: str
+    step: str
+    attempt: int = 1
+    sample: int = 1
+    agent: str = ""
+    resend: int = 0
+
+    def __str__(self) -> str:
+        tail = "r" * self.resend
+        return f"{self.job}.{self.step}.{self.attempt}.{self.sample}.{self.agent}{tail}"
+
+
+@dataclass(frozen=True)
+class Message:
+    """One chat message; ``role`` is ``system``, ``user`` or ``assistant``."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True)
+class ModelRequest:
+    """One call. ``fingerprint`` is a sha256 of the prompt with everything measured on this machine left out."""
+
+    key: CallKey
+    model: ModelSpec
+    messages: tuple[Message, ...]
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens in and out. ``cost`` in US dollars, None where no price is known.
+
+    ``estimated`` where the provider gave no figures and they were counted from the text.
+    """
+
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None = None
+    estimated: bool = False
+
+
+@dataclass(frozen=True)
+class ModelReply:
+    """``answered_by`` is the id that really answered (a fallback's, if one took over).
+
+    ``origin`` is ``live``, ``recorded`` or ``manual``; ``notes`` say what the user should hear, such as a prompt that
+    has changed since its recording.
+    """
+
+    text: str
+    usage: Usage
+    answered_by: str
+    origin: str
+    finish_reason: str = "stop"
+    notes: tuple[str, ...] = ()
+
+
+class Failure(StrEnum):
+    """Why a provider gave no reply."""
+
+    AUTH = "auth"
+    RATE_LIMIT = "rate_limit"
+    SERVER = "server"
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    NONSENSE = "nonsense"
+    REQUEST = "request"
+    NO_RECORDING = "no_recording"
+
+    @property
+    def transient(self) -> bool:
+        """True when the same call may succeed later."""
+        return self in {
+            Failure.RATE_LIMIT,
+            Failure.SERVER,
+            Failure.TIMEOUT,
+            Failure.CONNECTION,
+            Failure.NONSENSE,
+        }
+
+
+class ProviderError(PrerequisiteError):
+    """A provider gave no reply; the run stops cleanly and can be resumed."""
+
+    exit_code = ExitCode.PREREQUISITE
+
+    def __init__(self, failure: Failure, message: str) -> None:
+        self.failure = failure
+        super().__init__(message)
+
+
+class Provider(Protocol):
+    """Answers one request once: no retries, no limits, no accounting; the gateway has those."""
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        """One reply, or `ProviderError`."""
+        ...
+
+
+Params = Mapping[str, Any]

@@ -1,0 +1,57 @@
+"""The words that travel through every layer: evidence and verdict status."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Evidence(StrEnum):
+    """What a verdict rests on: ``executed > interpreted, compiled (side by side) > lowered > none``."""
+
+    EXECUTED = "executed"
+    INTERPRETED = "interpreted"
+    COMPILED = "compiled"
+    LOWERED = "lowered"
+    NONE = "none"
+
+    @property
+    def rank(self) -> int:
+        """Place in the order; equal ranks stand side by side and do not replace each other."""
+        return _RANK[self]
+
+    def satisfied_by(self, have: tuple[Evidence, ...]) -> bool:
+        """True when ``have`` holds this evidence itself or any of a strictly higher rank."""
+        return any(e is self or e.rank > self.rank for e in have)
+
+
+_RANK = {
+    Evidence.EXECUTED: 3,
+    Evidence.INTERPRETED: 2,
+    Evidence.COMPILED: 2,
+    Evidence.LOWERED: 1,
+    Evidence.NONE: 0,
+}
+
+
+class Status(StrEnum):
+    """Outcome of judging one candidate on one target.
+
+    The first seven are flashinfer-bench's ``EvaluationStatus``; the others say what it has no word for.
+    """
+
+    PASSED = "PASSED"
+    INCORRECT_SHAPE = "INCORRECT_SHAPE"
+    INCORRECT_DTYPE = "INCORRECT_DTYPE"
+    INCORRECT_NUMERICAL = "INCORRECT_NUMERICAL"
+    RUNTIME_ERROR = "RUNTIME_ERROR"
+    COMPILE_ERROR = "COMPILE_ERROR"
+    TIMEOUT = "TIMEOUT"
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    INVALID = "INVALID"
+    """The module is not a candidate: no ``ModelNew``, other constructor, other parameter names."""
+    FALLBACK = "FALLBACK"
+    """The DSL did not do the work."""
+    REFUSED = "REFUSED"
+    """Integrity: inputs or parameters changed, outputs aliased, a time below what the target can do."""
+    NOT_RUN = "NOT_RUN"
+    """Nothing was judged; the message gives the reason."""

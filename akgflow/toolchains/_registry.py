@@ -1,0 +1,22 @@
+"""Finding a toolchain by name."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import entry_points
+from typing import cast
+
+from akgflow.errors import PrerequisiteError
+from akgflow.toolchains.base import Toolchain
+
+GROUP = "akgflow.toolchains"
+
+
+@cache
+def get(name: str) -> Toolchain:
+    """The toolchain module registered as ``name``; raises `PrerequisiteError` when there is none."""
+    found = {point.name: point for point in entry_points(group=GROUP)}
+    if name not in found:
+        known = ", ".join(sorted(found)) or "none (is akgflow installed?)"
+        raise PrerequisiteError(f"no toolchain {name!r} is installed; known: {known}")
+    return cast(Toolchain, found[name].load())

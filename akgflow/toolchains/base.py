@@ -1,0 +1,53 @@
+"""The protocol that a toolchain module answers.
+
+A toolchain is a *module*: its functions are the members of `Toolchain`. Importing it is light; torch, triton and
+compilers load inside the functions. ``missing``, ``source_module`` and ``resources`` run in trusted processes;
+``session`` runs in the candidate's process, before the candidate is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from akgflow.config.types import SourceKernel, Target
+from akgflow.machine import Machine
+from akgflow.terms import Evidence
+from akgflow.verdict import KernelResources
+
+
+class CompileFailure(Exception):
+    """The candidate does not compile; the text is the compiler's own words, cut to what matters."""
+
+
+class Session(Protocol):
+    """What the candidate process needs to know once a toolchain has prepared it."""
+
+    device: str
+    """Where inputs and parameters live: ``cpu``, ``cuda`` or ``meta``."""
+
+    def kernels(self) -> Sequence[str]:
+        """Names of the kernels that were launched or built so far; empty when the DSL did nothing."""
+        ...
+
+
+class Toolchain(Protocol):
+    """One DSL's way to compile and to run."""
+
+    def missing(self, evidence: Evidence, target: Target, machine: Machine) -> str | None:
+        """Why ``evidence`` cannot be had for ``target`` on ``machine``, and how to get it; None when it can."""
+        ...
+
+    def session(self, evidence: Evidence, target: Target, scratch: Path) -> AbstractContextManager[Session]:
+        """Prepare this process to import and call a candidate; compiled artefacts go to ``scratch``."""
+        ...
+
+    def resources(self, target: Target, scratch: Path) -> Sequence[KernelResources]:
+        """Read what the artefacts in ``scratch`` take, with the vendor's own tools; trusts no candidate."""
+        ...
+
+    def source_module(self, source: SourceKernel) -> str:
+        """The candidate module (``ModelNew``) that stands for a task's source kernel."""
+        ...

@@ -1,0 +1,154 @@
+"""What is asked of the judge and what it answers, as plain values that travel as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from akgflow.config.types import Scalar, SourceKernel, Target
+from akgflow.terms import Evidence, Status
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on one candidate: wall seconds for build and for the calls, bytes of memory."""
+
+    build_seconds: float = 300.0
+    run_seconds: float = 120.0
+    memory_bytes: int = 8 << 30
+
+
+@dataclass(frozen=True)
+class JudgeRequest:
+    """One candidate to judge on one target.
+
+    ``candidate`` is the module's source text, or the `SourceKernel` that a task migrates from.
+    ``operator_file`` and ``operator`` are the reference's path and text. ``evidence`` is what the plan says can
+    be gathered here; the judge gathers all of it. ``cases`` are keyword sets (empty: the operator's own
+    shapes). ``time`` asks for timing where the candidate is executed.
+    """
+
+    candidate: str | SourceKernel
+    operator_file: str
+    operator: str
+    toolchain: str
+    target: Target
+    evidence: tuple[Evidence, ...]
+    cases: tuple[Mapping[str, Scalar], ...] = ()
+    dtype: str | None = None
+    tolerance: float = 1.0
+    time: bool = True
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The element with the largest error relative to its bound. ``index`` is a multi-index into ``output``."""
+
+    output: int
+    index: tuple[int, ...]
+    got: float
+    expected: float
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """Numerics of one case under one input distribution.
+
+    ``error`` and ``bound`` are absolute errors against the float64 oracle at the worst element;
+    ``framework_error`` is the largest error that the framework's own kernel makes on the same inputs;
+    ``wrong`` of ``total`` elements lie outside their bounds. ``detail`` is one sentence a model can repair from.
+    """
+
+    case: Mapping[str, Scalar]
+    distribution: str
+    status: Status
+    error: float = 0.0
+    bound: float = 0.0
+    framework_error: float = 0.0
+    wrong: int = 0
+    total: int = 0
+    worst: Worst | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Correctness:
+    """flashinfer-bench's two fields, over all cases, and ours beside them."""
+
+    max_absolute_error: float
+    max_relative_error: float
+    cases: tuple[CaseResult, ...]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Median seconds for one call on the judge's clock, and the ratio with its 95 % interval.
+
+    ``interval`` belongs to ``speedup`` (baseline / candidate). ``call`` is ``faster``, ``same`` (the interval
+    spans 1) or ``slower``. ``spread`` is the interquartile range over the median of the candidate's windows.
+    """
+
+    case: Mapping[str, Scalar]
+    baseline: str
+    seconds: float
+    baseline_seconds: float
+    speedup: float
+    interval: tuple[float, float]
+    call: str
+    windows: int
+    spread: float
+    device: str
+
+
+@dataclass(frozen=True)
+class KernelResources:
+    """What one compiled kernel takes, read from the compiled artefact; None where the platform does not say.
+
+    ``registers`` per thread, ``shared_bytes`` per block, ``spill_bytes`` per thread. ``arch`` as compiled for.
+    """
+
+    kernel: str
+    arch: str
+    registers: int | None = None
+    shared_bytes: int | None = None
+    spill_bytes: int | None = None
+    extra: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where it was seen: hardware by its own name, library versions."""
+
+    hardware: str
+    libs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the judge found about one candidate on one target.
+
+    ``evidence`` lists only what was really obtained. ``message`` is one sentence; ``log`` holds the compiler's
+    or the candidate's own words, cut to what matters. ``absent`` gives, for each evidence that was asked for
+    and not obtained, the reason.
+    """
+
+    status: Status
+    message: str
+    target: str
+    evidence: tuple[Evidence, ...]
+    environment: Environment
+    timestamp: str
+    log: str = ""
+    correctness: Correctness | None = None
+    timing: tuple[Timing, ...] = ()
+    resources: tuple[KernelResources, ...] = ()
+    absent: Mapping[str, str] = field(default_factory=dict)
+    tolerance: float = 1.0
+    seconds: float = 0.0
+    """Wall time that judging took."""
+
+    @property
+    def passed(self) -> bool:
+        """True when the candidate was found right; an absent evidence does not make it wrong."""
+        return self.status is Status.PASSED
