@@ -1,0 +1,153 @@
+"""The shape of the package, read from its source: direction of imports, cycles, weight, sizes, annotations."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "akgflow"
+
+# From the bottom up. A part imports from itself and from the layers below it, never sideways or upwards.
+LAYERS: tuple[frozenset[str], ...] = (
+    frozenset({"errors", "terms", "serial"}),
+    frozenset({"config.types"}),
+    frozenset({"machine", "verdict", "resources"}),
+    frozenset({"config", "agents", "models", "toolchains"}),
+    frozenset({"verification"}),
+    frozenset({"executors"}),
+    frozenset({"planning"}),
+    frozenset({"engine"}),
+    frozenset({"reporting"}),
+    frozenset({"cli"}),
+    frozenset({"__main__"}),
+)
+RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
+
+# Who may name a heavy package at all, even inside a function.
+HEAVY = {
+    "litellm": ("akgflow.models._litellm",),
+    "torch": ("akgflow.toolchains", "akgflow.verification"),
+    "triton": ("akgflow.toolchains", "akgflow.verification"),
+    "tvm_ffi": ("akgflow.toolchains", "akgflow.verification"),
+    "tilelang": ("akgflow.toolchains",),
+    "ray": ("akgflow.executors.ray",),
+}
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 60
+
+
+def _files() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("*.py") if "dsls" not in path.parts)
+
+
+def _module(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+MODULES = {_module(path): path for path in _files()}
+
+
+def _imports(path: Path) -> Iterator[tuple[str, int]]:
+    """Every module that the file names in an import, wherever it stands, with the line."""
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node.lineno
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative import; write the full name"
+            base = node.module or ""
+            for alias in node.names:
+                full = f"{base}.{alias.name}"
+                yield (full if full in MODULES else base), node.lineno
+
+
+def _part(module: str) -> str:
+    """The name under which a module stands in ``LAYERS``; empty for the root package, which holds the version."""
+    inner = module.removeprefix("akgflow").removeprefix(".")
+    return inner if inner in RANK else inner.partition(".")[0]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_down(module: str) -> None:
+    part = _part(module)
+    if not part:
+        return
+    assert part in RANK, f"{module}: {part} has no layer in LAYERS"
+    wrong = [
+        f"{MODULES[module]}:{line}: {module} imports {name}"
+        for name, line in _imports(MODULES[module])
+        if name.startswith("akgflow.") and (to := _part(name)) != part and RANK[to] >= RANK[part]
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_import_cycles() -> None:
+    graph = {
+        module: {name for name, _ in _imports(path) if name in MODULES and name != module}
+        for module, path in MODULES.items()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail("import cycle: " + " <- ".join(error.args[1]))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_heavy_packages_stay_in_their_place(module: str) -> None:
+    wrong = [
+        f"{MODULES[module]}:{line}: {module} imports {name}; only {' and '.join(HEAVY[root])} may"
+        for name, line in _imports(MODULES[module])
+        if (root := name.partition(".")[0]) in HEAVY
+        and not any(module == home or module.startswith(home + ".") for home in HEAVY[root])
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_sizes(module: str) -> None:
+    path = MODULES[module]
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= MAX_FILE_LINES, f"{path} has {lines} lines; split it at {MAX_FILE_LINES}"
+    long = [
+        f"{path}:{node.lineno}: {node.name} has {length} lines; split it at {MAX_FUNCTION_LINES}"
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (length := (node.end_lineno or node.lineno) - node.lineno + 1) > MAX_FUNCTION_LINES
+    ]
+    assert not long, "\n".join(long)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_functions_are_annotated(module: str) -> None:
+    bare: list[str] = []
+    for node in ast.walk(_tree(MODULES[module])):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg]
+        untyped = [a.arg for a in arguments if a and a.annotation is None and a.arg not in {"self", "cls"}]
+        if untyped or node.returns is None:
+            bare.append(f"{MODULES[module]}:{node.lineno}: {node.name} lacks {', '.join(untyped) or 'a return type'}")
+    assert not bare, "\n".join(bare)
+
+
+@pytest.mark.parametrize("part", ["toolchains", "verification", "executors"])
+def test_judging_needs_neither_litellm_nor_jsonschema(part: str) -> None:
+    """A machine that only judges has torch and a compiler, not what the rest of akgflow depends on."""
+    names = [module for module in MODULES if _part(module) == part and not module.endswith(".ray")]
+    blocked = "import sys\nfor name in ('litellm', 'jsonschema', 'jinja2', 'rich', 'click'): sys.modules[name] = None\n"
+    script = blocked + "import importlib\n" + "".join(f"importlib.import_module({name!r})\n" for name in names)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
