@@ -22,8 +22,10 @@ def _run(*command: str, cwd: Path, **env: str) -> str:
     return done.stdout
 
 
-def _tracked(*paths: str) -> set[str]:
-    return set(_run("git", "ls-files", *paths, cwd=ROOT).split())
+def _files(*paths: str) -> set[str]:
+    """The files under these paths of the repository, relative to it, without what running leaves behind."""
+    found = {file for path in paths for file in [ROOT / path, *(ROOT / path).rglob("*")] if file.is_file()}
+    return {str(file.relative_to(ROOT)) for file in found if file.parent.name != "__pycache__"}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,7 @@ def site(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_carries_what_the_repository_does(dist: Path) -> None:
     with zipfile.ZipFile(next(dist.glob("*.whl"))) as wheel:
         names = set(wheel.namelist())
-    wanted = {f"akgflow/defaults/{path}" for path in _tracked(*EDITED)} | _tracked("akgflow")
+    wanted = {f"akgflow/defaults/{path}" for path in _files(*EDITED)} | _files("akgflow")
     assert wanted <= names, f"missing in the wheel: {sorted(wanted - names)}"
     assert any(name.startswith("akgflow/dsls/") and name.endswith(".yaml") for name in names)
     assert not [name for name in names if name.startswith("tests/")]
@@ -55,7 +57,7 @@ def test_the_wheel_carries_what_the_repository_does(dist: Path) -> None:
 def test_the_sdist_carries_the_sources_and_the_tests(dist: Path) -> None:
     with tarfile.open(next(dist.glob("*.tar.gz"))) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
-    wanted = _tracked("akgflow", *EDITED, "tests", "benchmarks", "README.md", "CONTRIBUTING.md", "LICENSE")
+    wanted = _files("akgflow", *EDITED, "tests", "benchmarks", "README.md", "CONTRIBUTING.md", "LICENSE")
     assert wanted <= names, f"missing in the sdist: {sorted(wanted - names)}"
 
 
