@@ -1,1 +1,17 @@
 """Task to plan: pure, printable, hashable."""
+
+from akgflow.planning.build import build_plan, digest, identity, reach
+from akgflow.planning.types import Ceiling, Job, Plan, PlannedStep, Reach, SourceCheck
+
+__all__ = [
+    "Ceiling",
+    "Job",
+    "Plan",
+    "PlannedStep",
+    "Reach",
+    "SourceCheck",
+    "build_plan",
+    "digest",
+    "identity",
+    "reach",
+]

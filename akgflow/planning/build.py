@@ -1,0 +1,140 @@
+"""From a task to its plan."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from akgflow.config.types import DslPack, ModelSpec, Price, Target, Task, Workflow, Workspace
+from akgflow.machine import Machine
+from akgflow.planning.bounds import ceiling, planned_step
+from akgflow.planning.types import Job, Plan, Reach, SourceCheck
+from akgflow.serial import to_data, to_json
+from akgflow.terms import Evidence
+
+Missing = Callable[[DslPack, Evidence, Target], str | None]
+"""Why an evidence is out of reach on this machine, or None: the toolchains answer."""
+
+
+def build_plan(
+    task: Task,
+    workspace: Workspace,
+    machine: Machine,
+    *,
+    missing: Missing,
+    price_of: Callable[[ModelSpec], Price | None],
+    reply_tokens_of: Callable[[ModelSpec], int],
+) -> Plan:
+    """The plan of ``task``; reads nothing and changes nothing."""
+    workflow = workspace.workflows[task.workflow]
+    jobs = tuple(
+        _job(workspace.dsls[dsl], workspace.targets[target], task, workflow, workspace, missing)
+        for dsl in task.dsls
+        for target in task.targets
+    )
+    live = sum(1 for job in jobs if not job.impossible)
+    return Plan(
+        task=task.name,
+        kind=task.kind,
+        workflow=workflow.name,
+        operator=str(task.operator.file),
+        cases=task.cases,
+        dtype=task.dtype,
+        gates=task.gates,
+        budget=task.budget,
+        models={name: workspace.models[name].model for name in _models_in_use(workflow, workspace)},
+        source=_source_check(task, workspace, missing),
+        jobs=jobs,
+        ceiling=ceiling(workflow, workspace, live, price_of=price_of, reply_tokens_of=reply_tokens_of),
+        machine=machine,
+        inputs=_inputs(task, workflow, workspace),
+    )
+
+
+def digest(plan: Plan) -> str:
+    """sha256 of the whole plan."""
+    return _sha(to_json(plan))
+
+
+def identity(plan: Plan) -> str:
+    """sha256 of what the plan does, without what may change between two sittings of one run: the budget."""
+    data = to_data(plan)
+    for key in ("budget", "ceiling"):
+        del data[key]
+    return _sha(to_json(data))
+
+
+def reach(pack: DslPack, target: Target, missing: Missing) -> Reach:
+    """What the pack offers on the target's platform, sorted into what can be had here and what cannot."""
+    have: list[Evidence] = []
+    gaps: dict[Evidence, str] = {}
+    for evidence in pack.platforms.get(target.platform, ()):
+        if Evidence.EXECUTED in have and evidence is Evidence.INTERPRETED:
+            continue  # what was executed need not be imitated
+        reason = missing(pack, evidence, target)
+        if reason is None:
+            have.append(evidence)
+        else:
+            gaps[evidence] = reason
+    return Reach(tuple(have), gaps)
+
+
+def _job(pack: DslPack, target: Target, task: Task, workflow: Workflow, workspace: Workspace, missing: Missing) -> Job:
+    found = reach(pack, target, missing)
+    impossible = _why_impossible(pack, target, task, found)
+    steps = () if impossible else tuple(planned_step(step, workflow, workspace) for step in workflow.steps)
+    return Job(
+        f"{pack.name}-{target.name}", pack.name, target.name, target.platform, target.arch, found, steps, impossible
+    )
+
+
+def _why_impossible(pack: DslPack, target: Target, task: Task, found: Reach) -> str:
+    if target.platform not in pack.platforms:
+        offered = ", ".join(sorted(pack.platforms))
+        return f"{pack.name} does not run on platform {target.platform} (it runs on {offered})"
+    if not found.evidence:
+        return "nothing can be judged here: " + "; ".join(f"{e}: {why}" for e, why in found.gaps.items())
+    if not task.gates.evidence.satisfied_by(found.evidence):
+        why = found.gaps.get(task.gates.evidence, f"{pack.name} does not offer it on {target.platform}")
+        return f"the gate asks for {task.gates.evidence} evidence, which is out of reach here: {why}"
+    return ""
+
+
+def _source_check(task: Task, workspace: Workspace, missing: Missing) -> SourceCheck | None:
+    """Check the source where most can be seen of it: on the task's own targets first, then on any."""
+    if task.source is None:
+        return None
+    pack = workspace.dsls[task.source.dsl]
+    names = [*task.targets, *(name for name in workspace.targets if name not in task.targets)]
+    options = [(name, reach(pack, workspace.targets[name], missing)) for name in names]
+    best, found = max(options, key=lambda option: (sum(e.rank for e in option[1].evidence), option[0] in task.targets))
+    return SourceCheck(pack.name, best, found)
+
+
+def _models_in_use(workflow: Workflow, workspace: Workspace) -> list[str]:
+    names: dict[str, None] = {}
+    for step in workflow.steps:
+        for agent in planned_step(step, workflow, workspace).agents:
+            name = workspace.agents[agent].model
+            names[name] = None
+            names.update(dict.fromkeys(workspace.models[name].fallbacks))
+    return list(names)
+
+
+def _inputs(task: Task, workflow: Workflow, workspace: Workspace) -> dict[str, str]:
+    texts = {"operator": task.operator.source, "workflow": to_json(workflow)}
+    if task.source:
+        texts["source"] = to_json([task.source.source, task.source.call, task.source.out])
+    for step in workflow.steps:
+        for agent in planned_step(step, workflow, workspace).agents:
+            spec = workspace.agents[agent]
+            texts[f"agent {agent}"] = to_json([spec.system.text, spec.prompt.text, to_data(spec.reply)])
+    for dsl in task.dsls:
+        texts[f"dsl {dsl}"] = to_json(workspace.dsls[dsl])
+    for target in task.targets:
+        texts[f"target {target}"] = to_json(workspace.targets[target])
+    return {name: _sha(text) for name, text in texts.items()}
+
+
+def _sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

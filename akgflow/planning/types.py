@@ -1,0 +1,104 @@
+"""A plan: the task made concrete. Pure data; equal inputs give equal plans and equal digests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from akgflow.config.types import Budget, Gates, Scalar
+from akgflow.machine import Machine
+from akgflow.terms import Evidence
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What can be seen of one DSL on one target from this machine.
+
+    ``gaps`` gives, for each evidence that the DSL's pack offers there and that is out of reach, the reason.
+    """
+
+    evidence: tuple[Evidence, ...]
+    gaps: Mapping[Evidence, str]
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """One step with its bounds. ``calls`` and ``verdicts`` are worst cases, resends of malformed replies included."""
+
+    name: str
+    does: str
+    agents: tuple[str, ...]
+    calls: int
+    verdicts: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """One matrix cell. A job that cannot run says why in ``impossible`` and has no steps."""
+
+    id: str
+    dsl: str
+    target: str
+    platform: str
+    arch: str
+    reach: Reach
+    steps: tuple[PlannedStep, ...] = ()
+    impossible: str = ""
+
+    @property
+    def calls(self) -> int:
+        """Worst-case model calls."""
+        return sum(step.calls for step in self.steps)
+
+
+@dataclass(frozen=True)
+class SourceCheck:
+    """How the source kernel is checked before anything is spent."""
+
+    dsl: str
+    target: str
+    reach: Reach
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """Worst case of the whole plan.
+
+    ``reply_tokens`` is calls x the model's ``max_tokens``. ``usd`` prices those reply tokens, and is None where the
+    price of a model in use is unknown (``unpriced`` names it); prompts come on top and the budget bounds both.
+    """
+
+    calls: int
+    verdicts: int
+    reply_tokens: int
+    usd: float | None
+    unpriced: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A task made concrete for one machine.
+
+    ``inputs`` holds a sha256 of every text that the plan depends on: operator, source kernel, prompts, knowledge.
+    ``models`` maps the model names in use to their ids.
+    """
+
+    task: str
+    kind: str
+    workflow: str
+    operator: str
+    cases: tuple[Mapping[str, Scalar], ...]
+    dtype: str | None
+    gates: Gates
+    budget: Budget
+    models: Mapping[str, str]
+    source: SourceCheck | None
+    jobs: tuple[Job, ...]
+    ceiling: Ceiling
+    machine: Machine
+    inputs: Mapping[str, str]
+
+    @property
+    def runnable(self) -> tuple[Job, ...]:
+        """The jobs that can run."""
+        return tuple(job for job in self.jobs if not job.impossible)
