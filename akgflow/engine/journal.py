@@ -1,0 +1,92 @@
+"""The journal of a run: every finished effect, on disk before the next step begins.
+
+A run is replayed from its start each time it is resumed; an effect (a model call, a verdict) that the journal holds is
+read back instead of being repeated. One JSON object a line, flushed to the disk; a torn last line is what a killed
+process leaves and is dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from akgflow.errors import AkgflowError
+from akgflow.serial import from_data, to_data
+
+T = TypeVar("T")
+
+
+class JournalError(AkgflowError):
+    """A journal that this version cannot read."""
+
+
+class Journal:
+    """Finished effects by key. Use it from one process at a time; the run folder's lock sees to that."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._effects: dict[str, Any] = {}
+        self._seconds_before = 0.0
+        self._start = time.monotonic()
+        self._load()
+        self._file = path.open("a", encoding="utf-8")
+
+    @property
+    def minutes_before(self) -> float:
+        """Wall minutes that earlier sittings of this run took, up to their last finished effect."""
+        return self._seconds_before / 60.0
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._effects
+
+    def __len__(self) -> int:
+        return len(self._effects)
+
+    def items(self, prefix: str) -> Iterator[tuple[str, Any]]:
+        """Effects whose key starts with ``prefix``, in the order in which they finished."""
+        return ((key, data) for key, data in self._effects.items() if key.startswith(prefix))
+
+    def read(self, key: str, kind: type[T]) -> T:
+        """A finished effect."""
+        return from_data(self._effects[key], kind)
+
+    async def once(self, key: str, kind: type[T], effect: Callable[[], Awaitable[T]]) -> T:
+        """The result of ``effect``, which runs only if no earlier sitting finished it."""
+        if key not in self._effects:
+            self.write(key, await effect())
+        return self.read(key, kind)
+
+    def write(self, key: str, value: Any) -> None:
+        """Put a finished effect on the disk."""
+        data = to_data(value)
+        line = {"key": key, "seconds": self._seconds_before + time.monotonic() - self._start, "data": data}
+        self._file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._effects[key] = data
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def _load(self) -> None:
+        if not self._path.exists():
+            return
+        raw = self._path.read_bytes()
+        whole = raw[: raw.rfind(b"\n") + 1]
+        if len(whole) < len(raw):
+            with self._path.open("r+b") as file:
+                file.truncate(len(whole))
+        for number, line in enumerate(whole.decode("utf-8").splitlines(), 1):
+            try:
+                entry = json.loads(line)
+                self._effects[entry["key"]] = entry["data"]
+                self._seconds_before = entry["seconds"]
+            except (ValueError, KeyError, TypeError) as error:
+                raise JournalError(
+                    f"{self._path}:{number}: not a journal entry ({error}): start afresh with --fresh"
+                ) from None

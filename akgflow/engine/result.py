@@ -1,0 +1,86 @@
+"""What a run hands back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from akgflow.errors import ExitCode
+from akgflow.models.ledger import Spent
+from akgflow.verdict import Verdict
+
+
+class Outcome(StrEnum):
+    """How a job ended."""
+
+    MET = "met"
+    GATE_FAILED = "gate_failed"
+    IMPOSSIBLE = "impossible"
+    NO_PROVIDER = "no_provider"
+    BUDGET = "budget"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One candidate on its way: where it came from and what the judge said."""
+
+    step: str
+    attempt: int
+    sample: int
+    candidate: str
+    status: str
+    message: str
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """One matrix cell's end. ``reason`` says why the outcome is not ``met``; empty when it is.
+
+    ``origins`` tell where the replies came from: ``live``, ``recorded``, ``manual``.
+    """
+
+    job: str
+    dsl: str
+    target: str
+    outcome: Outcome
+    reason: str = ""
+    best: str | None = None
+    verdict: Verdict | None = None
+    attempts: tuple[Attempt, ...] = ()
+    calls: int = 0
+    origins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A run's end; ``notes`` are what the user should hear once, such as prompts changed since their recording."""
+
+    task: str
+    folder: str
+    jobs: tuple[JobResult, ...]
+    spent: Spent
+    seconds: float
+    source: Verdict | None = None
+    notes: tuple[str, ...] = ()
+    resumed_effects: int = 0
+
+    @property
+    def finished(self) -> bool:
+        """False when a later sitting could go on."""
+        return not any(job.outcome in (Outcome.NO_PROVIDER, Outcome.BUDGET) for job in self.jobs)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The most pressing outcome decides: a missing provider, then the budget, then a failed gate."""
+        outcomes = {job.outcome for job in self.jobs}
+        for outcome, code in _CODES:
+            if outcome in outcomes:
+                return code
+        return ExitCode.DONE if Outcome.MET in outcomes else ExitCode.GATE_FAILED
+
+
+_CODES = (
+    (Outcome.NO_PROVIDER, ExitCode.PREREQUISITE),
+    (Outcome.BUDGET, ExitCode.BUDGET),
+    (Outcome.GATE_FAILED, ExitCode.GATE_FAILED),
+)
