@@ -12,6 +12,23 @@ from akgflow.terms import Evidence
 
 Scalar = str | int | float | bool
 
+PROMPT_VARIABLES = (
+    "task",
+    "operator",
+    "source",
+    "dsl",
+    "target",
+    "machine",
+    "sketch",
+    "candidate",
+    "feedback",
+    "advice",
+    "history",
+    "attempt",
+    "cases",
+)
+"""What a prompt template may name; the agents render with exactly these."""
+
 
 @dataclass(frozen=True)
 class ModelLimits:

@@ -1,0 +1,201 @@
+"""Checked nodes to frozen values. Whatever reaches this module fits its schema, and its references are there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from akgflow.config._prompts import first_line
+from akgflow.config._yaml import Node
+from akgflow.config.types import (
+    AgentSpec,
+    AgentStep,
+    Budget,
+    DslPack,
+    FastGate,
+    Gates,
+    ModelLimits,
+    ModelSpec,
+    Operator,
+    Price,
+    Prompt,
+    RepairStep,
+    ReplyForm,
+    SourceKernel,
+    Step,
+    Target,
+    Task,
+    Workflow,
+)
+from akgflow.terms import Evidence
+
+Read = Callable[[Path], str]
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_TOKENS = {"k": 1_000, "M": 1_000_000}
+DEFAULT_WORKFLOW = "design_code_repair"
+
+
+def seconds(value: float | str) -> float:
+    """``180``, ``180s``, ``3m`` and ``1h`` as seconds."""
+    return float(value[:-1]) * _SECONDS[value[-1]] if isinstance(value, str) else float(value)
+
+
+def tokens(value: float | str) -> int:
+    """``400000``, ``400k`` and ``2M`` as a number of tokens."""
+    return round(float(value[:-1]) * _TOKENS[value[-1]]) if isinstance(value, str) else int(value)
+
+
+def model(name: str, node: Node) -> ModelSpec:
+    """One entry of ``models``."""
+    data = node.data()
+    limits = data.get("limits", {})
+    price = data.get("price")
+    default = ModelLimits()
+    return ModelSpec(
+        name=name,
+        model=data["model"],
+        params=data.get("params", {}),
+        api_base=data.get("api_base"),
+        api_key_env=data.get("api_key_env"),
+        limits=ModelLimits(
+            max_parallel=int(limits.get("max_parallel", default.max_parallel)),
+            timeout=seconds(limits.get("timeout", default.timeout)),
+            retries=int(limits.get("retries", default.retries)),
+        ),
+        fallbacks=tuple(data.get("fallbacks", ())),
+        price=Price(float(price["input"]), float(price["output"])) if price else None,
+    )
+
+
+def agent(name: str, node: Node) -> AgentSpec:
+    """One entry of ``agents``."""
+    reply = node.at("reply")
+    return AgentSpec(
+        name=name,
+        model=_text(node, "model"),
+        system=_prompt(node, "system"),
+        prompt=_prompt(node, "prompt"),
+        reply=_reply(reply.data()) if reply else ReplyForm(),
+        description=_text(node, "description"),
+    )
+
+
+def _reply(data: dict[str, Any]) -> ReplyForm:
+    return ReplyForm(
+        format=data["format"],
+        language_of=data.get("language_of"),
+        must_define=tuple(data.get("must_define", ())),
+        fields=data.get("fields", {}),
+        max_bytes=int(data.get("max_bytes", ReplyForm.max_bytes)),
+    )
+
+
+def _prompt(node: Node, name: str) -> Prompt:
+    child = node.at(name)
+    return Prompt(child.text or "", first_line(child)) if child else Prompt("", node.place)
+
+
+def workflow(name: str, node: Node) -> Workflow:
+    """One entry of ``workflows``."""
+    steps = node.at("steps")
+    made = tuple(_step(key, child.data()) for key, child in (steps.entries if steps else {}).items())
+    return Workflow(name, made, _text(node, "description"))
+
+
+def _step(name: str, data: dict[str, Any]) -> Step:
+    if "repair" not in data:
+        return AgentStep(name, data["agent"], int(data.get("samples", 1)))
+    return RepairStep(
+        name=name,
+        repair=data["repair"],
+        agent=data["agent"],
+        max_attempts=int(data["max_attempts"]),
+        advisor=data.get("advisor"),
+        until=data.get("until", "correct"),
+    )
+
+
+def target(name: str, node: Node) -> Target:
+    """One entry of ``targets``."""
+    data = node.data()
+    return Target(
+        name=name,
+        platform=data["platform"],
+        arch=data["arch"],
+        title=data.get("title", ""),
+        device=data.get("device", ""),
+        facts=data.get("facts", {}),
+        sources=tuple(data.get("sources", ())),
+    )
+
+
+def dsl_pack(name: str, node: Node, folder: Path, read: Read) -> DslPack:
+    """One DSL pack, with the text of its documents."""
+    data = node.data()
+    file, knowledge = data.get("file", {}), data.get("knowledge", {})
+
+    def texts(documents: list[str]) -> tuple[str, ...]:
+        return tuple(read(folder / document) for document in documents)
+
+    return DslPack(
+        name=name,
+        title=data["title"],
+        toolchain=data["toolchain"],
+        platforms={key: tuple(map(Evidence, kinds)) for key, kinds in data["platforms"].items()},
+        suffix=file.get("suffix", DslPack.suffix),
+        entry=file.get("entry", DslPack.entry),
+        always=texts(knowledge.get("always", [])),
+        by_operator={kind: texts(listed) for kind, listed in knowledge.get("by_operator", {}).items()},
+    )
+
+
+def task(node: Node, file: Path, read: Read) -> Task:
+    """One task, with the text of its operator and source kernel."""
+    data = node.data()
+    operator, source = data["operator"], data.get("source")
+    reference = Path(os.path.abspath(file.parent / operator["file"]))
+    return Task(
+        name=data["name"],
+        file=file,
+        kind=data["kind"],
+        operator=Operator(reference, read(reference), operator.get("kind")),
+        dsls=tuple(data["matrix"]["dsl"]),
+        targets=tuple(data["matrix"]["target"]),
+        workflow=data.get("workflow", DEFAULT_WORKFLOW),
+        description=data.get("description", ""),
+        cases=tuple(data.get("cases", ())),
+        dtype=data.get("dtype"),
+        source=_source(source, file.parent, read) if source else None,
+        gates=_gates(data.get("gates", {})),
+        budget=_budget(data.get("budget", {})),
+        tolerance=float(data.get("tolerance", 1.0)),
+    )
+
+
+def _source(data: dict[str, Any], folder: Path, read: Read) -> SourceKernel:
+    file = Path(os.path.abspath(folder / data["file"]))
+    out = tuple(str(dimension) for dimension in data.get("out", ()))
+    return SourceKernel(data["dsl"], file, read(file), data.get("call"), out)
+
+
+def _gates(data: dict[str, Any]) -> Gates:
+    fast = data.get("fast")
+    return Gates(
+        evidence=Evidence(data.get("evidence", Evidence.NONE)),
+        fast=FastGate(fast.get("over", "eager"), float(fast["at_least"])) if fast else None,
+    )
+
+
+def _budget(data: dict[str, Any]) -> Budget:
+    return Budget(
+        usd=float(data["usd"]) if "usd" in data else None,
+        tokens=tokens(data["tokens"]) if "tokens" in data else None,
+        minutes=float(data["minutes"]) if "minutes" in data else None,
+    )
+
+
+def _text(node: Node, name: str) -> str:
+    child = node.at(name)
+    return (child.text or "") if child else ""

@@ -1,0 +1,79 @@
+"""The files that a task or a DSL pack names: that they exist, and that they are what they should be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from akgflow.config._operators import (
+    CallError,
+    check_cases,
+    check_source_module,
+    parse_call,
+    parse_dimension,
+    read_operator,
+)
+from akgflow.config._problems import Problems, display
+from akgflow.config._yaml import Node
+
+
+def check_knowledge(pack: Node, folder: Path, problems: Problems) -> None:
+    """Every document that a DSL pack names is there, as text."""
+    lists = [pack.at("knowledge", "always")]
+    by_operator = pack.at("knowledge", "by_operator")
+    lists += by_operator.entries.values() if by_operator else []
+    for documents in lists:
+        for node in documents.items if documents else ():
+            if node.text:
+                problems.read(folder / node.text, node.mark, "the document")
+
+
+def check_task_files(task: Node, path: Path, problems: Problems) -> None:
+    """The operator and the source kernel exist and have the form that they need; cases fit the operator."""
+    _check_operator(task, path.parent, problems)
+    source = task.at("source")
+    if source is not None:
+        _check_source(source, path.parent, problems)
+
+
+def _check_operator(task: Node, folder: Path, problems: Problems) -> None:
+    node = task.at("operator", "file")
+    if node is None or not node.text:
+        return
+    path = folder / node.text
+    text = problems.read(path, node.mark, "the operator")
+    surface = read_operator(text, display(path), node.mark, problems) if text is not None else None
+    if surface is not None:
+        check_cases(task, surface, problems)
+
+
+def _check_source(source: Node, folder: Path, problems: Problems) -> None:
+    node = source.at("file")
+    if node is not None and node.text:
+        path = folder / node.text
+        text = problems.read(path, node.mark, "the source kernel")
+        if path.suffix == ".py":
+            if text is not None:
+                check_source_module(text, display(path), node.mark, problems)
+        else:
+            for name in ("call", "out"):
+                if name not in source.entries:
+                    what = f"a source kernel in a {path.suffix or 'plain'} file lacks {name!r}"
+                    problems.add(source.place, what, _WANTED[name])
+    call, out = source.at("call"), source.at("out")
+    if call is not None and call.text:
+        try:
+            parse_call(call.text)
+        except CallError as error:
+            problems.add(call.mark, "'call' cannot be read", str(error))
+    for dimension in out.items if out else ():
+        if dimension.text:
+            try:
+                parse_dimension(dimension.text)
+            except CallError as error:
+                problems.add(dimension.mark, "this dimension cannot be read", str(error))
+
+
+_WANTED = {
+    "call": "say how its host function is called: 'call: function(argument, …)'",
+    "out": "give the shape of its output, for example 'out: [\"x.shape[0]\", 16]'",
+}

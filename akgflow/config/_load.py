@@ -1,0 +1,244 @@
+"""From folders of YAML to a workspace and its tasks; everything that is wrong comes out in one error."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from akgflow import resources
+from akgflow.config import _build
+from akgflow.config._checks import check_knowledge, check_task_files
+from akgflow.config._layers import (
+    Layered,
+    Override,
+    apply_override,
+    extend,
+    layer,
+    parse_override,
+    resolve_environment,
+)
+from akgflow.config._problems import Problems, display, suggest
+from akgflow.config._prompts import check_prompts
+from akgflow.config._references import Names, check_agents, check_task
+from akgflow.config._schema import validate
+from akgflow.config._yaml import Node, parse
+from akgflow.config.types import Task, Workspace
+from akgflow.errors import ConfigError, Mark, Problem
+
+_SECTIONS = {"agents": ("models", "agents", "workflows"), "hardware": ("targets",)}
+_FILE_OF = {section: kind for kind, sections in _SECTIONS.items() for section in sections}
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A task and the workspace that its names resolve in."""
+
+    workspace: Workspace
+    task: Task
+
+
+def find_root(task: Path | None = None) -> Path:
+    """The nearest folder above ``task`` (or the current one) that is a workspace; the current folder if none is."""
+    here = Path.cwd()
+    start = Path(os.path.abspath(task)).parent if task else here
+    for folder in (start, *start.parents):
+        if any((folder / name).is_file() for name in ("agents.yaml", "hardware.yaml")) or (folder / "tasks").is_dir():
+            return folder
+    return here
+
+
+def list_tasks(root: Path) -> dict[str, Path]:
+    """Task files by the name that the command line takes: the workspace's before the shipped ones."""
+    folders = (resources.tasks(), root / "tasks")
+    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}
+
+
+def load(
+    task: str | Path,
+    *,
+    root: Path | None = None,
+    overrides: Sequence[str] = (),
+    env: Mapping[str, str] = os.environ,
+) -> Loaded:
+    """The task of that name or path, and its workspace.
+
+    ``overrides`` are ``path=value`` texts. Raises `ConfigError` with every problem of every file.
+    """
+    file = _find_task(str(task), root or find_root())
+    shipped = file.parent == resources.tasks()
+    loader = _Loader(root or find_root(None if shipped else file), overrides, env)
+    loader.add_task(file)
+    workspace, tasks = loader.finish()
+    return Loaded(workspace, tasks[0])
+
+
+def load_workspace(root: Path, *, overrides: Sequence[str] = (), env: Mapping[str, str] = os.environ) -> Workspace:
+    """The workspace alone. Raises `ConfigError`, also for overrides that belong to a task."""
+    return _Loader(root, overrides, env).finish()[0]
+
+
+def load_all(
+    root: Path, *, overrides: Sequence[str] = (), env: Mapping[str, str] = os.environ
+) -> tuple[Workspace, tuple[Task, ...]]:
+    """The workspace and each of its own tasks, checked together. Raises `ConfigError`."""
+    loader = _Loader(root, overrides, env)
+    for path in sorted((root / "tasks").glob("*.yaml")):
+        loader.add_task(path)
+    return loader.finish()
+
+
+def _find_task(task: str, root: Path) -> Path:
+    """An existing file, or a name among the tasks of the workspace and the shipped ones."""
+    if Path(task).is_file():
+        return Path(task)
+    named = list_tasks(root)
+    if task in named:
+        return named[task]
+    looks_like_path = task.endswith((".yaml", ".yml")) or "/" in task
+    message = f"there is no task {'file' if looks_like_path else 'named'} {task!r}"
+    raise ConfigError([Problem(None, message, suggest(Path(task).stem, named))])
+
+
+@dataclass
+class _Pack:
+    node: Node
+    folder: Path
+
+
+@dataclass
+class _Loader:
+    root: Path
+    overrides: Sequence[str]
+    env: Mapping[str, str]
+    problems: Problems = field(default_factory=Problems)
+
+    def __post_init__(self) -> None:
+        made = (parse_override(text, self.problems) for text in self.overrides)
+        self._overrides = [override for override in made if override]
+        self._used: set[int] = set()
+        self._agents = self._sections("agents")
+        self._hardware = self._sections("hardware")
+        self._packs = self._load_packs()
+        self._tasks: list[tuple[Node, Path]] = []
+        check_prompts(self._agents.at("agents") or Node({}, Mark("", 1, 1)), self.problems)
+        check_agents(self._agents, self._names, self.problems)
+        for pack in self._packs.values():
+            check_knowledge(pack.node, pack.folder, self.problems)
+
+    @property
+    def _names(self) -> Names:
+        files = {"agents": self._agents, "hardware": self._hardware}
+        found = {s: list((files[kind].at(s) or Node({}, Mark("", 1, 1))).entries) for s, kind in _FILE_OF.items()}
+        return {**found, "dsls": list(self._packs)}
+
+    def add_task(self, path: Path) -> None:
+        """Read and check one task file."""
+        path = Path(os.path.abspath(path))
+        node = self._read(path, "the task file")
+        if node is None:
+            self._used.update(map(id, self._of_task()))
+            return
+        node = self._resolved(self._overridden(node, self._of_task()), "task")
+        check_task(node, self._names, self.problems)
+        check_task_files(node, path, self.problems)
+        self._tasks.append((node, path))
+
+    def finish(self) -> tuple[Workspace, tuple[Task, ...]]:
+        """The values, or one `ConfigError`."""
+        for override in self._overrides:
+            if id(override) not in self._used:
+                name, mark = override.path[0]
+                hint = f"start it with {', '.join((*_FILE_OF, 'dsls'))}, or give a task"
+                self.problems.add(mark, f"{name!r} would be set in a task, and there is none", hint)
+        self.problems.check()
+        packs = {n: _build.dsl_pack(n, p.node, p.folder, self._text) for n, p in self._packs.items()}
+        workspace = Workspace(
+            root=self.root,
+            models=_each(self._agents, "models", _build.model),
+            agents=_each(self._agents, "agents", _build.agent),
+            workflows=_each(self._agents, "workflows", _build.workflow),
+            targets=_each(self._hardware, "targets", _build.target),
+            dsls=packs,
+        )
+        return workspace, tuple(_build.task(node, path, self._text) for node, path in self._tasks)
+
+    def _text(self, path: Path) -> str:
+        return self.problems.read(path, None, "the file") or ""
+
+    def _read(self, path: Path, what: str) -> Node | None:
+        text = self.problems.read(path, None, what)
+        return None if text is None else parse(text, display(path), self.problems)
+
+    def _sections(self, kind: str) -> Node:
+        """``agents.yaml`` or ``hardware.yaml`` of the workspace over the shipped one, checked against its schema."""
+        shipped_path, own_path = resources.defaults() / f"{kind}.yaml", self.root / f"{kind}.yaml"
+        shipped = self._read(shipped_path, "the shipped file") if shipped_path.is_file() else None
+        own = None
+        if own_path.is_file() and not _same(own_path, shipped_path):
+            own = self._read(own_path, "the file")
+        layered = layer(own, shipped, _SECTIONS[kind])
+        mine = [o for o in self._overrides if _FILE_OF.get(o.names[0]) == kind]
+        layered = Layered(self._overridden(layered.root, mine), layered.shadowed)
+        return self._resolved(extend(layered, _SECTIONS[kind], self.problems), kind)
+
+    def _load_packs(self) -> dict[str, _Pack]:
+        own, shipped = self.root / "dsls", resources.dsl_packs()
+        folders = [shipped] if _same(own, shipped) else [shipped, own]
+        packs: dict[str, _Pack] = {}
+        for folder in folders:
+            packs |= self._packs_in(folder)
+        for override in self._overrides:
+            names = override.names
+            if names[0] != "dsls":
+                continue
+            self._used.add(id(override))
+            if len(names) < 3 or names[1] not in packs:
+                where = override.path[min(1, len(names) - 1)][1]
+                self.problems.add(where, "an override of a DSL is dsls.NAME.KEY=VALUE", suggest(names[-1], packs))
+                continue
+            inner = Override(override.path[2:], override.value)
+            packs[names[1]].node = apply_override(packs[names[1]].node, inner, self.problems)
+        for pack in packs.values():
+            pack.node = self._resolved(pack.node, "dsl")
+        return packs
+
+    def _packs_in(self, folder: Path) -> dict[str, _Pack]:
+        found: dict[str, _Pack] = {}
+        for path in sorted(folder.glob("*.yaml")):
+            node = self._read(path, "the DSL pack")
+            if node is None:
+                continue
+            name = node.at("dsl")
+            key = (name.text if name else None) or path.stem
+            if key in found and name:
+                other = found[key].node.mark.file
+                self.problems.add(name.mark, f"the DSL {key!r} is described twice", f"{other} has it too; keep one")
+            found.setdefault(key, _Pack(node, folder))
+        return found
+
+    def _of_task(self) -> list[Override]:
+        return [o for o in self._overrides if o.names[0] != "dsls" and o.names[0] not in _FILE_OF]
+
+    def _overridden(self, root: Node, overrides: Iterable[Override]) -> Node:
+        for override in overrides:
+            self._used.add(id(override))
+            root = apply_override(root, override, self.problems)
+        return root
+
+    def _resolved(self, root: Node, kind: str) -> Node:
+        root = resolve_environment(root, kind, self.env, self.problems)
+        validate(root, kind, self.problems)
+        return root
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.samefile(other)
+
+
+def _each(root: Node, section: str, make: Callable[[str, Node], T]) -> dict[str, T]:
+    node = root.at(section)
+    return {name: make(name, child) for name, child in node.entries.items()} if node else {}

@@ -1,0 +1,90 @@
+"""Names that must exist elsewhere, and the other rules that a schema cannot say."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from akgflow.config._problems import Problems, is_secret_name, is_secret_value, suggest
+from akgflow.config._yaml import Node
+
+Names = Mapping[str, Collection[str]]
+"""For each of models, agents, workflows, targets and dsls, the names that there are."""
+
+# Where a name stands (None is any key or item) and the section that must have it.
+_IN_AGENTS: tuple[tuple[tuple[str | None, ...], str], ...] = (
+    (("models", None, "fallbacks", None), "models"),
+    (("agents", None, "model"), "models"),
+    (("workflows", None, "steps", None, "agent"), "agents"),
+    (("workflows", None, "steps", None, "advisor"), "agents"),
+)
+_IN_TASK: tuple[tuple[tuple[str | None, ...], str], ...] = (
+    (("matrix", "dsl", None), "dsls"),
+    (("matrix", "target", None), "targets"),
+    (("source", "dsl"), "dsls"),
+    (("workflow",), "workflows"),
+)
+_SINGULAR = {"models": "model", "agents": "agent", "workflows": "workflow", "targets": "target", "dsls": "DSL"}
+
+
+def check_agents(root: Node, names: Names, problems: Problems) -> None:
+    """Names within ``agents.yaml``, steps that repair earlier ones, and keys that nobody should write there."""
+    _check(root, _IN_AGENTS, names, problems)
+    for name, model in (root.at("models") or root).entries.items():
+        for fallback in _reach(model, ("fallbacks", None)):
+            if fallback.text == name:
+                problems.add(fallback.mark, f"the model {name!r} falls back on itself", "name another model")
+    for workflow in _reach(root, ("workflows", None)):
+        _check_steps(workflow, problems)
+    models = root.at("models")
+    if models is not None:
+        _check_secrets(models, problems)
+
+
+def check_task(root: Node, names: Names, problems: Problems) -> None:
+    """DSLs, targets and the workflow that a task names."""
+    _check(root, _IN_TASK, names, problems)
+
+
+def _check(root: Node, rules: tuple[tuple[tuple[str | None, ...], str], ...], names: Names, problems: Problems) -> None:
+    for pattern, section in rules:
+        for node in _reach(root, pattern):
+            if node.text is not None and node.text not in names[section]:
+                what = f"there is no {_SINGULAR[section]} {node.text!r}"
+                problems.add(node.mark, what, suggest(node.text, sorted(names[section])))
+
+
+def _reach(node: Node, pattern: tuple[str | None, ...]) -> Iterator[Node]:
+    if not pattern:
+        yield node
+        return
+    step, rest = pattern[0], pattern[1:]
+    if step is None:
+        children = [*node.entries.values(), *node.items]
+    else:
+        children = [node.entries[step]] if step in node.entries else []
+    for child in children:
+        yield from _reach(child, rest)
+
+
+def _check_steps(workflow: Node, problems: Problems) -> None:
+    steps = workflow.at("steps")
+    earlier: list[str] = []
+    for name, step in steps.entries.items() if steps else ():
+        mended = step.entries.get("repair")
+        if mended is not None and mended.text is not None and mended.text not in earlier:
+            hint = suggest(mended.text, earlier) if earlier else "put the step that it repairs before it"
+            problems.add(mended.mark, f"no step {mended.text!r} comes before {name!r}", hint)
+        earlier.append(name)
+
+
+def _check_secrets(node: Node, problems: Problems) -> None:
+    hint = "write 'api_key_env: NAME' in the model, and set NAME in the environment"
+    for name, child in node.entries.items():
+        if is_secret_name(name) and not isinstance(child.value, dict):
+            problems.add(child.place, f"{name!r} looks like a key, and keys are never written in a file", hint)
+        else:
+            _check_secrets(child, problems)
+    for item in node.items:
+        _check_secrets(item, problems)
+    if node.text is not None and is_secret_value(node.text):
+        problems.add(node.mark, "this text looks like a key, and keys are never written in a file", hint)

@@ -1,0 +1,247 @@
+"""Checking nodes against the JSON Schemas, with sentences instead of the validator's own words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from akgflow import resources
+from akgflow.config._problems import Problems, is_secret_name, is_secret_value, nearest, suggest
+from akgflow.config._yaml import Node
+from akgflow.errors import Mark
+
+if TYPE_CHECKING:
+    from jsonschema import Draft7Validator
+    from jsonschema.exceptions import ValidationError
+
+KINDS = ("agents", "hardware", "dsl", "task", "verdict")
+_TYPES = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "null",
+}
+
+
+def schema_text(kind: str) -> str:
+    """The JSON Schema of ``kind`` (one of `KINDS`) as JSON text."""
+    return resources.schema(kind).read_text(encoding="utf-8")
+
+
+@cache
+def _schema(kind: str) -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads(schema_text(kind))
+    return schema
+
+
+@cache
+def _validator(kind: str) -> Draft7Validator:
+    from jsonschema import Draft7Validator
+
+    return Draft7Validator(_schema(kind))
+
+
+def validate(root: Node, kind: str, problems: Problems) -> None:
+    """Note whatever in ``root`` does not fit the schema of ``kind``."""
+    faults = [_fault(error, root, kind) for error in _validator(kind).iter_errors(root.data())]
+    typos = [(fault.path, name) for fault in faults for name in fault.unknown_keys]
+    for fault in faults:
+        if fault.keyword == "additionalProperties":
+            _note_unknown(fault, problems)
+        elif fault.node.broken:
+            continue
+        elif fault.keyword == "required":
+            _note_missing(fault, [name for path, name in typos if path == fault.path], problems)
+        else:
+            message, hint = _SENTENCES.get(fault.keyword, _otherwise)(fault)
+            problems.add(fault.mark, message, hint)
+
+
+def wants_text(kind: str, path: Sequence[str | int]) -> bool:
+    """True where the schema of ``kind`` takes text and no number or truth value at ``path``."""
+    here: Any = _schema(kind)
+    for step in path:
+        here = _deref(kind, here)
+        if isinstance(step, int):
+            here = here.get("items")
+        else:
+            here = here.get("properties", {}).get(step, here.get("additionalProperties"))
+        if not isinstance(here, dict):
+            return False
+    here = _deref(kind, here)
+    kinds = here.get("else", here).get("type", ())
+    return "string" in kinds and not {"number", "integer", "boolean"} & {kinds, *kinds}
+
+
+def _deref(kind: str, schema: Any) -> Any:
+    while isinstance(schema, dict) and "$ref" in schema:
+        schema = _schema(kind)["definitions"][schema["$ref"].rpartition("/")[2]]
+    return schema
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """One error of the validator: the keyword of the schema that does not hold, its value, and the node concerned."""
+
+    keyword: str
+    limit: Any
+    value: Any
+    path: tuple[str | int, ...]
+    known: tuple[str, ...]
+    description: str
+    node: Node
+    kind: str
+
+    @property
+    def unknown_keys(self) -> list[str]:
+        """Keys that the schema does not list."""
+        if self.keyword != "additionalProperties":
+            return []
+        return [name for name in self.value if name not in self.known]
+
+    @property
+    def mark(self) -> Mark:
+        """Where to point: at the value, and at the key where the value as a whole is the matter."""
+        if self.keyword == "uniqueItems":
+            return _repeated(self.node).mark
+        if self.keyword == "name":
+            child = self.node.entries.get(self.value)
+            return child.place if child else self.node.place
+        return self.node.place if self.keyword in _ABOUT_KEYS else self.node.mark
+
+    @property
+    def what(self) -> str:
+        """What the error is about, by name."""
+        names = [step for step in self.path if isinstance(step, str)]
+        name = repr(names[-1]) if names else "the file"
+        last = self.path[-1] if self.path else ""
+        return f"item {last + 1} of {name}" if isinstance(last, int) else name
+
+    @property
+    def shown(self) -> str:
+        """The value as the user knows it; never one from the environment or one that looks like a key."""
+        value = self.value
+        if self.node.env:
+            return f"the value of the environment variable {self.node.env}"
+        if isinstance(value, dict | list):
+            return "a mapping" if isinstance(value, dict) else "a list"
+        if isinstance(value, bool) or value is None:
+            return "empty" if value is None else str(value).lower()
+        if not isinstance(value, str):
+            return f"the number {value}"
+        names = (step for step in self.path if isinstance(step, str))
+        if is_secret_value(value) or any(map(is_secret_name, names)):
+            return "this text"
+        return f"the text {value if len(value) <= 40 else value[:37] + '…'!r}"
+
+
+def _fault(error: ValidationError, root: Node, kind: str) -> _Fault:
+    names = "propertyNames" in error.absolute_schema_path
+    schema = error.schema if isinstance(error.schema, dict) else {}
+    return _Fault(
+        keyword="name" if names else str(error.validator),
+        limit=error.validator_value,
+        value=error.instance,
+        path=tuple(error.absolute_path),
+        known=tuple(schema.get("properties", ())),
+        description=_description(kind, list(error.absolute_schema_path)[:-1]),
+        node=root.at(*error.absolute_path) or root,
+        kind=kind,
+    )
+
+
+def _description(kind: str, path: Sequence[str | int]) -> str:
+    """The sentence that an editor shows on hover at ``path`` of the schema."""
+    here: Any = _schema(kind)
+    found = ""
+    for step in path:
+        here = _deref(kind, here[step])  # the validator leaves "$ref" out of its paths
+        if isinstance(here, dict) and isinstance(here.get("description"), str):
+            found = here["description"]
+    return found.rstrip(".")
+
+
+_ABOUT_KEYS = {"required", "not", "minProperties", "maxProperties"}
+
+
+def _note_unknown(fault: _Fault, problems: Problems) -> None:
+    # Keys of models that look like secrets are refused elsewhere, with what to do instead.
+    models = fault.kind == "agents" and "models" in fault.path
+    for name in fault.unknown_keys:
+        if models and is_secret_name(name):
+            continue
+        problems.add(fault.node.entries[name].place, f"{fault.what} knows no key {name!r}", suggest(name, fault.known))
+
+
+def _note_missing(fault: _Fault, typos: list[str], problems: Problems) -> None:
+    for name in fault.limit:
+        # A misspelt key is one mistake, not two.
+        if name not in fault.value and not any(nearest(typo, [name]) for typo in typos):
+            problems.add(fault.node.place, f"{fault.what} lacks {name!r}", "add it")
+
+
+def _repeated(node: Node) -> Node:
+    seen: list[Any] = []
+    for item in node.items:
+        if item.data() in seen:
+            return item
+        seen.append(item.data())
+    return node
+
+
+Sentence = tuple[str, str]
+
+
+def _type(fault: _Fault) -> Sentence:
+    wanted = " or ".join(_TYPES[k] for k in ([fault.limit] if isinstance(fault.limit, str) else fault.limit))
+    if not fault.path and fault.value is None:
+        return "the file is empty", "start it with 'version: 1'"
+    hint = "quote it" if wanted == "text" and isinstance(fault.value, bool | int | float) else ""
+    return f"{fault.what} must be {wanted}, not {fault.shown}", hint
+
+
+def _enum(fault: _Fault) -> Sentence:
+    options = [str(option) for option in fault.limit]
+    return f"{fault.what} cannot be {fault.shown}", suggest(str(fault.value), options)
+
+
+def _unique(fault: _Fault) -> Sentence:
+    return f"{fault.what} names {_repeated(fault.node).data()!r} twice", "keep one"
+
+
+def _otherwise(fault: _Fault) -> Sentence:
+    return f"{fault.what} does not fit ({fault.keyword}), being {fault.shown}", fault.description
+
+
+def _bound(words: str) -> Callable[[_Fault], Sentence]:
+    return lambda fault: (f"{fault.what} must {words} {fault.limit}, not {fault.shown}", "")
+
+
+def _length(words: str) -> Callable[[_Fault], Sentence]:
+    return lambda fault: (f"{fault.what} needs {words.format(fault.limit)}, and has {len(fault.value)}", "")
+
+
+_SENTENCES: dict[str, Callable[[_Fault], Sentence]] = {
+    "type": _type,
+    "enum": _enum,
+    "uniqueItems": _unique,
+    "const": lambda fault: (f"{fault.what} must be {json.dumps(fault.limit)}, not {fault.shown}", ""),
+    "pattern": lambda fault: (f"{fault.what} cannot be {fault.shown}", fault.description),
+    "name": lambda fault: (f"{fault.value!r} is no name for an entry of {fault.what}", fault.description),
+    "not": lambda fault: (f"{fault.what} does not belong here", fault.description),
+    "minimum": _bound("be at least"),
+    "maximum": _bound("be at most"),
+    "exclusiveMinimum": _bound("be more than"),
+    "minLength": _length("{} or more characters"),
+    "maxLength": _length("{} or fewer characters"),
+    "minItems": _length("{} or more items"),
+    "maxItems": _length("{} or fewer items"),
+    "minProperties": _length("{} or more entries"),
+    "maxProperties": _length("{} or fewer entries"),
+}
