@@ -1,1 +1,31 @@
 """Prompt rendering and reply parsing."""
+
+from akgflow.agents.context import (
+    DslView,
+    HistoryEntry,
+    OperatorView,
+    PromptContext,
+    SourceView,
+    TargetView,
+    TaskView,
+)
+from akgflow.agents.feedback import describe
+from akgflow.agents.prompts import Rendered, render, with_complaint
+from akgflow.agents.replies import MalformedReply, Parsed, parse_reply
+
+__all__ = [
+    "DslView",
+    "HistoryEntry",
+    "MalformedReply",
+    "OperatorView",
+    "Parsed",
+    "PromptContext",
+    "Rendered",
+    "SourceView",
+    "TargetView",
+    "TaskView",
+    "describe",
+    "parse_reply",
+    "render",
+    "with_complaint",
+]

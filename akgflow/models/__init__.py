@@ -1,1 +1,40 @@
 """Model providers behind one gateway; litellm is imported in one module, when a real provider is called."""
+
+from akgflow.models.base import (
+    CallKey,
+    Failure,
+    Message,
+    ModelReply,
+    ModelRequest,
+    Provider,
+    ProviderError,
+    Usage,
+)
+from akgflow.models.gateway import Backoff, Gateway, origin_of
+from akgflow.models.ledger import Estimate, Ledger, Spent, estimate_tokens, max_output_tokens
+from akgflow.models.prices import price_of
+from akgflow.models.recording import RecordedReply, Recording, read_recording, write_recording
+
+__all__ = [
+    "Backoff",
+    "CallKey",
+    "Estimate",
+    "Failure",
+    "Gateway",
+    "Ledger",
+    "Message",
+    "ModelReply",
+    "ModelRequest",
+    "Provider",
+    "ProviderError",
+    "RecordedReply",
+    "Recording",
+    "Spent",
+    "Usage",
+    "estimate_tokens",
+    "max_output_tokens",
+    "origin_of",
+    "price_of",
+    "read_recording",
+    "write_recording",
+]

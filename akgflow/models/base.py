@@ -103,12 +103,16 @@ class Failure(StrEnum):
 
 
 class ProviderError(PrerequisiteError):
-    """A provider gave no reply; the run stops cleanly and can be resumed."""
+    """A provider gave no reply; the run stops cleanly and can be resumed.
+
+    ``retry_after`` is the number of seconds that the server asked to wait, where it did.
+    """
 
     exit_code = ExitCode.PREREQUISITE
 
-    def __init__(self, failure: Failure, message: str) -> None:
+    def __init__(self, failure: Failure, message: str, retry_after: float | None = None) -> None:
         self.failure = failure
+        self.retry_after = retry_after
         super().__init__(message)
 
 

@@ -1,0 +1,128 @@
+"""What a prompt template can see: plain, read-only values, and nothing of the machinery behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from akgflow.config.types import PROMPT_VARIABLES, DslPack, Scalar, Target, Task
+from akgflow.machine import Machine
+
+MEASURED = "(measured)"
+"""Stands in a fingerprint for everything that was measured on one machine."""
+
+
+@dataclass(frozen=True)
+class TaskView:
+    """``kind`` is ``generate``, ``migrate`` or ``optimize``."""
+
+    name: str
+    kind: str
+    description: str
+    dtype: str | None
+
+
+@dataclass(frozen=True)
+class OperatorView:
+    """The PyTorch reference: its source text, and its ``kind`` (``gemm``, …) where the task gives one."""
+
+    source: str
+    kind: str | None
+
+
+@dataclass(frozen=True)
+class SourceView:
+    """The kernel to migrate from: its DSL and its source text."""
+
+    dsl: str
+    source: str
+
+
+@dataclass(frozen=True)
+class DslView:
+    """The DSL to write in. ``knowledge`` holds the texts that its pack has for this operator."""
+
+    name: str
+    title: str
+    entry: str
+    knowledge: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TargetView:
+    """The hardware to write for; ``facts`` as they stand in ``hardware.yaml``."""
+
+    name: str
+    title: str
+    platform: str
+    arch: str
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """One earlier attempt: its number, the verdict's status, and one sentence about it."""
+
+    attempt: int
+    status: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class PromptContext:
+    """The variables of every prompt template, by their names.
+
+    ``source`` is None unless the task migrates. ``sketch``, ``candidate``, ``feedback`` and ``advice`` are empty
+    until there is one: the designer's sketch, the source of the latest candidate, what the judge said about it, and
+    what the conductor advises. ``attempt`` counts from 1. ``cases`` are the shapes that will be judged.
+    """
+
+    task: TaskView
+    operator: OperatorView
+    source: SourceView | None
+    dsl: DslView
+    target: TargetView
+    machine: Machine
+    sketch: str = ""
+    candidate: str = ""
+    feedback: str = ""
+    advice: str = ""
+    history: tuple[HistoryEntry, ...] = ()
+    attempt: int = 1
+    cases: tuple[Mapping[str, Scalar], ...] = ()
+
+    @classmethod
+    def of(cls, task: Task, dsl: DslPack, target: Target, machine: Machine) -> PromptContext:
+        """The context of one job before anything was written for it; `dataclasses.replace` adds the rest."""
+        kind = task.operator.kind
+        knowledge = dsl.always + (dsl.by_operator.get(kind, ()) if kind else ())
+        return cls(
+            task=TaskView(task.name, task.kind, task.description, task.dtype),
+            operator=OperatorView(task.operator.source, kind),
+            source=SourceView(task.source.dsl, task.source.source) if task.source else None,
+            dsl=DslView(dsl.name, dsl.title, dsl.entry, knowledge),
+            target=TargetView(target.name, target.title, target.platform, target.arch, target.facts),
+            machine=machine,
+            cases=task.cases,
+        )
+
+    def variables(self) -> dict[str, Any]:
+        """Name to value, for a template."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def without_measurements(self) -> PromptContext:
+        """The same with everything that another machine would measure otherwise replaced by a fixed text.
+
+        What is empty stays empty: a template asks whether there is feedback before it shows it.
+        """
+        return replace(
+            self,
+            machine=Machine(cpu=MEASURED, cores=1),
+            feedback=MEASURED if self.feedback else "",
+            history=tuple(replace(entry, summary=MEASURED) for entry in self.history),
+        )
+
+
+if tuple(field.name for field in fields(PromptContext)) != PROMPT_VARIABLES:
+    raise AssertionError("PromptContext and config.types.PROMPT_VARIABLES name different variables")

@@ -1,0 +1,162 @@
+"""What a client library's exception really means, in one sentence a user can act on.
+
+litellm gives connection errors and unreadable bodies the status 500, so its own class and status say little. The
+chain of causes does: a transport error, a timeout, a response with its real status and headers, or none of these.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from akgflow.config.types import ModelSpec
+from akgflow.models.base import Failure, ProviderError
+from akgflow.models.redact import brief, redact
+
+_TIMEOUTS = {"TimeoutException", "TimeoutError", "APITimeoutError", "Timeout"}
+_TRANSPORT = {"TransportError", "ConnectionError", "gaierror", "ClientConnectionError", "ClientPayloadError"}
+_NO_CREDENTIALS = re.compile(
+    r"missing.{0,40}(credential|api.?key)|(credential|api.?key)s?.{0,60}(missing|not (set|found|provided))"
+    r"|unable to locate credentials",
+    re.IGNORECASE | re.DOTALL,
+)
+_NO_CREDIT = re.compile(r"insufficient_quota|credit balance is too low|exceeded your current quota", re.IGNORECASE)
+_LITELLM_PREFIX = re.compile(r"^(litellm\.)?\w+(Error|Exception)?: |^\w+Exception - |^Error code: \d+ - ")
+
+
+def explain(failed: BaseException, spec: ModelSpec, missing: Sequence[str], secrets: Iterable[str]) -> ProviderError:
+    """The `ProviderError` for an exception of litellm's; ``missing`` names the key variables that are not set."""
+    links = list(_chain(failed))
+    answered = next(filter(None, (_response(link) for link in links)), None)
+    if _any_named(links, _TIMEOUTS):
+        failure, what = Failure.TIMEOUT, f"gave no answer within {spec.limits.timeout:g} s"
+    elif _any_named(links, _TRANSPORT):
+        failure, what = Failure.CONNECTION, f"cannot be reached or broke off: {_innermost(links)}"
+    elif answered is not None:
+        failure, what = _by_status(answered[0], _said(links))
+    else:
+        failure, what = _without_response(failed, links)
+    where = f" at {spec.api_base}" if spec.api_base else ""
+    sentence = f"model {spec.name} ({spec.model}){where} {what}{_advice(failure, spec, missing)}"
+    wait = retry_after(answered[1]) if answered else None
+    return ProviderError(failure, redact(sentence, secrets), wait)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a ``Retry-After`` header asks to wait: a number, or a date."""
+    value = next((v for name, v in headers.items() if name.lower() == "retry-after"), None)
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        when = parsedate_to_datetime(value)
+        return max(0.0, (when - when.now(when.tzinfo)).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def _chain(failed: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while failed is not None and id(failed) not in seen:
+        seen.add(id(failed))
+        yield failed
+        failed = failed.__cause__ or failed.__context__
+
+
+def _any_named(links: Sequence[BaseException], names: set[str]) -> bool:
+    return any(cls.__name__ in names for link in links if not _wraps_anything(link) for cls in type(link).__mro__)
+
+
+def _wraps_anything(link: BaseException) -> bool:
+    """litellm's and openai's APIConnectionError also stand for failures to read what arrived."""
+    return type(link).__name__ == "APIConnectionError"
+
+
+def _response(link: BaseException) -> tuple[int, Mapping[str, str]] | None:
+    """Status and headers where ``link`` holds a real response: those that litellm makes up have no headers."""
+    if type(link).__module__ == "litellm.exceptions":
+        return None
+    status = getattr(link, "status_code", None)
+    headers = getattr(link, "headers", None) or getattr(getattr(link, "response", None), "headers", None)
+    return (status, dict(headers)) if isinstance(status, int) and headers else None
+
+
+def _by_status(status: int, said: str) -> tuple[Failure, str]:
+    if status < 400:
+        return Failure.NONSENSE, f"answered {status} with something that is not a chat completion: {said}"
+    what = f"answered {status}: {said}"
+    if status in {401, 402, 403} or _NO_CREDIT.search(said):
+        return Failure.AUTH, what
+    if status == 429:
+        return Failure.RATE_LIMIT, what
+    if status in {408, 504}:
+        return Failure.TIMEOUT, what
+    return (Failure.SERVER if status >= 500 else Failure.REQUEST), what
+
+
+def _without_response(failed: BaseException, links: Sequence[BaseException]) -> tuple[Failure, str]:
+    """No server was heard, or it was heard and not understood."""
+    said = _said(links)
+    if type(failed).__name__ == "AuthenticationError" or _NO_CREDENTIALS.search(str(failed)):
+        return Failure.AUTH, f"was not called: {said}"
+    if any(isinstance(link, ImportError) for link in links):
+        return Failure.REQUEST, f"needs a package that is not installed: {said}"
+    named = {cls.__name__ for cls in type(failed).__mro__}
+    if named & {"UnsupportedParamsError", "NotFoundError"} or ("BadRequestError" in named and len(links) == 1):
+        return Failure.REQUEST, f"was not called: {said}"
+    return Failure.NONSENSE, f"answered with something that is not a chat completion: {said}"
+
+
+def _advice(failure: Failure, spec: ModelSpec, missing: Sequence[str]) -> str:
+    if failure is Failure.AUTH:
+        names = spec.api_key_env or " or ".join(missing)
+        return f": set {names} in the environment" if missing else f": check the key{f' in {names}' if names else ''}"
+    if failure is Failure.REQUEST:
+        return f": check models.{spec.name} in agents.yaml (model, api_base, params)"
+    return ""
+
+
+def _innermost(links: Sequence[BaseException]) -> str:
+    """The words of the deepest cause, where a transport error names the real reason."""
+    text = next((str(link) for link in reversed(links) if str(link).strip()), type(links[-1]).__name__)
+    return _tidy(re.sub(r" ssl:<[^>]*>", "", text))
+
+
+def _said(links: Sequence[BaseException]) -> str:
+    """What the server said: the message of its JSON error, else the bare text of its body."""
+    for link in links:
+        if type(link).__module__ != "litellm.exceptions" and (message := _dig(str(link))):
+            return _tidy(message)
+    text = next((str(link) for link in links if str(link).strip()), type(links[0]).__name__)
+    return _tidy(text.partition("\nTraceback")[0])
+
+
+def _dig(text: str) -> str | None:
+    text = _LITELLM_PREFIX.sub("", text)
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            data: Any = parse(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        for name in ("error", "message", "detail"):
+            if isinstance(data, Mapping) and data.get(name):
+                data = data[name]
+        code = data.get("code") if isinstance(data, Mapping) else None
+        return f"{data}{f' ({code})' if code else ''}"
+    return None
+
+
+def _tidy(text: str) -> str:
+    previous = ""
+    while previous != text:
+        previous, text = text, _LITELLM_PREFIX.sub("", text)
+    text = re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", " ", text, flags=re.DOTALL | re.IGNORECASE) or text
+    # Redacted again with the whole sentence; here so that the cut cannot leave half a key behind.
+    return brief(redact(text)).rstrip(". ") or "nothing"

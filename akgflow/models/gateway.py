@@ -1,0 +1,199 @@
+"""One door to every model: limits, retries, fallbacks, budget and accounting, whatever the provider."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from akgflow.config.types import ModelSpec
+from akgflow.models.base import CallKey, Failure, Message, ModelReply, ModelRequest, Provider, ProviderError
+from akgflow.models.ledger import Estimate, Ledger
+from akgflow.models.manual import ManualProvider
+from akgflow.models.prices import price_of
+from akgflow.models.recorded import RecordedProvider
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Seconds between transport retries: ``first``, doubled each time up to ``longest``, each with jitter.
+
+    A server that asks for a longer pause than ``patience`` is not waited for.
+    """
+
+    first: float = 1.0
+    longest: float = 30.0
+    patience: float = 120.0
+
+    def pause(self, retry: int, asked: float | None) -> float:
+        """Seconds before ``retry`` (from 1); never less than the server ``asked`` for."""
+        ours = min(self.longest, self.first * 2.0 ** (retry - 1)) * random.uniform(0.5, 1.0)
+        return max(ours, asked or 0.0)
+
+
+def origin_of(model: str) -> str:
+    """``recorded``, ``manual`` or ``live``: who answers for a model id."""
+    prefix = model.partition("/")[0]
+    return prefix if prefix in {"recorded", "manual"} else "live"
+
+
+class Gateway:
+    """Answers calls by the name of a model; one for a run, used from one event loop.
+
+    ``recordings`` is the folder in which ``recorded/NAME`` looks for ``TASK.NAME.yaml``. ``notify`` hears one
+    sentence for each thing that a user should know while it happens: a retry, a fallback, an unknown price.
+
+    A recorded reply is reported with the usage that it had when it was made; its tokens count against the budget,
+    its dollars do not, for nobody pays them twice.
+    """
+
+    def __init__(
+        self,
+        models: Mapping[str, ModelSpec],
+        *,
+        recordings: Path,
+        ledger: Ledger | None = None,
+        notify: Callable[[str], None] = lambda _: None,
+        backoff: Backoff = Backoff(),
+    ) -> None:
+        self.ledger = ledger or Ledger()
+        self._models = models
+        self._recordings = recordings
+        self._notify = notify
+        self._backoff = backoff
+        self._slots: dict[str, asyncio.Semaphore] = {}
+        self._providers: dict[str, Provider] = {}
+        self._unpriced: set[str] = set()
+
+    async def complete(
+        self, key: CallKey, model_name: str, messages: Sequence[Message], fingerprint: str
+    ) -> ModelReply:
+        """One reply from the named model, or from its fallbacks in their order.
+
+        Any failure moves on to the next fallback, except a missing recording: replay is strict and never turns into
+        a paid call. Raises `ProviderError` when nobody answered, `BudgetError` when the call does not fit.
+        """
+        failures: list[ProviderError] = []
+        names = dict.fromkeys((model_name, *self._models[model_name].fallbacks))
+        for name in names:
+            request = ModelRequest(key, self._models[name], tuple(messages), fingerprint)
+            try:
+                reply = await self._persist(request)
+            except ProviderError as failed:
+                if failed.failure is Failure.NO_RECORDING:
+                    raise
+                failures.append(failed)
+                if len(failures) < len(names):
+                    self._notify(f"{key}: {failed}; the next fallback is asked")
+                continue
+            if failures:
+                note = f"{name} ({request.model.model}) answered instead of {model_name}: {failures[-1]}"
+                reply = replace(reply, notes=(*reply.notes, note))
+            return reply
+        raise _nobody(failures)
+
+    async def aclose(self) -> None:
+        """Close open connections; the gateway can be used again afterwards."""
+        for provider in self._providers.values():
+            close = getattr(provider, "aclose", None)
+            if close is not None:
+                await close()
+
+    async def _persist(self, request: ModelRequest) -> ModelReply:
+        """Ask one model, again after transient failures, holding one of its places all the while."""
+        spec = request.model
+        async with self._slot(spec):
+            retry = 0
+            while True:
+                try:
+                    return await self._charged(request)
+                except ProviderError as failed:
+                    retry += 1
+                    pause = self._backoff.pause(retry, failed.retry_after)
+                    if not failed.failure.transient or retry > spec.limits.retries:
+                        raise _tried(failed, retry) from None
+                    if pause > self._backoff.patience:
+                        raise ProviderError(
+                            failed.failure, f"{failed} (it asks to wait {pause:.0f} s, which is too long to wait for)"
+                        ) from None
+                    self._notify(f"{request.key}: {failed}; retry {retry} of {spec.limits.retries} in {pause:.1f} s")
+                await asyncio.sleep(pause)
+
+    async def _charged(self, request: ModelRequest) -> ModelReply:
+        spec = request.model
+        if origin_of(spec.model) == "recorded":
+            # What a recorded reply takes is known before it is handed out, so the ceiling is exact.
+            reply = await self._provider(spec).complete(request)
+            held = await self.ledger.reserve(Estimate(reply.usage.prompt_tokens + reply.usage.completion_tokens))
+        else:
+            held = await self.ledger.reserve(self._estimate(request))
+            try:
+                reply = await self._timed(request)
+            except BaseException:
+                self.ledger.release(held)
+                raise
+        self.ledger.settle(held, reply.usage, charge_usd=reply.origin == "live")
+        return reply
+
+    def _estimate(self, request: ModelRequest) -> Estimate:
+        spec = request.model
+        price = price_of(spec)
+        if price is None and self.ledger.usd_is_bounded and spec.model not in self._unpriced:
+            self._unpriced.add(spec.model)
+            self._notify(
+                f"no price is known for {spec.model}, so budget.usd cannot hold it: give models.{spec.name} a price"
+            )
+        return Estimate.of(request.messages, spec, price)
+
+    async def _timed(self, request: ModelRequest) -> ModelReply:
+        """One attempt within the model's timeout and the run's minutes; a person may take as long as they like."""
+        spec = request.model
+        own = None if origin_of(spec.model) == "manual" else spec.limits.timeout
+        left = self.ledger.seconds_left()
+        bound = min((s for s in (own, left) if s is not None), default=None)
+        try:
+            async with asyncio.timeout(bound):
+                return await self._provider(spec).complete(request)
+        except TimeoutError:
+            self.ledger.check_time()
+            where = f" at {spec.api_base}" if spec.api_base else ""
+            raise ProviderError(
+                Failure.TIMEOUT, f"model {spec.name} ({spec.model}){where} gave no answer within {bound:g} s"
+            ) from None
+        except ProviderError as failed:
+            # litellm watches the same clock and may speak first; when the minutes are over, that is the reason.
+            if failed.failure is Failure.TIMEOUT:
+                self.ledger.check_time()
+            raise
+
+    def _slot(self, spec: ModelSpec) -> asyncio.Semaphore:
+        return self._slots.setdefault(spec.name, asyncio.Semaphore(spec.limits.max_parallel))
+
+    def _provider(self, spec: ModelSpec) -> Provider:
+        origin = origin_of(spec.model)
+        if origin not in self._providers:
+            self._providers[origin] = self._make(origin)
+        return self._providers[origin]
+
+    def _make(self, origin: str) -> Provider:
+        if origin == "recorded":
+            return RecordedProvider(self._recordings)
+        if origin == "manual":
+            return ManualProvider()
+        from akgflow.models._litellm import LitellmProvider
+
+        return LitellmProvider()
+
+
+def _tried(failed: ProviderError, times: int) -> ProviderError:
+    if times == 1:
+        return failed
+    return ProviderError(failed.failure, f"{failed} (tried {times} times)", failed.retry_after)
+
+
+def _nobody(failures: Sequence[ProviderError]) -> ProviderError:
+    if len(failures) == 1:
+        return failures[0]
+    return ProviderError(failures[-1].failure, "no model answered: " + "; then ".join(str(f) for f in failures))

@@ -1,0 +1,57 @@
+"""List prices from the table that litellm bundles, read as a file: planning must not import litellm."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from akgflow.config.types import ModelSpec, Price
+
+_TABLE = "model_prices_and_context_window_backup.json"
+
+
+def price_of(spec: ModelSpec) -> Price | None:
+    """The price given in YAML, else litellm's list price; free for replies that no provider sends; else None."""
+    if spec.price is not None:
+        return spec.price
+    if spec.model.partition("/")[0] in {"recorded", "manual"}:
+        return Price(0.0, 0.0)
+    return list_price(spec.model)
+
+
+def list_price(model: str) -> Price | None:
+    """US dollars for a million tokens of a litellm id, or None where the table does not know it.
+
+    The part before the slash is dropped only where the table says that this very provider serves the model: the
+    same weights on one's own machine (``hosted_vllm/…``) have no list price.
+    """
+    table = _table()
+    entry = table.get(model)
+    provider, slash, rest = model.partition("/")
+    if entry is None and slash:
+        entry = table.get(rest)
+        if entry is not None and entry.get("litellm_provider") != provider:
+            entry = None
+    if entry is None:
+        return None
+    try:
+        return Price(float(entry["input_cost_per_token"]) * 1e6, float(entry["output_cost_per_token"]) * 1e6)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+@cache
+def _table() -> Mapping[str, Any]:
+    spec = find_spec("litellm")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        try:
+            table = json.loads((Path(folder) / _TABLE).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(table, dict):
+            return table
+    return {}

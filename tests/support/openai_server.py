@@ -1,0 +1,180 @@
+"""A real HTTP server on loopback that speaks just enough of the OpenAI protocol, well or badly, as told."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the server does with one request.
+
+    ``body`` (text or bytes) replaces the chat completion that is made from ``text``; ``sent`` cuts the body after so
+    many bytes while Content-Length still promises all of it; ``hang`` never answers; ``hangup`` closes without a byte;
+    ``delay`` is in seconds.
+    """
+
+    text: str | None = "pong"
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str | bytes | None = None
+    content_type: str = "application/json"
+    finish_reason: str = "stop"
+    usage: tuple[int, int] | None = (11, 7)
+    delay: float = 0.0
+    sent: int | None = None
+    hang: bool = False
+    hangup: bool = False
+
+    def payload(self, model: str) -> bytes:
+        """The response body."""
+        if self.body is not None:
+            return self.body.encode() if isinstance(self.body, str) else self.body
+        message = {"role": "assistant", "content": self.text}
+        data: dict[str, Any] = {
+            "id": "chatcmpl-1",
+            "object": "chat.completion",
+            "created": 1_700_000_000,
+            "model": model,
+            "choices": [{"index": 0, "message": message, "finish_reason": self.finish_reason}],
+        }
+        if self.usage:
+            prompt, completion = self.usage
+            data["usage"] = {
+                "prompt_tokens": prompt,
+                "completion_tokens": completion,
+                "total_tokens": prompt + completion,
+            }
+        return json.dumps(data).encode()
+
+
+def error(
+    status: int, message: str = "no", *, code: str | None = None, headers: Mapping[str, str] | None = None
+) -> Answer:
+    """An error as OpenAI words it."""
+    body = json.dumps({"error": {"message": message, "type": "error", "code": code}})
+    return Answer(status=status, body=body, headers=headers or {})
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request as it arrived. ``at`` is on the monotonic clock."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: Mapping[str, Any]
+    at: float
+
+    @property
+    def model(self) -> str:
+        """The model's name as the server sees it."""
+        return str(self.body.get("model", ""))
+
+    @property
+    def prompt(self) -> str:
+        """All messages in one text."""
+        return "\n".join(str(m.get("content")) for m in self.body.get("messages", []))
+
+
+Behaviour = Answer | Callable[[Seen], Answer]
+
+
+class OpenAIServer:
+    """Answers from ``script`` first, one entry a request; then by ``models[name]``; then with ``default``.
+
+    A behaviour is an `Answer` or a function from the request to one. ``requests`` lists what arrived, ``peak`` is the
+    largest number of requests that were open at once, ``url`` goes into ``api_base``.
+    """
+
+    def __init__(self) -> None:
+        self.script: deque[Behaviour] = deque()
+        self.models: dict[str, Behaviour] = {}
+        self.default: Behaviour = Answer()
+        self.requests: list[Seen] = []
+        self.peak = 0
+        self._open = 0
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._httpd = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._httpd.daemon_threads = True
+        self._thread = threading.Thread(target=self._httpd.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        """``http://127.0.0.1:PORT/v1``."""
+        return f"http://127.0.0.1:{self._httpd.server_port}/v1"
+
+    def count(self, model: str) -> int:
+        """How many requests named ``model``."""
+        return sum(seen.model == model for seen in self.requests)
+
+    def close(self) -> None:
+        """Let go of everything that hangs, and stop listening."""
+        self._closing.set()
+        self._httpd.shutdown()
+        self._httpd.server_close()
+        self._thread.join()
+
+    def enter(self, seen: Seen) -> Answer:
+        """Count one request in and say what to do with it."""
+        with self._lock:
+            self.requests.append(seen)
+            self._open += 1
+            self.peak = max(self.peak, self._open)
+            behaviour = self.script.popleft() if self.script else self.models.get(seen.model, self.default)
+        return behaviour if isinstance(behaviour, Answer) else behaviour(seen)
+
+    def leave(self) -> None:
+        """Count one request out."""
+        with self._lock:
+            self._open -= 1
+
+    def wait(self, seconds: float | None) -> None:
+        """Sleep, but no longer than the server lives."""
+        self._closing.wait(seconds)
+
+
+def _handler(server: OpenAIServer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            seen = Seen(self.path, dict(self.headers), json.loads(raw or b"{}"), time.monotonic())
+            answer = server.enter(seen)
+            try:
+                self._answer(answer, seen.model)
+            except OSError:
+                self.close_connection = True  # the client went away: a timeout or Ctrl-C under test
+            finally:
+                server.leave()
+
+        def _answer(self, answer: Answer, model: str) -> None:
+            if answer.hang or answer.delay:
+                server.wait(None if answer.hang else answer.delay)
+            if answer.hang or answer.hangup:
+                self.close_connection = True
+                return
+            payload = answer.payload(model)
+            self.send_response(answer.status)
+            self.send_header("Content-Type", answer.content_type)
+            self.send_header("Content-Length", str(len(payload)))
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(payload[: answer.sent])
+            if answer.sent is not None:
+                self.close_connection = True
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing on standard error."""
+
+    return Handler
