@@ -7,6 +7,7 @@ process leaves and is dropped.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import time
@@ -30,6 +31,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._effects: dict[str, Any] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
         self._seconds_before = 0.0
         self._start = time.monotonic()
         self._load()
@@ -56,8 +58,9 @@ class Journal:
 
     async def once(self, key: str, kind: type[T], effect: Callable[[], Awaitable[T]]) -> T:
         """The result of ``effect``, which runs only if no earlier sitting finished it."""
-        if key not in self._effects:
-            self.write(key, await effect())
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            if key not in self._effects:
+                self.write(key, await effect())
         return self.read(key, kind)
 
     def write(self, key: str, value: Any) -> None:

@@ -1,0 +1,157 @@
+"""What every step of a run may use, and the two effects that it may have: asking a model and asking the judge."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from akgflow.agents import (
+    HistoryEntry,
+    MalformedReply,
+    Parsed,
+    PromptContext,
+    Rendered,
+    parse_reply,
+    render,
+    with_complaint,
+)
+from akgflow.config.types import AgentSpec, SourceKernel, Task, Workspace
+from akgflow.engine.folder import RunFolder, write_json, write_text
+from akgflow.engine.journal import Journal
+from akgflow.engine.state import Candidate, JobState, Judged
+from akgflow.executors.base import Executor
+from akgflow.models.base import CallKey, ModelReply
+from akgflow.models.gateway import Gateway
+from akgflow.planning import Job, Plan, Reach
+from akgflow.verdict import JudgeRequest, Verdict
+
+Notify = Callable[[str, str], None]
+"""Hears (job id or empty, one line) for everything that happens."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A model call as the journal keeps it."""
+
+    key: CallKey
+    fingerprint: str
+    reply: ModelReply
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Where in a job a call stands. ``attempt`` and ``sample`` count from 1."""
+
+    step: str
+    attempt: int = 1
+    sample: int = 1
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """One sitting of a run."""
+
+    task: Task
+    workspace: Workspace
+    plan: Plan
+    folder: RunFolder
+    journal: Journal
+    gateway: Gateway
+    executor: Executor
+    notify: Notify
+
+    def prompt_context(self, job: Job) -> PromptContext:
+        """The prompt variables of a job before anything is written for it."""
+        pack, target = self.workspace.dsls[job.dsl], self.workspace.targets[job.target]
+        return PromptContext.of(self.task, pack, target, self.plan.machine)
+
+    async def ask(self, state: JobState, agent_name: str, turn: Turn, context: PromptContext) -> Parsed:
+        """A parsed reply of ``agent_name``, by its reply form.
+
+        A malformed reply goes back once with the reason; `MalformedReply` is raised when the second is no better.
+        """
+        agent = self.workspace.agents[agent_name]
+        rendered = render(agent, context)
+        pack = self.workspace.dsls[state.job.dsl]
+        reply = await self._call(state, agent, turn, rendered, 0)
+        try:
+            return parse_reply(reply.text, agent.reply, pack, reply.finish_reason)
+        except MalformedReply as malformed:
+            self.notify(state.job.id, f"{turn.step}: {agent_name}'s reply is malformed ({malformed}); asked again")
+            again = with_complaint(rendered, reply.text, str(malformed))
+        reply = await self._call(state, agent, turn, again, 1)
+        return parse_reply(reply.text, agent.reply, pack, reply.finish_reason)
+
+    async def _call(self, state: JobState, agent: AgentSpec, turn: Turn, rendered: Rendered, resend: int) -> ModelReply:
+        key = CallKey(self.plan.task, state.job.id, turn.step, turn.attempt, turn.sample, agent.name, resend)
+        place = self.folder.place(state.job.id, turn.step, turn.attempt, turn.sample)
+        suffix = f"{agent.name}{'.again' * resend}.md"
+
+        async def effect() -> Finished:
+            prompt = "\n\n".join(f"# {message.role}\n\n{message.content}" for message in rendered.messages)
+            write_text(place / f"prompt.{suffix}", prompt + "\n")
+            self.notify(state.job.id, f"{turn.step}: asking {agent.name}")
+            reply = await self.gateway.complete(key, agent.model, rendered.messages, rendered.fingerprint)
+            write_text(place / f"reply.{suffix}", reply.text)
+            return Finished(key, rendered.fingerprint, reply)
+
+        finished = await self.journal.once(f"call {key}", Finished, effect)
+        state.calls += 1
+        state.origins.add(finished.reply.origin)
+        return finished.reply
+
+    async def judge_candidate(self, state: JobState, candidate: Candidate) -> Judged:
+        """The judge's verdict about a candidate; the same source is judged once in a job."""
+        job = state.job
+        place = self.folder.place(job.id, candidate.step, candidate.attempt, candidate.sample)
+        write_text(place / "candidate.py", candidate.source)
+        toolchain = self.workspace.dsls[job.dsl].toolchain
+        request = self._request(candidate.source, toolchain, job.target, job.reach)
+        self.notify(job.id, f"{candidate.step} {candidate.attempt}: judging candidate {candidate.id}")
+        verdict = await self._judged(f"verdict {job.id}.{candidate.id}", request, job.reach)
+        write_json(place / "verdict.json", verdict)
+        self.notify(job.id, f"{candidate.step} {candidate.attempt}: {verdict.status}: {verdict.message}")
+        judged = Judged(candidate, verdict)
+        state.add(candidate.step, judged)
+        return judged
+
+    async def judge_source(self, source: SourceKernel) -> Verdict:
+        """The judge's verdict about the task's own source kernel, untimed."""
+        check = self.plan.source
+        assert check is not None, "a plan of a task with a source says how to check it"
+        toolchain = self.workspace.dsls[check.dsl].toolchain
+        request = self._request(source, toolchain, check.target, check.reach)
+        self.notify(
+            "", f"checking the source kernel {source.file.name} ({', '.join(check.reach.evidence) or 'no way'})"
+        )
+        verdict = await self._judged("verdict source", replace(request, time=False), check.reach)
+        write_json(self.folder.path / "source" / "verdict.json", verdict)
+        return verdict
+
+    async def _judged(self, key: str, request: JudgeRequest, reach: Reach) -> Verdict:
+        async def effect() -> Verdict:
+            started = time.monotonic()
+            verdict = await self.executor.judge(request)
+            absent = {**{str(e): why for e, why in reach.gaps.items()}, **verdict.absent}
+            return replace(verdict, absent=absent, seconds=time.monotonic() - started)
+
+        return await self.journal.once(key, Verdict, effect)
+
+    def _request(self, source: str | SourceKernel, toolchain: str, target: str, reach: Reach) -> JudgeRequest:
+        return JudgeRequest(
+            candidate=source,
+            operator_file=str(self.task.operator.file),
+            operator=self.task.operator.source,
+            toolchain=toolchain,
+            target=self.workspace.targets[target],
+            evidence=reach.evidence,
+            cases=self.task.cases,
+            dtype=self.task.dtype,
+            tolerance=self.task.tolerance,
+        )
+
+
+def history_of(state: JobState) -> tuple[HistoryEntry, ...]:
+    """The attempts so far in the form that prompts see."""
+    return tuple(HistoryEntry(i, a.status, a.message) for i, a in enumerate(state.attempts, 1))

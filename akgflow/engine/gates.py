@@ -1,0 +1,35 @@
+"""Does a verdict meet a task's gates?"""
+
+from __future__ import annotations
+
+from akgflow.config.types import Gates
+from akgflow.terms import Evidence
+from akgflow.verdict import Verdict
+
+
+def unmet(gates: Gates, verdict: Verdict) -> list[str]:
+    """One sentence for each gate that the verdict does not meet; empty when it meets them all."""
+    reasons = []
+    if gates.correct and not verdict.passed:
+        reasons.append(f"correct: {verdict.status}: {verdict.message}")
+    if not gates.evidence.satisfied_by(verdict.evidence):
+        have = ", ".join(verdict.evidence) or "none"
+        why = verdict.absent.get(gates.evidence, "")
+        reasons.append(f"evidence: {gates.evidence} is asked for, {have} was obtained{': ' + why if why else ''}")
+    if gates.fast and Evidence.EXECUTED in verdict.evidence:
+        reasons += _slow(gates.fast.over, gates.fast.at_least, verdict)
+    return reasons
+
+
+def _slow(over: str, at_least: float, verdict: Verdict) -> list[str]:
+    """The gate holds when the whole interval is not below it: a ratio that only might be enough is not."""
+    timed = [timing for timing in verdict.timing if timing.baseline == over]
+    if not timed:
+        return [f"fast: {at_least:g}x over {over} is asked for and no timing was obtained"]
+    slowest = min(timed, key=lambda timing: timing.interval[0])
+    low, high = slowest.interval
+    if low >= at_least:
+        return []
+    return [
+        f"fast: {at_least:g}x over {over} is asked for, {slowest.speedup:.2f}x [{low:.2f}, {high:.2f}] was measured"
+    ]

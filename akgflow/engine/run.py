@@ -1,0 +1,116 @@
+"""Running a plan: the source kernel first, then the jobs side by side, each through its workflow's steps."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from akgflow.engine.context import Finished, RunContext
+from akgflow.engine.folder import RESULT, write_json, write_text
+from akgflow.engine.gates import unmet
+from akgflow.engine.result import JobResult, Outcome, RunResult
+from akgflow.engine.state import JobState
+from akgflow.engine.steps import run_step
+from akgflow.errors import BudgetError, ConfigError, Mark, PrerequisiteError, Problem
+from akgflow.planning import Job
+from akgflow.terms import Status
+from akgflow.verdict import Verdict
+
+
+async def run_plan(run: RunContext) -> RunResult:
+    """Run what is not finished yet; the result says how each job ended.
+
+    Raises `ConfigError` when the task's own source kernel does not compile or is wrong: before any model is asked.
+    """
+    started = time.monotonic()
+    resumed = len(run.journal)
+    for _, finished in _finished_calls(run):
+        run.gateway.ledger.charge(finished.reply.usage, charge_usd=finished.reply.origin == "live")
+    source = await _check_source(run)
+    jobs = await _all_jobs(run)
+    calls = [finished for _, finished in _finished_calls(run)]
+    result = RunResult(
+        task=run.plan.task,
+        folder=str(run.folder.path),
+        jobs=tuple(jobs),
+        spent=run.gateway.ledger.spent,
+        seconds=60.0 * run.journal.minutes_before + time.monotonic() - started,
+        source=source,
+        notes=tuple(dict.fromkeys(note for finished in calls for note in finished.reply.notes)),
+        resumed_effects=resumed,
+    )
+    if result.finished:
+        write_json(run.folder.path / RESULT, result)
+    return result
+
+
+def _finished_calls(run: RunContext) -> list[tuple[str, Finished]]:
+    return [(key, run.journal.read(key, Finished)) for key, _ in run.journal.items("call ")]
+
+
+async def _check_source(run: RunContext) -> Verdict | None:
+    source = run.task.source
+    if source is None:
+        return None
+    verdict = await run.judge_source(source)
+    if verdict.status in (Status.PASSED, Status.NOT_RUN):
+        run.notify("", f"source kernel: {verdict.status}: {verdict.message}")
+        return verdict
+    message = f"the source kernel cannot be migrated as it is: {verdict.status}: {verdict.message}"
+    hint = verdict.log.strip() or "mend the kernel, or the operator that it is compared with"
+    raise ConfigError([Problem(Mark(str(source.file), 1, 1), message, hint)])
+
+
+async def _all_jobs(run: RunContext) -> list[JobResult]:
+    """All jobs side by side; the first bug ends them all, a missing provider or a spent budget only its own job."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_job(job, run)) for job in run.plan.jobs]
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+async def _job(job: Job, run: RunContext) -> JobResult:
+    state = JobState(job)
+    if job.impossible:
+        return JobResult(job.id, job.dsl, job.target, Outcome.IMPOSSIBLE, job.impossible)
+    try:
+        for step in run.workspace.workflows[run.task.workflow].steps:
+            await run_step(step, state, run)
+    except BudgetError as spent:
+        return _ended(state, run, Outcome.BUDGET, str(spent))
+    except PrerequisiteError as missing:
+        return _ended(state, run, Outcome.NO_PROVIDER, str(missing))
+    return _judged_result(state, run)
+
+
+def _judged_result(state: JobState, run: RunContext) -> JobResult:
+    best = state.best()
+    if best is None:
+        last = state.attempts[-1].message if state.attempts else "its workflow makes no code"
+        return _ended(state, run, Outcome.GATE_FAILED, f"no candidate was made: {last}")
+    reasons = unmet(run.task.gates, best.verdict)
+    return _ended(state, run, Outcome.GATE_FAILED if reasons else Outcome.MET, "; ".join(reasons))
+
+
+def _ended(state: JobState, run: RunContext, outcome: Outcome, reason: str) -> JobResult:
+    """The job's result, its best candidate handed over whatever the outcome is."""
+    job, best = state.job, state.best()
+    if best is not None:
+        place = run.folder.best(job.id)
+        write_text(place / "candidate.py", best.candidate.source)
+        write_json(place / "verdict.json", best.verdict)
+    run.notify(job.id, f"{outcome.value.replace('_', ' ')}{': ' + reason if reason else ''}")
+    return JobResult(
+        job=job.id,
+        dsl=job.dsl,
+        target=job.target,
+        outcome=outcome,
+        reason=reason,
+        best=best.candidate.id if best else None,
+        verdict=best.verdict if best else None,
+        attempts=tuple(state.attempts),
+        calls=state.calls,
+        origins=tuple(sorted(state.origins)),
+    )

@@ -1,0 +1,88 @@
+"""The step ``repair``: mend a candidate with the judge's verdict, advised by a conductor, a bounded number of times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from akgflow.agents import MalformedReply, PromptContext, describe
+from akgflow.config.types import RepairStep
+from akgflow.engine.context import RunContext, Turn, history_of
+from akgflow.engine.gates import unmet
+from akgflow.engine.state import Candidate, JobState, Judged
+from akgflow.planning.bounds import designer_of
+
+
+async def run(step: RepairStep, state: JobState, run: RunContext) -> None:
+    """Repair the best candidate of the named step until it is good, the advisor stops, or the cap is reached."""
+    current = state.best(step.repair)
+    for attempt in range(1, step.max_attempts + 1):
+        if current is not None and _good(step, current, run):
+            return
+        turn = Turn(step.name, attempt)
+        advice = await _advice(step, turn, state, run, current)
+        if advice.get("decision") == "stop":
+            run.notify(state.job.id, f"{step.name} {attempt}: {step.advisor} stops: {advice.get('reason', '')}")
+            return
+        if advice.get("decision") == "redesign":
+            await _redesign(turn, state, run, current, advice)
+        current = await _recode(step, turn, state, run, current, advice) or current
+
+
+def _good(step: RepairStep, judged: Judged, run: RunContext) -> bool:
+    if step.until == "correct":
+        return judged.verdict.passed
+    return not unmet(run.task.gates, judged.verdict)
+
+
+async def _advice(
+    step: RepairStep, turn: Turn, state: JobState, run: RunContext, current: Judged | None
+) -> Mapping[str, Any]:
+    """The advisor's decision; without an advisor, or when it cannot be read, the coder simply tries again."""
+    if step.advisor is None or current is None:
+        return {"decision": "recode"}
+    context = _context(turn, state, run, current)
+    try:
+        advice = (await run.ask(state, step.advisor, turn, context)).fields
+    except MalformedReply as malformed:
+        run.notify(state.job.id, f"{step.name} {turn.attempt}: no advice ({malformed})")
+        return {"decision": "recode"}
+    run.notify(state.job.id, f"{step.name} {turn.attempt}: {step.advisor} says {advice.get('decision')}")
+    return advice
+
+
+async def _redesign(
+    turn: Turn, state: JobState, run: RunContext, current: Judged | None, advice: Mapping[str, Any]
+) -> None:
+    designer = designer_of(run.workspace.workflows[run.task.workflow], run.workspace)
+    if designer is None:
+        return
+    context = replace(_context(turn, state, run, current), advice=str(advice.get("advice", "")))
+    try:
+        state.sketch = (await run.ask(state, designer, turn, context)).text
+    except MalformedReply as malformed:
+        run.notify(state.job.id, f"{turn.step} {turn.attempt}: the old sketch stays ({malformed})")
+
+
+async def _recode(
+    step: RepairStep, turn: Turn, state: JobState, run: RunContext, current: Judged | None, advice: Mapping[str, Any]
+) -> Judged | None:
+    context = replace(_context(turn, state, run, current), advice=str(advice.get("advice", "")))
+    try:
+        made = await run.ask(state, step.agent, turn, context)
+    except MalformedReply as malformed:
+        state.add_failure(step.name, turn.attempt, 1, str(malformed))
+        return None
+    return await run.judge_candidate(state, Candidate(made.text, step.name, turn.attempt, 1))
+
+
+def _context(turn: Turn, state: JobState, run: RunContext, current: Judged | None) -> PromptContext:
+    return replace(
+        run.prompt_context(state.job),
+        sketch=state.sketch,
+        candidate=current.candidate.source if current else "",
+        feedback=describe(current.verdict) if current else "",
+        history=history_of(state),
+        attempt=turn.attempt,
+    )
