@@ -1,1 +1,17 @@
-"""Plan execution."""
+"""Running plans: bounded steps, effects that happen once, a folder that can be resumed."""
+
+from akgflow.engine.folder import RESULT, RunFolder, claim, open_folder
+from akgflow.engine.result import Attempt, JobResult, Outcome, RunResult
+from akgflow.engine.sitting import run_in_folder
+
+__all__ = [
+    "RESULT",
+    "Attempt",
+    "JobResult",
+    "Outcome",
+    "RunFolder",
+    "RunResult",
+    "claim",
+    "open_folder",
+    "run_in_folder",
+]

@@ -1,0 +1,29 @@
+"""``akgflow doctor``: what is here, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from akgflow.cli._options import echo_json, json_option, workspace_option
+from akgflow.config import find_root, load_workspace
+from akgflow.errors import ExitCode
+
+
+@click.command("doctor")
+@workspace_option
+@json_option
+@click.pass_context
+def doctor_command(ctx: click.Context, workspace: Path | None, as_json: bool) -> None:
+    """Say what is installed, which devices are here, which provider is set, and what is missing."""
+    from akgflow.doctor import examine
+
+    found = examine(load_workspace(workspace or find_root()))
+    if as_json:
+        echo_json(found)
+    else:
+        for check in found:
+            mark = "ok     " if check.ok else ("missing" if check.needed else "-      ")
+            click.echo(f"{mark}  {check.name:<24} {check.detail}{': ' + check.hint if check.hint else ''}")
+    ctx.exit(ExitCode.DONE if all(check.ok or not check.needed for check in found) else ExitCode.PREREQUISITE)

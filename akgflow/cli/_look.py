@@ -1,0 +1,160 @@
+"""Commands that only look: ``validate``, ``list``, ``schema``, ``show``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from akgflow.cli._options import echo_json, json_option, set_option, workspace_option
+from akgflow.config import KINDS, find_root, list_tasks, load, load_all, load_workspace, schema_text
+from akgflow.config.types import Workspace
+from akgflow.errors import ConfigError, Problem
+
+Row = dict[str, str]
+
+
+@click.command("validate")
+@click.argument("tasks", nargs=-1)
+@workspace_option
+@set_option
+@json_option
+def validate_command(tasks: tuple[str, ...], workspace: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Check TASKS, or the whole workspace: every problem of every file at once."""
+    if tasks:
+        names = _checked(tasks, workspace, overrides)
+    else:
+        names = [task.name for task in load_all(workspace or find_root(), overrides=overrides)[1]]
+    if as_json:
+        echo_json({"valid": names})
+    else:
+        click.echo(f"valid: {', '.join(names) or 'the workspace (it has no tasks)'}")
+
+
+def _checked(tasks: tuple[str, ...], workspace: Path | None, overrides: tuple[str, ...]) -> list[str]:
+    """Names of the tasks; the problems of all of them are raised together."""
+    names: list[str] = []
+    problems: dict[Problem, None] = {}
+    for task in tasks:
+        try:
+            names.append(load(task, root=workspace, overrides=overrides).task.name)
+        except ConfigError as wrong:
+            problems.update(dict.fromkeys(wrong.problems))
+    if problems:
+        raise ConfigError(list(problems))
+    return names
+
+
+def _targets(workspace: Workspace) -> list[Row]:
+    return [
+        {"name": t.name, "platform": t.platform, "arch": t.arch, "title": t.title} for t in workspace.targets.values()
+    ]
+
+
+def _dsls(workspace: Workspace) -> list[Row]:
+    return [
+        {"name": d.name, "title": d.title, **{name: ", ".join(found) for name, found in d.platforms.items()}}
+        for d in workspace.dsls.values()
+    ]
+
+
+def _agents(workspace: Workspace) -> list[Row]:
+    return [
+        {
+            "name": a.name,
+            "model": f"{a.model} = {workspace.models[a.model].model}",
+            "reply": a.reply.format,
+            "description": a.description,
+        }
+        for a in workspace.agents.values()
+    ]
+
+
+def _workflows(workspace: Workspace) -> list[Row]:
+    return [
+        {"name": w.name, "steps": ", ".join(step.name for step in w.steps), "description": w.description}
+        for w in workspace.workflows.values()
+    ]
+
+
+def _tasks(workspace: Workspace) -> list[Row]:
+    return [{"name": name, "file": str(path)} for name, path in list_tasks(workspace.root).items()]
+
+
+_LISTS: Mapping[str, Callable[[Workspace], list[Row]]] = {
+    "targets": _targets,
+    "dsls": _dsls,
+    "agents": _agents,
+    "workflows": _workflows,
+    "tasks": _tasks,
+}
+
+
+@click.command("list")
+@click.argument("kind", type=click.Choice(list(_LISTS)))
+@workspace_option
+@set_option
+@json_option
+def list_command(kind: str, workspace: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
+    """List what names resolve to: the workspace's own entries and the shipped ones."""
+    rows = _LISTS[kind](load_workspace(workspace or find_root(), overrides=overrides))
+    if as_json:
+        echo_json(rows)
+        return
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    widths = {name: max(len(name), *(len(row.get(name, "")) for row in rows)) for name in columns}
+    for row in [{name: name for name in columns}, *rows]:
+        click.echo("  ".join(row.get(name, "").ljust(widths[name]) for name in columns).rstrip())
+
+
+@click.command("schema")
+@click.argument("kind", type=click.Choice(KINDS))
+def schema_command(kind: str) -> None:
+    """Print the JSON Schema of KIND, for editors and other tools."""
+    click.echo(schema_text(kind), nl=False)
+
+
+@click.command("show")
+@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@json_option
+def show_command(run: Path, as_json: bool) -> None:
+    """Show the result of a finished RUN folder, or how far an unfinished one came."""
+    from akgflow.engine import RESULT, RunResult
+    from akgflow.reporting import console, show_result
+    from akgflow.serial import from_data
+
+    data = _read(run / RESULT)
+    if data is None:
+        _show_unfinished(run, as_json)
+    elif as_json:
+        echo_json(data)
+    else:
+        show_result(from_data(data, RunResult), console())
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as wrong:
+        raise ConfigError(f"{path} is not a run's result: {wrong}") from None
+
+
+def _show_unfinished(run: Path, as_json: bool) -> None:
+    from akgflow.engine.journal import Journal
+
+    if not (run / "journal.jsonl").exists():
+        raise ConfigError(f"{run} is not a run's folder: it holds neither result.json nor journal.jsonl")
+    journal = Journal(run / "journal.jsonl")
+    done = [key for key, _ in journal.items("")]
+    journal.close()
+    if as_json:
+        echo_json({"finished": False, "done": done})
+        return
+    click.echo(f"{run} is unfinished; {len(done)} steps are done and will not be repeated:")
+    for key in done:
+        click.echo(f"  {key}")

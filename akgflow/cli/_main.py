@@ -1,0 +1,107 @@
+"""The command group and the one place that turns an exception into a message and an exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from importlib import import_module
+
+import click
+
+from akgflow import __version__
+from akgflow.errors import AkgflowError, ConfigError, ExitCode
+
+_COMMANDS = {
+    "run": "akgflow.cli._run",
+    "plan": "akgflow.cli._run",
+    "validate": "akgflow.cli._look",
+    "verify": "akgflow.cli._verify",
+    "show": "akgflow.cli._look",
+    "list": "akgflow.cli._look",
+    "schema": "akgflow.cli._look",
+    "doctor": "akgflow.cli._doctor",
+    "init": "akgflow.cli._init",
+}
+
+
+class _Lazy(click.Group):
+    """A group whose commands' modules are imported when one of them is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(_COMMANDS[cmd_name]), f"{cmd_name}_command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            from akgflow.config import suggest
+
+            raise click.UsageError(f"there is no command {args[0]!r}: {suggest(args[0], _COMMANDS)}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="akgflow")
+def cli() -> None:
+    """Write, migrate and optimise compute kernels with language models, judged by real compilers and devices.
+
+    Exit codes: 0 done and gates met, 1 a gate failed, 2 usage or configuration, 3 a bug in akgflow,
+    4 a prerequisite is missing, 5 budget spent, 130 interrupted.
+    """
+
+
+def main() -> None:
+    """Run the command and leave with its exit code."""
+    sys.exit(_guarded(sys.argv[1:]))
+
+
+def _guarded(args: list[str]) -> int:
+    try:
+        code = cli.main(args=args, prog_name="akgflow", standalone_mode=False)
+        return int(code) if isinstance(code, int) else ExitCode.DONE
+    except click.exceptions.Exit as left:
+        return left.exit_code
+    except click.ClickException as wrong:
+        wrong.show()
+        return ExitCode.CONFIG
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted: the same command goes on where this one stopped", err=True)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has gone; Python would complain about that once more when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.DONE
+    except AkgflowError as wrong:
+        _say(wrong, as_json="--json" in args)
+        return wrong.exit_code
+    except Exception:
+        traceback.print_exc()
+        click.echo("this is a bug in akgflow, please report it with the lines above", err=True)
+        return ExitCode.BUG
+
+
+def _say(wrong: AkgflowError, *, as_json: bool) -> None:
+    """The problems, each with its place; as JSON on standard output where the command was asked for JSON."""
+    if not isinstance(wrong, ConfigError):
+        if as_json:
+            click.echo(json.dumps({"error": str(wrong), "exit_code": wrong.exit_code}))
+        click.secho(f"error: {wrong}", fg="red", err=True)
+        return
+    from akgflow.config import format_problem
+    from akgflow.serial import to_data
+
+    if as_json:
+        click.echo(json.dumps({"problems": to_data(wrong.problems), "exit_code": wrong.exit_code}, indent=2))
+    color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    for problem in wrong.problems:
+        click.echo(format_problem(problem, color), err=True)
+    count = len(wrong.problems)
+    click.echo(f"{count} problem{'s' * (count != 1)}; nothing was run and nothing was spent", err=True)

@@ -1,0 +1,104 @@
+"""What this machine offers akgflow, as a list of checks. Loads nothing heavy."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from akgflow.config.types import DslPack, Target, Workspace
+from akgflow.machine import Machine, detect
+from akgflow.planning import reach
+from akgflow.terms import Evidence
+from akgflow.toolchains import get
+
+_KEYS = {
+    "anthropic": "ANTHROPIC_API_KEY",
+    "azure": "AZURE_API_KEY",
+    "deepseek": "DEEPSEEK_API_KEY",
+    "gemini": "GEMINI_API_KEY",
+    "groq": "GROQ_API_KEY",
+    "mistral": "MISTRAL_API_KEY",
+    "openai": "OPENAI_API_KEY",
+    "openrouter": "OPENROUTER_API_KEY",
+}
+"""Where litellm looks for a provider's key when the model names no ``api_key_env``."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that is here or not. What is not ``needed`` only widens what can be done."""
+
+    name: str
+    ok: bool
+    detail: str
+    hint: str = ""
+    needed: bool = True
+
+
+def examine(workspace: Workspace) -> list[Check]:
+    """All checks, the needed ones first."""
+    machine = detect()
+    found = [*_packages(), *_compilers(), *_models(workspace), *_devices(machine), *_reach(workspace, machine)]
+    return sorted(found, key=lambda check: not check.needed)
+
+
+def _packages() -> Iterator[Check]:
+    yield Check("python", True, sys.version.split()[0])
+    for name in ("torch", "triton", "apache-tvm-ffi", "litellm"):
+        try:
+            yield Check(name, True, version(name))
+        except PackageNotFoundError:
+            yield Check(name, False, "not installed", f"pip install {name}")
+
+
+def _compilers() -> Iterator[Check]:
+    compiler = shutil.which("g++") or shutil.which("clang++")
+    yield Check("C++ compiler", compiler is not None, compiler or "not found", "" if compiler else "install g++")
+    nvcc = shutil.which("nvcc")
+    hint = "" if nvcc else "install the CUDA toolkit, or pip install nvidia-cuda-nvcc, to compile CUDA-C"
+    yield Check("nvcc", nvcc is not None, nvcc or "not on the PATH", hint, needed=False)
+
+
+def _models(workspace: Workspace) -> Iterator[Check]:
+    for spec in workspace.models.values():
+        provider = spec.model.partition("/")[0]
+        name = f"model {spec.name}"
+        if provider == "recorded":
+            hint = "set AKGFLOW_MODEL, or models in agents.yaml, to ask a real one"
+            yield Check(name, True, f"{spec.model} replays recordings", hint)
+            continue
+        key = spec.api_key_env or _KEYS.get(provider)
+        if key is None or (spec.api_base and not spec.api_key_env):
+            yield Check(name, True, f"{spec.model} at {spec.api_base or 'its provider'}")
+        else:
+            ok = bool(os.environ.get(key))
+            yield Check(name, ok, f"{spec.model}, {key} is {'set' if ok else 'not set'}", "" if ok else f"export {key}")
+
+
+def _devices(machine: Machine) -> Iterator[Check]:
+    yield Check("cpu", True, f"{machine.cpu}, {machine.cores} cores")
+    for device in machine.devices:
+        yield Check(f"{device.platform} device {device.index}", True, f"{device.name} ({device.arch})")
+    if not machine.devices:
+        yield Check("GPU", False, "none found", "GPU targets are compiled and interpreted, not executed", needed=False)
+
+
+def _reach(workspace: Workspace, machine: Machine) -> Iterator[Check]:
+    """What each DSL can show on each target from here."""
+
+    def missing(pack: DslPack, evidence: Evidence, target: Target) -> str | None:
+        return get(pack.toolchain).missing(evidence, target, machine)
+
+    for pack in workspace.dsls.values():
+        for target in workspace.targets.values():
+            if target.platform in pack.platforms:
+                found = reach(pack, target, missing)
+                yield Check(*_pair(pack.name, target, found.evidence), needed=False)
+
+
+def _pair(dsl: str, target: Target, evidence: tuple[Evidence, ...]) -> tuple[str, bool, str]:
+    return f"{dsl} on {target.name}", bool(evidence), ", ".join(evidence) or "nothing can be judged here"

@@ -1,0 +1,57 @@
+"""One sitting of a run: open what it needs, run the plan, and whatever happens close and keep everything."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from akgflow.config.types import Task, Workspace
+from akgflow.engine.context import Finished, Notify, RunContext
+from akgflow.engine.folder import RunFolder
+from akgflow.engine.journal import Journal
+from akgflow.engine.result import RunResult
+from akgflow.engine.run import run_plan
+from akgflow.executors.local import LocalExecutor
+from akgflow.models.gateway import Gateway
+from akgflow.models.ledger import Ledger
+from akgflow.models.recording import RecordedReply, write_recording
+from akgflow.planning import Plan
+
+
+def run_in_folder(
+    task: Task, workspace: Workspace, plan: Plan, folder: RunFolder, *, notify: Notify, record: Path | None = None
+) -> RunResult:
+    """Run or go on with ``plan`` in ``folder`` and let go of the folder.
+
+    With ``record`` every reply of the run, of earlier sittings too, is written to that recording, also when this
+    sitting is interrupted or fails.
+    """
+    journal = Journal(folder.journal)
+    if len(journal):
+        notify("", f"going on in {folder.path}: {len(journal)} finished steps are kept")
+    try:
+        return asyncio.run(_sit(task, workspace, plan, folder, journal, notify))
+    finally:
+        if record is not None:
+            calls = (journal.read(key, Finished) for key, _ in journal.items("call "))
+            write_recording(record, task.name, [RecordedReply.of(c.key, c.fingerprint, c.reply) for c in calls])
+        journal.close()
+        folder.release()
+
+
+async def _sit(
+    task: Task, workspace: Workspace, plan: Plan, folder: RunFolder, journal: Journal, notify: Notify
+) -> RunResult:
+    ledger = Ledger(task.budget, minutes_before=journal.minutes_before)
+    gateway = Gateway(
+        workspace.models,
+        recordings=task.file.parent / "recordings",
+        ledger=ledger,
+        notify=lambda text: notify("", text),
+    )
+    executor = LocalExecutor(plan.machine, folder.path / "scratch")
+    try:
+        return await run_plan(RunContext(task, workspace, plan, folder, journal, gateway, executor, notify))
+    finally:
+        await executor.close()
+        await gateway.aclose()

@@ -1,0 +1,73 @@
+"""Numbers and verdicts in the few words that fit a table cell. Never more than the verdict says."""
+
+from __future__ import annotations
+
+from akgflow.terms import Evidence, Status
+from akgflow.verdict import KernelResources, Timing, Verdict
+
+
+def seconds(value: float) -> str:
+    """A duration with three significant digits: ``41.2 us``, ``1.30 ms``, ``2.00 s``."""
+    for unit, scale in (("us", 1e-6), ("ms", 1e-3)):
+        if value < 1000 * scale:
+            return f"{value / scale:.3g} {unit}"
+    return f"{value:.3g} s" if value < 120 else f"{value / 60:.1f} min"
+
+
+def case_of(case: object) -> str:
+    """``m=512 n=512``: a case in one cell."""
+    return " ".join(f"{name}={value}" for name, value in dict(case).items())  # type: ignore[call-overload]
+
+
+def correctness(verdict: Verdict) -> str:
+    """``PASSED, 4 cases x 2 inputs``, or what is wrong."""
+    if verdict.status is not Status.PASSED or verdict.correctness is None:
+        return str(verdict.status)
+    cases = verdict.correctness.cases
+    shapes = len({case_of(case.case) for case in cases})
+    return f"{verdict.status}, {shapes} shape{'s' * (shapes != 1)}, {len(cases)} checks"
+
+
+def speed(timing: Timing) -> str:
+    """The ratio with its interval, what it is against, and what both took."""
+    low, high = timing.interval
+    ratio = f"{timing.speedup:.2f}x [{low:.2f}, {high:.2f}] {timing.call}"
+    return f"{ratio} than {timing.baseline}" if timing.call != "same" else f"{ratio} as {timing.baseline}"
+
+
+def times(timing: Timing) -> str:
+    """What candidate and baseline took, where, and at which case."""
+    took = f"{seconds(timing.seconds)} against {seconds(timing.baseline_seconds)}"
+    at = case_of(timing.case)
+    return f"{took}{f' at {at}' if at else ''} on {timing.device}"
+
+
+def resources(found: KernelResources) -> str:
+    """``gemm for sm_90a: 128 registers, 32.0 KiB shared, 0 B spilled``; what is unknown is left out."""
+    parts = []
+    if found.registers is not None:
+        parts.append(f"{found.registers} registers")
+    if found.shared_bytes is not None:
+        parts.append(f"{found.shared_bytes / 1024:.4g} KiB shared")
+    if found.spill_bytes is not None:
+        parts.append(f"{found.spill_bytes} B spilled")
+    return f"{found.kernel} for {found.arch}: {', '.join(parts) or 'no figures'}"
+
+
+def heaviest(found: tuple[KernelResources, ...]) -> tuple[KernelResources, ...]:
+    """For each kernel the specialisation that takes most; a kernel is compiled once for each kind of argument."""
+    worst: dict[str, KernelResources] = {}
+    for one in found:
+        other = worst.get(one.kernel)
+        if other is None or _weight(one) > _weight(other):
+            worst[one.kernel] = one
+    return tuple(worst.values())
+
+
+def _weight(found: KernelResources) -> tuple[int, int, int]:
+    return found.spill_bytes or 0, found.registers or 0, found.shared_bytes or 0
+
+
+def evidence(found: tuple[Evidence, ...]) -> str:
+    """``interpreted, compiled`` or ``none``."""
+    return ", ".join(found) or str(Evidence.NONE)

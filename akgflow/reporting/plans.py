@@ -1,0 +1,58 @@
+"""A plan for people."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from akgflow.planning import Ceiling, Job, Plan, digest
+from akgflow.reporting.phrases import case_of, evidence
+
+
+def show_plan(plan: Plan, out: Console) -> None:
+    """Print the plan: what will run, what is out of reach and why, and the worst case."""
+    out.print(
+        Text.assemble(("plan ", "bold"), f"{plan.task} ({plan.kind}, workflow {plan.workflow}) {digest(plan)[:12]}")
+    )
+    out.print(f"operator   {plan.operator}")
+    cases = "; ".join(case_of(case) for case in plan.cases) or "the operator's own shapes"
+    out.print(f"cases      {cases}{f', dtype {plan.dtype}' if plan.dtype else ''}")
+    out.print(f"models     {', '.join(f'{name} = {model}' for name, model in plan.models.items())}")
+    if plan.source:
+        out.print(f"source     {plan.source.dsl}, checked first: {evidence(plan.source.reach.evidence)}")
+    out.print(_jobs(plan.jobs))
+    for step in plan.runnable[0].steps if plan.runnable else ():
+        out.print(f"step       {step.name}: {step.does} (at most {step.calls} calls, {step.verdicts} verdicts a job)")
+    out.print(f"at most    {_ceiling(plan.ceiling)}")
+    out.print(f"budget     {_budget(plan)}")
+
+
+def _jobs(jobs: tuple[Job, ...]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("dsl", "target", "arch", "evidence", "out of reach here"):
+        table.add_column(column, overflow="fold")
+    for job in jobs:
+        reached = Text("impossible", style="yellow") if job.impossible else Text(evidence(job.reach.evidence))
+        why = job.impossible or "; ".join(f"{name}: {reason}" for name, reason in job.reach.gaps.items())
+        table.add_row(job.dsl, job.target, job.arch, Group(reached), why)
+    return table
+
+
+def _ceiling(ceiling: Ceiling) -> str:
+    usd = "price unknown for " + ", ".join(ceiling.unpriced) if ceiling.usd is None else f"${ceiling.usd:.2f}"
+    return (
+        f"{ceiling.calls} model calls, {ceiling.verdicts} verdicts, {ceiling.reply_tokens:,} reply tokens ({usd}), "
+        "malformed replies asked again included"
+    )
+
+
+def _budget(plan: Plan) -> str:
+    budget = plan.budget
+    parts = [
+        f"${budget.usd:g}" if budget.usd is not None else "",
+        f"{budget.tokens:,} tokens" if budget.tokens is not None else "",
+        f"{budget.minutes:g} minutes" if budget.minutes is not None else "",
+    ]
+    return ", ".join(part for part in parts if part) or "none"

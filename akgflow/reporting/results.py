@@ -1,0 +1,97 @@
+"""Results of runs and single verdicts for people."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from akgflow.engine.result import JobResult, Outcome, RunResult
+from akgflow.reporting.phrases import correctness, evidence, heaviest, resources, seconds, speed, times
+from akgflow.terms import Status
+from akgflow.verdict import Verdict
+
+_STYLES = {Outcome.MET: "green", Outcome.IMPOSSIBLE: "yellow"}
+
+
+def show_result(result: RunResult, out: Console) -> None:
+    """Print the run's table, then what it took and where it lies."""
+    if result.source:
+        out.print(
+            f"source kernel: {result.source.status} ({evidence(result.source.evidence)}): {result.source.message}"
+        )
+        for found in heaviest(result.source.resources):
+            out.print(f"               {resources(found)}")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("dsl", "target", "outcome", "evidence", "correct", "speed and resources", "tries", "replies"):
+        table.add_column(column, overflow="fold")
+    for job in result.jobs:
+        table.add_row(*_row(job))
+    out.print(table)
+    for job in result.jobs:
+        if job.reason:
+            out.print(f"{job.job}: {job.outcome.value.replace('_', ' ')}: {job.reason}")
+    for note in result.notes:
+        out.print(f"note: {note}")
+    out.print(_footer(result))
+
+
+def _row(job: JobResult) -> tuple[str | Text, ...]:
+    outcome = Text(job.outcome.value.replace("_", " "), style=_STYLES.get(job.outcome, "red"))
+    if job.verdict is None:
+        return job.dsl, job.target, outcome, "", "", "", str(len(job.attempts) or ""), ", ".join(job.origins)
+    verdict = job.verdict
+    return (
+        job.dsl,
+        job.target,
+        outcome,
+        evidence(verdict.evidence),
+        correctness(verdict),
+        "\n".join(_figures(verdict)),
+        str(len(job.attempts)),
+        ", ".join(job.origins),
+    )
+
+
+def _figures(verdict: Verdict) -> list[str]:
+    lines = [text for timing in verdict.timing for text in (speed(timing), times(timing))]
+    return lines + [resources(found) for found in heaviest(verdict.resources)]
+
+
+def _footer(result: RunResult) -> str:
+    spent = result.spent
+    money = f"${spent.usd:.4f}" + (f" and {spent.unpriced} calls of unknown price" if spent.unpriced else "")
+    resumed = f"; {result.resumed_effects} finished steps were kept from before" if result.resumed_effects else ""
+    return (
+        f"{spent.calls} model calls, {spent.tokens:,} tokens, {money}; {seconds(result.seconds)}{resumed}\n"
+        f"kept in {result.folder}: best/ holds the kernels, jobs/ every prompt, reply, candidate and verdict"
+    )
+
+
+def show_verdict(verdict: Verdict, out: Console) -> None:
+    """Print one verdict with all that it rests on."""
+    style = "green" if verdict.passed else "red"
+    out.print(Text.assemble((str(verdict.status), f"bold {style}"), f" on {verdict.target}: {verdict.message}"))
+    out.print(f"evidence   {evidence(verdict.evidence)} ({verdict.environment.hardware})")
+    for name, reason in verdict.absent.items():
+        out.print(f"           not {name}: {reason}")
+    if verdict.correctness:
+        out.print(_cases(verdict))
+    for line in _figures(verdict):
+        out.print(f"           {line}")
+    if verdict.log:
+        out.print(Text(verdict.log.rstrip(), style="dim"))
+
+
+def _cases(verdict: Verdict) -> Table:
+    assert verdict.correctness is not None, "asked for only where there is one"
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("case", "inputs", "status", "error", "bound", "detail"):
+        table.add_column(column, overflow="fold")
+    for case in verdict.correctness.cases:
+        shape = ", ".join(f"{name}={value}" for name, value in case.case.items()) or "own"
+        style = "" if case.status is Status.PASSED else "red"
+        numbers = f"{case.error:.3g}", f"{case.bound:.3g}"
+        table.add_row(shape, case.distribution, str(case.status), *numbers, case.detail, style=style)
+    return table
