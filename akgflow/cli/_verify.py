@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def verify_command(
 
     if (operator_file is None) == (task is None):
         raise click.UsageError("give either --operator FILE or --task TASK")
-    given = tuple(parse_case(text) for text in cases)
+    given: tuple[Mapping[str, Scalar], ...] = tuple(parse_case(text) for text in cases)
     if task is not None:
         loaded = load(task, root=workspace, overrides=overrides)
         space, operator, tolerance = loaded.workspace, loaded.task.operator, loaded.task.tolerance
@@ -84,10 +85,7 @@ def _request(
         why = "; ".join(f"{evidence}: {reason}" for evidence, reason in found.gaps.items())
         offered = f"it runs on {', '.join(sorted(pack.platforms))}"
         raise ConfigError(f"{dsl} cannot be judged for {target} (platform {where.platform}): {why or offered}")
-    no_cases: tuple[dict[str, Scalar], ...] = ()
-    return JudgeRequest(
-        candidate, str(operator.file), operator.source, pack.toolchain, where, found.evidence, cases=no_cases
-    )
+    return JudgeRequest(candidate, str(operator.file), operator.source, pack.toolchain, where, found.evidence)
 
 
 def _judge(request: JudgeRequest, machine: Machine) -> Verdict:

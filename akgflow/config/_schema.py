@@ -76,7 +76,8 @@ def wants_text(kind: str, path: Sequence[str | int]) -> bool:
             return False
     here = _deref(kind, here)
     kinds = here.get("else", here).get("type", ())
-    return "string" in kinds and not {"number", "integer", "boolean"} & {kinds, *kinds}
+    kinds = {kinds} if isinstance(kinds, str) else set(kinds)
+    return "string" in kinds and not {"number", "integer", "boolean"} & kinds
 
 
 def _deref(kind: str, schema: Any) -> Any:
