@@ -21,7 +21,7 @@ class Evidence(StrEnum):
 
     def satisfied_by(self, have: tuple[Evidence, ...]) -> bool:
         """True when ``have`` holds this evidence itself or any of a strictly higher rank."""
-        return any(e is self or e.rank > self.rank for e in have)
+        return self is Evidence.NONE or any(e is self or e.rank > self.rank for e in have)
 
 
 _RANK = {

@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from akgflow.errors import AkgflowError
 from akgflow.serial import from_data, to_data
@@ -34,8 +34,8 @@ class Journal:
         self._locks: dict[str, asyncio.Lock] = {}
         self._seconds_before = 0.0
         self._start = time.monotonic()
+        self._file: TextIO | None = None
         self._load()
-        self._file = path.open("a", encoding="utf-8")
 
     @property
     def minutes_before(self) -> float:
@@ -67,6 +67,7 @@ class Journal:
         """Put a finished effect on the disk."""
         data = to_data(value)
         line = {"key": key, "seconds": self._seconds_before + time.monotonic() - self._start, "data": data}
+        self._file = self._file or self._path.open("a", encoding="utf-8")
         self._file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -74,7 +75,9 @@ class Journal:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def _load(self) -> None:
         if not self._path.exists():

@@ -1,0 +1,40 @@
+"""Gates: what a verdict must show for its cell to count as done."""
+
+from __future__ import annotations
+
+import pytest
+
+from akgflow.config.types import FastGate, Gates
+from akgflow.engine.gates import unmet
+from akgflow.terms import Evidence, Status
+from akgflow.verdict import Environment, Timing, Verdict
+
+EXECUTED, INTERPRETED, COMPILED = Evidence.EXECUTED, Evidence.INTERPRETED, Evidence.COMPILED
+
+
+def verdict(
+    *evidence: Evidence, status: Status = Status.PASSED, interval: tuple[float, float] | None = None
+) -> Verdict:
+    timing = (Timing({}, "eager", 1.0, 2.0, 2.0, interval, "faster", 9, 0.1, "cpu"),) if interval else ()
+    return Verdict(status, "words", "cpu", evidence, Environment("here"), "now", timing=timing)
+
+
+@pytest.mark.parametrize(
+    ("gates", "found", "reason"),
+    [
+        (Gates(), verdict(), None),
+        (Gates(), verdict(status=Status.INCORRECT_NUMERICAL), "correct: INCORRECT_NUMERICAL"),
+        (Gates(evidence=INTERPRETED), verdict(INTERPRETED), None),
+        (Gates(evidence=INTERPRETED), verdict(EXECUTED), None),
+        (Gates(evidence=INTERPRETED), verdict(COMPILED), "interpreted is asked for, compiled was obtained"),
+        (Gates(evidence=EXECUTED), verdict(INTERPRETED, COMPILED), "executed is asked for"),
+        (Gates(fast=FastGate()), verdict(INTERPRETED), None),
+        (Gates(fast=FastGate()), verdict(EXECUTED), "no timing was obtained"),
+        (Gates(fast=FastGate(at_least=1.5)), verdict(EXECUTED, interval=(1.6, 2.2)), None),
+        (Gates(fast=FastGate(at_least=1.5)), verdict(EXECUTED, interval=(1.4, 2.2)), "1.5x over eager is asked for"),
+    ],
+)
+def test_gates(gates: Gates, found: Verdict, reason: str | None) -> None:
+    reasons = unmet(gates, found)
+    assert bool(reasons) == (reason is not None)
+    assert reason is None or reason in reasons[0]
