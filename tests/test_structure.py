@@ -24,7 +24,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"executors"}),
     frozenset({"planning"}),
     frozenset({"engine"}),
-    frozenset({"reporting"}),
+    frozenset({"doctor", "reporting"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
 )
