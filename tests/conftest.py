@@ -1,10 +1,21 @@
-"""Tests marked ``gpu`` run where a GPU is, and are skipped with the reason elsewhere."""
+"""What all tests share: ``gpu`` marks, and a server that speaks the OpenAI protocol."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+from openai_server import OpenAIServer
 
 from akgflow import machine
+
+
+@pytest.fixture
+def openai_server() -> Iterator[OpenAIServer]:
+    """A fresh server on loopback; its ``url`` goes into ``api_base``."""
+    server = OpenAIServer()
+    yield server
+    server.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

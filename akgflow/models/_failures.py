@@ -135,7 +135,7 @@ def _said(links: Sequence[BaseException]) -> str:
         if type(link).__module__ != "litellm.exceptions" and (message := _dig(str(link))):
             return _tidy(message)
     text = next((str(link) for link in links if str(link).strip()), type(links[0]).__name__)
-    return _tidy(text.partition("\nTraceback")[0])
+    return _tidy(text.partition("Traceback (most recent")[0])
 
 
 def _dig(text: str) -> str | None:
@@ -145,11 +145,14 @@ def _dig(text: str) -> str | None:
             data: Any = parse(text)
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
-        for name in ("error", "message", "detail"):
-            if isinstance(data, Mapping) and data.get(name):
-                data = data[name]
-        code = data.get("code") if isinstance(data, Mapping) else None
-        return f"{data}{f' ({code})' if code else ''}"
+        if not isinstance(data, Mapping):
+            continue
+        error = data.get("error")
+        inner = error if isinstance(error, Mapping) else data
+        said = inner.get("message") or inner.get("detail") or error
+        code = inner.get("code")
+        if said:
+            return f"{said} ({code})" if isinstance(code, str) else str(said)
     return None
 
 

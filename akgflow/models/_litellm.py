@@ -20,6 +20,10 @@ _NO_KEY = "none"
 class LitellmProvider:
     """Sends one request once: litellm's own retries, caches, logs and telemetry are off."""
 
+    async def prepare(self) -> None:
+        """Import litellm, so that the first call's timeout is not spent on it."""
+        await asyncio.to_thread(_load)
+
     async def complete(self, request: ModelRequest) -> ModelReply:
         """One reply, or `ProviderError` in words a user can act on."""
         spec = request.model
@@ -29,7 +33,7 @@ class LitellmProvider:
         try:
             response = await litellm.acompletion(**_arguments(request, key))
         except Exception as failed:
-            secrets = [key] if key else []
+            secrets = [key or "", *(str(value) for value in spec.params.get("extra_headers", {}).values())]
             raise explain(failed, spec, _missing_keys(litellm, spec), secrets) from None
         return _read(response, request)
 

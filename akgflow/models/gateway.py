@@ -125,7 +125,7 @@ class Gateway:
         spec = request.model
         if origin_of(spec.model) == "recorded":
             # What a recorded reply takes is known before it is handed out, so the ceiling is exact.
-            reply = await self._provider(spec).complete(request)
+            reply = await (await self._provider(spec)).complete(request)
             held = await self.ledger.reserve(Estimate(reply.usage.prompt_tokens + reply.usage.completion_tokens))
         else:
             held = await self.ledger.reserve(self._estimate(request))
@@ -151,11 +151,12 @@ class Gateway:
         """One attempt within the model's timeout and the run's minutes; a person may take as long as they like."""
         spec = request.model
         own = None if origin_of(spec.model) == "manual" else spec.limits.timeout
+        provider = await self._provider(spec)
         left = self.ledger.seconds_left()
         bound = min((s for s in (own, left) if s is not None), default=None)
         try:
             async with asyncio.timeout(bound):
-                return await self._provider(spec).complete(request)
+                return await provider.complete(request)
         except TimeoutError:
             self.ledger.check_time()
             where = f" at {spec.api_base}" if spec.api_base else ""
@@ -171,20 +172,20 @@ class Gateway:
     def _slot(self, spec: ModelSpec) -> asyncio.Semaphore:
         return self._slots.setdefault(spec.name, asyncio.Semaphore(spec.limits.max_parallel))
 
-    def _provider(self, spec: ModelSpec) -> Provider:
+    async def _provider(self, spec: ModelSpec) -> Provider:
         origin = origin_of(spec.model)
+        if origin == "live":
+            return await self._live_provider()
         if origin not in self._providers:
-            self._providers[origin] = self._make(origin)
+            self._providers[origin] = RecordedProvider(self._recordings) if origin == "recorded" else ManualProvider()
         return self._providers[origin]
 
-    def _make(self, origin: str) -> Provider:
-        if origin == "recorded":
-            return RecordedProvider(self._recordings)
-        if origin == "manual":
-            return ManualProvider()
+    async def _live_provider(self) -> Provider:
         from akgflow.models._litellm import LitellmProvider
 
-        return LitellmProvider()
+        provider = LitellmProvider()
+        await provider.prepare()
+        return self._providers.setdefault("live", provider)
 
 
 def _tried(failed: ProviderError, times: int) -> ProviderError:

@@ -65,7 +65,7 @@ def error(
 
 @dataclass(frozen=True)
 class Seen:
-    """One request as it arrived. ``at`` is on the monotonic clock."""
+    """One request as it arrived, header names in lower case. ``at`` is on the monotonic clock."""
 
     path: str
     headers: Mapping[str, str]
@@ -148,7 +148,12 @@ def _handler(server: OpenAIServer) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            seen = Seen(self.path, dict(self.headers), json.loads(raw or b"{}"), time.monotonic())
+            seen = Seen(
+                self.path,
+                {name.lower(): value for name, value in self.headers.items()},
+                json.loads(raw or b"{}"),
+                time.monotonic(),
+            )
             answer = server.enter(seen)
             try:
                 self._answer(answer, seen.model)

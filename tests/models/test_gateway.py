@@ -1,0 +1,229 @@
+"""What the gateway adds to any provider: retries, fallbacks, limits, budget, accounting, cancellation."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+from model_bench import Bench, call, spec
+from openai_server import Answer, OpenAIServer, error
+
+from akgflow.config.types import Budget, Price
+from akgflow.errors import BudgetError
+from akgflow.models import Backoff, Failure, Ledger, ProviderError, RecordedReply, write_recording
+
+ANSWER = Answer("pong", usage=(10, 10))
+
+
+@pytest.mark.parametrize("first", [error(429, "slow"), error(500, "oops"), Answer(hangup=True), Answer(body="{")])
+def test_a_passing_failure_is_tried_again(first: Answer, openai_server: OpenAIServer) -> None:
+    openai_server.script.extend([first, first])
+    bench = Bench(spec(openai_server.url, retries=2))
+    assert bench.once().text == "pong"
+    assert len(openai_server.requests) == 3
+    assert [f"retry {n} of 2" in said for n, said in enumerate(bench.said, 1)] == [True, True]
+
+
+def test_retries_are_bounded(openai_server: OpenAIServer) -> None:
+    openai_server.default = error(503, "overloaded")
+    with pytest.raises(ProviderError, match=r"overloaded.*tried 3 times") as caught:
+        Bench(spec(openai_server.url, retries=2)).once()
+    assert caught.value.failure is Failure.SERVER
+    assert len(openai_server.requests) == 3
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+def test_a_lasting_failure_is_not_tried_again(status: int, openai_server: OpenAIServer) -> None:
+    openai_server.default = error(status)
+    with pytest.raises(ProviderError):
+        Bench(spec(openai_server.url, retries=3)).once()
+    assert len(openai_server.requests) == 1
+
+
+def test_retry_after_is_kept(openai_server: OpenAIServer) -> None:
+    openai_server.script.append(error(429, headers={"Retry-After": "0.6"}))
+    Bench(spec(openai_server.url, retries=1)).once()
+    first, second = openai_server.requests
+    assert second.at - first.at >= 0.6
+
+
+def test_a_long_retry_after_is_not_waited_for(openai_server: OpenAIServer) -> None:
+    openai_server.default = error(429, headers={"Retry-After": "3600"})
+    with pytest.raises(ProviderError, match="asks to wait 3600 s"):
+        Bench(spec(openai_server.url, retries=3)).once()
+    assert len(openai_server.requests) == 1
+
+
+def test_backoff_grows_and_stays_in_its_bounds() -> None:
+    backoff = Backoff(first=1.0, longest=8.0)
+    for retry, most in [(1, 1.0), (2, 2.0), (3, 4.0), (4, 8.0), (9, 8.0)]:
+        pauses = {backoff.pause(retry, None) for _ in range(50)}
+        assert all(most / 2 <= pause <= most for pause in pauses)
+        assert len(pauses) > 1
+    assert backoff.pause(1, 20.0) == 20.0
+
+
+@pytest.mark.parametrize("status", [401, 404, 429, 500])
+def test_a_fallback_takes_over(status: int, openai_server: OpenAIServer) -> None:
+    openai_server.models["first"] = error(status, "not today")
+    first = spec(openai_server.url, model="openai/first", fallbacks=("second",), retries=1)
+    second = spec(openai_server.url, name="second", model="openai/second")
+    bench = Bench(first, second)
+    reply = bench.once()
+    assert (reply.text, reply.answered_by) == ("pong", "openai/second")
+    assert f"answered {status}: not today" in reply.notes[-1]
+    assert "second (openai/second) answered instead of default" in reply.notes[-1]
+    assert openai_server.count("first") == (2 if status in {429, 500} else 1)
+    assert openai_server.count("second") == 1
+    assert "the next fallback is asked" in bench.said[-1]
+
+
+def test_fallbacks_in_their_order_and_all_reasons(openai_server: OpenAIServer) -> None:
+    for name in ("a", "b", "c"):
+        openai_server.models[name] = error(500, f"{name} is down")
+    models = [spec(openai_server.url, name=name, model=f"openai/{name}", fallbacks=("b", "c")) for name in "abc"]
+    with pytest.raises(ProviderError, match=r"no model answered.*a is down.*b is down.*c is down"):
+        Bench(*models).once(model="a")
+    assert [seen.model for seen in openai_server.requests] == ["a", "b", "c"]
+
+
+def test_no_more_calls_at_once_than_the_model_allows(openai_server: OpenAIServer) -> None:
+    openai_server.default = Answer(delay=0.1)
+    bench = Bench(spec(openai_server.url, max_parallel=3))
+
+    async def main() -> None:
+        await asyncio.gather(*(bench.ask(key=call(n)) for n in range(1, 10)))
+        await bench.gateway.aclose()
+
+    asyncio.run(main())
+    assert len(openai_server.requests) == 9
+    assert openai_server.peak == 3
+
+
+def test_timeout_is_ours(openai_server: OpenAIServer) -> None:
+    openai_server.default = Answer(hang=True)
+    began = time.monotonic()
+    with pytest.raises(ProviderError, match="gave no answer within 0.5 s"):
+        Bench(spec(openai_server.url, timeout=0.5, retries=1)).once()
+    assert time.monotonic() - began < 5.0
+    assert len(openai_server.requests) == 2
+
+
+def test_cancellation_ends_a_call_at_once(openai_server: OpenAIServer) -> None:
+    openai_server.default = Answer(hang=True)
+    bench = Bench(spec(openai_server.url, timeout=60, retries=4), ledger=Ledger(Budget(tokens=100_000)))
+
+    async def main() -> None:
+        asking = asyncio.create_task(bench.ask())
+        while not openai_server.requests:
+            await asyncio.sleep(0.01)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(asking, 5)
+        await bench.gateway.aclose()
+
+    asyncio.run(main())
+    assert bench.gateway.ledger.reserved.tokens == 0
+    assert len(openai_server.requests) == 1
+
+
+def test_the_token_ceiling_holds_with_eight_calls_in_flight(openai_server: OpenAIServer) -> None:
+    # A call may take 1 + 8 + 100 tokens and takes all of it: nine fit into 1,000, the tenth does not.
+    openai_server.default = Answer(usage=(9, 100), delay=0.02)
+    ledger = Ledger(Budget(tokens=1000))
+    bench = Bench(spec(openai_server.url, params={"max_tokens": 100}, max_parallel=8), ledger=ledger)
+    assert sorted(_many(bench, 20)) == ["BudgetError"] * 11 + ["pong"] * 9
+    assert ledger.spent.tokens == 9 * 109 == openai_server_tokens(openai_server)
+    assert len(openai_server.requests) == 9
+
+
+def openai_server_tokens(server: OpenAIServer) -> int:
+    """What the server really handed out."""
+    return 109 * len(server.requests)
+
+
+def test_the_dollar_ceiling_holds_with_eight_calls_in_flight(openai_server: OpenAIServer) -> None:
+    openai_server.default = Answer(usage=(9, 100), delay=0.02)
+    ledger = Ledger(Budget(usd=0.01))
+    price = Price(10.0, 20.0)  # a call costs 9 * 10e-6 + 100 * 20e-6 = $0.00209: four fit
+    bench = Bench(spec(openai_server.url, params={"max_tokens": 100}, max_parallel=8, price=price), ledger=ledger)
+    assert sorted(_many(bench, 12)) == ["BudgetError"] * 8 + ["pong"] * 4
+    assert ledger.spent.usd == pytest.approx(4 * 0.00209)
+    assert ledger.spent.usd <= 0.01
+
+
+def test_calls_wait_for_room_instead_of_failing(openai_server: OpenAIServer) -> None:
+    # Each reserves 1,009 tokens of 2,500 and takes 20: only two are in flight at once, and all twelve fit.
+    openai_server.default = Answer(usage=(10, 10), delay=0.02)
+    ledger = Ledger(Budget(tokens=2500))
+    bench = Bench(spec(openai_server.url, params={"max_tokens": 1000}, max_parallel=8), ledger=ledger)
+    assert _many(bench, 12) == ["pong"] * 12
+    assert openai_server.peak == 2
+    assert ledger.spent.tokens == 240
+
+
+def _many(bench: Bench, calls: int) -> list[str]:
+    async def one(number: int) -> str:
+        try:
+            return (await bench.ask("p", key=call(number))).text
+        except BudgetError:
+            return "BudgetError"
+
+    async def main() -> list[str]:
+        answers = await asyncio.gather(*(one(n) for n in range(1, calls + 1)))
+        await bench.gateway.aclose()
+        return list(answers)
+
+    return asyncio.run(main())
+
+
+def test_failed_calls_give_their_room_back(openai_server: OpenAIServer) -> None:
+    openai_server.default = error(500)
+    ledger = Ledger(Budget(tokens=20_000))
+    with pytest.raises(ProviderError):
+        Bench(spec(openai_server.url, retries=3), ledger=ledger).once()
+    assert (ledger.spent.calls, ledger.reserved.tokens) == (0, 0)
+
+
+def test_the_minutes_end_a_call_in_flight(openai_server: OpenAIServer) -> None:
+    openai_server.default = Answer(hang=True)
+    with pytest.raises(BudgetError, match="minutes"):
+        Bench(spec(openai_server.url, timeout=60, retries=4), ledger=Ledger(Budget(minutes=0.01))).once()
+
+
+def test_an_unknown_price_is_said_once(openai_server: OpenAIServer) -> None:
+    bench = Bench(spec(openai_server.url), ledger=Ledger(Budget(usd=1.0)))
+    assert _many(bench, 3) == ["pong"] * 3
+    assert bench.said == [
+        "no price is known for openai/anything, so budget.usd cannot hold it: give models.default a price"
+    ]
+    assert bench.gateway.ledger.spent.unpriced == 3
+
+
+def test_a_replay_counts_its_tokens_and_not_its_dollars(tmp_path: Path) -> None:
+    _record(tmp_path, attempts=3, tokens=(40, 60), cost=5.0)
+    ledger = Ledger(Budget(tokens=250, usd=1.0))
+    bench = Bench(spec(model="recorded/tape"), recordings=tmp_path, ledger=ledger)
+    assert _many(bench, 3) == ["text", "text", "BudgetError"]
+    assert (ledger.spent.tokens, ledger.spent.usd, ledger.spent.unpriced) == (200, 0.0, 0)
+
+
+def test_a_missing_recording_never_becomes_a_paid_call(openai_server: OpenAIServer, tmp_path: Path) -> None:
+    _record(tmp_path, attempts=1, tokens=(1, 1), cost=None)
+    first = spec(model="recorded/tape", fallbacks=("live",))
+    bench = Bench(first, spec(openai_server.url, name="live"), recordings=tmp_path)
+    assert bench.once(key=call(1)).text == "text"
+    with pytest.raises(ProviderError) as caught:
+        bench.once(key=call(2))
+    assert caught.value.failure is Failure.NO_RECORDING
+    assert not openai_server.requests
+
+
+def _record(folder: Path, *, attempts: int, tokens: tuple[int, int], cost: float | None) -> None:
+    entries = [
+        RecordedReply("triton-cpu", "code", n, 1, "coder", 0, "m", "print", *tokens, cost, False, "stop", "text")
+        for n in range(1, attempts + 1)
+    ]
+    write_recording(folder / "t.tape.yaml", "t", entries)
