@@ -1,0 +1,53 @@
+"""Architecture names as vendors write them: ``sm_90a``, ``gfx942``. No table of chips: what is written is parsed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from akgflow.config.types import Target
+
+_NVIDIA = re.compile(r"sm_(\d{2,3})([af]?)")
+_AMD = re.compile(r"gfx([0-9a-f]{3,5})(-[a-z0-9-]+)?")
+
+
+class Arch(NamedTuple):
+    """``platform`` is ``cuda`` or ``hip``; ``number`` is 90 for ``sm_90a`` and 0 for AMD; ``warp`` in threads."""
+
+    platform: str
+    text: str
+    number: int
+    warp: int
+
+    @property
+    def capability(self) -> tuple[int, int]:
+        """What ``torch.cuda.get_device_capability`` answers there."""
+        if self.platform == "cuda":
+            return self.number // 10, self.number % 10
+        digits = self.text[3:].split("-")[0]
+        return int(digits[:-2]), int(digits[-2], 16)
+
+
+def parse(target: Target) -> Arch | None:
+    """The target's architecture; None where its platform has no GPU architecture or the name has another form."""
+    if target.platform == "cuda" and (found := _NVIDIA.fullmatch(target.arch)):
+        return Arch("cuda", target.arch, int(found[1]), 32)
+    if target.platform == "hip" and (found := _AMD.fullmatch(target.arch)):
+        # GCN and CDNA (gfx9 and before) run 64 lanes a wave; RDNA (gfx10 and later) runs 32.
+        major = int(found[1][:-2], 10)
+        return Arch("hip", target.arch, 0, 64 if major < 10 else 32)
+    return None
+
+
+def expected_form(target: Target) -> str:
+    """One sentence for an architecture that `parse` does not read."""
+    form = {"cuda": "sm_NN, sm_NNa or sm_NNf", "hip": "gfxNNN"}.get(target.platform)
+    if form is None:
+        return f"platform {target.platform!r} has no GPU architecture that this toolchain compiles for"
+    return f"target {target.name!r} has arch {target.arch!r}: write it as {form}"
+
+
+def shared_limit(target: Target) -> int | None:
+    """Bytes of shared memory that one block may use there, from the facts; None where they do not say."""
+    value: Any = target.facts.get("smem_kib")
+    return int(value * 1024) if isinstance(value, int | float) else None

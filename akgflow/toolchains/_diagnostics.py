@@ -1,0 +1,35 @@
+"""Cutting a compiler's output to what a reader can act on."""
+
+from __future__ import annotations
+
+import re
+
+_DIAGNOSTIC = re.compile(r"(^|: |\))\s*(fatal )?error\b|undefined (reference|symbol)|^ptxas (fatal|error)")
+_BEGINS = re.compile(r"\b(warning|note|remark)\b\s*:|^In file included|: In (function|member|instantiation|lambda)")
+_SHELL = re.compile(r"^(\[\d+/\d+\]|FAILED:|ninja|stdout:|stderr:|/\S+/(c\+\+|g\+\+|nvcc)\s)")
+
+
+def first_errors(log: str, limit: int = 5, max_chars: int = 4000) -> str:
+    """The first ``limit`` errors of a gcc or nvcc log, each with the lines that belong to it.
+
+    Warnings, notes, include traces and the build tool's own lines are left out; where no error is recognised the
+    end of the log is given.
+    """
+    found: list[list[str]] = []
+    taking = False
+    for line in log.splitlines():
+        if _SHELL.match(line):
+            taking = False
+        elif _DIAGNOSTIC.search(line):
+            taking = len(found) < limit
+            if taking:
+                found.append([line])
+        elif _BEGINS.search(line):
+            taking = False
+        elif taking and len(found[-1]) < 8:
+            found[-1].append(line.rstrip())
+    text = "\n".join("\n".join(lines) for lines in found) or log.strip()[-max_chars:]
+    total = sum(1 for line in log.splitlines() if _DIAGNOSTIC.search(line))
+    if total > limit:
+        text += f"\n… and {total - limit} more errors"
+    return text if len(text) <= max_chars else text[:max_chars] + "\n…"

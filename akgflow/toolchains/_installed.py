@@ -1,0 +1,66 @@
+"""What is installed here, found without importing it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from akgflow.config.types import Target
+from akgflow.machine import Machine
+
+
+@cache
+def package_dir(name: str) -> Path | None:
+    """The folder of a top-level package, or None where it is not installed."""
+    spec = find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def package_version(name: str) -> str:
+    """The version of an installed distribution, or ``?``."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "?"
+
+
+@cache
+def torch_platform() -> str | None:
+    """``cuda`` or ``hip`` where torch was built for it, ``cpu`` where not, None where torch is not installed."""
+    folder = package_dir("torch")
+    if folder is None:
+        return None
+    try:
+        text = (folder / "version.py").read_text(encoding="utf-8")
+    except OSError:
+        return "cpu"
+    for name, platform in (("cuda", "cuda"), ("hip", "hip")):
+        if re.search(rf"^{name}\b[^=\n]*=\s*['\"]", text, re.MULTILINE):
+            return platform
+    return "cpu"
+
+
+def cxx() -> str | None:
+    """The C++ compiler that builds candidates."""
+    return shutil.which(os.environ.get("CXX") or "c++") or shutil.which("g++")
+
+
+def no_device(target: Target, machine: Machine) -> str | None:
+    """Why candidates cannot be executed on ``target`` here; None when they can."""
+    if machine.device_for(target) is None:
+        wanted = f"{target.platform} {target.arch}" + (f" named {target.device!r}" if target.device else "")
+        have = ", ".join(f"{d.name} ({d.arch})" for d in machine.devices) or "no GPU"
+        return f"no local device is a {target.name} ({wanted}); this machine has {have}: run there"
+    built = torch_platform()
+    if built is None:
+        return "torch is not installed: pip install torch"
+    if built != target.platform:
+        return f"torch is built for {built}, not for {target.platform}: install the build for {target.platform}"
+    return None

@@ -1,0 +1,118 @@
+"""Reading what Triton compiled, with the vendor's tools; nothing here imports triton or trusts a candidate."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from akgflow.config.types import Target
+from akgflow.toolchains import _arch, _nvidia
+from akgflow.toolchains._workdir import ARTIFACTS
+from akgflow.toolchains.base import CompileFailure
+from akgflow.verdict import KernelResources
+
+_AMD_COUNTS = ("sgpr_count", "agpr_count", "sgpr_spill_count", "vgpr_spill_count", "private_segment_fixed_size")
+
+
+def resources_in(target: Target, scratch: Path) -> list[KernelResources]:
+    """One entry for each specialisation; see ``triton.resources``."""
+    arch = _arch.parse(target)
+    if arch is None:
+        return []
+    read = _nvidia_kernel if arch.platform == "cuda" else _amd_kernel
+    found = [read(folder, arch) for folder in sorted((scratch / ARTIFACTS).glob("*/")) if folder.is_dir()]
+    limit = _arch.shared_limit(target)
+    for kernel in found:
+        if limit is not None and (kernel.shared_bytes or 0) > limit:
+            raise CompileFailure(
+                f"kernel {kernel.kernel} needs {kernel.shared_bytes} bytes of shared memory, {target.name} has {limit} "
+                "for a block: use smaller tiles or fewer stages"
+            )
+    return found
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    """The session's note beside the artefacts; values of other types than expected are left out."""
+    try:
+        data = json.loads((folder / "kernel.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(data, dict):
+        return {}
+    return {key: value for key, value in data.items() if isinstance(value, int) and value >= 0}
+
+
+def _shared(about: dict[str, Any], static: int) -> int:
+    """Triton asks for shared memory at launch: the amount stands in its metadata, and in no binary."""
+    return max(int(about.get("shared", 0)), static)
+
+
+def _extra(about: dict[str, Any]) -> dict[str, int]:
+    return {key: int(about[key]) for key in ("num_warps", "num_stages") if key in about}
+
+
+def _wrong_arch(folder: Path, found: str, arch: _arch.Arch) -> CompileFailure:
+    return CompileFailure(f"kernel {folder.name[4:]} was compiled for {found}, not for {arch.text}")
+
+
+def _nvidia_kernel(folder: Path, arch: _arch.Arch) -> KernelResources:
+    cubin = folder / "kernel.cubin"
+    number = _nvidia.arch_of_cubin(cubin) if cubin.exists() else None
+    usages = _nvidia.usage_of_cubin(cubin) if number is not None else []
+    if not usages:
+        raise CompileFailure(f"kernel {folder.name[4:]}: no cubin was produced for {arch.text}")
+    if number != arch.number:
+        raise _wrong_arch(folder, f"sm_{number}", arch)
+    usage = usages[0]
+    about = _about(folder)
+    return KernelResources(
+        kernel=usage.kernel,
+        arch=arch.text,
+        registers=usage.registers,
+        shared_bytes=_shared(about, usage.shared),
+        spill_bytes=_spilled(folder, usage, arch),
+        extra={**_extra(about), "stack_bytes": usage.stack},
+    )
+
+
+def _spilled(folder: Path, usage: _nvidia.Usage, arch: _arch.Arch) -> int | None:
+    """Spilled bytes a thread. They lie in the stack frame: where there is none, nothing was spilled."""
+    if usage.stack == 0:
+        return usage.spill
+    ptxas = _nvidia.bundled("ptxas" if arch.number < 90 else "ptxas-blackwell") or _nvidia.bundled("ptxas")
+    ptx = folder / "kernel.ptx"
+    if ptxas is None or not ptx.exists():
+        return None
+    wanted = re.search(r"\.target\s+(sm_\w+)", ptx.read_text(encoding="utf-8", errors="replace"))
+    try:
+        report = _nvidia.assemble(ptxas, ptx, wanted[1] if wanted else arch.text, Path("/dev/null"))
+    except subprocess.CalledProcessError:
+        return None
+    return report[0].spill if report else None
+
+
+def _amd_kernel(folder: Path, arch: _arch.Arch) -> KernelResources:
+    path = folder / "kernel.amdgcn"
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    binary = folder / "kernel.hsaco"
+    if not text or not binary.exists() or binary.read_bytes()[:4] != b"\x7fELF":
+        raise CompileFailure(f"kernel {folder.name[4:]}: no hsaco was produced for {arch.text}")
+    built_for = re.search(r"\.amdgcn_target\s+\"[^\"]*?(gfx[0-9a-f]+)", text)
+    if built_for is None or built_for[1] != arch.text.split("-")[0]:
+        raise _wrong_arch(folder, built_for[1] if built_for else "no known architecture", arch)
+    numbers = {key: int(value) for key, value in re.findall(r"^\s*(?:- )?\.(\w+):\s+(\d+)\s*$", text, re.MULTILINE)}
+    name = re.search(r"^\s*\.name:\s+(\S+)\s*\n(?:.*\n)*?\s*\.private_segment", text, re.MULTILINE)
+    about = _about(folder)
+    # A spilled vector register holds 4 bytes for each lane, which is each thread.
+    spilled = numbers.get("vgpr_spill_count")
+    return KernelResources(
+        kernel=name[1] if name else folder.name[4:],
+        arch=arch.text,
+        registers=numbers.get("vgpr_count"),
+        shared_bytes=_shared(about, numbers.get("group_segment_fixed_size", 0)),
+        spill_bytes=None if spilled is None else 4 * spilled,
+        extra={**_extra(about), **{key: numbers[key] for key in _AMD_COUNTS if key in numbers}},
+    )

@@ -1,0 +1,83 @@
+"""Where toolchains write: the session's scratch folder, and a build cache that is shared between sessions."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import platformdirs
+
+ARTIFACTS = "artifacts"
+"""Folder below a session's scratch that `resources` reads."""
+
+
+def cache_dir(kind: str) -> Path:
+    """The build cache for ``kind`` (made if need be): below ``AKGFLOW_CACHE``, else the user's cache folder."""
+    root = os.environ.get("AKGFLOW_CACHE") or platformdirs.user_cache_dir("akgflow")
+    folder = Path(root) / kind
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def artifacts_dir(scratch: Path) -> Path:
+    """The folder for compiled artefacts of this session, made if need be."""
+    folder = scratch / ARTIFACTS
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def digest(*parts: str) -> str:
+    """Twenty hex digits that name a build by everything that went into it."""
+    joined = "\0".join(f"{len(part)}:{part}" for part in parts)
+    return hashlib.sha256(joined.encode()).hexdigest()[:20]
+
+
+@cache
+def cpu_tag() -> str:
+    """Names this processor's instruction set: code built with ``-march=native`` must not travel to another."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    features = next((line for line in lines if line.lower().startswith(("flags", "features"))), platform.processor())
+    return f"{platform.machine()}-{digest(features)[:8]}"
+
+
+@contextmanager
+def environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for the time of a ``with`` block."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def inside(scratch: Path, **values: str) -> Iterator[None]:
+    """Temporary files under ``scratch``, this interpreter's scripts (ninja) on PATH, and ``values`` set."""
+    temporary = scratch / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    scripts = str(Path(sys.executable).parent)
+    path = os.environ.get("PATH", os.defpath)
+    if scripts not in path.split(os.pathsep):
+        path = path + os.pathsep + scripts
+    before = tempfile.tempdir
+    tempfile.tempdir = str(temporary)
+    try:
+        with environment({"TMPDIR": str(temporary), "PATH": path, **values}):
+            yield
+    finally:
+        tempfile.tempdir = before

@@ -1,0 +1,77 @@
+"""Sessions change the process they run in: each test starts one in a fresh interpreter."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from akgflow.config.types import Target
+from akgflow.serial import to_data
+
+HERE = Path(__file__).parent
+
+CPU = Target("cpu", "cpu", "native")
+H200 = Target("nvidia_h200", "cuda", "sm_90a", device="H200", facts={"smem_kib": 227, "sms": 132})
+A100 = Target("nvidia_a100", "cuda", "sm_80", facts={"smem_kib": 163, "sms": 108})
+B200 = Target("nvidia_b200", "cuda", "sm_100a", facts={"smem_kib": 227, "sms": 148})
+RTX4090 = Target("nvidia_rtx4090", "cuda", "sm_89", facts={"smem_kib": 99, "sms": 128})
+RTX5090 = Target("nvidia_rtx5090", "cuda", "sm_120", facts={"smem_kib": 99})
+MI300X = Target("amd_mi300x", "hip", "gfx942", facts={"smem_kib": 64, "cus": 304})
+MI355X = Target("amd_mi355x", "hip", "gfx950", facts={"smem_kib": 160})
+TARGETS = {t.name: t for t in (CPU, H200, A100, B200, RTX4090, RTX5090, MI300X, MI355X)}
+
+
+@pytest.fixture
+def targets():
+    return TARGETS
+
+
+@pytest.fixture(scope="session")
+def build_cache(tmp_path_factory):
+    """One build cache for the whole test run, so that nothing is built twice and nothing outlives it."""
+    return tmp_path_factory.mktemp("build-cache")
+
+
+@pytest.fixture
+def drive(tmp_path, build_cache):
+    """``drive(toolchain, evidence, target, candidate, inputs, …)``: what a session of its own process saw."""
+    count = 0
+
+    def run(toolchain, evidence, target, candidate, inputs, **more):
+        nonlocal count
+        count += 1
+        folder = tmp_path / f"run{count}"
+        scratch = folder / "scratch"
+        scratch.mkdir(parents=True)
+        path = HERE / "candidates" / candidate
+        if "\n" in candidate:
+            path = folder / "candidate.py"
+            path.write_text(candidate)
+        spec = {
+            "toolchain": toolchain,
+            "evidence": evidence,
+            "target": to_data(TARGETS[target]),
+            "scratch": str(scratch),
+            "candidate": str(path),
+            "inputs": inputs,
+            **more,
+        }
+        (folder / "spec.json").write_text(json.dumps(spec))
+        home = folder / "home"
+        home.mkdir()
+        done = subprocess.run(
+            [sys.executable, str(HERE / "drive.py"), str(folder / "spec.json")],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env={**os.environ, "AKGFLOW_CACHE": str(build_cache), "HOME": str(home)},
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        seen = json.loads(done.stdout.splitlines()[-1])
+        seen["home"] = [str(p.relative_to(home)) for p in home.rglob("*") if p.is_file()]
+        return seen
+
+    return run
