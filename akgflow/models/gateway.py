@@ -174,18 +174,22 @@ class Gateway:
 
     async def _provider(self, spec: ModelSpec) -> Provider:
         origin = origin_of(spec.model)
-        if origin == "live":
-            return await self._live_provider()
         if origin not in self._providers:
-            self._providers[origin] = RecordedProvider(self._recordings) if origin == "recorded" else ManualProvider()
+            provider = await self._make(origin)
+            # Calls that started together may have made one each: all use the first.
+            self._providers.setdefault(origin, provider)
         return self._providers[origin]
 
-    async def _live_provider(self) -> Provider:
+    async def _make(self, origin: str) -> Provider:
+        if origin == "recorded":
+            return RecordedProvider(self._recordings)
+        if origin == "manual":
+            return ManualProvider()
         from akgflow.models._litellm import LitellmProvider
 
         provider = LitellmProvider()
         await provider.prepare()
-        return self._providers.setdefault("live", provider)
+        return provider
 
 
 def _tried(failed: ProviderError, times: int) -> ProviderError:

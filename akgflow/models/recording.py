@@ -181,8 +181,10 @@ def _checked(path: Path, data: Any) -> Recording:
 
 
 def _entry(path: Path, number: int, item: Any) -> RecordedReply:
+    if not isinstance(item, dict):
+        raise _bad(path, f"reply {number} must be a mapping")
     # Cattrs would turn a number into text; a recording holds exactly what it says.
-    wrong = [name for name in ("text", "job", "step", "agent") if not isinstance(dict(item or {}).get(name), str)]
+    wrong = [name for name in ("text", "job", "step", "agent") if not isinstance(item.get(name), str)]
     if wrong:
         raise _bad(path, f"reply {number}: {', '.join(wrong)} must be text")
     try:

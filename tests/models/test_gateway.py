@@ -105,7 +105,7 @@ def test_no_more_calls_at_once_than_the_model_allows(openai_server: OpenAIServer
 def test_timeout_is_ours(openai_server: OpenAIServer) -> None:
     openai_server.default = Answer(hang=True)
     began = time.monotonic()
-    with pytest.raises(ProviderError, match="gave no answer within 0.5 s"):
+    with pytest.raises(ProviderError, match=r"gave no answer within 0\.5 s"):
         Bench(spec(openai_server.url, timeout=0.5, retries=1)).once()
     assert time.monotonic() - began < 5.0
     assert len(openai_server.requests) == 2

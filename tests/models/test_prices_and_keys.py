@@ -1,0 +1,82 @@
+"""List prices without litellm, and keys that stay out of messages."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from akgflow.config.types import ModelSpec, Price
+from akgflow.models import origin_of, price_of
+from akgflow.models.redact import brief, redact
+
+
+@pytest.mark.parametrize(
+    "model, price",
+    [
+        ("openai/gpt-4o", Price(2.5, 10.0)),
+        ("gpt-4o", Price(2.5, 10.0)),
+        ("anthropic/claude-sonnet-4-5", Price(3.0, 15.0)),
+        ("hosted_vllm/gpt-4o", None),
+        ("openai/nonesuch", None),
+        ("nonesuch", None),
+        ("recorded/akgflow", Price(0.0, 0.0)),
+        ("manual/desk", Price(0.0, 0.0)),
+    ],
+)
+def test_price(model: str, price: Price | None) -> None:
+    got = price_of(ModelSpec("m", model))
+    assert (got is None) == (price is None)
+    if got and price:
+        assert (got.input, got.output) == pytest.approx((price.input, price.output))
+
+
+def test_price_in_yaml_comes_first() -> None:
+    assert price_of(ModelSpec("m", "openai/gpt-4o", price=Price(1.0, 2.0))) == Price(1.0, 2.0)
+
+
+def test_prices_do_not_import_litellm() -> None:
+    script = (
+        "import sys; from akgflow.models import price_of, Gateway; from akgflow.config.types import ModelSpec; "
+        "print(price_of(ModelSpec('m', 'openai/gpt-4o')), 'litellm' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1] == "False"
+    assert "Price" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "model, origin", [("recorded/x", "recorded"), ("manual/x", "manual"), ("openai/x", "live"), ("gpt-4o", "live")]
+)
+def test_origin(model: str, origin: str) -> None:
+    assert origin_of(model) == origin
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "key 8f2d-very-private said",
+        "Authorization: Bearer abc.def-123",
+        "Incorrect API key: sk-proj-abcdefgh12345678",
+        "AIzaSyA1234567890 refused",
+        "proxy http://user:hunter22@proxy:8080 refused",
+        "header extra-secret sent",
+    ],
+)
+def test_secrets_are_blanked(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "8f2d-very-private")
+    got = redact(text, ["extra-secret", ""])
+    assert "***" in got
+    for secret in ("8f2d", "abc.def", "abcdefgh", "SyA1234", "hunter22", "extra-secret"):
+        assert secret not in got
+
+
+def test_ordinary_words_stay() -> None:
+    text = "model default (openai/risk-averse-7b) at http://127.0.0.1:8000/v1 answered 500: disk-full"
+    assert redact(text) == text
+
+
+def test_brief_is_one_line() -> None:
+    assert brief("a\n  b\tc") == "a b c"
+    assert len(brief("x" * 1000)) == 300
