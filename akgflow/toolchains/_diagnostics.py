@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 _DIAGNOSTIC = re.compile(r"(^|: |\))\s*(fatal )?error\b|undefined (reference|symbol)|^ptxas (fatal|error)")
 _BEGINS = re.compile(r"\b(warning|note|remark)\b\s*:|^In file included|: In (function|member|instantiation|lambda)")
+_FOLDERS = re.compile(r"^/\S+/(?=[^/\s]+[:(]\d+)", re.MULTILINE)
 _SHELL = re.compile(r"^(\[\d+/\d+\]|FAILED:|ninja|stdout:|stderr:|/\S+/(c\+\+|g\+\+|nvcc)\s)")
 
 
@@ -28,8 +30,26 @@ def first_errors(log: str, limit: int = 5, max_chars: int = 4000) -> str:
             taking = False
         elif taking and len(found[-1]) < 8:
             found[-1].append(line.rstrip())
-    text = "\n".join("\n".join(lines) for lines in found) or log.strip()[-max_chars:]
+    text = _FOLDERS.sub("", "\n".join("\n".join(lines) for lines in found)) or log.strip()[-max_chars:]
     total = sum(1 for line in log.splitlines() if _DIAGNOSTIC.search(line))
     if total > limit:
         text += f"\n… and {total - limit} more errors"
     return text if len(text) <= max_chars else text[:max_chars] + "\n…"
+
+
+def quoting(text: str, file: Path) -> str:
+    """``text`` with the line of ``file`` shown below each diagnostic that names a place in it and shows none."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return text
+    place = re.compile(rf"{re.escape(file.name)}[:(](\d+)")
+    shown: list[str] = []
+    rows = text.splitlines()
+    for i, row in enumerate(rows):
+        shown.append(row)
+        found = place.match(row)
+        has_own = i + 1 < len(rows) and rows[i + 1].startswith(" ")
+        if found and not has_own and 0 < int(found[1]) <= len(lines):
+            shown.append(f"{int(found[1]):5} | {lines[int(found[1]) - 1]}")
+    return "\n".join(shown)

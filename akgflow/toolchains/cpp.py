@@ -1,0 +1,197 @@
+"""C++ on this machine's processor: candidates build with tvm-ffi (or torch's extension builder) and run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from akgflow.config.types import SourceKernel, Target
+from akgflow.machine import Machine
+from akgflow.terms import Evidence
+from akgflow.toolchains._diagnostics import first_errors, quoting
+from akgflow.toolchains._installed import cxx, package_dir
+from akgflow.toolchains._patching import patched
+from akgflow.toolchains._workdir import cache_dir, cpu_tag, inside
+from akgflow.toolchains.base import CompileFailure, Session
+from akgflow.verdict import KernelResources
+
+COMPILE_FLAGS = ("-O3", "-march=native", "-fopenmp", "-fdiagnostics-color=never")
+LINK_FLAGS = ("-fopenmp",)
+
+
+def missing(evidence: Evidence, target: Target, machine: Machine) -> str | None:  # noqa: ARG001
+    """Why ``evidence`` cannot be had for ``target`` here, and how to get it; None when it can."""
+    if target.platform != "cpu":
+        return f"C++ candidates run on CPUs, and {target.name} is a {target.platform} target"
+    if evidence is not Evidence.EXECUTED:
+        return f"C++ is executed here, so it is not {evidence} besides"
+    for package, distribution in (("tvm_ffi", "apache-tvm-ffi"), ("torch", "torch")):
+        if package_dir(package) is None:
+            return f"{distribution} is not installed: pip install {distribution}"
+    if cxx() is None:
+        return "no C++ compiler was found: install g++ (Debian: apt-get install g++), or name one in CXX"
+    return None
+
+
+class _CppSession:
+    """Remembers which functions of the built libraries were called."""
+
+    device = "cpu"
+
+    def __init__(self) -> None:
+        self.called: dict[str, None] = {}
+
+    def kernels(self) -> Sequence[str]:
+        return tuple(self.called)
+
+
+class _Library:
+    """A built library: its functions note their first call, and from then on stand here themselves."""
+
+    def __init__(self, library: Any, session: _CppSession) -> None:
+        self.__dict__.update(_library=library, _session=session)
+
+    def __getattr__(self, name: str) -> Any:
+        function = getattr(self._library, name)
+        if name.startswith("_") or not callable(function):
+            return function
+
+        def first_call(*args: Any, **kwargs: Any) -> Any:
+            self._session.called[name] = None
+            self.__dict__[name] = function
+            return function(*args, **kwargs)
+
+        return first_call
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, name)
+
+    def get_function(self, name: str) -> Any:
+        return getattr(self, name)
+
+
+@contextlib.contextmanager
+def session(evidence: Evidence, target: Target, scratch: Path) -> Iterator[Session]:  # noqa: ARG001
+    """Prepare this process to import and call a C++ candidate on CPU tensors.
+
+    Builds are kept in the build cache, keyed by their content. Raises `CompileFailure` from the candidate's
+    ``load_inline`` with the compiler's words.
+    """
+    here = _CppSession()
+    cache = str(cache_dir(f"cpp-{cpu_tag()}"))
+    values = {"TVM_FFI_CACHE_DIR": f"{cache}/tvm-ffi", "TORCH_EXTENSIONS_DIR": f"{cache}/torch", "MAX_JOBS": "2"}
+    with inside(scratch, **values), contextlib.ExitStack() as stack:
+        import tvm_ffi.cpp
+        import tvm_ffi.cpp.extension
+
+        ours = _tvm_loader(tvm_ffi.cpp.load_inline, here)
+        stack.enter_context(patched((tvm_ffi.cpp, "load_inline", ours), (tvm_ffi.cpp.extension, "load_inline", ours)))
+        # Its import takes longer than most kernels: candidates that use torch's builder pay for it, others do not.
+        stack.enter_context(_on_import("torch.utils.cpp_extension", lambda module: _wrap_torch(module, here)))
+        yield here
+
+
+def _tvm_loader(original: Callable[..., Any], session: _CppSession) -> Callable[..., Any]:
+    def load_inline(name: str, *, cpp_sources: Any = None, **options: Any) -> Any:
+        caller = sys._getframe(1).f_code.co_filename
+        sources = [cpp_sources] if isinstance(cpp_sources, str) else list(cpp_sources or [])
+        options["cpp_sources"] = [_with_line(source, caller) for source in sources] or None
+        options["extra_cflags"] = [*COMPILE_FLAGS, *_flags(options.get("extra_cflags"))]
+        options["extra_ldflags"] = [*LINK_FLAGS, *_flags(options.get("extra_ldflags"))]
+        with _compiler_words(caller):
+            return _Library(original(name, **options), session)
+
+    return load_inline
+
+
+def _wrap_torch(module: Any, session: _CppSession) -> None:
+    original = module.load_inline
+
+    def load_inline(name: str, cpp_sources: Any, *args: Any, **options: Any) -> Any:
+        options["extra_cflags"] = [*COMPILE_FLAGS, *_flags(options.get("extra_cflags"))]
+        options["extra_ldflags"] = [*LINK_FLAGS, *_flags(options.get("extra_ldflags"))]
+        with _compiler_words(""):
+            return _Library(original(name, cpp_sources, *args, **options), session)
+
+    module.load_inline = load_inline
+
+
+def _flags(given: Any) -> list[str]:
+    return [given] if isinstance(given, str) else list(given or [])
+
+
+@contextlib.contextmanager
+def _compiler_words(file: str) -> Iterator[None]:
+    """What the builders raise as a RuntimeError around a build log becomes `CompileFailure`.
+
+    Places in ``file`` are shown with their line's text.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        text = first_errors(str(error))
+        raise CompileFailure(quoting(text, Path(file)) if file else text) from None
+
+
+def _with_line(source: str, file: str) -> str:
+    """``source`` with a directive that makes the compiler count lines as the candidate's file does."""
+    try:
+        whole = Path(file).read_text(encoding="utf-8")
+    except OSError:
+        return source
+    at = whole.find(source)
+    if at < 0 or not source.strip():
+        return source
+    return f'#line {whole.count(chr(10), 0, at) + 1} "{os.path.basename(file)}"\n{source}'
+
+
+@contextlib.contextmanager
+def _on_import(name: str, action: Callable[[Any], None]) -> Iterator[None]:
+    """Call ``action`` with the module ``name`` once it is imported, now or later."""
+    if name in sys.modules:
+        action(sys.modules[name])
+        yield
+        return
+    finder = _Watcher(name, action)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+class _Watcher:
+    """A finder that finds nothing itself: it lets the others find the module, and acts when it has run."""
+
+    def __init__(self, name: str, action: Callable[[Any], None]) -> None:
+        self.name, self.action = name, action
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:
+        if fullname != self.name:
+            return None
+        others = (finder for finder in sys.meta_path if finder is not self)
+        spec = next((found for finder in others if (found := finder.find_spec(fullname, path, target))), None)
+        if spec is not None and spec.loader is not None:
+            spec.loader.exec_module = self._then_act(spec.loader.exec_module)  # type: ignore[method-assign]
+        return spec
+
+    def _then_act(self, execute: Callable[[Any], None]) -> Callable[[Any], None]:
+        def exec_module(module: Any) -> None:
+            execute(module)
+            self.action(module)
+
+        return exec_module
+
+
+def resources(target: Target, scratch: Path) -> Sequence[KernelResources]:  # noqa: ARG001
+    """A CPU has no per-kernel resources to report."""
+    return ()
+
+
+def source_module(source: SourceKernel) -> str:
+    """A C++ source kernel is a module with ``ModelNew`` already."""
+    return source.source
