@@ -64,31 +64,42 @@ def load(
     overrides: Sequence[str] = (),
     env: Mapping[str, str] = os.environ,
 ) -> Loaded:
-    """The task of that name or path, and its workspace.
+    """The task of that name or path, and its workspace (``root``: `find_root` where none is given).
 
     ``overrides`` are ``path=value`` texts. Raises `ConfigError` with every problem of every file.
     """
-    file = _find_task(str(task), root or find_root())
-    shipped = file.parent == resources.tasks()
-    loader = _Loader(root or find_root(None if shipped else file), overrides, env)
-    loader.add_task(file)
-    workspace, tasks = loader.finish()
+    workspace, tasks = load_tasks([task], root=root, overrides=overrides, env=env)
     return Loaded(workspace, tasks[0])
+
+
+def load_tasks(
+    tasks: Sequence[str | Path],
+    *,
+    root: Path | None = None,
+    overrides: Sequence[str] = (),
+    env: Mapping[str, str] = os.environ,
+) -> tuple[Workspace, tuple[Task, ...]]:
+    """Several tasks of one workspace, checked together; without a ``root``, the first task's workspace."""
+    here = root or find_root()
+    files = [_find_task(str(task), here) for task in tasks]
+    if root is None and files and files[0].parent != resources.tasks():
+        here = find_root(files[0])
+    loader = _Loader(here, overrides, env)
+    for file in files:
+        loader.add_task(file)
+    return loader.finish()
 
 
 def load_workspace(root: Path, *, overrides: Sequence[str] = (), env: Mapping[str, str] = os.environ) -> Workspace:
     """The workspace alone. Raises `ConfigError`, also for overrides that belong to a task."""
-    return _Loader(root, overrides, env).finish()[0]
+    return load_tasks([], root=root, overrides=overrides, env=env)[0]
 
 
 def load_all(
     root: Path, *, overrides: Sequence[str] = (), env: Mapping[str, str] = os.environ
 ) -> tuple[Workspace, tuple[Task, ...]]:
     """The workspace and each of its own tasks, checked together. Raises `ConfigError`."""
-    loader = _Loader(root, overrides, env)
-    for path in sorted((root / "tasks").glob("*.yaml")):
-        loader.add_task(path)
-    return loader.finish()
+    return load_tasks(sorted((root / "tasks").glob("*.yaml")), root=root, overrides=overrides, env=env)
 
 
 def _find_task(task: str, root: Path) -> Path:
@@ -120,6 +131,7 @@ class _Loader:
         made = (parse_override(text, self.problems) for text in self.overrides)
         self._overrides = [override for override in made if override]
         self._used: set[int] = set()
+        self._unsure: set[str] = set()
         self._agents = self._sections("agents")
         self._hardware = self._sections("hardware")
         self._packs = self._load_packs()
@@ -131,9 +143,13 @@ class _Loader:
 
     @property
     def _names(self) -> Names:
-        files = {"agents": self._agents, "hardware": self._hardware}
-        found = {s: list((files[kind].at(s) or Node({}, Mark("", 1, 1))).entries) for s, kind in _FILE_OF.items()}
-        return {**found, "dsls": list(self._packs)}
+        found: dict[str, list[str]] = {"dsls": list(self._packs)}
+        for section, kind in _FILE_OF.items():
+            node = (self._agents if kind == "agents" else self._hardware).at(section)
+            if node is not None and not isinstance(node.value, dict):
+                self._unsure.add(section)
+            found[section] = list(node.entries) if node else []
+        return {section: names for section, names in found.items() if section not in self._unsure}
 
     def add_task(self, path: Path) -> None:
         """Read and check one task file."""
@@ -180,6 +196,8 @@ class _Loader:
         own = None
         if own_path.is_file() and not _same(own_path, shipped_path):
             own = self._read(own_path, "the file")
+            if own is None or not isinstance(own.value, dict):
+                self._unsure.update(_SECTIONS[kind])
         layered = layer(own, shipped, _SECTIONS[kind])
         mine = [o for o in self._overrides if _FILE_OF.get(o.names[0]) == kind]
         layered = Layered(self._overridden(layered.root, mine), layered.shadowed)
@@ -198,7 +216,9 @@ class _Loader:
             self._used.add(id(override))
             if len(names) < 3 or names[1] not in packs:
                 where = override.path[min(1, len(names) - 1)][1]
-                self.problems.add(where, "an override of a DSL is dsls.NAME.KEY=VALUE", suggest(names[-1], packs))
+                self.problems.add(
+                    where, "an override of a DSL is dsls.NAME.KEY=VALUE", suggest(".".join(names[1:2]), packs)
+                )
                 continue
             inner = Override(override.path[2:], override.value)
             packs[names[1]].node = apply_override(packs[names[1]].node, inner, self.problems)
@@ -211,6 +231,7 @@ class _Loader:
         for path in sorted(folder.glob("*.yaml")):
             node = self._read(path, "the DSL pack")
             if node is None:
+                self._unsure.add("dsls")
                 continue
             name = node.at("dsl")
             key = (name.text if name else None) or path.stem

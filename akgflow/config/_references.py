@@ -8,7 +8,10 @@ from akgflow.config._problems import Problems, is_secret_name, is_secret_value, 
 from akgflow.config._yaml import Node
 
 Names = Mapping[str, Collection[str]]
-"""For each of models, agents, workflows, targets and dsls, the names that there are."""
+"""For each of models, agents, workflows, targets and dsls, the names that there are.
+
+A section whose file cannot be read is left out: what names something in it is then not checked.
+"""
 
 # Where a name stands (None is any key or item) and the section that must have it.
 _IN_AGENTS: tuple[tuple[tuple[str | None, ...], str], ...] = (
@@ -47,6 +50,8 @@ def check_task(root: Node, names: Names, problems: Problems) -> None:
 
 def _check(root: Node, rules: tuple[tuple[tuple[str | None, ...], str], ...], names: Names, problems: Problems) -> None:
     for pattern, section in rules:
+        if section not in names:
+            continue
         for node in _reach(root, pattern):
             if node.text is not None and node.text not in names[section]:
                 what = f"there is no {_SINGULAR[section]} {node.text!r}"

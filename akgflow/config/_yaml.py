@@ -157,7 +157,7 @@ class _Composer:
         mark = self._mark(event)
         if isinstance(event, yaml.AliasEvent):
             self._note(event, f"the alias *{event.anchor} is not allowed", "write the value out, or use 'extends'")
-            return Node(None, mark)
+            return Node(None, mark, broken=True)
         if event.anchor is not None:
             self._note(event, f"the anchor &{event.anchor} is not allowed", "write values out, or use 'extends'")
         if event.tag is not None:
