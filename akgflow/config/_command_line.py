@@ -7,7 +7,7 @@ from pathlib import Path
 
 from akgflow.config._operators import read_operator
 from akgflow.config._problems import Problems, display, suggest
-from akgflow.config._yaml import resolve
+from akgflow.config._yaml import ScalarError, resolve
 from akgflow.config.types import Operator, Scalar
 from akgflow.errors import ConfigError, Mark
 
@@ -17,7 +17,10 @@ def parse_case(text: str) -> dict[str, Scalar]:
     case: dict[str, Scalar] = {}
     for part in text.split(","):
         name, equals, value = (piece.strip() for piece in part.partition("="))
-        scalar = resolve(value) if value else None
+        try:
+            scalar = resolve(value) if value else None
+        except ScalarError as error:
+            raise ConfigError(f"--case {text}: {error}") from None
         if not name or not equals or scalar is None or name in case:
             raise ConfigError(f"--case {text}: write NAME=VALUE,NAME=VALUE, each name once")
         case[name] = scalar
