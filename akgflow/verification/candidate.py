@@ -1,0 +1,292 @@
+"""What runs in the candidate's process: it loads the candidate and calls it when the judge asks.
+
+Nothing that happens here decides anything. The candidate shares this process and may change all of it; the judge
+looks only at the bytes in memory that both see, and at its own clock. So what is said here about shapes, exceptions or
+parameter names is a help for whoever repairs the candidate, never a claim in its favour.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from akgflow.serial import from_data
+from akgflow.terms import Evidence
+from akgflow.toolchains.base import CompileFailure
+from akgflow.verification import memory, sandbox
+from akgflow.verification.channel import Channel, ChannelClosed, Message
+
+MODULE = "candidate.py"
+MAX_TEXT = 4000
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
+
+
+class Invalid(Exception):
+    """The module is not a candidate; the text says why."""
+
+
+class Host:
+    """The state of one candidate process: a module, a model, and the memory shared with the judge."""
+
+    def __init__(self, scratch: Path) -> None:
+        self.scratch = scratch
+        self.stack = contextlib.ExitStack()
+        self.device = "cpu"
+        self.module: ModuleType | None = None
+        self.entry = "ModelNew"
+        self.model: Any = None
+        self.regions: dict[str, memory.Region] = {}
+        self.session: Any = None
+        self.fds: list[int] = []
+        self.slots: list[tuple[Any, list[torch.Tensor]]] = []
+
+    # Each method below answers one request; its name is the request's ``op``.
+
+    def open(self, request: Message) -> Message:
+        """Prepare the process: the toolchain's session, or a bare device for a trusted baseline."""
+        if request["toolchain"] is None:
+            self.device = request["device"]
+            return {"device": self.device}
+        from akgflow import toolchains
+        from akgflow.config.types import Target
+
+        chain = toolchains.get(request["toolchain"])
+        target = from_data(request["target"], Target)
+        session = chain.session(Evidence(request["evidence"]), target, self.scratch)
+        self.session = self.stack.enter_context(session)
+        self.device = self.session.device
+        return {"device": self.device}
+
+    def load(self, request: Message) -> Message:
+        """Import the module; it must define the entry class. ``as_file`` is where a baseline's text came from."""
+        path = Path(request["path"])
+        as_file = Path(request.get("as_file") or path)
+        sys.path.insert(0, str(as_file.parent))
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        assert spec is not None and spec.loader is not None
+        self.module = importlib.util.module_from_spec(spec)
+        self.module.__file__ = str(as_file)
+        sys.modules[path.stem] = self.module
+        spec.loader.exec_module(self.module)
+        self.entry = request["entry"]
+        if not isinstance(getattr(self.module, self.entry, None), type):
+            defined = [n for n, v in vars(self.module).items() if isinstance(v, type) and v.__module__ == path.stem]
+            raise Invalid(f"the module defines no class {self.entry} (it defines {', '.join(defined) or 'no class'})")
+        return {}
+
+    def build(self, request: Message) -> Message:
+        """Construct the model and put the judge's parameters into it by name."""
+        for name, value in request.get("globals", {}).items():
+            setattr(self.module, name, value)
+        init = self._attach("init", request["init_region"])
+        arguments = memory.rebuild(request["init"], init)
+        state_region = self._attach("state", request["state_region"])
+        state = memory.rebuild(request["state"], state_region)
+        make = getattr(self.module, self.entry)
+        try:
+            model = make(*arguments["args"], **arguments["kwargs"])
+        except TypeError as error:
+            if _raised_by_the_call(error):
+                raise Invalid(f"{self.entry} does not take the constructor arguments of Model: {error}") from None
+            raise
+        if not isinstance(model, torch.nn.Module):
+            raise Invalid(f"{self.entry} is not a torch.nn.Module")
+        self.model = model
+        _load_state(model, state, self.device)
+        return {}
+
+    def call(self, request: Message) -> Message:
+        """Call the model once; outputs whose type and shape fit are copied to the judge's memory."""
+        region = self._attach("inputs", request["region"])
+        out = self._attach("outputs", request["out_region"])
+        inputs = memory.rebuild(request["inputs"], region)
+        self._poison(request["outs"])
+        with torch.no_grad():
+            result = self.model(*inputs)
+        self._synchronize()
+        described = memory.describe(result, memory.storages(inputs))
+        if out is not None:
+            found = list(memory.tensors(result))
+            for spec, tensor in zip(request["outs"], found, strict=False):
+                _hand_over(out, spec, tensor)
+            self._synchronize()
+        return {"result": described, "kernels": self._kernels()}
+
+    def prepare_windows(self, request: Message) -> Message:
+        """Make the views of all slots once, before any window is timed."""
+        sandbox.poison_allocations(False)
+        region = self._attach("inputs", request["region"])
+        out = self._attach("outputs", request["out_region"])
+        assert region is not None and out is not None
+        self.slots = []
+        for i in range(request["count"]):
+            inputs = memory.rebuild(request["inputs"], region, i * request["pitch"])
+            outs = [_out_view(out, spec, i * request["out_pitch"]) for spec in request["outs"]]
+            self.slots.append((inputs, outs))
+        return {}
+
+    def window(self, request: Message) -> Message:
+        """Answer the first ``n`` slots; with ``copy_only``, hand the last answers over again and compute nothing."""
+        slots = self.slots[: request["n"]]
+        with torch.no_grad():
+            if request.get("copy_only"):
+                self._copy_only(slots)
+            elif self.device == "cpu":
+                # Freeing each answer before the next call keeps the allocator warm, as a real program would.
+                for inputs, outs in slots:
+                    for place, tensor in zip(outs, memory.tensors(self.model(*inputs)), strict=True):
+                        place.copy_(tensor)
+            else:
+                answers = [list(memory.tensors(self.model(*inputs))) for inputs, _ in slots]
+                _copy_all(slots, answers)
+        self._synchronize()
+        return {}
+
+    def _copy_only(self, slots: list[tuple[Any, list[torch.Tensor]]]) -> None:
+        answers = [[place.clone() for place in slots[0][1]]] * len(slots)
+        if self.device == "cpu":
+            for (_, outs), tensors in zip(slots, answers, strict=True):
+                for place, tensor in zip(outs, tensors, strict=True):
+                    place.copy_(tensor)
+        else:
+            _copy_all(slots, answers)
+
+    def _attach(self, name: str, handle: Any) -> memory.Region | None:
+        """The region of that name; a new handle replaces it, ``"same"`` keeps it, None means no memory (meta)."""
+        if handle is None:
+            return None
+        if handle != "same":
+            self.regions[name] = memory.attach(handle, self.fds.pop(0) if handle["kind"] == "host" else None)
+        return self.regions[name]
+
+    def _poison(self, outs: list[Message]) -> None:
+        """Leave recognisable bytes in memory that the model's own allocations are likely to get."""
+        if self.device != "cuda":
+            return
+        for spec in outs:
+            dtype = memory.dtype_of(spec["dtype"])
+            size = dtype.itemsize
+            for n in spec["shape"]:
+                size *= n
+            torch.full((size,), sandbox.POISON, dtype=torch.uint8, device="cuda")
+
+    def _synchronize(self) -> None:
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+
+    def _kernels(self) -> list[str]:
+        return [str(name)[:200] for name in self.session.kernels()][:50] if self.session is not None else []
+
+
+def _raised_by_the_call(error: TypeError) -> bool:
+    """True when the constructor was never entered: its signature did not fit."""
+    trace = error.__traceback__
+    return trace is not None and trace.tb_next is None
+
+
+def _load_state(model: torch.nn.Module, state: dict[str, torch.Tensor], device: str) -> None:
+    """Give the model the judge's parameters, as views of the shared memory, so that changes to them are seen."""
+    own = {**dict(model.named_parameters()), **_persistent_buffers(model)}
+    want, have = {n: list(t.shape) for n, t in state.items()}, {n: list(t.shape) for n, t in own.items()}
+    if want != have:
+        raise Invalid(
+            "parameter names or shapes differ from Model's: "
+            f"expected {_listing(want)}; got {_listing(have)}. ModelNew must create parameters of the same names and "
+            "shapes as Model; other tensors belong in non-persistent buffers"
+        )
+    kinds = {n: t.dtype for n, t in state.items() if t.is_floating_point()}
+    common = next(iter(kinds.values()), None)
+    model.to(device=device, dtype=common) if common is not None else model.to(device=device)
+    own = {**dict(model.named_parameters()), **_persistent_buffers(model)}
+    for name, tensor in state.items():
+        own[name].data = tensor
+        own[name].requires_grad_(False)
+
+
+def _persistent_buffers(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    saved = model.state_dict(keep_vars=True)
+    return {name: tensor for name, tensor in model.named_buffers() if name in saved}
+
+
+def _listing(shapes: dict[str, list[int]]) -> str:
+    return "{" + ", ".join(f"{name}: {shape}" for name, shape in sorted(shapes.items())) + "}"
+
+
+def _out_view(region: memory.Region, spec: Message, base: int = 0) -> torch.Tensor:
+    shape = tuple(spec["shape"])
+    stride = tuple(torch.empty(shape, device="meta").stride())
+    return memory.view(region, shape, stride, memory.dtype_of(spec["dtype"]), spec["offset"] + base)
+
+
+def _hand_over(region: memory.Region, spec: Message, tensor: torch.Tensor) -> None:
+    place = _out_view(region, spec)
+    if tensor.dtype == place.dtype and tensor.shape == place.shape and tensor.device.type == place.device.type:
+        place.copy_(tensor.detach())
+
+
+def _copy_all(slots: list[tuple[Any, list[torch.Tensor]]], answers: list[list[torch.Tensor]]) -> None:
+    """One fused copy: a launch for each would be timed as if it were the kernel's own."""
+    places = [place for _, outs in slots for place in outs]
+    tensors = [tensor for answer in answers for tensor in answer]
+    torch._foreach_copy_(places, tensors)
+
+
+def _own_words(error: BaseException, scratch: Path) -> str:
+    """The traceback cut to the candidate's own frames, then the error itself."""
+    report = traceback.TracebackException.from_exception(error)
+    own = [frame for frame in report.stack if str(scratch) in frame.filename]
+    frames = traceback.StackSummary.from_list(own or report.stack[-2:])
+    text = "".join(frames.format()).replace(f"{scratch}/", "")
+    return (text + "".join(report.format_exception_only()))[-MAX_TEXT:]
+
+
+def _kind(error: BaseException) -> str:
+    if isinstance(error, CompileFailure):
+        return "compile"
+    if isinstance(error, Invalid):
+        return "invalid"
+    if isinstance(error, SyntaxError):
+        return "syntax"
+    if isinstance(error, MemoryError) or any(word in str(error).lower() for word in _OUT_OF_MEMORY):
+        return "memory"
+    return "exception"
+
+
+def _failure(error: BaseException, scratch: Path) -> Message:
+    summary = f"{type(error).__name__}: {error}".strip()[:MAX_TEXT]
+    if isinstance(error, (CompileFailure, Invalid)):
+        return {"error": _kind(error), "message": str(error)[:MAX_TEXT], "log": ""}
+    return {"error": _kind(error), "message": summary, "log": _own_words(error, scratch)}
+
+
+def serve(channel: Channel, scratch: Path, threads: int) -> None:
+    """Answer the judge's requests until it closes the channel."""
+    torch.set_num_threads(threads)
+    sandbox.poison_allocations(True)
+    host = Host(scratch)
+    operations: dict[str, Callable[[Message], Message]] = {
+        "open": host.open,
+        "load": host.load,
+        "build": host.build,
+        "call": host.call,
+        "prepare_windows": host.prepare_windows,
+        "window": host.window,
+    }
+    while True:
+        try:
+            request, host.fds = channel.receive_with_fds(4)
+        except ChannelClosed:
+            return
+        try:
+            reply = operations[request["op"]](request)
+        except BaseException as error:
+            reply = _failure(error, scratch)
+        channel.send(reply)

@@ -1,0 +1,261 @@
+"""The judge: holds the operator, the oracle, the seeds and the clock, and writes the verdict.
+
+It never imports a candidate. For each kind of evidence that a request names there is one candidate process
+(`akgflow.verification.trial`); what that process says is a hint, what lies in shared memory is the evidence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from akgflow import toolchains
+from akgflow.config.types import Scalar
+from akgflow.errors import AkgflowError
+from akgflow.machine import Machine
+from akgflow.terms import Evidence, Status
+from akgflow.toolchains import CompileFailure, Toolchain
+from akgflow.verdict import Correctness, Environment, JudgeRequest, KernelResources, Timing, Verdict
+from akgflow.verification.operator import OperatorError, cases_of
+from akgflow.verification.process import CandidateFailed, ForkServer
+from akgflow.verification.reference import Reference
+from akgflow.verification.timing import NotTimed, time_candidate
+from akgflow.verification.trial import Measured, Trial, result_failure
+
+NUMERIC = (Evidence.INTERPRETED, Evidence.EXECUTED)
+ORDER = (Evidence.LOWERED, Evidence.COMPILED, Evidence.INTERPRETED, Evidence.EXECUTED)
+"""What is cheap to find out comes first: a candidate that does not compile is not run."""
+REUSED_SECONDS = 1.0
+"""Oracles that took longer than this serve several candidates; the candidates of one judge cannot talk."""
+MOST_USES = 8
+MOST_REFERENCES = 4
+
+Grant = Callable[[], None]
+"""Returns when the machine is this judge's alone."""
+
+
+@dataclass
+class Findings:
+    """What has been gathered so far."""
+
+    evidence: list[Evidence] = field(default_factory=list)
+    absent: dict[str, str] = field(default_factory=dict)
+    measured: list[Measured] = field(default_factory=list)
+    resources: list[KernelResources] = field(default_factory=list)
+    timing: list[Timing] = field(default_factory=list)
+    failure: CandidateFailed | None = None
+
+
+class Judge:
+    """Judges one candidate at a time; candidate and baseline each get all of the machine's cores."""
+
+    def __init__(self, machine: Machine, server: ForkServer) -> None:
+        self.machine = machine
+        self.server = server
+        self._references: OrderedDict[str, tuple[Reference, int]] = OrderedDict()
+
+    def judge(self, request: JudgeRequest, scratch: Path, grant: Grant) -> Verdict:
+        """The verdict; whatever the candidate does is in it, never an exception."""
+        started = time.monotonic()
+        findings = Findings()
+        try:
+            self._gather(request, scratch, grant, findings)
+        except CandidateFailed as failure:
+            findings.failure = failure
+        except (OperatorError, AkgflowError) as error:
+            findings.failure = CandidateFailed(Status.NOT_RUN, str(error))
+        return self._verdict(request, findings, time.monotonic() - started)
+
+    def _gather(self, request: JudgeRequest, scratch: Path, grant: Grant, findings: Findings) -> None:
+        toolchain = toolchains.get(request.toolchain)
+        for evidence in request.evidence:
+            reason = toolchain.missing(evidence, request.target, self.machine)
+            if reason is not None:
+                findings.absent[evidence.value] = reason
+        cases = cases_of(request.operator, request.operator_file, request.cases)
+        module = _module_of(toolchain, request)
+        wanted = [e for e in ORDER if e in request.evidence and e.value not in findings.absent]
+        for place, evidence in enumerate(wanted):
+            try:
+                self._one(toolchain, request, module, cases, evidence, scratch / evidence.value, grant, findings)
+            except CandidateFailed:
+                for skipped in wanted[place + 1 :]:
+                    findings.absent[skipped.value] = f"not gathered: the candidate failed before ({evidence.value})"
+                raise
+
+    def _one(
+        self,
+        toolchain: Toolchain,
+        request: JudgeRequest,
+        module: str,
+        cases: tuple[Mapping[str, Scalar], ...],
+        evidence: Evidence,
+        scratch: Path,
+        grant: Grant,
+        findings: Findings,
+    ) -> None:
+        """Gather one kind of evidence in one candidate process."""
+        scratch.mkdir(parents=True)
+        trial = Trial(self.server, request, evidence, scratch, self.machine.cores)
+        try:
+            trial.start(module)
+            if evidence in NUMERIC:
+                self._numerics(request, trial, cases, findings)
+                if evidence is Evidence.EXECUTED and request.time:
+                    self._time(request, trial, cases, grant, findings)
+            else:
+                for keys in cases:
+                    reference = self._reference(request, keys, "cpu")
+                    trial.build(reference)
+                    trial.compile(reference)
+        finally:
+            trial.close()
+        if evidence not in NUMERIC:
+            try:
+                findings.resources += toolchain.resources(request.target, scratch)
+            except CompileFailure as error:
+                raise CandidateFailed(Status.COMPILE_ERROR, str(error)) from None
+            findings.evidence.append(evidence)
+
+    def _numerics(
+        self, request: JudgeRequest, trial: Trial, cases: tuple[Mapping[str, Scalar], ...], findings: Findings
+    ) -> None:
+        here: list[Measured] = []
+        try:
+            for keys in cases:
+                reference = self._reference(request, keys, trial.device)
+                reference.prepare()
+                trial.build(reference)
+                here += trial.numerics(reference)
+            late = None if result_failure(here) else trial.repeat(reference)
+            here += [late] if late else []
+            findings.evidence.append(trial.evidence)
+        finally:
+            findings.measured += here
+        failure = result_failure(here)
+        if failure is not None:
+            raise failure
+
+    def _time(
+        self,
+        request: JudgeRequest,
+        trial: Trial,
+        cases: tuple[Mapping[str, Scalar], ...],
+        grant: Grant,
+        findings: Findings,
+    ) -> None:
+        """Time the case with the most elements, with the machine to itself."""
+        references = [self._reference(request, keys, trial.device) for keys in cases]
+        for reference in references:
+            reference.prepare()
+        largest = max(references, key=lambda r: r.draws[0].elements)
+        trial.process.pause()
+        grant()
+        trial.process.resume()
+        folder = trial.scratch.parent / "baseline"
+        folder.mkdir()
+        baseline = Trial(self.server, request, Evidence.EXECUTED, folder, self.machine.cores)
+        try:
+            baseline.start_baseline(largest, request.operator)
+            baseline.build(largest, baseline=True)
+            trial.build(largest)
+            findings.timing.append(time_candidate(trial, baseline, largest, self._hardware(request)))
+        except NotTimed as error:
+            findings.absent["timing"] = str(error)
+        finally:
+            baseline.close()
+
+    def _reference(self, request: JudgeRequest, keys: Mapping[str, Scalar], device: str) -> Reference:
+        """The reference of a case, shared within a judgement, and beyond it where its oracle is expensive."""
+        device = "cpu" if device == "meta" else device
+        text = repr((request.operator, request.operator_file, sorted(keys.items()), request.dtype, device))
+        key = hashlib.sha256(text.encode()).hexdigest()
+        found = self._references.get(key)
+        if found is None:
+            found = (Reference(request.operator, request.operator_file, keys, request.dtype, device), 0)
+            self._references[key] = found
+        self._references.move_to_end(key)
+        return found[0]
+
+    def forget(self) -> None:
+        """After a judgement: drop the references that are cheap, worn, or too many."""
+        for key, (reference, uses) in tuple(self._references.items()):
+            if reference.seconds < REUSED_SECONDS or uses + 1 >= MOST_USES:
+                del self._references[key]
+            else:
+                self._references[key] = (reference, uses + 1)
+        while len(self._references) > MOST_REFERENCES:
+            self._references.popitem(last=False)
+
+    def _hardware(self, request: JudgeRequest) -> str:
+        device = self.machine.device_for(request.target)
+        return device.name if device is not None else self.machine.cpu
+
+    def _verdict(self, request: JudgeRequest, findings: Findings, seconds: float) -> Verdict:
+        failure = findings.failure
+        if failure is None and not findings.evidence:
+            reasons = (
+                "; ".join(f"{name}: {why}" for name, why in findings.absent.items()) or "no evidence was asked for"
+            )
+            failure = CandidateFailed(Status.NOT_RUN, reasons)
+        executed = Evidence.EXECUTED in findings.evidence
+        results = tuple(one.result for one in findings.measured)
+        correctness = (
+            Correctness(max(r.error for r in results), max(m.relative for m in findings.measured), results)
+            if results
+            else None
+        )
+        return Verdict(
+            status=failure.status if failure else Status.PASSED,
+            message=failure.message if failure else _praise(findings, request.tolerance),
+            target=request.target.name,
+            evidence=tuple(findings.evidence),
+            environment=Environment(self._hardware(request) if executed else self.machine.cpu, _libraries()),
+            timestamp=datetime.now(UTC).isoformat(timespec="seconds"),
+            log=failure.log if failure else "",
+            correctness=correctness,
+            timing=tuple(findings.timing),
+            resources=tuple(findings.resources),
+            absent=findings.absent,
+            tolerance=request.tolerance,
+            seconds=round(seconds, 3),
+        )
+
+
+def _module_of(toolchain: Toolchain, request: JudgeRequest) -> str:
+    if isinstance(request.candidate, str):
+        return request.candidate
+    try:
+        return toolchain.source_module(request.candidate)
+    except CompileFailure as error:
+        raise CandidateFailed(Status.COMPILE_ERROR, str(error)) from None
+
+
+def _praise(findings: Findings, tolerance: float) -> str:
+    numerics = [e.value for e in findings.evidence if e in NUMERIC]
+    built = [e.value for e in findings.evidence if e not in NUMERIC]
+    parts = []
+    if numerics:
+        calls = len(findings.measured)
+        loosened = "" if tolerance == 1.0 else f", with bounds multiplied by {tolerance:g}"
+        parts.append(f"right on all {calls} input sets ({' and '.join(numerics)}{loosened})")
+    if built:
+        parts.append(" and ".join(built) + ("" if numerics else "; numerics were not run"))
+    return "; ".join(parts)
+
+
+def _libraries() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in ("torch", "triton", "apache-tvm-ffi", "tilelang"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,233 @@
+"""Memory that judge and candidate share, and how tensors lie in it.
+
+A `Region` is plain bytes, on the host (a sealed memfd) or on a GPU (CUDA IPC); its *handle* is JSON and, for the host,
+one file descriptor. `lay_out` gives a value's tensors places in a region and describes the value as JSON; `rebuild`
+makes the value again from the description, as views of the region. Nothing is pickled in either direction.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+ALIGN = 256
+_SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+_SCALARS = (bool, int, float, str, type(None))
+
+Tree = dict[str, Any]
+"""The JSON description of a value: ``tensor``, ``list``, ``tuple``, ``dict``, ``value``, ``dtype`` or ``device``."""
+
+
+@dataclass
+class Region:
+    """``bytes`` is a one-dimensional uint8 tensor; ``handle`` is JSON; ``fd`` belongs to a host region."""
+
+    bytes: torch.Tensor
+    handle: Mapping[str, Any]
+    fd: int | None = None
+
+    def __del__(self) -> None:
+        if self.fd is not None:
+            os.close(self.fd)
+
+
+def create(size: int, device: str) -> Region:
+    """A zeroed region of at least one byte on ``cpu`` or ``cuda``."""
+    size = max(size, 1)
+    if device == "cuda":
+        return _create_cuda(size)
+    fd = os.memfd_create("akgflow", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(fd, size)
+    # Without the seals a candidate could shrink the file, and the judge would die reading it.
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)
+    return Region(_map(fd, size), {"kind": "host", "size": size}, fd)
+
+
+def _create_cuda(size: int) -> Region:
+    data = torch.zeros(size, dtype=torch.uint8, device="cuda")
+    torch.cuda.synchronize()
+    shared = data.untyped_storage()._share_cuda_()
+    fields = [part.hex() if isinstance(part, bytes) else part for part in shared]
+    kinds = [isinstance(part, bytes) for part in shared]
+    return Region(data, {"kind": "cuda", "size": size, "shared": fields, "hex": kinds})
+
+
+def attach(handle: Mapping[str, Any], fd: int | None) -> Region:
+    """The region behind a handle, in another process; takes over ``fd``."""
+    if handle["kind"] == "host":
+        assert fd is not None
+        return Region(_map(fd, handle["size"]), handle, fd)
+    torch.cuda.init()
+    shared = [
+        bytes.fromhex(part) if coded else part for part, coded in zip(handle["shared"], handle["hex"], strict=True)
+    ]
+    storage = torch.UntypedStorage._new_shared_cuda(*shared)
+    data = torch.empty(0, dtype=torch.uint8, device=storage.device).set_(storage)
+    return Region(data[: handle["size"]], handle)
+
+
+def _map(fd: int, size: int) -> torch.Tensor:
+    return torch.frombuffer(mmap.mmap(fd, size), dtype=torch.uint8)
+
+
+def span(tensor: torch.Tensor) -> int:
+    """Elements of storage from a tensor's first element to its last; 0 for an empty tensor."""
+    if tensor.numel() == 0:
+        return 0
+    return 1 + sum(int((size - 1) * stride) for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A tensor and the byte offset of its storage's first used element."""
+
+    tensor: torch.Tensor
+    offset: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """``tree`` describes the value, ``placed`` its tensors in order, ``size`` the bytes they take."""
+
+    tree: Tree
+    placed: tuple[Placed, ...]
+    size: int
+
+    def write(self, region: Region, base: int = 0) -> None:
+        """Copy every tensor to its place, ``base`` bytes further on."""
+        for one in self.placed:
+            flat(region, one, base).copy_(row(one))
+
+    def changed(self, region: Region, base: int = 0) -> list[int]:
+        """The numbers of those tensors whose bytes in ``region`` are no longer what `write` put there."""
+        return [i for i, one in enumerate(self.placed) if not same_bits(flat(region, one, base), row(one))]
+
+
+def lay_out(value: Any) -> Layout:
+    """Places for all tensors of ``value``, strides kept; raises `TypeError` for what cannot travel."""
+    placed: list[Placed] = []
+    size = 0
+
+    def describe(part: Any) -> Tree:
+        nonlocal size
+        if isinstance(part, torch.Tensor):
+            offset = size
+            placed.append(Placed(part.detach(), offset))
+            size += -(-span(part) * part.element_size() // ALIGN) * ALIGN
+            return {"tensor": tensor_spec(part) | {"offset": offset}}
+        if isinstance(part, (list, tuple)):
+            return {"tuple" if isinstance(part, tuple) else "list": [describe(item) for item in part]}
+        if isinstance(part, dict):
+            return {"dict": {str(key): describe(item) for key, item in part.items()}}
+        if isinstance(part, torch.dtype):
+            return {"dtype": dtype_name(part)}
+        if isinstance(part, torch.device):
+            return {"device": str(part)}
+        if isinstance(part, _SCALARS):
+            return {"value": part}
+        raise TypeError(f"a {type(part).__name__} cannot be handed to a candidate")
+
+    return Layout(describe(value), tuple(placed), size)
+
+
+def tensor_spec(tensor: torch.Tensor) -> dict[str, Any]:
+    """Shape, stride and dtype as JSON."""
+    return {"shape": list(tensor.shape), "stride": list(tensor.stride()), "dtype": dtype_name(tensor.dtype)}
+
+
+def row(one: Placed) -> torch.Tensor:
+    """All elements of a placed tensor's storage from its first to its last, in one row."""
+    return one.tensor.as_strided((span(one.tensor),), (1,))
+
+
+def flat(region: Region, one: Placed, base: int = 0) -> torch.Tensor:
+    """The elements of ``region`` that belong to a placed tensor, gaps between its strides included, in one row."""
+    length = span(one.tensor) * one.tensor.element_size()
+    start = one.offset + base
+    return region.bytes[start : start + length].view(one.tensor.dtype)
+
+
+def same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """True when two tensors of one shape and dtype hold the same bytes (a NaN equals itself)."""
+    return bool(torch.equal(a.contiguous().flatten().view(torch.uint8), b.contiguous().flatten().view(torch.uint8)))
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """``torch.float32`` → ``float32``."""
+    return str(dtype).removeprefix("torch.")
+
+
+def dtype_of(name: str) -> torch.dtype:
+    """``float32`` → ``torch.float32``; raises `ValueError` for anything that is no dtype."""
+    found = getattr(torch, name, None)
+    if not isinstance(found, torch.dtype):
+        raise ValueError(f"{name!r} is not a torch dtype")
+    return found
+
+
+def view(
+    region: Region, shape: tuple[int, ...], stride: tuple[int, ...], dtype: torch.dtype, offset: int
+) -> torch.Tensor:
+    """A view of the region's bytes from ``offset`` on."""
+    if 0 in shape:
+        return torch.empty(shape, dtype=dtype, device=region.bytes.device)
+    length = (1 + sum((n - 1) * s for n, s in zip(shape, stride, strict=True))) * dtype.itemsize
+    return region.bytes[offset : offset + length].view(dtype).as_strided(shape, stride)
+
+
+def rebuild(tree: Tree, region: Region | None, base: int = 0) -> Any:
+    """The value that ``tree`` describes. Tensors are views of ``region``; on ``meta`` where there is none."""
+    ((kind, part),) = tree.items()
+    if kind == "tensor":
+        shape, stride, dtype = tuple(part["shape"]), tuple(part["stride"]), dtype_of(part["dtype"])
+        if region is None:
+            return torch.empty_strided(shape, stride, dtype=dtype, device="meta")
+        return view(region, shape, stride, dtype, part["offset"] + base)
+    if kind == "list":
+        return [rebuild(item, region, base) for item in part]
+    if kind == "tuple":
+        return tuple(rebuild(item, region, base) for item in part)
+    if kind == "dict":
+        return {key: rebuild(item, region, base) for key, item in part.items()}
+    if kind == "dtype":
+        return dtype_of(part)
+    if kind == "device":
+        return torch.device(part)
+    return part
+
+
+def storages(inputs: Any) -> set[int]:
+    """Where the storages of all tensors in ``inputs`` begin."""
+    return {t.untyped_storage().data_ptr() for t in tensors(inputs) if t.device.type != "meta"}
+
+
+def tensors(value: Any) -> Iterator[torch.Tensor]:
+    """All tensors of a nest of lists, tuples and dicts, in order."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from tensors(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from tensors(item)
+
+
+def describe(value: Any, inputs: set[int]) -> Tree:
+    """The JSON description of a result; what is no tensor, container or scalar is named by its type."""
+    if type(value) is torch.Tensor:
+        aliases = value.device.type != "meta" and value.numel() > 0 and value.untyped_storage().data_ptr() in inputs
+        return {"tensor": tensor_spec(value) | {"device": value.device.type, "aliases": aliases}}
+    if isinstance(value, (list, tuple)):
+        return {"list": [describe(item, inputs) for item in value]}
+    if isinstance(value, dict):
+        return {"dict": {str(key): describe(item, inputs) for key, item in value.items()}}
+    if isinstance(value, (bool, int, float, str, type(None))):
+        return {"value": value}
+    return {"other": f"{type(value).__module__}.{type(value).__qualname__}"}

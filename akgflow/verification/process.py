@@ -1,0 +1,235 @@
+"""The judge's side of candidate processes: start one, ask it, bound it, end it, and say why it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from akgflow.terms import Status
+from akgflow.verdict import Limits
+from akgflow.verification import sandbox
+from akgflow.verification.channel import Channel, ChannelClosed, Message
+from akgflow.verification.environment import scrubbed
+from akgflow.verification.zygote import children_of
+
+START_SECONDS = 180.0
+"""For the fork server to load torch, on a machine that is busy."""
+MAX_PROCESSES = 512
+_KINDS = {
+    "compile": Status.COMPILE_ERROR,
+    "syntax": Status.COMPILE_ERROR,
+    "invalid": Status.INVALID,
+    "memory": Status.OUT_OF_MEMORY,
+}
+
+
+class CandidateFailed(Exception):
+    """The candidate ended a judgement: a status, one sentence, and its own words."""
+
+    def __init__(self, status: Status, message: str, log: str = "") -> None:
+        self.status, self.message, self.log = status, message, log
+        super().__init__(message)
+
+
+class ForkServer:
+    """A process with torch loaded that candidates are forked from; started again when it has died."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._channel: Channel | None = None
+        self._ready = False
+        # Candidates that outlive a killed fork server become children of this process, where they are ended.
+        sandbox.prctl(sandbox.PR_SET_CHILD_SUBREAPER, 1)
+
+    def start(self) -> None:
+        """Start loading torch; returns at once."""
+        channel, theirs = Channel.pair()
+        environment = scrubbed(os.environ) | {"OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "akgflow.verification.zygote", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env=environment,
+        )
+        theirs.close()
+        self._channel, self._ready = channel, False
+
+    def spawn(self, scratch: Path, limits: Limits, threads: int, on_gpu: bool) -> CandidateProcess:
+        """A new candidate process that works in ``scratch``."""
+        ours, theirs = Channel.pair()
+        log = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the process)
+        memory = None if on_gpu else limits.memory_bytes
+        request = {"op": "spawn", "scratch": str(scratch), "memory_bytes": memory, "threads": threads}
+        try:
+            reply = self._ask(request, [theirs.fileno(), log.fileno()])
+        except ChannelClosed:
+            self.end_all()
+            reply = self._ask(request, [theirs.fileno(), log.fileno()])
+        finally:
+            theirs.close()
+        return CandidateProcess(self, int(reply["pid"]), ours, log, limits)
+
+    def end(self, pid: int, grace: float) -> tuple[int, bool]:
+        """End a candidate and everything it started; its wait status, and whether it had to be killed."""
+        try:
+            reply = self._ask({"op": "end", "pid": pid, "grace": grace}, [])
+        except ChannelClosed:
+            self.end_all()
+            return signal.SIGKILL, False
+        return int(reply["status"]), bool(reply["killed"])
+
+    def _ask(self, request: Message, fds: Sequence[int]) -> Message:
+        if self._channel is None:
+            self.start()
+        channel = self._channel
+        assert channel is not None
+        if not self._ready:
+            if not channel.wait(START_SECONDS):
+                raise ChannelClosed("the fork server did not start")
+            channel.receive()
+            self._ready = True
+        channel.send(request, fds)
+        if not channel.wait(60.0):
+            raise ChannelClosed("the fork server does not answer")
+        return channel.receive()
+
+    def end_all(self) -> None:
+        """End the fork server and all candidates; the next `spawn` starts a new one."""
+        process, channel = self._process, self._channel
+        self._process = self._channel = None
+        if channel is not None:
+            channel.close()
+        if process is not None:
+            try:
+                process.wait(15.0)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        for pid in children_of(os.getpid()):
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+
+
+class CandidateProcess:
+    """One candidate process. Every method that talks to it raises `CandidateFailed` when it does not answer well."""
+
+    def __init__(self, server: ForkServer, pid: int, channel: Channel, log: IO[bytes], limits: Limits) -> None:
+        self.pid, self.limits = pid, limits
+        self._server, self._channel, self._log = server, channel, log
+        self._ended = False
+
+    def ask(self, op: str, seconds: float, fds: Sequence[int] = (), watch: float = 0.1, **fields: Any) -> Message:
+        """Send one request and wait at most ``seconds`` for its answer; look at its use every ``watch`` seconds."""
+        try:
+            self._channel.send({"op": op, **fields}, fds)
+            self._await(op, seconds, watch)
+            reply = self._channel.receive()
+        except ChannelClosed:
+            raise self._post_mortem() from None
+        if "error" in reply:
+            status = _KINDS.get(str(reply["error"]), Status.RUNTIME_ERROR)
+            raise CandidateFailed(status, str(reply.get("message")), str(reply.get("log")))
+        return reply
+
+    def _await(self, op: str, seconds: float, watch: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not self._channel.wait(min(watch, max(0.0, deadline - time.monotonic()))):
+            if time.monotonic() >= deadline:
+                self.close()
+                raise CandidateFailed(
+                    Status.TIMEOUT, f"the candidate did not finish within {seconds:.0f} s ({_DOING.get(op, op)})"
+                )
+            self._check_use()
+
+    def _check_use(self) -> None:
+        """End a group that grows past its bounds; a limit on address space does not see children or GPUs."""
+        resident, count = group_use(self.pid)
+        if resident > self.limits.memory_bytes:
+            self.close()
+            raise CandidateFailed(
+                Status.OUT_OF_MEMORY,
+                f"the candidate took {resident >> 20} MiB of memory; the limit is {self.limits.memory_bytes >> 20} MiB",
+            )
+        if count > MAX_PROCESSES:
+            self.close()
+            raise CandidateFailed(Status.RUNTIME_ERROR, f"the candidate started more than {MAX_PROCESSES} processes")
+
+    def _post_mortem(self) -> CandidateFailed:
+        """Why the process is gone, from its wait status and the tail of what it printed."""
+        self._channel.close()
+        status, killed = self._server.end(self.pid, 2.0)
+        self._ended = True
+        words = self._words()
+        if killed:
+            return CandidateFailed(Status.RUNTIME_ERROR, "the candidate closed its channel to the judge", words)
+        if os.WIFSIGNALED(status):
+            number = os.WTERMSIG(status)
+            name = signal.Signals(number).name
+            if number == signal.SIGKILL:
+                why = "the candidate's process was killed, most likely by the system for want of memory"
+                return CandidateFailed(Status.OUT_OF_MEMORY, why, words)
+            return CandidateFailed(Status.RUNTIME_ERROR, f"the candidate crashed with {name}", words)
+        code = os.WEXITSTATUS(status)
+        return CandidateFailed(
+            Status.RUNTIME_ERROR, f"the candidate ended its process (exit code {code}) instead of answering", words
+        )
+
+    def _words(self) -> str:
+        with contextlib.suppress(OSError, ValueError):
+            size = self._log.seek(0, os.SEEK_END)
+            self._log.seek(max(0, size - 2000))
+            return self._log.read(2000).decode(errors="replace")
+        return ""
+
+    def pause(self) -> None:
+        """Stop the whole group, so that it takes nothing from what is measured meanwhile."""
+        with contextlib.suppress(OSError):
+            os.killpg(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let the group run again."""
+        with contextlib.suppress(OSError):
+            os.killpg(self.pid, signal.SIGCONT)
+
+    def close(self) -> None:
+        """End the process and all that it started."""
+        if not self._ended:
+            self._ended = True
+            self._channel.close()
+            self._server.end(self.pid, 0.0)
+        self._log.close()
+
+
+_DOING = {
+    "open": "preparing the toolchain",
+    "load": "importing and compiling",
+    "build": "constructing the model",
+    "call": "calling the model",
+    "prepare_windows": "timing",
+    "window": "timing",
+}
+
+
+def group_use(group: int) -> tuple[int, int]:
+    """Resident bytes (shared pages left out) and the number of processes of a process group."""
+    page, resident, count = os.sysconf("SC_PAGE_SIZE"), 0, 0
+    for entry in os.scandir("/proc"):
+        if not entry.name.isdigit():
+            continue
+        pid = int(entry.name)
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            if os.getpgid(pid) == group:
+                sizes = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()
+                resident += (int(sizes[1]) - int(sizes[2])) * page
+                count += 1
+    return resident, count

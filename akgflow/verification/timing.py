@@ -1,0 +1,296 @@
+"""Time that a candidate cannot forge: the judge's clock, from releasing K fresh inputs to holding K right outputs.
+
+Candidate and baseline (the operator's own `Model`, run eagerly) sit in two processes of the same kind. In each round
+the judge writes the same fresh inputs into the memory that each shares with it, releases one of them while the other
+is stopped, and reads the clock once it has its own copy of all the outputs. The difference between windows of 2K and K
+calls cancels what a window costs by itself; what handing over costs for each call is measured the same way, by windows
+in which the baseline's process copies and computes nothing, and is subtracted from both. Every output of every timed
+window is screened against the baseline's, and those that differ, and some that the judge picks in secret, are compared
+with the oracle.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from akgflow.terms import Status
+from akgflow.verdict import Timing
+from akgflow.verification import inputs as drawing
+from akgflow.verification import memory
+from akgflow.verification.numerics import compare
+from akgflow.verification.process import CandidateFailed
+from akgflow.verification.reference import Draw, Reference, out_places, places_size
+from akgflow.verification.trial import Trial
+
+BUDGET_SECONDS = 6.0
+WINDOW_SECONDS = 0.01
+"""What a window of K calls should last: long against the 50 µs that a window costs by itself."""
+MOST_CALLS = 128
+ROUNDS = (7, 31)
+PICKS = 4
+MEMORY = {"cpu": 1 << 30, "cuda": 8 << 30}
+SETTLE_SECONDS = 0.002
+"""OpenMP's workers spin for about this long after a parallel region; the judge's own must not take a core."""
+RESAMPLES = 2000
+
+_secret = random.SystemRandom()
+
+
+class NotTimed(Exception):
+    """No figure can be given; the text says why."""
+
+
+@dataclass
+class Rounds:
+    """Seconds for one call, by round, handing over included; and the handing over alone."""
+
+    candidate: list[float] = field(default_factory=list)
+    baseline: list[float] = field(default_factory=list)
+    copying: list[float] = field(default_factory=list)
+
+
+class Side:
+    """One process and the memory that it shares with the judge: ``count`` slots of inputs and outputs."""
+
+    def __init__(self, trial: Trial, questions: Questions) -> None:
+        self.trial, self.questions = trial, questions
+        count, device = questions.count, trial.device
+        self.region = memory.create(count * questions.pitch, device)
+        self.out = memory.create(count * questions.out_pitch, device)
+        self.held = torch.zeros_like(self.out.bytes)
+        fds = [region.fd for region in (self.region, self.out) if region.fd is not None]
+        trial.process.ask(
+            "prepare_windows",
+            60.0,
+            fds,
+            region=dict(self.region.handle),
+            out_region=dict(self.out.handle),
+            inputs=questions.layout.tree,
+            outs=questions.outs,
+            pitch=questions.pitch,
+            out_pitch=questions.out_pitch,
+            count=count,
+        )
+        trial.process.pause()
+
+    def window(self, n: int, copy_only: bool = False) -> float:
+        """Seconds from releasing the first ``n`` slots to holding a copy of their outputs."""
+        size = n * self.questions.pitch
+        self.region.bytes[:size].copy_(self.questions.master[:size])
+        held, out = self.held[: n * self.questions.out_pitch], self.out.bytes[: n * self.questions.out_pitch]
+        self.trial.process.resume()
+        self._settle()
+        time.sleep(SETTLE_SECONDS)
+        start = time.perf_counter()
+        limit = self.trial.request.limits.run_seconds
+        self.trial.process.ask("window", limit, watch=1.0, n=n, copy_only=copy_only)
+        held.copy_(out)
+        self._settle()
+        seconds = time.perf_counter() - start
+        self.trial.process.pause()
+        return seconds
+
+    def _settle(self) -> None:
+        if self.trial.device == "cuda":
+            torch.cuda.synchronize()
+
+    def answer(self, slot: int, output: int) -> torch.Tensor:
+        """The judge's copy of one output of a slot."""
+        place, like = self.questions.outs[output], self.questions.draw.expected[output].framework
+        start = slot * self.questions.out_pitch + place["offset"]
+        data = self.held[start : start + like.numel() * like.element_size()]
+        return data.view(like.dtype).reshape(like.shape)
+
+    def inputs_changed(self, n: int) -> bool:
+        """True when the inputs of the last window are not what the judge wrote."""
+        size = n * self.questions.pitch
+        return not torch.equal(self.region.bytes[:size], self.questions.master[:size])
+
+
+class Questions:
+    """Fresh inputs for ``count`` slots, in memory that only the judge has."""
+
+    def __init__(self, reference: Reference, count: int) -> None:
+        self.reference, self.count = reference, count
+        self.draw: Draw = reference.draws[1]
+        self.layout = memory.lay_out(list(self.draw.inputs))
+        self.pitch = max(self.layout.size, memory.ALIGN)
+        self.outs = out_places([one.framework for one in self.draw.expected])
+        self.out_pitch = max(places_size(self.outs), memory.ALIGN)
+        self.master = torch.zeros(count * self.pitch, dtype=torch.uint8, device=reference.device)
+        self.bases: list[memory.Layout] = []
+
+    def refresh(self, n: int) -> None:
+        """New values for the first ``n`` slots: a new draw, turned and scaled for each slot by secret amounts."""
+        made = drawing.draw(self.reference.case, self.draw.distribution, self.reference.device, drawing.fresh_seed())
+        base = memory.lay_out(list(made))
+        if base.tree != self.layout.tree:
+            raise NotTimed("the operator's inputs change their shapes from draw to draw")
+        free = [drawing.is_free(one.tensor) for one in base.placed]
+        turn = self.draw.distribution == drawing.NORMAL
+        for slot in range(n):
+            for one, may in zip(base.placed, free, strict=True):
+                target = self._row(slot, one)
+                row = memory.row(one)
+                if may and turn and row.numel() > 1:
+                    at = _secret.randrange(row.numel())
+                    torch.cat((row[at:], row[:at]), out=target)
+                else:
+                    target.copy_(row)
+                if may:
+                    target.mul_(_secret.uniform(0.75, 1.25))
+
+    def _row(self, slot: int, one: memory.Placed) -> torch.Tensor:
+        start = slot * self.pitch + one.offset
+        return self.master[start : start + memory.span(one.tensor) * one.tensor.element_size()].view(one.tensor.dtype)
+
+    def inputs(self, slot: int) -> Any:
+        """The inputs of a slot, as the operator takes them."""
+        region = memory.Region(self.master, {})
+        return tuple(memory.rebuild(self.layout.tree, region, slot * self.pitch))
+
+
+def time_candidate(trial: Trial, baseline: Trial, reference: Reference, device: str) -> Timing:
+    """Time a candidate that is already right against the operator run eagerly, both built for the same case."""
+    calls = _choose_calls(trial, baseline, reference)
+    questions = Questions(reference, 2 * calls)
+    sides = Side(trial, questions), Side(baseline, questions)
+    rounds, checker = Rounds(), Checker(trial, reference, questions)
+    for side in sides:
+        questions.refresh(2 * calls)
+        side.window(2 * calls)
+    started = time.monotonic()
+    while len(rounds.candidate) < ROUNDS[0] or (
+        time.monotonic() - started < BUDGET_SECONDS and len(rounds.candidate) < ROUNDS[1]
+    ):
+        _round(sides, calls, questions, rounds, checker)
+        if time.monotonic() - started > 5 * BUDGET_SECONDS and len(rounds.candidate) >= 3:
+            break
+    return _summary(rounds, reference, device)
+
+
+def _choose_calls(trial: Trial, baseline: Trial, reference: Reference) -> int:
+    """K: windows long enough to be told from their own cost, within the memory that may be shared."""
+    questions = Questions(reference, 4)
+    slot = 3 * questions.pitch + 4 * questions.out_pitch
+    most = min(MOST_CALLS, MEMORY[trial.device] // (2 * slot))
+    if most < 1:
+        raise NotTimed("two sets of inputs and outputs do not fit into the memory that a timing may share")
+    questions.refresh(4)
+    longest = 0.0
+    for one in (trial, baseline):
+        side = Side(one, questions)
+        side.window(4)
+        longest = max(longest, side.window(4) / 4)
+    return max(1, min(most, math.ceil(WINDOW_SECONDS / longest)))
+
+
+def _round(sides: tuple[Side, Side], calls: int, questions: Questions, rounds: Rounds, checker: Checker) -> None:
+    """Windows of K and 2K calls for both sides and for copying alone, in an order drawn anew."""
+    taken: dict[tuple[str, int], float] = {}
+    sizes = [calls, 2 * calls]
+    _secret.shuffle(sizes)
+    candidate, baseline = sides
+    for n in sizes:
+        questions.refresh(n)
+        steps: list[tuple[str, Callable[[], float]]] = [
+            ("candidate", lambda n=n: candidate.window(n)),  # type: ignore[misc]
+            ("baseline", lambda n=n: baseline.window(n)),  # type: ignore[misc]
+        ]
+        _secret.shuffle(steps)
+        for name, run in steps:
+            taken[name, n] = run()
+        checker.check(candidate, baseline, n)
+        taken["copying", n] = baseline.window(n, copy_only=True)
+    for name, kept in (
+        ("candidate", rounds.candidate),
+        ("baseline", rounds.baseline),
+        ("copying", rounds.copying),
+    ):
+        kept.append((taken[name, 2 * calls] - taken[name, calls]) / calls)
+
+
+class Checker:
+    """Looks at what was answered while the clock ran."""
+
+    def __init__(self, trial: Trial, reference: Reference, questions: Questions) -> None:
+        self.trial, self.reference, self.questions = trial, reference, questions
+        self.picks = PICKS
+        bounds = [one.bound for one in questions.draw.expected]
+        self.loose = [None if b is None or not b.numel() else 4.0 * float(b.max()) for b in bounds]
+
+    def check(self, candidate: Side, baseline: Side, n: int) -> None:
+        """Raise `CandidateFailed` when an answer of the last windows is wrong or their inputs were changed."""
+        if not self.questions.draw.mutates and candidate.inputs_changed(n):
+            raise CandidateFailed(Status.REFUSED, "the candidate changed its inputs while it was timed")
+        suspects = [slot for slot in range(n) if not self._alike(candidate, baseline, slot)][:3]
+        if self.picks > 0:
+            self.picks -= 1
+            suspects.append(_secret.randrange(n))
+        for slot in suspects:
+            self._confirm(candidate, slot)
+
+    def _alike(self, candidate: Side, baseline: Side, slot: int) -> bool:
+        for output, loose in enumerate(self.loose):
+            got, base = candidate.answer(slot, output), baseline.answer(slot, output)
+            if loose is None:
+                if not torch.equal(got, base):
+                    return False
+            elif not bool(((got - base).abs() <= loose).all()):
+                return False
+        return True
+
+    def _confirm(self, candidate: Side, slot: int) -> None:
+        """Compare one answer with the oracle."""
+        truth = self.reference.answer(self.questions.inputs(slot), self.questions.draw.distribution)
+        for output, expected in enumerate(truth.expected):
+            got = candidate.answer(slot, output)
+            found = compare(got, expected, output, self.trial.request.tolerance)
+            if found.wrong:
+                text = f"right when it was checked and wrong while it was timed: {found.detail}"
+                raise CandidateFailed(Status.INCORRECT_NUMERICAL, text)
+
+
+def _summary(rounds: Rounds, reference: Reference, device: str) -> Timing:
+    copying = max(0.0, statistics.median(rounds.copying))
+    ours, theirs = [t - copying for t in rounds.candidate], [t - copying for t in rounds.baseline]
+    seconds, base = statistics.median(ours), statistics.median(theirs)
+    if min(seconds, base) <= 0.1 * copying or min(seconds, base) <= 0:
+        raise NotTimed("a call is too short to be told from the cost of handing its answer over")
+    low, high = interval(ours, theirs)
+    quartiles = statistics.quantiles(ours, n=4)
+    return Timing(
+        case=reference.case.keys,
+        baseline="eager",
+        seconds=seconds,
+        baseline_seconds=base,
+        speedup=base / seconds,
+        interval=(low, high),
+        call="faster" if low > 1 else "slower" if high < 1 else "same",
+        windows=2 * len(ours),
+        spread=(quartiles[2] - quartiles[0]) / seconds,
+        device=device,
+    )
+
+
+def interval(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float]:
+    """95 % bootstrap interval of median(theirs) / median(ours); rounds are drawn as pairs, as they were measured."""
+    count, ratios = len(ours), []
+    for _ in range(RESAMPLES):
+        chosen = [_secret_free.randrange(count) for _ in range(count)]
+        below = statistics.median(ours[i] for i in chosen)
+        ratios.append(statistics.median(theirs[i] for i in chosen) / below if below > 0 else math.inf)
+    ratios.sort()
+    return ratios[int(0.025 * RESAMPLES)], ratios[int(0.975 * RESAMPLES) - 1]
+
+
+_secret_free = random.Random(0)
+"""Resampling needs no secrecy, and the same measurements should give the same interval."""

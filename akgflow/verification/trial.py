@@ -1,0 +1,244 @@
+"""One candidate process for one kind of evidence: starting it, asking it, and checking what it hands over."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from akgflow.serial import to_data
+from akgflow.terms import Evidence, Status
+from akgflow.verdict import CaseResult, JudgeRequest
+from akgflow.verification import memory, sandbox
+from akgflow.verification.candidate import MODULE
+from akgflow.verification.numerics import Comparison, compare
+from akgflow.verification.process import CandidateFailed, CandidateProcess, ForkServer
+from akgflow.verification.reference import Draw, Reference, places_size
+from akgflow.verification.structure import check_structure
+
+CALLS = 10
+"""Calls of one process that are checked before it is believed, where calls are quick; a few more at random."""
+REPEAT_SECONDS = 1.5
+
+_secret = random.SystemRandom()
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A case's result with the figures that only the summary of all cases needs."""
+
+    result: CaseResult
+    relative: float = 0.0
+
+
+class Trial:
+    """A candidate process, from its start to its end. Every step may raise `CandidateFailed`."""
+
+    def __init__(
+        self, server: ForkServer, request: JudgeRequest, evidence: Evidence, scratch: Path, threads: int
+    ) -> None:
+        self.request, self.evidence, self.scratch = request, evidence, scratch
+        on_gpu = evidence is Evidence.EXECUTED and request.target.platform != "cpu"
+        self.process: CandidateProcess = server.spawn(scratch, request.limits, threads, on_gpu)
+        self.build_left, self.run_left = request.limits.build_seconds, request.limits.run_seconds
+        self.calls = 0
+        self.device = "cpu"
+        self._state: memory.Region | None = None
+        self._regions: dict[str, memory.Region] = {}
+
+    def start(self, module: str) -> None:
+        """Prepare the toolchain and import the candidate."""
+        (self.scratch / MODULE).write_text(module, encoding="utf-8")
+        target = to_data(self.request.target)
+        reply = self._build_ask("open", toolchain=self.request.toolchain, evidence=self.evidence.value, target=target)
+        self.device = str(reply["device"])
+        self._build_ask("load", path=str(self.scratch / MODULE), entry="ModelNew")
+
+    def start_baseline(self, reference: Reference, text: str) -> None:
+        """Import the operator itself, in place of a candidate, through the same door."""
+        (self.scratch / MODULE).write_text(text, encoding="utf-8")
+        self.device = reference.device
+        self._build_ask("open", toolchain=None, device=self.device)
+        self._build_ask("load", path=str(self.scratch / MODULE), entry="Model", as_file=reference.file)
+
+    def build(self, reference: Reference, *, baseline: bool = False) -> None:
+        """Construct the model for a case and give it the drawn parameters."""
+        fields: dict[str, Any] = {"init": reference.init.tree, "state": reference.state_layout.tree}
+        fds: list[int] = []
+        for name, layout in (("init", reference.init), ("state", reference.state_layout)):
+            region = None if self.device == "meta" else memory.create(layout.size, self.device)
+            if region is not None:
+                layout.write(region)
+                self._regions[name] = region
+            fields[f"{name}_region"] = _handle(region, fds)
+        if baseline:
+            fields["globals"] = dict(reference.case.globals)
+        self._build_ask("build", fds, **fields)
+
+    def _build_ask(self, op: str, fds: Sequence[int] = (), **fields: Any) -> dict[str, Any]:
+        started = time.monotonic()
+        reply = self.process.ask(op, max(self.build_left, 1.0), fds, **fields)
+        self.build_left -= time.monotonic() - started
+        return reply
+
+    def compile(self, reference: Reference) -> None:
+        """Run the candidate's host code once, so that its kernels are built; no values are looked at."""
+        layout = reference.shapes()
+        fds: list[int] = []
+        region = None
+        if self.device != "meta":
+            region = memory.create(layout.size, self.device)
+            layout.write(region)
+        handle = _handle(region, fds)
+        self._timed_call(fds, region=handle, inputs=layout.tree, out_region=None, outs=[])
+
+    def numerics(self, reference: Reference) -> list[Measured]:
+        """Both draws of a case, and the first one again: the answer must be right whatever came before."""
+        first, second = reference.draws
+        measured = [self.check(reference, first), self.check(reference, second)]
+        if all(one.result.status is Status.PASSED for one in measured):
+            again = self.check(reference, first)
+            if again.result.status is not Status.PASSED:
+                measured[0] = _blame_repeat(again, self.calls)
+        return measured
+
+    def repeat(self, reference: Reference) -> Measured | None:
+        """More calls on questions that were answered rightly before; the first wrong answer, if there is one."""
+        wanted, started = CALLS + _secret.randrange(7), time.monotonic()
+        while self.calls < wanted and time.monotonic() - started < REPEAT_SECONDS:
+            measured = self.check(reference, _secret.choice(reference.draws))
+            if measured.result.status is not Status.PASSED:
+                return _blame_repeat(measured, self.calls)
+        return None
+
+    def check(self, reference: Reference, draw: Draw) -> Measured:
+        """One call, judged by what lies in the shared memory afterwards."""
+        result = CaseResult(reference.case.keys, draw.distribution, Status.PASSED)
+        try:
+            outputs = self._call(reference, draw)
+            self._check_untouched(reference, draw)
+        except _Wrong as wrong:
+            return Measured(replace(result, status=wrong.status, detail=wrong.detail))
+        found = [
+            compare(o, e, i, self.request.tolerance)
+            for i, (o, e) in enumerate(zip(outputs, draw.expected, strict=True))
+        ]
+        return _measured(result, found, max(one.framework_error for one in draw.expected))
+
+    def _call(self, reference: Reference, draw: Draw) -> list[torch.Tensor]:
+        """Ask for one call; the output tensors as the judge's own copies."""
+        fds: list[int] = []
+        outs = draw.outs()
+        region, input_handle = self._region("inputs", draw.layout.size, fds)
+        out_region, out_handle = self._region("outputs", places_size(outs), fds)
+        draw.layout.write(region)
+        reference.state_layout.write(self._regions["state"])
+        out_region.bytes.fill_(sandbox.POISON)
+        _settle(self.device)
+        reply = self._timed_call(fds, region=input_handle, inputs=draw.layout.tree, out_region=out_handle, outs=outs)
+        held = out_region.bytes.clone()
+        problem = check_structure(draw.tree, reply.get("result"))
+        if problem is not None:
+            raise _Wrong(*problem)
+        return [
+            held[place["offset"] : place["offset"] + e.framework.numel() * e.framework.element_size()]
+            .view(e.framework.dtype)
+            .reshape(e.framework.shape)
+            for place, e in zip(outs, draw.expected, strict=True)
+        ]
+
+    def _region(self, name: str, size: int, fds: list[int]) -> tuple[memory.Region, Any]:
+        """Shared memory for a call: the same addresses from call to call, so that answers cannot hang on them."""
+        old = self._regions.get(name)
+        if old is not None and old.bytes.numel() >= size:
+            return old, "same"
+        region = self._regions[name] = memory.create(size, self.device)
+        return region, _handle(region, fds)
+
+    def _timed_call(self, fds: Sequence[int], **fields: Any) -> dict[str, Any]:
+        """A call on the clock of the limits; the first one may still build kernels."""
+        allowed = self.run_left + (max(self.build_left, 0.0) if self.calls == 0 else 0.0)
+        started = time.monotonic()
+        reply = self.process.ask("call", max(allowed, 1.0), fds, **fields)
+        taken = time.monotonic() - started
+        self.run_left -= taken if self.calls else max(0.0, taken - max(self.build_left, 0.0))
+        self.calls += 1
+        return reply
+
+    def _check_untouched(self, reference: Reference, draw: Draw) -> None:
+        changed = [] if draw.mutates else draw.layout.changed(self._regions["inputs"])
+        if changed:
+            raise _Wrong(Status.REFUSED, f"the call changed its input {changed[0]}; inputs must stay as they are")
+        names = list(reference.state)
+        moved = [names[i] for i in reference.state_layout.changed(self._regions["state"])]
+        moved = [name for name in moved if name in reference.parameters]
+        if moved:
+            raise _Wrong(Status.REFUSED, f"the call changed the parameter {moved[0]}; parameters must stay as they are")
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.close()
+
+
+class _Wrong(Exception):
+    """A call whose outputs need not be compared."""
+
+    def __init__(self, status: Status, detail: str) -> None:
+        self.status, self.detail = status, detail
+        super().__init__(detail)
+
+
+def _handle(region: memory.Region | None, fds: list[int]) -> Any:
+    """The region's handle; its descriptor, if it has one, is appended to ``fds``."""
+    if region is None:
+        return None
+    if region.fd is not None:
+        fds.append(region.fd)
+    return dict(region.handle)
+
+
+def _settle(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def _measured(result: CaseResult, found: list[Comparison], framework_error: float) -> Measured:
+    worst = max(found, key=lambda c: (c.wrong, c.error / c.bound if c.bound else c.error))
+    wrong = sum(c.wrong for c in found)
+    status = Status.INCORRECT_NUMERICAL if wrong else Status.PASSED
+    filled = replace(
+        result,
+        status=status,
+        error=worst.error,
+        bound=worst.bound,
+        framework_error=framework_error,
+        wrong=wrong,
+        total=sum(c.total for c in found),
+        worst=worst.worst,
+        detail=worst.detail,
+    )
+    return Measured(filled, max(c.relative for c in found))
+
+
+def _blame_repeat(measured: Measured, call: int) -> Measured:
+    text = f"right at first and wrong on call {call} of the same model: {measured.result.detail}"
+    return replace(measured, result=replace(measured.result, detail=text))
+
+
+def result_failure(measured: Sequence[Measured]) -> CandidateFailed | None:
+    """The first result that is not right, as the failure that the verdict is about."""
+    for one in measured:
+        if one.result.status is not Status.PASSED:
+            case = ", ".join(f"{k}={v}" for k, v in one.result.case.items())
+            where = (
+                f" (case {case}; inputs: {one.result.distribution})"
+                if case
+                else f" (inputs: {one.result.distribution})"
+            )
+            return CandidateFailed(one.result.status, one.result.detail + where)
+    return None

@@ -1,0 +1,64 @@
+"""Judging in tests: a real executor with real processes, and a toolchain for candidates in plain PyTorch."""
+
+import asyncio
+import os
+import shutil
+import textwrap
+from pathlib import Path
+
+from akgflow import machine
+from akgflow.config.types import Target
+from akgflow.executors.local import LocalExecutor
+from akgflow.terms import Evidence
+from akgflow.verdict import JudgeRequest, Limits
+
+CPU = Target("cpu", "cpu", "native")
+
+
+def install_plain(folder: Path) -> None:
+    """Make ``plain`` a toolchain that processes with ``folder`` on PYTHONPATH find, as an installed package would be."""
+    info = folder / "akgflow_plain-1.dist-info"
+    info.mkdir(parents=True)
+    shutil.copy(Path(__file__).with_name("plain_toolchain.py"), folder)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: akgflow-plain\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[akgflow.toolchains]\nplain = plain_toolchain\n")
+
+
+class Bench:
+    """One executor for many judgements; `judge` is synchronous, for table-driven tests."""
+
+    def __init__(self, root: Path, cores: int | None = None) -> None:
+        found = machine.detect()
+        self.machine = machine.Machine(found.cpu, cores or found.cores, found.devices)
+        self.runner = asyncio.Runner()
+        self.executor = LocalExecutor(self.machine, root)
+
+    def judge(self, candidate, operator, **changes):
+        """The verdict on a candidate's text for an operator's text (or its path)."""
+        return self.runner.run(self.executor.judge(self.request(candidate, operator, **changes)))
+
+    @staticmethod
+    def request(candidate, operator, **changes):
+        """A request with short limits, no timing and the plain toolchain, unless ``changes`` say otherwise."""
+        path = operator if isinstance(operator, Path) else Path("operator.py")
+        text = operator.read_text() if isinstance(operator, Path) else textwrap.dedent(operator)
+        values = {
+            "candidate": textwrap.dedent(candidate) if isinstance(candidate, str) else candidate,
+            "operator_file": str(path),
+            "operator": text,
+            "toolchain": "plain",
+            "target": CPU,
+            "evidence": (Evidence.EXECUTED,),
+            "time": False,
+            "limits": Limits(build_seconds=60, run_seconds=30, memory_bytes=4 << 30),
+        }
+        return JudgeRequest(**(values | changes))
+
+    def close(self) -> None:
+        self.runner.run(self.executor.close())
+        self.runner.close()
+
+
+def with_path(folder: Path) -> str:
+    """PYTHONPATH with ``folder`` in front."""
+    return os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH", "")]))

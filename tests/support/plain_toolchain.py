@@ -1,0 +1,35 @@
+"""A toolchain for candidates in plain PyTorch on the CPU: it lets tests look at the judge without a compiler."""
+
+import contextlib
+import os
+
+
+class PlainSession:
+    device = "cpu"
+
+    def kernels(self):
+        return []
+
+
+def missing(evidence, target, machine):
+    if evidence == "interpreted":
+        return "plain PyTorch has no interpreter"
+    return "no such device here" if target.platform != "cpu" else None
+
+
+@contextlib.contextmanager
+def session(evidence, target, scratch):
+    (scratch / f"artefact-{evidence}").write_text(str(os.getpid()))
+    session = PlainSession()
+    session.device = "meta" if evidence == "compiled" else "cpu"
+    yield session
+
+
+def resources(target, scratch):
+    from akgflow.verdict import KernelResources
+
+    return [KernelResources(path.name, target.arch) for path in sorted(scratch.glob("artefact-*"))]
+
+
+def source_module(source):
+    return source.source
