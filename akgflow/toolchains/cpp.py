@@ -176,7 +176,7 @@ class _Watcher:
         others = (finder for finder in sys.meta_path if finder is not self)
         spec = next((found for finder in others if (found := finder.find_spec(fullname, path, target))), None)
         if spec is not None and spec.loader is not None:
-            spec.loader.exec_module = self._then_act(spec.loader.exec_module)  # type: ignore[method-assign]
+            spec.loader.exec_module = self._then_act(spec.loader.exec_module)  # type: ignore[method-assign,assignment]
         return spec
 
     def _then_act(self, execute: Callable[[Any], None]) -> Callable[[Any], None]:
