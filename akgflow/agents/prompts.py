@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from akgflow.agents.context import PromptContext
-from akgflow.config._prompts import prompt_environment
+from akgflow.config import prompt_environment
 from akgflow.config.types import AgentSpec, Prompt
 from akgflow.errors import ConfigError, Mark, Problem
 from akgflow.models.base import Message

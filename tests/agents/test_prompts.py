@@ -1,0 +1,201 @@
+"""Rendering: the shipped prompts, errors with their place, and fingerprints that travel between machines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from akgflow.agents import HistoryEntry, PromptContext, render, with_complaint
+from akgflow.config import load_workspace
+from akgflow.config.types import AgentSpec, DslPack, Operator, Prompt, SourceKernel, Target, Task, Workspace
+from akgflow.errors import ConfigError, Mark
+from akgflow.machine import Device, Machine
+from akgflow.models import estimate_tokens
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Machine("Some CPU", 2)
+ELSEWHERE = Machine("Another CPU", 64, (Device("cuda", "sm_90", "NVIDIA H200", 0),))
+
+
+@pytest.fixture(scope="module")
+def workspace() -> Workspace:
+    return load_workspace(ROOT, env={})
+
+
+def _context(machine: Machine = HERE, **changes: Any) -> PromptContext:
+    operator = Operator(Path("op.py"), (ROOT / "tasks/operators/gemm.py").read_text(), "gemm")
+    source = SourceKernel("cuda_c", Path("k.cu"), (ROOT / "tasks/kernels/gemm.cu").read_text())
+    task = Task("t", Path("t.yaml"), "migrate", operator, ("triton",), ("h",), "w", cases=({"m": 3, "k": 5},))
+    dsl = DslPack(
+        "triton", "Triton", "triton", {}, always=("ALWAYS.",), by_operator={"gemm": ("DOTS.",), "x": ("NO.",)}
+    )
+    target = Target("h", "cuda", "sm_90a", "NVIDIA H200", facts={"smem_kib": 227, "tflops": {"fp32": 67}})
+    return replace(PromptContext.of(replace(task, source=source), dsl, target, machine), **changes)
+
+
+def _agent(prompt: str, system: str = "", file: str = "agents.yaml", line: int = 10) -> AgentSpec:
+    return AgentSpec("a", "default", Prompt(system, Mark(file, 5, 1)), Prompt(prompt, Mark(file, line, 1)))
+
+
+def _user(prompt: str, context: PromptContext) -> str:
+    return render(_agent(prompt), context).messages[-1].content
+
+
+STAGES: dict[str, dict[str, Any]] = {
+    "first": {},
+    "sketched": {"sketch": "THE SKETCH"},
+    "repair": {"sketch": "THE SKETCH", "candidate": "THE MODULE", "feedback": "THE FINDING", "attempt": 2},
+    "advised": {
+        "sketch": "THE SKETCH",
+        "candidate": "THE MODULE",
+        "feedback": "THE FINDING",
+        "advice": "THE ADVICE",
+        "history": (HistoryEntry(1, "COMPILE_ERROR", "THE PAST"),),
+        "attempt": 3,
+    },
+    "malformed": {"feedback": "THE FINDING", "attempt": 2},
+}
+
+
+@pytest.mark.parametrize("migrates", [True, False])
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("name", ["designer", "coder", "conductor"])
+def test_every_shipped_prompt_renders_at_every_stage(
+    name: str, stage: str, migrates: bool, workspace: Workspace
+) -> None:
+    context = _context(**STAGES[stage])
+    if not migrates:
+        context = replace(context, source=None, cases=())
+    messages = render(workspace.agents[name], context).messages
+    assert [m.role for m in messages] == ["system", "user"]
+    text = messages[1].content
+    assert "class Model(nn.Module)" in text
+    assert ("gemm_bias_relu_kernel" in text) == (migrates and name != "conductor")
+    assert "{{" not in text and "{%" not in text
+    if name == "coder":
+        assert all(word in text for word in STAGES[stage].values() if isinstance(word, str))
+        assert ("THE PAST" in text) == (stage == "advised")
+
+
+def test_the_coder_knows_its_dsl_and_target(workspace: Workspace) -> None:
+    text = render(workspace.agents["coder"], _context()).messages[1].content
+    for word in ("ALWAYS.", "DOTS.", "NVIDIA H200", "sm_90a", "smem_kib: 227", "- m=3, k=5\n"):
+        assert word in text
+    assert "NO." not in text
+
+
+def test_a_repair_prompt_begins_with_the_first_one(workspace: Workspace) -> None:
+    first = render(workspace.agents["coder"], _context(sketch="S")).messages
+    again = render(workspace.agents["coder"], _context(sketch="S", candidate="C", feedback="F")).messages
+    assert again[0] == first[0]
+    assert again[1].content.startswith(first[1].content)
+
+
+def test_the_coders_first_prompt_is_economical(workspace: Workspace) -> None:
+    context = _context(sketch="a line of sketch\n" * 40)
+    knowledge = replace(context.dsl, knowledge=("k" * 3 * 2000,))
+    messages = render(workspace.agents["coder"], replace(context, dsl=knowledge)).messages
+    assert sum(estimate_tokens(m.content) for m in messages) < 5500
+
+
+def test_the_sketch_prompt_names_no_vendor(workspace: Workspace) -> None:
+    system = render(workspace.agents["designer"], _context()).messages[0].content.lower()
+    for word in ("cuda", "nvidia", "shared memory", "warp", "triton", "hbm"):
+        assert word not in system
+
+
+@pytest.mark.parametrize(
+    "prompt, line, words",
+    [
+        ("one\n{{ nonesuch }}", 2, "'nonesuch' is undefined"),
+        ("one\ntwo\n  {{ target.nonesuch }}", 3, "nonesuch"),
+        ("{% for x in cases %}\n{{ x.m }}\n{{ x.nonesuch }}\n{% endfor %}", 3, "nonesuch"),
+        ("{{ target.facts.smem }}", 1, "smem"),
+        ("one\n{{ 1 / 0 }}", 2, "division by zero"),
+        ("one\n{% if task %}", 2, "Unexpected end of template"),
+        ("{{ ''.__class__.__mro__ }}", 1, "unsafe"),
+        ("a\n{{ target.facts.update({}) }}", 2, "unsafe"),
+        ("a\n{{ operator.source.nonesuch() }}", 2, "nonesuch"),
+    ],
+)
+def test_an_error_in_a_template_has_its_place(prompt: str, line: int, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "agents.yaml"
+    file.write_text("\n".join(["# line"] * 9 + ["      " + row for row in prompt.split("\n")]))
+    with pytest.raises(ConfigError) as caught:
+        render(_agent(prompt, file=str(file)), _context())
+    (problem,) = caught.value.problems
+    assert problem.mark is not None
+    assert (problem.mark.file, problem.mark.line) == (str(file), 9 + line)
+    assert words in problem.message and "prompt of agent a" in problem.message
+    row = file.read_text().split("\n")[problem.mark.line - 1]
+    assert problem.snippet == row
+    assert row[problem.mark.column - 1 :].startswith("{")
+
+
+def test_values_are_not_templates() -> None:
+    assert _user("{{ candidate }}", _context(candidate="{{ 7 * 7 }} {% raw %}")) == "{{ 7 * 7 }} {% raw %}"
+
+
+def test_an_empty_system_prompt_is_left_out() -> None:
+    assert [m.role for m in render(_agent("x"), _context()).messages] == ["user"]
+
+
+MEASURED = "{{ machine.cpu }} {{ machine.cores }} {{ feedback }} {% for h in history %}{{ h.summary }}{% endfor %}"
+PAST = (HistoryEntry(1, "INCORRECT_NUMERICAL", "off by 0.25"),)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"machine": ELSEWHERE},
+        {"feedback": "took 4.1 ms"},
+        {"history": (HistoryEntry(1, "INCORRECT_NUMERICAL", "off by 0.26"),)},
+    ],
+    ids=["machine", "feedback", "history"],
+)
+def test_a_measurement_does_not_change_the_fingerprint(changes: dict[str, Any]) -> None:
+    context = _context(feedback="took 3.9 ms", history=PAST)
+    before, after = (render(_agent(MEASURED), c) for c in (context, replace(context, **changes)))
+    assert before.messages != after.messages
+    assert before.fingerprint == after.fingerprint
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sketch": "another"},
+        {"candidate": "another"},
+        {"advice": "another"},
+        {"feedback": ""},
+        {"history": ()},
+        {"history": (HistoryEntry(1, "TIMEOUT", "off by 0.25"),)},
+        {"attempt": 4},
+    ],
+    ids=str,
+)
+def test_anything_else_does(changes: dict[str, Any]) -> None:
+    prompt = (
+        "{{ sketch }} {{ candidate }} {{ advice }} {{ attempt }} {% if feedback %}mend{% endif %}"
+        "{% for h in history %}{{ h.status }}{% endfor %}"
+    )
+    context = _context(feedback="took 3.9 ms", history=PAST)
+    before, after = (render(_agent(prompt), c).fingerprint for c in (context, replace(context, **changes)))
+    assert before != after
+
+
+def test_the_template_itself_counts() -> None:
+    prints = {render(_agent(prompt, system), _context()).fingerprint for prompt, system in ["ab", "ba", "aa", "a "]}
+    assert len(prints) == 4
+
+
+def test_a_malformed_reply_goes_back_with_the_reason() -> None:
+    first = render(_agent("do it"), _context())
+    again = with_complaint(first, "sorry", "it holds no code block")
+    assert again.messages[: len(first.messages)] == first.messages
+    assert [m.role for m in again.messages[len(first.messages) :]] == ["assistant", "user"]
+    assert "it holds no code block" in again.messages[-1].content
+    assert again.fingerprint not in {first.fingerprint, with_complaint(first, "sorry", "another").fingerprint}
+    assert again == with_complaint(first, "sorry", "it holds no code block")

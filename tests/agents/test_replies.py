@@ -1,0 +1,169 @@
+"""Replies: what is accepted, and the sentence that goes back with what is not."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from akgflow.agents import MalformedReply, parse_reply
+from akgflow.config.types import DslPack, ReplyForm
+
+TRITON = DslPack("triton", "Triton", "triton", {})
+ASM = DslPack("asm", "Assembler", "asm", {}, suffix=".s")
+CODE = ReplyForm("code", "dsl", ("ModelNew",))
+JSON = ReplyForm(
+    "json",
+    fields={
+        "decision": {"type": "string", "enum": ["redesign", "recode", "stop"]},
+        "reason": {"type": "string", "minLength": 1},
+        "tries": {"type": "integer", "minimum": 0},
+    },
+)
+MODULE = "import torch\n\nclass ModelNew(torch.nn.Module):\n    pass\n"
+GOOD = '{"decision": "recode", "reason": "tail", "tries": 1}'
+
+
+def _fenced(code: str, tag: str = "python", fence: str = "```") -> str:
+    return f"{fence}{tag}\n{code}{fence}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _fenced(MODULE),
+        _fenced(MODULE, ""),
+        _fenced(MODULE, "Python"),
+        _fenced(MODULE, "triton"),
+        _fenced(MODULE, fence="~~~"),
+        _fenced(MODULE, "python title=x", "`````"),
+        f"Here it is:\n\n{_fenced(MODULE)}\n\nIt uses tiles.",
+        f"Run:\n```bash\npip list\n```\nThe module:\n{_fenced(MODULE)}",
+        f"<think>\nmaybe ```python\nx = 1\n``` no\n</think>\n\n{_fenced(MODULE)}",
+        f"so the tile is 64\n</think>\n{_fenced(MODULE)}",
+        f"<thinking>hm</thinking>{chr(10)}{_fenced(MODULE)}",
+        _fenced(MODULE).replace("\n", "\r\n"),
+        "  " + _fenced(MODULE),
+    ],
+    ids=range(13),
+)
+def test_code_is_found(text: str) -> None:
+    assert parse_reply(text, CODE, TRITON).text == MODULE
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "class ModelNew: pass\n",
+        "def ModelNew(): pass\n",
+        "ModelNew = object\n",
+        "A, ModelNew = 1, 2\n",
+        "ModelNew: type = object\n",
+        "try:\n    class ModelNew: pass\nfinally:\n    pass\n",
+        "if True:\n    class ModelNew: pass\n",
+        "s = '\\d'\nclass ModelNew: pass\n",  # an invalid escape warns and is no error
+    ],
+)
+def test_a_name_may_be_defined_in_any_way(code: str) -> None:
+    assert parse_reply(_fenced(code), CODE, TRITON).text == code
+
+
+def test_longer_fences_may_hold_shorter_ones() -> None:
+    code = 'class ModelNew:\n    """\n    ```\n    x\n    ```\n    """\n'
+    assert parse_reply(_fenced(code, fence="````"), CODE, TRITON).text == code
+
+
+def test_code_of_another_language_is_not_read_as_python() -> None:
+    assert parse_reply(_fenced("mov r0, r1\n", "asm"), CODE, ASM).text == "mov r0, r1\n"
+
+
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        ("", "empty"),
+        ("   \n", "empty"),
+        ("I cannot do this.", "no code block"),
+        (MODULE, "no code block"),
+        (_fenced(MODULE) + "\n" + _fenced(MODULE), "2 code blocks, 2 of them marked ```python"),
+        ("```\na\n```\n```\nb\n```", "2 code blocks, 0 of them"),
+        ("```python\n" + MODULE, "never closed"),
+        (_fenced(""), "empty"),
+        (_fenced("class ModelNew\n"), "line 1 (class ModelNew): expected ':'"),
+        (_fenced("x = 1\n"), "does not define ModelNew at top level"),
+        (_fenced("def f():\n    class ModelNew: pass\n"), "does not define ModelNew"),
+        (_fenced("class Model: pass\n# ModelNew\n"), "does not define ModelNew"),
+        (_fenced("x = '\0'\n"), "not valid Python"),
+        (_fenced("x = " + "(" * 5000 + ")" * 5000 + "\n"), "not valid Python"),
+        (_fenced("x = " + "-" * 100_000 + "1\n"), "not valid Python"),
+        ("<think>so many thoughts", "reasoning only"),
+        ("<think>done</think>", "empty"),
+        ("x" * 200_001, "longer than 200000 bytes"),
+    ],
+    ids=lambda value: value[:24] if isinstance(value, str) else None,
+)
+def test_malformed_code(text: str, reason: str) -> None:
+    with pytest.raises(MalformedReply) as caught:
+        parse_reply(text, CODE, TRITON)
+    assert reason in caught.value.reason
+    assert len(caught.value.reason) < 400
+
+
+@pytest.mark.parametrize("form", [CODE, JSON, ReplyForm("text")])
+def test_a_reply_that_was_cut_off(form: ReplyForm) -> None:
+    with pytest.raises(MalformedReply, match="cut off at max_tokens"):
+        parse_reply(_fenced(MODULE), form, TRITON, finish_reason="length")
+
+
+def test_text_is_taken_as_it_is() -> None:
+    assert parse_reply("<think>x</think>\n  A sketch.\n", ReplyForm("text")).text == "A sketch."
+
+
+@pytest.mark.parametrize(
+    "text", [GOOD, f"  {GOOD}\n", f"```json\n{GOOD}\n```", f"My view:\n```\n{GOOD}\n```\n", f"<think>a</think>{GOOD}"]
+)
+def test_json_is_found(text: str) -> None:
+    assert parse_reply(text, JSON).fields == {"decision": "recode", "reason": "tail", "tries": 1}
+
+
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        ("no", "not one JSON object"),
+        (f"I say {GOOD}", "not one JSON object"),
+        (f"{GOOD} {GOOD}", "not one JSON object"),
+        ("[1]", "not an object"),
+        ("null", "not an object"),
+        ("{}", "lacks decision, reason, tries"),
+        (GOOD.replace("recode", "retry"), "decision: 'retry' is not one of"),
+        (GOOD.replace('"tail"', "7"), "reason: 7 is not of type 'string'"),
+        (GOOD.replace('"tail"', '""'), "reason: ''"),
+        (GOOD.replace("1}", "-1}"), "tries: -1 is less than"),
+        (GOOD.replace("1}", "true}"), "tries: True is not of type"),
+        (GOOD.replace("1}", "NaN}"), "NaN is not JSON"),
+        (GOOD.replace("1}", '1, "mood": "good"}'), "'mood', which was not asked for"),
+        (GOOD.replace("1}", '1, "tries": 2}'), "'tries' stands twice"),
+        (f"```json\n{GOOD}\n```\n```json\n{GOOD}\n```", "2 fenced blocks"),
+        ("[" * 100_000, "JSON"),
+    ],
+    ids=lambda value: value[:24] if isinstance(value, str) else None,
+)
+def test_malformed_json(text: str, reason: str) -> None:
+    with pytest.raises(MalformedReply) as caught:
+        parse_reply(text, JSON)
+    assert reason in caught.value.reason
+
+
+def test_nothing_but_malformed_reply_is_ever_raised() -> None:
+    draw = random.Random(5)
+    parts = ["```", "```python", "~~~", "\n", "{", "}", '"', ":", "class ModelNew", "pass", " ", "<think>", "</think>"]
+    parts += ["\x00", "🚀", "\ud800", "\r", "[", "NaN", "1", ",", "\\", "def f(", ")", "\t"]
+    outcomes = set()
+    for _ in range(3000):
+        text = "".join(draw.choices(parts, k=draw.randrange(40)))
+        for form in (CODE, JSON, ReplyForm("text")):
+            try:
+                parse_reply(text, form, TRITON)
+                outcomes.add((form.format, True))
+            except MalformedReply:
+                outcomes.add((form.format, False))
+    assert ("text", True) in outcomes and ("code", False) in outcomes
