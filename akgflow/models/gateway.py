@@ -33,10 +33,17 @@ class Backoff:
         return max(ours, asked or 0.0)
 
 
+# Providers of our own by the prefix of their ids; litellm answers for every other id.
+_OWN: Mapping[str, Callable[[Path], Provider]] = {
+    "recorded": RecordedProvider,
+    "manual": lambda _recordings: ManualProvider(),
+}
+
+
 def origin_of(model: str) -> str:
     """``recorded``, ``manual`` or ``live``: who answers for a model id."""
     prefix = model.partition("/")[0]
-    return prefix if prefix in {"recorded", "manual"} else "live"
+    return prefix if prefix in _OWN else "live"
 
 
 class Gateway:
@@ -134,7 +141,7 @@ class Gateway:
             except BaseException:
                 self.ledger.release(held)
                 raise
-        self.ledger.settle(held, reply.usage, charge_usd=reply.origin == "live")
+        self.ledger.settle(held, reply.usage, charge_usd=reply.origin not in {"recorded", "manual"})
         return reply
 
     def _estimate(self, request: ModelRequest) -> Estimate:
@@ -181,10 +188,8 @@ class Gateway:
         return self._providers[origin]
 
     async def _make(self, origin: str) -> Provider:
-        if origin == "recorded":
-            return RecordedProvider(self._recordings)
-        if origin == "manual":
-            return ManualProvider()
+        if origin in _OWN:
+            return _OWN[origin](self._recordings)
         from akgflow.models._litellm import LitellmProvider
 
         provider = LitellmProvider()
