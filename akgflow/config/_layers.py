@@ -80,10 +80,8 @@ class Layered:
 
 def layer(own: Node | None, shipped: Node | None, sections: tuple[str, ...]) -> Layered:
     """Names of ``own`` before those of ``shipped``, section by section; all else comes from ``own`` alone."""
-    if own is None or shipped is None:
-        return Layered(own or shipped or Node({}, Mark("", 1, 1)))
-    layered = Layered(own)
-    if not isinstance(own.value, dict):
+    layered = Layered(own or shipped or Node({}, Mark("", 1, 1)))
+    if own is None or shipped is None or not isinstance(own.value, dict):
         return layered
     merged = dict(own.value)
     for section in sections:
@@ -198,7 +196,9 @@ def _looked_up(node: Node, as_text: bool, env: Mapping[str, str], problems: Prob
         problems.add(reference.mark, f"{name!r} is no name of an environment variable", "use letters, digits and '_'")
     elif is_secret_name(name):
         problems.add(reference.mark, f"{name} looks like a key, and keys are not read into a file", _KEY_HINT)
-    elif text := env.get(name):
+    elif (text := env.get(name)) and not text.isprintable():
+        problems.add(reference.mark, f"the environment variable {name} holds unprintable characters", "change it")
+    elif text:
         try:
             return replace(node, value=text if as_text else resolve(text), env=name)
         except ScalarError:

@@ -198,6 +198,8 @@ class _Loader:
             own = self._read(own_path, "the file")
             if own is None or not isinstance(own.value, dict):
                 self._unsure.update(_SECTIONS[kind])
+        if own is None and shipped is None:
+            return Node({}, Mark("", 1, 1))
         layered = layer(own, shipped, _SECTIONS[kind])
         mine = [o for o in self._overrides if _FILE_OF.get(o.names[0]) == kind]
         layered = Layered(self._overridden(layered.root, mine), layered.shadowed)

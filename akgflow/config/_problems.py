@@ -31,12 +31,13 @@ def is_secret_value(text: str) -> bool:
 
 
 def masked(line: str) -> str:
-    """``line`` without what looks like a key: what is shown may end in a log."""
+    """``line`` without what looks like a key or steers a terminal: what is shown may end in a log."""
 
     def hide(found: re.Match[str]) -> str:
         return found[1] + found[2] + "***" if is_secret_name(found[1]) else found[0]
 
-    return _SECRET_VALUE.sub("***", _SETTING.sub(hide, line))
+    visible = "".join(char if char.isprintable() or char == "\t" else "\N{REPLACEMENT CHARACTER}" for char in line)
+    return _SECRET_VALUE.sub("***", _SETTING.sub(hide, visible))
 
 
 def nearest(name: str, options: Iterable[str]) -> str | None:

@@ -97,6 +97,9 @@ class ScalarError(ValueError):
 def parse(text: str, file: str, problems: Problems, column: int = 0) -> Node | None:
     """Compose one document; None where its syntax is broken. ``column`` shifts the places on the first line."""
     composer = _Composer(file, problems, column)
+    if stray := re.search("[\ud800-\udfff]", text):  # bytes of a command line that are no UTF-8
+        problems.add(composer.shifted(0, stray.start()), "not valid YAML: a byte that is no UTF-8", "remove it")
+        return None
     try:
         try:
             return composer.compose(yaml.parse(text, Loader=_fast_loader()))

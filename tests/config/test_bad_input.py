@@ -276,6 +276,7 @@ def test_an_unknown_prompt_variable_has_its_column(place: Place) -> None:
         ("budget..usd=1", ":1:8: a name is missing in the path"),
         ("budget.usd=[1", "not valid YAML"),
         ("budget.usd=*x", ":1:12: the alias *x is not allowed"),
+        ("name=a\udcffb", ":1:7: not valid YAML: a byte that is no UTF-8"),
         ("budget.usd=", "'usd' must be a number, not empty"),
         ("cases.7.m=1", ":1:7: the list here has no item '7': items count from 0 to 0"),
         ("name.x=1", ":1:6: 'x' cannot be set inside a single value"),
@@ -373,6 +374,12 @@ def test_what_the_environment_holds_is_never_shown(place: Place) -> None:
     problems = place.problems(env={"CAP": "hush-hush"})
     assert "'usd' must be a number, not the value of the environment variable CAP" in str(problems[0])
     assert "hush" not in repr(problems)
+
+
+def test_what_the_environment_holds_must_be_text(place: Place) -> None:
+    said = place.said(env={"AKGFLOW_MODEL": "a\udcff"})
+    assert len(said) == 1
+    assert "the environment variable AKGFLOW_MODEL holds unprintable characters" in said[0]
 
 
 def test_names_that_only_sound_like_keys_are_fine(place: Place) -> None:

@@ -56,6 +56,7 @@ def test_a_problem_without_a_place_is_a_sentence() -> None:
         ("max_tokens: 16000", "max_tokens: 16000"),
         ("api_key_env: OPENAI_API_KEY", "api_key_env: OPENAI_API_KEY"),
         ("tokens: 400k", "tokens: 400k"),
+        ("a:\tb \x1b[2J", "a:\tb \ufffd[2J"),
     ],
 )
 def test_what_looks_like_a_key_is_not_shown(line: str, shown: str) -> None:

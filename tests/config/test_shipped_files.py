@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft7Validator
 
 from akgflow import resources
-from akgflow.config import list_tasks, load, load_all
+from akgflow.config import list_tasks, load, load_all, schema_text
+from akgflow.config._problems import Problems
+from akgflow.config._yaml import parse
 
 TASKS = sorted(path.stem for path in resources.tasks().glob("*.yaml"))
 
@@ -44,3 +48,19 @@ def test_loading_takes_in_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert not {"litellm", "torch", "triton", "numpy", "ray"} & set(done.stdout.split())
+
+
+def _shipped() -> list[tuple[str, Path]]:
+    top = resources.defaults()
+    packs = [("dsl", path) for path in sorted(resources.dsl_packs().glob("*.yaml"))]
+    tasks = [("task", path) for path in sorted(resources.tasks().glob("*.yaml"))]
+    return [("agents", top / "agents.yaml"), ("hardware", top / "hardware.yaml"), *packs, *tasks]
+
+
+@pytest.mark.parametrize(("kind", "path"), _shipped(), ids=lambda value: Path(value).name)
+def test_an_editor_finds_nothing_wrong_and_knows_the_schema(kind: str, path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    node = parse(text, path.name, Problems())
+    assert node is not None
+    assert list(Draft7Validator(json.loads(schema_text(kind))).iter_errors(node.data())) == []
+    assert f"{kind}.schema.json" in text.splitlines()[0]
