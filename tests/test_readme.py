@@ -1,0 +1,87 @@
+"""What README.md and CONTRIBUTING.md show is what akgflow does: their YAML is valid, their tables are complete."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from akgflow.cli._main import cli
+from akgflow.errors import ExitCode
+from akgflow.terms import Evidence
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def _yaml_with(text: str, start: str) -> str:
+    """The one fenced YAML block of ``text`` that has a line starting with ``start``."""
+    blocks = [b for b in re.findall(r"```yaml\n(.*?)```", text, re.S) if re.search(f"^{re.escape(start)}", b, re.M)]
+    assert len(blocks) == 1, f"{len(blocks)} blocks start a line with {start!r}"
+    return blocks[0]
+
+
+def _column(text: str, header: str) -> list[str]:
+    """The first cells of the Markdown table whose header starts with ``header``."""
+    after = text.split(f"\n| {header} |", 1)[1]
+    rows = after.split("\n\n", 1)[0].splitlines()[2:]
+    return [row.split("|")[1].strip().strip("`") for row in rows]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """A workspace that holds what the documents show, and no more."""
+    shutil.copytree(ROOT / "tasks", tmp_path / "tasks")
+    (tmp_path / "tasks" / "gemm_migrate.yaml").write_text(_yaml_with(README, "kind: migrate"), encoding="utf-8")
+    models, flows = _yaml_with(README, "models:"), _yaml_with(CONTRIBUTING, "workflows:")
+    (tmp_path / "agents.yaml").write_text(f"version: 1\n{models}{flows}", encoding="utf-8")
+    return tmp_path
+
+
+def _akgflow(workspace: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "akgflow", *arguments]
+    return subprocess.run(command, cwd=workspace, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("document", [README, CONTRIBUTING], ids=["README", "CONTRIBUTING"])
+def test_the_yaml_shown_is_valid(workspace: Path, document: str) -> None:
+    (workspace / "hardware.yaml").write_text(f"version: 1\n{_yaml_with(document, 'targets:')}", encoding="utf-8")
+    done = _akgflow(workspace, "validate")
+    assert done.returncode == 0, done.stderr
+    assert "nvidia_l40s" in _akgflow(workspace, "list", "targets").stdout
+    assert "straight_to_code" in _akgflow(workspace, "list", "workflows").stdout
+
+
+def test_a_target_of_hardware_yaml_alone_is_planned(workspace: Path) -> None:
+    (workspace / "hardware.yaml").write_text(f"version: 1\n{_yaml_with(README, 'targets:')}", encoding="utf-8")
+    done = _akgflow(workspace, "plan", "gemm_migrate", "--set", "matrix.target=[nvidia_l40s]")
+    assert done.returncode == 0, done.stderr
+    assert "nvidia_l40s" in done.stdout
+
+
+def test_a_misspelt_key_of_a_target_is_shown_with_its_place(workspace: Path) -> None:
+    shown = _yaml_with(README, "targets:").replace("arch:", "arhc:")
+    (workspace / "hardware.yaml").write_text(f"version: 1\n{shown}", encoding="utf-8")
+    done = _akgflow(workspace, "validate")
+    assert done.returncode == ExitCode.CONFIG
+    assert re.search(r"hardware\.yaml:5:5: .*arhc.*\barch\b", done.stderr), done.stderr
+
+
+def test_every_command_is_listed() -> None:
+    listed = {re.split(r"\s", name.removeprefix("akgflow "), maxsplit=1)[0] for name in _column(README, "command")}
+    assert listed == set(cli.list_commands(click.Context(cli)))
+
+
+def test_every_exit_code_is_listed() -> None:
+    assert [int(code) for code in _column(README, "code")] == [int(code) for code in ExitCode]
+
+
+def test_every_evidence_is_listed() -> None:
+    after = README.split("### Evidence", 1)[1]
+    assert _column(after, "word") == [str(evidence) for evidence in Evidence]
