@@ -177,7 +177,8 @@ class SourceKernel:
 
     A module with ``ModelNew`` needs no more. A bare ``.cu`` also says how its host function is called:
     ``call`` is ``function(argument, …)`` over inputs and parameters by name, ``out``, ``NAME.shape[i]``
-    and integers; ``out`` is the shape of the output in the same terms.
+    and integers; ``out`` is the shape of the output in the same terms. ``inputs`` are the names of the operator's
+    inputs as its ``forward`` has them, in order (empty: the call's other names in their order).
     """
 
     dsl: str
@@ -185,6 +186,7 @@ class SourceKernel:
     source: str
     call: str | None = None
     out: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """One module per DSL toolchain, found through the entry-point group ``akgflow.toolchains``."""
 
 from akgflow.toolchains._registry import get
-from akgflow.toolchains.base import CompileFailure, Session, Toolchain
+from akgflow.toolchains.base import CompileFailure, Session, Toolchain, Unsupported
 
-__all__ = ["CompileFailure", "Session", "Toolchain", "get"]
+__all__ = ["CompileFailure", "Session", "Toolchain", "Unsupported", "get"]

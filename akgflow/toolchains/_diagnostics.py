@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 _DIAGNOSTIC = re.compile(r"(^|: |\))\s*(fatal )?error\b|undefined (reference|symbol)|^ptxas (fatal|error)")
-_BEGINS = re.compile(r"\b(warning|note|remark)\b\s*:|^In file included|: In (function|member|instantiation|lambda)")
+_BEGINS = re.compile(r"\b(warning|note|remark)\b( #[\w-]+)?\s*:|^In file included|: In (function|member|lambda)")
 _FOLDERS = re.compile(r"^/\S+/(?=[^/\s]+[:(]\d+)", re.MULTILINE)
 _SHELL = re.compile(r"^(\[\d+/\d+\]|FAILED:|ninja|stdout:|stderr:|/\S+/(c\+\+|g\+\+|nvcc)\s)")
 

@@ -12,6 +12,9 @@ from typing import NamedTuple
 
 from akgflow.toolchains._installed import package_dir
 
+MOST_STATIC_SHARED = 48 * 1024
+"""Bytes that one block may declare on any NVIDIA device; more must be asked for at launch."""
+
 
 class Usage(NamedTuple):
     """What one kernel takes: registers a thread, static shared bytes a block, stack and spilled bytes a thread."""

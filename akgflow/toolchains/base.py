@@ -22,6 +22,10 @@ class CompileFailure(Exception):
     """The candidate does not compile; the text is the compiler's own words, cut to what matters."""
 
 
+class Unsupported(CompileFailure):
+    """This evidence cannot be had for this candidate, right or wrong as it may be; the text says why."""
+
+
 class Session(Protocol):
     """What the candidate process needs to know once a toolchain has prepared it."""
 

@@ -1,0 +1,167 @@
+"""CUDA C++: interpreted on a CPU, compiled with nvcc, executed on an NVIDIA device. No PyTorch headers."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from akgflow.config.types import SourceKernel, Target
+from akgflow.machine import Machine
+from akgflow.terms import Evidence
+from akgflow.toolchains import _arch, _nvidia
+from akgflow.toolchains._cuda_library import Backend, CompileOnly, Library, OnCpu, OnDevice, default_backend
+from akgflow.toolchains._installed import cxx, no_device
+from akgflow.toolchains._workdir import ARTIFACTS, inside
+from akgflow.toolchains.base import CompileFailure, Session
+from akgflow.verdict import KernelResources
+
+_NO_NVCC = (
+    "nvcc was not found on PATH, in CUDA_HOME or in this environment: install the CUDA toolkit, or "
+    "pip install nvidia-cuda-nvcc nvidia-cuda-runtime nvidia-cuda-crt nvidia-nvvm"
+)
+_backend: Backend | None = None
+
+
+def missing(evidence: Evidence, target: Target, machine: Machine) -> str | None:
+    """Why ``evidence`` cannot be had for ``target`` here, and how to get it; None when it can."""
+    if evidence is Evidence.INTERPRETED:
+        return _no_interpreter()
+    if evidence not in (Evidence.COMPILED, Evidence.EXECUTED):
+        return f"CUDA C++ is not {evidence} by akgflow"
+    if target.platform != "cuda":
+        return f"CUDA C++ is compiled for NVIDIA devices, and {target.name} is a {target.platform} target"
+    if _arch.parse(target) is None:
+        return _arch.expected_form(target)
+    if evidence is Evidence.EXECUTED and (reason := no_device(target, machine)):
+        return reason
+    return _NO_NVCC if _nvidia.nvcc() is None else _unknown_to_nvcc(target)
+
+
+def _no_interpreter() -> str | None:
+    if platform.machine() not in ("x86_64", "aarch64"):
+        return f"CUDA C++ is interpreted on x86-64 and aarch64, and this is {platform.machine()}"
+    if cxx() is None:
+        return "no C++ compiler was found: install g++ (Debian: apt-get install g++), or name one in CXX"
+    return None
+
+
+def _unknown_to_nvcc(target: Target) -> str | None:
+    compiler = _nvidia.nvcc()
+    assert compiler is not None
+    listed = subprocess.run([str(compiler), "--list-gpu-code"], capture_output=True, text=True).stdout.split()
+    # Older ones list no suffixed names, but take them.
+    if listed and not {target.arch, target.arch.rstrip("af")} & set(listed):
+        return f"{compiler} knows no {target.arch}; it knows {', '.join(listed)}: install a newer CUDA toolkit"
+    return None
+
+
+@contextlib.contextmanager
+def session(evidence: Evidence, target: Target, scratch: Path) -> Iterator[Session]:
+    """Prepare this process to import and call a candidate that uses `load`.
+
+    `load` raises `CompileFailure`, or `Unsupported` where the CPU interpreter does not cover what it reads; a
+    call raises `RuntimeError` where threads race or wait for ever.
+    """
+    global _backend
+    backend = _backend_for(evidence, target, scratch)
+    before, _backend = _backend, backend
+    try:
+        with inside(scratch), contextlib.ExitStack() as stack:
+            if backend.device != "cuda":
+                from akgflow.toolchains._redirect import redirected
+
+                stack.enter_context(redirected(target, backend.device))
+            yield backend
+    finally:
+        _backend = before
+
+
+def _backend_for(evidence: Evidence, target: Target, scratch: Path) -> Backend:
+    if evidence is Evidence.INTERPRETED:
+        return OnCpu()
+    return OnDevice(target.arch) if evidence is Evidence.EXECUTED else CompileOnly(target.arch, scratch)
+
+
+def load(source: str, file: str | None = None) -> Library:
+    """The ``extern "C"`` host functions of a CUDA C++ text as Python functions.
+
+    Pointers take tensors, numbers take numbers. In a session it is interpreted, compiled or executed as the session
+    says; elsewhere it runs on the local NVIDIA device, or on the CPU where there is none. ``file`` is the name that
+    the compiler's messages give; without it they count lines as the caller's file does.
+    """
+    if file is None:
+        file, source = _as_in_caller(source, sys._getframe(1).f_code.co_filename)
+    return Library(source, file, _backend or default_backend())
+
+
+def _as_in_caller(source: str, caller: str) -> tuple[str, str]:
+    """The caller's file name, and ``source`` with as many lines before it as it has there."""
+    name = Path(caller).name
+    try:
+        whole = Path(caller).read_text(encoding="utf-8")
+    except OSError:
+        return name, source
+    at = whole.find(source) if source.strip() else -1
+    return name, "\n" * whole.count("\n", 0, max(at, 0)) + source
+
+
+def resources(target: Target, scratch: Path) -> Sequence[KernelResources]:
+    """What each compiled kernel in ``scratch`` takes, from ptxas; shared memory is what the kernel declares itself.
+
+    Raises `CompileFailure` where the PTX is for another architecture or declares more shared memory than a block may.
+    """
+    compiler = _nvidia.nvcc()
+    found: list[KernelResources] = []
+    for ptx in sorted((scratch / ARTIFACTS).glob("*.ptx")):
+        if compiler is None:
+            raise CompileFailure(_NO_NVCC)
+        try:
+            usages = _nvidia.assemble(_nvidia.ptxas_beside(compiler), ptx, target.arch, Path("/dev/null"))
+        except subprocess.CalledProcessError as error:
+            raise CompileFailure(f"the PTX does not assemble for {target.arch}: {str(error.stderr)[:2000]}") from None
+        found += [_kernel(usage) for usage in usages]
+    for kernel in found:
+        if (kernel.shared_bytes or 0) > _nvidia.MOST_STATIC_SHARED:
+            raise CompileFailure(
+                f"kernel {kernel.kernel} declares {kernel.shared_bytes} bytes of shared memory; more than "
+                f"{_nvidia.MOST_STATIC_SHARED} must be dynamic: extern __shared__, its size given at the launch"
+            )
+    return found
+
+
+def _kernel(usage: _nvidia.Usage) -> KernelResources:
+    return KernelResources(
+        kernel=_nvidia.plain_name(usage.kernel),
+        arch=usage.arch,
+        registers=usage.registers,
+        shared_bytes=usage.shared,
+        spill_bytes=usage.spill,
+        extra={"stack_bytes": usage.stack},
+    )
+
+
+def source_module(source: SourceKernel) -> str:
+    """The module that stands for a source kernel: its own text, or one that calls its host function.
+
+    Raises `CompileFailure` where a bare ``.cu`` does not say how it is called.
+    """
+    if source.file.suffix == ".py":
+        return source.source
+    if source.call is None or not source.out:
+        raise CompileFailure(f"{source.file.name} is a bare CUDA C++ file: give its 'call' and 'out' in the task")
+    arguments = {
+        "source": source.source,
+        "file": source.file.name,
+        "call": source.call,
+        "out": source.out,
+        "inputs": source.inputs,
+    }
+    written = "".join(f"    {name}={value!r},\n" for name, value in arguments.items())
+    return (
+        f'"""{source.file.name}, called as the task says: {source.call}"""\n\n'
+        f"from akgflow.toolchains._cuda_model import source_model\n\nModelNew = source_model(\n{written})\n"
+    )

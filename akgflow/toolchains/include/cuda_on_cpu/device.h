@@ -1,0 +1,242 @@
+// What device code may use: qualifiers, barriers, warp operations, atomics, intrinsics, vector types.
+#pragma once
+#include <assert.h>
+#include <float.h>
+#include <limits.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <type_traits>
+
+#include "fibers.h"
+
+#define __global__
+#define __device__
+#define __host__
+#define __constant__
+#define __managed__
+#define __forceinline__ inline
+// Empty, because the C++ library writes __attribute__((__noinline__)).
+#define __noinline__
+#define __restrict__ __restrict
+#define __launch_bounds__(...)
+#define __align__(n) __attribute__((aligned(n)))
+#define __shared__ alignas(128) static thread_local
+
+// Barriers and fences.
+#define __syncthreads() (void)::cuda_on_cpu::block_barrier(__LINE__, 0)
+#define __syncthreads_count(p) ::cuda_on_cpu::block_barrier(__LINE__, (p) ? 1 : 0)
+#define __syncthreads_or(p) (::cuda_on_cpu::block_barrier(__LINE__, (p) ? 1 : 0) != 0)
+#define __syncthreads_and(p) (::cuda_on_cpu::block_barrier(__LINE__, (p) ? 0 : 1) == 0)
+inline void __syncwarp(unsigned mask = 0xFFFFFFFFu) { cuda_on_cpu::exchange(mask, 0); }
+inline void __threadfence() { std::atomic_thread_fence(std::memory_order_seq_cst); }
+inline void __threadfence_block() { __threadfence(); }
+inline void __threadfence_system() { __threadfence(); }
+
+// Warp operations.
+template <class T>
+T __shfl_sync(unsigned mask, T value, int source, int width = 32) {
+  cuda_on_cpu::exchange(mask, value);
+  const int lane = cuda_on_cpu::lane();
+  return cuda_on_cpu::given_by<T>(mask, (lane & ~(width - 1)) + (source & (width - 1)));
+}
+template <class T>
+T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32) {
+  cuda_on_cpu::exchange(mask, value);
+  const int lane = cuda_on_cpu::lane(), from = lane - int(delta);
+  return from < (lane & ~(width - 1)) ? value : cuda_on_cpu::given_by<T>(mask, from);
+}
+template <class T>
+T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32) {
+  cuda_on_cpu::exchange(mask, value);
+  const int lane = cuda_on_cpu::lane();
+  return (lane & (width - 1)) + int(delta) >= width ? value : cuda_on_cpu::given_by<T>(mask, lane + delta);
+}
+template <class T>
+T __shfl_xor_sync(unsigned mask, T value, int with, int width = 32) {
+  cuda_on_cpu::exchange(mask, value);
+  const int lane = cuda_on_cpu::lane(), from = lane ^ with;
+  return from >= (lane & ~(width - 1)) + width ? value : cuda_on_cpu::given_by<T>(mask, from);
+}
+inline unsigned __ballot_sync(unsigned mask, int predicate) {
+  cuda_on_cpu::exchange(mask, predicate);
+  unsigned votes = 0;
+  for (unsigned lane = 0; lane < 32; ++lane) {
+    if (cuda_on_cpu::takes_part(mask, lane) && cuda_on_cpu::given_by<int>(mask, lane)) votes |= 1u << lane;
+  }
+  return votes;
+}
+inline unsigned __activemask() {
+  unsigned lanes = 0;
+  for (unsigned lane = 0; lane < 32; ++lane) lanes |= unsigned(cuda_on_cpu::takes_part(~0u, lane)) << lane;
+  return lanes;
+}
+inline int __any_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate) != 0; }
+inline int __all_sync(unsigned mask, int predicate) { return __ballot_sync(mask, !predicate) == 0; }
+namespace cuda_on_cpu {
+template <class T, class Combine>
+T reduce(unsigned mask, T value, Combine combine) {
+  exchange(mask, value);
+  const unsigned self = lane();
+  for (unsigned other = 0; other < 32; ++other) {
+    if (other != self && takes_part(mask, other)) value = combine(value, given_by<T>(mask, other));
+  }
+  return value;
+}
+}  // namespace cuda_on_cpu
+#define CUDA_ON_CPU_REDUCE(name, expression)                                              \
+  template <class T>                                                                      \
+  T name(unsigned mask, T value) {                                                        \
+    return cuda_on_cpu::reduce(mask, value, [](T a, T b) -> T { return expression; });    \
+  }
+CUDA_ON_CPU_REDUCE(__reduce_add_sync, a + b)
+CUDA_ON_CPU_REDUCE(__reduce_min_sync, a < b ? a : b)
+CUDA_ON_CPU_REDUCE(__reduce_max_sync, a < b ? b : a)
+CUDA_ON_CPU_REDUCE(__reduce_and_sync, a & b)
+CUDA_ON_CPU_REDUCE(__reduce_or_sync, a | b)
+CUDA_ON_CPU_REDUCE(__reduce_xor_sync, a ^ b)
+#undef CUDA_ON_CPU_REDUCE
+
+// Atomics: blocks run on several processor threads.
+namespace cuda_on_cpu {
+template <class T, class Update>
+T atomic(T* address, Update update) {
+  using Bits = std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>;
+  static_assert(sizeof(T) == sizeof(Bits), "atomics are for 4 and 8 bytes");
+  Bits* at = reinterpret_cast<Bits*>(address);
+  Bits old = __atomic_load_n(at, __ATOMIC_SEQ_CST), next;
+  T value;
+  do {
+    std::memcpy(&value, &old, sizeof old);
+    const T changed = update(value);
+    std::memcpy(&next, &changed, sizeof next);
+  } while (!__atomic_compare_exchange_n(at, &old, next, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+  return value;
+}
+template <class T>
+using same = std::common_type_t<T>;  // keeps the second argument out of template deduction
+}  // namespace cuda_on_cpu
+#define CUDA_ON_CPU_ATOMIC(name, expression)                                        \
+  template <class T>                                                                \
+  T name(T* address, cuda_on_cpu::same<T> b) {                                      \
+    return cuda_on_cpu::atomic(address, [b](T a) -> T { return expression; });      \
+  }                                                                                 \
+  template <class T>                                                                \
+  T name##_block(T* address, cuda_on_cpu::same<T> b) { return name(address, b); }
+CUDA_ON_CPU_ATOMIC(atomicAdd, a + b)
+CUDA_ON_CPU_ATOMIC(atomicSub, a - b)
+CUDA_ON_CPU_ATOMIC(atomicMin, b < a ? b : a)
+CUDA_ON_CPU_ATOMIC(atomicMax, a < b ? b : a)
+CUDA_ON_CPU_ATOMIC(atomicExch, ((void)a, b))
+CUDA_ON_CPU_ATOMIC(atomicAnd, a & b)
+CUDA_ON_CPU_ATOMIC(atomicOr, a | b)
+CUDA_ON_CPU_ATOMIC(atomicXor, a ^ b)
+CUDA_ON_CPU_ATOMIC(atomicInc, a >= b ? 0 : a + 1)
+CUDA_ON_CPU_ATOMIC(atomicDec, a == 0 || a > b ? b : a - 1)
+#undef CUDA_ON_CPU_ATOMIC
+template <class T>
+T atomicCAS(T* address, cuda_on_cpu::same<T> compare, cuda_on_cpu::same<T> value) {
+  return cuda_on_cpu::atomic(address, [=](T a) { return a == compare ? value : a; });
+}
+
+// Arithmetic that CUDA names and C++ does not.
+template <class A, class B>
+constexpr std::common_type_t<A, B> min(A a, B b) { return b < a ? b : a; }
+template <class A, class B>
+constexpr std::common_type_t<A, B> max(A a, B b) { return a < b ? b : a; }
+template <class To, class From>
+To __bits_as(From from) {
+  static_assert(sizeof(To) == sizeof(From), "same size");
+  To to;
+  std::memcpy(&to, &from, sizeof to);
+  return to;
+}
+inline int __float_as_int(float v) { return __bits_as<int>(v); }
+inline unsigned __float_as_uint(float v) { return __bits_as<unsigned>(v); }
+inline float __int_as_float(int v) { return __bits_as<float>(v); }
+inline float __uint_as_float(unsigned v) { return __bits_as<float>(v); }
+inline long long __double_as_longlong(double v) { return __bits_as<long long>(v); }
+inline double __longlong_as_double(long long v) { return __bits_as<double>(v); }
+inline float __expf(float v) { return expf(v); }
+inline float __exp10f(float v) { return exp10f(v); }
+inline float __logf(float v) { return logf(v); }
+inline float __log2f(float v) { return log2f(v); }
+inline float __log10f(float v) { return log10f(v); }
+inline float __sinf(float v) { return sinf(v); }
+inline float __cosf(float v) { return cosf(v); }
+inline float __tanf(float v) { return tanf(v); }
+inline float __powf(float a, float b) { return powf(a, b); }
+inline float __fdividef(float a, float b) { return a / b; }
+inline float fdividef(float a, float b) { return a / b; }
+inline float __fdiv_rn(float a, float b) { return a / b; }
+inline float __fadd_rn(float a, float b) { return a + b; }
+inline float __fsub_rn(float a, float b) { return a - b; }
+inline float __fmul_rn(float a, float b) { return a * b; }
+inline float __fmaf_rn(float a, float b, float c) { return fmaf(a, b, c); }
+inline float __frcp_rn(float v) { return 1.0f / v; }
+inline float __fsqrt_rn(float v) { return sqrtf(v); }
+inline float __frsqrt_rn(float v) { return 1.0f / sqrtf(v); }
+inline float rsqrtf(float v) { return 1.0f / sqrtf(v); }
+inline double rsqrt(double v) { return 1.0 / ::sqrt(v); }
+inline float __saturatef(float v) { return v > 0.0f ? (v < 1.0f ? v : 1.0f) : 0.0f; }
+inline int __float2int_rn(float v) { return int(rintf(v)); }
+inline int __float2int_rz(float v) { return int(v); }
+inline int __float2int_rd(float v) { return int(floorf(v)); }
+inline int __float2int_ru(float v) { return int(ceilf(v)); }
+inline float __int2float_rn(int v) { return float(v); }
+inline int __popc(unsigned v) { return __builtin_popcount(v); }
+inline int __popcll(unsigned long long v) { return __builtin_popcountll(v); }
+inline int __clz(int v) { return v ? __builtin_clz(unsigned(v)) : 32; }
+inline int __clzll(long long v) { return v ? __builtin_clzll(static_cast<unsigned long long>(v)) : 64; }
+inline int __ffs(int v) { return __builtin_ffs(v); }
+inline int __ffsll(long long v) { return __builtin_ffsll(v); }
+inline int __mul24(int a, int b) { return a * b; }
+inline unsigned __umulhi(unsigned a, unsigned b) { return unsigned(uint64_t(a) * b >> 32); }
+inline int __mulhi(int a, int b) { return int(int64_t(a) * b >> 32); }
+inline unsigned __brev(unsigned v) {
+  unsigned out = 0;
+  for (int i = 0; i < 32; ++i) out |= (v >> i & 1) << (31 - i);
+  return out;
+}
+#define CUDA_ON_CPU_LOAD(name) template <class T> T name(const T* p) { return *p; }
+CUDA_ON_CPU_LOAD(__ldg)
+CUDA_ON_CPU_LOAD(__ldca)
+CUDA_ON_CPU_LOAD(__ldcg)
+CUDA_ON_CPU_LOAD(__ldcs)
+#undef CUDA_ON_CPU_LOAD
+#define CUDA_ON_CPU_STORE(name) template <class T> void name(T* p, cuda_on_cpu::same<T> v) { *p = v; }
+CUDA_ON_CPU_STORE(__stcg)
+CUDA_ON_CPU_STORE(__stcs)
+CUDA_ON_CPU_STORE(__stwt)
+#undef CUDA_ON_CPU_STORE
+inline long long clock64() {
+  static thread_local long long ticks = 0;
+  return ++ticks;
+}
+
+// Vector types.
+#define CUDA_ON_CPU_VECTORS(name, type, align2, align4)                                                     \
+  struct name##1 { type x; };                                                                               \
+  struct __attribute__((aligned(align2))) name##2 { type x, y; };                                           \
+  struct name##3 { type x, y, z; };                                                                         \
+  struct __attribute__((aligned(align4))) name##4 { type x, y, z, w; };                                     \
+  inline name##1 make_##name##1(type x) { return {x}; }                                                     \
+  inline name##2 make_##name##2(type x, type y) { return {x, y}; }                                          \
+  inline name##3 make_##name##3(type x, type y, type z) { return {x, y, z}; }                               \
+  inline name##4 make_##name##4(type x, type y, type z, type w) { return {x, y, z, w}; }
+CUDA_ON_CPU_VECTORS(char, signed char, 2, 4)
+CUDA_ON_CPU_VECTORS(uchar, unsigned char, 2, 4)
+CUDA_ON_CPU_VECTORS(short, short, 4, 8)
+CUDA_ON_CPU_VECTORS(ushort, unsigned short, 4, 8)
+CUDA_ON_CPU_VECTORS(int, int, 8, 16)
+CUDA_ON_CPU_VECTORS(float, float, 8, 16)
+CUDA_ON_CPU_VECTORS(double, double, 16, 16)
+CUDA_ON_CPU_VECTORS(longlong, long long, 16, 16)
+#undef CUDA_ON_CPU_VECTORS
+struct uint1 { unsigned x; };
+struct __attribute__((aligned(8))) uint2 { unsigned x, y; };
+struct __attribute__((aligned(16))) uint4 { unsigned x, y, z, w; };
+inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
+inline uint3 make_uint3(unsigned x, unsigned y, unsigned z) { return {x, y, z}; }
+inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
