@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from akgflow.config._operators import forward_inputs
 from akgflow.config._prompts import first_line
 from akgflow.config._yaml import Node
 from akgflow.config.types import (
@@ -167,17 +168,17 @@ def task(node: Node, file: Path, read: Read) -> Task:
         description=data.get("description", ""),
         cases=tuple(data.get("cases", ())),
         dtype=data.get("dtype"),
-        source=_source(source, file.parent, read) if source else None,
+        source=_source(source, file.parent, read, forward_inputs(read(reference))) if source else None,
         gates=_gates(data.get("gates", {})),
         budget=_budget(data.get("budget", {})),
         tolerance=float(data.get("tolerance", 1.0)),
     )
 
 
-def _source(data: dict[str, Any], folder: Path, read: Read) -> SourceKernel:
+def _source(data: dict[str, Any], folder: Path, read: Read, inputs: tuple[str, ...]) -> SourceKernel:
     file = Path(os.path.abspath(folder / data["file"]))
     out = tuple(str(dimension) for dimension in data.get("out", ()))
-    return SourceKernel(data["dsl"], file, read(file), data.get("call"), out)
+    return SourceKernel(data["dsl"], file, read(file), data.get("call"), out, inputs)
 
 
 def _gates(data: dict[str, Any]) -> Gates:

@@ -53,6 +53,16 @@ def read_operator(source: str, file: str, at: Mark, problems: Problems) -> Surfa
     )
 
 
+def forward_inputs(source: str) -> tuple[str, ...]:
+    """Names of what ``Model.forward`` takes, in order; empty where it is not written out in ``source``."""
+    tree = parse_python(source, "", Problems())
+    model = dict(_definitions(tree.body)).get("Model") if tree else None
+    forward = dict(_definitions(model.body)).get("forward") if isinstance(model, ast.ClassDef) else None
+    if not isinstance(forward, ast.FunctionDef):
+        return ()
+    return tuple(argument.arg for argument in (*forward.args.posonlyargs, *forward.args.args))[1:]
+
+
 def check_source_module(source: str, file: str, at: Mark, problems: Problems) -> None:
     """Check that a source kernel in Python defines ``ModelNew``."""
     tree = parse_python(source, file, problems)

@@ -183,6 +183,26 @@ def test_a_migration_carries_its_source(place: Place) -> None:
     assert (source.source, source.out) == ("void k() {}", ("x.shape[0]", "4"))
 
 
+@pytest.mark.parametrize(
+    ("model", "inputs"),
+    [
+        ("class Model: ...", ()),
+        ("class Model:\n    def forward(self, x, w=None): ...", ("x", "w")),
+        ("class Model:\n    def forward(self, a, /, b, *, flag=1): ...", ("a", "b")),
+        ("from elsewhere import Model", ()),
+    ],
+)
+def test_a_source_kernel_knows_the_names_of_the_inputs(place: Place, model: str, inputs: tuple[str, ...]) -> None:
+    operator = (place.root / "tasks/operators/small.py").read_text(encoding="utf-8")
+    place.write("tasks/operators/small.py", operator.replace("class Model: ...", model))
+    place.write("tasks/kernels/k.py", "class ModelNew: ...")
+    source = "source: {dsl: triton, file: kernels/k.py}\n"
+    place.write("tasks/small.yaml", place.task.replace("generate", "migrate") + source)
+    made = place.load().task.source
+    assert made is not None
+    assert made.inputs == inputs
+
+
 def test_a_workspace_that_ships_itself_is_read_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     (place.shipped / "tasks").mkdir()
     monkeypatch.chdir(place.shipped)
