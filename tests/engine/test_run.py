@@ -1,0 +1,195 @@
+"""Whole runs: a real server for the model, a real compiler and a real judge for the kernels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from openai_server import Answer, OpenAIServer, Seen, error
+from small_task import BROKEN, RIGHT, STOP, WRONG, by_agent, fenced, make_workspace
+
+from akgflow.config import load
+from akgflow.engine import Outcome, RunResult, open_folder, run_in_folder
+from akgflow.errors import ExitCode
+from akgflow.machine import detect
+from akgflow.planning import build_plan
+from akgflow.toolchains import get
+
+SECRET = "sk-this-must-stay-where-it-is"
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TEST_KEY", SECRET)
+    monkeypatch.delenv("AKGFLOW_MODEL", raising=False)
+    return iter(())
+
+
+def run(task: Path, *overrides: str, record: Path | None = None, said: list[str] | None = None) -> RunResult:
+    """One sitting; goes on with an unfinished run as the command line does."""
+    loaded = load(str(task), overrides=overrides)
+    machine = detect()
+    plan = build_plan(
+        loaded.task,
+        loaded.workspace,
+        machine,
+        missing=lambda pack, evidence, target: get(pack.toolchain).missing(evidence, target, machine),
+        price_of=lambda spec: None,
+        reply_tokens_of=lambda spec: 1000,
+    )
+    folder = open_folder(plan, loaded.workspace.root / "runs")
+
+    def notify(job: str, text: str) -> None:
+        if said is not None:
+            said.append(f"{job} {text}")
+
+    return run_in_folder(loaded.task, loaded.workspace, plan, folder, notify=notify, record=record)
+
+
+def drafts(*sources: str) -> Callable[[Seen], str]:
+    """A coder who sends these, one after the other, and the last one from then on."""
+    left = list(sources)
+    return lambda _: fenced(left.pop(0) if len(left) > 1 else left[0])
+
+
+def test_a_wrong_draft_is_repaired_with_advice_and_everything_is_kept(
+    tmp_path: Path, openai_server: OpenAIServer
+) -> None:
+    openai_server.default = by_agent("the sketch", drafts(WRONG, RIGHT))
+    result = run(make_workspace(tmp_path, openai_server.url))
+    (job,) = result.jobs
+    assert (job.outcome, result.exit_code) == (Outcome.MET, ExitCode.DONE)
+    assert [attempt.status for attempt in job.attempts] == ["INCORRECT_NUMERICAL", "PASSED"]
+    assert job.origins == ("live",)
+    assert job.verdict is not None
+    assert job.verdict.evidence == ("executed",)
+    assert job.verdict.timing[0].speedup > 0
+
+    folder = Path(result.folder)
+    assert (folder / "best" / "cpp-cpu" / "candidate.py").read_text().strip() == RIGHT.strip()
+    repair = (folder / "jobs" / "cpp-cpu" / "fix-1-1" / "prompt.coder.md").read_text()
+    assert "negative values pass" not in repair  # the conductor's reason is for people, its advice for the coder
+    assert "clamp at zero" in repair
+    assert "INCORRECT_NUMERICAL" in repair
+    assert not [path for path in folder.rglob("*") if path.is_file() and SECRET in path.read_text(errors="replace")]
+
+
+def test_a_recording_replays_without_the_provider(tmp_path: Path, openai_server: OpenAIServer) -> None:
+    openai_server.default = by_agent("the sketch", drafts(BROKEN, RIGHT))
+    task = make_workspace(tmp_path, openai_server.url)
+    live = run(task, record=tmp_path / "tasks" / "recordings" / "scale.mine.yaml")
+    asked = len(openai_server.requests)
+    assert [attempt.status for attempt in live.jobs[0].attempts] == ["COMPILE_ERROR", "PASSED"]
+
+    replayed = run(task, "models.default.model=recorded/mine")
+    assert len(openai_server.requests) == asked
+    assert replayed.jobs[0].origins == ("recorded",)
+    assert replayed.notes == ()
+    assert [a.candidate for a in replayed.jobs[0].attempts] == [a.candidate for a in live.jobs[0].attempts]
+
+    other = run(task, "models.default.model=recorded/mine", "cases=[{rows: 3, columns: 5}]")
+    assert any("the prompt has changed since the recording" in note for note in other.notes)
+
+
+def test_a_malformed_reply_goes_back_once_with_the_reason(tmp_path: Path, openai_server: OpenAIServer) -> None:
+    replies = iter(["I would rather not.", fenced(RIGHT)])
+    openai_server.default = by_agent("the sketch", lambda _: next(replies))
+    result = run(make_workspace(tmp_path, openai_server.url))
+    assert result.jobs[0].outcome is Outcome.MET
+    assert "cannot be used" in openai_server.requests[-1].prompt
+    assert [attempt.status for attempt in result.jobs[0].attempts] == ["PASSED"]
+
+
+def test_nothing_but_malformed_replies_is_a_failed_gate_within_the_cap(
+    tmp_path: Path, openai_server: OpenAIServer
+) -> None:
+    openai_server.default = Answer("no code at all")
+    result = run(make_workspace(tmp_path, openai_server.url))
+    assert result.exit_code is ExitCode.GATE_FAILED
+    assert "no candidate was made" in result.jobs[0].reason
+    # sketch 1; code and five repairs, each asked again once; nobody to ask for advice about nothing
+    assert len(openai_server.requests) == 1 + 2 * 6
+
+
+def test_the_conductor_can_stop(tmp_path: Path, openai_server: OpenAIServer) -> None:
+    openai_server.default = by_agent("the sketch", drafts(WRONG), STOP)
+    result = run(make_workspace(tmp_path, openai_server.url))
+    assert result.exit_code is ExitCode.GATE_FAILED
+    assert [attempt.status for attempt in result.jobs[0].attempts] == ["INCORRECT_NUMERICAL"]
+    assert "INCORRECT_NUMERICAL" in result.jobs[0].reason
+
+
+def test_a_redesign_asks_the_designer_again(tmp_path: Path, openai_server: OpenAIServer) -> None:
+    redesign = json.dumps({"decision": "redesign", "reason": "r", "advice": "cut by rows"})
+    openai_server.default = by_agent("sketch one", drafts(WRONG, RIGHT), redesign)
+    result = run(make_workspace(tmp_path, openai_server.url))
+    designers = [seen for seen in openai_server.requests if seen.prompt.startswith("You design")]
+    assert len(designers) == 2
+    assert "cut by rows" in designers[1].prompt
+    assert result.exit_code is ExitCode.DONE
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [(error(401, "bad key"), "bad key"), (Answer(body="<html>busy</html>", content_type="text/html"), "default")],
+)
+def test_a_provider_that_fails_leaves_a_run_that_goes_on(
+    tmp_path: Path, openai_server: OpenAIServer, failure: Answer, words: str
+) -> None:
+    """The designer answers; the coder's provider fails; the next sitting asks for what is missing only."""
+    task = make_workspace(tmp_path, openai_server.url)
+    openai_server.script.extend([Answer("the sketch")])
+    openai_server.default = failure
+    stopped = run(task)
+    assert (stopped.exit_code, stopped.finished) == (ExitCode.PREREQUISITE, False)
+    assert words in stopped.jobs[0].reason
+    assert SECRET not in stopped.jobs[0].reason
+
+    openai_server.requests.clear()
+    openai_server.default = by_agent("never asked", drafts(RIGHT))
+    result = run(task)
+    assert result.exit_code is ExitCode.DONE
+    assert result.folder == stopped.folder
+    assert [seen.prompt.startswith("You design") for seen in openai_server.requests] == [False]
+
+
+def test_a_fallback_takes_over(tmp_path: Path, openai_server: OpenAIServer) -> None:
+    openai_server.models = {
+        "first": error(429, "slow down"),
+        "second": by_agent("the sketch", drafts(RIGHT)),
+    }
+    models = (
+        "    fallbacks: [spare]\n"
+        f"  spare: {{model: openai/second, api_base: '{openai_server.url}', api_key_env: TEST_KEY}}\n"
+    )
+    result = run(make_workspace(tmp_path, openai_server.url, models=models))
+    assert result.exit_code is ExitCode.DONE
+    assert any("spare (openai/second) answered instead of default" in note for note in result.notes)
+
+
+def test_a_spent_budget_stops_cleanly_and_a_higher_one_goes_on(tmp_path: Path, openai_server: OpenAIServer) -> None:
+    openai_server.default = by_agent("the sketch", drafts(RIGHT))
+    task = make_workspace(tmp_path, openai_server.url)
+    small = "models.default.params.max_tokens=1000"
+    stopped = run(task, small, "budget.tokens=2500")
+    assert stopped.exit_code is ExitCode.BUDGET
+    assert "budget.tokens" in stopped.jobs[0].reason
+    asked = len(openai_server.requests)
+    result = run(task, small, "budget.tokens=100k")
+    assert result.exit_code is ExitCode.DONE
+    assert result.folder == stopped.folder
+    assert len(openai_server.requests) == 2
+    assert asked in (0, 1)
+
+
+def test_a_gate_that_no_kernel_reaches_fails_and_hands_over_the_best(
+    tmp_path: Path, openai_server: OpenAIServer
+) -> None:
+    openai_server.default = by_agent("the sketch", drafts(RIGHT))
+    task = make_workspace(tmp_path, openai_server.url, task="gates: {fast: {over: eager, at_least: 1000}}\n")
+    result = run(task)
+    assert result.exit_code is ExitCode.GATE_FAILED
+    assert "1000x over eager is asked for" in result.jobs[0].reason
+    assert (Path(result.folder) / "best" / "cpp-cpu" / "candidate.py").exists()
