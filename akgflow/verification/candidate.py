@@ -20,7 +20,7 @@ import torch
 
 from akgflow.serial import from_data
 from akgflow.terms import Evidence
-from akgflow.toolchains.base import CompileFailure
+from akgflow.toolchains.base import CompileFailure, Unsupported
 from akgflow.verification import memory, sandbox
 from akgflow.verification.channel import Channel, ChannelClosed, Message
 
@@ -194,6 +194,11 @@ def _raised_by_the_call(error: TypeError) -> bool:
 
 def _load_state(model: torch.nn.Module, state: dict[str, torch.Tensor], device: str) -> None:
     """Give the model the judge's parameters, as views of the shared memory, so that changes to them are seen."""
+    adopt = getattr(model, "adopt_state", None)
+    if adopt is not None:
+        # What stands for a source kernel declares no parameters: it takes all of them, under whatever names.
+        adopt(state)
+        return
     own = {**dict(model.named_parameters()), **_persistent_buffers(model)}
     want, have = {n: list(t.shape) for n, t in state.items()}, {n: list(t.shape) for n, t in own.items()}
     if want != have:
@@ -250,7 +255,7 @@ def _own_words(error: BaseException, scratch: Path) -> str:
 
 def _kind(error: BaseException) -> str:
     if isinstance(error, CompileFailure):
-        return "compile"
+        return "unsupported" if isinstance(error, Unsupported) else "compile"
     if isinstance(error, Invalid):
         return "invalid"
     if isinstance(error, SyntaxError):

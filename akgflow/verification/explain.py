@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from akgflow.verification.sandbox import POISON
@@ -19,7 +21,12 @@ def pattern(got: torch.Tensor, expected: torch.Tensor, good: torch.Tensor) -> st
     for found in (_unwritten(got, bad), _not_a_number(values, expected, bad), _transposed(values, expected)):
         if found:
             return found
-    for found in (_factor(values, expected, bad), _shifted(values, expected), _region(bad)):
+    for found in (
+        _factor(values, expected, bad),
+        _shifted(values, expected),
+        _region(bad),
+        _imprecise(values, expected, bad),
+    ):
         if found:
             return found
     return "the zeros are wrong" if bool((values[bad] == 0).all()) else ""
@@ -54,17 +61,31 @@ def _transposed(values: torch.Tensor, expected: torch.Tensor) -> str:
 
 
 def _factor(values: torch.Tensor, expected: torch.Tensor, bad: torch.Tensor) -> str:
-    """All wrong elements off by one and the same factor or one and the same amount."""
-    if int(bad.sum()) < max(4, bad.numel() // 2):
+    """All large wrong elements off by one and the same factor, or all wrong ones by one and the same amount."""
+    if int(bad.sum()) < 4:
         return ""
-    large = bad & (expected.abs() > expected.abs().nan_to_num(0.0).median())
-    ratio = (values[large] / expected[large]) if int(large.sum()) else values[:0].flatten()
-    if ratio.numel() >= 4 and float(ratio.std()) < 1e-3 * abs(float(ratio.mean())):
-        return f"every value is {float(ratio.mean()):.4g} times what it should be"
+    size = expected.abs().nan_to_num(0.0, 0.0, 0.0)
+    large = size > size[bad].median()
+    ratio = values[large & bad] / expected[large & bad]
+    if ratio.numel() >= 4 and int((large & bad).sum()) > 0.9 * int(large.sum()):
+        mean, spread = float(ratio.mean()), float(ratio.std())
+        if spread < 1e-3 * abs(mean) and abs(mean - 1) > 4 * spread:
+            return f"every value is {mean:.4g} times what it should be"
     offset = (values - expected)[bad]
-    if float(offset.std()) < 1e-3 * abs(float(offset.mean())):
+    if int(bad.sum()) > bad.numel() // 2 and float(offset.std()) < 1e-3 * abs(float(offset.mean())):
         return f"every value is off by {float(offset.mean()):.4g}"
     return ""
+
+
+def _imprecise(values: torch.Tensor, expected: torch.Tensor, bad: torch.Tensor) -> str:
+    """Small errors nearly everywhere: the arithmetic is right and its precision is not."""
+    scale = float(expected.abs().nan_to_num(0.0, 0.0, 0.0).mean())
+    error = float((values - expected)[bad].abs().median())
+    if scale == 0 or not 0 < error < 0.02 * scale or int(bad.sum()) < bad.numel() // 20:
+        return ""
+    return (
+        f"values are close but carry only about {-math.log2(error / scale):.0f} right bits (a lower precision inside?)"
+    )
 
 
 def _shifted(values: torch.Tensor, expected: torch.Tensor) -> str:
@@ -77,18 +98,16 @@ def _shifted(values: torch.Tensor, expected: torch.Tensor) -> str:
 
 def _region(bad: torch.Tensor) -> str:
     """Where the wrong elements are, when they fill a part of the index range of some dimension."""
-    parts: list[str] = []
-    for dim in range(bad.dim()):
+    parts, box = [], 1
+    for dim, size in enumerate(bad.shape):
         others = tuple(d for d in range(bad.dim()) if d != dim)
-        hit = bad.any(dim=others) if others else bad
-        where = hit.nonzero().flatten()
-        size, first, last = (
-            bad.shape[dim],
-            int(where[0]) if where.numel() else 0,
-            int(where[-1]) if where.numel() else 0,
-        )
-        if where.numel() == 0 or (first == 0 and last == size - 1):
-            continue
-        tail = " (the tail)" if last == size - 1 and first > 0 else ""
-        parts.append(f"dimension {dim}: {first} to {last} of {size}{tail}")
-    return f"all of them in {'; '.join(parts)}" if parts else ""
+        where = (bad.any(dim=others) if others else bad).nonzero().flatten()
+        if where.numel() == 0:
+            return ""
+        first, last = int(where[0]), int(where[-1])
+        box *= last - first + 1
+        if first > 0 or last < size - 1:
+            tail = " (the tail)" if last == size - 1 else ""
+            parts.append(f"dimension {dim}: {first} to {last} of {size}{tail}")
+    # Scattered errors have a bounding box too; only a filled one says something.
+    return f"all of them in {'; '.join(parts)}" if parts and 2 * int(bad.sum()) >= box else ""

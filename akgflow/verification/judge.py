@@ -85,7 +85,10 @@ class Judge:
         for place, evidence in enumerate(wanted):
             try:
                 self._one(toolchain, request, module, cases, evidence, scratch / evidence.value, grant, findings)
-            except CandidateFailed:
+            except CandidateFailed as failure:
+                if failure.status is Status.NOT_RUN:
+                    findings.absent[evidence.value] = failure.message
+                    continue
                 for skipped in wanted[place + 1 :]:
                     findings.absent[skipped.value] = f"not gathered: the candidate failed before ({evidence.value})"
                 raise
@@ -127,19 +130,21 @@ class Judge:
     def _numerics(
         self, request: JudgeRequest, trial: Trial, cases: tuple[Mapping[str, Scalar], ...], findings: Findings
     ) -> None:
-        here: list[Measured] = []
         try:
             for keys in cases:
                 reference = self._reference(request, keys, trial.device)
                 reference.prepare()
                 trial.build(reference)
-                here += trial.numerics(reference)
-            late = None if result_failure(here) else trial.repeat(reference)
-            here += [late] if late else []
+                trial.numerics(reference)
+            if result_failure(trial.measured) is None:
+                trial.repeat(reference)
             findings.evidence.append(trial.evidence)
+        except CandidateFailed as late:
+            # A wrong answer that came before a crash or a hang is the more useful thing to know.
+            raise result_failure(trial.measured) or late from None
         finally:
-            findings.measured += here
-        failure = result_failure(here)
+            findings.measured += trial.measured
+        failure = result_failure(trial.measured)
         if failure is not None:
             raise failure
 

@@ -152,7 +152,7 @@ def _summary(
     if wrong:
         hint = pattern(got, centre, good)
         detail = (
-            f"output {output} at {list(index)}: got {worst.got:.9g}, expected {worst.expected:.9g} "
+            f"output {output} at {list(index)}: got {worst.got:.7g}, expected {worst.expected:.7g} "
             f"(error {at:.3g}, allowed {limit:.3g}); {wrong} of {total} elements are wrong{hint and ': ' + hint}"
         )
     return Comparison(at, limit, relative, wrong, total, worst, detail)

@@ -25,6 +25,7 @@ START_SECONDS = 180.0
 MAX_PROCESSES = 512
 _KINDS = {
     "compile": Status.COMPILE_ERROR,
+    "unsupported": Status.NOT_RUN,
     "syntax": Status.COMPILE_ERROR,
     "invalid": Status.INVALID,
     "memory": Status.OUT_OF_MEMORY,

@@ -47,6 +47,7 @@ class Trial:
         self.process: CandidateProcess = server.spawn(scratch, request.limits, threads, on_gpu)
         self.build_left, self.run_left = request.limits.build_seconds, request.limits.run_seconds
         self.calls = 0
+        self.measured: list[Measured] = []
         self.device = "cpu"
         self._state: memory.Region | None = None
         self._regions: dict[str, memory.Region] = {}
@@ -55,7 +56,12 @@ class Trial:
         """Prepare the toolchain and import the candidate."""
         (self.scratch / MODULE).write_text(module, encoding="utf-8")
         target = to_data(self.request.target)
-        reply = self._build_ask("open", toolchain=self.request.toolchain, evidence=self.evidence.value, target=target)
+        name = self.request.toolchain
+        try:
+            reply = self._build_ask("open", toolchain=name, evidence=self.evidence.value, target=target)
+        except CandidateFailed as error:
+            # None of the candidate's code has been read yet, so this is not its fault.
+            raise CandidateFailed(Status.NOT_RUN, f"toolchain {name} failed: {error.message}", error.log) from None
         self.device = str(reply["device"])
         self._build_ask("load", path=str(self.scratch / MODULE), entry="ModelNew")
 
@@ -97,24 +103,24 @@ class Trial:
         handle = _handle(region, fds)
         self._timed_call(fds, region=handle, inputs=layout.tree, out_region=None, outs=[])
 
-    def numerics(self, reference: Reference) -> list[Measured]:
+    def numerics(self, reference: Reference) -> None:
         """Both draws of a case, and the first one again: the answer must be right whatever came before."""
         first, second = reference.draws
-        measured = [self.check(reference, first), self.check(reference, second)]
-        if all(one.result.status is Status.PASSED for one in measured):
+        self.measured += [self.check(reference, first)]
+        self.measured += [self.check(reference, second)]
+        if all(one.result.status is Status.PASSED for one in self.measured[-2:]):
             again = self.check(reference, first)
             if again.result.status is not Status.PASSED:
-                measured[0] = _blame_repeat(again, self.calls)
-        return measured
+                self.measured[-2] = _blame_repeat(again, self.calls)
 
-    def repeat(self, reference: Reference) -> Measured | None:
-        """More calls on questions that were answered rightly before; the first wrong answer, if there is one."""
+    def repeat(self, reference: Reference) -> None:
+        """More calls on questions that were answered rightly before, until one is answered wrongly."""
         wanted, started = CALLS + _secret.randrange(7), time.monotonic()
         while self.calls < wanted and time.monotonic() - started < REPEAT_SECONDS:
-            measured = self.check(reference, _secret.choice(reference.draws))
-            if measured.result.status is not Status.PASSED:
-                return _blame_repeat(measured, self.calls)
-        return None
+            again = self.check(reference, _secret.choice(reference.draws))
+            if again.result.status is not Status.PASSED:
+                self.measured.append(_blame_repeat(again, self.calls))
+                return
 
     def check(self, reference: Reference, draw: Draw) -> Measured:
         """One call, judged by what lies in the shared memory afterwards."""
