@@ -16,7 +16,7 @@ CPU = Target("cpu", "cpu", "native")
 
 
 def install_plain(folder: Path) -> None:
-    """Make ``plain`` a toolchain that processes with ``folder`` on PYTHONPATH find, as an installed package would be."""
+    """Make ``plain`` a toolchain for processes that have ``folder`` on PYTHONPATH, like an installed package."""
     info = folder / "akgflow_plain-1.dist-info"
     info.mkdir(parents=True)
     shutil.copy(Path(__file__).with_name("plain_toolchain.py"), folder)

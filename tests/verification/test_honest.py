@@ -277,7 +277,10 @@ BAD_OPERATORS = {
     "no get_inputs": (GEMM.replace("def get_inputs", "def get_input"), "defines no get_inputs"),
     "import fails": ("import nothing_such", "cannot be imported: ModuleNotFoundError"),
     "forward fails": (GEMM.replace("a @ b", "a @ a"), "forward fails"),
-    "random": (GEMM.replace("torch.relu(a @ b)", "torch.nn.functional.dropout(a @ b)"), "another result on the same inputs"),
+    "random": (
+        GEMM.replace("torch.relu(a @ b)", "torch.nn.functional.dropout(a @ b)"),
+        "another result on the same inputs",
+    ),
 }
 
 

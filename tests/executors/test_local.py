@@ -1,0 +1,173 @@
+"""The local executor: judges come and go, and nothing is left running."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from judging import Bench
+
+from akgflow.executors.local import Floor
+
+OPERATOR = """
+    import torch
+
+    class Model(torch.nn.Module):
+        def forward(self, x):
+            return x + 1
+
+    def get_inputs():
+        return [torch.rand(40)]
+
+    def get_init_inputs():
+        return []
+    """
+RIGHT = """
+    import torch
+
+    class ModelNew(torch.nn.Module):
+        def forward(self, x):
+            return x + 1
+    """
+HANGS = RIGHT.replace("return x + 1", "__import__('subprocess').run(['sleep', '61.75'])")
+KILLS_THE_JUDGE = RIGHT.replace(
+    "return x + 1",
+    "import os; os.kill(int(open(f'/proc/{os.getppid()}/stat').read().rpartition(')')[2].split()[1]), 9)",
+)
+
+
+def family(pid=None):
+    """Everything that this process (or ``pid``) has started and that still runs."""
+    return [p for p in psutil.Process(pid).children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE]
+
+
+def sleepers():
+    return [p for p in psutil.process_iter(["cmdline"]) if "61.75" in (p.info["cmdline"] or [])]
+
+
+def eventually(condition, seconds=20.0):
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return condition()
+
+
+def test_a_judge_is_kept_for_the_next_candidate(bench):
+    assert bench.judge(RIGHT, OPERATOR).passed
+    before = {p.pid for p in family()}
+    assert bench.judge(RIGHT, OPERATOR).passed
+    assert {p.pid for p in family()} == before
+
+
+def test_a_judge_that_dies_is_replaced_and_then_given_up(bench):
+    verdict = bench.judge(KILLS_THE_JUDGE, OPERATOR)
+    assert verdict.status == "NOT_RUN"
+    assert "the judge process was ended by SIGKILL" in verdict.message
+    assert bench.judge(RIGHT, OPERATOR).passed
+
+
+def test_a_judge_that_died_in_between_is_replaced(bench):
+    assert bench.judge(RIGHT, OPERATOR).passed
+    for process in family():
+        process.kill()
+    assert bench.judge(RIGHT, OPERATOR).passed
+
+
+def test_a_cancelled_judgement_ends_its_processes(bench):
+    async def interrupted():
+        task = asyncio.create_task(bench.executor.judge(Bench.request(HANGS, OPERATOR)))
+        while not sleepers():
+            await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    bench.runner.run(asyncio.wait_for(interrupted(), 60))
+    assert eventually(lambda: not sleepers())
+    assert bench.judge(RIGHT, OPERATOR).passed
+
+
+def test_close_ends_every_process(bench, tmp_path):
+    outside = {p.pid for p in family()}
+    own = Bench(tmp_path / "scratch", cores=4)
+
+    async def closed_early():
+        tasks = [asyncio.create_task(own.executor.judge(Bench.request(text, OPERATOR))) for text in (RIGHT, HANGS)]
+        while not sleepers():
+            await asyncio.sleep(0.05)
+        assert (await tasks[0]).passed
+        tasks[1].cancel()
+        await asyncio.gather(tasks[1], return_exceptions=True)
+        await own.executor.close()
+
+    own.runner.run(asyncio.wait_for(closed_early(), 90))
+    own.close()
+    assert eventually(lambda: not sleepers())
+    assert [p.cmdline() for p in family() if p.pid not in outside] == []
+
+
+def test_killing_the_owner_ends_every_process(bench, tmp_path):
+    script = f"""
+        import sys
+        sys.path.insert(0, {str(Path(__file__).parent.parent / "support")!r})
+        from pathlib import Path
+        from judging import Bench
+        bench = Bench(Path({str(tmp_path)!r}))
+        bench.judge({HANGS!r}, {OPERATOR!r})
+        """
+    owner = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)])
+    assert eventually(lambda: bool(sleepers()), 60)
+    started = [p.pid for p in family(owner.pid)]
+    os.kill(owner.pid, signal.SIGKILL)
+    owner.wait()
+    assert len(started) >= 3
+    assert eventually(lambda: not any(psutil.pid_exists(pid) for pid in started))
+    assert sleepers() == []
+
+
+def test_the_executor_itself_loads_no_torch():
+    code = "import sys, akgflow.executors.local; print(sorted({'torch', 'litellm', 'jsonschema'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_judging_needs_neither_litellm_nor_jsonschema():
+    unwanted = {"litellm", "jsonschema", "rich", "click"}
+    code = f"import sys, akgflow.verification.judge; print(sorted({unwanted} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_a_timing_has_the_floor_alone():
+    seen = []
+
+    async def judging(floor, name):
+        await floor.enter()
+        seen.append(f"{name} in")
+        await asyncio.sleep(0.02)
+        seen.append(f"{name} out")
+        await floor.leave()
+
+    async def timing(floor):
+        await floor.seize()
+        seen.append("timing in")
+        await asyncio.sleep(0.02)
+        seen.append("timing out")
+        await floor.release()
+
+    async def everybody():
+        floor = Floor()
+        first = [asyncio.create_task(judging(floor, name)) for name in "ab"]
+        await asyncio.sleep(0.005)
+        alone = asyncio.create_task(timing(floor))
+        await asyncio.sleep(0.005)
+        await asyncio.gather(*first, alone, judging(floor, "c"))
+
+    asyncio.run(everybody())
+    assert set(seen[:4]) == {"a in", "b in", "a out", "b out"}
+    assert seen[4:] == ["timing in", "timing out", "c in", "c out"]
