@@ -56,6 +56,8 @@ def _row(job: JobResult) -> tuple[str | Text, ...]:
 
 def _figures(verdict: Verdict) -> list[str]:
     lines = [text for timing in verdict.timing for text in (speed(timing), times(timing))]
+    if "timing" in verdict.absent:
+        lines.append(f"not timed: {verdict.absent['timing']}")
     return lines + [resources(found) for found in heaviest(verdict.resources)]
 
 
