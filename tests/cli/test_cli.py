@@ -57,8 +57,7 @@ def test_help_lists_the_commands_and_the_exit_codes(tmp_path: Path) -> None:
             "cpp cannot be judged for nvidia_h200 (platform cuda): it runs on cpu",
         ),
         (
-            ["verify", "k.py", "--operator", "tasks/operators/scale.py", "--dsl", "cpp", "--target", "cpu"]
-            + ["--case", "row=3"],
+            ["verify", "k.py", "--operator", "tasks/operators/scale.py", "--dsl=cpp", "--target=cpu", "--case=row=3"],
             "did you mean 'rows'?",
         ),
         (["show", "tasks"], "is not a run's folder"),
@@ -101,7 +100,8 @@ def test_a_plan_says_what_runs_and_what_cannot(workspace: Path) -> None:
 
 def test_a_target_added_to_hardware_yaml_alone_is_listed_planned_and_compiled_for(workspace: Path) -> None:
     (workspace / "hardware.yaml").write_text(
-        "version: 1\ntargets:\n  nvidia_l40s: {platform: cuda, arch: sm_89, title: NVIDIA L40S, facts: {smem_kib: 99}}\n"
+        "version: 1\ntargets:\n"
+        "  nvidia_l40s: {platform: cuda, arch: sm_89, title: NVIDIA L40S, facts: {smem_kib: 99}}\n"
     )
     assert "nvidia_l40s" in akgflow("list", "targets", cwd=workspace).stdout
     matrix = "matrix={dsl: [triton], target: [nvidia_l40s]}"
