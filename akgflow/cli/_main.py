@@ -53,8 +53,12 @@ class _Lazy(click.Group):
 def cli() -> None:
     """Write, migrate and optimise compute kernels with language models, judged by real compilers and devices.
 
-    Exit codes: 0 done and gates met, 1 a gate failed, 2 usage or configuration, 3 a bug in akgflow,
-    4 a prerequisite is missing, 5 budget spent, 130 interrupted.
+    \b
+    Exit codes:
+      0 done and gates met          4 a prerequisite is missing
+      1 a gate failed               5 budget spent
+      2 usage or configuration    130 interrupted
+      3 a bug in akgflow
     """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from pathlib import Path
 
 from akgflow.config.types import DslPack, ModelSpec, Price, Target, Task, Workflow, Workspace
 from akgflow.machine import Machine
@@ -37,7 +38,7 @@ def build_plan(
         task=task.name,
         kind=task.kind,
         workflow=workflow.name,
-        operator=str(task.operator.file),
+        operator=_in_workspace(task.operator.file, workspace.root),
         cases=task.cases,
         dtype=task.dtype,
         gates=task.gates,
@@ -134,6 +135,11 @@ def _inputs(task: Task, workflow: Workflow, workspace: Workspace) -> dict[str, s
     for target in task.targets:
         texts[f"target {target}"] = to_json(workspace.targets[target])
     return {name: _sha(text) for name, text in texts.items()}
+
+
+def _in_workspace(file: Path, root: Path) -> str:
+    """A path as the workspace knows it: a plan is the same wherever its workspace lies."""
+    return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
 
 
 def _sha(text: str) -> str:

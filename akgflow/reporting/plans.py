@@ -8,25 +8,27 @@ from rich.table import Table
 from rich.text import Text
 
 from akgflow.planning import Ceiling, Job, Plan, digest
+from akgflow.reporting._console import say
 from akgflow.reporting.phrases import case_of, evidence
 
 
 def show_plan(plan: Plan, out: Console) -> None:
     """Print the plan: what will run, what is out of reach and why, and the worst case."""
-    out.print(
-        Text.assemble(("plan ", "bold"), f"{plan.task} ({plan.kind}, workflow {plan.workflow}) {digest(plan)[:12]}")
+    say(
+        out,
+        Text.assemble(("plan ", "bold"), f"{plan.task} ({plan.kind}, workflow {plan.workflow}) {digest(plan)[:12]}"),
     )
-    out.print(f"operator   {plan.operator}")
+    say(out, f"operator   {plan.operator}")
     cases = "; ".join(case_of(case) for case in plan.cases) or "the operator's own shapes"
-    out.print(f"cases      {cases}{f', dtype {plan.dtype}' if plan.dtype else ''}")
-    out.print(f"models     {', '.join(f'{name} = {model}' for name, model in plan.models.items())}")
+    say(out, f"cases      {cases}{f', dtype {plan.dtype}' if plan.dtype else ''}")
+    say(out, f"models     {', '.join(f'{name} = {model}' for name, model in plan.models.items())}")
     if plan.source:
-        out.print(f"source     {plan.source.dsl}, checked first: {evidence(plan.source.reach.evidence)}")
+        say(out, f"source     {plan.source.dsl}, checked first: {evidence(plan.source.reach.evidence)}")
     out.print(_jobs(plan.jobs))
     for step in plan.runnable[0].steps if plan.runnable else ():
-        out.print(f"step       {step.name}: {step.does} (at most {step.calls} calls, {step.verdicts} verdicts a job)")
-    out.print(f"at most    {_ceiling(plan.ceiling)}")
-    out.print(f"budget     {_budget(plan)}")
+        say(out, f"step       {step.name}: {step.does} (at most {step.calls} calls, {step.verdicts} verdicts a job)")
+    say(out, f"at most    {_ceiling(plan.ceiling)}")
+    say(out, f"budget     {_budget(plan)}")
 
 
 def _jobs(jobs: tuple[Job, ...]) -> Table:

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from akgflow.engine.result import JobResult, Outcome, RunResult
+from akgflow.reporting._console import say
 from akgflow.reporting.phrases import correctness, evidence, heaviest, resources, seconds, speed, times
 from akgflow.terms import Status
 from akgflow.verdict import Verdict
@@ -18,11 +19,9 @@ _STYLES = {Outcome.MET: "green", Outcome.IMPOSSIBLE: "yellow"}
 def show_result(result: RunResult, out: Console) -> None:
     """Print the run's table, then what it took and where it lies."""
     if result.source:
-        out.print(
-            f"source kernel: {result.source.status} ({evidence(result.source.evidence)}): {result.source.message}"
-        )
+        say(out, f"source kernel: {result.source.status} ({evidence(result.source.evidence)}): {result.source.message}")
         for found in heaviest(result.source.resources):
-            out.print(f"               {resources(found)}")
+            say(out, f"               {resources(found)}")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("dsl", "target", "outcome", "evidence", "correct", "speed and resources", "tries", "replies"):
         table.add_column(column, overflow="fold")
@@ -31,10 +30,10 @@ def show_result(result: RunResult, out: Console) -> None:
     out.print(table)
     for job in result.jobs:
         if job.reason:
-            out.print(f"{job.job}: {job.outcome.value.replace('_', ' ')}: {job.reason}")
+            say(out, f"{job.job}: {job.outcome.value.replace('_', ' ')}: {job.reason}")
     for note in result.notes:
-        out.print(f"note: {note}")
-    out.print(_footer(result))
+        say(out, f"note: {note}")
+    say(out, _footer(result))
 
 
 def _row(job: JobResult) -> tuple[str | Text, ...]:
@@ -74,16 +73,16 @@ def _footer(result: RunResult) -> str:
 def show_verdict(verdict: Verdict, out: Console) -> None:
     """Print one verdict with all that it rests on."""
     style = "green" if verdict.passed else "red"
-    out.print(Text.assemble((str(verdict.status), f"bold {style}"), f" on {verdict.target}: {verdict.message}"))
-    out.print(f"evidence   {evidence(verdict.evidence)} ({verdict.environment.hardware})")
+    say(out, Text.assemble((str(verdict.status), f"bold {style}"), f" on {verdict.target}: {verdict.message}"))
+    say(out, f"evidence   {evidence(verdict.evidence)} ({verdict.environment.hardware})")
     for name, reason in verdict.absent.items():
-        out.print(f"           not {name}: {reason}")
+        say(out, f"           not {name}: {reason}")
     if verdict.correctness:
         out.print(_cases(verdict))
     for line in _figures(verdict):
-        out.print(f"           {line}")
+        say(out, f"           {line}")
     if verdict.log:
-        out.print(Text(verdict.log.rstrip(), style="dim"))
+        say(out, Text(verdict.log.rstrip(), style="dim"))
 
 
 def _cases(verdict: Verdict) -> Table:

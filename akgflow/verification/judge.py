@@ -221,7 +221,7 @@ class Judge:
             status=failure.status if failure else Status.PASSED,
             message=failure.message if failure else _praise(findings, request.tolerance),
             target=request.target.name,
-            evidence=tuple(findings.evidence),
+            evidence=tuple(one for one in request.evidence if one in findings.evidence),
             environment=Environment(self._hardware(request) if executed else self.machine.cpu, _libraries()),
             timestamp=datetime.now(UTC).isoformat(timespec="seconds"),
             log=failure.log if failure else "",
