@@ -54,19 +54,17 @@ def test_five_kills_repeat_no_finished_call_or_verdict(tmp_path: Path, openai_se
     openai_server.default = slowly
     make_workspace(tmp_path, openai_server.url)
     seen_done: set[str] = set()
-    for _ in range(KILLS):
+    for number in range(KILLS):
         process = start(tmp_path)
-        # From before the first call to well into the judging of the repaired kernel.
-        time.sleep(dice.uniform(1.0, 16.0))
-        killed_in_time = process.poll() is None
-        if killed_in_time:
-            os.killpg(process.pid, signal.SIGKILL)
+        # Each sitting gets a little further; where within its next step it dies is a matter of chance.
+        wait_for_effects(tmp_path, number, process)
+        time.sleep(dice.uniform(0.0, 1.5))
+        assert process.poll() is None, "the run ended before it could be killed"
+        os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         done = set(journal_keys(tmp_path))
         assert seen_done <= done, "a sitting lost what an earlier one had finished"
         seen_done = done
-        if not killed_in_time:
-            break
 
     process = start(tmp_path)
     out, _ = process.communicate(timeout=300)
@@ -74,18 +72,25 @@ def test_five_kills_repeat_no_finished_call_or_verdict(tmp_path: Path, openai_se
     (job,) = json.loads(out)["jobs"]
     assert [attempt["status"] for attempt in job["attempts"]] == ["INCORRECT_NUMERICAL", "PASSED"]
 
-    counted = Counter(journal_keys(tmp_path))
-    run_keys = {key for key, times in counted.items() if times > 1}
-    assert not run_keys, f"finished twice: {run_keys}"
+    twice = [key for key, times in Counter(journal_keys(tmp_path)).items() if times > 1]
+    assert not twice, f"finished twice: {twice}"
     # The server heard a call again only if its reply had not reached the journal when it was asked.
     for seen, finished in zip(openai_server.requests, finished_when_asked, strict=True):
-        assert call_of(seen) not in {
-            key.split(" ")[1].split(".")[1] + "/" + key.split(".")[-1] for key in calls(finished)
-        }
+        assert call_of(seen) not in finished_calls(finished)
+    assert len(list((tmp_path / "runs").iterdir())) == 1
 
 
-def calls(finished: set[str]) -> set[str]:
-    return {key for key in finished if key.startswith("call ")}
+def wait_for_effects(workspace: Path, count: int, process: subprocess.Popen[str]) -> None:
+    """Until the journal holds ``count`` effects."""
+    while len(journal_keys(workspace)) < count:
+        assert process.poll() is None, "the run ended too early"
+        time.sleep(0.05)
+
+
+def finished_calls(keys: set[str]) -> set[str]:
+    """``step/agent`` of each finished call: ``call cpp-cpu.fix.1.1.coder`` is ``fix/coder``."""
+    parts = [key.split(" ")[1].split(".") for key in keys if key.startswith("call ")]
+    return {f"{part[1]}/{part[4]}" for part in parts}
 
 
 def call_of(seen: Seen) -> str:
