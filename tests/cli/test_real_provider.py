@@ -1,0 +1,78 @@
+"""The shipped migration through litellm: nothing is changed but AKGFLOW_MODEL and AKGFLOW_API_BASE."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from openai_server import Answer, OpenAIServer, Seen
+
+from akgflow import resources
+from akgflow.config import Loaded, load
+from akgflow.models.recording import Recording, read_recording
+
+ROLES = {"You lead": "conductor", "You design": "designer", "You write": "coder"}
+
+
+def test_the_shipped_task_runs_with_a_model_behind_an_api(tmp_path: Path, openai_server: OpenAIServer) -> None:
+    task = resources.tasks() / "gemm_migrate.yaml"
+    loaded = load(str(task))
+    openai_server.models["anything"] = replay(
+        loaded, read_recording(task.parent / "recordings/gemm_migrate.akgflow.yaml")
+    )
+    env = {"AKGFLOW_MODEL": "openai/anything", "AKGFLOW_API_BASE": openai_server.url, "OPENAI_API_KEY": "sk-local-test"}
+    recording = tmp_path / "made.yaml"
+    shown = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "akgflow",
+            "run",
+            str(task),
+            "--run-dir",
+            tmp_path / "run",
+            "--record",
+            recording,
+            "--json",
+        ],
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert shown.returncode == 0, shown.stderr
+    result = json.loads(shown.stdout)
+    met = {job["job"]: job for job in result["jobs"] if job["outcome"] == "met"}
+    assert set(met) == {"triton-cpu", "triton-nvidia_h200", "triton-amd_mi300x", "cpp-cpu"}
+    assert {origin for job in met.values() for origin in job["origins"]} == {"live"}
+    assert "executed" in met["cpp-cpu"]["verdict"]["evidence"]
+    assert {"interpreted", "compiled"} <= set(met["triton-amd_mi300x"]["verdict"]["evidence"])
+    assert len(met["cpp-cpu"]["attempts"]) == 2
+    # The server says what each call took; none was asked twice.
+    assert result["spent"]["calls"] == len(openai_server.requests) == len(read_recording(recording).replies)
+    assert result["spent"]["prompt_tokens"] == 11 * len(openai_server.requests)
+    kept = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [path for path in kept if "sk-local-test" in path.read_text(errors="replace")]
+
+
+def replay(loaded: Loaded, recording: Recording) -> Callable[[Seen], Answer]:
+    """A behaviour that knows from the prompt alone which of the recorded replies is wanted."""
+    space = loaded.workspace
+
+    def behave(seen: Seen) -> Answer:
+        (agent,) = [role for opening, role in ROLES.items() if seen.prompt.startswith(opening)]
+        step = "sketch" if agent == "designer" else "fix" if "What the judge found" in seen.prompt else "code"
+        for reply in recording.replies.values():
+            dsl, _, target = reply.job.partition("-")
+            about_target = f"{space.targets[target].title} (" in seen.prompt
+            about_dsl = agent == "designer" or f"in {space.dsls[dsl].title}" in seen.prompt
+            about_dsl = about_dsl or f": {space.dsls[dsl].title} on" in seen.prompt
+            if (reply.agent, reply.step) == (agent, step) and about_target and about_dsl:
+                return Answer(reply.text)
+        return Answer(status=500, body=f"no reply for {agent} in {step}")
+
+    return behave
