@@ -87,10 +87,13 @@ def _rewrite_launches(text: str) -> str:
                 f"line {line}: a launch takes 2 to 4 values between <<< and >>>, this one {len(config)}"
             )
         shared = config[2] if len(config) > 2 else "0"
-        between = "\n" * text.count("\n", config_end, opening)
+        arguments = text[opening + 1 : end]
+        kept = sum(part.count("\n") for part in (kernel, config[0], config[1], shared, arguments))
+        # Line breaks that fell away come back before the arguments, so that those keep their lines.
+        between = "\n" * (text.count("\n", begin, end) - kept)
         call = (
             f'::cuda_on_cpu::launch("{kernel.split("<")[0].strip()}", ::dim3({config[0]}), ::dim3({config[1]}), '
-            f"{shared}, [&] {{{between} {kernel}({text[opening + 1 : end]}); }})"
+            f"{shared}, [&] {{{between} {kernel}({arguments}); }})"
         )
         text = text[:begin] + call + text[end + 1 :]
     return text

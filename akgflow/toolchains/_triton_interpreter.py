@@ -40,16 +40,23 @@ def _as_tf32(values: Any) -> Any:
     return (np.ascontiguousarray(values).view(np.uint32) & np.uint32(0xFFFFE000)).view(np.float32)
 
 
-def mended(platform: str) -> Any:
-    """A context in which the interpreter computes bf16 rightly, and TF32 as ``platform`` would by default."""
+def mended(target: Any) -> Any:
+    """A context in which the interpreter computes bf16 rightly, and dots as precisely as Triton's ``target`` does.
+
+    Which precisions there are, and which one a dot gets that names none, is asked of Triton's backend for it.
+    """
+    from triton.compiler.compiler import make_backend
     from triton.runtime import interpreter
 
-    precision = "tf32" if platform == "cuda" else "ieee"
-    options = dataclasses.replace(interpreter.interpreter_builder.options, default_dot_input_precision=precision)
+    options = interpreter.interpreter_builder.options
+    if target.backend != "cpu":
+        theirs = make_backend(target).parse_options({})
+        names = ("default_dot_input_precision", "allowed_dot_input_precisions")
+        options = dataclasses.replace(options, **{name: getattr(theirs, name) for name in names})
     return patched(
         *_arithmetic(interpreter),
         *_casts(interpreter),
-        *_products(interpreter),
+        *_products(interpreter, rounding=target.backend != "cpu"),
         *_reductions(interpreter),
         (interpreter.interpreter_builder, "options", options),
     )
@@ -128,7 +135,7 @@ def _casts(interpreter: Any) -> Changes:
     return [(builder, "cast_impl", cast_impl), (builder, "create_fp_to_fp", create_fp_to_fp)]
 
 
-def _products(interpreter: Any) -> Changes:
+def _products(interpreter: Any, rounding: bool) -> Changes:
     import numpy as np
 
     builder, handle = interpreter.InterpreterBuilder, interpreter.TensorHandle
@@ -137,7 +144,7 @@ def _products(interpreter: Any) -> Changes:
 
     def create_dot(self: Any, a: Any, b: Any, d: Any, input_precision: Any, *rest: Any) -> Any:
         a, b = _up(a), _up(b)
-        if input_precision == tf32 and a.data.dtype == np.float32 and b.data.dtype == np.float32:
+        if rounding and input_precision == tf32 and a.data.dtype == np.float32 and b.data.dtype == np.float32:
             # Widened bf16 has fewer bits than TF32 keeps: it passes through unchanged.
             a, b = handle(_as_tf32(a.data), a.dtype), handle(_as_tf32(b.data), b.dtype)
         if not _is_bf16(d):

@@ -137,7 +137,7 @@ def compiling(session: TritonSession, keeper: ArtifactKeeper | None) -> Iterator
 
 
 @contextlib.contextmanager
-def interpreting(session: TritonSession, platform: str) -> Iterator[None]:
+def interpreting(session: TritonSession, target: Any) -> Iterator[None]:
     """Record kernels that the interpreter runs, with its arithmetic mended.
 
     An autotuned kernel runs in one configuration for each shape, another one each time: all are valid, and a
@@ -159,5 +159,5 @@ def interpreting(session: TritonSession, platform: str) -> Iterator[None]:
         turn = self.configs[len(self.cache) % len(self.configs)]
         return [0.0 if config is turn else 1.0] * 3
 
-    with mended(platform), patched((InterpretedFunction, "run", run), (Autotuner, "_bench", bench)):
+    with mended(target), patched((InterpretedFunction, "run", run), (Autotuner, "_bench", bench)):
         yield

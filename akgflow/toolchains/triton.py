@@ -79,10 +79,11 @@ def _prepare(stack: contextlib.ExitStack, evidence: Evidence, target: Target, sc
         return executed
     from triton.runtime.driver import driver
 
-    driver.set_active(StandInDriver(target))
+    stand_in = StandInDriver(target)
+    driver.set_active(stand_in)
     if evidence is Evidence.INTERPRETED:
         interpreted = TritonSession("cpu")
-        stack.enter_context(interpreting(interpreted, target.platform))
+        stack.enter_context(interpreting(interpreted, stand_in.target))
         stack.enter_context(redirected(target, "cpu"))
         return interpreted
     compiled = TritonSession("meta")

@@ -39,39 +39,35 @@ template <class T>
 T __shfl_sync(unsigned mask, T value, int source, int width = 32) {
   cuda_on_cpu::exchange(mask, value);
   const int lane = cuda_on_cpu::lane();
-  return cuda_on_cpu::given_by<T>(mask, (lane & ~(width - 1)) + (source & (width - 1)));
+  return cuda_on_cpu::given_by<T>((lane & ~(width - 1)) + (source & (width - 1)));
 }
 template <class T>
 T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32) {
   cuda_on_cpu::exchange(mask, value);
   const int lane = cuda_on_cpu::lane(), from = lane - int(delta);
-  return from < (lane & ~(width - 1)) ? value : cuda_on_cpu::given_by<T>(mask, from);
+  return from < (lane & ~(width - 1)) ? value : cuda_on_cpu::given_by<T>(from);
 }
 template <class T>
 T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32) {
   cuda_on_cpu::exchange(mask, value);
   const int lane = cuda_on_cpu::lane();
-  return (lane & (width - 1)) + int(delta) >= width ? value : cuda_on_cpu::given_by<T>(mask, lane + delta);
+  return (lane & (width - 1)) + int(delta) >= width ? value : cuda_on_cpu::given_by<T>(lane + delta);
 }
 template <class T>
 T __shfl_xor_sync(unsigned mask, T value, int with, int width = 32) {
   cuda_on_cpu::exchange(mask, value);
   const int lane = cuda_on_cpu::lane(), from = lane ^ with;
-  return from >= (lane & ~(width - 1)) + width ? value : cuda_on_cpu::given_by<T>(mask, from);
+  return from >= (lane & ~(width - 1)) + width ? value : cuda_on_cpu::given_by<T>(from);
 }
 inline unsigned __ballot_sync(unsigned mask, int predicate) {
   cuda_on_cpu::exchange(mask, predicate);
   unsigned votes = 0;
   for (unsigned lane = 0; lane < 32; ++lane) {
-    if (cuda_on_cpu::takes_part(mask, lane) && cuda_on_cpu::given_by<int>(mask, lane)) votes |= 1u << lane;
+    if (cuda_on_cpu::came(lane) && cuda_on_cpu::given_by<int>(lane)) votes |= 1u << lane;
   }
   return votes;
 }
-inline unsigned __activemask() {
-  unsigned lanes = 0;
-  for (unsigned lane = 0; lane < 32; ++lane) lanes |= unsigned(cuda_on_cpu::takes_part(~0u, lane)) << lane;
-  return lanes;
-}
+inline unsigned __activemask() { return cuda_on_cpu::alive_lanes(); }
 inline int __any_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate) != 0; }
 inline int __all_sync(unsigned mask, int predicate) { return __ballot_sync(mask, !predicate) == 0; }
 namespace cuda_on_cpu {
@@ -80,7 +76,7 @@ T reduce(unsigned mask, T value, Combine combine) {
   exchange(mask, value);
   const unsigned self = lane();
   for (unsigned other = 0; other < 32; ++other) {
-    if (other != self && takes_part(mask, other)) value = combine(value, given_by<T>(mask, other));
+    if (other != self && came(other)) value = combine(value, given_by<T>(other));
   }
   return value;
 }

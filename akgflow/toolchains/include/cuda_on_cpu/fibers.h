@@ -109,7 +109,8 @@ struct Fiber {
   void* stack_pointer;
   State state;
   uint3 thread;
-  unsigned lanes;                       // warp barrier: who takes part
+  unsigned lanes;                       // warp barrier: whom this lane waits for
+  unsigned present;                     // warp barrier: who came, once it is let go
   int line;                             // block barrier: where it stands in the source
   int predicate;                        // block barrier: what this thread votes
   alignas(16) unsigned char pending[16];    // what this lane gives to the warp
@@ -209,15 +210,24 @@ class Block {
         const unsigned mask = fibers[base + lane].lanes | 1u << lane;
         if (!complete(base, lanes, mask)) continue;
         any = true;
-        for (unsigned other = 0; other < lanes; ++other) {
-          Fiber& fiber = fibers[base + other];
-          if (!(mask >> other & 1) || fiber.state != State::at_warp_barrier) continue;
-          std::memcpy(fiber.published, fiber.pending, sizeof fiber.pending);
-          fiber.state = State::ready;
-        }
+        let_go(base, lanes, mask);
       }
     }
     return any;
+  }
+
+  void let_go(unsigned base, unsigned lanes, unsigned mask) {
+    unsigned present = 0;
+    for (unsigned lane = 0; lane < lanes; ++lane) {
+      if (mask >> lane & 1) present |= unsigned(fibers[base + lane].state == State::at_warp_barrier) << lane;
+    }
+    for (unsigned lane = 0; lane < lanes; ++lane) {
+      if (!(present >> lane & 1)) continue;
+      Fiber& fiber = fibers[base + lane];
+      std::memcpy(fiber.published, fiber.pending, sizeof fiber.pending);
+      fiber.present = present;
+      fiber.state = State::ready;
+    }
   }
 
   bool complete(unsigned base, unsigned lanes, unsigned mask) const {
@@ -355,21 +365,29 @@ void exchange(unsigned mask, T value) {
   here->wait(State::at_warp_barrier);
 }
 
-inline bool takes_part(unsigned mask, unsigned lane) {
-  const unsigned index = here->current / WARP * WARP + lane;
-  return (mask >> lane & 1) && index < here->size && here->fibers[index].state != State::returned;
-}
+// Whether `lane` came to the last exchange of this lane.
+inline bool came(unsigned lane) { return here->fibers[here->current].present >> lane & 1; }
 
 // What `lane` gave in the last exchange. A lane that took no part gives NaN or -1: on a GPU it may give anything.
 template <class T>
-T given_by(unsigned mask, unsigned lane) {
+T given_by(unsigned lane) {
   T value;
-  std::memset(static_cast<void*>(&value), 0xFF, sizeof value);
-  if (mask >> lane & 1) {
-    const unsigned index = here->current / WARP * WARP + lane;
-    if (index < here->size) std::memcpy(static_cast<void*>(&value), here->fibers[index].published, sizeof value);
+  if (came(lane)) {
+    std::memcpy(static_cast<void*>(&value), here->fibers[here->current / WARP * WARP + lane].published, sizeof value);
+  } else {
+    std::memset(static_cast<void*>(&value), 0xFF, sizeof value);
   }
   return value;
+}
+
+// Lanes of this warp that have not returned.
+inline unsigned alive_lanes() {
+  unsigned lanes = 0;
+  for (unsigned lane = 0; lane < WARP; ++lane) {
+    const unsigned index = here->current / WARP * WARP + lane;
+    if (index < here->size && here->fibers[index].state != State::returned) lanes |= 1u << lane;
+  }
+  return lanes;
 }
 
 }  // namespace cuda_on_cpu

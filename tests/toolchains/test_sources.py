@@ -1,0 +1,127 @@
+"""Reading CUDA C++ and compilers' logs as text."""
+
+import pytest
+
+from akgflow.toolchains import _cuda_source as source
+from akgflow.toolchains._diagnostics import first_errors, quoting
+from akgflow.toolchains._nvidia import plain_name, usage_of_report
+from akgflow.toolchains.base import CompileFailure, Unsupported
+
+
+@pytest.mark.parametrize(
+    ("launch", "kernel", "rest"),
+    [
+        ("k<<<1, 2>>>(a, b)", "k", "::dim3(1), ::dim3(2), 0, [&] { k(a, b); }"),
+        ("k<float, (4 > 2)><<<g, b, 8>>>(a)", "k", "::dim3(g), ::dim3(b), 8, [&] { k<float, (4 > 2)>(a); }"),
+        (
+            "n::k <<< dim3(1, 2), f(3, 4), 0, s >>> ()",
+            "n::k",
+            "::dim3(dim3(1, 2)), ::dim3(f(3, 4)), 0, [&] { n::k(); }",
+        ),
+        ("k<<<1, 1>>>(\"<<<\", '(')", "k", "::dim3(1), ::dim3(1), 0, [&] { k(\"<<<\", '('); }"),
+    ],
+)
+def test_launches_are_rewritten(launch, kernel, rest):
+    assert source.for_cpu(f"/* k<<<0>>> */ {launch};") == (f'/* k<<<0>>> */ ::cuda_on_cpu::launch("{kernel}", {rest});')
+
+
+def test_lines_keep_their_numbers():
+    text = "void f() {\n  k<<<\n    1,\n    2>>>\n  (\n  a);\n  extern __shared__\n  float x[];\n  last\n}\n"
+    rewritten = source.for_cpu(text)
+    assert rewritten.count("\n") == text.count("\n")
+    assert rewritten.splitlines()[8] == "  last"
+    assert "float* x = ::cuda_on_cpu::dynamic_shared<float>();" in rewritten
+
+
+@pytest.mark.parametrize("broken", ["k<<<1, 2(a);", "k<<<1>>>(a);", "k<<<1, 2>>>;"])
+def test_broken_launches_are_named(broken):
+    with pytest.raises(CompileFailure, match=r"^line 2: "):
+        source.for_cpu(f"\n{broken}")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ('asm volatile("x");', "inline PTX"),
+        ("nvcuda::wmma::fragment<int> f;", "wmma"),
+        ("auto g = cooperative_groups::this_grid();", "cooperative groups"),
+        ("__pipeline_memcpy_async(a, b, 16);", "cp.async"),
+        ("tex2D<float>(t, x, y);", "textures"),
+        ("__half2 h;", "packed half"),
+    ],
+)
+def test_uncovered_features_are_named_with_their_line(text, name):
+    with pytest.raises(Unsupported, match=rf"{name}.*\(line 3\)"):
+        source.refuse_uninterpretable(f'// {text}\nconst char* s = "asm wmma::";\n{text}\n')
+    source.refuse_uninterpretable(f"// {text}\n")
+
+
+def test_host_functions_are_found_with_their_types():
+    text = """
+    // extern "C" void no(int) {}
+    extern "C" void declared(int);
+    extern "C" void one(const float* __restrict__ x, long long n, unsigned int m, float scale, size_t = 3) {}
+    extern "C" {
+    __global__ void kernel(float* x) {}
+    int two(double* const x, bool flag) { if (flag) { return 1; } return 0; }
+    }
+    template <int N> __global__ void __launch_bounds__(N) other(int* p) {}
+    """
+    found = source.host_functions(text)
+    assert {name: f.parameters for name, f in found.items()} == {
+        "one": ("*", "long long", "unsigned int", "float", "size_t"),
+        "two": ("*", "bool"),
+    }
+    assert source.kernels_in(text) == ("kernel", "other")
+
+
+LOG = """ninja exited with status 1
+[1/2] c++ -c main.cpp
+FAILED: main.o
+/a/b/main.cpp: In function ‘int main()’:
+/a/b/main.cpp:2:1: warning: unused
+    2 | foo
+/a/b/main.cpp:3:5: error: ‘x’ was not declared
+    3 |   x;
+      |   ^
+/a/b/main.cpp:1:1: note: here
+/a/b/main.cpp:9:5: error: ‘y’ was not declared
+ninja: build stopped: subcommand failed.
+"""
+
+
+def test_logs_are_cut_to_their_errors():
+    assert first_errors(LOG) == (
+        "main.cpp:3:5: error: ‘x’ was not declared\n    3 |   x;\n      |   ^\n"
+        "main.cpp:9:5: error: ‘y’ was not declared"
+    )
+    assert first_errors(LOG, limit=1).endswith("… and 1 more errors")
+    assert first_errors("killed by signal 9") == "killed by signal 9"
+
+
+def test_lines_are_quoted_where_the_compiler_quotes_none(tmp_path):
+    (tmp_path / "main.cpp").write_text("a\nb\nc\n")
+    text = "main.cpp:2:1: error: one\nmain.cpp:3:1: error: two\n    3 | c"
+    expected = "main.cpp:2:1: error: one\n    2 | b\nmain.cpp:3:1: error: two\n    3 | c"
+    assert quoting(text, tmp_path / "main.cpp") == expected
+
+
+def test_ptxas_reports_are_read():
+    report = """ptxas info    : Compiling entry function '_Z4gemmPKfi' for 'sm_90a'
+ptxas info    : Function properties for _Z4gemmPKfi
+    48 bytes stack frame, 24 bytes spill stores, 32 bytes spill loads
+ptxas info    : Used 40 registers, used 1 barriers, 8192 bytes smem
+ptxas info    : Compiling entry function 'plain' for 'sm_90a'
+ptxas info    : Used 8 registers, used 0 barriers
+"""
+    first, second = usage_of_report(report, "sm_90a")
+    assert first == ("_Z4gemmPKfi", "sm_90a", 40, 8192, 48, 32)
+    assert second == ("plain", "sm_90a", 8, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "name"),
+    [("_Z4gemmPKfi", "gemm"), ("_ZN2ns4gemmEv", "gemm"), ("_Z7softmaxILi128EEvPKf", "softmax"), ("plain", "plain")],
+)
+def test_mangled_names_are_shortened(symbol, name):
+    assert plain_name(symbol) == name
