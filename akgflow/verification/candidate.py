@@ -53,6 +53,7 @@ class Host:
     def open(self, request: Message) -> Message:
         """Prepare the process: the toolchain's session, or a bare device for a trusted baseline."""
         if request["toolchain"] is None:
+            torch.backends.cudnn.allow_tf32 = False
             self.device = request["device"]
             return {"device": self.device}
         from akgflow import toolchains

@@ -24,7 +24,7 @@ from akgflow.terms import Evidence, Status
 from akgflow.toolchains import CompileFailure, Toolchain
 from akgflow.verdict import Correctness, Environment, JudgeRequest, KernelResources, Timing, Verdict
 from akgflow.verification.operator import OperatorError, cases_of
-from akgflow.verification.process import CandidateFailed, ForkServer
+from akgflow.verification.process import CandidateFailed, ForkServer, compile_failed
 from akgflow.verification.reference import Reference
 from akgflow.verification.timing import NotTimed, time_candidate
 from akgflow.verification.trial import Measured, Trial, result_failure
@@ -124,7 +124,7 @@ class Judge:
             try:
                 findings.resources += toolchain.resources(request.target, scratch)
             except CompileFailure as error:
-                raise CandidateFailed(Status.COMPILE_ERROR, str(error)) from None
+                raise compile_failed(str(error)) from None
             findings.evidence.append(evidence)
 
     def _numerics(
@@ -240,7 +240,7 @@ def _module_of(toolchain: Toolchain, request: JudgeRequest) -> str:
     try:
         return toolchain.source_module(request.candidate)
     except CompileFailure as error:
-        raise CandidateFailed(Status.COMPILE_ERROR, str(error)) from None
+        raise compile_failed(str(error)) from None
 
 
 def _praise(findings: Findings, tolerance: float) -> str:

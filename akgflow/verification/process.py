@@ -24,7 +24,6 @@ START_SECONDS = 180.0
 """For the fork server to load torch, on a machine that is busy."""
 MAX_PROCESSES = 512
 _KINDS = {
-    "compile": Status.COMPILE_ERROR,
     "unsupported": Status.NOT_RUN,
     "syntax": Status.COMPILE_ERROR,
     "invalid": Status.INVALID,
@@ -38,6 +37,12 @@ class CandidateFailed(Exception):
     def __init__(self, status: Status, message: str, log: str = "") -> None:
         self.status, self.message, self.log = status, message, log
         super().__init__(message)
+
+
+def compile_failed(words: str) -> CandidateFailed:
+    """The failure that a compiler's words stand for: the first line is the message, all of them the log."""
+    first, _, rest = words.strip().partition("\n")
+    return CandidateFailed(Status.COMPILE_ERROR, first, words if rest else "")
 
 
 class ForkServer:
@@ -137,6 +142,8 @@ class CandidateProcess:
             reply = self._channel.receive()
         except ChannelClosed:
             raise self._post_mortem() from None
+        if reply.get("error") == "compile":
+            raise compile_failed(str(reply.get("message")))
         if "error" in reply:
             status = _KINDS.get(str(reply["error"]), Status.RUNTIME_ERROR)
             raise CandidateFailed(status, str(reply.get("message")), str(reply.get("log")))
@@ -191,6 +198,14 @@ class CandidateProcess:
             self._log.seek(max(0, size - 2000))
             return self._log.read(2000).decode(errors="replace")
         return ""
+
+    def waited(self) -> float:
+        """Seconds that its threads have spent ready to run while others had the cores, as the kernel counts them."""
+        total = 0
+        for path in Path(f"/proc/{self.pid}/task").glob("*/schedstat"):
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                total += int(path.read_text(encoding="ascii").split()[1])
+        return total / 1e9
 
     def pause(self) -> None:
         """Stop the whole group, so that it takes nothing from what is measured meanwhile."""
