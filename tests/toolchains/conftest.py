@@ -1,7 +1,6 @@
 """Sessions change the process they run in: each test starts one in a fresh interpreter."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -35,8 +34,18 @@ def build_cache(tmp_path_factory):
     return tmp_path_factory.mktemp("build-cache")
 
 
+@pytest.fixture(scope="session")
+def driver():
+    """A process with torch loaded that forks one child for each session."""
+    command = [sys.executable, str(HERE / "drive.py")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.stdin.close()
+        assert process.wait(30) == 0
+
+
 @pytest.fixture
-def drive(tmp_path, build_cache):
+def drive(tmp_path, build_cache, driver):
     """``drive(toolchain, evidence, target, candidate, inputs, …)``: what a session of its own process saw."""
     count = 0
 
@@ -44,8 +53,9 @@ def drive(tmp_path, build_cache):
         nonlocal count
         count += 1
         folder = tmp_path / f"run{count}"
-        scratch = folder / "scratch"
+        scratch, home = folder / "scratch", folder / "home"
         scratch.mkdir(parents=True)
+        home.mkdir()
         path = HERE / "candidates" / candidate
         if "\n" in candidate:
             path = folder / "candidate.py"
@@ -57,20 +67,14 @@ def drive(tmp_path, build_cache):
             "scratch": str(scratch),
             "candidate": str(path),
             "inputs": inputs,
+            "environment": {"AKGFLOW_CACHE": str(build_cache), "HOME": str(home)},
             **more,
         }
         (folder / "spec.json").write_text(json.dumps(spec))
-        home = folder / "home"
-        home.mkdir()
-        done = subprocess.run(
-            [sys.executable, str(HERE / "drive.py"), str(folder / "spec.json")],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            env={**os.environ, "AKGFLOW_CACHE": str(build_cache), "HOME": str(home)},
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        seen = json.loads(done.stdout.splitlines()[-1])
+        driver.stdin.write(f"{folder / 'spec.json'}\n")
+        driver.stdin.flush()
+        assert driver.stdout.readline().strip() == "0"
+        seen = json.loads((folder / "seen.json").read_text())
         seen["home"] = [str(p.relative_to(home)) for p in home.rglob("*") if p.is_file()]
         return seen
 

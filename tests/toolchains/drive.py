@@ -1,12 +1,14 @@
-"""Runs one session in a process of its own and prints what it saw as one line of JSON.
+"""Runs each session in a process of its own, forked where torch is loaded already, and writes what it saw.
 
-Usage: ``python drive.py SPEC.json``; SPEC has toolchain, evidence, target, scratch, candidate (a module file),
+Each line of standard input names a SPEC.json; ``seen.json`` is written beside it, and the child's exit status is
+the answer. SPEC has toolchain, evidence, target, scratch, candidate (a module file),
 inputs (shapes), and optionally dtype, parameters (name -> shape), init, repeat. Inputs and parameters are drawn
 from a fixed seed; the reference is ``Model`` in the same module file as a function ``reference(inputs, parameters)``.
 """
 
 import importlib.util
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -52,14 +54,29 @@ def observe(spec):
     return seen
 
 
-def main():
+def run(path):
     begun = time.monotonic()
+    spec = json.loads(path.read_text())
+    os.environ.update(spec["environment"])
     try:
-        seen = observe(json.loads(Path(sys.argv[1]).read_text()))
+        seen = observe(spec)
     except Exception as error:
         seen = {"error": type(error).__name__, "message": str(error)}
     seen["seconds"] = round(time.monotonic() - begun, 2)
-    print("\n" + json.dumps(seen))
+    path.with_name("seen.json").write_text(json.dumps(seen))
+
+
+def main():
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                run(Path(line.strip()))
+                code = 0
+            finally:
+                os._exit(code)
+        print(os.waitpid(child, 0)[1], flush=True)
 
 
 if __name__ == "__main__":
