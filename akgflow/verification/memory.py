@@ -31,6 +31,7 @@ class Region:
     bytes: torch.Tensor
     handle: Mapping[str, Any]
     fd: int | None = None
+    pool: Any = None
 
     def __del__(self) -> None:
         if self.fd is not None:
@@ -50,12 +51,15 @@ def create(size: int, device: str) -> Region:
 
 
 def _create_cuda(size: int) -> Region:
-    data = torch.zeros(size, dtype=torch.uint8, device="cuda")
+    # CUDA IPC opens the whole allocation that a tensor lies in. In a pool of its own no other tensor lies there.
+    pool = torch.cuda.MemPool()
+    with torch.cuda.use_mem_pool(pool):
+        data = torch.zeros(size, dtype=torch.uint8, device="cuda")
     torch.cuda.synchronize()
     shared = data.untyped_storage()._share_cuda_()
     fields = [part.hex() if isinstance(part, bytes) else part for part in shared]
     kinds = [isinstance(part, bytes) for part in shared]
-    return Region(data, {"kind": "cuda", "size": size, "shared": fields, "hex": kinds})
+    return Region(data, {"kind": "cuda", "size": size, "shared": fields, "hex": kinds}, pool=pool)
 
 
 def attach(handle: Mapping[str, Any], fd: int | None) -> Region:

@@ -4,9 +4,11 @@ Candidate and baseline (the operator's own `Model`, run eagerly) sit in two proc
 the judge writes the same fresh inputs into the memory that each shares with it, releases one of them while the other
 is stopped, and reads the clock once it has its own copy of all the outputs. The difference between windows of 2K and K
 calls cancels what a window costs by itself; what handing over costs for each call is measured the same way, by windows
-in which the baseline's process copies and computes nothing, and is subtracted from both. Every output of every timed
-window is screened against the baseline's, and those that differ, and some that the judge picks in secret, are compared
-with the oracle.
+in which the baseline's process copies and computes nothing, and is subtracted from both. Windows in which a process
+had to wait for a core are left out where enough others remain: they tell how busy the machine is.
+
+Every output of every timed window is screened against the baseline's, and those that differ, and some that the judge
+picks in secret, are compared with the oracle.
 """
 
 from __future__ import annotations
@@ -15,9 +17,8 @@ import math
 import random
 import statistics
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 
@@ -37,6 +38,8 @@ LONGEST_SECONDS = 0.3
 """What K calls of the slower side may last."""
 MOST_CALLS = 512
 ROUNDS = (7, 41)
+DISTURBED = 0.05
+"""A window is disturbed when its process's threads waited for a core for more than this share of it."""
 PICKS = 4
 MEMORY = {"cpu": 1 << 30, "cuda": 8 << 30}
 SETTLE_SECONDS = 0.002
@@ -50,13 +53,52 @@ class NotTimed(Exception):
     """No figure can be given; the text says why."""
 
 
-@dataclass
-class Rounds:
-    """Seconds for one call, by round, handing over included; and the handing over alone."""
+class Window(NamedTuple):
+    """Seconds on the judge's clock, and seconds that the process's threads waited for a core meanwhile."""
 
-    candidate: list[float] = field(default_factory=list)
-    baseline: list[float] = field(default_factory=list)
-    copying: list[float] = field(default_factory=list)
+    seconds: float
+    waited: float
+
+    @property
+    def disturbed(self) -> bool:
+        return self.waited > DISTURBED * self.seconds
+
+
+def undisturbed(windows: Sequence[Window]) -> list[float]:
+    """The seconds of the windows that were not disturbed; of the least disturbed third where those are fewer."""
+    calm = sorted(windows, key=lambda w: w.waited / w.seconds)
+    quiet = sum(not w.disturbed for w in windows)
+    return [w.seconds for w in calm[: max(quiet, len(windows) // 3, min(len(windows), ROUNDS[0]))]]
+
+
+class Kind:
+    """Windows of K and of 2K calls of one kind: the candidate's, the baseline's, or copying alone."""
+
+    def __init__(self, calls: int) -> None:
+        self.calls = calls
+        self.short: list[Window] = []
+        self.long: list[Window] = []
+
+    def add(self, n: int, window: Window) -> None:
+        """Keep a window of ``n`` calls."""
+        (self.short if n == self.calls else self.long).append(window)
+
+    @property
+    def enough(self) -> bool:
+        """True when there are as many undisturbed windows as a figure needs."""
+        return all(sum(not w.disturbed for w in kept) >= ROUNDS[0] for kept in (self.short, self.long))
+
+    def samples(self) -> tuple[list[float], list[float]]:
+        """Seconds of the windows that count, of K calls and of 2K."""
+        return undisturbed(self.short), undisturbed(self.long)
+
+
+Samples = tuple[Sequence[float], Sequence[float]]
+
+
+def per_call(samples: Samples, calls: int) -> float:
+    """Seconds for one call: the slope between the medians of the two window sizes."""
+    return (statistics.median(samples[1]) - statistics.median(samples[0])) / calls
 
 
 class Side:
@@ -84,22 +126,24 @@ class Side:
         )
         trial.process.pause()
 
-    def window(self, n: int, copy_only: bool = False) -> float:
-        """Seconds from releasing the first ``n`` slots to holding a copy of their outputs."""
+    def window(self, n: int, copy_only: bool = False) -> Window:
+        """The time from releasing the first ``n`` slots to holding a copy of their outputs."""
         size = n * self.questions.pitch
         self.region.bytes[:size].copy_(self.questions.master[:size])
         held, out = self.held[: n * self.questions.out_pitch], self.out.bytes[: n * self.questions.out_pitch]
         self.trial.process.resume()
         self._settle()
         time.sleep(SETTLE_SECONDS)
+        waited = self.trial.process.waited()
         start = time.perf_counter()
         limit = self.trial.request.limits.run_seconds
         self.trial.process.ask("window", limit, watch=1.0, n=n, copy_only=copy_only)
         held.copy_(out)
         self._settle()
         seconds = time.perf_counter() - start
+        waited = self.trial.process.waited() - waited
         self.trial.process.pause()
-        return seconds
+        return Window(seconds, waited)
 
     def _settle(self) -> None:
         if self.trial.device == "cuda":
@@ -166,18 +210,25 @@ def time_candidate(trial: Trial, baseline: Trial, reference: Reference, device: 
     calls = _choose_calls(trial, baseline, reference)
     questions = Questions(reference, 2 * calls)
     sides = Side(trial, questions), Side(baseline, questions)
-    rounds, checker = Rounds(), Checker(trial, reference, questions)
+    checker = Checker(trial, reference, questions)
+    kinds = {name: Kind(calls) for name in ("candidate", "baseline", "copying")}
     for side in sides:
         questions.refresh(2 * calls)
         side.window(2 * calls)
-    started = time.monotonic()
-    while len(rounds.candidate) < ROUNDS[0] or (
-        time.monotonic() - started < BUDGET_SECONDS and len(rounds.candidate) < ROUNDS[1]
-    ):
-        _round(sides, calls, questions, rounds, checker)
-        if time.monotonic() - started > 5 * BUDGET_SECONDS and len(rounds.candidate) >= 3:
+    started, rounds = time.monotonic(), 0
+    while rounds < ROUNDS[0] or _goes_on(kinds, rounds, time.monotonic() - started):
+        _round(sides, calls, questions, kinds, checker)
+        rounds += 1
+        if time.monotonic() - started > 5 * BUDGET_SECONDS and rounds >= 3:
             break
-    return _summary(rounds, reference, device)
+    return _summary(kinds, reference, device)
+
+
+def _goes_on(kinds: Mapping[str, Kind], rounds: int, seconds: float) -> bool:
+    """More rounds within the budget; and up to three times as long while the machine is too busy."""
+    if all(kind.enough for kind in kinds.values()):
+        return seconds < BUDGET_SECONDS and rounds < ROUNDS[1]
+    return seconds < 3 * BUDGET_SECONDS and rounds < 3 * ROUNDS[1]
 
 
 def _choose_calls(trial: Trial, baseline: Trial, reference: Reference) -> int:
@@ -192,34 +243,26 @@ def _choose_calls(trial: Trial, baseline: Trial, reference: Reference) -> int:
     for one in (trial, baseline):
         side = Side(one, questions)
         side.window(4)
-        quickest.append(min(side.window(4) for _ in range(3)) / 4)
+        quickest.append(min(side.window(4).seconds for _ in range(3)) / 4)
     wanted = min(WINDOW_SECONDS / min(quickest), LONGEST_SECONDS / max(quickest))
     return max(1, min(most, math.ceil(wanted)))
 
 
-def _round(sides: tuple[Side, Side], calls: int, questions: Questions, rounds: Rounds, checker: Checker) -> None:
+def _round(
+    sides: tuple[Side, Side], calls: int, questions: Questions, kinds: Mapping[str, Kind], checker: Checker
+) -> None:
     """Windows of K and 2K calls for both sides and for copying alone, in an order drawn anew."""
-    taken: dict[tuple[str, int], float] = {}
+    candidate, baseline = sides
     sizes = [calls, 2 * calls]
     _secret.shuffle(sizes)
-    candidate, baseline = sides
     for n in sizes:
         questions.refresh(n)
-        steps: list[tuple[str, Callable[[], float]]] = [
-            ("candidate", lambda n=n: candidate.window(n)),  # type: ignore[misc]
-            ("baseline", lambda n=n: baseline.window(n)),  # type: ignore[misc]
-        ]
+        steps = [("candidate", candidate), ("baseline", baseline)]
         _secret.shuffle(steps)
-        for name, run in steps:
-            taken[name, n] = run()
+        for name, side in steps:
+            kinds[name].add(n, side.window(n))
         checker.check(candidate, baseline, n)
-        taken["copying", n] = baseline.window(n, copy_only=True)
-    for name, kept in (
-        ("candidate", rounds.candidate),
-        ("baseline", rounds.baseline),
-        ("copying", rounds.copying),
-    ):
-        kept.append((taken[name, 2 * calls] - taken[name, calls]) / calls)
+        kinds["copying"].add(n, baseline.window(n, copy_only=True))
 
 
 class Checker:
@@ -263,16 +306,17 @@ class Checker:
                 raise CandidateFailed(Status.INCORRECT_NUMERICAL, text)
 
 
-def _summary(rounds: Rounds, reference: Reference, device: str) -> Timing:
-    copying = max(0.0, statistics.median(rounds.copying))
-    ours, theirs = [t - copying for t in rounds.candidate], [t - copying for t in rounds.baseline]
-    seconds, base = statistics.median(ours), statistics.median(theirs)
-    if min(seconds, base) <= 0.1 * copying or min(seconds, base) <= 0:
-        raise NotTimed("a call is too short, or the machine too busy, to tell it from handing its answer over")
-    low, high = interval(ours, theirs)
+def _summary(kinds: Mapping[str, Kind], reference: Reference, device: str) -> Timing:
+    calls = kinds["candidate"].calls
+    ours, theirs, copying = (kinds[name].samples() for name in ("candidate", "baseline", "copying"))
+    handing_over = max(0.0, per_call(copying, calls))
+    seconds, base = per_call(ours, calls) - handing_over, per_call(theirs, calls) - handing_over
+    if min(seconds, base) <= max(0.0, 0.1 * handing_over):
+        raise NotTimed(_busy(kinds) or "a call is too short to be told from handing its answer over")
+    low, high = interval(ours, theirs, copying, calls)
     if low <= 0 or not math.isfinite(high):
-        raise NotTimed("the machine was too busy for a time: single windows differ by more than a call takes")
-    quartiles = statistics.quantiles(ours, n=4)
+        raise NotTimed(_busy(kinds) or "windows differ among themselves by more than a call takes")
+    quartiles = statistics.quantiles(ours[1], n=4)
     return Timing(
         case=reference.case.keys,
         baseline="eager",
@@ -281,22 +325,36 @@ def _summary(rounds: Rounds, reference: Reference, device: str) -> Timing:
         speedup=base / seconds,
         interval=(low, high),
         call="faster" if low > 1 else "slower" if high < 1 else "same",
-        windows=2 * len(ours),
-        spread=(quartiles[2] - quartiles[0]) / seconds,
+        windows=len(ours[0]) + len(ours[1]),
+        spread=(quartiles[2] - quartiles[0]) / statistics.median(ours[1]),
         device=device,
     )
 
 
-def interval(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float]:
-    """95 % bootstrap interval of median(theirs) / median(ours); rounds are drawn as pairs, as they were measured."""
-    count, ratios = len(ours), []
+def _busy(kinds: Mapping[str, Kind]) -> str:
+    windows = [w for kind in kinds.values() for w in (*kind.short, *kind.long)]
+    share = sum(w.disturbed for w in windows) / len(windows)
+    return f"the machine was too busy: others held a core during {share:.0%} of the windows" if share > 0.2 else ""
+
+
+def interval(ours: Samples, theirs: Samples, copying: Samples, calls: int) -> tuple[float, float]:
+    """95 % bootstrap interval of the ratio of seconds a call, theirs over ours, handing over subtracted from both.
+
+    Each argument holds seconds of windows of ``calls`` and of twice as many calls.
+    """
+    ratios = []
     for _ in range(RESAMPLES):
-        chosen = [_secret_free.randrange(count) for _ in range(count)]
-        below = statistics.median(ours[i] for i in chosen)
-        ratios.append(statistics.median(theirs[i] for i in chosen) / below if below > 0 else math.inf)
+        a, b, c = (per_call((_again(s[0]), _again(s[1])), calls) for s in (ours, theirs, copying))
+        handing_over = max(0.0, c)
+        below = a - handing_over
+        ratios.append((b - handing_over) / below if below > 0 else math.inf)
     ratios.sort()
     return ratios[int(0.025 * RESAMPLES)], ratios[int(0.975 * RESAMPLES) - 1]
 
 
-_secret_free = random.Random(0)
+def _again(values: Sequence[float]) -> list[float]:
+    return _resampling.choices(values, k=len(values))
+
+
+_resampling = random.Random(0)
 """Resampling needs no secrecy, and the same measurements should give the same interval."""

@@ -1,4 +1,4 @@
-"""A toolchain for candidates in plain PyTorch on the CPU: it lets tests look at the judge without a compiler."""
+"""A toolchain for candidates in plain PyTorch on a CPU or a CUDA device: tests look at the judge without a compiler."""
 
 import contextlib
 import os
@@ -14,14 +14,15 @@ class PlainSession:
 def missing(evidence, target, machine):
     if evidence == "interpreted":
         return "plain PyTorch has no interpreter"
-    return "no such device here" if target.platform != "cpu" else None
+    here = target.platform == "cpu" or (target.platform == "cuda" and machine.device_for(target) is not None)
+    return None if here else "no such device here"
 
 
 @contextlib.contextmanager
 def session(evidence, target, scratch):
     (scratch / f"artefact-{evidence}").write_text(str(os.getpid()))
     session = PlainSession()
-    session.device = "meta" if evidence == "compiled" else "cpu"
+    session.device = "meta" if evidence == "compiled" else target.platform
     yield session
 
 

@@ -248,7 +248,7 @@ def test_all_evidence_is_gathered_and_what_cannot_be_is_named(bench):
     every = (Evidence.EXECUTED, Evidence.COMPILED, Evidence.INTERPRETED)
     verdict = bench.judge(HEAD + body, GEMM, evidence=every)
     assert verdict.passed
-    assert verdict.evidence == (Evidence.COMPILED, Evidence.EXECUTED)
+    assert verdict.evidence == (Evidence.EXECUTED, Evidence.COMPILED)
     assert verdict.absent == {"interpreted": "plain PyTorch has no interpreter"}
 
 

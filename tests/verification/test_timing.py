@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from akgflow.verification.timing import interval  # noqa: E402
+from akgflow.verification.timing import Window, interval, undisturbed  # noqa: E402
 
 OPERATOR = """
     import torch
@@ -34,7 +34,7 @@ def test_the_same_model_against_itself(bench):
     verdict = bench.judge(SAME, OPERATOR, cases=CASES, time=True)
     assert verdict.passed, verdict.message
     if not verdict.timing:
-        assert "busy" in verdict.absent["timing"]
+        assert "too busy" in verdict.absent["timing"]
         return
     (timing,) = verdict.timing
     assert timing.case == {"n": 96}
@@ -88,12 +88,23 @@ def test_no_timing_where_none_is_asked_for(bench):
 
 
 def test_the_interval_covers_equal_and_tells_apart():
-    draw = random.Random(1)
-    noisy = [1 + 0.02 * draw.random() for _ in range(30)]
-    other = [1 + 0.02 * draw.random() for _ in range(30)]
-    low, high = interval(noisy, other)
+    draw = random.Random(2)
+
+    def windows(per_call, calls=10):
+        """Seconds of windows with 3 s of their own and noise of 2 % on top."""
+        return tuple([(3 + n * per_call) * (1 + 0.02 * draw.random()) for _ in range(40)] for n in (calls, 2 * calls))
+
+    def told(ours, theirs):
+        return interval(windows(ours), windows(theirs), windows(0.1), 10)
+
+    low, high = told(2.1, 2.1)
     assert low < 1 < high
-    low, high = interval([1.05 * t for t in noisy], other)
-    assert high < 1
-    low, high = interval([t / 2 for t in noisy], other)
-    assert 1.9 < low < high < 2.1
+    assert told(2.3, 2.1)[1] < 1
+    low, high = told(1.1, 2.1)
+    assert 1.8 < low < 2 < high < 2.2
+
+
+def test_windows_that_waited_for_a_core_are_left_out():
+    calm, busy = [Window(1.0, 0.0)] * 8, [Window(3.0, 1.0)] * 8
+    assert undisturbed([*busy, *calm]) == [1.0] * 8
+    assert undisturbed(busy) == [3.0] * 7
