@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 
+from akgflow.config.types import SourceKernel
 from akgflow.engine.context import Finished, RunContext
 from akgflow.engine.folder import RESULT, write_json, write_text
 from akgflow.engine.gates import unmet
@@ -56,9 +58,19 @@ async def _check_source(run: RunContext) -> Verdict | None:
     if verdict.status in (Status.PASSED, Status.NOT_RUN):
         run.notify("", f"source kernel: {verdict.status}: {verdict.message}")
         return verdict
-    message = f"the source kernel cannot be migrated as it is: {verdict.status}: {verdict.message}"
-    hint = verdict.log.strip() or "mend the kernel, or the operator that it is compared with"
-    raise ConfigError([Problem(Mark(str(source.file), 1, 1), message, hint)])
+    raise ConfigError([_source_problem(source, verdict)])
+
+
+def _source_problem(source: SourceKernel, verdict: Verdict) -> Problem:
+    """The judge's words about a source kernel, at the line that the compiler names."""
+    named = re.search(rf"{re.escape(source.file.name)}[:(](\d+)", f"{verdict.message}\n{verdict.log}")
+    lines = [line for line in verdict.log.strip().splitlines() if line not in verdict.message]
+    hint = "\n".join(lines) or "mend the kernel, or the operator that it is compared with"
+    return Problem(
+        Mark(str(source.file), int(named[1]) if named else 1, 1),
+        f"the source kernel cannot be migrated as it is: {verdict.status}: {verdict.message}",
+        hint,
+    )
 
 
 async def _all_jobs(run: RunContext) -> list[JobResult]:

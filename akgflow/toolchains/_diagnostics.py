@@ -8,7 +8,9 @@ from pathlib import Path
 _DIAGNOSTIC = re.compile(r"(^|: |\))\s*(fatal )?error\b|undefined (reference|symbol)|^ptxas (fatal|error)")
 _BEGINS = re.compile(r"\b(warning|note|remark)\b( #[\w-]+)?\s*:|^In file included|: In (function|member|lambda)")
 _FOLDERS = re.compile(r"^/\S+/(?=[^/\s]+[:(]\d+)", re.MULTILINE)
-_SHELL = re.compile(r"^(\[\d+/\d+\]|FAILED:|ninja|stdout:|stderr:|/\S+/(c\+\+|g\+\+|nvcc)\s)")
+_SHELL = re.compile(
+    r"^(\d+ errors? detected in the compilation|\[\d+/\d+\]|FAILED:|ninja|stdout:|stderr:|/\S+/(c\+\+|g\+\+|nvcc)\s)"
+)
 
 
 def first_errors(log: str, limit: int = 5, max_chars: int = 4000) -> str:

@@ -152,6 +152,19 @@ def test_init_makes_a_workspace_that_validates(tmp_path: Path) -> None:
     assert "gemm_migrate" in shown.stdout
 
 
+def test_a_source_that_does_not_compile_stops_before_any_model_is_asked(tmp_path: Path) -> None:
+    assert akgflow("init", "mine", cwd=tmp_path).returncode == 0
+    kernel = tmp_path / "mine" / "tasks" / "kernels" / "gemm.cu"
+    text = kernel.read_text()
+    kernel.write_text(text.replace("__syncthreads();", "__syncthread();", 1))
+    line = text[: text.index("__syncthreads();")].count("\n") + 1
+    shown = akgflow("run", "gemm_migrate", cwd=tmp_path / "mine")
+    assert shown.returncode == 2
+    assert f"gemm.cu:{line}:1: the source kernel cannot be migrated as it is" in shown.stderr
+    assert "__syncthread" in shown.stderr
+    assert not list((tmp_path / "mine" / "runs").glob("*/jobs"))
+
+
 @pytest.mark.parametrize("kind", ["agents", "hardware", "dsl", "task", "verdict"])
 def test_schema_prints_the_schema(tmp_path: Path, kind: str) -> None:
     assert json.loads(akgflow("schema", kind, cwd=tmp_path).stdout) == json.loads(resources.schema(kind).read_text())
