@@ -58,6 +58,7 @@ def mended(target: Any) -> Any:
         *_casts(interpreter),
         *_products(interpreter, rounding=target.backend != "cpu"),
         *_reductions(interpreter),
+        *_absent_before_3_9(interpreter),
         (interpreter.interpreter_builder, "options", options),
     )
 
@@ -188,3 +189,25 @@ def _bf16_tensor(wide: Any) -> Any:
 
     kind = tl.block_type(tl.bfloat16, list(wide.shape)) if wide.type.is_block() else tl.bfloat16
     return tl.core.tensor(type(wide.handle)(_narrow(wide.handle.data), tl.bfloat16), kind)
+
+
+def _absent_before_3_9(interpreter: Any) -> Changes:
+    """What older interpreters lack: bf16 constants, and scalars as loop bounds with a recent numpy."""
+    import numpy as np
+    import triton.language as tl
+
+    if hasattr(interpreter.InterpreterBuilder, "get_bf16"):
+        return []
+    patch_tensor = interpreter._patch_lang_tensor
+
+    def get_bf16(_: Any, value: float) -> Any:
+        return interpreter.TensorHandle(_narrow(np.array([value], dtype=np.float32)), tl.bfloat16)
+
+    def patch_lang_tensor(tensor: Any, *scope: Any) -> None:
+        patch_tensor(tensor, *scope)
+        tensor.__index__ = lambda self: int(self.handle.data.item())
+
+    return [
+        (interpreter.InterpreterBuilder, "get_bf16", get_bf16),
+        (interpreter, "_patch_lang_tensor", patch_lang_tensor),
+    ]
