@@ -5,7 +5,7 @@ the judge writes the same fresh inputs into the memory that each shares with it,
 is stopped, and reads the clock once it has its own copy of all the outputs. The difference between windows of 2K and K
 calls cancels what a window costs by itself; what handing over costs for each call is measured the same way, by windows
 in which the baseline's process copies and computes nothing, and is subtracted from both. Windows in which a process
-had to wait for a core are left out where enough others remain: they tell how busy the machine is.
+had to wait for a core are left out: they tell how busy the machine is. Where too few remain, there is no figure.
 
 Every output of every timed window is screened against the baseline's, and those that differ, and some that the judge
 picks in secret, are compared with the oracle.
@@ -38,12 +38,12 @@ LONGEST_SECONDS = 0.3
 """What K calls of the slower side may last."""
 MOST_CALLS = 512
 ROUNDS = (7, 41)
-DISTURBED = 0.05
+DISTURBED = 0.12
 """A window is disturbed when its process's threads waited for a core for more than this share of it."""
 PICKS = 4
 MEMORY = {"cpu": 1 << 30, "cuda": 8 << 30}
 SETTLE_SECONDS = 0.002
-"""OpenMP's workers spin for about this long after a parallel region; the judge's own must not take a core."""
+"""For the processes that were stopped or have just written inputs to leave the cores."""
 RESAMPLES = 2000
 
 _secret = random.SystemRandom()
@@ -65,10 +65,8 @@ class Window(NamedTuple):
 
 
 def undisturbed(windows: Sequence[Window]) -> list[float]:
-    """The seconds of the windows that were not disturbed; of the least disturbed third where those are fewer."""
-    calm = sorted(windows, key=lambda w: w.waited / w.seconds)
-    quiet = sum(not w.disturbed for w in windows)
-    return [w.seconds for w in calm[: max(quiet, len(windows) // 3, min(len(windows), ROUNDS[0]))]]
+    """The seconds of those windows that were not disturbed."""
+    return [w.seconds for w in windows if not w.disturbed]
 
 
 class Kind:
@@ -85,8 +83,8 @@ class Kind:
 
     @property
     def enough(self) -> bool:
-        """True when there are as many undisturbed windows as a figure needs."""
-        return all(sum(not w.disturbed for w in kept) >= ROUNDS[0] for kept in (self.short, self.long))
+        """True when as many windows were undisturbed as a figure needs; all of them, where calls are so slow."""
+        return all(len(undisturbed(kept)) >= min(ROUNDS[0], len(kept)) for kept in (self.short, self.long))
 
     def samples(self) -> tuple[list[float], list[float]]:
         """Seconds of the windows that count, of K calls and of 2K."""
@@ -307,15 +305,17 @@ class Checker:
 
 
 def _summary(kinds: Mapping[str, Kind], reference: Reference, device: str) -> Timing:
+    if not all(kind.enough for kind in kinds.values()):
+        raise NotTimed(_busy(kinds))
     calls = kinds["candidate"].calls
     ours, theirs, copying = (kinds[name].samples() for name in ("candidate", "baseline", "copying"))
     handing_over = max(0.0, per_call(copying, calls))
     seconds, base = per_call(ours, calls) - handing_over, per_call(theirs, calls) - handing_over
     if min(seconds, base) <= max(0.0, 0.1 * handing_over):
-        raise NotTimed(_busy(kinds) or "a call is too short to be told from handing its answer over")
+        raise NotTimed("a call is too short to be told from handing its answer over")
     low, high = interval(ours, theirs, copying, calls)
     if low <= 0 or not math.isfinite(high):
-        raise NotTimed(_busy(kinds) or "windows differ among themselves by more than a call takes")
+        raise NotTimed("windows differ among themselves by more than a call takes")
     quartiles = statistics.quantiles(ours[1], n=4)
     return Timing(
         case=reference.case.keys,
@@ -334,7 +334,7 @@ def _summary(kinds: Mapping[str, Kind], reference: Reference, device: str) -> Ti
 def _busy(kinds: Mapping[str, Kind]) -> str:
     windows = [w for kind in kinds.values() for w in (*kind.short, *kind.long)]
     share = sum(w.disturbed for w in windows) / len(windows)
-    return f"the machine was too busy: others held a core during {share:.0%} of the windows" if share > 0.2 else ""
+    return f"the machine was too busy: in {share:.0%} of the windows others held a core that the kernel needed"
 
 
 def interval(ours: Samples, theirs: Samples, copying: Samples, calls: int) -> tuple[float, float]:

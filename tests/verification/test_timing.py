@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 
 import pytest
 
@@ -34,7 +35,7 @@ def test_the_same_model_against_itself(bench):
     verdict = bench.judge(SAME, OPERATOR, cases=CASES, time=True)
     assert verdict.passed, verdict.message
     if not verdict.timing:
-        assert "too busy" in verdict.absent["timing"]
+        assert re.search("too busy|differ among themselves|too short", verdict.absent["timing"])
         return
     (timing,) = verdict.timing
     assert timing.case == {"n": 96}
@@ -107,4 +108,4 @@ def test_the_interval_covers_equal_and_tells_apart():
 def test_windows_that_waited_for_a_core_are_left_out():
     calm, busy = [Window(1.0, 0.0)] * 8, [Window(3.0, 1.0)] * 8
     assert undisturbed([*busy, *calm]) == [1.0] * 8
-    assert undisturbed(busy) == [3.0] * 7
+    assert undisturbed(busy) == []
