@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from akgflow.config.types import DslPack, Target, Workspace
+from akgflow.config.types import Target, Workspace
 from akgflow.machine import Machine, detect
 from akgflow.planning import reach
 from akgflow.terms import Evidence
-from akgflow.toolchains import get
+from akgflow.toolchains import missing_on
 
 _KEYS = {
     "anthropic": "ANTHROPIC_API_KEY",
@@ -89,14 +89,10 @@ def _devices(machine: Machine) -> Iterator[Check]:
 
 def _reach(workspace: Workspace, machine: Machine) -> Iterator[Check]:
     """What each DSL can show on each target from here."""
-
-    def missing(pack: DslPack, evidence: Evidence, target: Target) -> str | None:
-        return get(pack.toolchain).missing(evidence, target, machine)
-
     for pack in workspace.dsls.values():
         for target in workspace.targets.values():
             if target.platform in pack.platforms:
-                found = reach(pack, target, missing)
+                found = reach(pack, target, missing_on(machine))
                 yield Check(*_pair(pack.name, target, found.evidence), needed=False)
 
 

@@ -69,14 +69,14 @@ def _plan(loaded: Loaded) -> Plan:
     from akgflow.models.ledger import max_output_tokens
     from akgflow.models.prices import price_of
     from akgflow.planning import build_plan
-    from akgflow.toolchains import get
+    from akgflow.toolchains import missing_on
 
     machine = detect()
     return build_plan(
         loaded.task,
         loaded.workspace,
         machine,
-        missing=lambda pack, evidence, target: get(pack.toolchain).missing(evidence, target, machine),
+        missing=missing_on(machine),
         price_of=price_of,
         reply_tokens_of=max_output_tokens,
     )

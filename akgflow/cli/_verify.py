@@ -74,13 +74,13 @@ def _request(
     space: Workspace, operator: Operator, candidate: str, dsl: str, target: str, machine: Machine
 ) -> JudgeRequest:
     """What can be asked of the judge on this machine; raises `ConfigError` where nothing can."""
-    from akgflow.toolchains import get
+    from akgflow.toolchains import missing_on
 
     for kind, name, known in (("DSL", dsl, space.dsls), ("target", target, space.targets)):
         if name not in known:
             raise ConfigError(f"there is no {kind} {name!r}: {suggest(name, known)}")
     pack, where = space.dsls[dsl], space.targets[target]
-    found = reach(pack, where, lambda p, evidence, t: get(p.toolchain).missing(evidence, t, machine))
+    found = reach(pack, where, missing_on(machine))
     if not found.evidence:
         why = "; ".join(f"{evidence}: {reason}" for evidence, reason in found.gaps.items())
         offered = f"it runs on {', '.join(sorted(pack.platforms))}"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import entry_points
 from typing import cast
 
+from akgflow.config.types import DslPack, Target
 from akgflow.errors import PrerequisiteError
+from akgflow.machine import Machine
+from akgflow.terms import Evidence
 from akgflow.toolchains.base import Toolchain
 
 GROUP = "akgflow.toolchains"
@@ -20,3 +24,8 @@ def get(name: str) -> Toolchain:
         known = ", ".join(sorted(found)) or "none (is akgflow installed?)"
         raise PrerequisiteError(f"no toolchain {name!r} is installed; known: {known}")
     return cast(Toolchain, found[name].load())
+
+
+def missing_on(machine: Machine) -> Callable[[DslPack, Evidence, Target], str | None]:
+    """What planning asks of the toolchains: why an evidence is out of reach on ``machine``, or None."""
+    return lambda pack, evidence, target: get(pack.toolchain).missing(evidence, target, machine)

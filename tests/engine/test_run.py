@@ -15,7 +15,7 @@ from akgflow.engine import Outcome, RunResult, open_folder, run_in_folder
 from akgflow.errors import ExitCode
 from akgflow.machine import detect
 from akgflow.planning import build_plan
-from akgflow.toolchains import get
+from akgflow.toolchains import missing_on
 
 SECRET = "sk-this-must-stay-where-it-is"
 
@@ -35,7 +35,7 @@ def run(task: Path, *overrides: str, record: Path | None = None, said: list[str]
         loaded.task,
         loaded.workspace,
         machine,
-        missing=lambda pack, evidence, target: get(pack.toolchain).missing(evidence, target, machine),
+        missing=missing_on(machine),
         price_of=lambda spec: None,
         reply_tokens_of=lambda spec: 1000,
     )
