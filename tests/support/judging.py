@@ -6,6 +6,8 @@ import shutil
 import textwrap
 from pathlib import Path
 
+import pytest
+
 from akgflow import machine
 from akgflow.config.types import Target
 from akgflow.executors.local import LocalExecutor
@@ -62,3 +64,17 @@ class Bench:
 def with_path(folder: Path) -> str:
     """PYTHONPATH with ``folder`` in front."""
     return os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH", "")]))
+
+
+@pytest.fixture(scope="session")
+def bench(tmp_path_factory):
+    """One executor for all tests of a folder: starting a judge takes seconds, a judgement a tenth of one."""
+    folder = tmp_path_factory.mktemp("judging")
+    install_plain(folder / "packages")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", with_path(folder / "packages"))
+        patch.setenv("OPENAI_API_KEY", "sk-not-for-candidates")
+        patch.setenv("CUDA_TOKEN", "not-for-candidates")
+        bench = Bench(folder / "scratch")
+        yield bench
+        bench.close()
