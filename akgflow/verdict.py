@@ -25,7 +25,9 @@ class JudgeRequest:
     ``candidate`` is the module's source text, or the `SourceKernel` that a task migrates from.
     ``operator_file`` and ``operator`` are the reference's path and text. ``evidence`` is what the plan says can
     be gathered here; the judge gathers all of it. ``cases`` are keyword sets (empty: the operator's own
-    shapes). ``time`` asks for timing where the candidate is executed.
+    shapes). ``time`` asks for timing where the candidate is executed, against each of ``baselines`` (``eager``,
+    ``torch.compile``). ``framework`` is ``forbid`` (the framework may not do the operator's work: `FALLBACK`) or
+    ``allow``.
     """
 
     candidate: str | SourceKernel
@@ -39,6 +41,8 @@ class JudgeRequest:
     tolerance: float = 1.0
     time: bool = True
     limits: Limits = Limits()
+    baselines: tuple[str, ...] = ("eager",)
+    framework: str = "forbid"
 
 
 @dataclass(frozen=True)
@@ -74,19 +78,40 @@ class CaseResult:
 
 @dataclass(frozen=True)
 class Correctness:
-    """flashinfer-bench's two fields, over all cases, and ours beside them."""
+    """flashinfer-bench's two fields, over all cases, and ours beside them.
+
+    ``deterministic`` is true when repeated calls on the same inputs gave the same bytes, None when none was repeated.
+    """
 
     max_absolute_error: float
     max_relative_error: float
     cases: tuple[CaseResult, ...]
+    deterministic: bool | None = None
+
+
+@dataclass(frozen=True)
+class Roofline:
+    """The least time that the target can take, from the operator's work and the target's facts.
+
+    ``flops`` and ``bytes`` are of one call; ``limit`` is the term that decides (``compute``, ``memory``);
+    ``share`` is floor / seconds, 1.0 when the kernel is as fast as the target can be.
+    """
+
+    floor_seconds: float
+    flops: float
+    bytes: float
+    limit: str
+    share: float
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Median seconds for one call on the judge's clock, and the ratio with its 95 % interval.
+    """Median seconds for one call on the judge's clock, and the ratio with its interval.
 
-    ``interval`` belongs to ``speedup`` (baseline / candidate). ``call`` is ``faster``, ``same`` (the interval
-    spans 1) or ``slower``. ``spread`` is the interquartile range over the median of the candidate's windows.
+    ``interval`` belongs to ``speedup`` (baseline / candidate). ``call`` is ``faster``, ``same`` or ``slower``.
+    ``spread`` is the interquartile range over the median of the candidate's windows. ``seconds`` is with the data
+    where the caches keep it between calls; ``cold_seconds`` with the caches emptied before each call, None where
+    that was not measured. ``roofline`` is None where the target's facts do not suffice.
     """
 
     case: Mapping[str, Scalar]
@@ -99,6 +124,8 @@ class Timing:
     windows: int
     spread: float
     device: str
+    cold_seconds: float | None = None
+    roofline: Roofline | None = None
 
 
 @dataclass(frozen=True)
@@ -130,7 +157,8 @@ class Verdict:
 
     ``evidence`` lists only what was really obtained. ``message`` is one sentence; ``log`` holds the compiler's
     or the candidate's own words, cut to what matters. ``absent`` gives, for each evidence that was asked for
-    and not obtained, the reason.
+    and not obtained, the reason. ``warnings`` say what this verdict cannot vouch for, such as a task whose inputs
+    let a trivial answer pass. ``sandbox`` names the layers that bounded the candidate.
     """
 
     status: Status
@@ -147,6 +175,8 @@ class Verdict:
     tolerance: float = 1.0
     seconds: float = 0.0
     """Wall time that judging took."""
+    warnings: tuple[str, ...] = ()
+    sandbox: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
