@@ -1,0 +1,27 @@
+"""operator: add_inplace
+family: plain
+does: changes its input, as the reference does
+status: PASSED
+where: cpu
+toolchain: cpp
+"""
+
+import torch
+from tvm_ffi.cpp import load_inline
+
+SOURCE = r"""
+void add(tvm::ffi::TensorView x, tvm::ffi::TensorView y, tvm::ffi::TensorView out) {
+  const float* a = static_cast<const float*>(x.data_ptr());
+  const float* b = static_cast<const float*>(y.data_ptr());
+  float* c = static_cast<float*>(out.data_ptr());
+  for (int64_t i = 0; i < x.numel(); ++i) c[i] = a[i] + b[i];
+}
+"""
+
+library = load_inline(name="add", cpp_sources=SOURCE, functions=["add"])
+
+
+class ModelNew(torch.nn.Module):
+    def forward(self, x, y):
+        library.add(x, y, x)
+        return x
