@@ -30,7 +30,11 @@ class Session(Protocol):
     """What the candidate process needs to know once a toolchain has prepared it."""
 
     device: str
-    """Where inputs and parameters live: ``cpu``, ``cuda`` or ``meta``."""
+    """Where inputs and parameters live: ``cpu``, ``cuda`` or ``meta``.
+
+    A session may also have ``trusted``: code objects of its own functions that compare or copy whole tensors with the
+    framework's operators, which candidates may not do.
+    """
 
     def kernels(self) -> Sequence[str]:
         """Names of the kernels that were launched or built so far; empty when the DSL did nothing."""

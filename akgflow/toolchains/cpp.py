@@ -38,15 +38,25 @@ def missing(evidence: Evidence, target: Target, machine: Machine) -> str | None:
 
 
 class _CppSession:
-    """Remembers which functions of the built libraries were called."""
+    """Remembers which functions of the built libraries were called, and which libraries were here before."""
 
     device = "cpu"
 
     def __init__(self) -> None:
         self.called: dict[str, None] = {}
+        self._before = _mapped()
 
     def kernels(self) -> Sequence[str]:
-        return tuple(self.called)
+        # A candidate may also build with a compiler of its own choice and load the library by itself.
+        return tuple(self.called) or tuple(sorted(Path(path).name for path in _mapped() - self._before))
+
+
+def _mapped() -> set[str]:
+    """Files with code that this process has mapped, but for those that are installed with Python or the system."""
+    lines = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines()
+    fields = [line.split(maxsplit=5) for line in lines]
+    installed = (sys.prefix, sys.base_prefix, "/usr/", "/lib")
+    return {f[5] for f in fields if len(f) == 6 and "x" in f[1] and f[5][0] == "/" and not f[5].startswith(installed)}
 
 
 class _Library:

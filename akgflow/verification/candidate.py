@@ -23,6 +23,8 @@ from akgflow.terms import Evidence
 from akgflow.toolchains.base import CompileFailure, Unsupported
 from akgflow.verification import memory, sandbox
 from akgflow.verification.channel import Channel, ChannelClosed, Message
+from akgflow.verification.framework import guard
+from akgflow.verification.framework.rules import reader
 
 MODULE = "candidate.py"
 MAX_TEXT = 4000
@@ -47,6 +49,8 @@ class Host:
         self.session: Any = None
         self.fds: list[int] = []
         self.slots: list[tuple[Any, list[torch.Tensor]]] = []
+        self.refused: Callable[[], str | None] = lambda: None
+        self.count_too: Callable[[list[str]], None] = lambda groups: None  # noqa: ARG005
 
     # Each method below answers one request; its name is the request's ``op``.
 
@@ -64,6 +68,9 @@ class Host:
         session = chain.session(Evidence(request["evidence"]), target, self.scratch)
         self.session = self.stack.enter_context(session)
         self.device = self.session.device
+        if request["guarded"]:
+            trusted = getattr(self.session, "trusted", ())
+            self.refused, self.count_too = guard.install(reader(self.fds.pop(0)), self.device, trusted)
         return {"device": self.device}
 
     def load(self, request: Message) -> Message:
@@ -91,6 +98,7 @@ class Host:
         arguments = memory.rebuild(request["init"], init)
         state_region = self._attach("state", request["state_region"])
         state = memory.rebuild(request["state"], state_region)
+        self.count_too(request.get("moves", []))
         make = getattr(self.module, self.entry)
         try:
             model = make(*arguments["args"], **arguments["kwargs"])
@@ -266,8 +274,11 @@ def _kind(error: BaseException) -> str:
     return "exception"
 
 
-def _failure(error: BaseException, scratch: Path) -> Message:
+def _failure(error: BaseException, scratch: Path, refused: str | None) -> Message:
     summary = f"{type(error).__name__}: {error}".strip()[:MAX_TEXT]
+    # What was refused may come through C++ as another exception with its text.
+    if refused and (refused in str(error) or isinstance(error.__context__, guard.Fallback)):
+        return {"error": "fallback", "message": refused[:MAX_TEXT], "log": _own_words(error, scratch)}
     if isinstance(error, (CompileFailure, Invalid)):
         return {"error": _kind(error), "message": str(error)[:MAX_TEXT], "log": ""}
     return {"error": _kind(error), "message": summary, "log": _own_words(error, scratch)}
@@ -292,7 +303,8 @@ def serve(channel: Channel, scratch: Path, threads: int) -> None:
         except ChannelClosed:
             return
         try:
+            host.refused()
             reply = operations[request["op"]](request)
         except BaseException as error:
-            reply = _failure(error, scratch)
+            reply = _failure(error, scratch, host.refused())
         channel.send(reply)

@@ -18,6 +18,7 @@ from akgflow.verdict import Limits
 from akgflow.verification import sandbox
 from akgflow.verification.channel import Channel, ChannelClosed, Message
 from akgflow.verification.environment import scrubbed
+from akgflow.verification.framework.rules import Page
 from akgflow.verification.zygote import children_of
 
 START_SECONDS = 180.0
@@ -28,6 +29,7 @@ _KINDS = {
     "syntax": Status.COMPILE_ERROR,
     "invalid": Status.INVALID,
     "memory": Status.OUT_OF_MEMORY,
+    "fallback": Status.FALLBACK,
 }
 
 
@@ -133,9 +135,12 @@ class CandidateProcess:
         self.pid, self.limits = pid, limits
         self._server, self._channel, self._log = server, channel, log
         self._ended = False
+        self.rules: Page | None = None
 
     def ask(self, op: str, seconds: float, fds: Sequence[int] = (), watch: float = 0.1, **fields: Any) -> Message:
         """Send one request and wait at most ``seconds`` for its answer; look at its use every ``watch`` seconds."""
+        if self.rules is not None:
+            self.rules.begin(op, int(fields.get("n", 1)))
         try:
             self._channel.send({"op": op, **fields}, fds)
             self._await(op, seconds, watch)

@@ -6,6 +6,7 @@ import copy
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -13,6 +14,8 @@ import torch
 from akgflow.config.types import Scalar
 from akgflow.verification import inputs as drawing
 from akgflow.verification import memory
+from akgflow.verification.framework.rules import Work
+from akgflow.verification.framework.work import measure
 from akgflow.verification.numerics import Expected, expect
 from akgflow.verification.operator import Case, OperatorError, make_case, seeded
 
@@ -86,6 +89,13 @@ class Reference:
         self.exact_state = drawing.cast(self.state, torch.float64, device)
         self.draws: list[Draw] = []
         self.seconds = 0.0
+
+    @cached_property
+    def work(self) -> Work:
+        """What the framework does in one call on this case."""
+        made = self.draws[0].inputs if self.draws else drawing.draw(self.case, drawing.OPERATOR, self.device, 0)
+        copied = drawing.map_tensors(made, lambda t: t.clone())
+        return measure(lambda: self._run(self.working, self.state, copied))
 
     def shapes(self) -> memory.Layout:
         """Inputs for a run whose values nobody looks at."""

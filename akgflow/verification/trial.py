@@ -16,6 +16,8 @@ from akgflow.terms import Evidence, Status
 from akgflow.verdict import CaseResult, JudgeRequest
 from akgflow.verification import memory, sandbox
 from akgflow.verification.candidate import MODULE
+from akgflow.verification.framework.operators import MOVES
+from akgflow.verification.framework.rules import Page
 from akgflow.verification.numerics import Comparison, compare
 from akgflow.verification.process import CandidateFailed, CandidateProcess, ForkServer
 from akgflow.verification.reference import Draw, Reference, places_size
@@ -47,6 +49,7 @@ class Trial:
         self.process: CandidateProcess = server.spawn(scratch, request.limits, threads, on_gpu)
         self.build_left, self.run_left = request.limits.build_seconds, request.limits.run_seconds
         self.calls = 0
+        self.kernels: set[str] = set()
         self.measured: list[Measured] = []
         self.device = "cpu"
         self._state: memory.Region | None = None
@@ -58,12 +61,25 @@ class Trial:
         target = to_data(self.request.target)
         name = self.request.toolchain
         try:
-            reply = self._build_ask("open", toolchain=name, evidence=self.evidence.value, target=target)
+            fields = {"toolchain": name, "evidence": self.evidence.value, "target": target}
+            reply = self._build_ask("open", self._guard(), guarded=self.guarded, **fields)
         except CandidateFailed as error:
             # None of the candidate's code has been read yet, so this is not its fault.
             raise CandidateFailed(Status.NOT_RUN, f"toolchain {name} failed: {error.message}", error.log) from None
         self.device = str(reply["device"])
         self._build_ask("load", path=str(self.scratch / MODULE), entry="ModelNew")
+
+    @property
+    def guarded(self) -> bool:
+        """True when the framework may not do the operator's work."""
+        return self.request.framework == "forbid"
+
+    def _guard(self) -> list[int]:
+        """The descriptor of the rules that bind the framework in the candidate's process."""
+        if not self.guarded:
+            return []
+        self.process.rules = Page()
+        return [self.process.rules.fd]
 
     def start_baseline(self, reference: Reference, text: str) -> None:
         """Import the operator itself, in place of a candidate, through the same door."""
@@ -84,6 +100,10 @@ class Trial:
             fields[f"{name}_region"] = _handle(region, fds)
         if baseline:
             fields["globals"] = dict(reference.case.globals)
+        elif self.process.rules is not None:
+            tunes = self.evidence is Evidence.EXECUTED
+            self.process.rules.expect(reference.work, sum(t.numel() for t in reference.state.values()), tunes)
+            fields["moves"] = sorted(MOVES & set(reference.work.own))
         self._build_ask("build", fds, **fields)
 
     def _build_ask(self, op: str, fds: Sequence[int] = (), **fields: Any) -> dict[str, Any]:
@@ -102,6 +122,12 @@ class Trial:
             layout.write(region)
         handle = _handle(region, fds)
         self._timed_call(fds, region=handle, inputs=layout.tree, out_region=None, outs=[])
+
+    def require_kernels(self) -> None:
+        """Raise `CandidateFailed` when nothing of the DSL ran, though the framework was not to do its work."""
+        if self.guarded and not self.kernels:
+            what = "was built" if self.device == "meta" else "ran"
+            raise CandidateFailed(Status.FALLBACK, f"no kernel of the DSL {what}: something else did the work")
 
     def numerics(self, reference: Reference) -> None:
         """Both draws of a case, and the first one again: the answer must be right whatever came before."""
@@ -171,6 +197,7 @@ class Trial:
         allowed = self.run_left + (max(self.build_left, 0.0) if self.calls == 0 else 0.0)
         started = time.monotonic()
         reply = self.process.ask("call", max(allowed, 1.0), fds, **fields)
+        self.kernels |= set(map(str, reply.get("kernels", ())))
         taken = time.monotonic() - started
         self.run_left -= taken if self.calls else max(0.0, taken - max(self.build_left, 0.0))
         self.calls += 1

@@ -52,6 +52,7 @@ class Bench:
             "target": CPU,
             "evidence": (Evidence.EXECUTED,),
             "time": False,
+            "framework": "allow" if changes.get("toolchain", "plain") == "plain" else "forbid",
             "limits": Limits(build_seconds=60, run_seconds=30, memory_bytes=4 << 30),
         }
         return JudgeRequest(**(values | changes))

@@ -1,0 +1,107 @@
+"""What the framework may do in a candidate's process, on a page that the judge writes and the candidate only reads.
+
+The page is a memory file that is sealed against writing once the judge has mapped it: whoever opens it again can map
+it for reading alone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import mmap
+import os
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+SIZE = 1 << 16
+F_SEAL_FUTURE_WRITE = 0x10
+_SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | F_SEAL_FUTURE_WRITE | fcntl.F_SEAL_SEAL
+_HEAD = struct.Struct("<QQ")
+SHARE = 0.05
+"""Of the operator's work, what the framework may do in one call: sums of partial results, scales, flags."""
+LEAST = 1024
+"""Elements that it may always touch in one call, so that tiny cases leave room for the same host code."""
+FIRST_CALL = 1 << 22
+"""Elements more in the first call of a model, where tuning looks at its times. Later calls show what was kept."""
+
+Current = Callable[[], tuple[int, Mapping[str, Any]]]
+"""The number of the request that is being answered and its rules; number 0 while they are being written."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the framework does in one call of the operator.
+
+    ``total`` is elements touched, and floating-point operations where operators multiply matrices; ``own`` is elements
+    for each group of operators that the operator itself is made of.
+    """
+
+    total: float
+    own: Mapping[str, int]
+
+    @property
+    def too_small(self) -> bool:
+        """True when what is always allowed is as much as the operator's own work."""
+        return self.total <= LEAST
+
+
+class Page:
+    """The judge's end."""
+
+    def __init__(self) -> None:
+        self.fd = os.memfd_create("akgflow-rules", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        os.ftruncate(self.fd, SIZE)
+        self._map = mmap.mmap(self.fd, SIZE)
+        fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, _SEALS)
+        self._number = 0
+        self._work: Work | None = None
+        self._calls = 0
+        self._first = 0.0
+
+    def expect(self, work: Work, state_elements: int, tunes: bool) -> None:
+        """A new model is built for a case with this work; its parameters have ``state_elements``.
+
+        Where it ``tunes``, its first call may look at times of its own.
+        """
+        self._work, self._calls = work, 0
+        self._first = (FIRST_CALL if tunes else 0.0) + 8.0 * state_elements
+
+    def begin(self, op: str, calls: int) -> None:
+        """Write the rules for a request that is about to be asked, of ``calls`` calls of the model."""
+        rules: dict[str, Any] = {"free": True}
+        if op in ("call", "window"):
+            work = self._work or Work(0.0, {})
+            extra = self._first if self._calls == 0 else 0.0
+            budget = calls * max(SHARE * work.total, LEAST) + extra
+            own = {name: calls * count / 2 + extra for name, count in work.own.items()}
+            rules = {"free": False, "budget": budget, "own": own}
+            self._calls += calls
+        self._write(rules)
+
+    def _write(self, rules: Mapping[str, Any]) -> None:
+        data = json.dumps(rules).encode()
+        self._number += 1
+        self._map[: _HEAD.size] = _HEAD.pack(0, 0)
+        self._map[_HEAD.size : _HEAD.size + len(data)] = data
+        self._map[: _HEAD.size] = _HEAD.pack(self._number, len(data))
+
+    def __del__(self) -> None:
+        os.close(self.fd)
+
+
+def reader(fd: int) -> Current:
+    """The candidate's end: a function that looks at the page; takes over ``fd``."""
+    page = mmap.mmap(fd, SIZE, prot=mmap.PROT_READ)
+    os.close(fd)
+    seen: tuple[int, Mapping[str, Any]] = (0, {})
+
+    def current() -> tuple[int, Mapping[str, Any]]:
+        nonlocal seen
+        number, length = _HEAD.unpack_from(page)
+        if number != seen[0]:
+            seen = (number, json.loads(page[_HEAD.size : _HEAD.size + length]) if number else {})
+        return seen
+
+    return current

@@ -1,0 +1,50 @@
+"""What the framework itself does when the operator is called once: measured by watching the dispatcher. Judge only."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from akgflow.verification.framework import operators
+from akgflow.verification.framework.guard import elements
+from akgflow.verification.framework.rules import Work
+
+
+class _Watch(TorchDispatchMode):  # type: ignore[misc]
+    """Counts elements for each group of operators, and floating-point operations of those that multiply."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flops = 0.0
+        self.elements: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        name = func.name()
+        touched = max(elements((*args, *(kwargs or {}).values())), elements(_several(result)))
+        count = flop_registry.get(func.overloadpacket)
+        if count is not None:
+            self.flops += float(count(*args, **(kwargs or {}), out_val=result))
+        elif operators.is_multiplication(name):
+            self.flops += touched
+        elif not func.is_view and operators.base(name) not in operators.FREE:
+            self.elements[operators.group(name)] += touched
+        return result
+
+
+def _several(result: Any) -> tuple[Any, ...]:
+    return tuple(result) if isinstance(result, (list, tuple)) else (result,)
+
+
+def measure(call: Callable[[], Any]) -> Work:
+    """The work of one ``call``, made under a watch that sees every operator but the compositions of them."""
+    with _Watch() as watch:
+        call()
+    computed = {name: n for name, n in watch.elements.items() if name not in operators.MOVES}
+    # Host code copies, pads and joins: that is held against it only where the operator does nothing else.
+    own: Mapping[str, int] = computed if computed or watch.flops else dict(watch.elements)
+    return Work(watch.flops + sum(own.values()), own)
