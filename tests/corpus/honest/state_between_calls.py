@@ -1,0 +1,37 @@
+"""operator: gelu
+family: ordinary Python
+does: counts its calls in a global, keeps the last shapes, and gives the same answers
+status: PASSED
+where: cpu
+toolchain: cpp
+"""
+
+import torch
+from tvm_ffi.cpp import load_inline
+
+SOURCE = r"""
+#include <cmath>
+
+void gelu(tvm::ffi::TensorView x, tvm::ffi::TensorView out) {
+  const float* from = static_cast<const float*>(x.data_ptr());
+  float* to = static_cast<float*>(out.data_ptr());
+  for (int64_t i = 0; i < x.numel(); ++i) to[i] = 0.5f * from[i] * (1.f + std::erf(from[i] * 0.70710678f));
+}
+"""
+
+library = load_inline(name="gelu", cpp_sources=SOURCE, functions=["gelu"])
+
+import collections
+
+SEEN = collections.deque(maxlen=100)
+calls = 0
+
+
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        global calls
+        calls += 1
+        SEEN.append(tuple(x.shape))
+        out = torch.empty_like(x)
+        library.gelu(x, out)
+        return out
