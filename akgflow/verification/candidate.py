@@ -109,7 +109,7 @@ class Host:
         if not isinstance(model, torch.nn.Module):
             raise Invalid(f"{self.entry} is not a torch.nn.Module")
         self.model = model
-        _load_state(model, state, self.device)
+        _load_state(model, state, self.device, request["stand_in"])
         return {}
 
     def call(self, request: Message) -> Message:
@@ -201,12 +201,11 @@ def _raised_by_the_call(error: TypeError) -> bool:
     return trace is not None and trace.tb_next is None
 
 
-def _load_state(model: torch.nn.Module, state: dict[str, torch.Tensor], device: str) -> None:
+def _load_state(model: Any, state: dict[str, torch.Tensor], device: str, stand_in: bool) -> None:
     """Give the model the judge's parameters, as views of the shared memory, so that changes to them are seen."""
-    adopt = getattr(model, "adopt_state", None)
-    if adopt is not None:
+    if stand_in and hasattr(model, "adopt_state"):
         # What stands for a source kernel declares no parameters: it takes all of them, under whatever names.
-        adopt(state)
+        model.adopt_state(state)
         return
     own = {**dict(model.named_parameters()), **_persistent_buffers(model)}
     want, have = {n: list(t.shape) for n, t in state.items()}, {n: list(t.shape) for n, t in own.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 
@@ -18,6 +19,9 @@ def pattern(got: torch.Tensor, expected: torch.Tensor, good: torch.Tensor) -> st
     values = got.double()
     if bool((values == 0).all()):
         return "everything is zero"
+    narrow = rounded_to(got)
+    if narrow and rounded_to(expected.to(got.dtype)) != narrow:
+        return f"every value is a {narrow} number: the result was rounded to {narrow} on its way"
     for found in (_unwritten(got, bad), _not_a_number(values, expected, bad), _transposed(values, expected)):
         if found:
             return found
@@ -30,6 +34,45 @@ def pattern(got: torch.Tensor, expected: torch.Tensor, good: torch.Tensor) -> st
         if found:
             return found
     return "the zeros are wrong" if bool((values[bad] == 0).all()) else ""
+
+
+NARROWER = {
+    torch.float32: {"bfloat16": 16, "float16 or TF32": 13},
+    torch.float16: {"bfloat16": 3},
+}
+"""Formats that a value may have been rounded to, and how many of its trailing bits are zero then."""
+ROUNDINGS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "float16 or TF32": lambda t: _cut(t, 13) if t.dtype == torch.float32 else t,
+    "bfloat16": lambda t: t.bfloat16().to(t.dtype),
+}
+FEW = 64
+_SAMPLE = 1 << 16
+
+
+def _cut(tensor: torch.Tensor, count: int) -> torch.Tensor:
+    """float32 rounded to the nearest number whose last ``count`` bits are zero."""
+    bits = tensor.contiguous().view(torch.int32)
+    return ((bits + (1 << (count - 1))) & ~((1 << count) - 1)).view(torch.float32).reshape(tensor.shape)
+
+
+def alike(errors: torch.Tensor, predicted: torch.Tensor) -> bool:
+    """True when errors go up and down with those that were predicted (correlation above a half)."""
+    a, b = (
+        torch.where(torch.isfinite(errors) & torch.isfinite(predicted), t, 0.0).flatten() for t in (errors, predicted)
+    )
+    norm = float(a.norm() * b.norm())
+    return a.numel() >= 16 and norm > 0 and float(a @ b) > 0.5 * norm
+
+
+def rounded_to(values: torch.Tensor) -> str:
+    """The narrower format whose numbers all ``values`` are; empty when there is none or they are too few to tell."""
+    formats = NARROWER.get(values.dtype, {})
+    sample = values.flatten()[:: max(1, values.numel() // _SAMPLE)]
+    sample = sample[torch.isfinite(sample) & (sample != 0)]
+    if not formats or sample.unique().numel() < FEW:
+        return ""
+    bits = sample.contiguous().view(torch.int32 if values.dtype == torch.float32 else torch.int16)
+    return next((name for name, count in formats.items() if bool((bits & ((1 << count) - 1) == 0).all())), "")
 
 
 def _unwritten(got: torch.Tensor, bad: torch.Tensor) -> str:

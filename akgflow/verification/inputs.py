@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 
-from akgflow.verification import memory
 from akgflow.verification.operator import Case, seeded
+from akgflow.verification.promises import Promise, redraw
 
-OPERATOR = "operator"
-"""The operator's own ``get_inputs`` under a fresh seed."""
-NORMAL = "normal"
-"""Its floating inputs drawn again from the standard normal distribution."""
+_WIDER = {torch.complex64: torch.complex128, torch.complex32: torch.complex128}
 
 
 def fresh_seed() -> int:
@@ -43,61 +40,62 @@ def cast(value: Any, dtype: torch.dtype | None, device: str) -> Any:
     return map_tensors(value, change)
 
 
-def draw(case: Case, distribution: str, device: str, seed: int) -> tuple[Any, ...]:
-    """One set of inputs at the case's dtype on ``device`` (``cpu`` or ``cuda``)."""
+def widen(value: Any) -> Any:
+    """Floating tensors as float64, complex ones as complex128."""
+
+    def change(tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.detach().to(
+            torch.float64 if tensor.is_floating_point() else _WIDER.get(tensor.dtype, tensor.dtype)
+        )
+
+    return map_tensors(value, change)
+
+
+def draw(case: Case, device: str, seed: int) -> tuple[Any, ...]:
+    """One set of the operator's own inputs at the case's dtype on ``device`` (``cpu`` or ``cuda``)."""
     with seeded(seed), torch.device(device):
-        made = cast(case.make_inputs(), case.dtype, device)
-        inputs: tuple[Any, ...] = map_tensors(made, redraw) if distribution == NORMAL else made
-    return inputs
+        made: tuple[Any, ...] = cast(case.make_inputs(), case.dtype, device)
+    return made
 
 
-def can_redraw(inputs: tuple[Any, ...]) -> bool:
-    """True when the normal distribution would change something."""
-    return any(is_free(tensor) for tensor in memory.tensors(inputs))
-
-
-def redraw(tensor: torch.Tensor) -> torch.Tensor:
-    """A tensor of the same layout from the standard normal; masks, indices and constants stay as they are."""
-    if not is_free(tensor):
-        return tensor
-    fresh = torch.empty_like(tensor, memory_format=torch.preserve_format)
-    return fresh.copy_(torch.randn(tensor.shape, device=tensor.device, dtype=torch.float32))
-
-
-def is_free(tensor: torch.Tensor) -> bool:
-    """True for floating tensors that look drawn rather than chosen: finite, and of more than two values."""
-    if not tensor.is_floating_point() or tensor.numel() < 3:
-        return False
-    sample = tensor.flatten()[:4096].float()
-    return bool(torch.isfinite(sample).all()) and sample.unique().numel() > 2
+def vary(made: tuple[Any, ...], promises: Sequence[Promise], distribution: str, way: str, seed: int) -> tuple[Any, ...]:
+    """The same inputs with those that are drawn drawn from another distribution; ``promises`` in tensor order."""
+    kept = iter(promises)
+    with seeded(seed):
+        varied: tuple[Any, ...] = map_tensors(made, lambda t: redraw(t, next(kept), distribution, way))
+    return varied
 
 
 def draw_state(model: torch.nn.Module, seed: int) -> Mapping[str, torch.Tensor]:
     """Values for the parameters and persistent buffers of ``model``, by name, none of them a default.
 
-    Matrices and convolution kernels are normal with variance 1/fan_in, so that outputs are O(1). Vectors that the
-    model filled with ones (norm weights) are normal around one, other vectors normal; running variances are
-    uniform in [0.5, 1.5]. Buffers that are no running statistics are constants of the model and keep their values.
+    Matrices and convolution kernels are normal with variance 1/fan_in, so that outputs are O(1). What has one dimension
+    that counts (bias, norm weight, layer scale) or none is normal with a standard deviation of 0.5, around the value
+    that the model filled it with, or else around zero. Running variances are uniform in [0.5, 1.5]. Buffers that are
+    no running statistics are constants of the model and keep their values.
     """
     generator = torch.Generator().manual_seed(seed)
+    parameters = dict(model.named_parameters())
     state: dict[str, torch.Tensor] = {}
     for name, tensor in model.state_dict().items():
-        drawn = _drawn(name, tensor.detach().cpu(), name in dict(model.named_parameters()), generator)
+        drawn = _drawn(name, tensor.detach().cpu(), name in parameters, generator)
         state[name] = drawn.to(device=tensor.device, dtype=tensor.dtype)
     return state
 
 
 def _drawn(name: str, tensor: torch.Tensor, is_parameter: bool, generator: torch.Generator) -> torch.Tensor:
-    if not tensor.is_floating_point():
-        return tensor.clone()
     leaf = name.rpartition(".")[2]
     if leaf == "running_var":
         return torch.rand(tensor.shape, generator=generator) + 0.5
-    if not is_parameter and leaf != "running_mean":
+    if not (tensor.is_floating_point() or tensor.is_complex()) or (not is_parameter and leaf != "running_mean"):
         return tensor.clone()
+    if not tensor.numel():
+        return tensor.clone()
+    if tensor.is_complex():
+        return torch.view_as_complex(_drawn(name, torch.view_as_real(tensor), is_parameter, generator).contiguous())
     normal = torch.randn(tensor.shape, generator=generator)
-    if tensor.dim() >= 2 and tensor.numel():
-        fan_in = tensor.numel() / max(1, tensor.shape[0])
-        return normal / max(1.0, fan_in) ** 0.5
-    centre = 1.0 if tensor.numel() and bool((tensor == 1).all()) else 0.0
-    return centre + 0.5 * normal
+    counting = [size for size in tensor.shape if size > 1]
+    if len(counting) >= 2:
+        return normal / max(1.0, tensor.numel() / counting[0]) ** 0.5
+    first = tensor.flatten()[0]
+    return (first.float() if bool((tensor == first).all()) else 0.0) + 0.5 * normal

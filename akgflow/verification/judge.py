@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import random
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -37,6 +38,8 @@ REUSED_SECONDS = 1.0
 MOST_USES = 8
 MOST_REFERENCES = 4
 
+_secret = random.SystemRandom()
+
 Grant = Callable[[], None]
 """Returns when the machine is this judge's alone."""
 
@@ -50,6 +53,8 @@ class Findings:
     measured: list[Measured] = field(default_factory=list)
     resources: list[KernelResources] = field(default_factory=list)
     timing: list[Timing] = field(default_factory=list)
+    warnings: dict[str, None] = field(default_factory=dict)
+    deterministic: bool | None = None
     failure: CandidateFailed | None = None
 
 
@@ -135,10 +140,11 @@ class Judge:
             for keys in cases:
                 reference = self._reference(request, keys, trial.device)
                 reference.prepare()
+                findings.warnings.update(dict.fromkeys(reference.warnings))
                 trial.build(reference)
                 trial.numerics(reference)
             if result_failure(trial.measured) is None:
-                trial.repeat(reference)
+                self._again(request, trial, cases)
             if result_failure(trial.measured) is None:
                 trial.require_kernels()
             findings.evidence.append(trial.evidence)
@@ -147,9 +153,20 @@ class Judge:
             raise result_failure(trial.measured) or late from None
         finally:
             findings.measured += trial.measured
+            if trial.deterministic is not None:
+                findings.deterministic = trial.deterministic and findings.deterministic is not False
         failure = result_failure(trial.measured)
         if failure is not None:
             raise failure
+
+    def _again(self, request: JudgeRequest, trial: Trial, cases: tuple[Mapping[str, Scalar], ...]) -> None:
+        """More calls: of the last case, and, where there are several, of one that came before."""
+        reference = self._reference(request, cases[-1], trial.device)
+        trial.repeat(reference)
+        if len(cases) > 1 and result_failure(trial.measured) is None:
+            earlier = self._reference(request, cases[_secret.randrange(len(cases) - 1)], trial.device)
+            trial.build(earlier)
+            trial.once_more(earlier)
 
     def _time(
         self,
@@ -216,7 +233,12 @@ class Judge:
         executed = Evidence.EXECUTED in findings.evidence
         results = tuple(one.result for one in findings.measured)
         correctness = (
-            Correctness(max(r.error for r in results), max(m.relative for m in findings.measured), results)
+            Correctness(
+                max(r.error for r in results),
+                max(m.relative for m in findings.measured),
+                results,
+                findings.deterministic,
+            )
             if results
             else None
         )
@@ -234,7 +256,7 @@ class Judge:
             absent=findings.absent,
             tolerance=request.tolerance,
             seconds=round(seconds, 3),
-            warnings=_warnings(request),
+            warnings=(*_warnings(request), *findings.warnings),
         )
 
 

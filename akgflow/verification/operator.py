@@ -17,7 +17,7 @@ import torch
 from akgflow.config.types import Scalar
 from akgflow.verification.memory import dtype_of
 
-RESERVED = "dtype"
+RESERVED = ("dtype", "tolerance")
 
 
 class OperatorError(Exception):
@@ -28,7 +28,8 @@ class OperatorError(Exception):
 class Case:
     """One case of an operator: a fresh module in which the case's keys hold.
 
-    ``globals`` are those keys that the functions do not take as keywords; ``init`` what constructs `Model`.
+    ``globals`` are those keys that the functions do not take as keywords; ``init`` what constructs `Model`;
+    ``tolerance`` the case's own factor on the bounds.
     """
 
     module: types.ModuleType
@@ -38,6 +39,7 @@ class Case:
     init_args: tuple[Any, ...]
     init_kwargs: Mapping[str, Any]
     make_inputs: Callable[[], tuple[Any, ...]]
+    tolerance: float | None = None
 
     def model(self) -> Any:
         """A new `Model`, with its own default parameters."""
@@ -79,7 +81,7 @@ def cases_of(text: str, file: str, cases: tuple[Mapping[str, Scalar], ...]) -> t
 def make_case(text: str, file: str, keys: Mapping[str, Scalar], dtype: str | None, seed: int) -> Case:
     """A case in a module of its own, so that no other case's globals hold in it. ``seed`` draws the init inputs."""
     module = load(text, file)
-    wanted = {name: value for name, value in keys.items() if name != RESERVED}
+    wanted = {name: value for name, value in keys.items() if name not in RESERVED}
     index = wanted.pop("dyn", None) if hasattr(module, "get_inputs_dyn_list") else None
     source = module.get_inputs if index is None else module.get_inputs_dyn_list
     for_inputs, for_init = _accepted(source, wanted), _accepted(module.get_init_inputs, wanted)
@@ -102,12 +104,21 @@ def make_case(text: str, file: str, keys: Mapping[str, Scalar], dtype: str | Non
     with seeded(seed):
         init = _run(module.get_init_inputs, for_init, file)
     args, kwargs = _init_parts(init)
-    wide = str(keys.get(RESERVED, dtype or ""))
+    wide = str(keys.get("dtype", dtype or ""))
     try:
         chosen = dtype_of(wide) if wide else None
     except ValueError as error:
         raise OperatorError(f"dtype of case {dict(keys)}: {error}") from error
-    return Case(module, keys, rest, chosen, args, kwargs, make_inputs)
+    return Case(module, keys, rest, chosen, args, kwargs, make_inputs, _tolerance(keys))
+
+
+def _tolerance(keys: Mapping[str, Scalar]) -> float | None:
+    value = keys.get("tolerance")
+    if value is None:
+        return None
+    if isinstance(value, (bool, str)) or not value > 0:
+        raise OperatorError(f"tolerance of case {dict(keys)} must be a number above zero")
+    return float(value)
 
 
 def _accepted(function: Callable[..., Any], keys: Mapping[str, Scalar]) -> dict[str, Scalar]:

@@ -24,10 +24,10 @@ import torch
 
 from akgflow.terms import Status
 from akgflow.verdict import Timing
-from akgflow.verification import inputs as drawing
 from akgflow.verification import memory
 from akgflow.verification.numerics import compare
 from akgflow.verification.process import CandidateFailed
+from akgflow.verification.promises import NORMAL, SIGNED
 from akgflow.verification.reference import Draw, Reference, out_places, places_size
 from akgflow.verification.trial import Trial
 
@@ -175,12 +175,12 @@ class Questions:
 
     def refresh(self, n: int) -> None:
         """New values for the first ``n`` slots: a new draw, turned and scaled for each slot by secret amounts."""
-        made = drawing.draw(self.reference.case, self.draw.distribution, self.reference.device, drawing.fresh_seed())
+        made = self.reference.fresh(self.draw.distribution, self.draw.way)
         base = memory.lay_out(list(made))
         if base.tree != self.layout.tree:
             raise NotTimed("the operator's inputs change their shapes from draw to draw")
-        free = [drawing.is_free(one.tensor) for one in base.placed]
-        turn = self.draw.distribution == drawing.NORMAL
+        free = [kept.plain for kept in self.reference.promises]
+        turn = self.draw.distribution == NORMAL and self.draw.way == SIGNED
         for slot in range(n):
             for one, may in zip(base.placed, free, strict=True):
                 target = self._row(slot, one)

@@ -212,7 +212,9 @@ def test_the_right_candidate_passes(bench):
     verdict = bench.judge(module("return y"), OPERATOR, cases=CASES)
     assert verdict.passed, verdict.message
     assert verdict.evidence == (Evidence.EXECUTED,)
-    assert {r.distribution for r in verdict.correctness.cases} == {"operator", "normal"}
+    assert {r.distribution for r in verdict.correctness.cases} == {"operator", "normal", "wide", "ties", "extremes"}
+    assert verdict.correctness.deterministic
+    assert not any("weak" in warning for warning in verdict.warnings)
     assert all(r.error <= r.bound for r in verdict.correctness.cases)
     assert verdict.environment.libs["torch"]
 

@@ -1,0 +1,260 @@
+"""The operator in float64: what its outputs should be, how much they hang on the inputs, and on how many of them."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from akgflow.verification import inputs as drawing
+from akgflow.verification import memory
+from akgflow.verification.numerics import Expected, expect, real
+from akgflow.verification.operator import OperatorError
+from akgflow.verification.selection import Pick, Selection, Trace
+
+STEP = 2.0**-20
+"""Relative perturbation by which sensitivities are measured, small against curvature and large against 2**-53."""
+QUICK_SECONDS = 0.1
+SLOW_SECONDS = 3.0
+
+State = Mapping[str, torch.Tensor]
+
+
+class Runner:
+    """A model and the state that each of its forwards starts from."""
+
+    def __init__(self, model: Any, state: State, blame: str) -> None:
+        self.model, self.state, self.blame = model, state, blame
+
+    def run(self, made: Any, state: State | None = None, trace: Trace | None = None) -> Any:
+        """One forward on ``made`` itself, not on a copy; raises `OperatorError` where it fails."""
+        restore(self.model, self.state if state is None else state)
+        try:
+            with torch.no_grad():
+                if trace is None:
+                    return self.model(*made)
+                with trace:
+                    return self.model(*made)
+        except Exception as error:
+            raise OperatorError(f"{self.blame}: {type(error).__name__}: {error}") from error
+
+
+def restore(model: Any, state: State) -> None:
+    """A forward in training mode may move buffers: every call starts from the drawn state."""
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            tensor.copy_(state[name])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one forward gave: its tensors, and what index outputs were selected from."""
+
+    tensors: list[torch.Tensor]
+    sources: list[torch.Tensor]
+
+    @property
+    def all(self) -> list[torch.Tensor]:
+        """Outputs, then sources."""
+        return self.tensors + self.sources
+
+
+class Oracle:
+    """The float64 twin of a model. Its first answer shows what every later one is measured by."""
+
+    def __init__(self, model: Any, state: State, blame: str) -> None:
+        exact = copy.deepcopy(model).double()
+        for parameter in exact.parameters():
+            parameter.data = drawing.widen(parameter.data)
+        self.runner = Runner(exact, drawing.widen(dict(state)), blame)
+        self.seconds = 0.0
+        self.length: int | None = None
+        self.names: set[str] = set()
+        self.truncates = False
+        self.repeatable = False
+
+    def expected(self, made: Any, frame: list[torch.Tensor], framework: Runner, even: bool) -> tuple[Expected, ...]:
+        """What the outputs must be, for inputs ``made`` on which the framework gave ``frame``.
+
+        ``even`` says that values are of one size and hardly two of them equal.
+        """
+        wide = drawing.widen(made)
+        copied = _copied(wide)
+        trace = Trace(memory.tensors(copied))
+        started = time.monotonic()
+        try:
+            outputs = list(memory.tensors(self.runner.run(copied, trace=trace)))
+        except OperatorError:
+            outputs = []
+        if [o.shape for o in outputs] != [f.shape for f in frame]:
+            # The operator insists on a dtype of its own: the framework's result is all there is to compare with.
+            nothing = [torch.zeros_like(real(f), dtype=torch.float64) for f in frame]
+            return tuple(expect(f, f, s, _longest(made), even) for f, s in zip(frame, nothing, strict=True))
+        self.seconds = time.monotonic() - started
+        self.names, self.truncates = self.names | trace.names, self.truncates or trace.truncates
+        picks = [None if o.is_floating_point() or o.is_complex() else trace.pick_of(o) for o in outputs]
+        watch = any(pick is not None for pick in picks)
+        base = Answer(outputs, trace.sources if watch else [])
+        self._repeat(wide, base, watch)
+        spread, undecided = self._sensitivity(base, made, wide, watch)
+        if self.length is None:
+            self.length = self._length(wide, outputs) if self.seconds < SLOW_SECONDS else _longest(made)
+        length = self.length
+        found = [expect(o, f, s, length, even) for o, f, s in zip(outputs, frame, spread, strict=False)]
+        sources = self._sources(made, base, framework, spread[len(frame) :], trace.given) if watch else []
+        for i, pick in enumerate(picks):
+            if pick is not None and sources:
+                found[i] = _with_selection(found[i], pick, sources[pick.source])
+            elif found[i].bound is None:
+                found[i] = Expected(outputs[i], frame[i], None, undecided=undecided[i])
+        return tuple(found)
+
+    def _repeat(self, wide: Any, base: Answer, watch: bool) -> None:
+        """The same inputs again, once for each case."""
+        if self.repeatable:
+            return
+        again = self._answer(wide, self.runner.state, watch)
+        if not all(_near(real(a), real(b)) for a, b in zip(base.all, again.all, strict=True)):
+            raise OperatorError(f"{self.runner.blame}: another result on the same inputs: it cannot be judged")
+        self.repeatable = True
+
+    def _answer(self, wide: Any, state: State, watch: bool) -> Answer:
+        trace = Trace() if watch else None
+        outputs = list(memory.tensors(self.runner.run(_copied(wide), state, trace)))
+        return Answer(outputs, trace.sources if trace is not None else [])
+
+    def _sensitivity(
+        self, base: Answer, made: Any, wide: Any, watch: bool
+    ) -> tuple[list[torch.Tensor], list[torch.Tensor | None]]:
+        """Root mean square of the changes that relative perturbations make, and which whole numbers they change."""
+        samples = 8 if self.seconds < QUICK_SECONDS else 3 if self.seconds < SLOW_SECONDS else 1
+        total = [torch.zeros(real(o).shape, dtype=torch.float64, device=o.device) for o in base.all]
+        moved = [
+            None if o.is_floating_point() or o.is_complex() else torch.zeros_like(o, dtype=torch.bool) for o in base.all
+        ]
+        for _ in range(samples):
+            for one, mark, result, start in zip(total, moved, self._moved(wide, watch, STEP), base.all, strict=False):
+                if result.shape != start.shape:
+                    continue
+                if mark is not None:
+                    mark |= result != start
+                else:
+                    one += (real(result - start).abs().double() / STEP).nan_to_num(0.0, 0.0, 0.0) ** 2
+        coarse = max([torch.finfo(t.dtype).eps for t in memory.tensors(made) if t.is_floating_point()], default=0.0)
+        if coarse > STEP and any(mark is not None for mark in moved):
+            for mark, result, start in zip(moved, self._moved(wide, watch, coarse), base.all, strict=False):
+                if mark is not None and result.shape == start.shape:
+                    mark |= result != start
+        return [(one / samples).sqrt() for one in total], moved
+
+    def _moved(self, wide: Any, watch: bool, step: float) -> list[torch.Tensor]:
+        """Outputs and sources with all inputs and parameters changed by ``step``, relatively, up or down."""
+
+        def perturb(tensor: torch.Tensor) -> torch.Tensor:
+            if not (tensor.is_floating_point() or tensor.is_complex()):
+                return tensor
+            sign = torch.randint(0, 2, tensor.shape, device=tensor.device, dtype=torch.int8).double() * 2 - 1
+            return tensor * (1 + step * sign)
+
+        state = drawing.map_tensors(self.runner.state, perturb)
+        return self._answer(drawing.map_tensors(wide, perturb), state, watch).all
+
+    def steady(self, made: Any, expected: tuple[Expected, ...]) -> bool:
+        """True when rounding the inputs to a dtype below float32 moves no output further than half of its bound.
+
+        Where it does, kernels that round what they keep in between differ by more than any first-order bound says.
+        """
+        coarse = max([torch.finfo(t.dtype).eps / 2 for t in memory.tensors(made) if t.is_floating_point()], default=0.0)
+        if coarse < STEP:
+            return True
+        moved = self._moved(drawing.widen(made), False, coarse)
+        return all(
+            one.bound is None
+            or bool(((real(other) - one.oracle).abs().nan_to_num(0.0, 0.0, 0.0) <= one.bound / 2).all())
+            for one, other in zip(expected, moved, strict=True)
+        )
+
+    def with_inputs(self, made: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> list[torch.Tensor]:
+        """Outputs for floating inputs and parameters changed by ``change`` at their own dtype."""
+
+        def narrow(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+            return change(tensor.to(like.dtype)).double() if tensor.is_floating_point() else tensor
+
+        given = iter([*memory.tensors(made)])
+        wide = drawing.map_tensors(drawing.widen(made), lambda t: narrow(t, next(given)))
+        common = next((t for t in memory.tensors(made) if t.is_floating_point()), torch.empty(0))
+        state = drawing.map_tensors(self.runner.state, lambda t: narrow(t, common))
+        return self._answer(wide, state, False).tensors
+
+    def _sources(
+        self,
+        made: Any,
+        base: Answer,
+        framework: Runner,
+        spread: list[torch.Tensor],
+        given: list[bool],
+    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """For each tensor that was selected from: its values, and how much a sound kernel's may be off."""
+        trace = Trace()
+        framework.run(_copied(made), trace=trace)
+        if [s.shape for s in trace.sources] != [s.shape for s in base.sources]:
+            return []
+        found = []
+        for exact, near, sensitivity, is_input in zip(base.sources, trace.sources, spread, given, strict=True):
+            if is_input or not exact.is_floating_point():
+                found.append((exact.double(), torch.zeros(exact.shape, dtype=torch.float64, device=exact.device)))
+                continue
+            expected = expect(exact, near, sensitivity, self.length or 1, even=False)
+            bound = expected.bound if expected.bound is not None else torch.zeros_like(exact)
+            found.append((exact.double(), bound))
+        return found
+
+    def _length(self, wide: Any, oracle: list[torch.Tensor]) -> int:
+        """The most elements of one tensor that have a part in one output element."""
+        leaves = drawing.map_tensors(wide, lambda t: t.clone().requires_grad_(t.is_floating_point()))
+        wanted = [t for t in memory.tensors(leaves) if t.requires_grad]
+        model = self.runner.model
+        restore(model, self.runner.state)
+        parameters = [p.requires_grad_(True) for p in model.parameters() if p.is_floating_point()]
+        longest = 1
+        try:
+            with torch.enable_grad():
+                results = list(memory.tensors(model(*drawing.map_tensors(leaves, lambda t: t * 1))))
+            for result, base in zip(results, oracle, strict=True):
+                if result.grad_fn is None or not result.is_floating_point() or not result.numel():
+                    continue
+                for at in {int(base.abs().nan_to_num(0.0).argmax()), result.numel() // 2}:
+                    grads = torch.autograd.grad(
+                        result.flatten()[at], wanted + parameters, allow_unused=True, retain_graph=True
+                    )
+                    longest = max([longest, *(int(g.count_nonzero()) for g in grads if g is not None)])
+        except Exception:
+            return _longest(wide)
+        finally:
+            for parameter in parameters:
+                parameter.requires_grad_(False)
+        return longest
+
+
+def _with_selection(found: Expected, pick: Pick, source: tuple[torch.Tensor, torch.Tensor]) -> Expected:
+    values, allowed = (part.flatten() for part in source)
+    chosen = Selection(values, allowed, pick.base, pick.stride, pick.size, found.oracle)
+    return Expected(found.oracle, found.framework, None, selection=chosen)
+
+
+def _copied(made: Any) -> Any:
+    return drawing.map_tensors(made, lambda t: t.clone())
+
+
+def _near(a: torch.Tensor, b: torch.Tensor) -> bool:
+    if a.shape != b.shape:
+        return False
+    return bool(torch.allclose(a.double(), b.double(), rtol=1e-6, atol=1e-9, equal_nan=True))
+
+
+def _longest(made: Any) -> int:
+    return max([1, *(max(t.shape, default=1) for t in memory.tensors(made))])
