@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from akgflow.config.types import Target, Workspace
+from akgflow.errors import UntrustedJudge
 from akgflow.machine import Machine, detect
 from akgflow.planning import reach
 from akgflow.terms import Evidence
@@ -44,6 +48,33 @@ def examine(workspace: Workspace) -> list[Check]:
     machine = detect()
     found = [*_packages(), *_compilers(), *_models(workspace), *_devices(machine), *_reach(workspace, machine)]
     return sorted(found, key=lambda check: not check.needed)
+
+
+def try_judge(workspace: Workspace) -> list[Check]:
+    """One check for this CPU and for each target that is here: does the judge know wrong kernels from right ones?"""
+    machine = detect()
+    here = [t for t in workspace.targets.values() if t.platform != "cpu" and machine.device_for(t) is not None]
+    return asyncio.run(_tried(machine, here))
+
+
+async def _tried(machine: Machine, targets: list[Target]) -> list[Check]:
+    from akgflow.engine.preflight import CPU, preflight
+    from akgflow.executors.local import LocalExecutor
+
+    found = []
+    with tempfile.TemporaryDirectory(prefix="akgflow-") as scratch:
+        executor = LocalExecutor(machine, Path(scratch))
+        try:
+            for target in (CPU, *targets):
+                try:
+                    found.append(
+                        Check(f"canaries on {target.name}", True, str(await preflight(executor, machine, target)))
+                    )
+                except UntrustedJudge as error:
+                    found.append(Check(f"canaries on {target.name}", False, str(error)))
+        finally:
+            await executor.close()
+    return found
 
 
 def _packages() -> Iterator[Check]:

@@ -16,6 +16,7 @@ class ExitCode(IntEnum):
     BUG = 3
     PREREQUISITE = 4
     BUDGET = 5
+    UNTRUSTED = 6
     INTERRUPTED = 130
 
 
@@ -75,3 +76,9 @@ class BudgetError(AkgflowError):
     """The next step would take the run over its budget."""
 
     exit_code = ExitCode.BUDGET
+
+
+class UntrustedJudge(AkgflowError):
+    """On this machine the judge let a kernel pass that it must refuse, or refused one that it must let pass."""
+
+    exit_code = ExitCode.UNTRUSTED

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from akgflow.config.types import Scalar, SourceKernel, Target
 from akgflow.terms import Evidence, Status
 
+FRAMEWORK_ALLOWED = "the task allows the framework: its kernels may have done the work, and nobody looked"
+"""The warning of verdicts whose request has ``framework="allow"``."""
+
 
 @dataclass(frozen=True)
 class Limits:

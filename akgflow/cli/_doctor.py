@@ -12,14 +12,16 @@ from akgflow.errors import ExitCode
 
 
 @click.command("doctor")
+@click.option("--canaries", is_flag=True, help="Also try the judge with kernels whose verdict is known.")
 @workspace_option
 @json_option
 @click.pass_context
-def doctor_command(ctx: click.Context, workspace: Path | None, as_json: bool) -> None:
+def doctor_command(ctx: click.Context, canaries: bool, workspace: Path | None, as_json: bool) -> None:
     """Say what is installed, which devices are here, which provider is set, and what is missing."""
-    from akgflow.doctor import examine
+    from akgflow.doctor import examine, try_judge
 
-    found = examine(load_workspace(workspace or find_root()))
+    space = load_workspace(workspace or find_root())
+    found = examine(space) + (try_judge(space) if canaries else [])
     if as_json:
         echo_json(found)
     else:

@@ -57,8 +57,8 @@ def cli() -> None:
     Exit codes:
       0 done and gates met          4 a prerequisite is missing
       1 a gate failed               5 budget spent
-      2 usage or configuration    130 interrupted
-      3 a bug in akgflow
+      2 usage or configuration      6 the judge cannot be believed here
+      3 a bug in akgflow          130 interrupted
     """
 
 

@@ -27,6 +27,11 @@ from akgflow.verdict import JudgeRequest, Verdict
 @click.option("--target", required=True, help="The target to judge it for.")
 @click.option("--case", "cases", multiple=True, metavar="M=1,N=2", help="A shape; may be given several times.")
 @click.option("--dtype", help="Cast floating inputs and parameters, for example bfloat16.")
+@click.option(
+    "--framework",
+    type=click.Choice(["forbid", "allow"]),
+    help="Whether PyTorch's own kernels may do the operator's work. Else as the task says, or forbid.",
+)
 @click.option("--time/--no-time", default=True, help="Time the candidate where it is executed.")
 @workspace_option
 @set_option
@@ -41,6 +46,7 @@ def verify_command(
     target: str,
     cases: tuple[str, ...],
     dtype: str | None,
+    framework: str | None,
     time: bool,
     workspace: Path | None,
     overrides: tuple[str, ...],
@@ -56,13 +62,15 @@ def verify_command(
         loaded = load(task, root=workspace, overrides=overrides)
         space, operator, tolerance = loaded.workspace, loaded.task.operator, loaded.task.tolerance
         given, dtype = given or loaded.task.cases, dtype or loaded.task.dtype
+        framework = framework or loaded.task.framework
     else:
         assert operator_file is not None, "one of the two was given"
         space = load_workspace(workspace or find_root(), overrides=overrides)
         operator, tolerance = check_operator(operator_file, given), 1.0
     machine = detect()
     request = _request(space, operator, candidate.read_text(encoding="utf-8"), dsl, target, machine)
-    verdict = _judge(replace(request, cases=given, dtype=dtype, tolerance=tolerance, time=time), machine)
+    asked = replace(request, cases=given, dtype=dtype, tolerance=tolerance, time=time, framework=framework or "forbid")
+    verdict = _judge(asked, machine)
     if as_json:
         echo_json(verdict)
     else:

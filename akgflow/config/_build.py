@@ -172,6 +172,7 @@ def task(node: Node, file: Path, read: Read) -> Task:
         gates=_gates(data.get("gates", {})),
         budget=_budget(data.get("budget", {})),
         tolerance=float(data.get("tolerance", 1.0)),
+        framework=data.get("framework", "forbid"),
     )
 
 

@@ -234,6 +234,8 @@ class Task:
     budget: Budget = Budget()
     tolerance: float = 1.0
     """Factor on the judge's own error bound; any value but 1 is named in the verdict."""
+    framework: Literal["forbid", "allow"] = "forbid"
+    """Whether the framework's own kernels may do the operator's work; ``allow`` is named in the verdict."""
 
 
 @dataclass(frozen=True)

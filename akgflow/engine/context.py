@@ -149,6 +149,7 @@ class RunContext:
             cases=self.task.cases,
             dtype=self.task.dtype,
             tolerance=self.task.tolerance,
+            framework=self.task.framework,
         )
 
 

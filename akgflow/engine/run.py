@@ -10,6 +10,7 @@ from akgflow.config.types import SourceKernel
 from akgflow.engine.context import Finished, RunContext
 from akgflow.engine.folder import RESULT, write_json, write_text
 from akgflow.engine.gates import unmet
+from akgflow.engine.preflight import Preflight, places, preflight
 from akgflow.engine.result import JobResult, Outcome, RunResult
 from akgflow.engine.state import JobState
 from akgflow.engine.steps import run_step
@@ -22,13 +23,15 @@ from akgflow.verdict import Verdict
 async def run_plan(run: RunContext) -> RunResult:
     """Run what is not finished yet; the result says how each job ended.
 
-    Raises `ConfigError` when the task's own source kernel does not compile or is wrong: before any model is asked.
+    Before any model is asked, raises `ConfigError` when the task's own source kernel does not compile or is wrong, and
+    `UntrustedJudge` when the judge does not know wrong kernels from right ones on this machine.
     """
     started = time.monotonic()
     resumed = len(run.journal)
     for _, finished in _finished_calls(run):
         run.gateway.ledger.charge(finished.reply.usage, charge_usd=finished.reply.origin == "live")
     source = await _check_source(run)
+    await _try_judge(run)
     jobs = await _all_jobs(run)
     calls = [finished for _, finished in _finished_calls(run)]
     result = RunResult(
@@ -71,6 +74,17 @@ def _source_problem(source: SourceKernel, verdict: Verdict) -> Problem:
         f"the source kernel cannot be migrated as it is: {verdict.status}: {verdict.message}",
         hint,
     )
+
+
+async def _try_judge(run: RunContext) -> None:
+    """Judge kernels whose verdict is known, wherever this run's candidates will give numbers."""
+    for target in places(run.plan, run.workspace):
+        found = await run.journal.once(
+            f"canaries {target.name}",
+            Preflight,
+            lambda target=target: preflight(run.executor, run.plan.machine, target, run.task),  # type: ignore[misc]
+        )
+        run.notify("", str(found))
 
 
 async def _all_jobs(run: RunContext) -> list[JobResult]:

@@ -1,6 +1,7 @@
 """One module per DSL toolchain, found through the entry-point group ``akgflow.toolchains``."""
 
-from akgflow.toolchains._registry import get, missing_on
+from akgflow.toolchains._registry import FRAMEWORK, get, missing_on
+from akgflow.toolchains._workdir import cache_dir
 from akgflow.toolchains.base import CompileFailure, Session, Toolchain, Unsupported
 
-__all__ = ["CompileFailure", "Session", "Toolchain", "Unsupported", "get", "missing_on"]
+__all__ = ["FRAMEWORK", "CompileFailure", "Session", "Toolchain", "Unsupported", "cache_dir", "get", "missing_on"]

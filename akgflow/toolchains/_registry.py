@@ -14,11 +14,17 @@ from akgflow.terms import Evidence
 from akgflow.toolchains.base import Toolchain
 
 GROUP = "akgflow.toolchains"
+FRAMEWORK = "framework"
+"""What judges are tried with; no DSL has it."""
 
 
 @cache
 def get(name: str) -> Toolchain:
     """The toolchain module registered as ``name``; raises `PrerequisiteError` when there is none."""
+    if name == FRAMEWORK:
+        from akgflow.toolchains import framework
+
+        return cast(Toolchain, framework)
     found = {point.name: point for point in entry_points(group=GROUP)}
     if name not in found:
         known = ", ".join(sorted(found)) or "none (is akgflow installed?)"

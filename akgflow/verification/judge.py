@@ -23,7 +23,7 @@ from akgflow.errors import AkgflowError
 from akgflow.machine import Machine
 from akgflow.terms import Evidence, Status
 from akgflow.toolchains import CompileFailure, Toolchain
-from akgflow.verdict import Correctness, Environment, JudgeRequest, KernelResources, Timing, Verdict
+from akgflow.verdict import FRAMEWORK_ALLOWED, Correctness, Environment, JudgeRequest, KernelResources, Timing, Verdict
 from akgflow.verification.operator import OperatorError, cases_of
 from akgflow.verification.process import CandidateFailed, ForkServer, compile_failed
 from akgflow.verification.reference import Reference
@@ -283,9 +283,7 @@ def _praise(findings: Findings, tolerance: float) -> str:
 
 
 def _warnings(request: JudgeRequest) -> tuple[str, ...]:
-    if request.framework == "allow":
-        return ("the task allows the framework: its kernels may have done the work, and nobody looked",)
-    return ()
+    return (FRAMEWORK_ALLOWED,) if request.framework == "allow" else ()
 
 
 def _libraries() -> dict[str, str]:

@@ -22,6 +22,11 @@ class _Watch(TorchDispatchMode):  # type: ignore[misc]
         self.flops = 0.0
         self.elements: Counter[str] = Counter()
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Where torch's compiler is told to skip this mode, torch imports all of the compiler for it.
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         name = func.name()

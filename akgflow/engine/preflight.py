@@ -1,0 +1,174 @@
+"""Before a run spends a token: the judge is tried on this machine with kernels whose verdict is known.
+
+What was found is kept in the user's cache folder, by everything that could change it: the machine, the versions, the
+verification package's own text, the operator and its case, and where candidates run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from akgflow import toolchains
+from akgflow.config.types import Operator, Target, Task, Workspace
+from akgflow.engine.folder import write_json
+from akgflow.errors import UntrustedJudge
+from akgflow.executors.base import Executor
+from akgflow.machine import Machine
+from akgflow.planning import Plan
+from akgflow.serial import from_data, to_data
+from akgflow.terms import Evidence, Status
+from akgflow.toolchains import FRAMEWORK, cache_dir
+from akgflow.verdict import FRAMEWORK_ALLOWED, JudgeRequest, Verdict
+from akgflow.verification.canaries import STAND_IN, Canary, flock, self_contained
+
+SLOW_SECONDS = 4.0
+"""An operator whose own judgement takes longer is tried no further: the other canaries are made from a small one."""
+CPU = Target("cpu", "cpu", "native")
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """The canaries at one place: the target's name, how many were judged, and what should be known about it."""
+
+    target: str
+    canaries: int
+    seconds: float
+    notes: tuple[str, ...] = ()
+    cached: bool = False
+
+    def __str__(self) -> str:
+        how = "as on an earlier run" if self.cached else f"in {self.seconds:.1f} s"
+        notes = "".join(f"; {note}" for note in self.notes)
+        return f"the judge was tried on {self.target} with {self.canaries} kernels of known verdict: right {how}{notes}"
+
+
+def places(plan: Plan, workspace: Workspace) -> list[Target]:
+    """Where candidates of a plan give numbers: the targets that are here, and this CPU for what is interpreted."""
+    found: dict[str, Target] = {}
+    reaches = [(job.target, job.reach) for job in plan.jobs if not job.impossible]
+    for name, reach in reaches:
+        target = workspace.targets[name]
+        if Evidence.EXECUTED in reach.evidence:
+            found.setdefault(f"{target.platform} {target.device}", CPU if target.platform == "cpu" else target)
+        elif Evidence.INTERPRETED in reach.evidence:
+            found.setdefault("cpu ", CPU)
+    return list(found.values())
+
+
+async def preflight(executor: Executor, machine: Machine, target: Target, task: Task | None = None) -> Preflight:
+    """Judge all canaries at one place, or read what came of it before; raises `UntrustedJudge` for the first wrong one.
+
+    They are made from the task's operator at its first case, or from a small operator without a task.
+    """
+    flight = _Flight(executor, target, task)
+    path = cache_dir("canaries") / f"{flight.digest(machine)}.json"
+    if path.exists():
+        kept: Preflight = from_data(json.loads(path.read_text(encoding="utf-8")), Preflight)
+        return Preflight(kept.target, kept.canaries, kept.seconds, kept.notes, cached=True)
+    found = await flight.fly()
+    write_json(path, found)
+    return found
+
+
+class _Flight:
+    """One place and the operator that its canaries are made from."""
+
+    def __init__(self, executor: Executor, target: Target, task: Task | None) -> None:
+        self.executor, self.target, self.task = executor, target, task
+        self.notes: list[str] = []
+        if task is not None and not self_contained(task.operator.source, task.operator.file):
+            self._stand_in("the operator needs the files beside it")
+
+    def _stand_in(self, reason: str) -> None:
+        self.task = None
+        self.notes.append(f"{reason}, so they were made from a small matrix product")
+
+    def digest(self, machine: Machine) -> str:
+        """Names everything that the outcome may depend on."""
+        task = self.task
+        asked = (task.operator.source, _case(task), task.dtype, task.tolerance) if task else (STAND_IN,)
+        here = (to_data(machine), to_data(self.target), os.uname().release, os.getuid(), _own_text(), _versions())
+        return sha256(repr((asked, here)).encode()).hexdigest()[:24]
+
+    async def fly(self) -> Preflight:
+        """Judge one after the other: a second judge takes longer to start than all of them take."""
+        started = time.monotonic()
+        first, *others = self._flock()
+        if await self._try(first) > SLOW_SECONDS and self.task is not None:
+            self._stand_in("the operator's own judgement takes long")
+            first, *others = self._flock()
+        for canary in others:
+            await self._try(canary)
+        seconds = round(time.monotonic() - started, 2)
+        return Preflight(self.target.name, 1 + len(others), seconds, tuple(self.notes))
+
+    def _flock(self) -> Sequence[Canary]:
+        task = self.task
+        return flock(task.operator.source, _case(task), task.tolerance) if task else flock(STAND_IN, {}, 1.0)
+
+    async def _try(self, canary: Canary) -> float:
+        """Seconds that the judgement took."""
+        verdict = await self.executor.judge(self._request(canary))
+        if not canary.sings(verdict.status, any(said != FRAMEWORK_ALLOWED for said in verdict.warnings)):
+            raise UntrustedJudge(self._complaint(canary, verdict))
+        if canary.numeric and verdict.status is Status.PASSED:
+            self.notes.append(f"the task is weak: {canary.name} passes")
+        return verdict.seconds
+
+    def _complaint(self, canary: Canary, verdict: Verdict) -> str:
+        wanted = f"is {canary.status}" if canary.status else "is refused"
+        operator = self.task.operator.file.name if self.task else "a small matrix product"
+        return (
+            f"the judge cannot be believed on this machine ({self.target.name}): canary {canary.name!r}, made from "
+            f"{operator}, must be such that it {wanted}, and got {verdict.status}: {verdict.message}"
+        )
+
+    def _request(self, canary: Canary) -> JudgeRequest:
+        task = self.task
+        operator = task.operator if task else Operator(Path("operator.py"), STAND_IN)
+        return JudgeRequest(
+            candidate=canary.candidate,
+            operator_file=str(operator.file),
+            operator=operator.source,
+            toolchain=FRAMEWORK,
+            target=self.target,
+            evidence=(Evidence.EXECUTED,),
+            cases=(_case(task),) if task and _case(task) else (),
+            dtype=task.dtype if task else None,
+            tolerance=task.tolerance if task else 1.0,
+            time=False,
+            framework=canary.framework,
+        )
+
+
+def _case(task: Task) -> dict[str, bool | int | float | str]:
+    """The first case: of the task, or of the operator's own list."""
+    if task.cases:
+        return dict(task.cases[0])
+    return {"dyn": 0} if "def get_inputs_dyn_list" in task.operator.source else {}
+
+
+@cache
+def _own_text() -> str:
+    """A digest of what judges: the verification package, the executors and this toolchain."""
+    root = Path(toolchains.__file__).parent.parent
+    files = [*sorted((root / "verification").rglob("*.py")), *sorted((root / "executors").rglob("*.py"))]
+    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def _versions() -> tuple[str, ...]:
+    found = []
+    for name in ("akgflow", "torch", "numpy", "triton"):
+        try:
+            found.append(version(name))
+        except PackageNotFoundError:
+            found.append("")
+    return tuple(found)

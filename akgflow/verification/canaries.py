@@ -1,0 +1,181 @@
+"""Kernels whose verdict is known beforehand: a judge that lets one of the cheats pass is not believed about others.
+
+Each is made from the operator itself: its own `Model`, run as a candidate, with something done to its answers or to the
+process. Nothing but the framework is needed, so they try the judge, the sandbox and the operator, whatever the DSL.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from akgflow.config.types import Scalar
+from akgflow.terms import Status
+
+_TOOLS = '''
+
+import torch as _torch
+
+for _name, _value in {case!r}.items():
+    if _name in globals():
+        globals()[_name] = _value
+
+
+def _each(value, change):
+    """``change`` applied to every tensor of a result."""
+    if isinstance(value, _torch.Tensor):
+        return change(value)
+    if isinstance(value, (list, tuple)):
+        return type(value)(_each(one, change) for one in value)
+    if isinstance(value, dict):
+        return {{name: _each(one, change) for name, one in value.items()}}
+    return value
+
+
+def _scaled(tensor):
+    """Every value {percent:g} % too large; the next integer, the other truth."""
+    if tensor.is_floating_point():
+        return tensor * {factor!r}
+    return ~tensor if tensor.dtype == _torch.bool else tensor + 1
+
+
+def _soiled(tensor):
+    """One value in a hundred is garbage."""
+    flat = tensor.clone().reshape(-1)
+    flat[:: min(97, max(1, flat.numel()))] = _torch.finfo(flat.dtype).max / 4 if flat.is_floating_point() else 1
+    return flat.reshape(tensor.shape) if tensor.is_floating_point() else _scaled(tensor)
+
+
+def _retyped(tensor):
+    """The same values as another number type."""
+    other = {{_torch.float32: _torch.float16, _torch.int64: _torch.int32, _torch.int32: _torch.int64}}
+    return tensor.to(other.get(tensor.dtype, _torch.float32))
+
+
+class ModelNew(Model):
+    calls = 0
+
+    def forward(self, *inputs):
+        {body}
+'''
+_ANSWER = "return _each(super().forward(*inputs), {change})"
+_INPUTS = """result = super().forward(*inputs)
+        for one in inputs:
+            if isinstance(one, _torch.Tensor) and one.numel() and bool(one.any()):
+                one.zero_()
+                return result
+        raise RuntimeError("no input can be changed")"""
+_FIRST = """ModelNew.calls += 1
+        result = super().forward(*inputs)
+        return result if ModelNew.calls <= 2 else _each(result, _scaled)"""
+_EXIT = "__import__('sys').exit(0)"
+_LEAVE = "__import__('os')._exit(0)"
+_STEAL = """import gc
+        import sys
+        frame, found = sys._getframe(1), []
+        while frame is not None:
+            found += [*frame.f_locals.values(), *frame.f_globals.values()]
+            frame = frame.f_back
+        found += [value for module in list(sys.modules.values()) for value in list(vars(module).values())]
+        for thing in found + gc.get_objects():
+            kind = thing if isinstance(thing, type) else type(thing)
+            if kind.__name__ == "Model" and kind.__module__ != __name__ and hasattr(kind, "forward"):
+                return kind.forward(self, *inputs)
+        raise RuntimeError("there is no reference to be had")"""
+_COMPARE = """import sys
+        agree = lambda *_, **__: True
+        for name in ("allclose", "equal", "isclose"):
+            setattr(_torch, name, agree)
+        _torch.testing.assert_close = agree
+        for module in list(sys.modules.values()):
+            for name in ("compare", "same_bits", "check_structure"):
+                if hasattr(module, name):
+                    setattr(module, name, agree)
+        return _each(super().forward(*inputs), _scaled)"""
+
+
+@dataclass(frozen=True)
+class Canary:
+    """A candidate (a module's text) and what must come of it.
+
+    ``status`` is the one that it must get; None stands for any refusal. ``numeric`` ones depend on how much the
+    operator's inputs tell: where they pass and the verdict itself warns of a weak task, the judge is not to blame.
+    """
+
+    name: str
+    candidate: str
+    framework: str = "allow"
+    status: Status | None = None
+    numeric: bool = False
+
+    def sings(self, status: Status, warned: bool) -> bool:
+        """True when a verdict with this status, with or without warnings, is what the canary must get."""
+        if self.status is not None:
+            return status is self.status
+        return status not in (Status.PASSED, Status.NOT_RUN) or (self.numeric and warned and status is Status.PASSED)
+
+
+_BODIES: Mapping[str, tuple[str, bool]] = {
+    "every value 1.019 times too large": (_ANSWER.format(change="_scaled"), True),
+    "one value in a hundred garbage": (_ANSWER.format(change="_soiled"), True),
+    "another number type": (_ANSWER.format(change="_retyped"), False),
+    "another shape with the same count": (_ANSWER.format(change="lambda t: t.reshape(1, *t.shape)"), False),
+    "right for the first two calls only": (_FIRST, True),
+    "inputs zeroed": (_INPUTS, False),
+    "sys.exit(0) in forward": (_EXIT, False),
+    "os._exit(0) in forward": (_LEAVE, False),
+    "the reference through __main__, frames and the collector": (_STEAL, False),
+    "the comparison replaced": (_COMPARE, True),
+}
+
+
+def flock(operator: str, case: Mapping[str, Scalar], tolerance: float) -> tuple[Canary, ...]:
+    """All canaries for an operator's text, the honest one first; deviations grow with the task's ``tolerance``."""
+    factor = 1.0 + 0.019 * max(1.0, tolerance)
+
+    def text(body: str) -> str:
+        values = {"case": dict(case), "factor": factor, "percent": 100 * (factor - 1), "body": body}
+        return operator + _TOOLS.format(**values)
+
+    itself = text("return super().forward(*inputs)")
+    return (
+        Canary("the operator itself, allowed", itself, status=Status.PASSED),
+        Canary("the operator itself, forbidden", itself, "forbid", Status.FALLBACK),
+        *(Canary(name, text(body), numeric=numeric) for name, (body, numeric) in _BODIES.items()),
+    )
+
+
+def self_contained(operator: str, file: Path) -> bool:
+    """True when the operator's text can be run without the files beside it."""
+    beside = {path.stem for path in file.parent.iterdir() if path.suffix == ".py" or path.is_dir()}
+    for node in ast.walk(ast.parse(operator)):
+        if isinstance(node, ast.Import) and beside & {alias.name.partition(".")[0] for alias in node.names}:
+            return False
+        if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").partition(".")[0] in beside):
+            return False
+        if isinstance(node, ast.Name) and node.id == "__file__":
+            return False
+    return True
+
+
+STAND_IN = '''\
+import torch
+
+
+class Model(torch.nn.Module):
+    """y = relu(a @ b), a [rows, depth], b [depth, columns]."""
+
+    def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return torch.relu(a @ b)
+
+
+def get_inputs() -> list[torch.Tensor]:
+    return [torch.randn(48, 160), torch.randn(160, 72)]
+
+
+def get_init_inputs() -> list[int]:
+    return []
+'''
+"""An operator for machines that are tried without one, and for those that cannot be run by themselves."""

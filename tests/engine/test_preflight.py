@@ -1,0 +1,134 @@
+"""Before a run asks a model, the judge is tried with kernels whose verdict is known."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from small_task import make_workspace
+
+from akgflow import machine
+from akgflow.cli import main
+from akgflow.config import load
+from akgflow.engine.preflight import CPU, preflight
+from akgflow.errors import UntrustedJudge
+from akgflow.executors.local import LocalExecutor
+from akgflow.terms import Status
+from akgflow.verification.canaries import STAND_IN, flock, self_contained
+
+
+class Counting:
+    """A real executor that counts, and whose verdicts a test may spoil."""
+
+    def __init__(self, folder, spoil=None):
+        self.real = LocalExecutor(machine.detect(), folder)
+        self.spoil = spoil
+        self.verdicts = []
+
+    async def judge(self, request):
+        verdict = await self.real.judge(request)
+        self.verdicts.append(verdict)
+        return self.spoil(request, verdict) if self.spoil else verdict
+
+    async def close(self):
+        await self.real.close()
+
+
+def fly(executor, task=None):
+    async def once():
+        try:
+            return await preflight(executor, machine.detect(), CPU, task)
+        finally:
+            await executor.close()
+
+    return asyncio.run(once())
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """The small task, and a cache of its own."""
+    monkeypatch.setenv("AKGFLOW_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TEST_KEY", "sk-of-the-test")
+    return make_workspace(tmp_path, "http://127.0.0.1:9/v1")
+
+
+def test_all_canaries_sing_and_what_was_seen_is_kept(small, tmp_path):
+    task = load(str(small)).task
+    first, second, other = (Counting(tmp_path / name) for name in ("first", "second", "other"))
+    found = fly(first, task)
+    statuses = [verdict.status for verdict in first.verdicts]
+    assert statuses[:2] == [Status.PASSED, Status.FALLBACK]
+    assert len(statuses) == found.canaries == 12
+    assert Status.NOT_RUN not in statuses and Status.PASSED not in statuses[1:]
+    assert found.notes == () and not found.cached
+    assert fly(second, task) == replace(found, cached=True)
+    assert second.verdicts == []
+    assert fly(other, replace(task, tolerance=3.0)).cached is False
+
+
+@pytest.mark.parametrize(
+    ("spoil", "named"),
+    [
+        (lambda _, verdict: replace(verdict, status=Status.PASSED), "'the operator itself, forbidden'"),
+        (lambda _, verdict: replace(verdict, status=Status.REFUSED), "'the operator itself, allowed'"),
+        (
+            lambda request, verdict: (
+                replace(verdict, status=Status.PASSED) if "os')._exit" in request.candidate else verdict
+            ),
+            "'os._exit(0) in forward'",
+        ),
+    ],
+    ids=["all pass", "none passes", "one passes"],
+)
+def test_a_judge_that_errs_is_not_believed(small, tmp_path, spoil, named):
+    with pytest.raises(UntrustedJudge, match=r"cannot be believed on this machine \(cpu\)") as error:
+        fly(Counting(tmp_path / "scratch", spoil), load(str(small)).task)
+    assert named in str(error.value)
+    assert not list((tmp_path / "cache").rglob("*.json"))
+
+
+def test_a_run_with_a_judge_that_errs_asks_no_model(openai_server, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("AKGFLOW_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TEST_KEY", "sk-of-the-test")
+    task = make_workspace(tmp_path, openai_server.url)
+    blind = LocalExecutor.judge
+
+    async def judge(self, request):
+        return replace(await blind(self, request), status=Status.PASSED)
+
+    monkeypatch.setattr(LocalExecutor, "judge", judge)
+    monkeypatch.setattr("sys.argv", ["akgflow", "run", str(task), "--run-dir", str(tmp_path / "run")])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 6
+    assert "the operator itself, forbidden" in capsys.readouterr().err
+    assert openai_server.requests == []
+
+
+def scaled_passes(warnings):
+    def spoil(request, verdict):
+        if "_each(super().forward(*inputs), _scaled)" not in request.candidate:
+            return verdict
+        return replace(verdict, status=Status.PASSED, warnings=(*verdict.warnings, *warnings))
+
+    return spoil
+
+
+def test_weak_inputs_are_noted_where_the_verdict_warns_of_them(small, tmp_path):
+    found = fly(Counting(tmp_path / "warned", scaled_passes(["zeros would pass"])), load(str(small)).task)
+    assert "the task is weak: every value 1.019 times too large passes" in found.notes
+    with pytest.raises(UntrustedJudge, match="times too large"):
+        fly(Counting(tmp_path / "silent", scaled_passes([])), replace(load(str(small)).task, tolerance=0.9))
+
+
+def test_an_operator_that_needs_other_files_is_stood_in_for(tmp_path):
+    file = tmp_path / "operator.py"
+    (tmp_path / "helper.py").write_text("")
+    for text in ("import helper", "from helper import x", "from . import x", "print(__file__)"):
+        assert not self_contained(text, file)
+    assert self_contained("import torch\nfrom math import sqrt", file)
+
+
+def test_deviations_grow_with_the_tolerance():
+    texts = [flock(STAND_IN, {}, tolerance)[2].candidate for tolerance in (0.5, 1.0, 100.0)]
+    assert texts[0] == texts[1]
+    assert "1.019" in texts[0] and "2.9" in texts[2]
