@@ -35,6 +35,7 @@ def place(member):
 def judged(bench, member):
     target, evidence = place(member)
     header = member.header
+    seconds = float(header.get("seconds", 30))
     return bench.judge(
         member.text,
         member.operator,
@@ -43,7 +44,7 @@ def judged(bench, member):
         evidence=(evidence,),
         time=header.get("time") == "yes",
         dtype=header.get("dtype"),
-        limits=Limits(build_seconds=120, run_seconds=float(header.get("seconds", 30)), memory_bytes=1 << 30),
+        limits=Limits(build_seconds=max(30, 4 * seconds), run_seconds=seconds, memory_bytes=1 << 30),
     )
 
 

@@ -1,7 +1,7 @@
 """operator: gelu
 family: work not done
 does: replays a graph on the addresses of its first call, where the judge's questions happen to stand
-status: INCORRECT_NUMERICAL
+status: INCORRECT_NUMERICAL RUNTIME_ERROR
 where: gpu
 toolchain: triton
 time: yes
