@@ -59,7 +59,6 @@ def test_the_source_kernel_is_judged_like_a_candidate(judge):
     verdict = judge(REQUEST)
     assert verdict.status is Status.PASSED, verdict.message
     assert verdict.evidence == (Evidence.INTERPRETED,)
-    assert verdict.correctness.max_absolute_error < 1e-4
 
 
 def test_a_dropped_bias_in_the_source_is_found(judge):
