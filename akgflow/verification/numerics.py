@@ -175,6 +175,12 @@ def compare(got: torch.Tensor, expected: Expected, output: int, tolerance: float
     """
     marks = _marks(got, expected, tolerance)
     found = _summary(real(got), marks, output)
+    if found.wrong and found.worst is not None and expected.selection is not None:
+        words = expected.selection.say(got, found.worst.index)
+        return replace(
+            found,
+            detail=f"output {output} at {list(found.worst.index)}: {words}; {found.wrong} of {found.total} are wrong",
+        )
     together = "" if found.wrong else _together(real(got), marks, expected)
     if not together:
         return found
@@ -219,8 +225,7 @@ def _exact_marks(got: torch.Tensor, expected: Expected, tolerance: float) -> _Ma
     values, centre = got.double(), expected.oracle.double()
     same = (got == expected.oracle) | (got == expected.framework)
     if expected.selection is not None:
-        error, bound, good = expected.selection.judge(got, tolerance)
-        return _Marks(values, centre, error, bound, good)
+        return _Marks(values, centre, *expected.selection.judge(got, tolerance))
     if expected.undecided is not None:
         same |= expected.undecided
     error = torch.where(same, 0.0, (values - centre).abs())
@@ -255,6 +260,6 @@ def _worst(marks: _Marks) -> tuple[int, ...]:
     """Where the error is largest for its bound, among wrong elements if there are any."""
     excess = torch.where(torch.isfinite(marks.error), marks.error / marks.bound.clamp(min=1e-300), torch.inf)
     # An element that is right because it is special the way it should be is never the worst.
-    excess = torch.where(marks.good, torch.where(torch.isfinite(marks.error), excess.clamp(max=1.0), 0.0), excess + 1.0)
+    excess = torch.where(marks.good, torch.where(torch.isfinite(marks.error), excess.clamp(max=1.0), 0.0), excess + 2.0)
     flat = int(excess.argmax())
     return tuple(int(i) for i in torch.unravel_index(torch.tensor(flat), marks.error.shape))

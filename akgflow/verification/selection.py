@@ -197,6 +197,16 @@ class Selection:
         good &= inside & ~(_repeated(at) & ~_repeated(right))
         return torch.where(inside, error, torch.inf), bound, good
 
+    def say(self, got: torch.Tensor, place: tuple[int, ...]) -> str:
+        """Why the index at ``place`` is wrong."""
+        have, want = int(got[place]), int(self.index[place])
+        if not 0 <= have < self.size:
+            return f"index {have} is out of range, there are {self.size}"
+        base = int(self.base[place])
+        one, other = (float(self.values[base + self.stride * index]) for index in (have, want))
+        more = " and is named more than once" if bool(_repeated(self.base + got.long() * self.stride)[place]) else ""
+        return f"index {have} selects {one:.7g}{more}; the right one ({want}) selects {other:.7g}"
+
 
 def _repeated(positions: torch.Tensor) -> torch.Tensor:
     """Marks the positions that occur more than once."""
