@@ -28,6 +28,8 @@ from akgflow.verification.framework.rules import reader
 
 MODULE = "candidate.py"
 MAX_TEXT = 4000
+MAX_HELD_BYTES = 64 << 20
+"""An answer larger than this is not kept to see whether the next one overwrites it."""
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
 _HOLD_BACK_CYCLES = 500_000
 """Of the GPU's clock: a fraction of a millisecond, far longer than a launch takes."""
@@ -51,6 +53,8 @@ class Host:
         self.session: Any = None
         self.fds: list[int] = []
         self.slots: list[tuple[Any, list[torch.Tensor]]] = []
+        self.shared: set[int] = set()
+        self.last: list[torch.Tensor] = []
         self.refused: Callable[[], str | None] = lambda: None
         self.count_too: Callable[[list[str]], None] = lambda groups: None  # noqa: ARG005
 
@@ -111,6 +115,7 @@ class Host:
         if not isinstance(model, torch.nn.Module):
             raise Invalid(f"{self.entry} is not a torch.nn.Module")
         self.model = model
+        self.shared = memory.storages(state)
         _load_state(model, state, self.device, request["stand_in"])
         return {}
 
@@ -128,12 +133,22 @@ class Host:
             for spec, tensor in zip(request["outs"], found, strict=False):
                 _hand_over(out, spec, tensor)
         self._synchronize()
-        described = memory.describe(result, memory.storages(inputs))
-        return {"result": described, "kernels": self._kernels()}
+        given = memory.storages(inputs) | self.shared
+        described = memory.describe(result, given)
+        return {"result": described, "kernels": self._kernels(), "reuses": self._reuses(result, given)}
+
+    def _reuses(self, result: Any, given: set[int]) -> bool:
+        """True when an answer, other than a ``given`` tensor, lies where the one before lies, which is still held."""
+        found = [t for t in memory.tensors(result) if type(t) is torch.Tensor and t.layout == torch.strided]
+        found = [t for t in found if t.device.type != "meta" and t.numel()]
+        again = bool((memory.storages(found) & memory.storages(self.last)) - given)
+        self.last = found if sum(t.untyped_storage().nbytes() for t in found) <= MAX_HELD_BYTES else []
+        return again
 
     def prepare_windows(self, request: Message) -> Message:
         """Make the views of all slots once, before any window is timed."""
         sandbox.poison_allocations(False)
+        self.last = []
         region = self._attach("inputs", request["region"])
         out = self._attach("outputs", request["out_region"])
         assert region is not None and out is not None

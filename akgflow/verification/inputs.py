@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -66,19 +66,21 @@ def vary(made: tuple[Any, ...], promises: Sequence[Promise], distribution: str, 
     return varied
 
 
-def draw_state(model: torch.nn.Module, seed: int) -> Mapping[str, torch.Tensor]:
-    """Values for the parameters and persistent buffers of ``model``, by name, none of them a default.
+def draw_state(
+    default: Mapping[str, torch.Tensor], parameters: Collection[str], seed: int, positive: bool
+) -> Mapping[str, torch.Tensor]:
+    """Values for the parameters and persistent buffers of a model, by name, none of them a default.
 
     Matrices and convolution kernels are normal with variance 1/fan_in, so that outputs are O(1). What has one dimension
     that counts (bias, norm weight, layer scale) or none is normal with a standard deviation of 0.5, around the value
     that the model filled it with, or else around zero. Running variances are uniform in [0.5, 1.5]. Buffers that are
-    no running statistics are constants of the model and keep their values.
+    no running statistics are constants of the model and keep their values. With ``positive`` only magnitudes are drawn.
     """
     generator = torch.Generator().manual_seed(seed)
-    parameters = dict(model.named_parameters())
     state: dict[str, torch.Tensor] = {}
-    for name, tensor in model.state_dict().items():
-        drawn = _drawn(name, tensor.detach().cpu(), name in parameters, generator)
+    for name, tensor in default.items():
+        drawn = _drawn(name, tensor.cpu(), name in parameters, generator)
+        drawn = drawn.abs() if positive and name in parameters and drawn.is_floating_point() else drawn
         state[name] = drawn.to(device=tensor.device, dtype=tensor.dtype)
     return state
 

@@ -225,7 +225,7 @@ def tensors(value: Any) -> Iterator[torch.Tensor]:
 
 def describe(value: Any, inputs: set[int]) -> Tree:
     """The JSON description of a result; what is no tensor, container or scalar is named by its type."""
-    if type(value) is torch.Tensor:
+    if type(value) is torch.Tensor and value.layout == torch.strided:
         aliases = value.device.type != "meta" and value.numel() > 0 and value.untyped_storage().data_ptr() in inputs
         return {"tensor": tensor_spec(value) | {"device": value.device.type, "aliases": aliases}}
     if isinstance(value, (list, tuple)):
@@ -234,4 +234,5 @@ def describe(value: Any, inputs: set[int]) -> Tree:
         return {"dict": {str(key): describe(item, inputs) for key, item in value.items()}}
     if isinstance(value, (bool, int, float, str, type(None))):
         return {"value": value}
-    return {"other": f"{type(value).__module__}.{type(value).__qualname__}"}
+    kind = f"{type(value).__module__}.{type(value).__qualname__}"
+    return {"other": f"{kind} ({value.layout})" if type(value) is torch.Tensor else kind}

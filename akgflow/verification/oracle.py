@@ -14,7 +14,7 @@ from akgflow.verification import inputs as drawing
 from akgflow.verification import memory
 from akgflow.verification.numerics import Expected, expect, real
 from akgflow.verification.operator import OperatorError
-from akgflow.verification.selection import Pick, Selection, Trace
+from akgflow.verification.selection import RANGE_BOUND, Pick, Selection, Trace
 
 STEP = 2.0**-20
 """Relative perturbation by which sensitivities are measured, small against curvature and large against 2**-53."""
@@ -27,8 +27,8 @@ State = Mapping[str, torch.Tensor]
 class Runner:
     """A model and the state that each of its forwards starts from."""
 
-    def __init__(self, model: Any, state: State, blame: str) -> None:
-        self.model, self.state, self.blame = model, state, blame
+    def __init__(self, model: Any, state: State, where: str) -> None:
+        self.model, self.state, self.where = model, state, where
 
     def run(self, made: Any, state: State | None = None, trace: Trace | None = None) -> Any:
         """One forward on ``made`` itself, not on a copy; raises `OperatorError` where it fails."""
@@ -40,7 +40,7 @@ class Runner:
                 with trace:
                     return self.model(*made)
         except Exception as error:
-            raise OperatorError(f"{self.blame}: {type(error).__name__}: {error}") from error
+            raise OperatorError(f"forward fails {self.where}: {type(error).__name__}: {error}") from error
 
 
 def restore(model: Any, state: State) -> None:
@@ -66,11 +66,11 @@ class Answer:
 class Oracle:
     """The float64 twin of a model. Its first answer shows what every later one is measured by."""
 
-    def __init__(self, model: Any, state: State, blame: str) -> None:
+    def __init__(self, model: Any, state: State, where: str) -> None:
         exact = copy.deepcopy(model).double()
         for parameter in exact.parameters():
             parameter.data = drawing.widen(parameter.data)
-        self.runner = Runner(exact, drawing.widen(dict(state)), blame)
+        self.runner = Runner(exact, drawing.widen(dict(state)), where)
         self.seconds = 0.0
         self.length: int | None = None
         self.names: set[str] = set()
@@ -94,6 +94,8 @@ class Oracle:
             # The operator insists on a dtype of its own: the framework's result is all there is to compare with.
             nothing = [torch.zeros_like(real(f), dtype=torch.float64) for f in frame]
             return tuple(expect(f, f, s, _longest(made), even) for f, s in zip(frame, nothing, strict=True))
+        if any(one.is_cuda for one in outputs):
+            torch.cuda.synchronize()
         self.seconds = time.monotonic() - started
         self.names, self.truncates = self.names | trace.names, self.truncates or trace.truncates
         picks = [None if o.is_floating_point() or o.is_complex() else trace.pick_of(o) for o in outputs]
@@ -119,7 +121,9 @@ class Oracle:
             return
         again = self._answer(wide, self.runner.state, watch)
         if not all(_near(real(a), real(b)) for a, b in zip(base.all, again.all, strict=True)):
-            raise OperatorError(f"{self.runner.blame}: another result on the same inputs: it cannot be judged")
+            raise OperatorError(
+                f"forward {self.runner.where} gives another result on the same inputs: it cannot be judged"
+            )
         self.repeatable = True
 
     def _answer(self, wide: Any, state: State, watch: bool) -> Answer:
@@ -153,12 +157,14 @@ class Oracle:
 
     def _moved(self, wide: Any, watch: bool, step: float) -> list[torch.Tensor]:
         """Outputs and sources with all inputs and parameters changed by ``step``, relatively, up or down."""
+        confined = bool(self.names & RANGE_BOUND)
 
         def perturb(tensor: torch.Tensor) -> torch.Tensor:
             if not (tensor.is_floating_point() or tensor.is_complex()):
                 return tensor
             sign = torch.randint(0, 2, tensor.shape, device=tensor.device, dtype=torch.int8).double() * 2 - 1
-            return tensor * (1 + step * sign)
+            moved = tensor * (1 + step * sign)
+            return moved.clamp(tensor.min(), tensor.max()) if confined and tensor.numel() else moved
 
         state = drawing.map_tensors(self.runner.state, perturb)
         return self._answer(drawing.map_tensors(wide, perturb), state, watch).all

@@ -32,8 +32,8 @@ from akgflow.verification.promises import (
 from akgflow.verification.selection import RANGE_BOUND
 from akgflow.verification.weakness import easy_answers
 
-MANY_ELEMENTS = 1 << 26
-"""Inputs and outputs together from which on memory allows only one distribution more."""
+MANY_ELEMENTS, MOST_ELEMENTS = 1 << 26, 1 << 28
+"""Inputs and outputs together from which on memory allows only one distribution more, or none."""
 
 _secret = random.SystemRandom()
 
@@ -92,16 +92,22 @@ class Reference:
         self.file, self.device = file, device
         self.init = memory.lay_out({"args": list(self.case.init_args), "kwargs": dict(self.case.init_kwargs)})
         model = self._construct()
-        state = drawing.draw_state(model, drawing.fresh_seed())
-        self.state = {name: tensor.to(device) for name, tensor in state.items()}
-        self.state_layout = memory.lay_out(dict(self.state))
         self.parameters = frozenset(name for name, _ in model.named_parameters())
-        blame = f"forward fails of operator {file} on case {dict(keys)}"
-        self.working = Runner(model.to(device), self.state, blame)
-        self.oracle = Oracle(model, self.state, blame)
+        self._default = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+        self._model = model.to(device)
+        self._adopt(positive=False)
         self.draws: list[Draw] = []
         self.weak: tuple[str, ...] = ()
         self.promises: list[Promise] = []
+
+    def _adopt(self, positive: bool) -> None:
+        """Draw parameters, and set up framework and oracle with them."""
+        state = drawing.draw_state(self._default, self.parameters, drawing.fresh_seed(), positive)
+        self.state = {name: tensor.to(self.device) for name, tensor in state.items()}
+        self.state_layout = memory.lay_out(dict(self.state))
+        where = f"of operator {self.file} on case {dict(self.case.keys)}"
+        self.working = Runner(self._model, self.state, where)
+        self.oracle = Oracle(self._model, self.state, where)
 
     def _construct(self) -> Any:
         try:
@@ -133,6 +139,10 @@ class Reference:
         if self.draws:
             return
         first = self.answer(self._own(), OPERATOR)
+        if self.parameters and not all(bool(torch.isfinite(one.oracle).all()) for one in first.expected):
+            # Perhaps a root or a logarithm is taken of a parameter.
+            self._adopt(positive=True)
+            first = self.answer(self._own(), OPERATOR)
         pairs = zip(memory.tensors(first.inputs), memory.tensors(self._own()), strict=True)
         self.promises = [promise(one, other) for one, other in pairs]
         second = self._varied(NORMAL, first)
@@ -173,7 +183,7 @@ class Reference:
         return ""
 
     def _how_many(self, first: Draw) -> int:
-        if self.oracle.seconds > SLOW_SECONDS:
+        if self.oracle.seconds > SLOW_SECONDS or first.elements > MOST_ELEMENTS:
             return 0
         return 1 if self.oracle.seconds > QUICK_SECONDS or first.elements > MANY_ELEMENTS else len(EXTRA)
 
@@ -224,10 +234,12 @@ class Reference:
         before = [placed.tensor.clone() for placed in layout.placed]
         copied = drawing.map_tensors(made, lambda t: t.clone())
         result = self.working.run(copied)
-        tree = memory.describe(result, memory.storages(copied))
+        tree = memory.describe(result, memory.storages([copied, *self._model.state_dict().values()]))
         frame = list(memory.tensors(result))
         if not frame:
             raise OperatorError(f"forward of {self.file} gives no tensor")
+        if any(tensor.layout != torch.strided for tensor in frame):
+            raise OperatorError(f"forward of {self.file} gives a sparse tensor; let it give a dense one")
         changed = [not memory.same_bits(a, b) for a, b in zip(before, memory.tensors(copied), strict=True)]
         expected = self.oracle.expected(made, frame, self.working, even=distribution in (OPERATOR, NORMAL))
         return Draw(distribution, way, made, layout, tree, expected, any(changed))

@@ -5,6 +5,7 @@ The description of the candidate's result comes from the candidate's process: no
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from akgflow.terms import Status
@@ -38,9 +39,16 @@ def check_structure(expected: Tree, got: Any, where: str = "the output") -> Prob
             if problem:
                 return problem
         return None
-    if have_kind != kind or have != want:
+    if have_kind != kind or not _same_value(have, want):
         return Status.INCORRECT_NUMERICAL, f"{where} must be {want!r} and is {_brief(have)}"
     return None
+
+
+def _same_value(have: Any, want: Any) -> bool:
+    """Plain numbers that are no whole ones need not agree in the last bits."""
+    if isinstance(have, float) and isinstance(want, float):
+        return math.isclose(have, want, rel_tol=1e-5) or (math.isnan(have) and math.isnan(want))
+    return bool(have == want)
 
 
 def _kind(tree: Any) -> tuple[str, Any]:
@@ -52,7 +60,7 @@ def _kind(tree: Any) -> tuple[str, Any]:
 
 def _no_tensor(where: str, kind: str, have: Any) -> Problem:
     if kind == "other":
-        return Status.REFUSED, f"{where} is a {_brief(have)}; it must be exactly a torch.Tensor"
+        return Status.REFUSED, f"{where} is a {_brief(have)}; it must be exactly a torch.Tensor, and dense"
     shown = "several values" if kind in ("list", "dict") else _brief(have)
     return Status.INCORRECT_SHAPE, f"{where} must be a tensor and is {shown}"
 
@@ -68,7 +76,7 @@ def _check_tensor(want: dict[str, Any], have: dict[str, Any], where: str) -> Pro
             f"{where} must be on device {want['device']} and is on {_brief(have.get('device'))}",
         )
     if have.get("aliases") and not want["aliases"]:
-        return Status.REFUSED, f"{where} shares its memory with an input; it must be a tensor of its own"
+        return Status.REFUSED, f"{where} shares its memory with an input or a parameter; it must be a tensor of its own"
     return None
 
 

@@ -53,6 +53,7 @@ class Trial:
         self.measured: list[Measured] = []
         self.device = "cpu"
         self.deterministic: bool | None = None
+        self.reuses = False
         self._first: tuple[Draw, list[torch.Tensor]] | None = None
         self._regions: dict[str, memory.Region] = {}
 
@@ -196,6 +197,7 @@ class Trial:
         out_region.bytes.fill_(sandbox.POISON)
         _settle(self.device)
         reply = self._timed_call(fds, region=input_handle, inputs=draw.layout.tree, out_region=out_handle, outs=outs)
+        self.reuses |= reply.get("reuses") is True
         held = out_region.bytes.clone()
         problem = check_structure(draw.tree, reply.get("result"))
         if problem is not None:

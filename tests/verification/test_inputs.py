@@ -1,0 +1,165 @@
+"""Inputs: other distributions that keep what the operator's own inputs promise, and parameters that are no defaults."""
+
+import pytest
+import torch
+
+from akgflow.verification import inputs as drawing
+from akgflow.verification import memory
+from akgflow.verification.operator import OperatorError
+from akgflow.verification.reference import Reference
+
+OPERATOR = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        {parts}
+
+    def forward(self, *x):
+        return {body}
+
+def get_inputs():
+    return [{inputs}]
+
+def get_init_inputs():
+    return []
+"""
+
+
+def reference(inputs, body="x[0] * 2", parts="pass", dtype=None):
+    made = Reference(OPERATOR.format(parts=parts, body=body, inputs=inputs), "operator.py", {}, dtype, "cpu")
+    made.prepare()
+    return made
+
+
+def sums_to_one(t):
+    return bool(((t.sum(-1) - 1).abs() < 1e-5).all() and (t >= 0).all())
+
+
+KEPT = {
+    "upper triangle": ("torch.triu(torch.rand(20, 20))", lambda t: bool((t.tril(-1) == 0).all())),
+    "diagonal": ("torch.diag(torch.rand(20))", lambda t: bool((t - torch.diag(t.diag()) == 0).all())),
+    "symmetric": ("(lambda a: a + a.T)(torch.rand(20, 20))", lambda t: torch.equal(t, t.T)),
+    "probabilities": ("torch.rand(8, 20).softmax(-1)", sums_to_one),
+    "sorted": ("torch.rand(8, 20).sort(-1).values", lambda t: bool((t.diff(dim=-1) >= 0).all())),
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_a_promise_is_kept_in_every_distribution(name):
+    inputs, holds = KEPT[name]
+    draws = reference(inputs).draws
+    assert {draw.distribution for draw in draws} >= {"operator", "normal"}
+    assert all(holds(draw.inputs[0]) for draw in draws)
+
+
+CHOSEN = {
+    "a table": "torch.linspace(0, 1, 40).cos()",
+    "ones": "torch.ones(40)",
+    "a mask": "(torch.rand(40) > 0.5).float()",
+    "whole numbers": "torch.randint(0, 9, (40,)).float()",
+    "an infinite mask": "torch.where(torch.rand(40) > 0.5, 0.0, float('-inf'))",
+    "indices": "torch.randint(0, 9, (40,))",
+}
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_what_is_chosen_stays(name):
+    made = reference(f"torch.rand(40), {CHOSEN[name]}", "x[0] * x[1]")
+    assert [kept.drawn for kept in made.promises] == [True, False]
+    values = [set(draw.inputs[1].tolist()) for draw in made.draws]
+    own = set(made.fresh("operator")[1].tolist())
+    assert all(v <= own | set(range(9)) for v in values)
+
+
+def test_distributions_are_what_they_say():
+    draws = {draw.distribution: draw.inputs[0] for draw in reference("torch.rand(100, 100)").draws}
+    assert set(draws) == {"operator", "normal", "wide", "ties", "extremes"}
+    assert draws["operator"].min() >= 0
+    assert abs(float(draws["normal"].mean())) < 0.1
+    size = draws["wide"].abs()
+    assert 5e-4 < float(size.min()) < 0.002
+    assert 50 < float(size.max()) < 101
+    assert draws["ties"].unique().numel() < 30
+    zeros = draws["extremes"] == 0
+    assert 0.2 < float(zeros.float().mean()) < 0.3
+    assert 0.4 < float(torch.signbit(draws["extremes"][zeros]).float().mean()) < 0.6
+    assert float(draws["extremes"].abs().max()) > 500
+
+
+ADMITTED = {
+    "logarithm": ("torch.rand(40, 40)", "torch.log(x[0])", {"positive"}),
+    "root": ("torch.rand(40, 40)", "torch.sqrt(x[0])", {"positive"}),
+    "binary cross entropy": (
+        "torch.rand(40, 40), (torch.rand(40, 40) > 0.5).float()",
+        "F.binary_cross_entropy(x[0], x[1])",
+        {"within"},
+    ),
+    "arc sine": ("torch.rand(40, 40)", "torch.asin(x[0])", {"within"}),
+    "index from a value": ("torch.rand(40)", "torch.arange(10.0)[(x[0] * 10).long()]", {"within"}),
+    "masked": (
+        "torch.rand(8, 8), torch.full((8, 8), float('-inf')).triu(0)",
+        "torch.softmax(x[0] + x[1], -1)",
+        {"signed"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ADMITTED)
+def test_an_operator_gets_what_it_admits(name):
+    inputs, body, ways = ADMITTED[name]
+    draws = reference(inputs, body).draws
+    assert {draw.way for draw in draws if draw.distribution == "normal"} == ways
+
+
+def test_what_the_framework_cannot_do_is_not_asked():
+    made = reference("torch.rand(64, 64)", "torch.exp(x[0] * 20)")
+    assert "extremes" not in {draw.distribution for draw in made.draws if draw.way == "signed"}
+
+
+PARAMETERS = {
+    "channels": ("self.p = nn.Parameter(torch.ones(7, 1, 1))", 0.5, 1.0),
+    "scalar": ("self.p = nn.Parameter(torch.tensor(0.0))", None, 0.0),
+    "layer scale": ("self.p = nn.Parameter(1e-6 * torch.ones(400))", 0.5, 0.0),
+    "norm weight": ("self.p = nn.Parameter(torch.ones(400))", 0.5, 1.0),
+    "low-rank zeros": ("self.p = nn.Parameter(torch.zeros(400, 16))", 0.25, 0.0),
+    "position table": ("self.p = nn.Parameter(torch.zeros(1, 100, 64))", 0.125, 0.0),
+    "PReLU": ("self.p = nn.Parameter(torch.full((400,), 0.25))", 0.5, 0.25),
+}
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_no_parameter_has_its_default(name):
+    parts, spread, centre = PARAMETERS[name]
+    made = reference("torch.rand(4)", "x[0] * self.p.sum()", parts)
+    drawn, default = made.state["p"], made._default["p"]
+    assert not (drawn == default).any()
+    if spread is not None and drawn.numel() > 100:
+        assert abs(float(drawn.std()) - spread) < 0.2 * spread
+        assert abs(float(drawn.mean()) - centre) < 0.15
+
+
+def test_a_root_of_a_parameter_gets_magnitudes():
+    made = reference("torch.rand(4, 50)", "x[0] / torch.sqrt(self.p)", "self.p = nn.Parameter(torch.ones(50))")
+    assert bool((made.state["p"] > 0).all())
+    assert all(bool(torch.isfinite(one.oracle).all()) for draw in made.draws for one in draw.expected)
+
+
+def test_seeds_are_fresh():
+    one, other = reference("torch.rand(50)"), reference("torch.rand(50)")
+    assert not torch.equal(one.draws[0].inputs[0], other.draws[0].inputs[0])
+    assert drawing.fresh_seed() != drawing.fresh_seed()
+
+
+def test_layouts_stay():
+    made = reference("torch.rand(6, 8).T, torch.rand(2, 3, 4, 4).to(memory_format=torch.channels_last)")
+    strides = {tuple(t.stride() for t in memory.tensors(draw.inputs)) for draw in made.draws}
+    assert strides == {((1, 8), (48, 1, 12, 3))}
+
+
+def test_a_random_operator_cannot_be_judged():
+    with pytest.raises(OperatorError, match="gives another result on the same inputs"):
+        reference("torch.rand(50)", "F.dropout(x[0])")
