@@ -53,6 +53,7 @@ class Host:
         self.session: Any = None
         self.fds: list[int] = []
         self.slots: list[tuple[Any, list[torch.Tensor]]] = []
+        self.state: dict[str, torch.Tensor] = {}
         self.shared: set[int] = set()
         self.last: list[torch.Tensor] = []
         self.refused: Callable[[], str | None] = lambda: None
@@ -115,7 +116,7 @@ class Host:
         if not isinstance(model, torch.nn.Module):
             raise Invalid(f"{self.entry} is not a torch.nn.Module")
         self.model = model
-        self.shared = memory.storages(state)
+        self.state, self.shared = state, memory.storages(state)
         _load_state(model, state, self.device, request["stand_in"])
         return {}
 
@@ -123,7 +124,7 @@ class Host:
         """Call the model once; outputs whose type and shape fit are copied to the judge's memory."""
         region = self._attach("inputs", request["region"])
         out = self._attach("outputs", request["out_region"])
-        inputs = memory.rebuild(request["inputs"], region)
+        inputs = memory.rebuild(request["inputs"], region, request["base"])
         self._poison(request["outs"])
         self._hold_back()
         with torch.no_grad():
@@ -132,6 +133,7 @@ class Host:
             found = list(memory.tensors(result))
             for spec, tensor in zip(request["outs"], found, strict=False):
                 _hand_over(out, spec, tensor)
+        _hand_back(self.model, self.state)
         self._synchronize()
         given = memory.storages(inputs) | self.shared
         described = memory.describe(result, given)
@@ -244,6 +246,15 @@ def _load_state(model: Any, state: dict[str, torch.Tensor], device: str, stand_i
     for name, tensor in state.items():
         own[name].data = tensor
         own[name].requires_grad_(False)
+
+
+def _hand_back(model: Any, state: dict[str, torch.Tensor]) -> None:
+    """Put buffers that the call replaced by new tensors back to where the judge's lie, with their new values."""
+    for name, buffer in model.named_buffers():
+        place = state.get(name)
+        if place is not None and buffer is not place and buffer.data_ptr() != place.data_ptr():
+            place.copy_(buffer)
+            buffer.data = place
 
 
 def _persistent_buffers(model: torch.nn.Module) -> dict[str, torch.Tensor]:

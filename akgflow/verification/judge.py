@@ -35,7 +35,6 @@ ORDER = (Evidence.LOWERED, Evidence.COMPILED, Evidence.INTERPRETED, Evidence.EXE
 """What is cheap to find out comes first: a candidate that does not compile is not run."""
 REUSED_SECONDS = 1.0
 """Oracles that took longer than this serve several candidates; the candidates of one judge cannot talk."""
-REUSES = "an answer is overwritten by the next call: copy what is to be kept"
 MOST_USES = 8
 MOST_REFERENCES = 4
 
@@ -156,8 +155,7 @@ class Judge:
             findings.measured += trial.measured
             if trial.deterministic is not None:
                 findings.deterministic = trial.deterministic and findings.deterministic is not False
-            if trial.reuses:
-                findings.warnings[REUSES] = None
+            findings.warnings.update(dict.fromkeys(sorted(trial.warnings)))
         failure = result_failure(trial.measured)
         if failure is not None:
             raise failure

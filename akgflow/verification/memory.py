@@ -157,6 +157,11 @@ def flat(region: Region, one: Placed, base: int = 0) -> torch.Tensor:
     return region.bytes[start : start + length].view(one.tensor.dtype)
 
 
+def fetch(region: Region, one: Placed, base: int = 0) -> torch.Tensor:
+    """A packed copy of what now stands in a placed tensor's place."""
+    return flat(region, one, base).as_strided(one.tensor.shape, one.tensor.stride()).contiguous().clone()
+
+
 def same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
     """True when two tensors of one shape and dtype hold the same bytes (a NaN equals itself)."""
     return bool(torch.equal(a.contiguous().flatten().view(torch.uint8), b.contiguous().flatten().view(torch.uint8)))

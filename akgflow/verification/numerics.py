@@ -168,23 +168,27 @@ def fits(got: torch.Tensor, expected: Expected, tolerance: float) -> bool:
     return bool(marks.good.all()) and not _together(real(got), marks, expected)
 
 
-def compare(got: torch.Tensor, expected: Expected, output: int, tolerance: float) -> Comparison:
+def compare(
+    got: torch.Tensor, expected: Expected, output: int, tolerance: float, name: str | None = None
+) -> Comparison:
     """Measure ``got`` (same shape and dtype as expected) against its bounds; ``tolerance`` multiplies them.
 
-    Where no element is wrong by itself and all are together, ``wrong`` counts all of them.
+    ``name`` is what the text calls it, ``output N`` unless it is given. Where no element is wrong by itself and all are
+    together, ``wrong`` counts all of them.
     """
     marks = _marks(got, expected, tolerance)
-    found = _summary(real(got), marks, output)
+    name = name or f"output {output}"
+    found = _summary(real(got), marks, output, name)
     if found.wrong and found.worst is not None and expected.selection is not None:
         words = expected.selection.say(got, found.worst.index)
         return replace(
             found,
-            detail=f"output {output} at {list(found.worst.index)}: {words}; {found.wrong} of {found.total} are wrong",
+            detail=f"{name} at {list(found.worst.index)}: {words}; {found.wrong} of {found.total} are wrong",
         )
     together = "" if found.wrong else _together(real(got), marks, expected)
     if not together:
         return found
-    return replace(found, wrong=found.total, detail=f"output {output}: no element is beyond its bound, but {together}")
+    return replace(found, wrong=found.total, detail=f"{name}: no element is beyond its bound, but {together}")
 
 
 def _together(got: torch.Tensor, marks: _Marks, expected: Expected) -> str:
@@ -236,7 +240,7 @@ def _same_special(values: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     return (torch.isnan(values) & torch.isnan(other)) | (torch.isinf(values) & (values == other))
 
 
-def _summary(got: torch.Tensor, marks: _Marks, output: int) -> Comparison:
+def _summary(got: torch.Tensor, marks: _Marks, output: int, name: str) -> Comparison:
     total = got.numel()
     if total == 0:
         return Comparison(0.0, 0.0, 0.0, 0, 0, None, "")
@@ -250,7 +254,7 @@ def _summary(got: torch.Tensor, marks: _Marks, output: int) -> Comparison:
     if wrong:
         hint = pattern(got, marks.centre, marks.good)
         detail = (
-            f"output {output} at {list(index)}: got {worst.got:.7g}, expected {worst.expected:.7g} "
+            f"{name} at {list(index)}: got {worst.got:.7g}, expected {worst.expected:.7g} "
             f"(error {at:.3g}, allowed {limit:.3g}); {wrong} of {total} elements are wrong{hint and ': ' + hint}"
         )
     return Comparison(at, limit, relative, wrong, total, worst, detail)

@@ -18,7 +18,7 @@ from akgflow.verification.framework.rules import Work
 from akgflow.verification.framework.work import measure
 from akgflow.verification.numerics import Expected, real
 from akgflow.verification.operator import Case, OperatorError, make_case, seeded
-from akgflow.verification.oracle import QUICK_SECONDS, SLOW_SECONDS, Oracle, Runner
+from akgflow.verification.oracle import QUICK_SECONDS, SLOW_SECONDS, Effects, Oracle, Runner
 from akgflow.verification.promises import (
     EXTRA,
     NORMAL,
@@ -42,8 +42,8 @@ _secret = random.SystemRandom()
 class Draw:
     """Inputs of one distribution and what the outputs must be.
 
-    ``way`` is how the distribution was fitted to the operator. ``tree`` describes the result's structure; ``mutates``
-    is true when the reference itself changes its inputs.
+    ``way`` is how the distribution was fitted to the operator. ``tree`` describes the result's structure; ``after``
+    says what the inputs and buffers must be after the call that ``effects`` names, all others as they were.
     """
 
     distribution: str
@@ -52,7 +52,13 @@ class Draw:
     layout: memory.Layout
     tree: memory.Tree
     expected: tuple[Expected, ...]
-    mutates: bool
+    effects: Effects
+    after: tuple[Expected, ...]
+
+    @property
+    def mutates(self) -> bool:
+        """True when the reference itself changes its inputs."""
+        return bool(self.effects.inputs)
 
     def outs(self) -> list[dict[str, Any]]:
         """Places for the output tensors, one behind the other, in a memory of their own."""
@@ -175,7 +181,7 @@ class Reference:
         """Words for errors that are those of a narrower input format; empty where they are not."""
         for name, narrow in ROUNDINGS.items():
             moved = self.oracle.with_inputs(draw.inputs, narrow)
-            for got, expected, other in zip(outputs, draw.expected, moved, strict=True):
+            for got, expected, other in zip(outputs, draw.expected, moved, strict=False):
                 if expected.bound is not None and alike(
                     real(got).double() - expected.oracle, real(other) - expected.oracle
                 ):
@@ -235,14 +241,26 @@ class Reference:
         copied = drawing.map_tensors(made, lambda t: t.clone())
         result = self.working.run(copied)
         tree = memory.describe(result, memory.storages([copied, *self._model.state_dict().values()]))
-        frame = list(memory.tensors(result))
+        frame = self.working.kept(result)
         if not frame:
             raise OperatorError(f"forward of {self.file} gives no tensor")
         if any(tensor.layout != torch.strided for tensor in frame):
             raise OperatorError(f"forward of {self.file} gives a sparse tensor; let it give a dense one")
-        changed = [not memory.same_bits(a, b) for a, b in zip(before, memory.tensors(copied), strict=True)]
-        expected = self.oracle.expected(made, frame, self.working, even=distribution in (OPERATOR, NORMAL))
-        return Draw(distribution, way, made, layout, tree, expected, any(changed))
+        self.working.effects = effects = self._effects(before, list(memory.tensors(copied)))
+        outcome, count = frame + self.working.changed(copied), len(frame)
+        found = self.oracle.expected(made, outcome, self.working, even=distribution in (OPERATOR, NORMAL))
+        return Draw(distribution, way, made, layout, tree, found[:count], effects, found[count:])
+
+    def _effects(self, before: Sequence[torch.Tensor], given: Sequence[torch.Tensor]) -> Effects:
+        """What the forward just run on ``given``, which was ``before``, has changed, or any forward before it."""
+        known, state = self.working.effects, self._model.state_dict()
+        changes = [
+            # A change that leaves the values as they were (a relu of what is positive) shows in the version only.
+            i in known.inputs or tensor._version > 0 or not memory.same_bits(was, tensor)
+            for i, (was, tensor) in enumerate(zip(before, given, strict=True))
+        ]
+        moved = [n for n, was in self.state.items() if n in known.buffers or not memory.same_bits(was, state[n])]
+        return Effects(tuple(i for i, changed in enumerate(changes) if changed), tuple(moved))
 
 
 def _as_finite(tensor: torch.Tensor, other: torch.Tensor) -> bool:

@@ -4,7 +4,6 @@ does: moves the running mean, which the reference leaves alone
 status: REFUSED
 where: cpu
 toolchain: cpp
-open: buffers are not looked at
 """
 
 import torch

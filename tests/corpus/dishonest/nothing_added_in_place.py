@@ -4,7 +4,6 @@ does: gives the sum and leaves the input that had to change as it was
 status: INCORRECT_NUMERICAL REFUSED
 where: cpu
 toolchain: cpp
-open: where an operator changes its inputs, they are not looked at
 """
 
 import torch

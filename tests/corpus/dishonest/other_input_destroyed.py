@@ -4,7 +4,6 @@ does: changes the input that had to change, and also the other
 status: REFUSED
 where: cpu
 toolchain: cpp
-open: where an operator changes its inputs, they are not looked at
 """
 
 import torch

@@ -4,7 +4,6 @@ does: lets torch sort and takes the first five
 status: FALLBACK
 where: cpu
 toolchain: cpp
-open: indices are compared, not what they select
 """
 
 import torch

@@ -4,7 +4,6 @@ does: takes any of equal elements, as a heap happens to leave them
 status: PASSED
 where: cpu
 toolchain: cpp
-open: indices are compared, not what they select
 """
 
 import torch

@@ -4,7 +4,6 @@ does: takes the first of equal elements
 status: PASSED
 where: cpu
 toolchain: cpp
-open: indices are compared, not what they select
 """
 
 import torch

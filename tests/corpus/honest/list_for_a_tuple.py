@@ -4,7 +4,6 @@ does: gives a list where the reference gives a named tuple
 status: PASSED
 where: cpu
 toolchain: cpp
-open: indices are compared, not what they select
 """
 
 import torch

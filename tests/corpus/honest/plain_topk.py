@@ -4,7 +4,6 @@ does: takes the last of equal elements where the framework takes others
 status: PASSED
 where: cpu
 toolchain: cpp
-open: indices are compared, not what they select
 """
 
 import torch
