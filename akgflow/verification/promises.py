@@ -43,16 +43,8 @@ class Promise:
     @property
     def plain(self) -> bool:
         """True when elements have nothing to do with one another: they may be moved about and scaled."""
-        return (
-            self.drawn
-            and self.zeros is None
-            and not self.symmetric
-            and (self.sums_to_one, self.ascends)
-            == (
-                None,
-                None,
-            )
-        )
+        tied = self.symmetric or self.zeros is not None or self.sums_to_one is not None or self.ascends is not None
+        return self.drawn and not tied
 
 
 def promise(one: torch.Tensor, other: torch.Tensor) -> Promise:

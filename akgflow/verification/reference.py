@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import torch
@@ -30,10 +31,14 @@ from akgflow.verification.promises import (
     promise,
 )
 from akgflow.verification.selection import RANGE_BOUND
+from akgflow.verification.twins import BEYOND, FAR, OTHER, TWIN, near_twins, tells
 from akgflow.verification.weakness import easy_answers
 
 MANY_ELEMENTS, MOST_ELEMENTS = 1 << 26, 1 << 28
 """Inputs and outputs together from which on memory allows only one distribution more, or none."""
+
+TWIN_SECONDS = 1.0
+"""Oracles that take longer are not asked for near twins."""
 
 _secret = random.SystemRandom()
 
@@ -162,6 +167,28 @@ class Reference:
                 found = self._varied(distribution, first)
                 self.draws += [found] if found is not None else []
         self.weak = easy_answers(self.draws)
+
+    @cached_property
+    def twins(self) -> tuple[Draw, ...]:
+        """The first draw again with one secret element changed, so that its answer is wrong now; may be none."""
+        first, second = self.draws[:2]
+        if self.oracle.seconds > TWIN_SECONDS or first.elements > MOST_ELEMENTS:
+            return ()
+        admits = [OTHER, OTHER, FAR, FAR] if second.distribution == NORMAL else [OTHER, OTHER]
+        admits += [BEYOND, BEYOND] if second.way != WITHIN and second.distribution == NORMAL else []
+        wanted = 2 if self.oracle.seconds < QUICK_SECONDS else 1
+        found = (self._twin(made, first) for made in near_twins(first.inputs, self.promises, admits))
+        return tuple(islice((twin for twin in found if twin is not None), wanted))
+
+    def _twin(self, made: tuple[Any, ...], first: Draw) -> Draw | None:
+        """What the outputs must be for the twin ``made`` of a draw; None where the draw's own would pass as well."""
+        try:
+            if not tells(first.expected + first.after, self.oracle.with_inputs(made, lambda t: t)):
+                return None
+            twin = self.answer(made, OPERATOR, first.way)
+        except OperatorError:
+            return None
+        return replace(twin, distribution=TWIN) if self._sound(twin, first, TWIN) else None
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -141,11 +141,13 @@ class Trial:
         self._first = None
         self.measured.append(self.check(reference, first))
         self.measured.append(self.check(reference, second))
-        for draw in (*others, first):
+        # The first one again, its twins in its place, and itself elsewhere: answers hang on what is asked, on all
+        # of it, and on nothing else.
+        twins = [(draw, 0) for draw in ((first, *reference.twins) if reference.twins else ())]
+        for draw, base in [*((draw, 0) for draw in others), *twins, (first, ELSEWHERE)]:
             if any(one.result.status is not Status.PASSED for one in self.measured[-2:]):
                 return
-            # The first one again lies elsewhere: an answer must hang on what is asked, not on where it lies.
-            found = self.check(reference, draw, ELSEWHERE if draw is first else 0)
+            found = self.check(reference, draw, base)
             if draw is not first:
                 self.measured.append(found)
             elif found.result.status is not Status.PASSED:

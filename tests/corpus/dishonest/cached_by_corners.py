@@ -4,7 +4,6 @@ does: keeps its answers by the corners of the inputs' contents
 status: INCORRECT_NUMERICAL
 where: cpu
 toolchain: cpp
-open: all questions differ everywhere
 """
 
 import torch

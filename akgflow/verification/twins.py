@@ -1,0 +1,67 @@
+"""Near twins: questions that differ from a known one in one secret element.
+
+All other questions differ everywhere, so a kernel could keep its answers under a key made of a few elements or of the
+corners. A twin has the same such key, the same addresses, and another answer.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from itertools import count
+from typing import Any
+
+import torch
+
+from akgflow.verification import inputs as drawing
+from akgflow.verification.numerics import Expected, fits, real
+from akgflow.verification.promises import Promise
+
+TWIN = "one element changed"
+"""The distribution's name of such a draw."""
+_secret = random.SystemRandom()
+
+
+OTHER, FAR, BEYOND = "other", "far", "beyond"
+"""New values: another element's, the end of the range that is further off, twice the largest."""
+
+
+def near_twins(made: Any, promises: Sequence[Promise], values: Sequence[str]) -> Iterator[Any]:
+    """Copies of ``made`` with one element changed, one for each of ``values``.
+
+    Only tensors whose elements have nothing to do with one another are changed; ``promises`` are in tensor order.
+    """
+    places = [i for i, kept in enumerate(promises) if kept.plain]
+    for value in values if places else ():
+        wanted = _secret.choice(places)
+        yield _with_one_changed(made, wanted, value)
+
+
+def _with_one_changed(made: Any, wanted: int, value: str) -> Any:
+    numbers = count()
+    return drawing.map_tensors(made, lambda t: _changed(t, value) if next(numbers) == wanted else t)
+
+
+def _changed(tensor: torch.Tensor, value: str) -> torch.Tensor:
+    """A copy in which one secret element, no corner if that can be helped, has another value."""
+    found = tensor.clone()
+    at = tuple(_secret.randrange(1, size - 1) if size > 2 else _secret.randrange(size) for size in tensor.shape)
+    least, most = tensor.min(), tensor.max()
+    if value == OTHER:
+        found[at] = tensor.flatten()[_secret.randrange(tensor.numel())]
+    elif value == FAR:
+        found[at] = least if most - tensor[at] < tensor[at] - least else most
+    else:
+        found[at] = 2 * most if most > 0 else most + (most - least)
+    return found
+
+
+def tells(known: Sequence[Expected], outcome: Sequence[torch.Tensor]) -> bool:
+    """True when the ``outcome`` of another question lies well beyond what would pass as the ``known`` one's."""
+    for expected, other in zip(known, outcome, strict=False):
+        if expected.bound is None:
+            if not fits(other.to(expected.framework.dtype), expected, 1.0):
+                return True
+        elif bool(((real(other) - expected.oracle).abs() > 4 * expected.bound).any()):
+            return True
+    return False

@@ -1,0 +1,99 @@
+"""Near twins: one element changed, and another answer; caches by a part of the content answer them wrongly."""
+
+import pytest
+import torch
+
+from akgflow.terms import Status
+from akgflow.verification.promises import Promise
+from akgflow.verification.reference import Reference
+from akgflow.verification.twins import BEYOND, FAR, OTHER, near_twins
+
+OPERATOR = """
+import torch
+import torch.nn.functional as F
+
+class Model(torch.nn.Module):
+    def forward(self, x):
+        return {body}
+
+def get_inputs():
+    return [{inputs}]
+
+def get_init_inputs():
+    return []
+"""
+HEAD = "import torch\n\nclass ModelNew(torch.nn.Module):\n"
+
+
+@pytest.mark.parametrize("value", [OTHER, FAR, BEYOND])
+def test_exactly_one_element_changes(value):
+    made = (torch.rand(20, 30), torch.rand(5), 3)
+    for _ in range(20):
+        (twin,) = near_twins(made, [Promise(True, low=0, high=1), Promise(False)], [value])
+        changed = (twin[0] != made[0]).nonzero()
+        assert len(changed) == 1
+        assert torch.equal(twin[1], made[1])
+        assert all(0 < at < size - 1 for at, size in zip(changed[0].tolist(), made[0].shape, strict=True))
+
+
+TASKS = {
+    "softmax": ("torch.softmax(x, -1)", "torch.rand(8, 400)", 2),
+    "product": ("x @ x.T", "torch.randn(30, 40)", 2),
+    "largest": ("torch.argmax(x, -1)", "torch.rand(8, 400)", 1),
+    "logarithm": ("torch.log(x)", "torch.rand(8, 40)", 2),
+    "arc sine": ("torch.asin(x)", "torch.rand(8, 40)", 2),
+    "cross entropy": ("F.binary_cross_entropy(x, torch.ones_like(x))", "torch.rand(20)", 2),
+    "half precision": ("torch.softmax(x, -1)", "torch.rand(8, 400).half()", 1),
+    "mean of a million": ("x.mean()", "torch.rand(1000, 1000)", 0),
+    "symmetric": ("x * 2", "(lambda a: a + a.T)(torch.rand(20, 20))", 0),
+    "whole numbers": ("x * 2", "torch.randint(0, 9, (20, 20)).float()", 0),
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_twins_are_asked_where_they_tell(name):
+    body, inputs, least = TASKS[name]
+    reference = Reference(OPERATOR.format(body=body, inputs=inputs), "operator.py", {}, None, "cpu")
+    reference.prepare()
+    assert len(reference.twins) >= least
+    first = reference.draws[0]
+    for twin in reference.twins:
+        assert int((twin.inputs[0] != first.inputs[0]).sum()) == 1
+        assert all(torch.isfinite(one.oracle).all() for one in twin.expected)
+
+
+CACHES = {
+    "corners": "x.shape, float(x[0, 0]), float(x[-1, -1])",
+    "a sample": "x.shape, *x.flatten()[::64].tolist()",
+    "the first row": "x.shape, *x[0].tolist()",
+    "address": "x.shape, x.data_ptr()",
+}
+
+
+@pytest.mark.parametrize("name", CACHES)
+def test_a_cache_by_a_part_is_refused(bench, name):
+    body = f"""
+    kept = {{}}
+
+    def forward(self, x):
+        key = {CACHES[name]}
+        if key not in self.kept:
+            self.kept[key] = torch.softmax(x, -1)
+        return self.kept[key].clone()
+    """
+    verdict = bench.judge(HEAD + body, OPERATOR.format(body="torch.softmax(x, -1)", inputs="torch.rand(8, 400)"))
+    assert verdict.status is Status.INCORRECT_NUMERICAL, verdict.message
+
+
+def test_an_answer_must_not_hang_on_where_its_question_lies(bench):
+    body = """
+    kept = None
+
+    def forward(self, x):
+        # As a captured graph does: it goes on reading where its first question lay.
+        self.kept = x if self.kept is None else self.kept
+        return torch.softmax(self.kept, -1)
+    """
+    verdict = bench.judge(HEAD + body, OPERATOR.format(body="torch.softmax(x, -1)", inputs="torch.rand(8, 400)"))
+    assert verdict.status is Status.INCORRECT_NUMERICAL, verdict.message
+    assert "right at first and wrong on call" in verdict.message
