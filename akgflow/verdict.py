@@ -14,11 +14,13 @@ FRAMEWORK_ALLOWED = "the task allows the framework: its kernels may have done th
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds on one candidate: wall seconds for build and for the calls, bytes of memory."""
+    """Bounds on one candidate: wall seconds for build and for the calls, bytes of memory, bytes and number of files."""
 
     build_seconds: float = 300.0
     run_seconds: float = 120.0
     memory_bytes: int = 8 << 30
+    disk_bytes: int = 2 << 30
+    files: int = 20_000
 
 
 @dataclass(frozen=True)

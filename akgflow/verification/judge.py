@@ -56,6 +56,11 @@ class Findings:
     warnings: dict[str, None] = field(default_factory=dict)
     deterministic: bool | None = None
     failure: CandidateFailed | None = None
+    layers: tuple[str, ...] | None = None
+
+    def bounded_by(self, layers: tuple[str, ...]) -> None:
+        """Keep those layers that held for every process of the candidate."""
+        self.layers = layers if self.layers is None else tuple(one for one in self.layers if one in layers)
 
 
 class Judge:
@@ -112,6 +117,7 @@ class Judge:
         """Gather one kind of evidence in one candidate process."""
         scratch.mkdir(parents=True)
         trial = Trial(self.server, request, evidence, scratch, self.machine.cores)
+        findings.bounded_by(trial.process.layers)
         try:
             trial.start(module)
             if evidence in NUMERIC:
@@ -187,7 +193,9 @@ class Judge:
         trial.process.resume()
         folder = trial.scratch.parent / "baseline"
         folder.mkdir()
-        baseline = Trial(self.server, request, Evidence.EXECUTED, folder, self.machine.cores)
+        # The operator may read what lies beside it; a candidate may not.
+        beside = [str(Path(request.operator_file).resolve().parent)]
+        baseline = Trial(self.server, request, Evidence.EXECUTED, folder, self.machine.cores, beside)
         try:
             baseline.start_baseline(largest, request.operator)
             baseline.build(largest, baseline=True)
@@ -258,6 +266,7 @@ class Judge:
             tolerance=request.tolerance,
             seconds=round(seconds, 3),
             warnings=(*_warnings(request), *findings.warnings),
+            sandbox=findings.layers or (),
         )
 
 

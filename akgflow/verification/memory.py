@@ -16,6 +16,8 @@ from typing import Any
 
 import torch
 
+from akgflow.verification import cuda_ipc
+
 ALIGN = 256
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 _SCALARS = (bool, int, float, str, type(None))
@@ -31,11 +33,19 @@ class Region:
     bytes: torch.Tensor
     handle: Mapping[str, Any]
     fd: int | None = None
-    pool: Any = None
 
     def __del__(self) -> None:
         if self.fd is not None:
+            _created.pop(self.fd, None)
             os.close(self.fd)
+
+
+_created: dict[int, tuple[tuple[int, int], int]] = {}
+
+
+def held() -> tuple[int, set[tuple[int, int]]]:
+    """Bytes of the host regions that this process has made, and the device and inode of each."""
+    return sum(size for _, size in _created.values()), {key for key, _ in _created.values()}
 
 
 def create(size: int, device: str) -> Region:
@@ -47,19 +57,14 @@ def create(size: int, device: str) -> Region:
     os.ftruncate(fd, size)
     # Without the seals a candidate could shrink the file, and the judge would die reading it.
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)
+    about = os.fstat(fd)
+    _created[fd] = ((about.st_dev, about.st_ino), size)
     return Region(_map(fd, size), {"kind": "host", "size": size}, fd)
 
 
 def _create_cuda(size: int) -> Region:
-    # CUDA IPC opens the whole allocation that a tensor lies in. In a pool of its own no other tensor lies there.
-    pool = torch.cuda.MemPool()
-    with torch.cuda.use_mem_pool(pool):
-        data = torch.zeros(size, dtype=torch.uint8, device="cuda")
-    torch.cuda.synchronize()
-    shared = data.untyped_storage()._share_cuda_()
-    fields = [part.hex() if isinstance(part, bytes) else part for part in shared]
-    kinds = [isinstance(part, bytes) for part in shared]
-    return Region(data, {"kind": "cuda", "size": size, "shared": fields, "hex": kinds}, pool=pool)
+    data, handle = cuda_ipc.allocate(size)
+    return Region(data, {"kind": "cuda", "size": size, "ipc": handle})
 
 
 def attach(handle: Mapping[str, Any], fd: int | None) -> Region:
@@ -67,13 +72,7 @@ def attach(handle: Mapping[str, Any], fd: int | None) -> Region:
     if handle["kind"] == "host":
         assert fd is not None
         return Region(_map(fd, handle["size"]), handle, fd)
-    torch.cuda.init()
-    shared = [
-        bytes.fromhex(part) if coded else part for part, coded in zip(handle["shared"], handle["hex"], strict=True)
-    ]
-    storage = torch.UntypedStorage._new_shared_cuda(*shared)
-    data = torch.empty(0, dtype=torch.uint8, device=storage.device).set_(storage)
-    return Region(data[: handle["size"]], handle)
+    return Region(cuda_ipc.open_handle(handle["ipc"], handle["size"]), handle)
 
 
 def _map(fd: int, size: int) -> torch.Tensor:

@@ -10,8 +10,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from akgflow.terms import Status
 from akgflow.verdict import Limits
@@ -19,11 +20,13 @@ from akgflow.verification import sandbox
 from akgflow.verification.channel import Channel, ChannelClosed, Message
 from akgflow.verification.environment import scrubbed
 from akgflow.verification.framework.rules import Page
-from akgflow.verification.zygote import children_of
+from akgflow.verification.sandbox import tree
+from akgflow.verification.watch import Watch
 
 START_SECONDS = 180.0
 """For the fork server to load torch, on a machine that is busy."""
-MAX_PROCESSES = 512
+BUILDS = "builds"
+"""Folder below a candidate's scratch with what it built, now or in an earlier judgement."""
 _KINDS = {
     "unsupported": Status.NOT_RUN,
     "syntax": Status.COMPILE_ERROR,
@@ -71,12 +74,21 @@ class ForkServer:
         theirs.close()
         self._channel, self._ready = channel, False
 
-    def spawn(self, scratch: Path, limits: Limits, threads: int, on_gpu: bool) -> CandidateProcess:
-        """A new candidate process that works in ``scratch``."""
+    def spawn(
+        self, scratch: Path, limits: Limits, threads: int, on_gpu: bool, reads: Sequence[str] = ()
+    ) -> CandidateProcess:
+        """A new candidate process that works in ``scratch``; ``reads`` are further folders that it may read."""
         ours, theirs = Channel.pair()
         log = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the process)
-        memory = None if on_gpu else limits.memory_bytes
-        request = {"op": "spawn", "scratch": str(scratch), "memory_bytes": memory, "threads": threads}
+        if on_gpu:
+            # The driver's device nodes are made when the first program asks for them.
+            import torch
+
+            torch.cuda.init()
+        builds = scratch / BUILDS
+        builds.mkdir(exist_ok=True)
+        bounds = sandbox.Bounds(str(scratch), limits.memory_bytes, threads, on_gpu, str(builds), tuple(reads))
+        request = {"op": "spawn", "bounds": asdict(bounds)}
         try:
             reply = self._ask(request, [theirs.fileno(), log.fileno()])
         except ChannelClosed:
@@ -84,12 +96,13 @@ class ForkServer:
             reply = self._ask(request, [theirs.fileno(), log.fileno()])
         finally:
             theirs.close()
-        return CandidateProcess(self, int(reply["pid"]), ours, log, limits)
+        place = Place(int(reply["guard"]), int(reply["pid"]), str(scratch), tuple(reply["layers"]))
+        return CandidateProcess(self, place, ours, log, limits)
 
-    def end(self, pid: int, grace: float) -> tuple[int, bool]:
+    def end(self, guard: int, grace: float) -> tuple[int, bool]:
         """End a candidate and everything it started; its wait status, and whether it had to be killed."""
         try:
-            reply = self._ask({"op": "end", "pid": pid, "grace": grace}, [])
+            reply = self._ask({"op": "end", "guard": guard, "grace": grace}, [])
         except ChannelClosed:
             self.end_all()
             return signal.SIGKILL, False
@@ -122,18 +135,35 @@ class ForkServer:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        for pid in children_of(os.getpid()):
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
+        # Candidates of a fork server that was killed are this process's children now.
+        for _ in range(100):
+            left = tree.children_of(os.getpid())
+            if not left:
+                return
+            for pid in left:
+                tree.end_below(pid)
+            tree.send(left, signal.SIGKILL)
+            for pid in left:
+                with contextlib.suppress(OSError):
+                    os.waitpid(pid, 0)
+
+
+class Place(NamedTuple):
+    """Where a candidate runs: its guard's and its own process id, its folder, the layers that hold."""
+
+    guard: int
+    pid: int
+    scratch: str
+    layers: tuple[str, ...]
 
 
 class CandidateProcess:
     """One candidate process. Every method that talks to it raises `CandidateFailed` when it does not answer well."""
 
-    def __init__(self, server: ForkServer, pid: int, channel: Channel, log: IO[bytes], limits: Limits) -> None:
-        self.pid, self.limits = pid, limits
-        self._server, self._channel, self._log = server, channel, log
+    def __init__(self, server: ForkServer, place: Place, channel: Channel, log: IO[bytes], limits: Limits) -> None:
+        self.pid, self.layers, self.limits = place.pid, place.layers, limits
+        self._watch = Watch(place.guard, place.scratch, limits)
+        self._server, self._channel, self._log, self._place = server, channel, log, place
         self._ended = False
         self.rules: Page | None = None
 
@@ -165,22 +195,16 @@ class CandidateProcess:
             self._check_use()
 
     def _check_use(self) -> None:
-        """End a group that grows past its bounds; a limit on address space does not see children or GPUs."""
-        resident, count = group_use(self.pid)
-        if resident > self.limits.memory_bytes:
+        """End what grows past its bounds."""
+        broken = self._watch.look()
+        if broken is not None:
             self.close()
-            raise CandidateFailed(
-                Status.OUT_OF_MEMORY,
-                f"the candidate took {resident >> 20} MiB of memory; the limit is {self.limits.memory_bytes >> 20} MiB",
-            )
-        if count > MAX_PROCESSES:
-            self.close()
-            raise CandidateFailed(Status.RUNTIME_ERROR, f"the candidate started more than {MAX_PROCESSES} processes")
+            raise CandidateFailed(*broken)
 
     def _post_mortem(self) -> CandidateFailed:
         """Why the process is gone, from its wait status and the tail of what it printed."""
         self._channel.close()
-        status, killed = self._server.end(self.pid, 2.0)
+        status, killed = self._server.end(self._place.guard, 2.0)
         self._ended = True
         words = self._words()
         if killed:
@@ -213,21 +237,19 @@ class CandidateProcess:
         return total / 1e9
 
     def pause(self) -> None:
-        """Stop the whole group, so that it takes nothing from what is measured meanwhile."""
-        with contextlib.suppress(OSError):
-            os.killpg(self.pid, signal.SIGSTOP)
+        """Stop it and all that it started, so that it takes nothing from what is measured meanwhile."""
+        tree.stop(self._place.guard)
 
     def resume(self) -> None:
-        """Let the group run again."""
-        with contextlib.suppress(OSError):
-            os.killpg(self.pid, signal.SIGCONT)
+        """Let all of it run again."""
+        tree.send(tree.descendants(self._place.guard), signal.SIGCONT)
 
     def close(self) -> None:
         """End the process and all that it started."""
         if not self._ended:
             self._ended = True
             self._channel.close()
-            self._server.end(self.pid, 0.0)
+            self._server.end(self._place.guard, 0.0)
         self._log.close()
 
 
@@ -239,18 +261,3 @@ _DOING = {
     "prepare_windows": "timing",
     "window": "timing",
 }
-
-
-def group_use(group: int) -> tuple[int, int]:
-    """Resident bytes (shared pages left out) and the number of processes of a process group."""
-    page, resident, count = os.sysconf("SC_PAGE_SIZE"), 0, 0
-    for entry in os.scandir("/proc"):
-        if not entry.name.isdigit():
-            continue
-        pid = int(entry.name)
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            if os.getpgid(pid) == group:
-                sizes = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()
-                resident += (int(sizes[1]) - int(sizes[2])) * page
-                count += 1
-    return resident, count

@@ -47,7 +47,11 @@ def main() -> None:
     lines = Lines(sys.stdin, os.fdopen(os.dup(1), "w", encoding="utf-8"))
     os.dup2(2, 1)
     machine = from_data(lines.waiting.get()["machine"], Machine)
+    from akgflow.verification import sandbox
     from akgflow.verification.process import ForkServer
+
+    # Seeds and oracles lie in this process: no other of this user may look into it.
+    sandbox.prctl(sandbox.PR_SET_DUMPABLE, 0)
 
     server = ForkServer()
     server.start()

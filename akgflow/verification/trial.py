@@ -45,11 +45,17 @@ class Trial:
     """A candidate process, from its start to its end. Every step may raise `CandidateFailed`."""
 
     def __init__(
-        self, server: ForkServer, request: JudgeRequest, evidence: Evidence, scratch: Path, threads: int
+        self,
+        server: ForkServer,
+        request: JudgeRequest,
+        evidence: Evidence,
+        scratch: Path,
+        threads: int,
+        reads: Sequence[str] = (),
     ) -> None:
         self.request, self.evidence, self.scratch = request, evidence, scratch
         on_gpu = evidence is Evidence.EXECUTED and request.target.platform != "cpu"
-        self.process: CandidateProcess = server.spawn(scratch, request.limits, threads, on_gpu)
+        self.process: CandidateProcess = server.spawn(scratch, request.limits, threads, on_gpu, reads)
         self.build_left, self.run_left = request.limits.build_seconds, request.limits.run_seconds
         self.calls = 0
         self.kernels: set[str] = set()
@@ -59,6 +65,7 @@ class Trial:
         self.warnings: set[str] = set()
         self._first: tuple[Draw, list[torch.Tensor]] | None = None
         self._regions: dict[str, memory.Region] = {}
+        self._outgrown: list[memory.Region] = []
 
     def start(self, module: str) -> None:
         """Prepare the toolchain and import the candidate."""
@@ -222,6 +229,9 @@ class Trial:
         old = self._regions.get(name)
         if old is not None and old.bytes.numel() >= size:
             return old, "same"
+        if old is not None:
+            # The candidate has it open: on a GPU it must not be freed before that ends.
+            self._outgrown.append(old)
         region = self._regions[name] = memory.create(size, self.device)
         return region, _handle(region, fds)
 

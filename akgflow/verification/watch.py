@@ -1,0 +1,49 @@
+"""What a candidate takes while it runs: memory, processes and files of all that it started, seen from outside."""
+
+from __future__ import annotations
+
+import time
+
+from akgflow.terms import Status
+from akgflow.verdict import Limits
+from akgflow.verification import memory
+from akgflow.verification.sandbox import tree
+
+MAX_PROCESSES = 512
+DISK_SHARE = 20
+"""Counting files takes at most one part in so many of the time."""
+
+
+class Watch:
+    """Looks at one candidate again and again; the kernel's own limits count each process for itself, or not at all."""
+
+    def __init__(self, guard: int, scratch: str, limits: Limits) -> None:
+        self.guard, self.scratch, self.limits = guard, scratch, limits
+        self._next_count = 0.0
+        self._disk = 0
+
+    def look(self) -> tuple[Status, str] | None:
+        """What it broke, as a status and a sentence; None as long as it keeps within its bounds."""
+        shared, own = memory.held()
+        use = tree.use(self.guard, shared, own)
+        most = self.limits.memory_bytes
+        if use.memory > most and tree.proportional(self.guard, shared) > most:
+            words = f"the candidate took {use.memory >> 20} MiB of memory; the limit is {most >> 20} MiB"
+            return Status.OUT_OF_MEMORY, words
+        if use.processes > MAX_PROCESSES:
+            return Status.RUNTIME_ERROR, f"the candidate started more than {MAX_PROCESSES} processes"
+        return self._disk_broken(use.deleted)
+
+    def _disk_broken(self, deleted: int) -> tuple[Status, str] | None:
+        files = 0
+        if time.monotonic() >= self._next_count:
+            started = time.monotonic()
+            self._disk, files = tree.disk_use(self.scratch, self.limits.files)
+            self._next_count = time.monotonic() + DISK_SHARE * (time.monotonic() - started)
+        if files > self.limits.files:
+            return Status.RUNTIME_ERROR, f"the candidate made more than {self.limits.files} files"
+        size = self._disk + deleted
+        if size > self.limits.disk_bytes:
+            words = f"the candidate wrote {size >> 20} MiB to disk; the limit is {self.limits.disk_bytes >> 20} MiB"
+            return Status.RUNTIME_ERROR, words
+        return None
