@@ -61,8 +61,6 @@ class Launched:
     layers: tuple[str, ...]
     status: int
     """The reading end of the pipe through which the guard says how the process ended."""
-    lifeline: int
-    """As long as the caller holds it, the guard lives."""
 
     def ended(self, seconds: float) -> int | None:
         """The status as ``os.waitpid`` gives it, once the process has ended; None when it has not in ``seconds``."""
@@ -78,8 +76,7 @@ class Launched:
         tree.send([self.guard], signal.SIGKILL)
         with suppress(ChildProcessError):
             os.waitpid(self.guard, 0)
-        for fd in (self.status, self.lifeline):
-            os.close(fd)
+        os.close(self.status)
 
 
 class Launcher:
@@ -111,87 +108,72 @@ class Launcher:
             seen = View(seen.folders, seen.links, devices())
         report, report_end = os.pipe()
         status, status_end = os.pipe()
-        lifeline_end, lifeline = os.pipe()
-        helper = os.fork()
-        if helper == 0:
-            _Guard(bounds, seen, {*_NAMESPACES} - {*self.missing}, report_end, status_end, lifeline_end, then).run(keep)
-        for fd in (report_end, status_end, lifeline_end):
-            os.close(fd)
-        with os.fdopen(report, "rb") as lines:
-            first = _parsed(lines.readline())
-            guard = int(first.get("guard", helper))
-            if guard != helper:
-                os.waitpid(helper, 0)
-            os.write(lifeline, b".")
-            last = _parsed(lines.readline()) if "guard" in first else first
-        if "layers" in last:
-            self.missing |= last["missing"]
+        wanted = {*_NAMESPACES} - {*self.missing}
+        whose = os.geteuid(), os.getegid(), os.getpid()
+        try:
+            guard = namespaces.fork(wanted)
+        except Lacking as lacking:
+            for fd in (report, report_end, status, status_end):
+                os.close(fd)
+            return lacking
+        if guard == 0:
+            _Guard(bounds, seen, wanted, report_end, status_end, then).run(keep, *whose)
+        os.close(report_end)
+        os.close(status_end)
+        with os.fdopen(report, "rb") as words:
+            line = words.readline()
+        said: dict[str, Any] = json.loads(line) if line else {}
+        if "layers" in said:
+            self.missing |= said["missing"]
             (pid,) = tree.children_of(guard) or {guard}
-            return Launched(guard, pid, tuple(last["layers"]), status, lifeline)
+            return Launched(guard, pid, tuple(said["layers"]), status)
         os.close(status)
-        os.close(lifeline)
         tree.send([guard], signal.SIGKILL)
-        with suppress(ChildProcessError):
-            os.waitpid(guard, 0)
-        return Lacking(last.get("layer", "start"), last.get("reason", "the process ended before it was ready"))
-
-
-def _parsed(line: bytes) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(line) if line.endswith(b"\n") else {}
-    return found
+        os.waitpid(guard, 0)
+        return Lacking(said.get("layer", "start"), said.get("reason", "the process ended before it was ready"))
 
 
 class _Guard:
     """The trusted side of the forks; no method returns to the caller's code."""
 
     def __init__(
-        self,
-        bounds: Bounds,
-        seen: View,
-        wanted: set[str],
-        report: int,
-        status: int,
-        lifeline: int,
-        then: Callable[[], None],
+        self, bounds: Bounds, seen: View, wanted: set[str], report: int, status: int, then: Callable[[], None]
     ) -> None:
         self.bounds, self.seen, self.wanted = bounds, seen, wanted
-        self.report, self.status, self.lifeline, self.then = report, status, lifeline, then
+        self.report, self.status, self.then = report, status, then
 
-    def run(self, keep: tuple[int, ...]) -> NoReturn:
-        """In the first fork: namespaces, then the guard, which is a fork again where processes have their own."""
+    def run(self, keep: tuple[int, ...], uid: int, gid: int, parent: int) -> NoReturn:
+        """In the new process: enter the namespaces, furnish them, fork the candidate's process and wait for it."""
         try:
-            _close_all_but({0, 1, 2, self.report, self.status, self.lifeline, *keep})
+            _close_all_but({0, 1, 2, self.report, self.status, *keep})
+            self._outlive_nobody(parent)
             os.setsid()
             try:
-                namespaces.enter(self.wanted)
-                guard = os.fork() if "processes" in self.wanted else 0
-                if guard == 0:
-                    self._guard(keep)
-                self._say(guard=guard)
+                namespaces.enter(self.wanted, uid, gid)
+                bounds = self.bounds
+                namespaces.furnish(self.seen, bounds.scratch, bounds.builds, self.wanted, bounds.memory_bytes)
             except Lacking as lacking:
                 self._say(layer=lacking.layer, reason=lacking.reason)
+                os._exit(0)
+            self._guard(keep)
         finally:
             os._exit(0)
 
-    def _guard(self, keep: tuple[int, ...]) -> NoReturn:
-        if "processes" not in self.wanted:
-            self._say(guard=os.getpid())
-        # The caller answers when the process that made the namespaces is gone, so that this one has its last parent.
-        if not os.read(self.lifeline, 1):
-            os._exit(0)
+    def _outlive_nobody(self, parent: int) -> None:
         _libc.prctl(_libc.PR_SET_PDEATHSIG, signal.SIGKILL)
-        if select.select([self.lifeline], [], [], 0)[0]:
+        # In a process namespace the parent's number is 0, and another's when it was gone before the line above.
+        if os.getppid() not in (parent, 0):
             os._exit(0)
+
+    def _guard(self, keep: tuple[int, ...]) -> NoReturn:
         _libc.prctl(_libc.PR_SET_CHILD_SUBREAPER, 1)
-        bounds = self.bounds
-        namespaces.furnish(self.seen, bounds.scratch, bounds.builds, self.wanted, bounds.memory_bytes)
         _libc.drop_capabilities()
         _libc.prctl(_libc.PR_SET_NO_NEW_PRIVS, 1)
         _libc.prctl(_libc.PR_SET_DUMPABLE, 0)
         child = os.fork()
         if child == 0:
             self._candidate()
-        for fd in {0, 1, 2, self.report, self.lifeline, *keep}:
+        for fd in {0, 1, 2, self.report, *keep}:
             os.close(fd)
         for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}:
             with suppress(OSError, ValueError):
@@ -216,7 +198,6 @@ class _Guard:
     def _candidate(self) -> NoReturn:
         try:
             os.close(self.status)
-            os.close(self.lifeline)
             os.setsid()
             _libc.prctl(_libc.PR_SET_PDEATHSIG, signal.SIGKILL)
             # What it may know of itself through /proc belongs to root otherwise.

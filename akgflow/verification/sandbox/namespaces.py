@@ -1,7 +1,7 @@
 """Namespaces: a machine of its own for the candidate, with no network, no other process and few files.
 
-`enter` makes them, `furnish` fills the new root folder. Both run in trusted code, before the candidate's process
-exists, and both raise `Lacking` with the name of the layer that the kernel refuses.
+`fork` and `enter` make them, `furnish` fills the new root folder. All run in trusted code, before the candidate's
+process exists, and raise `Lacking` with the name of the layer that the kernel refuses.
 """
 
 from __future__ import annotations
@@ -34,22 +34,39 @@ class Lacking(Exception):
         super().__init__(f"{layer}: {reason}")
 
 
-def enter(wanted: Set[str]) -> None:
-    """Leave the namespaces of the layers in ``wanted``; the next child is the first process of the new ones.
+def fork(wanted: Set[str]) -> int:
+    """Fork into new user and process namespaces, as far as they are ``wanted``; 0 in the child. Raises `Lacking`."""
+    flags = (_USER if "user" in wanted else 0) | (_PID if "processes" in wanted else 0)
+    try:
+        return _libc.clone(flags)
+    except OSError as error:
+        if flags == _USER | _PID and _can_fork(_USER):
+            raise Lacking("processes", str(error)) from error
+        raise Lacking("user" if flags & _USER else "processes", str(error)) from error
 
-    Users and groups keep their numbers. Without a right to make user namespaces, only root gets the others.
-    """
-    uid, gid = os.geteuid(), os.getegid()
+
+def _can_fork(flags: int) -> bool:
+    try:
+        child = _libc.clone(flags)
+    except OSError:
+        return False
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    return True
+
+
+def enter(wanted: Set[str], uid: int, gid: int) -> None:
+    """In the child: keep the numbers of user and group, and leave the other namespaces that are ``wanted``."""
     if "user" in wanted:
         with _layer("user"):
-            # Reports by /proc/self are root's where a process is not dumpable.
+            # What is not dumpable may not write these files.
             _libc.prctl(_libc.PR_SET_DUMPABLE, 1)
-            _libc.unshare(_USER)
             _write("/proc/self/setgroups", "deny")
             _write("/proc/self/uid_map", f"{uid} {uid} 1")
             _write("/proc/self/gid_map", f"{gid} {gid} 1")
     # A process namespace is worth little without mounts of its own: /proc would still show the old one.
-    for layer, flags in (("network", _NET), ("ipc", _IPC | _UTS), ("files", _MOUNT), ("processes", _PID | _MOUNT)):
+    for layer, flags in (("network", _NET), ("ipc", _IPC | _UTS), ("files", _MOUNT), ("processes", _MOUNT)):
         if layer in wanted:
             with _layer(layer):
                 _libc.unshare(flags)
