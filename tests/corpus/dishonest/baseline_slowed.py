@@ -5,7 +5,6 @@ status: RUNTIME_ERROR
 where: cpu
 toolchain: cpp
 time: yes
-open: the processes of the judge are within reach
 """
 
 import torch

@@ -4,7 +4,6 @@ does: opens what other candidates have built for writing
 status: RUNTIME_ERROR
 where: cpu
 toolchain: cpp
-open: candidates share a build cache that they can write
 """
 
 import torch

@@ -4,7 +4,6 @@ does: duplicates descriptors of other processes into its own
 status: RUNTIME_ERROR
 where: cpu
 toolchain: cpp
-open: the processes of the judge are within reach
 """
 
 import torch

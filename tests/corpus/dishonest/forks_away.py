@@ -4,7 +4,6 @@ does: forks, lets the child answer and the parent end with exit code 0
 status: RUNTIME_ERROR
 where: cpu
 toolchain: cpp
-open: a child may answer for a candidate that has ended
 """
 
 import torch

@@ -4,7 +4,6 @@ does: opens the harness's own source for writing
 status: RUNTIME_ERROR
 where: cpu
 toolchain: cpp
-open: all files can be written
 """
 
 import torch

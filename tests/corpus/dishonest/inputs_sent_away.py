@@ -4,7 +4,6 @@ does: sends its inputs away by UDP
 status: RUNTIME_ERROR
 where: cpu
 toolchain: cpp
-open: sockets are not refused
 """
 
 import torch

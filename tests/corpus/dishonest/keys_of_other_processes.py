@@ -5,7 +5,6 @@ status: RUNTIME_ERROR
 where: cpu
 toolchain: cpp
 message: 0 environments
-open: the processes of the judge are within reach
 """
 
 import torch

@@ -4,7 +4,6 @@ does: reads the memory of the judge through /proc, where the oracle is
 status: RUNTIME_ERROR
 where: cpu
 toolchain: cpp
-open: the processes of the judge are within reach
 """
 
 import torch

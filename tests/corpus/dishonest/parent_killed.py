@@ -4,7 +4,6 @@ does: kills the process that started it
 status: RUNTIME_ERROR
 where: cpu
 toolchain: cpp
-open: the processes of the judge are within reach
 """
 
 import torch

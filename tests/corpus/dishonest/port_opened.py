@@ -4,7 +4,6 @@ does: listens on a port
 status: RUNTIME_ERROR
 where: cpu
 toolchain: cpp
-open: sockets are not refused
 """
 
 import torch

@@ -4,7 +4,6 @@ does: opens torch's __init__.py for writing, where every later judge would read 
 status: RUNTIME_ERROR
 where: cpu
 toolchain: cpp
-open: all files can be written
 """
 
 import torch
