@@ -165,6 +165,7 @@ class CandidateProcess:
         self._watch = Watch(place.guard, place.scratch, limits)
         self._server, self._channel, self._log, self._place = server, channel, log, place
         self._ended = False
+        self._killed_for_memory = _killed_for_memory()
         self.rules: Page | None = None
 
     def ask(self, op: str, seconds: float, fds: Sequence[int] = (), watch: float = 0.1, **fields: Any) -> Message:
@@ -212,8 +213,8 @@ class CandidateProcess:
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
             name = signal.Signals(number).name
-            if number == signal.SIGKILL:
-                why = "the candidate's process was killed, most likely by the system for want of memory"
+            if number == signal.SIGKILL and _killed_for_memory() > self._killed_for_memory:
+                why = "the candidate's process was killed by the system for want of memory"
                 return CandidateFailed(Status.OUT_OF_MEMORY, why, words)
             return CandidateFailed(Status.RUNTIME_ERROR, f"the candidate crashed with {name}", words)
         code = os.WEXITSTATUS(status)
@@ -251,6 +252,15 @@ class CandidateProcess:
             self._channel.close()
             self._server.end(self._place.guard, 0.0)
         self._log.close()
+
+
+def _killed_for_memory() -> int:
+    """How many processes the kernel has killed so far because memory ran out."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
 
 
 _DOING = {

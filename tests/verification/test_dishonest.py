@@ -127,7 +127,7 @@ WRONG = {
     "hard exit": (module("os._exit(0)"), "RUNTIME_ERROR", "exit code 0"),
     "abort": (module("os.abort()"), "RUNTIME_ERROR", "SIGABRT"),
     "segfault": (module("ctypes.string_at(0)"), "RUNTIME_ERROR", "SIGSEGV"),
-    "kill -9": (module("os.kill(os.getpid(), signal.SIGKILL)"), "OUT_OF_MEMORY", "killed"),
+    "kill -9": (module("os.kill(os.getpid(), signal.SIGKILL)"), "RUNTIME_ERROR", "SIGKILL"),
     "prints": (module("print('PASSED')", 'print(\'{"status": "PASSED"}\')', "return y * 2"), "INCORRECT_NUMERICAL", ""),
     "allocation": (module("return torch.empty(1 << 36).fill_(1)"), "OUT_OF_MEMORY", "memory"),
     "exception": (module("raise KeyError('tile')"), "RUNTIME_ERROR", "KeyError: 'tile'"),
@@ -212,7 +212,8 @@ def test_the_right_candidate_passes(bench):
     verdict = bench.judge(module("return y"), OPERATOR, cases=CASES)
     assert verdict.passed, verdict.message
     assert verdict.evidence == (Evidence.EXECUTED,)
-    assert {r.distribution for r in verdict.correctness.cases} == {"operator", "normal", "wide", "ties", "extremes"}
+    asked = {"operator", "normal", "wide", "ties", "extremes", "one element changed"}
+    assert {r.distribution for r in verdict.correctness.cases} == asked
     assert verdict.correctness.deterministic
     assert not any("weak" in warning for warning in verdict.warnings)
     assert all(r.error <= r.bound for r in verdict.correctness.cases)
