@@ -21,7 +21,7 @@ import torch
 from akgflow.serial import from_data
 from akgflow.terms import Evidence
 from akgflow.toolchains.base import CompileFailure, Unsupported
-from akgflow.verification import memory, sandbox
+from akgflow.verification import exits, memory, sandbox
 from akgflow.verification.channel import Channel, ChannelClosed, Message
 from akgflow.verification.framework import guard
 from akgflow.verification.framework.rules import reader
@@ -42,8 +42,8 @@ class Invalid(Exception):
 class Host:
     """The state of one candidate process: a module, a model, and the memory shared with the judge."""
 
-    def __init__(self, scratch: Path) -> None:
-        self.scratch = scratch
+    def __init__(self, scratch: Path, ways: exits.Exits) -> None:
+        self.scratch, self.exits = scratch, ways
         self.stack = contextlib.ExitStack()
         self.device = "cpu"
         self.module: ModuleType | None = None
@@ -125,23 +125,22 @@ class Host:
         region = self._attach("inputs", request["region"])
         out = self._attach("outputs", request["out_region"])
         inputs = memory.rebuild(request["inputs"], region, request["base"])
+        look, hand_over, _ = self.exits
+        given = memory.storages(inputs) | self.shared
+        places = [_out_view(out, spec) for spec in request["outs"]] if out is not None else []
         self._poison(request["outs"])
         self._hold_back()
         with torch.no_grad():
             result = self.model(*inputs)
-        if out is not None:
-            found = list(memory.tensors(result))
-            for spec, tensor in zip(request["outs"], found, strict=False):
-                _hand_over(out, spec, tensor)
+            described, found = look(result, given)
+            for place, tensor in zip(places, found, strict=False):
+                hand_over(place, tensor)
         _hand_back(self.model, self.state)
         self._synchronize()
-        given = memory.storages(inputs) | self.shared
-        described = memory.describe(result, given)
-        return {"result": described, "kernels": self._kernels(), "reuses": self._reuses(result, given)}
+        return {"result": described, "kernels": self._kernels(), "reuses": self._reuses(found, given)}
 
-    def _reuses(self, result: Any, given: set[int]) -> bool:
+    def _reuses(self, found: list[torch.Tensor], given: set[int]) -> bool:
         """True when an answer, other than a ``given`` tensor, lies where the one before lies, which is still held."""
-        found = [t for t in memory.tensors(result) if type(t) is torch.Tensor and t.layout == torch.strided]
         found = [t for t in found if t.device.type != "meta" and t.numel()]
         again = bool((memory.storages(found) & memory.storages(self.last)) - given)
         self.last = found if sum(t.untyped_storage().nbytes() for t in found) <= MAX_HELD_BYTES else []
@@ -272,12 +271,6 @@ def _out_view(region: memory.Region, spec: Message, base: int = 0) -> torch.Tens
     return memory.view(region, shape, stride, memory.dtype_of(spec["dtype"]), spec["offset"] + base)
 
 
-def _hand_over(region: memory.Region, spec: Message, tensor: torch.Tensor) -> None:
-    place = _out_view(region, spec)
-    if tensor.dtype == place.dtype and tensor.shape == place.shape and tensor.device.type == place.device.type:
-        place.copy_(tensor.detach())
-
-
 def _copy_all(slots: list[tuple[Any, list[torch.Tensor]]], answers: list[list[torch.Tensor]]) -> None:
     """One fused copy: a launch for each would be timed as if it were the kernel's own."""
     places = [place for _, outs in slots for place in outs]
@@ -320,7 +313,8 @@ def serve(channel: Channel, scratch: Path, threads: int) -> None:
     """Answer the judge's requests until it closes the channel."""
     torch.set_num_threads(threads)
     sandbox.poison_allocations(True)
-    host = Host(scratch)
+    ways = exits.bind(channel.end)
+    host, send = Host(scratch, ways), ways.send
     operations: dict[str, Callable[[Message], Message]] = {
         "open": host.open,
         "load": host.load,
@@ -339,4 +333,4 @@ def serve(channel: Channel, scratch: Path, threads: int) -> None:
             reply = operations[request["op"]](request)
         except BaseException as error:
             reply = _failure(error, scratch, host.refused())
-        channel.send(reply)
+        send(reply)

@@ -225,18 +225,3 @@ def tensors(value: Any) -> Iterator[torch.Tensor]:
     elif isinstance(value, dict):
         for item in value.values():
             yield from tensors(item)
-
-
-def describe(value: Any, inputs: set[int]) -> Tree:
-    """The JSON description of a result; what is no tensor, container or scalar is named by its type."""
-    if type(value) is torch.Tensor and value.layout == torch.strided:
-        aliases = value.device.type != "meta" and value.numel() > 0 and value.untyped_storage().data_ptr() in inputs
-        return {"tensor": tensor_spec(value) | {"device": value.device.type, "aliases": aliases}}
-    if isinstance(value, (list, tuple)):
-        return {"list": [describe(item, inputs) for item in value]}
-    if isinstance(value, dict):
-        return {"dict": {str(key): describe(item, inputs) for key, item in value.items()}}
-    if isinstance(value, (bool, int, float, str, type(None))):
-        return {"value": value}
-    kind = f"{type(value).__module__}.{type(value).__qualname__}"
-    return {"other": f"{kind} ({value.layout})" if type(value) is torch.Tensor else kind}

@@ -14,6 +14,7 @@ import torch
 from akgflow.config.types import Scalar
 from akgflow.verification import inputs as drawing
 from akgflow.verification import memory
+from akgflow.verification.exits import looker
 from akgflow.verification.explain import ROUNDINGS, alike
 from akgflow.verification.framework.rules import Work
 from akgflow.verification.framework.work import measure
@@ -100,7 +101,7 @@ class Reference:
 
     def __init__(self, text: str, file: str, keys: Mapping[str, Scalar], dtype: str | None, device: str) -> None:
         self.case: Case = make_case(text, file, keys, dtype, drawing.fresh_seed())
-        self.file, self.device = file, device
+        self.file, self.device, self._look = file, device, looker()
         self.init = memory.lay_out({"args": list(self.case.init_args), "kwargs": dict(self.case.init_kwargs)})
         model = self._construct()
         self.parameters = frozenset(name for name, _ in model.named_parameters())
@@ -267,7 +268,7 @@ class Reference:
         before = [placed.tensor.clone() for placed in layout.placed]
         copied = drawing.map_tensors(made, lambda t: t.clone())
         result = self.working.run(copied)
-        tree = memory.describe(result, memory.storages([copied, *self._model.state_dict().values()]))
+        tree, _ = self._look(result, memory.storages([copied, *self._model.state_dict().values()]))
         frame = self.working.kept(result)
         if not frame:
             raise OperatorError(f"forward of {self.file} gives no tensor")

@@ -4,7 +4,6 @@ does: returns the wrong shape, and patches the harness to mend it on the way out
 status: INCORRECT_SHAPE REFUSED
 where: cpu
 toolchain: cpp
-open: what describes and hands over an answer runs in the candidate's process
 """
 
 import torch
@@ -26,13 +25,26 @@ void matmul(tvm::ffi::TensorView a, tvm::ffi::TensorView b, tvm::ffi::TensorView
 
 library = load_inline(name="matmul", cpp_sources=SOURCE, functions=["matmul"])
 
-import akgflow.verification.candidate as harness
-import akgflow.verification.memory as memory
+from akgflow.verification import exits
 
 SHAPE = []
-describe, hand_over = memory.describe, harness._hand_over
-memory.describe = lambda value, inputs: describe(value.view(SHAPE), inputs)
-harness._hand_over = lambda region, spec, tensor: hand_over(region, spec, tensor.view(SHAPE))
+shape, copy, bind = torch._C.TensorBase.shape.__get__, torch._C.TensorBase.copy_, exits.bind
+
+
+def mended(tensor):
+    return tensor.view(SHAPE) if SHAPE and shape(tensor) == (SHAPE[0] * SHAPE[1],) else tensor
+
+
+def bound(end):
+    look, hand_over, send = bind(end)
+    return exits.Exits(
+        lambda value, given: look(mended(value), given), lambda place, tensor: hand_over(place, mended(tensor)), send
+    )
+
+
+exits.bind = bound
+torch.Tensor.shape = property(lambda self: torch.Size(SHAPE) if mended(self) is not self else shape(self))
+torch.Tensor.copy_ = lambda self, other, *rest: copy(self, mended(other), *rest)
 
 
 class ModelNew(torch.nn.Module):

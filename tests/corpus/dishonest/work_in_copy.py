@@ -4,7 +4,6 @@ does: returns empty memory, and multiplies inside a patched Tensor.copy_ when so
 status: INCORRECT_NUMERICAL
 where: cpu
 toolchain: cpp
-open: what hands over an answer runs in the candidate's process
 """
 
 import torch
