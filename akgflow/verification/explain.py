@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 
@@ -22,18 +23,8 @@ def pattern(got: torch.Tensor, expected: torch.Tensor, good: torch.Tensor) -> st
     narrow = rounded_to(got)
     if narrow and rounded_to(expected.to(got.dtype)) != narrow:
         return f"every value is a {narrow} number: the result was rounded to {narrow} on its way"
-    for found in (_unwritten(got, bad), _not_a_number(values, expected, bad), _transposed(values, expected)):
-        if found:
-            return found
-    for found in (
-        _factor(values, expected, bad),
-        _shifted(values, expected),
-        _region(bad),
-        _imprecise(values, expected, bad),
-    ):
-        if found:
-            return found
-    return "the zeros are wrong" if bool((values[bad] == 0).all()) else ""
+    unwritten = _unwritten(got, bad)
+    return unwritten or next((found for look in _LOOKS if (found := look(values, expected, bad))), "")
 
 
 NARROWER = {
@@ -45,7 +36,7 @@ ROUNDINGS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "float16 or TF32": lambda t: _cut(t, 13) if t.dtype == torch.float32 else t,
     "bfloat16": lambda t: t.bfloat16().to(t.dtype),
 }
-FEW = 64
+FEW, MANY = 64, 1 << 22
 _SAMPLE = 1 << 16
 
 
@@ -97,7 +88,7 @@ def _close(a: torch.Tensor, b: torch.Tensor) -> bool:
     return bool(((a - b).abs() <= 1e-3 * (b.abs() + scale)).float().mean() > 0.99)
 
 
-def _transposed(values: torch.Tensor, expected: torch.Tensor) -> str:
+def _transposed(values: torch.Tensor, expected: torch.Tensor, bad: torch.Tensor) -> str:  # noqa: ARG001
     if values.dim() < 2 or values.shape[-1] != values.shape[-2] or values.shape[-1] < 2:
         return ""
     return "it looks transposed in the last two dimensions" if _close(values.mT, expected) else ""
@@ -112,7 +103,7 @@ def _factor(values: torch.Tensor, expected: torch.Tensor, bad: torch.Tensor) -> 
     ratio = values[large & bad] / expected[large & bad]
     if ratio.numel() >= 4 and int((large & bad).sum()) > 0.9 * int(large.sum()):
         mean, spread = float(ratio.mean()), float(ratio.std())
-        if spread < 1e-3 * abs(mean) and abs(mean - 1) > 4 * spread:
+        if spread < 1e-3 * abs(mean) and abs(mean - 1) > 40 * spread:
             return f"every value is {mean:.4g} times what it should be"
     offset = (values - expected)[bad]
     if int(bad.sum()) > bad.numel() // 2 and float(offset.std()) < 1e-3 * abs(float(offset.mean())):
@@ -120,18 +111,30 @@ def _factor(values: torch.Tensor, expected: torch.Tensor, bad: torch.Tensor) -> 
     return ""
 
 
-def _imprecise(values: torch.Tensor, expected: torch.Tensor, bad: torch.Tensor) -> str:
-    """Small errors nearly everywhere: the arithmetic is right and its precision is not."""
-    scale = float(expected.abs().nan_to_num(0.0, 0.0, 0.0).mean())
-    error = float((values - expected)[bad].abs().median())
-    if scale == 0 or not 0 < error < 0.02 * scale or int(bad.sum()) < bad.numel() // 20:
+def _along(values: torch.Tensor, expected: torch.Tensor, bad: torch.Tensor) -> str:
+    """Errors that are one amount, or one factor, all along a dimension; or values that do not change along it."""
+    finite = bool(torch.isfinite(values).all() and torch.isfinite(expected).all())
+    if not finite or int(bad.sum()) < 0.9 * bad.numel():
         return ""
-    return (
-        f"values are close but carry only about {-math.log2(error / scale):.0f} right bits (a lower precision inside?)"
-    )
+    error = values - expected
+    for dim, size in enumerate(values.shape):
+        if size >= 4 and values.numel() > size:
+            if _steady(values, dim) and not _steady(expected, dim):
+                return f"values do not change along dimension {dim}"
+            if _steady(error, dim):
+                return f"the error is the same all along dimension {dim} (a bias left out, or added twice?)"
+            if bool((expected != 0).all()) and _steady(values / expected, dim):
+                return f"values are off by the same factor all along dimension {dim} (its normalisation?)"
+    return ""
 
 
-def _shifted(values: torch.Tensor, expected: torch.Tensor) -> str:
+def _steady(values: torch.Tensor, dim: int) -> bool:
+    """True when nearly all rows along ``dim`` hold one value each, and rows differ."""
+    spread, mean = values.std(dim), values.mean(dim).abs()
+    return bool((spread <= 1e-3 * mean).float().mean() > 0.95) and float(values.std()) > 10 * float(spread.median())
+
+
+def _shifted(values: torch.Tensor, expected: torch.Tensor, bad: torch.Tensor) -> str:  # noqa: ARG001
     for dim in range(values.dim()):
         for step in (1, -1):
             if values.shape[dim] > 4 and _close(values.roll(step, dim), expected):
@@ -139,18 +142,101 @@ def _shifted(values: torch.Tensor, expected: torch.Tensor) -> str:
     return ""
 
 
+def _where(values: torch.Tensor, expected: torch.Tensor, bad: torch.Tensor) -> str:
+    if bad.dim() and int(bad.sum()) <= 3:
+        return f"they are at {', '.join(map(str, bad.nonzero().tolist()))}"
+    where = _region(bad)
+    zeros = bool((values[bad] == 0).all())
+    return f"{where}{', and are zero' if zeros else ''}" if where else _should_be_zero(values, expected, bad)
+
+
+def _should_be_zero(values: torch.Tensor, expected: torch.Tensor, bad: torch.Tensor) -> str:
+    wrong = values[bad]
+    if wrong.numel() > 4 and bool((expected[bad] == 0).all()):
+        negative = " and are negative" if bool((wrong < 0).all()) else ""
+        return f"all of them should be zero{negative} (a mask or a maximum with zero left out?)"
+    return ""
+
+
+def _moved(values: torch.Tensor, expected: torch.Tensor, bad: torch.Tensor) -> str:
+    """The right values in the wrong places."""
+    if values.dim() == 0 or not FEW <= values.numel() <= MANY or values.unique().numel() < FEW:
+        return ""
+    same = _close(values.flatten().sort().values, expected.flatten().sort().values)
+    scale = float(expected.std())
+    if not same or float((values - expected)[bad].abs().median()) < 0.1 * scale:
+        return ""
+    return "the right values are there, in other places (a wrong index or order of blocks?)"
+
+
+def _imprecise(values: torch.Tensor, expected: torch.Tensor, bad: torch.Tensor) -> str:
+    """Small errors nearly everywhere: what is computed is nearly right."""
+    scale = float(expected.abs().nan_to_num(0.0, 0.0, 0.0).mean())
+    error = float((values - expected)[bad].abs().median())
+    if scale == 0 or not 0 < error < 0.02 * scale or int(bad.sum()) < bad.numel() // 20:
+        return ""
+    bits = -math.log2(error / scale)
+    return (
+        f"values are close but carry only about {bits:.0f} right bits (a lower precision or another constant inside?)"
+    )
+
+
+def _share(values: torch.Tensor, expected: torch.Tensor, bad: torch.Tensor) -> str:
+    """Sums that lack a part, or hold it twice: about the same share everywhere."""
+    if values.numel() < FEW or int(bad.sum()) < 0.9 * bad.numel() or not bool(torch.isfinite(values).all()):
+        return ""
+    square = float(expected.square().sum())
+    share = float((values * expected).sum()) / square if square > 0 else 1.0
+    rest, error = (values - share * expected).norm(), (values - expected).norm()
+    if not 0.1 < share < 4 or float(rest) > 0.5 * float(error):
+        return ""
+    return f"values are about {share:.3g} times what they should be (is a part of a sum left out, or added twice?)"
+
+
+def _zeros(values: torch.Tensor, expected: torch.Tensor, bad: torch.Tensor) -> str:  # noqa: ARG001
+    return "all wrong elements are zero" if bool((values[bad] == 0).all()) else ""
+
+
 def _region(bad: torch.Tensor) -> str:
     """Where the wrong elements are, when they fill a part of the index range of some dimension."""
     parts, box = [], 1
     for dim, size in enumerate(bad.shape):
         others = tuple(d for d in range(bad.dim()) if d != dim)
-        where = (bad.any(dim=others) if others else bad).nonzero().flatten()
-        if where.numel() == 0:
+        where = (bad.any(dim=others) if others else bad).nonzero().flatten().tolist()
+        if not where:
             return ""
-        first, last = int(where[0]), int(where[-1])
-        box *= last - first + 1
-        if first > 0 or last < size - 1:
-            tail = " (the tail)" if last == size - 1 else ""
-            parts.append(f"dimension {dim}: {first} to {last} of {size}{tail}")
+        box *= len(where) if _step(where) else where[-1] - where[0] + 1
+        if len(where) < size:
+            parts.append(f"dimension {dim}: {_span(where, size)}")
     # Scattered errors have a bounding box too; only a filled one says something.
     return f"all of them in {'; '.join(parts)}" if parts and 2 * int(bad.sum()) >= box else ""
+
+
+def _step(where: list[int]) -> int:
+    """The distance between indices, where it is one and the same and more than one; else 0."""
+    steps = {b - a for a, b in pairwise(where)}
+    return steps.pop() if len(where) > 2 and len(steps) == 1 and steps != {1} else 0
+
+
+def _span(where: list[int], size: int) -> str:
+    """A range of indices in words."""
+    first, last, step = where[0], where[-1], _step(where)
+    if step:
+        return f"every {step}th of {size}, from {first} on"
+    shown = f"index {first} of {size}" if first == last else f"{first} to {last} of {size}"
+    return shown + (" (the tail)" if last == size - 1 and 2 * first >= size else "")
+
+
+_LOOKS: tuple[Callable[[torch.Tensor, torch.Tensor, torch.Tensor], str], ...] = (
+    _not_a_number,
+    _transposed,
+    _factor,
+    _along,
+    _shifted,
+    _where,
+    _moved,
+    _imprecise,
+    _share,
+    _zeros,
+)
+"""Tried in this order; each gets values, what they should be, and which are wrong."""

@@ -16,7 +16,8 @@ NORMAL = "normal"
 WIDE = "wide"
 TIES = "ties"
 EXTREMES = "extremes"
-EXTRA = (WIDE, TIES, EXTREMES)
+NEGATIVE = "negative"
+EXTRA = (WIDE, TIES, EXTREMES, NEGATIVE)
 
 SIGNED, POSITIVE, WITHIN = "signed", "positive", "within"
 """Ways to draw: any sign, magnitudes only, and squeezed into the range of the operator's own values."""
@@ -111,10 +112,13 @@ def _values(tensor: torch.Tensor, distribution: str) -> torch.Tensor:
 
     ``wide``: magnitudes from 0.001 to 100 (10), by decades alike frequent. ``ties``: multiples of a half, many of them
     equal. ``extremes``: a quarter are zeros of either sign, one in 64 is a thousand (thirty) times as large.
+    ``negative``: none above -0.1, where a maximum that starts at zero is wrong.
     """
     normal = torch.randn(tensor.shape, device=tensor.device, dtype=torch.float32)
     if distribution == NORMAL:
         return normal
+    if distribution == NEGATIVE:
+        return -0.1 - normal.abs()
     if distribution == TIES:
         return (2 * normal).round() / 2
     narrow, which = torch.finfo(tensor.dtype).bits < 32, torch.rand_like(normal)

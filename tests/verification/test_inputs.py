@@ -77,7 +77,8 @@ def test_what_is_chosen_stays(name):
 
 def test_distributions_are_what_they_say():
     draws = {draw.distribution: draw.inputs[0] for draw in reference("torch.rand(100, 100)").draws}
-    assert set(draws) == {"operator", "normal", "wide", "ties", "extremes"}
+    assert set(draws) == {"operator", "normal", "wide", "ties", "extremes", "negative"}
+    assert draws["negative"].max() <= -0.1
     assert draws["operator"].min() >= 0
     assert abs(float(draws["normal"].mean())) < 0.1
     size = draws["wide"].abs()
