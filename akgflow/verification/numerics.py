@@ -5,7 +5,7 @@ The oracle is the reference in float64 on the very inputs (rounded to the workin
 task's tolerance::
 
     3 * E(|o|)                                   as wrong as a sound kernel is, times a stated factor
-    + (2 * sqrt(L) + 14) * u * (S + |o|)         naive sequential accumulation in float32 over L terms
+    + (4 * sqrt(L) + 14) * u * (S + |o|)         naive sequential accumulation in float32 over L terms
     + 3 * u_out * S        (dtypes below float32)  every contribution rounded once more to the working dtype
     + 2 * u_out * |o|                            one rounding of the output, to the nearest or not
 
@@ -17,7 +17,10 @@ taken away again. ``L`` is how many elements of one tensor reach an output eleme
 longer than 2**20 cannot be summed one by one in float32). ``u`` is the unit roundoff of the accumulator (float32's, or
 float64's for float64), ``u_out`` that of the output's dtype. For a sum of L products of variance s**2, S is about
 s * sqrt(2 L) and sequential rounding errors have a standard deviation of 0.3 * u * sqrt(L) * S, so the second term is
-near seven of them; float16, bfloat16 and TF32 inputs make errors of 0.6 * S times their own, 2**13 larger roundoff.
+near thirteen of them: room for squares that are summed in one pass. float16, bfloat16 and TF32 inputs make errors of
+0.6 * S times their own, 2**13 larger roundoff, and are refused where the operator is one in float32. Where inputs are
+not all of one size, or many are equal, roundoff does not cancel and L / 4 more is allowed; such inputs are never the
+only ones.
 
 Rounding errors have either sign. So the errors of all elements together, ``sum(o * e) / sum(|o| * bound)``, may come
 to no more than a tenth, one and a half roundings of a common factor, and the statistical error of so many elements:
@@ -139,7 +142,7 @@ def _bias_allowed(magnitude: torch.Tensor, bound: torch.Tensor, u: float) -> flo
 def _roundings(length: int, even: bool) -> float:
     """Units of roundoff that accumulating ``length`` terms one by one may cost; ``even``: terms of one size."""
     length = min(length, LONGEST)
-    return 2 * math.sqrt(length) + 14 + (0.0 if even else length / 16)
+    return 4 * math.sqrt(length) + 14 + (0.0 if even else length / 4)
 
 
 def real(tensor: torch.Tensor) -> torch.Tensor:

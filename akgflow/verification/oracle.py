@@ -18,6 +18,8 @@ from akgflow.verification.selection import RANGE_BOUND, Pick, Selection, Trace
 
 STEP = 2.0**-20
 """Relative perturbation by which sensitivities are measured, small against curvature and large against 2**-53."""
+VARIANCES = {"aten::var", "aten::var_mean", "aten::std", "aten::std_mean"}
+VARIANCE_PASSES = 4
 QUICK_SECONDS = 0.1
 SLOW_SECONDS = 3.0
 
@@ -130,7 +132,8 @@ class Oracle:
         spread, undecided = self._sensitivity(base, made, wide, watch)
         if self.length is None:
             self.length = self._length(wide, outputs) if self.seconds < SLOW_SECONDS else _longest(made)
-        length = self.length
+        # A variance may be taken in one pass, from sums of squares that are several times as large as itself.
+        length = self.length * (VARIANCE_PASSES if self.names & VARIANCES else 1)
         found = [expect(o, f, s, length, even) for o, f, s in zip(outputs, frame, spread, strict=False)]
         sources = self._sources(made, base, framework, spread[len(frame) :], trace.given) if watch else []
         for i, pick in enumerate(picks):

@@ -69,7 +69,7 @@ MISTAKES = {
     "not normalised": ("softmax", lambda x: x.exp(), "same factor all along dimension 1"),
     "divided wrongly": ("mean", lambda x: x.sum(-1) / 199, "every value is 1.005 times"),
     "off by one": ("cumulative", lambda x: x.cumsum(-1) - x, "shifted by one along dimension 1"),
-    "blocks alone": ("cumulative", lambda x: torch.cat([p.cumsum(-1) for p in x.split(128, 1)], 1), "128 to 199 of 200"),
+    "blocks alone": ("cumulative", lambda x: torch.cat([p.cumsum(-1) for p in x.split(128, 1)], 1), "128 to 199"),
     "one row for all": ("twice", lambda x: (x * 2)[:1].expand(333, 64), "values do not change along dimension 0"),
     "a few": ("twice", lambda x: written(x * 2, (5, 3), 1e30), "they are at [5, 3]"),
     "maximum from zero": ("largest", lambda x: x.amax(-1).clamp(min=0), "everything is zero"),

@@ -1,0 +1,409 @@
+"""Operators, and sound and unsound ways to compute them: what the bounds are tried on.
+
+A way is a function of the parameters (attributes of the first argument) and the inputs. It computes in float32 whatever
+the working dtype is, as kernels do, unless it takes that as well.
+"""
+
+import functools
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy
+import torch
+import torch.nn.functional as F
+
+from akgflow.verification.numerics import compare
+from akgflow.verification.reference import Reference
+
+TEXT = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        {parts}
+
+    def forward(self, {names}):
+        return {body}
+
+def get_inputs():
+    return [{inputs}]
+
+def get_init_inputs():
+    return []
+"""
+OPERATORS: dict[str, tuple[str, dict[str, str], str]] = {
+    "matmul": ("a @ b", {"a": "24, 512", "b": "512, 20"}, "pass"),
+    "matmul over 4096": ("a @ b", {"a": "16, 4096", "b": "4096, 16"}, "pass"),
+    "convolution": ("self.c(x)", {"x": "2, 12, 14, 14"}, "self.c = nn.Conv2d(12, 8, 3)"),
+    "layer norm": ("self.n(x)", {"x": "16, 512"}, "self.n = nn.LayerNorm(512)"),
+    "layer norm far from zero": ("self.n(x)", {"x": "torch.rand(16, 512) + 30"}, "self.n = nn.LayerNorm(512)"),
+    "RMS norm": ("self.n(x)", {"x": "16, 512"}, "self.n = nn.RMSNorm(512, eps=1e-6)"),
+    "batch norm": ("self.n(x)", {"x": "8, 6, 20, 20"}, "self.n = nn.BatchNorm2d(6)"),
+    "softmax": ("torch.softmax(x, -1)", {"x": "8, 2048"}, "pass"),
+    "log softmax": ("torch.log_softmax(x, -1)", {"x": "8, 2048"}, "pass"),
+    "logsumexp": ("torch.logsumexp(x, -1)", {"x": "32, 2048"}, "pass"),
+    "cross entropy": ("F.cross_entropy(x, torch.arange(64))", {"x": "64, 500"}, "pass"),
+    "sum": ("x.sum(-1)", {"x": "32, 4096"}, "pass"),
+    "mean over 100000": ("x.mean(-1)", {"x": "8, 100_000"}, "pass"),
+    "variance": ("x.var(-1)", {"x": "32, 2048"}, "pass"),
+    "Euclidean norm": ("x.norm(dim=-1)", {"x": "32, 2048"}, "pass"),
+    "attention": ("F.scaled_dot_product_attention(q, k, v)", dict.fromkeys("qkv", "2, 48, 32"), "pass"),
+    "cumulative sum": ("torch.cumsum(x, 1)", {"x": "8, 1000"}, "pass"),
+    "average pooling": ("F.avg_pool2d(x, 4)", {"x": "4, 6, 32, 32"}, "pass"),
+    "gelu": ("F.gelu(x)", {"x": "64, 256"}, "pass"),
+    "tanh gelu": ("F.gelu(x, approximate='tanh')", {"x": "64, 256"}, "pass"),
+    "chain": ("torch.sigmoid(x) * torch.tanh(y) + x * y", {"x": "64, 256", "y": "64, 256"}, "pass"),
+    "relu": ("torch.relu(x)", {"x": "64, 256"}, "pass"),
+}
+
+
+def reference(body: str, inputs: dict[str, str], parts: str = "pass", dtype: str | None = None) -> Reference:
+    """A prepared reference; inputs are ``name: shape`` of torch.rand, or an expression."""
+    drawn = ", ".join(one if "(" in one else f"torch.rand({one})" for one in inputs.values())
+    text = TEXT.format(parts=parts, names=", ".join(inputs), body=body, inputs=drawn)
+    made = Reference(text, "operator.py", {}, dtype, "cpu")
+    made.prepare()
+    return made
+
+
+@functools.cache
+def prepared(operator: str, dtype: str) -> Reference:
+    """The reference of one of the operators above, prepared once."""
+    return reference(*OPERATORS[operator], dtype)
+
+
+def refusals(made: Reference, answer: Callable[..., torch.Tensor]) -> list[str]:
+    """The sentence for each draw on which ``answer(parameters, *inputs)`` is refused."""
+    details = []
+    state = SimpleNamespace(**{name.replace(".", "_"): tensor for name, tensor in made.state.items()})
+    for draw in made.draws:
+        (expected,) = draw.expected
+        found = compare(answer(state, *draw.inputs), expected, 0, 1.0)
+        details += [found.detail] if found.wrong else []
+    return details
+
+
+def in_float32(way: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """A way that widens what it reads and rounds what it writes, once."""
+
+    def answer(state: Any, *inputs: torch.Tensor) -> torch.Tensor:
+        wide = SimpleNamespace(**{name: t.float() for name, t in vars(state).items()})
+        return way(wide, *(one.float() for one in inputs)).to(inputs[0].dtype)
+
+    return answer
+
+
+def exactly(made: Reference) -> Callable[..., torch.Tensor]:
+    """The operator in float64, rounded once."""
+
+    def answer(_: Any, *inputs: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = made.oracle.runner.run([one.double() for one in inputs])
+        return found.to(inputs[0].dtype)
+
+    return answer
+
+
+# Sound ways: in any order, in blocks, in one pass or two, with approximations that are good to float32.
+
+
+def one_by_one(a, b):
+    y = torch.zeros(a.shape[0], b.shape[1])
+    for k in range(a.shape[1]):
+        y += a[:, k : k + 1] * b[k : k + 1]
+    return y
+
+
+def split_k(a, b):
+    """Partial products added in an order drawn anew, as atomics would."""
+    parts = [a[:, k : k + 64] @ b[k : k + 64] for k in range(0, a.shape[1], 64)]
+    return sum(parts[i] for i in torch.randperm(len(parts)))
+
+
+def tf32(tensor):
+    return ((tensor.contiguous().view(torch.int32) + 0x1000) & ~0x1FFF).view(torch.float32)
+
+
+def three_tf32(a, b):
+    """Tensor cores on both halves of each float32: what TF32 loses is multiplied as well."""
+    (p, q), (r, s) = ((tf32(t), tf32(t - tf32(t))) for t in (a, b))
+    return p @ r + (p @ s + q @ r)
+
+
+def added_up(x):
+    return torch.from_numpy(numpy.add.accumulate(x.numpy(), axis=-1)[..., -1:].copy())
+
+
+def in_a_tree(x):
+    """Halves added to one another, as threads of a block do."""
+    while x.shape[-1] > 1:
+        x = F.pad(x, (0, x.shape[-1] % 2))
+        x = x[..., : x.shape[-1] // 2] + x[..., x.shape[-1] // 2 :]
+    return x
+
+
+def unfolded(s, x):
+    y = one_by_one(s.c_weight.flatten(1), F.unfold(x, 3).transpose(0, 1).flatten(1)) + s.c_bias[:, None]
+    return y.view(8, 2, 12, 12).transpose(0, 1)
+
+
+def winograd(s, x):
+    """F(2x2, 3x3)."""
+    b = torch.tensor([[1.0, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
+    g = torch.tensor([[1.0, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
+    a = torch.tensor([[1.0, 1, 1, 0], [0, 1, -1, -1]])
+    tiles = x.unfold(2, 4, 2).unfold(3, 4, 2)
+    data, weight = b @ tiles @ b.T, g @ s.c_weight @ g.T
+    product = torch.einsum("nchwij,kcij->nkhwij", data, weight)
+    out = a @ product @ a.T
+    return out.transpose(3, 4).reshape(x.shape[0], -1, 12, 12) + s.c_bias[:, None, None]
+
+
+def by_fourier(s, x):
+    frequencies = torch.einsum("nchw,kchw->nkhw", torch.fft.rfft2(x), torch.fft.rfft2(s.c_weight, x.shape[-2:]).conj())
+    return torch.fft.irfft2(frequencies, x.shape[-2:])[..., :12, :12] + s.c_bias[:, None, None]
+
+
+def welford(s, x):
+    mean, square = torch.zeros_like(x[:, :1]), torch.zeros_like(x[:, :1])
+    for i in range(x.shape[1]):
+        step = x[:, i : i + 1] - mean
+        mean = mean + step / (i + 1)
+        square = square + step * (x[:, i : i + 1] - mean)
+    return (x - mean) * torch.rsqrt(square / x.shape[1] + 1e-5) * s.n_weight + s.n_bias
+
+
+def one_pass(s, x):
+    mean = added_up(x) / x.shape[1]
+    return (x - mean) * torch.rsqrt(added_up(x * x) / x.shape[1] - mean * mean + 1e-5) * s.n_weight + s.n_bias
+
+
+def two_passes(s, x):
+    mean = added_up(x) / x.shape[1]
+    var = added_up((x - mean).square()) / x.shape[1]
+    return (x - mean) / torch.sqrt(var + 1e-5) * s.n_weight + s.n_bias
+
+
+def online_softmax(x):
+    most, total = _online(x)
+    return torch.exp(x - most) / total
+
+
+def _online(x):
+    most, total = torch.full_like(x[..., :1], -torch.inf), torch.zeros_like(x[..., :1])
+    for part in x.split(100, -1):
+        larger = torch.maximum(most, part.amax(-1, keepdim=True))
+        total = total * torch.exp2((most - larger) * 1.4426950408889634)
+        total, most = total + torch.exp(part - larger).sum(-1, keepdim=True), larger
+    return most, total
+
+
+def logsumexp(x):
+    most, total = _online(x)
+    return (most + torch.log(total))[..., 0]
+
+
+def cross_entropy(_, x):
+    rows = torch.arange(len(x))
+    return (logsumexp(x) - x[rows, rows]).mean()
+
+
+def flash(_, q, k, v):
+    """Online softmax over blocks of keys, probabilities rounded to the dtype of the values."""
+    q, most = q.float() / q.shape[-1] ** 0.5, -torch.inf
+    total, out = 0.0, 0.0
+    for keys, values in zip(k.split(16, 1), v.split(16, 1), strict=True):
+        scores = q @ keys.float().mT
+        larger = torch.clamp(scores.amax(-1, keepdim=True), min=most)
+        weights, fade = torch.exp(scores - larger), torch.exp(most - larger)
+        total, most = total * fade + weights.sum(-1, keepdim=True), larger
+        out = out * fade + weights.to(v.dtype).float() @ values.float()
+    return (out / total).to(v.dtype)
+
+
+def erf(x):
+    """Abramowitz and Stegun 7.1.26: wrong by 1.5e-7 at most."""
+    t = 1 / (1 + 0.3275911 * x.abs())
+    y = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))))
+    return torch.sign(x) * (1 - y * torch.exp(-x * x))
+
+
+def tanh(x):
+    return 1 - 2 / (torch.exp2(2.885390081777927 * x) + 1)
+
+
+def tanh_gelu(_, x):
+    return 0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))
+
+
+def scanned(x):
+    return torch.from_numpy(numpy.add.accumulate(x.numpy(), axis=1))
+
+
+def scanned_by_blocks(x):
+    parts = x.view(8, 20, 50)
+    return (parts.cumsum(-1) + F.pad(parts.sum(-1).cumsum(-1), (1, -1)).unsqueeze(-1)).view(8, 1000)
+
+
+def variance(x):
+    mean = added_up(x) / x.shape[1]
+    return added_up((x - mean).square())[..., 0] / (x.shape[1] - 1)
+
+
+def variance_in_one_pass(x):
+    n = x.shape[1]
+    return ((added_up(x * x) - added_up(x) ** 2 / n) / (n - 1))[..., 0]
+
+
+def batch_norm(s, x):
+    rows = x.transpose(0, 1).flatten(1)
+    mean = added_up(rows) / rows.shape[1]
+    var = in_a_tree((rows - mean).square()) / rows.shape[1]
+    scale = s.n_weight * torch.rsqrt(var[:, 0] + 1e-5)
+    return x * scale[:, None, None] + (s.n_bias - mean[:, 0] * scale)[:, None, None]
+
+
+DTYPES = ("float32", "float16", "bfloat16")
+
+
+class Way(NamedTuple):
+    """How an operator may be computed; ``widen`` wraps it by `in_float32`; ``dtypes`` in which it can be told."""
+
+    operator: str
+    compute: Callable[..., torch.Tensor]
+    widen: bool = True
+    dtypes: tuple[str, ...] = DTYPES
+
+    @property
+    def answer(self) -> Callable[..., torch.Tensor]:
+        """What `refusals` takes."""
+        return in_float32(self.compute) if self.widen else self.compute
+
+
+SOUND = {
+    "one by one": Way("matmul", lambda _, a, b: one_by_one(a, b)),
+    "3xTF32": Way("matmul", lambda _, a, b: three_tf32(a, b)),
+    "one by one over 4096": Way("matmul over 4096", lambda _, a, b: one_by_one(a, b)),
+    "split K, atomics": Way("matmul over 4096", lambda _, a, b: split_k(a, b)),
+    "3xTF32 over 4096": Way("matmul over 4096", lambda _, a, b: three_tf32(a, b)),
+    "unfolded": Way("convolution", unfolded),
+    "Winograd F(2x2, 3x3)": Way("convolution", winograd),
+    "Fourier": Way("convolution", by_fourier),
+    "Welford": Way("layer norm", welford),
+    "one pass": Way("layer norm", one_pass),
+    "two passes": Way("layer norm", two_passes),
+    "Welford far from zero": Way("layer norm far from zero", welford),
+    "two passes far from zero": Way("layer norm far from zero", two_passes),
+    "RMS one by one": Way("RMS norm", lambda s, x: x * torch.rsqrt(added_up(x * x) / 512 + 1e-6) * s.n_weight),
+    "folded": Way("batch norm", batch_norm),
+    "online softmax": Way("softmax", lambda _, x: online_softmax(x)),
+    "log of online softmax": Way("log softmax", lambda _, x: x - logsumexp(x)[..., None]),
+    "online logsumexp": Way("logsumexp", lambda _, x: logsumexp(x)),
+    "online cross entropy": Way("cross entropy", cross_entropy),
+    "summed one by one": Way("sum", lambda _, x: added_up(x)[..., 0]),
+    "summed in a tree": Way("sum", lambda _, x: in_a_tree(x)[..., 0]),
+    "mean one by one": Way("mean over 100000", lambda _, x: added_up(x)[..., 0] / x.shape[1]),
+    "mean in a tree": Way("mean over 100000", lambda _, x: in_a_tree(x)[..., 0] * (1 / x.shape[1])),
+    "variance in two passes": Way("variance", lambda _, x: variance(x)),
+    "variance in one pass": Way("variance", lambda _, x: variance_in_one_pass(x)),
+    "root of squares": Way("Euclidean norm", lambda _, x: added_up(x * x)[..., 0].sqrt()),
+    "flash": Way("attention", flash, widen=False),
+    "scan one by one": Way("cumulative sum", lambda _, x: scanned(x)),
+    "scan by blocks": Way("cumulative sum", lambda _, x: scanned_by_blocks(x)),
+    "pooled one by one": Way(
+        "average pooling",
+        lambda _, x: added_up(F.unfold(x.flatten(0, 1)[:, None], 4, stride=4).mT).view(4, 6, 8, 8) / 16,
+    ),
+    "erf to float32": Way("gelu", lambda _, x: 0.5 * x * (1 + erf(x * 0.7071067811865476))),
+    "tanh by exp2": Way("tanh gelu", tanh_gelu),
+    "sigmoid by exp": Way("chain", lambda _, x, y: tanh(y) / (1 + torch.exp(-x)) + x * y),
+    "sigmoid rounded between": Way("chain", lambda _, x, y: torch.sigmoid(x) * torch.tanh(y) + x * y, widen=False),
+}
+
+
+# Unsound ways: precision given away, steps left out, constants that are others.
+
+NARROW = {
+    "float16": lambda t: t.half().to(t.dtype),
+    "bfloat16": lambda t: t.bfloat16().to(t.dtype),
+    "TF32": lambda t: tf32(t) if t.dtype == torch.float32 else t,
+}
+NARROWER = {"float32": ("float16", "bfloat16", "TF32"), "float16": ("bfloat16",), "bfloat16": ()}
+AVERAGED = {
+    "float32": ("cross entropy",),
+    "float16": (
+        "cross entropy",
+        "logsumexp",
+        "variance",
+        "Euclidean norm",
+        "mean over 100000",
+        "layer norm far from zero",
+    ),
+}
+"""Operators whose outputs hardly show that inputs were rounded: many of them are averaged, or all lose their digits."""
+
+
+def accumulated(parts):
+    """Added one by one in the dtype that they have."""
+    total = torch.zeros_like(parts[0])
+    for part in parts:
+        total = total + part
+    return total
+
+
+def narrow_product(_, a, b):
+    return accumulated([a[:, k : k + 1] * b[k : k + 1] for k in range(a.shape[1])])
+
+
+def narrow_softmax(_, x):
+    weights = torch.exp(x - x.amax(-1, keepdim=True))
+    return weights / accumulated(weights.unbind(-1))[..., None]
+
+
+def narrow_variance(_, x):
+    return accumulated((x - x.mean(-1, keepdim=True)).square().unbind(-1)) / (x.shape[-1] - 1)
+
+
+# Where another constant moves outputs by less than one rounding of the dtype, nothing can be told.
+UNSOUND = {
+    "last step left out": Way("matmul over 4096", lambda _, a, b: a[:, :-1] @ b[:-1]),
+    "last element left out": Way("sum", lambda _, x: x[:, :-1].sum(-1)),
+    "last key left out": Way("attention", lambda _, q, k, v: F.scaled_dot_product_attention(q, k[:, :-1], v[:, :-1])),
+    "padded by zeros": Way(
+        "softmax", lambda _, x: torch.exp(x) / (torch.exp(x).sum(-1, keepdim=True) + 8), dtypes=DTYPES[:2]
+    ),
+    "epsilon of 1e-4": Way(
+        "layer norm", lambda s, x: F.layer_norm(x, x.shape[1:], s.n_weight, s.n_bias, 1e-4), dtypes=DTYPES[:1]
+    ),
+    "without the epsilon's norm": Way("RMS norm", lambda s, x: x / x.abs().mean(-1, keepdim=True) * s.n_weight),
+    "divided by n": Way("variance", lambda _, x: x.var(-1, correction=0), dtypes=DTYPES[:1]),
+    "gelu by tanh": Way("gelu", lambda _, x: F.gelu(x, approximate="tanh"), dtypes=DTYPES[:2]),
+    "gelu by sigmoid": Way("gelu", lambda _, x: x * torch.sigmoid(1.702 * x)),
+    "one row for all": Way("relu", lambda _, x: torch.relu(x[:1]).expand(x.shape).contiguous()),
+}
+UNSOUND |= {
+    "products added in 16 bits": Way("matmul over 4096", narrow_product, False, DTYPES[1:]),
+    "a sum in 16 bits": Way("sum", lambda _, x: accumulated(x.unbind(-1)), False, DTYPES[1:]),
+    "softmax in 16 bits": Way("softmax", narrow_softmax, False, DTYPES[1:]),
+    "squares added in 16 bits": Way("variance", narrow_variance, False, DTYPES[1:]),
+}
+
+
+def downgrades(made: Reference, operator: str, dtype: str) -> dict[str, Callable[..., torch.Tensor]]:
+    """The operator with inputs, or the result, quietly rounded to a narrower format."""
+    found: dict[str, Callable[..., torch.Tensor]] = {}
+    averaged = operator in AVERAGED.get(dtype, ())
+    for name in NARROWER[dtype]:
+        narrow = NARROW[name]
+        if dtype == "float32" or not averaged:
+            found[f"result rounded to {name}"] = lambda _, *x, narrow=narrow: narrow(exactly(made)(_, *x))
+        if not averaged:
+            found[f"inputs rounded to {name}"] = lambda _, *x, narrow=narrow: _narrowed(made, narrow, x)
+    return found
+
+
+def _narrowed(made, narrow, inputs):
+    return made.oracle.with_inputs(inputs, narrow)[0].to(inputs[0].dtype)
