@@ -253,7 +253,7 @@ class Judge:
         )
         return Verdict(
             status=failure.status if failure else Status.PASSED,
-            message=failure.message if failure else _praise(findings, request.tolerance),
+            message=failure.message if failure else _praise(findings, request),
             target=request.target.name,
             evidence=tuple(one for one in request.evidence if one in findings.evidence),
             environment=Environment(self._hardware(request) if executed else self.machine.cpu, _libraries()),
@@ -279,13 +279,15 @@ def _module_of(toolchain: Toolchain, request: JudgeRequest) -> str:
         raise compile_failed(str(error)) from None
 
 
-def _praise(findings: Findings, tolerance: float) -> str:
+def _praise(findings: Findings, request: JudgeRequest) -> str:
     numerics = [e.value for e in findings.evidence if e in NUMERIC]
     built = [e.value for e in findings.evidence if e not in NUMERIC]
     parts = []
     if numerics:
         calls = len(findings.measured)
-        loosened = "" if tolerance == 1.0 else f", with bounds multiplied by {tolerance:g}"
+        factors = {float(case.get("tolerance", request.tolerance)) for case in request.cases} or {request.tolerance}
+        shown = " to ".join(f"{one:g}" for one in sorted({min(factors), max(factors)}))
+        loosened = "" if factors == {1.0} else f", with bounds multiplied by {shown}"
         parts.append(f"right on all {calls} input sets ({' and '.join(numerics)}{loosened})")
     if built:
         parts.append(" and ".join(built) + ("" if numerics else "; numerics were not run"))

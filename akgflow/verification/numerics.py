@@ -48,6 +48,8 @@ LOW_PRECISION_FACTOR = 3.0
 LONGEST = 1 << 20
 BIAS = 0.1
 COMMON = 1.5
+NARROW_TOLERANCE = 10.0
+"""A task that multiplies the bounds by so much or more lets results be rounded to narrower formats, within them."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ def _envelope(magnitude: torch.Tensor, error: torch.Tensor) -> torch.Tensor:
 def fits(got: torch.Tensor, expected: Expected, tolerance: float) -> bool:
     """True when ``got`` (same shape and dtype as expected) would be accepted."""
     marks = _marks(got, expected, tolerance)
-    return bool(marks.good.all()) and not _together(real(got), marks, expected)
+    return bool(marks.good.all()) and not _together(real(got), marks, expected, tolerance)
 
 
 def compare(
@@ -181,20 +183,20 @@ def compare(
     """
     marks = _marks(got, expected, tolerance)
     name = name or f"output {output}"
-    found = _summary(real(got), marks, output, name)
+    found = _summary(real(got), marks, output, name, tolerance)
     if found.wrong and found.worst is not None and expected.selection is not None:
         words = expected.selection.say(got, found.worst.index)
         return replace(
             found,
             detail=f"{name} at {list(found.worst.index)}: {words}; {found.wrong} of {found.total} are wrong",
         )
-    together = "" if found.wrong else _together(real(got), marks, expected)
+    together = "" if found.wrong else _together(real(got), marks, expected, tolerance)
     if not together:
         return found
     return replace(found, wrong=found.total, detail=f"{name}: no element is beyond its bound, but {together}")
 
 
-def _together(got: torch.Tensor, marks: _Marks, expected: Expected) -> str:
+def _together(got: torch.Tensor, marks: _Marks, expected: Expected, tolerance: float) -> str:
     """What is wrong with all elements together; empty when nothing is."""
     if expected.bound is None:
         return ""
@@ -205,7 +207,7 @@ def _together(got: torch.Tensor, marks: _Marks, expected: Expected) -> str:
             f"together they are {1 + off:.6g} times what they should be, which no rounding explains "
             f"({marks.bias:.2f} of the bounds on average, allowed {expected.bias:.2f})"
         )
-    name = rounded_to(got)
+    name = rounded_to(got) if tolerance < NARROW_TOLERANCE else ""
     if name and rounded_to(marks.centre.to(got.dtype)) != name:
         return f"every value is a {name} number: the result was rounded to {name} on its way"
     return ""
@@ -243,7 +245,7 @@ def _same_special(values: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     return (torch.isnan(values) & torch.isnan(other)) | (torch.isinf(values) & (values == other))
 
 
-def _summary(got: torch.Tensor, marks: _Marks, output: int, name: str) -> Comparison:
+def _summary(got: torch.Tensor, marks: _Marks, output: int, name: str, tolerance: float) -> Comparison:
     total = got.numel()
     if total == 0:
         return Comparison(0.0, 0.0, 0.0, 0, 0, None, "")
@@ -254,11 +256,13 @@ def _summary(got: torch.Tensor, marks: _Marks, output: int, name: str) -> Compar
     relative = float((finite / (marks.centre.abs().nan_to_num(0.0) + 1e-8)).nan_to_num(0.0).max())
     at, limit = float(marks.error[index]), float(marks.bound[index])
     detail = ""
+    factor = "" if tolerance == 1.0 else f", which is {tolerance:g} times the judge's own bound"
     if wrong:
         hint = pattern(got, marks.centre, marks.good)
+        sizes = f"error {at:.3g}, allowed {limit:.3g}{factor}"
         detail = (
             f"{name} at {list(index)}: got {worst.got:.7g}, expected {worst.expected:.7g} "
-            f"(error {at:.3g}, allowed {limit:.3g}); {wrong} of {total} elements are wrong{hint and ': ' + hint}"
+            f"({sizes}); {wrong} of {total} elements are wrong{hint and ': ' + hint}"
         )
     return Comparison(at, limit, relative, wrong, total, worst, detail)
 

@@ -224,13 +224,29 @@ def test_accumulating_in_bfloat16_is_a_downgrade(bench):
     assert bench.judge(HEAD + body, GEMM, dtype="bfloat16").status == "INCORRECT_NUMERICAL"
 
 
-def test_a_tolerance_loosens_and_is_said(bench):
-    body = "    def forward(self, a, b):\n        return torch.relu(a @ b) * (1 + 1e-4)\n"
-    assert bench.judge(HEAD + body, GEMM).status == "INCORRECT_NUMERICAL"
-    loose = bench.judge(HEAD + body, GEMM, tolerance=1000.0)
-    assert loose.passed
-    assert loose.tolerance == 1000.0
-    assert "bounds multiplied by 1000" in loose.message
+SCALED = "    def forward(self, a, b):\n        return torch.relu(a @ b) * (1 + {error})\n"
+HALF = "    def forward(self, a, b):\n        return torch.relu(a @ b).bfloat16().float()\n"
+TOLERANCES = {
+    "without": (SCALED.format(error=1e-4), {}, "INCORRECT_NUMERICAL", "elements are wrong"),
+    "loose": (SCALED.format(error=1e-4), {"tolerance": 1000.0}, "PASSED", "bounds multiplied by 1000"),
+    "loose enough for bfloat16": (HALF, {"tolerance": 1000.0}, "PASSED", "bounds multiplied by 1000"),
+    "not loose enough": (HALF, {"tolerance": 2.0}, "INCORRECT_NUMERICAL", "which is 2 times the judge's own bound"),
+    "tight": ("    def forward(self, a, b):\n        return torch.relu((a @ b).double()).float() * (1 + 5e-7)\n",
+              {"tolerance": 0.001}, "INCORRECT_NUMERICAL", "which is 0.001 times the judge's own bound"),
+    "by case": (SCALED.format(error=1e-4), {"cases": ({"M": 9, "tolerance": 1000.0}, {"M": 5, "tolerance": 500.0})},
+                "PASSED", "bounds multiplied by 500 to 1000"),
+    "in one case": (SCALED.format(error=1e-4), {"cases": ({"M": 9, "tolerance": 1000.0}, {"M": 5})},
+                    "INCORRECT_NUMERICAL", "case M=5"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TOLERANCES)
+def test_a_tolerance_counts_and_is_said(bench, name):
+    body, changes, status, words = TOLERANCES[name]
+    verdict = bench.judge(HEAD + body, GEMM, **changes)
+    assert verdict.status == status, verdict.message
+    assert words in verdict.message
+    assert verdict.tolerance == changes.get("tolerance", 1.0)
 
 
 def test_compiling_alone_claims_no_numerics(bench):
