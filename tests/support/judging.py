@@ -15,6 +15,16 @@ from akgflow.terms import Evidence
 from akgflow.verdict import JudgeRequest, Limits
 
 CPU = Target("cpu", "cpu", "native")
+DEVICES = ["cpu", pytest.param("gpu", marks=pytest.mark.gpu)]
+"""For tests that hold on either."""
+
+
+def target_of(device: str) -> Target:
+    """The CPU, or this machine's first GPU."""
+    if device == "cpu":
+        return CPU
+    (found, *_) = machine.detect().devices
+    return Target("local_gpu", found.platform, found.arch, device=found.name)
 
 
 def install_plain(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """What a call does to inputs, parameters and buffers must be what the operator does to them."""
 
 import pytest
+from judging import DEVICES, target_of
 
 from akgflow.terms import Status
 
@@ -104,12 +105,13 @@ CANDIDATES = {
 WARNED = ("leaves statistics", "moves them by another variance")
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", CANDIDATES)
-def test_what_is_left_behind_counts(bench, name):
+def test_what_is_left_behind_counts(bench, name, device):
     operator, body, status, words = CANDIDATES[name]
     parts, args, reference, inputs = OPERATORS[operator]
     asked = HEAD + text("Model", parts, args, reference) + TAIL.format(inputs=inputs)
-    verdict = bench.judge(HEAD + text("ModelNew", parts, args, body), asked)
+    verdict = bench.judge(HEAD + text("ModelNew", parts, args, body), asked, target=target_of(device))
     assert verdict.status is status, verdict.message
     assert words in verdict.message
     assert any("the operator updates" in one for one in verdict.warnings) == (name in WARNED)

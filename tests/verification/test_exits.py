@@ -5,6 +5,7 @@ import socket
 
 import pytest
 import torch
+from judging import DEVICES, target_of
 
 from akgflow.terms import Status
 from akgflow.verification import exits
@@ -99,18 +100,19 @@ HONEST = {
 }
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", HONEST)
-def test_layouts_are_copied_as_they_read(bench, name):
+def test_layouts_are_copied_as_they_read(bench, name, device):
     body = f"""
 class ModelNew(torch.nn.Module):
     def moded(self, x):
-        with torch.device("cpu"):
+        with torch.device(x.device):
             return x + x
 
     def forward(self, x):
         return {HONEST[name]}
 """
-    verdict = bench.judge("import torch\n" + body, OPERATOR)
+    verdict = bench.judge("import torch\n" + body, OPERATOR, target=target_of(device))
     assert verdict.passed, verdict.message
 
 

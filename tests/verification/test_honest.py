@@ -224,6 +224,17 @@ def test_accumulating_in_bfloat16_is_a_downgrade(bench):
     assert bench.judge(HEAD + body, GEMM, dtype="bfloat16").status == "INCORRECT_NUMERICAL"
 
 
+def test_another_order_each_time_passes_and_is_said(bench):
+    body = """
+    def forward(self, a, b):
+        parts = [a[:, k : k + 8] @ b[k : k + 8] for k in range(0, a.shape[1], 8)]
+        return torch.relu(sum(parts[i] for i in torch.randperm(len(parts))))
+"""
+    verdict = bench.judge(HEAD + body, GEMM)
+    assert verdict.passed, verdict.message
+    assert verdict.correctness.deterministic is False
+
+
 SCALED = "    def forward(self, a, b):\n        return torch.relu(a @ b) * (1 + {error})\n"
 HALF = "    def forward(self, a, b):\n        return torch.relu(a @ b).bfloat16().float()\n"
 TOLERANCES = {

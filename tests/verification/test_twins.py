@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from judging import DEVICES, target_of
 
 from akgflow.terms import Status
 from akgflow.verification.promises import Promise
@@ -70,8 +71,9 @@ CACHES = {
 }
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", CACHES)
-def test_a_cache_by_a_part_is_refused(bench, name):
+def test_a_cache_by_a_part_is_refused(bench, name, device):
     body = f"""
     kept = {{}}
 
@@ -81,7 +83,8 @@ def test_a_cache_by_a_part_is_refused(bench, name):
             self.kept[key] = torch.softmax(x, -1)
         return self.kept[key].clone()
     """
-    verdict = bench.judge(HEAD + body, OPERATOR.format(body="torch.softmax(x, -1)", inputs="torch.rand(8, 400)"))
+    operator = OPERATOR.format(body="torch.softmax(x, -1)", inputs="torch.rand(8, 400)")
+    verdict = bench.judge(HEAD + body, operator, target=target_of(device))
     assert verdict.status is Status.INCORRECT_NUMERICAL, verdict.message
 
 
