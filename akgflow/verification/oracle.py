@@ -20,7 +20,7 @@ STEP = 2.0**-20
 """Relative perturbation by which sensitivities are measured, small against curvature and large against 2**-53."""
 VARIANCES = {"aten::var", "aten::var_mean", "aten::std", "aten::std_mean"}
 VARIANCE_PASSES = 4
-QUICK_SECONDS = 0.1
+INSTANT_SECONDS, QUICK_SECONDS = 0.02, 0.1
 SLOW_SECONDS = 3.0
 
 State = Mapping[str, torch.Tensor]
@@ -103,6 +103,11 @@ class Oracle:
         self.truncates = False
         self.repeatable = False
 
+    @property
+    def instant(self) -> bool:
+        """True when forwards cost next to nothing."""
+        return self.seconds < INSTANT_SECONDS
+
     def expected(self, made: Any, frame: list[torch.Tensor], framework: Runner, even: bool) -> tuple[Expected, ...]:
         """What each tensor of an outcome must be, for inputs ``made`` on which the framework's was ``frame``.
 
@@ -163,7 +168,7 @@ class Oracle:
         self, base: Answer, made: Any, wide: Any, watch: bool
     ) -> tuple[list[torch.Tensor], list[torch.Tensor | None]]:
         """Root mean square of the changes that relative perturbations make, and which whole numbers they change."""
-        samples = 8 if self.seconds < QUICK_SECONDS else 3 if self.seconds < SLOW_SECONDS else 1
+        samples = 8 if self.instant else 4 if self.seconds < QUICK_SECONDS else 3 if self.seconds < SLOW_SECONDS else 1
         total = [torch.zeros(real(o).shape, dtype=torch.float64, device=o.device) for o in base.all]
         moved = [
             None if o.is_floating_point() or o.is_complex() else torch.zeros_like(o, dtype=torch.bool) for o in base.all

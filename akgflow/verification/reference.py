@@ -177,7 +177,7 @@ class Reference:
             return ()
         admits = [OTHER, OTHER, FAR, FAR] if second.distribution == NORMAL else [OTHER, OTHER]
         admits += [BEYOND, BEYOND] if second.way != WITHIN and second.distribution == NORMAL else []
-        wanted = 2 if self.oracle.seconds < QUICK_SECONDS else 1
+        wanted = 2 if self.oracle.instant else 1
         found = (self._twin(made, first) for made in near_twins(first.inputs, self.promises, admits))
         return tuple(islice((twin for twin in found if twin is not None), wanted))
 
