@@ -42,14 +42,16 @@ def _with_one_changed(made: Any, wanted: int, value: str) -> Any:
     return drawing.map_tensors(made, lambda t: _changed(t, value) if next(numbers) == wanted else t)
 
 
-def _changed(tensor: torch.Tensor, value: str) -> torch.Tensor:
+def _changed(tensor: torch.Tensor, kind: str) -> torch.Tensor:
     """A copy in which one secret element, no corner if that can be helped, has another value."""
     found = tensor.clone()
     at = tuple(_secret.randrange(1, size - 1) if size > 2 else _secret.randrange(size) for size in tensor.shape)
     least, most = tensor.min(), tensor.max()
-    if value == OTHER:
-        found[at] = tensor.flatten()[_secret.randrange(tensor.numel())]
-    elif value == FAR:
+    if kind == OTHER:
+        row = tensor.flatten()
+        drawn = (row[_secret.randrange(row.numel())] for _ in range(8))
+        found[at] = next((value for value in drawn if value != tensor[at]), most)
+    elif kind == FAR:
         found[at] = least if most - tensor[at] < tensor[at] - least else most
     else:
         found[at] = 2 * most if most > 0 else most + (most - least)

@@ -28,8 +28,8 @@ HEAD = "import torch\n\nclass ModelNew(torch.nn.Module):\n"
 
 @pytest.mark.parametrize("value", [OTHER, FAR, BEYOND])
 def test_exactly_one_element_changes(value):
-    made = (torch.rand(20, 30), torch.rand(5), 3)
-    for _ in range(20):
+    made = (torch.rand(4, 5), torch.rand(5), 3)
+    for _ in range(200):
         (twin,) = near_twins(made, [Promise(True, low=0, high=1), Promise(False)], [value])
         changed = (twin[0] != made[0]).nonzero()
         assert len(changed) == 1
@@ -38,12 +38,12 @@ def test_exactly_one_element_changes(value):
 
 
 TASKS = {
-    "softmax": ("torch.softmax(x, -1)", "torch.rand(8, 400)", 2),
-    "product": ("x @ x.T", "torch.randn(30, 40)", 2),
+    "softmax": ("torch.softmax(x, -1)", "torch.rand(8, 400)", 1),
+    "product": ("x @ x.T", "torch.randn(30, 40)", 1),
     "largest": ("torch.argmax(x, -1)", "torch.rand(8, 400)", 1),
-    "logarithm": ("torch.log(x)", "torch.rand(8, 40)", 2),
-    "arc sine": ("torch.asin(x)", "torch.rand(8, 40)", 2),
-    "cross entropy": ("F.binary_cross_entropy(x, torch.ones_like(x))", "torch.rand(20)", 2),
+    "logarithm": ("torch.log(x)", "torch.rand(8, 40)", 1),
+    "arc sine": ("torch.asin(x)", "torch.rand(8, 40)", 1),
+    "cross entropy": ("F.binary_cross_entropy(x, torch.ones_like(x))", "torch.rand(20)", 1),
     "half precision": ("torch.softmax(x, -1)", "torch.rand(8, 400).half()", 1),
     "mean of a million": ("x.mean()", "torch.rand(1000, 1000)", 0),
     "symmetric": ("x * 2", "(lambda a: a + a.T)(torch.rand(20, 20))", 0),
