@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 import signal
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from akgflow.serial import from_data, to_data
 from akgflow.terms import Status
 from akgflow.verdict import Environment, JudgeRequest, Verdict
 from akgflow.verification.environment import scrubbed
+from akgflow.verification.remains import remove
 
 MARGIN_SECONDS = 900.0
 """What a judge may spend beyond the candidate's own limits: its oracles, its timings, its own start."""
@@ -239,7 +239,7 @@ class LocalExecutor:
         try:
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove(folder)
 
     def _not_run(self, request: JudgeRequest, reason: str) -> Verdict:
         return Verdict(

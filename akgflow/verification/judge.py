@@ -17,16 +17,18 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from akgflow import toolchains
+from akgflow import __version__, toolchains
 from akgflow.config.types import Scalar
 from akgflow.errors import AkgflowError
 from akgflow.machine import Machine
 from akgflow.terms import Evidence, Status
 from akgflow.toolchains import CompileFailure, Toolchain
 from akgflow.verdict import FRAMEWORK_ALLOWED, Correctness, Environment, JudgeRequest, KernelResources, Timing, Verdict
+from akgflow.verification.builds import Builds
 from akgflow.verification.operator import OperatorError, cases_of
-from akgflow.verification.process import CandidateFailed, ForkServer, compile_failed
+from akgflow.verification.process import BUILDS, CandidateFailed, ForkServer, compile_failed
 from akgflow.verification.reference import Reference
+from akgflow.verification.remains import tidy
 from akgflow.verification.timing import NotTimed, time_candidate
 from akgflow.verification.trial import Measured, Trial, result_failure
 
@@ -69,6 +71,7 @@ class Judge:
     def __init__(self, machine: Machine, server: ForkServer) -> None:
         self.machine = machine
         self.server = server
+        self.builds = Builds(toolchains.cache_dir("candidates"))
         self._references: OrderedDict[str, tuple[Reference, int]] = OrderedDict()
 
     def judge(self, request: JudgeRequest, scratch: Path, grant: Grant) -> Verdict:
@@ -116,6 +119,8 @@ class Judge:
     ) -> None:
         """Gather one kind of evidence in one candidate process."""
         scratch.mkdir(parents=True)
+        key = self._builds_key(request, module, evidence)
+        self.builds.fetch(key, scratch / BUILDS)
         trial = Trial(self.server, request, evidence, scratch, self.machine.cores)
         findings.bounded_by(trial.process.layers)
         try:
@@ -132,12 +137,19 @@ class Judge:
                 trial.require_kernels()
         finally:
             trial.close()
+        self.builds.keep(key, scratch / BUILDS)
         if evidence not in NUMERIC:
+            tidy(scratch)
             try:
                 findings.resources += toolchain.resources(request.target, scratch)
             except CompileFailure as error:
                 raise compile_failed(str(error)) from None
             findings.evidence.append(evidence)
+
+    def _builds_key(self, request: JudgeRequest, module: str, evidence: Evidence) -> str:
+        """Names a build by all that goes into it, but for the compilers, whose builds outlive them well."""
+        parts = (module, request.toolchain, request.target, evidence.value, self.machine.cpu, __version__, _libraries())
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     def _numerics(
         self, request: JudgeRequest, trial: Trial, cases: tuple[Mapping[str, Scalar], ...], findings: Findings
