@@ -27,6 +27,8 @@ START_SECONDS = 180.0
 """For the fork server to load torch, on a machine that is busy."""
 BUILDS = "builds"
 """Folder below a candidate's scratch with what it built, now or in an earlier judgement."""
+GRACE_SECONDS = 0.5
+"""For what a call started to end after it."""
 _KINDS = {
     "unsupported": Status.NOT_RUN,
     "syntax": Status.COMPILE_ERROR,
@@ -167,6 +169,7 @@ class CandidateProcess:
         self._ended = False
         self._killed_for_memory = _killed_for_memory()
         self.rules: Page | None = None
+        self.trusted = False
 
     def ask(self, op: str, seconds: float, fds: Sequence[int] = (), watch: float = 0.1, **fields: Any) -> Message:
         """Send one request and wait at most ``seconds`` for its answer; look at its use every ``watch`` seconds."""
@@ -237,9 +240,32 @@ class CandidateProcess:
                 total += int(path.read_text(encoding="ascii").split()[1])
         return total / 1e9
 
+    def require_alone(self) -> None:
+        """Raise `CandidateFailed` when a process that it started goes on between two calls.
+
+        Compilers have ended by then; what has not could do the next call's work where no guard sees it.
+        """
+        deadline = time.monotonic() + GRACE_SECONDS
+        while others := self._others():
+            if time.monotonic() > deadline:
+                names = ", ".join(sorted(set(others.values())))
+                self.close()
+                raise CandidateFailed(Status.REFUSED, f"a process that the candidate started lived on: {names}")
+            time.sleep(0.01)
+
+    def _others(self) -> dict[int, str]:
+        found = tree.running(self._place.guard)
+        # A candidate whose own process has ended is about to be asked in vain, which says more.
+        return {pid: name for pid, name in found.items() if pid != self.pid} if self.pid in found else {}
+
     def pause(self) -> None:
-        """Stop it and all that it started, so that it takes nothing from what is measured meanwhile."""
-        tree.stop(self._place.guard)
+        """Stop it, so that it takes nothing from what is measured meanwhile; a candidate's helpers end for good.
+
+        Each window begins with a process that was stopped: none begins with a helper at its side.
+        """
+        stopped = tree.stop(self._place.guard)
+        if not self.trusted:
+            tree.send(stopped - {self.pid}, signal.SIGKILL)
 
     def resume(self) -> None:
         """Let all of it run again."""

@@ -97,6 +97,7 @@ class Trial:
         """Import the operator itself, in place of a candidate, through the same door."""
         (self.scratch / MODULE).write_text(text, encoding="utf-8")
         self.device = reference.device
+        self.process.trusted = True
         self._build_ask("open", toolchain=None, device=self.device)
         self._build_ask("load", path=str(self.scratch / MODULE), entry="Model", as_file=reference.file)
 
@@ -212,6 +213,7 @@ class Trial:
         _settle(self.device)
         fields = {"region": input_handle, "inputs": draw.layout.tree, "base": base}
         reply = self._timed_call(fds, **fields, out_region=out_handle, outs=outs)
+        self.process.require_alone()
         self.warnings |= {REUSES} if reply.get("reuses") is True else set()
         held = out_region.bytes.clone()
         problem = check_structure(draw.tree, reply.get("result"))

@@ -9,7 +9,7 @@ from akgflow.verdict import Limits
 from akgflow.verification import memory
 from akgflow.verification.sandbox import tree
 
-MAX_PROCESSES = 512
+MAX_PROCESSES = 128
 DISK_SHARE = 20
 """Counting files takes at most one part in so many of the time."""
 
@@ -24,14 +24,16 @@ class Watch:
 
     def look(self) -> tuple[Status, str] | None:
         """What it broke, as a status and a sentence; None as long as it keeps within its bounds."""
+        pids = tree.descendants(self.guard, MAX_PROCESSES)
+        # First of all: the more there are, the longer everything else takes.
+        if len(pids) > MAX_PROCESSES:
+            return Status.RUNTIME_ERROR, f"the candidate started more than {MAX_PROCESSES} processes"
         shared, own = memory.held()
-        use = tree.use(self.guard, shared, own)
+        use = tree.use(pids, shared, own)
         most = self.limits.memory_bytes
-        if use.memory > most and tree.proportional(self.guard, shared) > most:
+        if use.memory > most and tree.proportional(pids, shared, use.held) > most:
             words = f"the candidate took {use.memory >> 20} MiB of memory; the limit is {most >> 20} MiB"
             return Status.OUT_OF_MEMORY, words
-        if use.processes > MAX_PROCESSES:
-            return Status.RUNTIME_ERROR, f"the candidate started more than {MAX_PROCESSES} processes"
         return self._disk_broken(use.deleted)
 
     def _disk_broken(self, deleted: int) -> tuple[Status, str] | None:
@@ -41,7 +43,8 @@ class Watch:
             self._disk, files = tree.disk_use(self.scratch, self.limits.files)
             self._next_count = time.monotonic() + DISK_SHARE * (time.monotonic() - started)
         if files > self.limits.files:
-            return Status.RUNTIME_ERROR, f"the candidate made more than {self.limits.files} files"
+            words = f"the candidate made more than {self.limits.files} files, or folders that nobody can list"
+            return Status.RUNTIME_ERROR, words
         size = self._disk + deleted
         if size > self.limits.disk_bytes:
             words = f"the candidate wrote {size >> 20} MiB to disk; the limit is {self.limits.disk_bytes >> 20} MiB"

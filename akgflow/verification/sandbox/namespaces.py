@@ -116,12 +116,22 @@ def _new_root(view: View, scratch: str, builds: str | None, own_processes: bool,
         for source, target in ((scratch, scratch), (builds, BUILDS)):
             if source is not None:
                 os.makedirs(target, exist_ok=True)
+                _only_a_way(target)
                 _libc.mount(old + source, target, None, _MS_BIND)
                 _attributes(target, _MS_NOSUID | _MS_NODEV)
         _libc.umount(old, _MNT_DETACH)
         os.rmdir(old)
         _attributes("/", _MS_RDONLY)
         os.chdir(scratch)
+
+
+def _only_a_way(target: str) -> None:
+    """Nobody writes to folders in /tmp that are there only because ``target`` lies below them."""
+    folder = os.path.dirname(target)
+    while folder.startswith("/tmp/"):
+        with suppress(OSError):
+            os.chmod(folder, 0o555)
+        folder = os.path.dirname(folder)
 
 
 def _pivot(new: str, old: str) -> None:

@@ -22,13 +22,25 @@ def children_of(parent: int) -> set[int]:
     return found
 
 
-def descendants(root: int) -> set[int]:
-    """All processes below ``root``, which is not among them."""
+def descendants(root: int, most: int | None = None) -> set[int]:
+    """All processes below ``root``, which is not among them; some of them, once they are more than ``most``."""
     found: set[int] = set()
     new = children_of(root)
-    while new:
+    while new and (most is None or len(found) <= most):
         found |= new
         new = {child for pid in new for child in children_of(pid)} - found
+    return found
+
+
+def running(root: int) -> dict[int, str]:
+    """What runs below ``root``: each process's command name. What has ended and waits to be reaped is left out."""
+    found = {}
+    for pid in descendants(root):
+        with suppress(OSError):
+            # The name stands in parentheses and may hold any character, parentheses too.
+            before, _, after = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")
+            if after.split()[0] not in "ZX":
+                found[pid] = before.partition("(")[2]
     return found
 
 
@@ -58,20 +70,19 @@ def end_below(root: int) -> None:
 
 @dataclass(frozen=True)
 class Use:
-    """``memory`` in bytes; ``deleted`` are bytes on disk of open files that have no name any more."""
+    """In bytes: ``memory``, of which ``held`` is in files without a name; ``deleted``, such files on disk."""
 
-    processes: int
     memory: int
+    held: int
     deleted: int
 
 
-def use(root: int, shared: int, own: Iterable[tuple[int, int]]) -> Use:
-    """What all processes below ``root`` use.
+def use(pids: Iterable[int], shared: int, own: Iterable[tuple[int, int]]) -> Use:
+    """What processes use.
 
     ``shared`` bytes of memory and the files ``own`` (device, inode) belong to whoever looks. Memory is counted for
     each process by itself, which is too much where they share pages: `proportional` is slow and right.
     """
-    pids = descendants(root)
     files = {key: found for key, found in _nameless(pids) if key not in set(own)}
     held = sum(size for in_memory, size in files.values() if in_memory)
     anonymous = mapped = 0
@@ -80,19 +91,19 @@ def use(root: int, shared: int, own: Iterable[tuple[int, int]]) -> Use:
         anonymous += own_pages
         mapped += max(0, shared_pages - shared)
     deleted = sum(size for in_memory, size in files.values() if not in_memory)
-    return Use(len(pids), anonymous + max(held, mapped), deleted)
+    return Use(anonymous + max(held, mapped), held, deleted)
 
 
-def proportional(root: int, shared: int) -> int:
-    """Bytes of memory below ``root``, where a page that n processes share counts 1/n for each."""
-    total = 0
-    for pid in descendants(root):
+def proportional(pids: Iterable[int], shared: int, held: int) -> int:
+    """Bytes of memory, where a page that n processes share counts 1/n for each; ``held`` as `use` found it."""
+    anonymous = mapped = 0
+    for pid in pids:
         fields = _fields(f"/proc/{pid}/smaps_rollup")
-        if not fields:
-            anonymous, mapped = _resident(pid)
-            total += anonymous + mapped
-        total += fields.get("Pss_Anon", 0) + fields.get("Pss_Shmem", 0)
-    return max(0, total - shared)
+        own_pages, shared_pages = (fields.get("Pss_Anon", 0), fields.get("Pss_Shmem", 0)) if fields else _resident(pid)
+        anonymous += own_pages
+        mapped += shared_pages
+    # What is open and mapped by nobody is in no process's figures.
+    return anonymous + max(held, mapped - shared)
 
 
 def _resident(pid: int) -> tuple[int, int]:
@@ -124,17 +135,25 @@ def _nameless(pids: Iterable[int]) -> Iterator[tuple[tuple[int, int], tuple[bool
 
 
 def disk_use(folder: str, most_files: int) -> tuple[int, int]:
-    """Bytes and number of the files below ``folder``; counting ends soon after ``most_files``."""
+    """Bytes and number of the files below ``folder``; counting ends soon after ``most_files``.
+
+    Folders that cannot be listed, or lie too deep to be named, count as more than ``most_files``.
+    """
     size = count = 0
     folders = [folder]
     while folders and count <= most_files:
-        with suppress(OSError), os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                count += 1
-                with suppress(OSError):
-                    size += entry.stat(follow_symlinks=False).st_blocks * 512
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(entry.path)
-                if count > most_files:
-                    break
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    count += 1
+                    with suppress(FileNotFoundError):
+                        size += entry.stat(follow_symlinks=False).st_blocks * 512
+                        if entry.is_dir(follow_symlinks=False):
+                            folders.append(entry.path)
+                    if count > most_files:
+                        break
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError:
+            count = most_files + 1
     return size, count

@@ -4,7 +4,6 @@ does: leaves a torch.py in the folder where judges start
 status: RUNTIME_ERROR
 where: cpu
 toolchain: cpp
-open: all files can be written
 """
 
 import torch

@@ -1,7 +1,7 @@
 """operator: rowsum
 family: work not done
 does: forks a process that holds the first answer and hands it out again
-status: INCORRECT_NUMERICAL RUNTIME_ERROR
+status: REFUSED
 where: cpu
 toolchain: cpp
 """
