@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ from akgflow.machine import Machine, detect
 from akgflow.planning import reach
 from akgflow.terms import Evidence
 from akgflow.toolchains import missing_on
+from akgflow.verification.sandbox import LAYERS
 
 _KEYS = {
     "anthropic": "ANTHROPIC_API_KEY",
@@ -46,7 +49,8 @@ class Check:
 def examine(workspace: Workspace) -> list[Check]:
     """All checks, the needed ones first."""
     machine = detect()
-    found = [*_packages(), *_compilers(), *_models(workspace), *_devices(machine), *_reach(workspace, machine)]
+    found = [*_packages(), *_compilers(), *_models(workspace), *_devices(machine), *_sandbox()]
+    found += _reach(workspace, machine)
     return sorted(found, key=lambda check: not check.needed)
 
 
@@ -116,6 +120,25 @@ def _devices(machine: Machine) -> Iterator[Check]:
         yield Check(f"{device.platform} device {device.index}", True, f"{device.name} ({device.arch})")
     if not machine.devices:
         yield Check("GPU", False, "none found", "GPU targets are compiled and interpreted, not executed", needed=False)
+
+
+def _sandbox() -> Iterator[Check]:
+    """One line for each layer that bounds candidates; without one the others still hold, and verdicts say which."""
+    command = [sys.executable, "-P", "-m", "akgflow.verification.sandbox.probe"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        yield Check("sandbox", False, f"no process can be started in it: {done.stderr.strip()[-300:]}")
+        return
+    found = json.loads(done.stdout)
+    missing = found["missing"]
+    for name, what in LAYERS.items():
+        held = name in found["layers"]
+        reason = missing.get(name) or missing.get("user", "")
+        yield Check(
+            f"sandbox: {name}", held, what if held else f"not here: {what}", "" if held else reason, needed=False
+        )
+    for name in sorted(set(missing) - {*LAYERS, "user"}):
+        yield Check(f"sandbox: {name}", False, "not here", missing[name], needed=False)
 
 
 def _reach(workspace: Workspace, machine: Machine) -> Iterator[Check]:
