@@ -100,7 +100,7 @@ HARM = {
     "aborts": ("os.abort()", "RUNTIME_ERROR", "SIGABRT"),
     "ends": ("os._exit(0)", "RUNTIME_ERROR", "exit code 0"),
     "ends itself": ("os.kill(os.getpid(), signal.SIGKILL); time.sleep(9)", "RUNTIME_ERROR", "SIGKILL"),
-    "forks for ever": ("while True: os.fork()", "RUNTIME_ERROR OUT_OF_MEMORY", ""),
+    "forks for ever": ("while True: os.fork()", "RUNTIME_ERROR OUT_OF_MEMORY TIMEOUT", ""),
     "takes 100 GB": ("x = x + bytearray(100 << 30)[0]", "OUT_OF_MEMORY", ""),
     "takes 100 GB in parts": (
         """

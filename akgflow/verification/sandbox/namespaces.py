@@ -11,7 +11,7 @@ from collections.abc import Iterable, Set
 from contextlib import suppress
 
 from akgflow.verification.sandbox import _libc
-from akgflow.verification.sandbox.limits import MAX_TASKS
+from akgflow.verification.sandbox.limits import MAX_TASKS, RESERVED_PIDS
 from akgflow.verification.sandbox.view import View
 
 _USER, _NET, _IPC, _MOUNT, _UTS, _PID = 0x10000000, 0x40000000, 0x08000000, 0x00020000, 0x04000000, 0x20000000
@@ -168,7 +168,7 @@ def _fresh_proc(target: str) -> None:
     _libc.mount("proc", target, "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
     # Since Linux 6.14 each process namespace has its own; for root it is the only bound on their number.
     with suppress(OSError):
-        _write(f"{target}/sys/kernel/pid_max", str(MAX_TASKS))
+        _write(f"{target}/sys/kernel/pid_max", str(RESERVED_PIDS + MAX_TASKS))
     for name in _PROC_WRITABLE:
         path = f"{target}/{name}"
         if os.path.exists(path):
