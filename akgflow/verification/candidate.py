@@ -22,6 +22,7 @@ from akgflow.serial import from_data
 from akgflow.terms import Evidence
 from akgflow.toolchains.base import CompileFailure, Unsupported
 from akgflow.verification import exits, memory, sandbox
+from akgflow.verification.answers import Answerer
 from akgflow.verification.channel import Channel, ChannelClosed, Message
 from akgflow.verification.framework import guard
 from akgflow.verification.framework.rules import reader
@@ -52,7 +53,7 @@ class Host:
         self.regions: dict[str, memory.Region] = {}
         self.session: Any = None
         self.fds: list[int] = []
-        self.slots: list[tuple[Any, list[torch.Tensor]]] = []
+        self.answerer: Answerer | None = None
         self.state: dict[str, torch.Tensor] = {}
         self.shared: set[int] = set()
         self.last: list[torch.Tensor] = []
@@ -146,45 +147,30 @@ class Host:
         self.last = found if sum(t.untyped_storage().nbytes() for t in found) <= MAX_HELD_BYTES else []
         return again
 
+    def optimize(self, request: Message) -> Message:
+        """Put `torch.compile`'s form of the model in its place, and build it for these inputs."""
+        inputs = memory.rebuild(request["inputs"], self._attach("inputs", request["region"]))
+        self.model = torch.compile(self.model, dynamic=False)
+        with torch.no_grad():
+            self.model(*inputs)
+        self._synchronize()
+        return {}
+
     def prepare_windows(self, request: Message) -> Message:
         """Make the views of all slots once, before any window is timed."""
         sandbox.poison_allocations(False)
         self.last = []
         region = self._attach("inputs", request["region"])
-        out = self._attach("outputs", request["out_region"])
-        assert region is not None and out is not None
-        self.slots = []
-        for i in range(request["count"]):
-            inputs = memory.rebuild(request["inputs"], region, i * request["pitch"])
-            outs = [_out_view(out, spec, i * request["out_pitch"]) for spec in request["outs"]]
-            self.slots.append((inputs, outs))
+        assert region is not None
+        self.answerer = Answerer(request, region, self._attach("outputs", request["out_region"]), self.device)
         return {}
 
     def window(self, request: Message) -> Message:
-        """Answer the first ``n`` slots; with ``copy_only``, hand the last answers over again and compute nothing."""
-        slots = self.slots[: request["n"]]
-        with torch.no_grad():
-            if request.get("copy_only"):
-                self._copy_only(slots)
-            elif self.device == "cpu":
-                # Freeing each answer before the next call keeps the allocator warm, as a real program would.
-                for inputs, outs in slots:
-                    for place, tensor in zip(outs, memory.tensors(self.model(*inputs)), strict=True):
-                        place.copy_(tensor)
-            else:
-                answers = [list(memory.tensors(self.model(*inputs))) for inputs, _ in slots]
-                _copy_all(slots, answers)
-        self._synchronize()
-        return {}
-
-    def _copy_only(self, slots: list[tuple[Any, list[torch.Tensor]]]) -> None:
-        answers = [[place.clone() for place in slots[0][1]]] * len(slots)
-        if self.device == "cpu":
-            for (_, outs), tensors in zip(slots, answers, strict=True):
-                for place, tensor in zip(outs, tensors, strict=True):
-                    place.copy_(tensor)
-        else:
-            _copy_all(slots, answers)
+        """Answer ``n`` slots from ``first`` on; with ``again``, say once more where the last answers lie."""
+        assert self.answerer is not None, "the judge prepares windows before it asks for one"
+        if request["again"]:
+            return self.answerer.again()
+        return self.answerer.window(self.model, request["first"], request["n"])
 
     def _attach(self, name: str, handle: Any) -> memory.Region | None:
         """The region of that name; a new handle replaces it, ``"same"`` keeps it, None means no memory (meta)."""
@@ -271,13 +257,6 @@ def _out_view(region: memory.Region, spec: Message, base: int = 0) -> torch.Tens
     return memory.view(region, shape, stride, memory.dtype_of(spec["dtype"]), spec["offset"] + base)
 
 
-def _copy_all(slots: list[tuple[Any, list[torch.Tensor]]], answers: list[list[torch.Tensor]]) -> None:
-    """One fused copy: a launch for each would be timed as if it were the kernel's own."""
-    places = [place for _, outs in slots for place in outs]
-    tensors = [tensor for answer in answers for tensor in answer]
-    torch._foreach_copy_(places, tensors)
-
-
 def _own_words(error: BaseException, scratch: Path) -> str:
     """The traceback cut to the candidate's own frames, then the error itself."""
     report = traceback.TracebackException.from_exception(error)
@@ -320,6 +299,7 @@ def serve(channel: Channel, scratch: Path, threads: int) -> None:
         "load": host.load,
         "build": host.build,
         "call": host.call,
+        "optimize": host.optimize,
         "prepare_windows": host.prepare_windows,
         "window": host.window,
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,37 @@ def allocate(size: int) -> tuple[torch.Tensor, str]:
     handle = _Handle()
     runtime.call("IpcGetMemHandle", ctypes.byref(handle), pointer)
     return data, bytes(handle.bytes).hex()
+
+
+def segments(addresses: Sequence[int]) -> list[list[Any]]:
+    """``[base, size, handle]`` of each allocation of this process that the addresses lie in.
+
+    Raises `RuntimeError` where one cannot be shared: memory that is mapped by hand, or another process's.
+    """
+    found: list[list[Any]] = []
+    end = 0
+    for address in sorted(address for address in addresses if address):
+        if address >= end:
+            base, size = _allocation(address)
+            handle = _Handle()
+            _runtime().call("IpcGetMemHandle", ctypes.byref(handle), ctypes.c_void_p(base))
+            end = base + size
+            found.append([base, size, bytes(handle.bytes).hex()])
+    return found
+
+
+def _allocation(address: int) -> tuple[int, int]:
+    """Where the allocation that holds an address begins, and its bytes."""
+    base, size = ctypes.c_void_p(), ctypes.c_size_t()
+    runtime = _runtime()
+    if runtime.prefix == "hip":
+        runtime.call("MemGetAddressRange", ctypes.byref(base), ctypes.byref(size), ctypes.c_void_p(address))
+    else:
+        driver = ctypes.CDLL("libcuda.so.1")
+        code = driver.cuMemGetAddressRange_v2(ctypes.byref(base), ctypes.byref(size), ctypes.c_void_p(address))
+        if code:
+            raise RuntimeError(f"cuMemGetAddressRange failed ({code})")
+    return base.value or 0, size.value
 
 
 def open_handle(handle: str, size: int) -> torch.Tensor:

@@ -29,8 +29,8 @@ from akgflow.verification.operator import OperatorError, cases_of
 from akgflow.verification.process import BUILDS, CandidateFailed, ForkServer, compile_failed
 from akgflow.verification.reference import Reference
 from akgflow.verification.remains import tidy
-from akgflow.verification.timing import NotTimed, time_candidate
-from akgflow.verification.trial import Measured, Trial, result_failure
+from akgflow.verification.timing import NotTimed, Session, Start, Starts
+from akgflow.verification.trial import REUSES, Measured, Trial, result_failure
 
 NUMERIC = (Evidence.INTERPRETED, Evidence.EXECUTED)
 ORDER = (Evidence.LOWERED, Evidence.COMPILED, Evidence.INTERPRETED, Evidence.EXECUTED)
@@ -128,7 +128,7 @@ class Judge:
             if evidence in NUMERIC:
                 self._numerics(request, trial, cases, findings)
                 if evidence is Evidence.EXECUTED and request.time:
-                    self._time(request, trial, cases, grant, findings)
+                    self._time(request, trial, module, cases, grant, findings)
             else:
                 for keys in cases:
                     reference = self._reference(request, keys, "cpu")
@@ -191,32 +191,33 @@ class Judge:
         self,
         request: JudgeRequest,
         trial: Trial,
+        module: str,
         cases: tuple[Mapping[str, Scalar], ...],
         grant: Grant,
         findings: Findings,
     ) -> None:
         """Time the case with the most elements, with the machine to itself."""
+        if REUSES in trial.warnings:
+            findings.absent["timing"] = REUSES
+            return
         references = [self._reference(request, keys, trial.device) for keys in cases]
         for reference in references:
             reference.prepare()
         largest = max(references, key=lambda r: r.draws[0].elements)
-        trial.process.pause()
+        trial.close()
         grant()
-        trial.process.resume()
-        folder = trial.scratch.parent / "baseline"
-        folder.mkdir()
-        # The operator may read what lies beside it; a candidate may not.
-        beside = [str(Path(request.operator_file).resolve().parent)]
-        baseline = Trial(self.server, request, Evidence.EXECUTED, folder, self.machine.cores, beside)
+        starts = Starts(self.server, request, trial.scratch, self.machine.cores, largest)
         try:
-            baseline.start_baseline(largest, request.operator)
-            baseline.build(largest, baseline=True)
-            trial.build(largest)
-            findings.timing.append(time_candidate(trial, baseline, largest, self._hardware(request)))
+            timed = Session(largest, self.timed(starts, module), self._hardware(request)).run()
         except NotTimed as error:
             findings.absent["timing"] = str(error)
-        finally:
-            baseline.close()
+            return
+        findings.timing += timed.timings
+        findings.warnings.update(dict.fromkeys(timed.warnings))
+
+    def timed(self, starts: Starts, module: str) -> Mapping[str, Start]:
+        """What is timed side by side: the candidate and the baselines that the request names."""
+        return starts.candidate(module) | starts.baselines()
 
     def _reference(self, request: JudgeRequest, keys: Mapping[str, Scalar], device: str) -> Reference:
         """The reference of a case, shared within a judgement, and beyond it where its oracle is expensive."""

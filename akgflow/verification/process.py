@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -59,6 +60,7 @@ class ForkServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: Channel | None = None
         self._ready = False
+        self._one_at_a_time = threading.Lock()
         # Candidates that outlive a killed fork server become children of this process, where they are ended.
         sandbox.prctl(sandbox.PR_SET_CHILD_SUBREAPER, 1)
 
@@ -111,6 +113,10 @@ class ForkServer:
         return int(reply["status"]), bool(reply["killed"])
 
     def _ask(self, request: Message, fds: Sequence[int]) -> Message:
+        with self._one_at_a_time:
+            return self._ask_alone(request, fds)
+
+    def _ask_alone(self, request: Message, fds: Sequence[int]) -> Message:
         if self._channel is None:
             self.start()
         channel = self._channel
@@ -170,6 +176,7 @@ class CandidateProcess:
         self._killed_for_memory = _killed_for_memory()
         self.rules: Page | None = None
         self.trusted = False
+        self._stopped: set[int] = set()
 
     def ask(self, op: str, seconds: float, fds: Sequence[int] = (), watch: float = 0.1, **fields: Any) -> Message:
         """Send one request and wait at most ``seconds`` for its answer; look at its use every ``watch`` seconds."""
@@ -266,10 +273,12 @@ class CandidateProcess:
         stopped = tree.stop(self._place.guard)
         if not self.trusted:
             tree.send(stopped - {self.pid}, signal.SIGKILL)
+        self._stopped |= stopped
 
     def resume(self) -> None:
-        """Let all of it run again."""
-        tree.send(tree.descendants(self._place.guard), signal.SIGCONT)
+        """Let all of it run again; at once, since a clock may be running."""
+        tree.send(self._stopped, signal.SIGCONT)
+        self._stopped = set()
 
     def close(self) -> None:
         """End the process and all that it started."""
@@ -296,4 +305,5 @@ _DOING = {
     "call": "calling the model",
     "prepare_windows": "timing",
     "window": "timing",
+    "optimize": "torch.compile",
 }

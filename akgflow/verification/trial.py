@@ -69,7 +69,7 @@ class Trial:
 
     def start(self, module: str) -> None:
         """Prepare the toolchain and import the candidate."""
-        (self.scratch / MODULE).write_text(module, encoding="utf-8")
+        self._put(module)
         target = to_data(self.request.target)
         name = self.request.toolchain
         try:
@@ -80,6 +80,12 @@ class Trial:
             raise CandidateFailed(Status.NOT_RUN, f"toolchain {name} failed: {error.message}", error.log) from None
         self.device = str(reply["device"])
         self._build_ask("load", path=str(self.scratch / MODULE), entry="ModelNew")
+
+    def _put(self, text: str) -> None:
+        """Write the module at one stroke: other processes may load the same one from the same folder."""
+        fresh = self.scratch / f"{MODULE}.{_secret.getrandbits(64):x}"
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(self.scratch / MODULE)
 
     @property
     def guarded(self) -> bool:
@@ -95,7 +101,7 @@ class Trial:
 
     def start_baseline(self, reference: Reference, text: str) -> None:
         """Import the operator itself, in place of a candidate, through the same door."""
-        (self.scratch / MODULE).write_text(text, encoding="utf-8")
+        self._put(text)
         self.device = reference.device
         self.process.trusted = True
         self._build_ask("open", toolchain=None, device=self.device)
@@ -136,6 +142,15 @@ class Trial:
             layout.write(region)
         handle = _handle(region, fds)
         self._timed_call(fds, region=handle, inputs=layout.tree, base=0, out_region=None, outs=[])
+
+    def optimize(self, reference: Reference, seconds: float) -> None:
+        """Have a baseline's model compiled by `torch.compile` for the shapes of a case."""
+        layout = reference.shapes()
+        fds: list[int] = []
+        region = memory.create(layout.size, self.device)
+        layout.write(region)
+        handle = _handle(region, fds)
+        self.process.ask("optimize", seconds, fds, region=handle, inputs=layout.tree)
 
     def require_kernels(self) -> None:
         """Raise `CandidateFailed` when nothing of the DSL ran, though the framework was not to do its work."""

@@ -8,7 +8,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from akgflow.verification.timing import Window, interval, undisturbed  # noqa: E402
+from akgflow.verification.timing import estimate  # noqa: E402
+from akgflow.verification.timing.window import Window, undisturbed  # noqa: E402
 
 OPERATOR = """
     import torch
@@ -84,25 +85,58 @@ def test_timed_answers_are_judged_like_the_others(bench, name):
     assert words in verdict.message
 
 
+def test_answers_that_the_next_call_overwrites_are_not_timed(bench):
+    body = "self.kept = self.__dict__.get('kept', torch.empty(a.shape[0], b.shape[1]))\n            "
+    body += "self.kept.copy_(a @ b + self.bias)\n            return self.kept"
+    verdict = bench.judge(SAME.replace("return a @ b + self.bias", body), OPERATOR, cases=CASES, time=True)
+    assert verdict.passed, verdict.message
+    assert "overwritten" in verdict.absent["timing"]
+
+
 def test_no_timing_where_none_is_asked_for(bench):
     assert bench.judge(SAME, OPERATOR).timing == ()
 
 
-def test_the_interval_covers_equal_and_tells_apart():
+def figures(draw, seconds, between=0.005, within=0.01, processes=4):
+    """Processes whose windows hold 3 s of handing over, with noise on top."""
+    found = []
+    for _ in range(processes):
+        own = seconds * math.exp(draw.gauss(0, between))
+        found.append(estimate.figure([3 + own * (1 + draw.gauss(0, within)) for _ in range(8)], 3.0))
+    return found
+
+
+@pytest.mark.parametrize("between", [0.0, 0.005, 0.02])
+def test_the_same_code_is_called_the_same(between):
     draw = random.Random(2)
+    called = [
+        estimate.call(*estimate.interval(figures(draw, 2, between), figures(draw, 2, between))) for _ in range(200)
+    ]
+    assert called.count("same") >= 197
 
-    def windows(per_call, calls=10):
-        """Seconds of windows with 3 s of their own and noise of 2 % on top."""
-        return tuple([(3 + n * per_call) * (1 + 0.02 * draw.random()) for _ in range(40)] for n in (calls, 2 * calls))
 
-    def told(ours, theirs):
-        return interval(windows(ours), windows(theirs), windows(0.1), 10)
+def test_a_difference_of_five_per_cent_is_told_apart():
+    draw = random.Random(3)
+    called = [estimate.call(*estimate.interval(figures(draw, 2.1), figures(draw, 2.0))) for _ in range(100)]
+    assert called.count("slower") >= 95
+    assert "faster" not in called
 
-    low, high = told(2.1, 2.1)
-    assert low < 1 < high
-    assert told(2.3, 2.1)[1] < 1
-    low, high = told(1.1, 2.1)
-    assert 1.8 < low < 2 < high < 2.2
+
+def test_the_interval_covers_the_truth():
+    draw = random.Random(4)
+    found = [estimate.interval(figures(draw, 1.0, 0.02), figures(draw, 2.0, 0.02)) for _ in range(200)]
+    assert sum(low <= 2 <= high for low, high in found) >= 194
+
+
+def test_windows_that_tell_nothing_give_no_interval():
+    useless = [estimate.figure([1.0, 3.0, 2.0], 1.5)] * 5
+    assert estimate.interval(useless, useless) == (0.0, math.inf)
+
+
+def test_t_follows_student():
+    # From tables: 16, 30 and 120 degrees of freedom.
+    for freedom, value in ((16, 2.921), (30, 2.750), (120, 2.617)):
+        assert abs(estimate._t99(freedom) - value) < 0.004
 
 
 def test_windows_that_waited_for_a_core_are_left_out():

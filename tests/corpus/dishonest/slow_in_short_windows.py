@@ -1,6 +1,6 @@
 """operator: gemm
 family: time not told
-does: waits in windows of K calls and not in those of 2K, so that their difference looks small
+does: waits in the shorter windows and not in the longest, where a time is taken from their difference
 status: PASSED REFUSED
 where: cpu
 toolchain: cpp

@@ -1,0 +1,215 @@
+"""One timing: processes side by side, visits in turn, until enough is known."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+import psutil
+import torch
+
+from akgflow.terms import Status
+from akgflow.verification.process import CandidateFailed
+from akgflow.verification.reference import Reference
+from akgflow.verification.timing.checker import Checker
+from akgflow.verification.timing.figures import Figures, Timed
+from akgflow.verification.timing.party import Kept, Party, make_ready
+from akgflow.verification.timing.processes import CANDIDATE, Start
+from akgflow.verification.timing.questions import NotTimed, Questions
+from akgflow.verification.timing.taking import NotTaken, sayable
+from akgflow.verification.timing.window import Slots, refused
+
+BUDGET_SECONDS = 5.0
+WINDOW_SECONDS = {"cpu": 0.03, "cuda": 0.02}
+"""What the windows of the quicker side should last: long against the 100 µs that a window costs by itself."""
+LONGEST_SECONDS = 0.15
+"""What the windows of the slower side may last."""
+MOST_CALLS = 4096
+LAPS = (4, 25)
+ALONE, COLD = 4, 2
+"""Questions asked one at a time, warm and cold, at each visit of the first laps."""
+ALONE_LAPS = 2
+AFTER_LAPS = 3
+"""Laps of the baseline once the candidate's processes are gone."""
+MEMORY = {"cpu": 2 << 30, "cuda": 64 << 30}
+
+_secret = random.SystemRandom()
+T = TypeVar("T")
+
+
+class Session:
+    """Candidate and baselines, each in several processes that live at the same time and are visited in turn."""
+
+    def __init__(self, reference: Reference, starts: Mapping[str, Start], device: str) -> None:
+        self.reference, self.device, self.kind = reference, device, reference.device
+        self.parties: dict[str, Party] = {}
+        self.warnings: list[str] = []
+        self.copies = False
+        self._starts = starts
+
+    def run(self) -> Timed:
+        """The timings; raises `NotTimed`, or `CandidateFailed` where the candidate fails on the way."""
+        try:
+            self._begin()
+            self._prepare()
+            self._measure()
+            return self.figures.timed(self.reference.case.keys, self.device, self.warnings)
+        finally:
+            for party in self.parties.values():
+                party.close()
+
+    @property
+    def _baselines(self) -> list[Party]:
+        return [party for name, party in self.parties.items() if name != CANDIDATE]
+
+    def _begin(self) -> None:
+        """Start all processes; a baseline that fails is left out with its reason."""
+        for name, start in self._starts.items():
+            self.parties[name] = Party(name, start)
+        failed = make_ready(list(self.parties.values()))
+        if CANDIDATE in failed:
+            raise failed[CANDIDATE]
+        for name, failure in failed.items():
+            self.parties.pop(name).close()
+            self.warnings.append(f"not timed against {name}: {failure.message}")
+            if not self._baselines:
+                raise NotTimed(f"there is nothing to compare with: {failure.message}")
+
+    # How long the windows are.
+
+    def _prepare(self) -> None:
+        """Choose the size of the windows, give every process its memory, and let each answer once, unmeasured."""
+        try:
+            self.n = self._choose_calls()
+        except NotTaken as error:
+            self.copies = True
+            self.warnings.append(f"copying the answers counts in all times, because {error}")
+            self.n = self._choose_calls()
+        self.slots = self._attach(self.n + 1 + ALONE + COLD)
+        self.figures = Figures(self.parties, self.n, self.kind)
+        tolerance = self.reference.case.tolerance or self.parties[CANDIDATE].trials[0].request.tolerance
+        self.checker = Checker(self.reference, self.slots.questions, tolerance)
+        for party in self.parties.values():
+            for side in party.sides:
+                self.slots.questions.refresh(self.n)
+                side.window(0, self.n)
+
+    def _choose_calls(self) -> int:
+        """Calls of a window, within the memory that a timing may take."""
+        room = self._room()
+        if room < 3 + ALONE + COLD:
+            raise NotTimed("a few sets of inputs and outputs do not fit into the memory that a timing may share")
+        count = min(68, room)
+        few = min(4, count // 2)
+        slots, taken = self._attach(count), []
+        slots.questions.refresh(count)
+        for party in self.parties.values():
+            side = party.sides[0]
+            side.window(0, few)
+            once = min(side.window(0, few).seconds for _ in range(2))
+            if once < LONGEST_SECONDS / 4:
+                more = min(side.window(few, count - few).seconds for _ in range(2))
+                taken.append(max(more - once, 1e-7) / max(1, count - 2 * few))
+            else:
+                taken.append(once / few)
+        wanted = min(WINDOW_SECONDS[self.kind] / min(taken), LONGEST_SECONDS / max(taken))
+        most = min(MOST_CALLS, room - ALONE - COLD - 2, slots.questions.most, sayable(slots.questions))
+        return max(1, int(min(most, math.ceil(wanted))))
+
+    def _room(self) -> int:
+        """Slots that fit into the memory that a timing may take."""
+        questions = Questions(self.reference, 1)
+        sides = sum(len(party.trials) for party in self.parties.values())
+        slot = 2 * questions.pitch + (sides * (2 if self.copies else 1) + len(self.parties)) * questions.out_pitch
+        free = torch.cuda.mem_get_info()[0] // 2 if self.kind == "cuda" else psutil.virtual_memory().available // 4
+        return int(min(MEMORY[self.kind], free) // slot)
+
+    def _attach(self, count: int) -> Slots:
+        for party in self.parties.values():
+            party.detach()
+        slots = Slots(Questions(self.reference, count), self.kind)
+        for party in self.parties.values():
+            party.attach(slots, self.copies)
+        return slots
+
+    # The windows.
+
+    def _measure(self) -> None:
+        started, lap = time.monotonic(), 0
+        try:
+            while self._goes_on(lap, time.monotonic() - started):
+                for place in _shuffled(range(len(self.parties[CANDIDATE].trials))):
+                    self._visit(place, alone=lap < ALONE_LAPS)
+                lap += 1
+        except NotTaken as error:
+            raise refused(error) from error
+        self.parties[CANDIDATE].close()
+        self._without_candidate()
+
+    def _goes_on(self, lap: int, seconds: float) -> bool:
+        """More laps until enough is known, within the budget; up to twice as long on a busy machine."""
+        if lap < LAPS[0]:
+            return lap < 2 or seconds < BUDGET_SECONDS
+        if not self.figures.enough:
+            return seconds < 2 * BUDGET_SECONDS and lap < 2 * LAPS[1]
+        return seconds < BUDGET_SECONDS and lap < LAPS[1] and not self.figures.precise
+
+    def _visit(self, place: int, alone: bool) -> None:
+        """The same fresh questions to one process of each kind, in an order drawn anew."""
+        questions, candidate = self.slots.questions, self.parties[CANDIDATE]
+        questions.refresh(questions.count if alone else self.n)
+        for party in self.parties.values():
+            party.held.taken.clear()
+        trusted = self._baselines[0]
+        for party in _shuffled(self.parties.values()):
+            at = place % len(party.sides)
+            side, kept = party.sides[at], party.kept[at]
+            kept.windows.append(side.window(0, self.n))
+            self._unchanged(party, 0, self.n)
+            if party is trusted:
+                self.figures.null.windows.append(side.window(0, self.n, again=True))
+            if alone:
+                self._alone(party, at)
+        self.checker.check(candidate.sides[place], trusted.sides[place % len(trusted.sides)])
+
+    def _alone(self, party: Party, at: int) -> None:
+        """Questions asked one at a time: the next one is written when the answer to the last one is held."""
+        side, kept, null = party.sides[at], party.kept[at], self.figures.null
+        nulls = party is self._baselines[0]
+        side.trial.process.resume()
+        side.single(self.n)
+        for slot in range(self.n + 1, self.n + 1 + ALONE):
+            kept.alone.append(side.single(slot))
+            self._unchanged(party, slot, 1)
+            if nulls:
+                null.alone.append(side.single(slot, again=True))
+        if self.slots.sweeps and (nulls or party.name == CANDIDATE):
+            for slot in range(self.n + 1 + ALONE, self.n + 1 + ALONE + COLD):
+                kept.cold.append(side.single(slot, cold=True))
+                if nulls:
+                    null.cold.append(side.single(slot, cold=True, again=True))
+        side.trial.process.pause()
+
+    def _unchanged(self, party: Party, first: int, n: int) -> None:
+        if self.slots.questions.draw.mutates or self.slots.unchanged(first, n):
+            return
+        who = "its inputs" if party.name == CANDIDATE else "the inputs of a baseline"
+        raise CandidateFailed(Status.REFUSED, f"the candidate changed {who} while it was timed")
+
+    def _without_candidate(self) -> None:
+        """What the baselines take once nothing of the candidate is left that could slow them."""
+        for party in self._baselines:
+            after = self.figures.after[party.name] = [Kept() for _ in party.sides]
+            for _ in range(AFTER_LAPS):
+                self.slots.questions.refresh(self.n)
+                for side, kept in zip(party.sides, after, strict=True):
+                    kept.windows.append(side.window(0, self.n))
+
+
+def _shuffled(values: Iterable[T]) -> list[T]:
+    found = list(values)
+    _secret.shuffle(found)
+    return found

@@ -1,0 +1,181 @@
+"""One process under the judge's clock: from releasing fresh inputs to holding the judge's own copy of the answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from akgflow.terms import Status
+from akgflow.verification import memory
+from akgflow.verification.process import CandidateFailed
+from akgflow.verification.timing.questions import Questions
+from akgflow.verification.timing.taking import CudaTaker, Held, HostTaker, NotTaken, SharedTaker, Taker
+from akgflow.verification.trial import Trial
+
+DISTURBED = 0.12
+"""A window is disturbed when its process's threads waited for a core for more than this share of it."""
+SETTLE_SECONDS = 0.002
+"""For the processes that were stopped or have just written inputs to leave the cores."""
+
+
+class Window(NamedTuple):
+    """Seconds on the judge's clock, and seconds that the process's threads waited for a core meanwhile."""
+
+    seconds: float
+    waited: float
+
+    @property
+    def disturbed(self) -> bool:
+        """True when others held a core that it needed."""
+        return self.waited > DISTURBED * self.seconds
+
+
+def undisturbed(windows: Sequence[Window]) -> list[float]:
+    """The seconds of those windows that were not disturbed."""
+    return [w.seconds for w in windows if not w.disturbed]
+
+
+class Slots:
+    """The memory that holds the questions of all processes alike, and the judge's memory for answers."""
+
+    def __init__(self, questions: Questions, device: str) -> None:
+        self.questions, self.device = questions, device
+        self.region = memory.create(questions.count * questions.pitch, device)
+        caches = _cache_bytes(device)
+        self._sweeper = torch.zeros(2 * caches, dtype=torch.uint8, device=device) if caches else None
+
+    def held(self) -> Held:
+        """Room for the answers of one process."""
+        return Held(self.questions.outs, self.questions.count, self.questions.out_pitch, self.device)
+
+    def write(self, first: int, n: int) -> None:
+        """Put the questions from ``first`` on where the processes see them."""
+        pitch = self.questions.pitch
+        self.region.bytes[first * pitch : (first + n) * pitch].copy_(self.questions.bytes(first, n))
+        self.settle()
+
+    def unchanged(self, first: int, n: int) -> bool:
+        """True when the questions are still what the judge wrote."""
+        pitch = self.questions.pitch
+        seen = self.region.bytes[first * pitch : (first + n) * pitch]
+        return bool(torch.equal(seen, self.questions.bytes(first, n)))
+
+    @property
+    def sweeps(self) -> bool:
+        """True when the size of the caches is known."""
+        return self._sweeper is not None
+
+    def sweep(self) -> None:
+        """Put other data into the caches."""
+        if self._sweeper is not None:
+            self._sweeper.add_(1)
+            self.settle()
+
+    def settle(self) -> None:
+        """Wait for the judge's own work on the device."""
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+
+
+class Side:
+    """A process that answers. With ``copies`` it copies its answers to memory of the judge's, on its own time."""
+
+    def __init__(self, trial: Trial, slots: Slots, held: Held, copies: bool) -> None:
+        self.trial, self.slots, self.held = trial, slots, held
+        questions = slots.questions
+        out = memory.create(questions.count * questions.out_pitch, slots.device) if copies else None
+        self.taker: Taker
+        if out is not None:
+            self.taker = SharedTaker(out)
+        else:
+            self.taker = CudaTaker() if slots.device == "cuda" else HostTaker(trial.process.pid)
+        trial.process.resume()
+        trial.process.ask(
+            "prepare_windows",
+            60.0,
+            [region.fd for region in (slots.region, out) if region is not None and region.fd is not None],
+            region=dict(slots.region.handle),
+            out_region=dict(out.handle) if out is not None else None,
+            inputs=questions.layout.tree,
+            outs=questions.outs,
+            pitch=questions.pitch,
+            out_pitch=questions.out_pitch,
+            count=questions.count,
+        )
+        trial.process.pause()
+
+    def window(self, first: int, n: int, *, again: bool = False) -> Window:
+        """Slots ``first`` to ``first + n`` together. With ``again`` nothing is computed and the last answers are taken.
+
+        On a CPU the process is stopped from before the questions are written until the clock runs. Nothing stops
+        what runs on a GPU, so there the questions are written once the clock runs.
+        """
+        process, late = self.trial.process, self.slots.device == "cuda"
+        if late:
+            process.resume()
+        else:
+            self.slots.write(first, n)
+        time.sleep(SETTLE_SECONDS)
+        waited = process.waited()
+        start = time.perf_counter()
+        if late:
+            self.slots.write(first, n)
+        else:
+            process.resume()
+        self._answer(first, n, again)
+        seconds = time.perf_counter() - start
+        waited = process.waited() - waited
+        process.pause()
+        return Window(seconds, waited)
+
+    def single(self, slot: int, *, cold: bool = False, again: bool = False) -> float:
+        """The seconds of one question, written once the clock runs; the process waits awake.
+
+        Cold, the caches are emptied between the writing and the asking: on a GPU while the clock runs, on a CPU, where
+        it takes long, before it starts, with the process stopped.
+        """
+        process = self.trial.process
+        stopped = cold and self.slots.device == "cpu"
+        if stopped:
+            process.pause()
+            self.slots.write(slot, 1)
+            self.slots.sweep()
+        start = time.perf_counter()
+        if stopped:
+            process.resume()
+        else:
+            self.slots.write(slot, 1)
+            if cold:
+                self.slots.sweep()
+        self._answer(slot, 1, again)
+        return time.perf_counter() - start
+
+    def _answer(self, first: int, n: int, again: bool) -> None:
+        limit = self.trial.request.limits.run_seconds
+        reply: Mapping[str, Any] = self.trial.process.ask("window", limit, watch=1.0, first=first, n=n, again=again)
+        self.taker.take(reply, self.held, first, n)
+
+    def close(self) -> None:
+        """Let go of the process's memory."""
+        self.taker.close()
+
+
+def refused(error: NotTaken) -> CandidateFailed:
+    """The failure of a candidate whose answers could be taken at first and cannot any longer."""
+    return CandidateFailed(Status.REFUSED, f"the candidate's answers could not be taken while it was timed: {error}")
+
+
+def _cache_bytes(device: str) -> int:
+    """Bytes of the largest cache, at most 256 MiB; 0 where the machine does not say."""
+    if device == "cuda":
+        found = int(getattr(torch.cuda.get_device_properties(0), "L2_cache_size", 0))
+    else:
+        sizes = Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size")
+        found = max(
+            (int(size.read_text(encoding="ascii").strip().removesuffix("K")) << 10 for size in sizes), default=0
+        )
+    return min(found, 256 << 20)
