@@ -24,7 +24,7 @@ from akgflow.toolchains.base import CompileFailure, Unsupported
 from akgflow.verification import exits, memory, sandbox
 from akgflow.verification.answers import Answerer
 from akgflow.verification.channel import Channel, ChannelClosed, Message
-from akgflow.verification.framework import guard
+from akgflow.verification.framework import entries, guard
 from akgflow.verification.framework.rules import reader
 
 MODULE = "candidate.py"
@@ -54,6 +54,7 @@ class Host:
         self.session: Any = None
         self.fds: list[int] = []
         self.answerer: Answerer | None = None
+        self.locks: entries.Locks | None = None
         self.state: dict[str, torch.Tensor] = {}
         self.shared: set[int] = set()
         self.last: list[torch.Tensor] = []
@@ -79,6 +80,7 @@ class Host:
         if request["guarded"]:
             trusted = getattr(self.session, "trusted", ())
             self.refused, self.count_too = guard.install(reader(self.fds.pop(0)), self.device, trusted)
+            self.locks = entries.Locks(self.fds.pop(0))
         return {"device": self.device}
 
     def load(self, request: Message) -> Message:
@@ -102,6 +104,8 @@ class Host:
         """Construct the model and put the judge's parameters into it by name."""
         for name, value in request.get("globals", {}).items():
             setattr(self.module, name, value)
+        if self.locks is not None:
+            self.locks.open()
         init = self._attach("init", request["init_region"])
         arguments = memory.rebuild(request["init"], init)
         state_region = self._attach("state", request["state_region"])
@@ -130,6 +134,8 @@ class Host:
         given = memory.storages(inputs) | self.shared
         places = [_out_view(out, spec) for spec in request["outs"]] if out is not None else []
         self._poison(request["outs"])
+        if self.locks is not None:
+            self.locks.close()
         self._hold_back()
         with torch.no_grad():
             result = self.model(*inputs)
@@ -160,6 +166,8 @@ class Host:
         """Make the views of all slots once, before any window is timed."""
         sandbox.poison_allocations(False)
         self.last = []
+        if self.locks is not None:
+            self.locks.close()
         region = self._attach("inputs", request["region"])
         assert region is not None
         self.answerer = Answerer(request, region, self._attach("outputs", request["out_region"]), self.device)

@@ -20,6 +20,7 @@ from akgflow.verdict import Limits
 from akgflow.verification import sandbox
 from akgflow.verification.channel import Channel, ChannelClosed, Message
 from akgflow.verification.environment import scrubbed
+from akgflow.verification.framework import entries
 from akgflow.verification.framework.rules import Page
 from akgflow.verification.sandbox import tree
 from akgflow.verification.watch import Watch
@@ -61,6 +62,8 @@ class ForkServer:
         self._channel: Channel | None = None
         self._ready = False
         self._one_at_a_time = threading.Lock()
+        self._libraries = frozenset[str]()
+        self._looked_into: dict[tuple[int, ...], bool] = {}
         # Candidates that outlive a killed fork server become children of this process, where they are ended.
         sandbox.prctl(sandbox.PR_SET_CHILD_SUBREAPER, 1)
 
@@ -112,6 +115,22 @@ class ForkServer:
             return signal.SIGKILL, False
         return int(reply["status"]), bool(reply["killed"])
 
+    def entered(self, process: CandidateProcess, trap: entries.Trap, *, timed: bool) -> str | None:
+        """A library's function that a guarded process has gone into, or a library of kernels that it has loaded.
+
+        What it has loaded takes a while to find out, and is not asked while it is ``timed``.
+        """
+        address = trap.entered
+        if address is not None:
+            with contextlib.suppress(ChannelClosed):
+                return str(self._ask({"op": "door", "address": address}, [])["name"] or "a library's kernel")
+            return "a library's kernel"
+        with contextlib.suppress(OSError):
+            if timed:
+                return None
+            return entries.foreign(process.pid, self._libraries, self._looked_into)
+        return None
+
     def _ask(self, request: Message, fds: Sequence[int]) -> Message:
         with self._one_at_a_time:
             return self._ask_alone(request, fds)
@@ -124,7 +143,7 @@ class ForkServer:
         if not self._ready:
             if not channel.wait(START_SECONDS):
                 raise ChannelClosed("the fork server did not start")
-            channel.receive()
+            self._libraries = frozenset(map(str, channel.receive()["libraries"]))
             self._ready = True
         channel.send(request, fds)
         if not channel.wait(60.0):
@@ -177,6 +196,7 @@ class CandidateProcess:
         self.rules: Page | None = None
         self.trusted = False
         self._stopped: set[int] = set()
+        self.trap: entries.Trap | None = None
 
     def ask(self, op: str, seconds: float, fds: Sequence[int] = (), watch: float = 0.1, **fields: Any) -> Message:
         """Send one request and wait at most ``seconds`` for its answer; look at its use every ``watch`` seconds."""
@@ -187,13 +207,26 @@ class CandidateProcess:
             self._await(op, seconds, watch)
             reply = self._channel.receive()
         except ChannelClosed:
-            raise self._post_mortem() from None
+            failure = self._post_mortem()
+            self._check_doors(op)
+            raise failure from None
+        self._check_doors(op)
         if reply.get("error") == "compile":
             raise compile_failed(str(reply.get("message")))
         if "error" in reply:
             status = _KINDS.get(str(reply["error"]), Status.RUNTIME_ERROR)
             raise CandidateFailed(status, str(reply.get("message")), str(reply.get("log")))
         return reply
+
+    def _check_doors(self, op: str) -> None:
+        """Raise `CandidateFailed` when a library has done the work of a call."""
+        if self.trap is None or op not in ("call", "window"):
+            return
+        name = self._server.entered(self, self.trap, timed=op == "window")
+        if name is not None:
+            why, words = f"{name} did the work: a library of kernels may not do it for the DSL", self._words()
+            self.close()
+            raise CandidateFailed(Status.FALLBACK, why, words)
 
     def _await(self, op: str, seconds: float, watch: float) -> None:
         deadline = time.monotonic() + seconds

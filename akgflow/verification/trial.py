@@ -16,6 +16,7 @@ from akgflow.terms import Evidence, Status
 from akgflow.verdict import CaseResult, JudgeRequest
 from akgflow.verification import effects, memory, sandbox
 from akgflow.verification.candidate import MODULE
+from akgflow.verification.framework.entries import Trap
 from akgflow.verification.framework.operators import MOVES
 from akgflow.verification.framework.rules import Page
 from akgflow.verification.numerics import Comparison, compare
@@ -93,11 +94,11 @@ class Trial:
         return self.request.framework == "forbid"
 
     def _guard(self) -> list[int]:
-        """The descriptor of the rules that bind the framework in the candidate's process."""
+        """Descriptors of the rules that bind the framework in the candidate's process, and of the libraries' trap."""
         if not self.guarded:
             return []
-        self.process.rules = Page()
-        return [self.process.rules.fd]
+        self.process.rules, self.process.trap = Page(), Trap()
+        return [self.process.rules.fd, self.process.trap.fd]
 
     def start_baseline(self, reference: Reference, text: str) -> None:
         """Import the operator itself, in place of a candidate, through the same door."""

@@ -1,7 +1,8 @@
 """The fork server: torch loaded, the GPU untouched, and nothing of any operator, seed or oracle.
 
-``python -m akgflow.verification.zygote FD`` answers two requests on the packet socket FD: ``spawn`` forks a candidate
-process, ``end`` ends one with everything it started. When the socket closes, all of them end.
+``python -m akgflow.verification.zygote FD`` answers requests on the packet socket FD: ``spawn`` forks a candidate
+process, ``end`` ends one with everything it started, ``door`` names a function that one tried to enter. When the socket
+closes, all of them end.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from akgflow.verification import sandbox
 from akgflow.verification.channel import Channel, ChannelClosed, Message
+from akgflow.verification.framework import entries
 from akgflow.verification.sandbox import tree
 
 
@@ -26,6 +28,7 @@ class Zygote:
         self.channel = channel
         self.launcher = sandbox.Launcher()
         self.live: dict[int, sandbox.Launched] = {}
+        self._doors = {door.address: door.name for door in entries.doors()}
 
     def serve(self) -> None:
         """Answer until the judge is gone."""
@@ -34,6 +37,8 @@ class Zygote:
                 request, fds = self.channel.receive_with_fds(2)
                 if request["op"] == "spawn":
                     self.channel.send(self._spawn(request, fds))
+                elif request["op"] == "door":
+                    self.channel.send({"name": self._doors.get(int(request["address"]))})
                 else:
                     self.channel.send(self._end(int(request["guard"]), float(request["grace"])))
         except ChannelClosed:
@@ -94,12 +99,14 @@ def main() -> None:
     sandbox.prctl(sandbox.PR_SET_CHILD_SUBREAPER, 1)
     # No other process of this user may look into this one, or at what it has open.
     sandbox.prctl(sandbox.PR_SET_DUMPABLE, 0)
-    import akgflow.verification.candidate  # noqa: F401  (brings torch: this is what a fork saves)
+    # Brings torch: this is what a fork saves.
+    import akgflow.verification.candidate  # noqa: F401
 
+    zygote = Zygote(channel)
     gc.collect()
     gc.freeze()
-    channel.send({"ready": True})
-    Zygote(channel).serve()
+    channel.send({"ready": True, "libraries": sorted(entries.libraries())})
+    zygote.serve()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ does: calls libtorch's C interface, which no Python operator passes through
 status: FALLBACK
 where: cpu
 toolchain: cpp
-open: the framework's operators are watched, not its C interface
 """
 
 import torch

@@ -4,7 +4,6 @@ does: multiplies in numpy, whose OpenBLAS is a vendor's library
 status: FALLBACK
 where: cpu
 toolchain: cpp
-open: the framework's operators are watched, not the libraries of vendors
 """
 
 import torch

@@ -4,7 +4,6 @@ does: finds sgemm of numpy's OpenBLAS from inside its C++
 status: FALLBACK
 where: cpu
 toolchain: cpp
-open: the framework's operators are watched, not the libraries of vendors
 """
 
 import torch
