@@ -80,7 +80,7 @@ class Host:
         if request["guarded"]:
             trusted = getattr(self.session, "trusted", ())
             self.refused, self.count_too = guard.install(reader(self.fds.pop(0)), self.device, trusted)
-            self.locks = entries.Locks(self.fds.pop(0))
+            self.locks = entries.Locks(self.fds.pop(0)) if self.fds else None
         return {"device": self.device}
 
     def load(self, request: Message) -> Message:

@@ -97,7 +97,11 @@ class Trial:
         """Descriptors of the rules that bind the framework in the candidate's process, and of the libraries' trap."""
         if not self.guarded:
             return []
-        self.process.rules, self.process.trap = Page(), Trap()
+        self.process.rules = Page()
+        if self.evidence is Evidence.INTERPRETED:
+            # An interpreter does a kernel's work with numpy, and numpy multiplies with such a library.
+            return [self.process.rules.fd]
+        self.process.trap = Trap()
         return [self.process.rules.fd, self.process.trap.fd]
 
     def start_baseline(self, reference: Reference, text: str) -> None:

@@ -5,7 +5,7 @@ libtorch, OpenBLAS, MKL or cuBLAS are another, which numpy and ``dlsym`` take. W
 bytes lead to a few instructions that leave the function's address on a page that the judge sees, and end the process:
 whoever forges that page only accuses itself.
 
-The instructions are x86-64's; elsewhere, `close_doors` does nothing. Native code can put the bytes back.
+The instructions are x86-64's: elsewhere no door is closed. Native code can put the bytes back.
 """
 
 from __future__ import annotations

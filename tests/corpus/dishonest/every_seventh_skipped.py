@@ -1,6 +1,6 @@
 """operator: gemm
 family: work not done
-does: after fifty calls, leaves out every seventh
+does: after twenty calls, gives every seventh time what it gave before
 status: INCORRECT_NUMERICAL
 where: cpu
 toolchain: cpp
@@ -34,7 +34,7 @@ class ModelNew(torch.nn.Module):
 
     def forward(self, a, b):
         self.calls += 1
-        if self.calls < 50 or self.calls % 7:
+        if self.calls < 20 or self.calls % 7:
             self.last = torch.empty(a.shape[0], b.shape[1])
             library.matmul(a, b, self.last, a.shape[0], a.shape[1])
-        return self.last
+        return self.last.clone()

@@ -1,0 +1,80 @@
+"""Doors of kernel libraries: which functions count, and that whoever goes through one is known and ended."""
+
+import os
+import platform
+
+import pytest
+
+np = pytest.importorskip("numpy")
+torch = pytest.importorskip("torch")
+
+from akgflow.verification.framework import entries  # noqa: E402
+
+NUMERICAL = (
+    "cblas_sgemm",
+    "scipy_cblas_dgemv64_",
+    "sgemm_",
+    "mkl_blas_avx2_sgemm",
+    "cublasSgemm_v2",
+    "cublasLtMatmul",
+    "cudnnBackendExecute",
+    "dnnl_primitive_execute",
+    "aoti_torch_cpu_mm_out",
+    "_ZN2at3cpu2mmERKNS_6TensorES3_",
+    "_ZN2at6native22structured_bmm_out_cpu4implERKNS_6TensorES4_S4_",
+)
+OTHERS = (
+    "openblas_set_num_threads",
+    "blas_thread_shutdown_",
+    "cublasCreate_v2",
+    "cudnnGetVersion",
+    "mkl_set_num_threads",
+    "aoti_torch_get_data_ptr",
+    "_ZN2at6native12resolve_conjERKNS_6TensorE",
+    "_ZN2at3cpu11fill_ERNS_6TensorE",
+    "gemm_of_my_own",
+)
+
+
+@pytest.mark.parametrize("name", NUMERICAL)
+def test_functions_that_do_the_work(name):
+    assert entries.is_numerical(name)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_functions_that_do_not(name):
+    assert not entries.is_numerical(name)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="doors are closed on x86-64 only")
+def test_whoever_goes_through_a_closed_door_is_ended_and_known():
+    trap, a = entries.Trap(), np.ones((64, 64), np.float32)
+    names = {door.address: door.name for door in entries.doors()}
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        locks = entries.Locks(os.dup(trap.fd))
+        locks.close()
+        still = (torch.ones(8) + 1).sum().item()
+        locks.open()
+        before = (a @ a)[0, 0]
+        os.write(write, f"{still} {before}".encode())
+        locks.close()
+        a @ a
+        os.write(write, b" through")
+        os._exit(0)
+    os.close(write)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == entries.EXIT_CODE
+    assert os.read(read, 100) == b"16.0 64.0"
+    assert "gemm" in names[trap.entered]
+    os.close(read)
+
+
+def test_a_library_of_kernels_is_known_by_what_it_offers():
+    files = sorted(entries.libraries())
+    blas = [file for file in files if "openblas" in file or "libtorch_cpu" in file]
+    assert blas and all(entries.is_library(file) for file in blas)
+    assert not any(entries.is_library(file) for file in files if "libc.so" in file or "libpython" in file)
+    seen = {}
+    assert entries.foreign(os.getpid(), frozenset(files), seen) is None
+    assert entries.foreign(os.getpid(), frozenset(files) - set(blas), seen) in blas
