@@ -46,6 +46,7 @@ def test_functions_that_do_not(name):
     assert not entries.is_numerical(name)
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="doors are closed on x86-64 only")
 def test_whoever_goes_through_a_closed_door_is_ended_and_known():
     trap, a = entries.Trap(), np.ones((64, 64), np.float32)
