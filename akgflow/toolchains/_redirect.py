@@ -12,6 +12,7 @@ from typing import Any
 from akgflow.config.types import Target
 from akgflow.toolchains import _arch
 from akgflow.toolchains._patching import patched
+from akgflow.toolchains.base import Unsupported
 
 _GPU_DEVICE = re.compile(r"(cuda|hip)(:\d+)?")
 
@@ -99,8 +100,22 @@ class _Stream:
         return _Stream()
 
 
-def _torch_cuda(target: Target) -> list[tuple[Any, str, Any]]:
-    """Replacements in ``torch.cuda`` that answer for the target."""
+class _Graph:
+    """Stands for a CUDA graph where nothing runs: what is captured has been compiled, and a replay adds nothing."""
+
+    def __init__(self, *_: Any, **__: Any) -> None: ...
+
+    def _nothing(self, *_: Any, **__: Any) -> None: ...
+
+    capture_begin = capture_end = replay = reset = _nothing
+
+
+def _no_graph(*_: Any, **__: Any) -> Any:
+    raise Unsupported("a CUDA graph replays kernels on a device: it cannot be interpreted")
+
+
+def _torch_cuda(target: Target, where: str) -> list[tuple[Any, str, Any]]:
+    """Replacements in ``torch.cuda`` that answer for the target while tensors are on ``where``."""
     import torch
 
     arch = _arch.parse(target)
@@ -134,8 +149,13 @@ def _torch_cuda(target: Target) -> list[tuple[Any, str, Any]]:
         "default_stream": _Stream,
         "Stream": _Stream,
         "Event": _Stream,
+        "CUDAGraph": _Graph if where == "meta" else _no_graph,
+        "graph": lambda *_, **__: contextlib.nullcontext(),
+        "is_current_stream_capturing": lambda: False,
     }
     changes = [(torch.cuda, name, value) for name, value in answers.items()]
+    # It takes none but real streams.
+    changes.append((torch.Tensor, "record_stream", lambda *_: None))
     if target.platform == "hip":
         changes.append((torch.version, "hip", torch.version.hip or "0.0"))
     return changes
@@ -148,5 +168,5 @@ def redirected(target: Target, device: str) -> Iterator[None]:
     Only this process is changed, for the time of the block.
     """
     gpu_target = target.platform != "cpu"
-    with patched(*(_torch_cuda(target) if gpu_target else [])), _mode(device, pretend=gpu_target):
+    with patched(*(_torch_cuda(target, device) if gpu_target else [])), _mode(device, pretend=gpu_target):
         yield

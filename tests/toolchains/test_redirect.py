@@ -55,3 +55,36 @@ def test_amd(drive):
     answers = {"CAPABILITY": (9, 4), "UNITS": 304, "HIP": True, "BACKEND": "hip"}
     assert ask(drive, "interpreted", "amd_mi300x", **answers).get("errors") == [0.0]
     assert ask(drive, "compiled", "amd_mi300x", **answers).get("kernels") == ["copy_kernel"]
+
+
+GRAPH = """
+import torch
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def copy_kernel(x_ptr, out_ptr, n, BLOCK: tl.constexpr):
+    at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    tl.store(out_ptr + at, tl.load(x_ptr + at, mask=at < n), mask=at < n)
+
+
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        held, out, side = x.clone(), torch.empty_like(x), torch.cuda.Stream()
+        out.record_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=side):
+            copy_kernel[(triton.cdiv(x.numel(), 256),)](held, out, x.numel(), BLOCK=256)
+        graph.replay()
+        return out
+
+
+def reference(inputs, parameters):
+    return inputs[0]
+"""
+
+
+def test_a_graph_is_compiled_and_never_interpreted(drive):
+    assert drive("triton", "compiled", "nvidia_h200", GRAPH, [[[1000]]]).get("kernels") == ["copy_kernel"]
+    assert "cannot be interpreted" in str(drive("triton", "interpreted", "nvidia_h200", GRAPH, [[[1000]]]))
