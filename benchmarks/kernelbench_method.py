@@ -4,10 +4,10 @@
 
 The steps are those of `eval_kernel_against_ref` in ScalingIntelligence/KernelBench (src/kernelbench/eval.py at
 423217d, March 2026) with the settings of its scripts/eval_from_generations.py: import torch, execute the operator's
-text and the candidate's, five correctness trials on the operator's own random inputs at 1e-4, and, with ``--time``, three
-calls to warm up and a hundred timed ones of the candidate and of the operator. Its published code demands a CUDA
-device; here the same steps also run on a CPU, on the host's clock (its ``host_time`` method). Prints one JSON line: the
-verdict, and the seconds that each step took.
+text and the candidate's, five correctness trials on the operator's own random inputs at 1e-4, and, with ``--time``,
+three calls to warm up and a hundred timed ones of the candidate and of the operator. Its published code demands a
+CUDA device; here the same steps also run on a CPU, on the host's clock (its ``host_time`` method). Prints one JSON
+line: the verdict, and the seconds that each step took.
 """
 
 from __future__ import annotations

@@ -9,6 +9,9 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
+from akgflow import machine
+from akgflow.config.types import Target
+
 ROWS, COLUMNS = 128, 1024
 
 OPERATOR = """
@@ -72,6 +75,19 @@ class Candidate:
     ours: str
     theirs: str
     right: bool
+
+    @classmethod
+    def broken(cls, other: Candidate) -> Candidate:
+        """No kernel at all, for ``other``'s operator."""
+        return cls("broken", other.toolchain, other.operator, "", "", False)
+
+
+def target_of(device: str) -> Target:
+    """The target that stands for ``cpu``, or for this machine's first GPU."""
+    if device == "cpu":
+        return Target("cpu", "cpu", "native")
+    gpu = machine.detect().devices[0]
+    return Target("gpu", gpu.platform, gpu.arch, device=gpu.name)
 
 
 def candidates(device: str) -> list[Candidate]:
@@ -167,9 +183,8 @@ def _cuda(number: int, op: str, factor: str) -> str:
 extern "C" void kernel_{number}(const float* x, float* out, long rows, long n) {{
   rows_{number}<<<(unsigned)rows, 256>>>(x, out, n);
 }}"""
-    call = (
-        f"out = torch.empty_like(x)\n        library.kernel_{number}(x, out, x.shape[0], x.shape[1])\n        return out"
-    )
+    launch = f"library.kernel_{number}(x, out, x.shape[0], x.shape[1])"
+    call = f"out = torch.empty_like(x)\n        {launch}\n        return out"
     return _module("from akgflow.toolchains.cuda_c import load", source, "library = load(SOURCE)", call)
 
 

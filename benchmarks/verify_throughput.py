@@ -1,18 +1,21 @@
 """Candidates judged per minute: akgflow beside KernelBench's evaluation, on the same twenty kernels, in one run.
 
-    python benchmarks/verify_throughput.py [--device cpu|cuda] [--count 20] [--minutes 20] [--json]
+    python benchmarks/verify_throughput.py [--device cpu|cuda] [--count 20] [--seconds 600] [--json]
 
 KernelBench's package cannot be had from PyPI, so its method is restated in `kernelbench_method.py`: one fresh process
-for each candidate. Both judge one candidate after the other, and every kernel is built anew. Four rounds:
+for each candidate, one candidate after the other, as its script does on one device. Every kernel is built anew, with
+empty caches, by both. The rounds, each with correctness alone and with timing:
 
-- correctness: fresh build, then the verdict, without timing;
-- with timing: the same, and the time beside the operator run eagerly;
-- again: akgflow alone, correctness of kernels that it has built before, as a repair loop or a resumed run meets them;
-- same text (CPU): KernelBench's method on akgflow's own texts, whose builds take no torch headers.
+- akgflow, one judge: one candidate after the other;
+- akgflow, N judges: as `akgflow run` judges, with half as many judges as cores and one timing at a time;
+- KernelBench's method.
+
+And with correctness alone: akgflow on kernels that it has built before, as a repair loop or a resumed run meets them;
+and, on a CPU, KernelBench's method on akgflow's own texts, whose builds take no torch headers.
 
 The kernels' bodies are the same text for both; their bindings are what each asks for: torch's ``load_inline`` for
-KernelBench, tvm-ffi or the CUDA loader for akgflow, Triton for both. ``--minutes`` bounds each of KernelBench's rounds;
-where it ends early, its rate is that of the candidates that it judged, and the table says how many.
+KernelBench, tvm-ffi or the CUDA loader for akgflow, Triton for both. ``--seconds`` bounds each of KernelBench's rounds,
+which then judge every k-th candidate first; the table says how many they judged, and rates are of those.
 """
 
 from __future__ import annotations
@@ -25,118 +28,177 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from throughput_candidates import Candidate, candidates
+from throughput_candidates import Candidate, candidates, target_of
 
 from akgflow import machine
-from akgflow.config.types import Target
 from akgflow.executors.local import LocalExecutor
 from akgflow.terms import Evidence
 from akgflow.verdict import JudgeRequest, Verdict
 
 HERE = Path(__file__).resolve().parent
+LABELS = {False: "correctness", True: "with timing"}
 
 
 @dataclass
 class Round:
-    """One harness in one round: seconds for each candidate, where they went, and how many verdicts were right."""
+    """One harness in one round: how many it judged in how many seconds, how many verdicts were right, and its steps.
+
+    ``steps`` are seconds a candidate. ``timed`` counts the candidates that were given a time.
+    """
 
     name: str
-    seconds: list[float] = field(default_factory=list)
-    steps: dict[str, float] = field(default_factory=dict)
+    judged: int = 0
+    seconds: float = 0.0
     right: int = 0
-
-    def add(self, seconds: float, agrees: bool, steps: dict[str, float]) -> None:
-        """Keep one candidate's figures."""
-        self.seconds.append(seconds)
-        self.right += agrees
-        for name, value in steps.items():
-            self.steps[name] = self.steps.get(name, 0.0) + value
+    timed: int = 0
+    steps: dict[str, float] = field(default_factory=dict)
 
     @property
     def per_minute(self) -> float:
         """Candidates judged in a minute."""
-        return 60 * len(self.seconds) / sum(self.seconds)
+        return 60 * self.judged / self.seconds
 
 
-def kernelbench(name: str, todo: list[Candidate], device: str, timing: bool, ours: bool, minutes: float) -> Round:
+def spread(todo: list[Candidate]) -> list[Candidate]:
+    """All of them, in an order in which any first few hold all toolchains and operators."""
+    return [todo[i] for i in sorted(range(len(todo)), key=lambda i: (i * 7) % len(todo))]
+
+
+def kernelbench(name: str, todo: list[Candidate], device: str, timing: bool, ours: bool, seconds: float) -> Round:
     """KernelBench's method: a fresh process and fresh build folders for each candidate."""
-    found, deadline = Round(name), time.monotonic() + 60 * minutes
-    for one in todo:
-        if time.monotonic() > deadline:
+    found = Round(name)
+    for one in spread(todo):
+        if found.seconds > seconds:
             break
         with tempfile.TemporaryDirectory() as folder:
             operator, module = Path(folder, "operator_file.py"), Path(folder, "candidate_file.py")
             operator.write_text(one.operator)
             module.write_text(one.ours if ours else one.theirs)
-            caches = {key: folder for key in ("TORCH_EXTENSIONS_DIR", "TVM_FFI_CACHE_DIR", "TRITON_CACHE_DIR")}
+            caches = dict.fromkeys(("TORCH_EXTENSIONS_DIR", "TVM_FFI_CACHE_DIR", "TRITON_CACHE_DIR"), folder)
             command = [sys.executable, str(HERE / "kernelbench_method.py"), str(operator), str(module)]
             command += ["--device", device, *(["--time"] if timing else [])]
             start = time.perf_counter()
             done = subprocess.run(command, env=os.environ | caches, capture_output=True, text=True, check=False)
-            seconds = time.perf_counter() - start
+            taken = time.perf_counter() - start
         if done.returncode != 0:
             sys.exit(f"{one.name} failed under KernelBench's method:\n{done.stderr[-3000:]}")
         reply = json.loads(done.stdout.splitlines()[-1])
-        steps = dict(reply["steps"])
-        steps["start and end of the process"] = seconds - sum(steps.values())
-        found.add(seconds, reply["right"] == one.right, steps)
+        steps = reply["steps"] | {"start and end of the process": taken - sum(reply["steps"].values())}
+        found.judged, found.seconds = found.judged + 1, found.seconds + taken
+        found.right += reply["right"] == one.right
+        found.timed += timing and reply["right"]
+        found.steps = {step: found.steps.get(step, 0.0) + value for step, value in steps.items()}
+    found.steps = {step: value / found.judged for step, value in found.steps.items()}
     return found
 
 
-def akgflow(name: str, executor: LocalExecutor, todo: list[Candidate], target: Target, timing: bool) -> Round:
-    """Our judge, one candidate after the other."""
+class Ours:
+    """akgflow's judges with caches of their own; ``started`` is how many seconds their start took."""
 
-    async def judged() -> list[tuple[float, Verdict]]:
-        results = []
-        for one in todo:
-            request = JudgeRequest(
-                one.ours, "operator.py", one.operator, one.toolchain, target, (Evidence.EXECUTED,), time=timing
-            )
-            start = time.perf_counter()
-            verdict = await executor.judge(request)
-            results.append((time.perf_counter() - start, verdict))
-        return results
+    def __init__(self, folder: Path, device: str, judges: int) -> None:
+        os.environ["AKGFLOW_CACHE"] = str(folder / "cache")
+        self.device, self.judges = device, judges
+        self.runner = asyncio.Runner()
+        self.executor = LocalExecutor(machine.detect(), folder / "scratch")
+        start = time.perf_counter()
+        # What is no kernel starts a judge.
+        nothing = Candidate.broken(candidates(device)[0])
+        self.runner.run(self._all([nothing] * judges, False))
+        self.started = time.perf_counter() - start
 
-    found = Round(name)
-    for one, (seconds, verdict) in zip(todo, RUNNER.run(judged()), strict=True):
-        if verdict.passed != one.right:
-            print(f"{one.name}: {verdict.status}: {verdict.message}", file=sys.stderr)
-        found.add(seconds, verdict.passed == one.right, {})
+    async def _all(self, todo: list[Candidate], timing: bool) -> list[Verdict]:
+        waiting = list(reversed(todo))
+        verdicts: dict[str, Verdict] = {}
+
+        async def judge() -> None:
+            while waiting:
+                one = waiting.pop()
+                verdicts[one.name] = await self.executor.judge(self._request(one, timing))
+
+        await asyncio.gather(*(judge() for _ in range(self.judges)))
+        return [verdicts[one.name] for one in todo]
+
+    def _request(self, one: Candidate, timing: bool) -> JudgeRequest:
+        evidence = (Evidence.EXECUTED,)
+        return JudgeRequest(
+            one.ours, "operator.py", one.operator, one.toolchain, target_of(self.device), evidence, time=timing
+        )
+
+    def judge(self, name: str, todo: list[Candidate], timing: bool) -> Round:
+        """One round."""
+        start = time.perf_counter()
+        verdicts = self.runner.run(self._all(todo, timing))
+        seconds = time.perf_counter() - start
+        for one, verdict in zip(todo, verdicts, strict=True):
+            if verdict.passed != one.right:
+                print(f"{name}, {one.name}: {verdict.status}: {verdict.message}", file=sys.stderr)
+            elif timing and verdict.passed and not verdict.timing:
+                print(f"{name}, {one.name}: no time: {verdict.absent.get('timing')}", file=sys.stderr)
+        right = sum(v.passed == one.right for one, v in zip(todo, verdicts, strict=True))
+        return Round(name, len(todo), seconds, right, sum(bool(v.timing) for v in verdicts))
+
+    def close(self) -> None:
+        """End the judges."""
+        self.runner.run(self.executor.close())
+        self.runner.close()
+
+
+def profiled(device: str, count: int, timing: bool) -> dict[str, dict[str, float]]:
+    """Where our judge's seconds go, from `judge_profile.py`: by step, for kernels built anew and again."""
+    command = [sys.executable, str(HERE / "judge_profile.py"), "--device", device, "--count", str(count)]
+    done = subprocess.run([*command, *(["--time"] if timing else [])], capture_output=True, text=True, check=True)
+    found: dict[str, dict[str, float]] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
-RUNNER = asyncio.Runner()
-
-
-def measure(device: str, count: int, minutes: float) -> tuple[list[Round], float]:
-    """All rounds, KernelBench's and ours in turn, and the seconds that our judge took to start."""
-    todo = candidates(device)[:count]
-    here = machine.detect()
-    target = Target("cpu", "cpu", "native")
-    if device == "cuda":
-        gpu = here.devices[0]
-        target = Target("gpu", gpu.platform, gpu.arch, device=gpu.name)
-    rounds: list[Round] = []
+def in_folder(action: Callable[[Path], Any]) -> Any:
+    """What ``action`` gives with a fresh folder."""
     with tempfile.TemporaryDirectory() as folder:
-        for timing in (False, True):
-            label = "with timing" if timing else "correctness"
-            os.environ["AKGFLOW_CACHE"] = str(Path(folder, label))
-            executor = LocalExecutor(here, Path(folder, f"scratch {label}"))
-            start = time.perf_counter()
-            # A judgement of what is no kernel starts the judge.
-            akgflow("start", executor, [Candidate("", "cpp", todo[0].operator, "", "", False)], target, False)
-            started = time.perf_counter() - start
-            rounds.append(akgflow(f"akgflow, {label}", executor, todo, target, timing))
-            if not timing:
-                rounds.append(akgflow("akgflow, again", executor, todo, target, False))
-            RUNNER.run(executor.close())
-            rounds.append(kernelbench(f"KernelBench's method, {label}", todo, device, timing, False, minutes))
+        return action(Path(folder))
+
+
+def measure(device: str, count: int, seconds: float) -> dict[str, Any]:
+    """All rounds, ours and KernelBench's in turn; the seconds that our judges took to start; our steps."""
+    todo = candidates(device)[:count]
+    many = max(1, machine.detect().cores // 2)
+    rounds: list[Round] = []
+    started: dict[int, float] = {}
+
+    def ours(folder: Path, judges: int, timing: bool) -> None:
+        judging = Ours(folder, device, judges)
+        started[judges] = judging.started
+        name = f"akgflow, {judges} judge{'s' if judges > 1 else ''}"
+        rounds.append(judging.judge(f"{name}, {LABELS[timing]}", todo, timing))
+        if not timing:
+            rounds.append(judging.judge(f"{name}, built before", todo, False))
+        judging.close()
+
+    for timing, label in LABELS.items():
+        for judges in sorted({1, many}):
+            in_folder(lambda folder, judges=judges, timing=timing: ours(folder, judges, timing))
+        rounds.append(kernelbench(f"KernelBench's method, {label}", todo, device, timing, False, seconds))
     if device == "cpu":
-        rounds.append(kernelbench("KernelBench's method, same text", todo, device, False, True, minutes))
-    return rounds, started
+        rounds.append(kernelbench("KernelBench's method, same text", todo, device, False, True, seconds))
+    steps = {LABELS[timing]: profiled(device, count, timing) for timing in LABELS}
+    return {"rounds": rounds, "started": started, "steps": steps}
+
+
+def ratios(rounds: list[Round]) -> dict[str, float]:
+    """How many times as many candidates a minute each of our rounds judged."""
+    theirs = {one.name.partition(", ")[2]: one.per_minute for one in rounds if one.name.startswith("Kernel")}
+    found = {}
+    for one in rounds:
+        label = one.name.rpartition(", ")[2]
+        if one.name.startswith("akgflow"):
+            found[one.name] = one.per_minute / theirs["with timing" if label == "with timing" else "correctness"]
+            if label == "correctness" and "same text" in theirs:
+                found[f"{one.name}, same text for both"] = one.per_minute / theirs["same text"]
+    return found
 
 
 def main() -> None:
@@ -144,42 +206,43 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--count", type=int, default=20, help="how many of the twenty (default all)")
-    parser.add_argument("--minutes", type=float, default=20.0, help="for each of KernelBench's rounds (default 20)")
+    parser.add_argument("--seconds", type=float, default=600.0, help="for each of KernelBench's rounds (default 600)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
-    rounds, started = measure(options.device, options.count, options.minutes)
-    by_name = {one.name: one for one in rounds}
-    ours = {label: by_name[f"akgflow, {label}"] for label in ("correctness", "with timing", "again")}
-    theirs = {label: by_name[f"KernelBench's method, {label}"] for label in ("correctness", "with timing")}
-    ratios = {label: ours[label].per_minute / theirs[label].per_minute for label in theirs}
-    same = by_name.get("KernelBench's method, same text")
-    if same is not None:
-        ratios["correctness, same text for both"] = ours["correctness"].per_minute / same.per_minute
+    found = measure(options.device, options.count, options.seconds)
     if options.json:
-        print(json.dumps({"rounds": [vars(one) for one in rounds], "ratios": ratios, "judge_start": started}, indent=2))
-        return
-    show(rounds, ratios, started)
-    again, cold, timed = (sum(ours[k].seconds) / len(ours[k].seconds) for k in ("again", "correctness", "with timing"))
-    print(f"akgflow, seconds a candidate: build {cold - again:.2f}, judge {again:.2f}, timing {timed - cold:.2f}")
+        plain = found | {"rounds": [vars(one) for one in found["rounds"]], "ratios": ratios(found["rounds"])}
+        print(json.dumps(plain, indent=2))
+    else:
+        show(found)
 
 
-def show(rounds: list[Round], ratios: dict[str, float], started: float) -> None:
-    """The table, and where KernelBench's seconds went."""
-    here = machine.detect()
+def show(found: dict[str, Any]) -> None:
+    """The table, the ratios, and where the seconds went."""
+    here, rounds = machine.detect(), found["rounds"]
     print(f"{here.cpu}, {here.cores} cores{''.join(', ' + d.name for d in here.devices)}\n")
     width = max(len(one.name) for one in rounds)
-    print(f"{'':{width}}  {'judged':>6}  {'right':>5}  {'seconds each':>12}  {'a minute':>8}")
+    print(f"{'':{width}}  {'judged':>6}  {'right':>5}  {'timed':>5}  {'seconds each':>12}  {'a minute':>8}")
     for one in rounds:
-        each = sum(one.seconds) / len(one.seconds)
-        print(f"{one.name:{width}}  {len(one.seconds):6}  {one.right:5}  {each:12.2f}  {one.per_minute:8.1f}")
+        each = one.seconds / one.judged
+        print(f"{one.name:{width}}  {one.judged:6}  {one.right:5}  {one.timed:5}  {each:12.2f}  {one.per_minute:8.1f}")
     print()
-    for label, ratio in ratios.items():
-        print(f"{label}: {ratio:.1f} times as many a minute")
-    print(f"\nakgflow's judge starts once, in {started:.1f} s, which is not in the table")
+    for name, ratio in ratios(rounds).items():
+        print(f"{name}: {ratio:.1f} times as many a minute")
+    for judges, seconds in found["started"].items():
+        print(f"akgflow's {judges} judge(s) start once, in {seconds:.1f} s, which is not in the table")
+    print("\nseconds a candidate:")
     for one in rounds:
         if one.steps:
-            parts = ", ".join(f"{name} {value / len(one.seconds):.2f}" for name, value in one.steps.items())
-            print(f"{one.name}, seconds a candidate: {parts}")
+            print(f"  {one.name}: {listing(one.steps)}")
+    for label, turns in found["steps"].items():
+        for turn, steps in turns.items():
+            print(f"  akgflow, one judge, {label}, built {turn}: {sum(steps.values()):.2f} = {listing(steps)}")
+
+
+def listing(steps: dict[str, float]) -> str:
+    """The steps that took longest first."""
+    return ", ".join(f"{name} {value:.3f}" for name, value in sorted(steps.items(), key=lambda item: -item[1]))
 
 
 if __name__ == "__main__":

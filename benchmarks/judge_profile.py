@@ -1,0 +1,125 @@
+"""Where a judgement's seconds go: the judge of `verify_throughput.py` with a stop-watch on its steps.
+
+    python benchmarks/judge_profile.py --device cpu|cuda [--time] [--count 20]
+
+Judges the twenty kernels twice in one process, as a judge process does, once built anew and once as built before, and
+prints JSON: seconds a candidate in each step. A step's seconds are its own, without those of steps inside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import os
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from throughput_candidates import Candidate, candidates, target_of
+
+from akgflow import machine
+from akgflow.terms import Evidence
+from akgflow.verdict import JudgeRequest
+
+
+class StopWatch:
+    """Seconds by step; a step that begins inside another stops the other's watch."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._inside: list[str] = []
+        self._since = time.perf_counter()
+
+    def _switch(self) -> None:
+        now = time.perf_counter()
+        if self._inside:
+            self.seconds[self._inside[-1]] += now - self._since
+        self._since = now
+
+    def watched(self, name: str | None, function: Callable[..., Any]) -> Callable[..., Any]:
+        """``function`` on the watch under ``name``, or under the request that it sends to the candidate."""
+
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            self._switch()
+            self._inside.append(name or f"candidate: {args[1]}")
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self._switch()
+                self._inside.pop()
+
+        return wrapper
+
+    def put_on(self, owner: Any, method: str, name: str | None) -> None:
+        """Watch a method of a class."""
+        setattr(owner, method, self.watched(name, getattr(owner, method)))
+
+
+def put_on(watch: StopWatch) -> None:
+    """Watch the steps of a judgement."""
+    from akgflow.verification import judge, process, reference, trial
+
+    watch.put_on(judge.Judge, "judge", "the rest")
+    watch.put_on(judge.Judge, "_time", "timing: the rest")
+    watch.put_on(judge.Builds, "fetch", "builds fetched and kept")
+    watch.put_on(judge.Builds, "keep", "builds fetched and kept")
+    watch.put_on(process.ForkServer, "spawn", "fork into the sandbox")
+    watch.put_on(process.CandidateProcess, "ask", None)
+    watch.put_on(process.CandidateProcess, "close", "end of the process")
+    watch.put_on(process.CandidateProcess, "require_alone", "looking for helpers")
+    watch.put_on(process.CandidateProcess, "pause", "timing: pauses")
+    watch.put_on(reference.Reference, "__init__", "operator loaded")
+    watch.put_on(reference.Reference, "prepare", "draws, oracle and bounds")
+    watch.put_on(reference.Reference, "_twin", "near twins")
+    watch.put_on(trial.Trial, "check", "inputs written, answers compared")
+
+
+def profile(todo: list[Candidate], device: str, timing: bool, watch: StopWatch) -> list[dict[str, float]]:
+    """Seconds a candidate by step, for kernels built anew and for the same ones again."""
+    import torch
+
+    from akgflow.verification.judge import Judge
+    from akgflow.verification.process import ForkServer
+
+    here = machine.detect()
+    torch.set_num_threads(here.cores)
+    server, target, found = ForkServer(), target_of(device), []
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["AKGFLOW_CACHE"] = folder
+        server.start()
+        judge = Judge(here, server)
+        for turn in ("start", "anew", "again"):
+            watch.seconds.clear()
+            for number, one in enumerate(todo if turn != "start" else [Candidate.broken(todo[0])]):
+                request = JudgeRequest(
+                    one.ours, "operator.py", one.operator, one.toolchain, target, (Evidence.EXECUTED,), time=timing
+                )
+                scratch = Path(folder, f"{turn}{number}")
+                scratch.mkdir()
+                judge.judge(request, scratch, lambda: None)
+                judge.forget()
+            found.append({name: value / len(todo) for name, value in watch.seconds.items()})
+        server.end_all()
+    return found[1:]
+
+
+def main() -> None:
+    """Profile and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--time", action="store_true")
+    parser.add_argument("--count", type=int, default=20)
+    options = parser.parse_args()
+    watch = StopWatch()
+    put_on(watch)
+    anew, again = profile(candidates(options.device)[: options.count], options.device, options.time, watch)
+    print(json.dumps({"anew": anew, "again": again}))
+
+
+if __name__ == "__main__":
+    main()
