@@ -62,12 +62,12 @@ class StopWatch:
 
 def put_on(watch: StopWatch) -> None:
     """Watch the steps of a judgement."""
-    from akgflow.verification import judge, process, reference, trial
+    from akgflow.verification import builds, judge, process, reference, trial
 
     watch.put_on(judge.Judge, "judge", "the rest")
     watch.put_on(judge.Judge, "_time", "timing: the rest")
-    watch.put_on(judge.Builds, "fetch", "builds fetched and kept")
-    watch.put_on(judge.Builds, "keep", "builds fetched and kept")
+    watch.put_on(builds.Builds, "fetch", "builds fetched and kept")
+    watch.put_on(builds.Builds, "keep", "builds fetched and kept")
     watch.put_on(process.ForkServer, "spawn", "fork into the sandbox")
     watch.put_on(process.CandidateProcess, "ask", None)
     watch.put_on(process.CandidateProcess, "close", "end of the process")
@@ -76,6 +76,7 @@ def put_on(watch: StopWatch) -> None:
     watch.put_on(reference.Reference, "__init__", "operator loaded")
     watch.put_on(reference.Reference, "prepare", "draws, oracle and bounds")
     watch.put_on(reference.Reference, "_twin", "near twins")
+    watch.put_on(reference.Reference, "rounding_hint", "narrower formats tried")
     watch.put_on(trial.Trial, "check", "inputs written, answers compared")
 
 
@@ -115,6 +116,8 @@ def main() -> None:
     parser.add_argument("--time", action="store_true")
     parser.add_argument("--count", type=int, default=20)
     options = parser.parse_args()
+    # As the executor starts judges.
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     watch = StopWatch()
     put_on(watch)
     anew, again = profile(candidates(options.device)[: options.count], options.device, options.time, watch)

@@ -28,7 +28,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -156,12 +155,6 @@ def profiled(device: str, count: int, timing: bool) -> dict[str, dict[str, float
     return found
 
 
-def in_folder(action: Callable[[Path], Any]) -> Any:
-    """What ``action`` gives with a fresh folder."""
-    with tempfile.TemporaryDirectory() as folder:
-        return action(Path(folder))
-
-
 def measure(device: str, count: int, seconds: float) -> dict[str, Any]:
     """All rounds, ours and KernelBench's in turn; the seconds that our judges took to start; our steps."""
     todo = candidates(device)[:count]
@@ -169,18 +162,19 @@ def measure(device: str, count: int, seconds: float) -> dict[str, Any]:
     rounds: list[Round] = []
     started: dict[int, float] = {}
 
-    def ours(folder: Path, judges: int, timing: bool) -> None:
-        judging = Ours(folder, device, judges)
-        started[judges] = judging.started
+    def ours(judges: int, timing: bool) -> None:
         name = f"akgflow, {judges} judge{'s' if judges > 1 else ''}"
-        rounds.append(judging.judge(f"{name}, {LABELS[timing]}", todo, timing))
-        if not timing:
-            rounds.append(judging.judge(f"{name}, built before", todo, False))
-        judging.close()
+        with tempfile.TemporaryDirectory() as folder:
+            judging = Ours(Path(folder), device, judges)
+            started[judges] = judging.started
+            rounds.append(judging.judge(f"{name}, {LABELS[timing]}", todo, timing))
+            if not timing:
+                rounds.append(judging.judge(f"{name}, built before", todo, False))
+            judging.close()
 
     for timing, label in LABELS.items():
         for judges in sorted({1, many}):
-            in_folder(lambda folder, judges=judges, timing=timing: ours(folder, judges, timing))
+            ours(judges, timing)
         rounds.append(kernelbench(f"KernelBench's method, {label}", todo, device, timing, False, seconds))
     if device == "cpu":
         rounds.append(kernelbench("KernelBench's method, same text", todo, device, False, True, seconds))
