@@ -1,6 +1,7 @@
 """A/A: is a kernel that is judged against itself called *same*, and one that does 5 % more work *slower*?
 
-    python benchmarks/aa.py [--device cpu|cuda] [--same 40] [--slower 12] [--only NAME] [--json FILE]
+    python benchmarks/aa.py [--device cpu|cuda] [--count 40] [--slower 4] [--seconds 480] [--only NAME]
+                            [--json FILE]
 
 Every comparison is one whole judgement (numerics on secret inputs, then the timing) by the judge that `akgflow verify`
 uses, with one change: what stands in the place of the baseline is the kernel itself, loaded through the same door as
@@ -255,8 +256,9 @@ def main() -> None:
     """Run the comparisons and print the counts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--same", type=int, default=40, help="comparisons of a kernel with itself, over all kernels")
-    parser.add_argument("--slower", type=int, default=12, help="comparisons with the slower copies, over all kernels")
+    parser.add_argument("--count", type=int, default=40, help="comparisons of a kernel with itself, over all kernels")
+    parser.add_argument("--slower", type=int, default=4, help="comparisons with the slower copies, over all kernels")
+    parser.add_argument("--seconds", type=float, default=480.0, help="begin no comparison after so many")
     parser.add_argument("--only", default="", help="only the kernels whose name contains this")
     parser.add_argument("--json", type=Path, help="write every comparison to this file")
     options = parser.parse_args()
@@ -271,9 +273,13 @@ def main() -> None:
     judge = judge_of(machine)
     chosen = {name: one for name, one in kernels(options.device).items() if options.only in name}
     results: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    for kind, wanted in (("same", options.same), ("slower", options.slower)):
+    started = time.monotonic()
+    # The slower ones first: there are few of them.
+    for kind, wanted in (("slower", options.slower), ("same", options.count)):
         able = [name for name, one in chosen.items() if kind == "same" or one.slower is not None]
         for number in range(wanted):
+            if time.monotonic() - started > options.seconds:
+                break
             name = able[number % len(able)]
             kernel = chosen[name]
             text = kernel.text if kind == "same" else str(kernel.slower)

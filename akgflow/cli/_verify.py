@@ -32,6 +32,13 @@ from akgflow.verdict import JudgeRequest, Verdict
     type=click.Choice(["forbid", "allow"]),
     help="Whether PyTorch's own kernels may do the operator's work. Else as the task says, or forbid.",
 )
+@click.option(
+    "--baseline",
+    "baselines",
+    multiple=True,
+    type=click.Choice(["eager", "torch.compile"]),
+    help="What to compare its time with; may be given twice. Else as the task says, or eager.",
+)
 @click.option("--time/--no-time", default=True, help="Time the candidate where it is executed.")
 @workspace_option
 @set_option
@@ -47,6 +54,7 @@ def verify_command(
     cases: tuple[str, ...],
     dtype: str | None,
     framework: str | None,
+    baselines: tuple[str, ...],
     time: bool,
     workspace: Path | None,
     overrides: tuple[str, ...],
@@ -62,14 +70,22 @@ def verify_command(
         loaded = load(task, root=workspace, overrides=overrides)
         space, operator, tolerance = loaded.workspace, loaded.task.operator, loaded.task.tolerance
         given, dtype = given or loaded.task.cases, dtype or loaded.task.dtype
-        framework = framework or loaded.task.framework
+        framework, baselines = framework or loaded.task.framework, baselines or loaded.task.baselines
     else:
         assert operator_file is not None, "one of the two was given"
         space = load_workspace(workspace or find_root(), overrides=overrides)
         operator, tolerance = check_operator(operator_file, given), 1.0
     machine = detect()
     request = _request(space, operator, candidate.read_text(encoding="utf-8"), dsl, target, machine)
-    asked = replace(request, cases=given, dtype=dtype, tolerance=tolerance, time=time, framework=framework or "forbid")
+    asked = replace(
+        request,
+        cases=given,
+        dtype=dtype,
+        tolerance=tolerance,
+        time=time,
+        framework=framework or "forbid",
+        baselines=tuple(dict.fromkeys(baselines)) or ("eager",),
+    )
     verdict = _judge(asked, machine)
     if as_json:
         echo_json(verdict)

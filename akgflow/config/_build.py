@@ -157,6 +157,8 @@ def task(node: Node, file: Path, read: Read) -> Task:
     data = node.data()
     operator, source = data["operator"], data.get("source")
     reference = Path(os.path.abspath(file.parent / operator["file"]))
+    gates = _gates(data.get("gates", {}))
+    over = (gates.fast.over,) if gates.fast else ()
     return Task(
         name=data["name"],
         file=file,
@@ -169,10 +171,11 @@ def task(node: Node, file: Path, read: Read) -> Task:
         cases=tuple(data.get("cases", ())),
         dtype=data.get("dtype"),
         source=_source(source, file.parent, read, forward_inputs(read(reference))) if source else None,
-        gates=_gates(data.get("gates", {})),
+        gates=gates,
         budget=_budget(data.get("budget", {})),
         tolerance=float(data.get("tolerance", 1.0)),
         framework=data.get("framework", "forbid"),
+        baselines=tuple(dict.fromkeys((*data.get("baselines", ("eager",)), *over))),
     )
 
 

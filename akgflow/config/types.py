@@ -193,7 +193,7 @@ class SourceKernel:
 class FastGate:
     """The speedup over ``over`` must reach ``at_least`` where the candidate was executed."""
 
-    over: Literal["eager"] = "eager"
+    over: Literal["eager", "torch.compile"] = "eager"
     at_least: float = 1.0
 
 
@@ -236,6 +236,8 @@ class Task:
     """Factor on the judge's own error bound; any value but 1 is named in the verdict."""
     framework: Literal["forbid", "allow"] = "forbid"
     """Whether the framework's own kernels may do the operator's work; ``allow`` is named in the verdict."""
+    baselines: tuple[str, ...] = ("eager",)
+    """What a timing compares with: ``eager``, ``torch.compile``."""
 
 
 @dataclass(frozen=True)

@@ -150,6 +150,7 @@ class RunContext:
             dtype=self.task.dtype,
             tolerance=self.task.tolerance,
             framework=self.task.framework,
+            baselines=self.task.baselines,
         )
 
 

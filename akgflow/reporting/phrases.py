@@ -42,6 +42,15 @@ def times(timing: Timing) -> str:
     return f"{took}{f' at {at}' if at else ''} on {timing.device}"
 
 
+def limits(timing: Timing) -> str:
+    """``52.0 us with cold caches; 61% of the roofline (memory: 25.2 us)``; empty where neither is known."""
+    parts = [f"{seconds(timing.cold_seconds)} with cold caches"] if timing.cold_seconds is not None else []
+    if timing.roofline is not None:
+        floor = seconds(timing.roofline.floor_seconds)
+        parts.append(f"{timing.roofline.share:.0%} of the roofline ({timing.roofline.limit}: {floor})")
+    return "; ".join(parts)
+
+
 def resources(found: KernelResources) -> str:
     """``gemm for sm_90a: 128 registers, 32.0 KiB shared, 0 B spilled``; what is unknown is left out."""
     parts = []

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from akgflow.engine.result import JobResult, Outcome, RunResult
 from akgflow.reporting._console import say
-from akgflow.reporting.phrases import correctness, evidence, heaviest, resources, seconds, speed, times
+from akgflow.reporting.phrases import correctness, evidence, heaviest, limits, resources, seconds, speed, times
 from akgflow.terms import Status
 from akgflow.verdict import Verdict
 
@@ -55,6 +55,7 @@ def _row(job: JobResult) -> tuple[str | Text, ...]:
 
 def _figures(verdict: Verdict) -> list[str]:
     lines = [text for timing in verdict.timing for text in (speed(timing), times(timing))]
+    lines += [text for text in map(limits, verdict.timing[:1]) if text]
     if "timing" in verdict.absent:
         lines.append(f"not timed: {verdict.absent['timing']}")
     return lines + [resources(found) for found in heaviest(verdict.resources)]
@@ -77,6 +78,8 @@ def show_verdict(verdict: Verdict, out: Console) -> None:
     say(out, f"evidence   {evidence(verdict.evidence)} ({verdict.environment.hardware})")
     for name, reason in verdict.absent.items():
         say(out, f"           not {name}: {reason}")
+    for warning in verdict.warnings:
+        say(out, f"           warning: {warning}")
     if verdict.correctness:
         out.print(_cases(verdict))
     for line in _figures(verdict):

@@ -92,7 +92,7 @@ def _place(out: memory.Region | None, spec: Mapping[str, Any], base: int) -> tor
 def _column(tensors: Sequence[torch.Tensor]) -> tuple[list[torch.Tensor], list[int]]:
     """One output of all slots with the strides that they share; packed where it has gaps or they do not agree."""
     strides = tensors[0].stride()
-    if memory.span(tensors[0]) <= tensors[0].numel() and all(tensor.stride() == strides for tensor in tensors):
+    if memory.span(tensors[0]) == tensors[0].numel() and all(tensor.stride() == strides for tensor in tensors):
         return list(tensors), list(strides)
     packed = [tensor.contiguous() for tensor in tensors]
     return packed, list(packed[0].stride())

@@ -29,6 +29,7 @@ from akgflow.verification.operator import OperatorError, cases_of
 from akgflow.verification.process import BUILDS, CandidateFailed, ForkServer, compile_failed
 from akgflow.verification.reference import Reference
 from akgflow.verification.remains import tidy
+from akgflow.verification.roofline import with_roofline
 from akgflow.verification.timing import NotTimed, Session, Start, Starts
 from akgflow.verification.trial import REUSES, Measured, Trial, result_failure
 
@@ -212,7 +213,7 @@ class Judge:
         except NotTimed as error:
             findings.absent["timing"] = str(error)
             return
-        findings.timing += timed.timings
+        findings.timing += with_roofline(largest, request.target.facts, timed.timings, timed.calls)
         findings.warnings.update(dict.fromkeys(timed.warnings))
 
     def timed(self, starts: Starts, module: str) -> Mapping[str, Start]:

@@ -70,7 +70,9 @@ class ForkServer:
     def start(self) -> None:
         """Start loading torch; returns at once."""
         channel, theirs = Channel.pair()
-        environment = scrubbed(os.environ) | {"OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+        # Idle OpenMP workers spin for milliseconds otherwise, and two that were woken on one core wait for each other.
+        own = {"OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "GOMP_SPINCOUNT": "20000"}
+        environment = scrubbed(os.environ) | own
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "akgflow.verification.zygote", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],

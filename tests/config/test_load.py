@@ -62,6 +62,13 @@ def test_tokens_become_a_number(place: Place, written: str, tokens: int) -> None
     assert place.load(overrides=[f"budget.tokens={written}"]).task.budget.tokens == tokens
 
 
+def test_baselines_are_eager_unless_named_and_hold_what_a_gate_compares_with(place: Place) -> None:
+    assert place.load().task.baselines == ("eager",)
+    assert place.load(overrides=["baselines=[torch.compile]"]).task.baselines == ("torch.compile",)
+    gated = place.load(overrides=["gates.fast.over=torch.compile", "gates.fast.at_least=1"]).task
+    assert gated.baselines == ("eager", "torch.compile")
+
+
 def test_the_workspace_comes_before_what_ships(place: Place) -> None:
     place.write("hardware.yaml", "version: 1\ntargets:\n  cpu: {platform: cpu, arch: x86_64}\n")
     place.write("agents.yaml", "version: 1\nmodels:\n  default: {model: openai/own}\n")

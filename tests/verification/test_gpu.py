@@ -78,3 +78,57 @@ def test_a_device_fault_does_not_reach_the_next_candidate(bench):
 def test_low_precision(bench, dtype):
     assert judge(bench, SAME, dtype=dtype).passed
     assert judge(bench, SAME.replace(RIGHT, f"{RIGHT} * 1.019"), dtype=dtype).status == "INCORRECT_NUMERICAL"
+
+
+TRITON = """
+    import torch
+    import triton
+    import triton.language as tl
+
+    @triton.jit
+    def scaled(x, y, n, BLOCK: tl.constexpr):
+        at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+        tl.store(y + at, tl.load(x + at, mask=at < n) * 1.5 + 0.25, mask=at < n)
+
+    class ModelNew(torch.nn.Module):
+        def forward(self, x):
+            y = torch.empty_like(x)
+            scaled[(triton.cdiv(x.numel(), 1024),)](x, y, x.numel(), BLOCK=1024)
+            return y
+    """
+STREAM = """
+    import torch
+
+    class Model(torch.nn.Module):
+        def forward(self, x):
+            return x * 1.5 + 0.25
+
+    def get_inputs():
+        return [torch.randn(8192, 4096)]
+
+    def get_init_inputs():
+        return []
+    """
+
+
+def test_a_triton_kernel_is_timed_against_eager_and_the_compiler(bench):
+    (device, *_) = machine.detect().devices
+    facts = {"hbm_gbps": 8000, "tflops": {"fp32": 100}}
+    verdict = bench.judge(
+        TRITON,
+        STREAM,
+        toolchain="triton",
+        target=Target("local_gpu", device.platform, device.arch, device=device.name, facts=facts),
+        time=True,
+        baselines=("eager", "torch.compile"),
+    )
+    assert verdict.passed, verdict.message
+    # Answers are taken from where they lie: nothing is copied on the candidate's own time.
+    assert not [warning for warning in verdict.warnings if "copying the answers" in warning]
+    assert [timing.baseline for timing in verdict.timing] == ["eager", "torch.compile"], verdict.warnings
+    for timing in verdict.timing:
+        assert timing.device == device.name
+        assert timing.interval[0] <= timing.speedup <= timing.interval[1]
+        assert timing.roofline.bytes == 2 * 8192 * 4096 * 4
+        assert timing.roofline.limit == "memory"
+        assert timing.cold_seconds is None or timing.cold_seconds > 0

@@ -6,12 +6,11 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from akgflow.config.types import Scalar
 from akgflow.verdict import Timing
 from akgflow.verification.timing import estimate
-from akgflow.verification.timing.estimate import Figure
+from akgflow.verification.timing.estimate import Ratio
 from akgflow.verification.timing.party import Kept, Party
 from akgflow.verification.timing.processes import CANDIDATE
 from akgflow.verification.timing.questions import NotTimed
@@ -20,6 +19,8 @@ PRECISE = 0.012
 """Enough is known when the interval reaches no further than this to either side."""
 DECIDED = 0.04
 """Or no further than this, and all of it is far from 1."""
+USELESS = 2.0
+"""An interval wider than this says nothing."""
 BATCHED = {"cpu": 1.3, "cuda": 2.0}
 """One at a time, a call may take so many times what it takes in a row: on a GPU launching and running overlap in a row
 and cannot do so alone. Beyond it come a baseline's own loss by a quarter more, and `ALONE_NOISE`."""
@@ -30,8 +31,12 @@ BESIDE = 1.03
 
 @dataclass
 class Timed:
-    """What came of it: one timing for each baseline, and what a reader must know besides."""
+    """What came of it: one timing for each baseline, and what a reader must know besides.
 
+    ``calls`` is the number of questions that were asked together in the windows that the figures rest on.
+    """
+
+    calls: int
     timings: list[Timing] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -48,134 +53,113 @@ class Figures:
         self.after: dict[str, list[Kept]] = {}
 
     @property
-    def enough(self) -> bool:
-        """True when every process has a figure."""
-        return all(one.enough for one in self._all())
-
-    @property
     def precise(self) -> bool:
         """True when more windows would say nothing that matters."""
-        figures = self._in_a_row()
-        ours = figures.pop(CANDIDATE)
-        for theirs in figures.values():
-            low, high = estimate.interval(ours, theirs, tuple(figures.values()))
-            reach = DECIDED if low > 1 + DECIDED or high < 1 - DECIDED else PRECISE
-            if low <= 0 or high / low > (1 + reach) ** 2:
+        for ratio in self._ratios(self._rows()).values():
+            far = ratio.low > 1 + DECIDED or ratio.high < 1 - DECIDED
+            if ratio.low <= 0 or ratio.width > (1 + (DECIDED if far else PRECISE)) ** 2:
                 return False
         return True
 
     def timed(self, case: Mapping[str, Scalar], device: str, warnings: Sequence[str]) -> Timed:
         """All timings; raises `NotTimed`."""
-        found = Timed(warnings=list(warnings))
-        if not self.enough:
-            raise NotTimed(_busy(self._all()))
-        figures = self._in_a_row()
-        if min(one.seconds for side in figures.values() for one in side) <= 0.1 * self._handing_over:
+        found = Timed(self.n, warnings=list(warnings))
+        rows, alone = self._rows(), self._alone()
+        if min(one for side in rows.values() for one in side) <= 0.1 * self._handing_over:
             raise NotTimed("a call is too short to be told from handing its answer over")
-        row = {name: estimate.centre(side) for name, side in figures.items()}
-        alone = self._alone()
-        if self._batched(row, alone):
-            found.warnings.append(self._batched_words(row, alone))
-            figures = self._one_at_a_time()
+        warm, ratios = estimate.centre(rows[CANDIDATE]), self._ratios(rows)
+        if self._batched(rows, alone):
+            found.warnings.append(self._batched_words(rows, alone))
+            found.calls, rows, ratios = 1, alone, self._ratios(alone)
         else:
-            for name in self.after:
-                figures[name] = self._not_slowed(name, figures[name], found.warnings)
-        ours = figures.pop(CANDIDATE)
-        for name, theirs in figures.items():
-            others = [side for other, side in figures.items() if other != name]
-            figure = partial(self._timing, row[CANDIDATE], case=case, device=device)
-            found.timings.append(figure(name, ours, theirs, others))
+            ratios = {name: ratio.times(1 / self._slowed(name, found.warnings)) for name, ratio in ratios.items()}
+        seconds = estimate.centre(rows[CANDIDATE])
+        for name, ratio in ratios.items():
+            found.timings.append(self._timing(name, seconds, ratio, case, device, self._cold(warm)))
         return found
 
-    def _all(self) -> list[Kept]:
-        return [self.null, *(one for party in self.parties.values() for one in party.kept)]
+    @property
+    def _baselines(self) -> list[str]:
+        return [name for name in self.parties if name != CANDIDATE]
 
     @property
     def _handing_over(self) -> float:
         """Seconds that handing over costs for each call of a window."""
-        return statistics.median(self.null.seconds) / self.n
+        return estimate.low(self.null.seconds) / self.n
 
-    def _in_a_row(self) -> dict[str, list[Figure]]:
-        """A figure for each process, of questions asked together."""
+    def _rows(self) -> dict[str, list[float]]:
+        """Seconds a call of each process, of questions asked together."""
         return {name: [self._row(one) for one in party.kept] for name, party in self.parties.items()}
 
-    def _row(self, kept: Kept) -> Figure:
-        return estimate.figure([seconds / self.n for seconds in kept.seconds], self._handing_over)
+    def _row(self, kept: Kept) -> float:
+        return estimate.low(kept.seconds) / self.n - self._handing_over
 
-    def _one_at_a_time(self) -> dict[str, list[Figure]]:
-        """A figure for each process, of questions asked one at a time."""
-        null = statistics.median(self.null.alone)
+    def _alone(self) -> dict[str, list[float]]:
+        """Seconds of each process, of questions asked one at a time."""
+        null = estimate.low(self.null.alone)
+        return {name: [estimate.low(one.alone) - null for one in party.kept] for name, party in self.parties.items()}
+
+    def _ratios(self, figures: Mapping[str, list[float]]) -> dict[str, Ratio]:
+        """What each baseline's seconds are to the candidate's."""
         return {
-            name: [estimate.figure(one.alone, null) for one in party.kept if one.alone]
-            for name, party in self.parties.items()
+            name: estimate.ratio(
+                figures[CANDIDATE], figures[name], [figures[other] for other in self._baselines if other != name]
+            )
+            for name in self._baselines
         }
 
-    def _alone(self) -> dict[str, float]:
-        """Median seconds of questions asked one at a time."""
-        null = statistics.median(self.null.alone)
-        return {
-            name: statistics.median(seconds for one in party.kept for seconds in one.alone) - null
-            for name, party in self.parties.items()
-        }
-
-    def _batched(self, row: Mapping[str, float], alone: Mapping[str, float]) -> bool:
+    def _batched(self, rows: Mapping[str, list[float]], alone: Mapping[str, list[float]]) -> bool:
         """True when the candidate gains by questions asked together what no sound kernel does."""
-        loss = max(0.0, *(1.25 * (alone[name] - row[name]) for name in row if name != CANDIDATE))
-        return alone[CANDIDATE] > BATCHED[self.kind] * row[CANDIDATE] + loss + ALONE_NOISE
+        loss = max(0.0, *(1.25 * (_middle(alone[name]) - _middle(rows[name])) for name in self._baselines))
+        return min(alone[CANDIDATE]) > BATCHED[self.kind] * _middle(rows[CANDIDATE]) + loss + ALONE_NOISE
 
-    def _batched_words(self, row: Mapping[str, float], alone: Mapping[str, float]) -> str:
-        base = next(name for name in row if name != CANDIDATE)
+    def _batched_words(self, rows: Mapping[str, list[float]], alone: Mapping[str, list[float]]) -> str:
+        base = self._baselines[0]
+        ours, theirs = ([_middle(how[who]) * 1e6 for how in (rows, alone)] for who in (CANDIDATE, base))
         return (
-            f"asked in a row, a question takes the candidate {row[CANDIDATE] * 1e6:.3g} µs, and asked alone "
-            f"{alone[CANDIDATE] * 1e6:.3g} µs ({base}: {row[base] * 1e6:.3g} and {alone[base] * 1e6:.3g}): "
-            "the times are those of questions asked alone"
+            f"asked in a row, a question takes the candidate {ours[0]:.3g} µs, and asked alone {ours[1]:.3g} µs "
+            f"({base}: {theirs[0]:.3g} and {theirs[1]:.3g}): the times are those of questions asked alone"
         )
 
-    def _not_slowed(self, name: str, beside: list[Figure], warnings: list[str]) -> list[Figure]:
-        """The figures of a baseline, or those without the candidate where they are better."""
-        if not all(one.enough for one in self.after[name]):
-            return beside
-        without = [self._row(one) for one in self.after[name]]
-        if min(one.seconds for one in without) <= 0:
-            return beside
-        slowed = estimate.centre(beside) / estimate.centre(without)
+    def _slowed(self, name: str, warnings: list[str]) -> float:
+        """How many times as long a baseline took beside the candidate as without it; 1 where that is no more."""
+        beside, without = ([self._row(one) for one in kept] for kept in (self.parties[name].kept, self.after[name]))
+        slowed = estimate.centre(beside) / estimate.centre(without) if min(without) > 0 else 1.0
         if slowed <= BESIDE:
-            return beside
+            return 1.0
         warnings.append(
             f"{name} took {slowed:.3g} times as long while the candidate's processes existed as without them: "
             "its time without them counts"
         )
-        return [Figure(one.seconds / slowed, one.variance) for one in beside]
+        return slowed
 
     def _timing(
-        self,
-        warm: float,
-        name: str,
-        ours: list[Figure],
-        theirs: list[Figure],
-        others: list[list[Figure]],
-        *,
-        case: Mapping[str, Scalar],
-        device: str,
+        self, name: str, seconds: float, ratio: Ratio, case: Mapping[str, Scalar], device: str, cold: float | None
     ) -> Timing:
-        low, high = estimate.interval(ours, theirs, others)
-        if low <= 0 or not math.isfinite(high):
-            raise NotTimed("windows differ among themselves by more than a call takes")
-        windows = [seconds for one in self.parties[CANDIDATE].kept for seconds in one.seconds]
+        if ratio.low <= 0 or ratio.width > USELESS:
+            raise NotTimed(self._busy())
+        windows = [one for kept in self.parties[CANDIDATE].kept for one in kept.seconds]
         quartiles = statistics.quantiles(windows, n=4)
-        seconds, base = estimate.centre(ours), estimate.centre(theirs)
         return Timing(
             case=case,
             baseline=name,
             seconds=seconds,
-            baseline_seconds=base,
-            speedup=base / seconds,
-            interval=(low, high),
-            call=estimate.call(low, high),
+            baseline_seconds=seconds * ratio.value,
+            speedup=ratio.value,
+            interval=(ratio.low, ratio.high),
+            call=ratio.call,
             windows=len(windows),
             spread=(quartiles[2] - quartiles[0]) / statistics.median(windows),
             device=device,
-            cold_seconds=self._cold(warm),
+            cold_seconds=cold,
+        )
+
+    def _busy(self) -> str:
+        windows = [one for party in self.parties.values() for kept in party.kept for one in kept.windows]
+        share = sum(one.disturbed for one in windows) / len(windows)
+        return (
+            "the machine was too busy: processes of the same code differ by more than can be told apart, and in "
+            f"{share:.0%} of the windows others held a core that the kernel needed"
         )
 
     def _cold(self, warm: float) -> float | None:
@@ -191,7 +175,5 @@ class Figures:
         return warm + adds if adds > 2 * noise else None
 
 
-def _busy(kept: Sequence[Kept]) -> str:
-    windows = [window for one in kept for window in one.windows]
-    share = sum(window.disturbed for window in windows) / len(windows)
-    return f"the machine was too busy: in {share:.0%} of the windows others held a core that the kernel needed"
+def _middle(figures: Sequence[float]) -> float:
+    return statistics.median(figures)

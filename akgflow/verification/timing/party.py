@@ -8,10 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from akgflow.verification.process import CandidateFailed
 from akgflow.verification.timing.processes import Start
 from akgflow.verification.timing.taking import Held
-from akgflow.verification.timing.window import Side, Slots, Window, undisturbed
-
-ENOUGH = 3
-"""Windows of one process that were not disturbed, for it to have a figure."""
+from akgflow.verification.timing.window import Side, Slots, Window
 
 
 class Kept:
@@ -24,13 +21,8 @@ class Kept:
 
     @property
     def seconds(self) -> list[float]:
-        """Of the windows that count."""
-        return undisturbed(self.windows)
-
-    @property
-    def enough(self) -> bool:
-        """True when as many windows were undisturbed as a figure needs."""
-        return len(self.seconds) >= min(ENOUGH, len(self.windows))
+        """Of the windows."""
+        return [one.seconds for one in self.windows]
 
 
 class Party:

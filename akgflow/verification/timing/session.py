@@ -28,13 +28,16 @@ WINDOW_SECONDS = {"cpu": 0.03, "cuda": 0.02}
 LONGEST_SECONDS = 0.15
 """What the windows of the slower side may last."""
 MOST_CALLS = 4096
-LAPS = (4, 25)
+LAPS = (5, 40)
 ALONE, COLD = 4, 2
 """Questions asked one at a time, warm and cold, at each visit of the first laps."""
 ALONE_LAPS = 2
 AFTER_LAPS = 3
 """Laps of the baseline once the candidate's processes are gone."""
 MEMORY = {"cpu": 2 << 30, "cuda": 64 << 30}
+WINDOW_BYTES = {"cpu": 64 << 20, "cuda": 8 << 30}
+"""What the questions and answers of a window may take, but for a few: writing and taking them takes time, too."""
+FEW = 8
 
 _secret = random.SystemRandom()
 T = TypeVar("T")
@@ -88,7 +91,7 @@ class Session:
             self.copies = True
             self.warnings.append(f"copying the answers counts in all times, because {error}")
             self.n = self._choose_calls()
-        self.slots = self._attach(self.n + 1 + ALONE + COLD)
+        self.slots = self._attach(self.n + ALONE + COLD)
         self.figures = Figures(self.parties, self.n, self.kind)
         tolerance = self.reference.case.tolerance or self.parties[CANDIDATE].trials[0].request.tolerance
         self.checker = Checker(self.reference, self.slots.questions, tolerance)
@@ -107,16 +110,16 @@ class Session:
         slots, taken = self._attach(count), []
         slots.questions.refresh(count)
         for party in self.parties.values():
-            side = party.sides[0]
-            side.window(0, few)
-            once = min(side.window(0, few).seconds for _ in range(2))
+            once = min(side.window(0, few).seconds for side in party.sides for _ in range(2))
             if once < LONGEST_SECONDS / 4:
-                more = min(side.window(few, count - few).seconds for _ in range(2))
+                more = min(side.window(few, count - few).seconds for side in party.sides for _ in range(2))
                 taken.append(max(more - once, 1e-7) / max(1, count - 2 * few))
             else:
                 taken.append(once / few)
         wanted = min(WINDOW_SECONDS[self.kind] / min(taken), LONGEST_SECONDS / max(taken))
-        most = min(MOST_CALLS, room - ALONE - COLD - 2, slots.questions.most, sayable(slots.questions))
+        questions = slots.questions
+        by_size = max(FEW, WINDOW_BYTES[self.kind] // (questions.pitch + questions.out_pitch))
+        most = min(MOST_CALLS, room - ALONE - COLD, by_size, questions.most, sayable(questions))
         return max(1, int(min(most, math.ceil(wanted))))
 
     def _room(self) -> int:
@@ -141,7 +144,7 @@ class Session:
         started, lap = time.monotonic(), 0
         try:
             while self._goes_on(lap, time.monotonic() - started):
-                for place in _shuffled(range(len(self.parties[CANDIDATE].trials))):
+                for place in _shuffled(range(len(self.parties[CANDIDATE].sides))):
                     self._visit(place, alone=lap < ALONE_LAPS)
                 lap += 1
         except NotTaken as error:
@@ -150,27 +153,23 @@ class Session:
         self._without_candidate()
 
     def _goes_on(self, lap: int, seconds: float) -> bool:
-        """More laps until enough is known, within the budget; up to twice as long on a busy machine."""
+        """More laps until enough is known, within the budget."""
         if lap < LAPS[0]:
-            return lap < 2 or seconds < BUDGET_SECONDS
-        if not self.figures.enough:
-            return seconds < 2 * BUDGET_SECONDS and lap < 2 * LAPS[1]
+            return lap < ALONE_LAPS or seconds < BUDGET_SECONDS
         return seconds < BUDGET_SECONDS and lap < LAPS[1] and not self.figures.precise
 
     def _visit(self, place: int, alone: bool) -> None:
         """The same fresh questions to one process of each kind, in an order drawn anew."""
-        questions, candidate = self.slots.questions, self.parties[CANDIDATE]
+        questions, candidate, trusted = self.slots.questions, self.parties[CANDIDATE], self._baselines[0]
         questions.refresh(questions.count if alone else self.n)
         for party in self.parties.values():
             party.held.taken.clear()
-        trusted = self._baselines[0]
         for party in _shuffled(self.parties.values()):
             at = place % len(party.sides)
-            side, kept = party.sides[at], party.kept[at]
-            kept.windows.append(side.window(0, self.n))
+            party.kept[at].windows.append(party.sides[at].window(0, self.n))
             self._unchanged(party, 0, self.n)
             if party is trusted:
-                self.figures.null.windows.append(side.window(0, self.n, again=True))
+                self.figures.null.windows.append(party.sides[at].window(0, self.n, again=True))
             if alone:
                 self._alone(party, at)
         self.checker.check(candidate.sides[place], trusted.sides[place % len(trusted.sides)])
@@ -178,20 +177,18 @@ class Session:
     def _alone(self, party: Party, at: int) -> None:
         """Questions asked one at a time: the next one is written when the answer to the last one is held."""
         side, kept, null = party.sides[at], party.kept[at], self.figures.null
-        nulls = party is self._baselines[0]
-        side.trial.process.resume()
-        side.single(self.n)
-        for slot in range(self.n + 1, self.n + 1 + ALONE):
-            kept.alone.append(side.single(slot))
+        trusted = party is self._baselines[0]
+        for slot in range(self.n, self.n + ALONE):
+            kept.alone.append(side.window(slot, 1).seconds)
             self._unchanged(party, slot, 1)
-            if nulls:
-                null.alone.append(side.single(slot, again=True))
-        if self.slots.sweeps and (nulls or party.name == CANDIDATE):
-            for slot in range(self.n + 1 + ALONE, self.n + 1 + ALONE + COLD):
-                kept.cold.append(side.single(slot, cold=True))
-                if nulls:
-                    null.cold.append(side.single(slot, cold=True, again=True))
-        side.trial.process.pause()
+            if trusted:
+                null.alone.append(side.window(slot, 1, again=True).seconds)
+        if not self.slots.sweeps or not (trusted or party.name == CANDIDATE):
+            return
+        for slot in range(self.n + ALONE, self.n + ALONE + COLD):
+            kept.cold.append(side.window(slot, 1, cold=True).seconds)
+            if trusted:
+                null.cold.append(side.window(slot, 1, cold=True, again=True).seconds)
 
     def _unchanged(self, party: Party, first: int, n: int) -> None:
         if self.slots.questions.draw.mutates or self.slots.unchanged(first, n):

@@ -16,8 +16,7 @@ import torch
 
 from akgflow.verification import cuda_ipc, memory
 from akgflow.verification.channel import MAX_BYTES
-from akgflow.verification.timing.questions import NotTimed, Questions
-from akgflow.verification.trial import REUSES
+from akgflow.verification.timing.questions import Questions
 
 _MOST_PIECES = 1024
 """The kernel's IOV_MAX."""
@@ -34,7 +33,8 @@ class NotTaken(Exception):
 class Held:
     """The judge's own memory for answers: ``count`` slots of ``pitch`` bytes.
 
-    ``taken`` gives, for the first slot of each window that was taken, the number of its slots and the outputs' strides.
+    ``taken`` gives, for the first slot of each window that was taken, the number of its slots and the outputs' strides;
+    ``overwritten`` whether some of its answers lie in one place, so that only the last of them is there.
     """
 
     def __init__(self, outs: Sequence[Mapping[str, Any]], count: int, pitch: int, device: str) -> None:
@@ -42,6 +42,7 @@ class Held:
         self.bytes = torch.zeros(count * pitch, dtype=torch.uint8, device=device)
         self.sizes = [_size(place) for place in outs]
         self.taken: dict[int, tuple[int, list[list[int]]]] = {}
+        self.overwritten: dict[int, bool] = {}
 
     def start(self, output: int, slot: int) -> int:
         """Where an answer begins, in bytes."""
@@ -190,9 +191,9 @@ def _said(reply: Mapping[str, Any], held: Held, first: int, n: int) -> list[list
         reach = sum((size - 1) * step for size, step in zip(shape, stride, strict=False))
         if len(stride) != len(shape) or (0 not in shape and reach >= max(1, _count(shape))):
             raise NotTaken("the reply describes answers that do not fit")
-        if 0 not in shape and len(set(column)) < n:
-            raise NotTimed(REUSES)
     held.taken[first] = (n, strides)
+    columns = [column for place, column in zip(held.outs, at, strict=True) if 0 not in place["shape"]]
+    held.overwritten[first] = any(len(set(column)) < n for column in columns)
     return at
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,18 +34,13 @@ class Window(NamedTuple):
         return self.waited > DISTURBED * self.seconds
 
 
-def undisturbed(windows: Sequence[Window]) -> list[float]:
-    """The seconds of those windows that were not disturbed."""
-    return [w.seconds for w in windows if not w.disturbed]
-
-
 class Slots:
     """The memory that holds the questions of all processes alike, and the judge's memory for answers."""
 
     def __init__(self, questions: Questions, device: str) -> None:
         self.questions, self.device = questions, device
         self.region = memory.create(questions.count * questions.pitch, device)
-        caches = _cache_bytes(device)
+        caches = cache_bytes(device)
         self._sweeper = torch.zeros(2 * caches, dtype=torch.uint8, device=device) if caches else None
 
     def held(self) -> Held:
@@ -108,56 +103,44 @@ class Side:
         )
         trial.process.pause()
 
-    def window(self, first: int, n: int, *, again: bool = False) -> Window:
+    def window(self, first: int, n: int, *, again: bool = False, cold: bool = False) -> Window:
         """Slots ``first`` to ``first + n`` together. With ``again`` nothing is computed and the last answers are taken.
 
-        On a CPU the process is stopped from before the questions are written until the clock runs. Nothing stops
-        what runs on a GPU, so there the questions are written once the clock runs.
+        On a CPU the process is stopped until the clock runs, and again before the clock is read: its answers are taken
+        afterwards, from memory that it can change no more. Nothing stops what runs on a GPU. So there the questions are
+        written once the clock runs, and the answers are taken before it is read; all that is in the null windows, too.
+        ``cold`` empties the caches between the writing and the asking.
         """
-        process, late = self.trial.process, self.slots.device == "cuda"
-        if late:
+        process, on_gpu = self.trial.process, self.slots.device == "cuda"
+        if on_gpu:
             process.resume()
         else:
-            self.slots.write(first, n)
+            self._write(first, n, cold)
         time.sleep(SETTLE_SECONDS)
         waited = process.waited()
         start = time.perf_counter()
-        if late:
-            self.slots.write(first, n)
+        if on_gpu:
+            self._write(first, n, cold)
         else:
             process.resume()
-        self._answer(first, n, again)
+        limit = self.trial.request.limits.run_seconds
+        reply: Mapping[str, Any] = process.ask("window", limit, watch=1.0, first=first, n=n, again=again)
+        if on_gpu:
+            self.taker.take(reply, self.held, first, n)
+        else:
+            process.pause()
         seconds = time.perf_counter() - start
         waited = process.waited() - waited
-        process.pause()
+        if on_gpu:
+            process.pause()
+        else:
+            self.taker.take(reply, self.held, first, n)
         return Window(seconds, waited)
 
-    def single(self, slot: int, *, cold: bool = False, again: bool = False) -> float:
-        """The seconds of one question, written once the clock runs; the process waits awake.
-
-        Cold, the caches are emptied between the writing and the asking: on a GPU while the clock runs, on a CPU, where
-        it takes long, before it starts, with the process stopped.
-        """
-        process = self.trial.process
-        stopped = cold and self.slots.device == "cpu"
-        if stopped:
-            process.pause()
-            self.slots.write(slot, 1)
+    def _write(self, first: int, n: int, cold: bool) -> None:
+        self.slots.write(first, n)
+        if cold:
             self.slots.sweep()
-        start = time.perf_counter()
-        if stopped:
-            process.resume()
-        else:
-            self.slots.write(slot, 1)
-            if cold:
-                self.slots.sweep()
-        self._answer(slot, 1, again)
-        return time.perf_counter() - start
-
-    def _answer(self, first: int, n: int, again: bool) -> None:
-        limit = self.trial.request.limits.run_seconds
-        reply: Mapping[str, Any] = self.trial.process.ask("window", limit, watch=1.0, first=first, n=n, again=again)
-        self.taker.take(reply, self.held, first, n)
 
     def close(self) -> None:
         """Let go of the process's memory."""
@@ -169,7 +152,7 @@ def refused(error: NotTaken) -> CandidateFailed:
     return CandidateFailed(Status.REFUSED, f"the candidate's answers could not be taken while it was timed: {error}")
 
 
-def _cache_bytes(device: str) -> int:
+def cache_bytes(device: str) -> int:
     """Bytes of the largest cache, at most 256 MiB; 0 where the machine does not say."""
     if device == "cuda":
         found = int(getattr(torch.cuda.get_device_properties(0), "L2_cache_size", 0))

@@ -1,0 +1,137 @@
+"""The least time that an operator can take: what is counted, what is said, what is refused."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from judging import CPU  # noqa: E402
+
+from akgflow.verification import roofline  # noqa: E402
+from akgflow.verification.process import CandidateFailed  # noqa: E402
+from akgflow.verification.reference import Reference  # noqa: E402
+
+HEAD = "import torch\nimport torch.nn.functional as F\n"
+OPERATOR = """
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        {state}
+
+    def forward(self, {names}):
+        {body}
+
+def get_inputs():
+    return [{inputs}]
+
+def get_init_inputs():
+    return []
+"""
+
+
+def operator(names, body, inputs, state="pass"):
+    return HEAD + OPERATOR.format(names=names, body=body, inputs=inputs, state=state)
+
+
+def work(text, dtype=None):
+    reference = Reference(text, "operator.py", {}, dtype, "cpu")
+    reference.prepare()
+    return roofline.load(reference)
+
+
+F4 = 4
+SQUARE = 64 * 64 * F4
+TABLE = "self.table = torch.nn.Parameter(torch.zeros(1000, 64))"
+COUNTS = {
+    # name: operator, operations, bytes that move from call to call, bytes of parameters
+    "elementwise": (operator("x", "return x * 2 + 1", "torch.randn(64, 64)"), 0, 2 * SQUARE, 0),
+    "product": (operator("a, b", "return a @ b", "torch.randn(64, 64), torch.randn(64, 64)"), 2 * 64**3, 3 * SQUARE, 0),
+    "slice": (operator("x", "return x[:, :32] * 2", "torch.randn(64, 64)"), 0, SQUARE, 0),
+    "one value for all": (operator("x", "return x * 2", "torch.randn(64, 1).expand(64, 64)"), 0, SQUARE + 64 * F4, 0),
+    "lookup": (operator("i", "return self.table[i]", "torch.arange(8) * 3", TABLE), 0, 8 * 64 * F4, 8 * 64 * F4),
+    "no gradient": (operator("x", "return x.argmax(-1)", "torch.randn(64, 64)"), 0, 64 * 8, 0),
+    "in place": (operator("x", "return x.add_(1)", "torch.randn(64, 64)"), 0, 2 * SQUARE, 0),
+}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_what_is_counted(name):
+    text, flops, moved, kept = COUNTS[name]
+    found = work(text)
+    assert (found.flops, found.moved, found.kept) == (flops, moved, kept)
+
+
+def test_zeros_of_a_gradient_do_not_halve_what_is_read():
+    found = work(operator("x", "return torch.relu(x)", "torch.randn(64, 64)"))
+    assert 1.95 * SQUARE < found.moved <= 2 * SQUARE
+
+
+def test_only_a_single_dense_product_counts_as_dense():
+    assert work(COUNTS["product"][0]).dense
+    assert not work(operator("a, b", "return (a @ b).sum(1)", "torch.randn(64, 64), torch.randn(64, 64)")).dense
+    assert not work(operator("a, b", "return a @ b", "torch.randn(64, 64).tril(), torch.randn(64, 64)")).dense
+
+
+FACTS = {"hbm_gbps": 1000, "l2_mib": 1, "tflops": {"fp32": 50, "bf16": 200}}
+
+
+def load(flops, moved, kept=0.0, dense=False, dtype=torch.float32):
+    return roofline.Load(flops, moved, kept, dense, dtype)
+
+
+def test_the_higher_of_the_two_terms_is_the_floor():
+    streaming = roofline.roofline(load(0, 1e9), FACTS, 2e-3)
+    assert (streaming.limit, streaming.floor_seconds, streaming.share) == ("memory", 1e-3, 0.5)
+    product = roofline.roofline(load(1e12, 1e9, dtype=torch.bfloat16), FACTS, 1e-2)
+    assert (product.limit, product.floor_seconds) == ("compute", 5e-3)
+    assert math.isclose(product.share, 0.5)
+    assert roofline.roofline(load(0, 1e9), {"sms": 100}, 1.0) is None
+    assert roofline.roofline(load(1e12, 1e9, dtype=torch.float64), FACTS, 1.0) is None
+
+
+MIB = 1 << 20
+POSSIBLE = {
+    # name: work, cache bytes, calls, microseconds, whether it is possible
+    "streams as fast as memory": (load(0, 1e9), MIB, 8, 1000, True),
+    "a device with a little more bandwidth": (load(0, 1e9), MIB, 8, 850, True),
+    "faster than memory": (load(0, 1e9), MIB, 8, 700, False),
+    "lies in the caches": (load(0, 1e6), 50 * MIB, 8, 0.1, True),
+    "too much for the caches over all calls": (load(0, 1e6), 50 * MIB, 4000, 0.1, False),
+    "parameters that the caches hold": (load(0, 1e3, 4e6), 8 * MIB, 1000, 1, True),
+    "parameters that they do not hold": (load(0, 1e3, 1e9), 8 * MIB, 1000, 1, False),
+    "a product in another type": (load(2e12, 1e6, dense=True), MIB, 1, 6000, True),
+    "a product that nobody can do": (load(2e12, 1e6, dense=True), MIB, 1, 4000, False),
+    "a product that need not be done": (load(2e12, 1e6), MIB, 1, 4000, True),
+}
+
+
+@pytest.mark.parametrize("name", POSSIBLE)
+def test_only_what_nobody_can_reach_is_refused(name):
+    found, cache, calls, microseconds, possible = POSSIBLE[name]
+    if possible:
+        roofline.require_possible(found, FACTS, cache, calls, microseconds * 1e-6)
+        return
+    with pytest.raises(CandidateFailed, match="seems to take") as refused:
+        roofline.require_possible(found, FACTS, cache, calls, microseconds * 1e-6)
+    assert refused.value.status == "REFUSED"
+
+
+STREAM = operator("x", "return x * 2 + 1", "torch.randn(1024, 2048)")
+
+
+@pytest.mark.parametrize(("bandwidth", "status"), [(1e6, "PASSED"), (1e-3, "REFUSED")])
+def test_a_time_is_held_against_the_facts_of_the_target(bench, bandwidth, status):
+    target = replace(CPU, facts={"hbm_gbps": bandwidth})
+    verdict = bench.judge(STREAM.replace("Model(", "ModelNew("), STREAM, target=target, time=True)
+    if "timing" in verdict.absent:
+        pytest.skip(f"no timing: {verdict.absent['timing']}")
+    assert verdict.status == status, verdict.message
+    if status == "PASSED":
+        (timing,) = verdict.timing
+        assert timing.roofline.bytes == 2 * 1024 * 2048 * 4
+        assert timing.roofline.limit == "memory"
+        assert math.isclose(timing.roofline.share, timing.roofline.floor_seconds / timing.seconds)
+    else:
+        assert "0.001 GB/s" in verdict.message
