@@ -186,13 +186,14 @@ class LocalExecutor:
     """Judges on this machine; an `akgflow.executors.base.Executor`.
 
     ``scratch_root`` is a folder for the judges' logs and the candidates' working folders, which are removed after each
-    judgement. Correctness is judged by up to half as many judges as there are cores; timing has the machine alone.
+    judgement. Correctness is judged by up to ``judges`` at once, by default half as many as there are cores; timing has
+    the machine alone.
     """
 
-    def __init__(self, machine: Machine, scratch_root: Path) -> None:
+    def __init__(self, machine: Machine, scratch_root: Path, judges: int | None = None) -> None:
         self.machine = machine
         self.root = scratch_root
-        self._slots = asyncio.Semaphore(max(1, machine.cores // 2))
+        self._slots = asyncio.Semaphore(judges or max(1, machine.cores // 2))
         self._floor = Floor()
         self._idle: list[JudgeProcess] = []
         self._all: set[JudgeProcess] = set()

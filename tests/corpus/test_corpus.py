@@ -1,6 +1,9 @@
 """The judge and the whole corpus: what is dishonest or wrong is refused, what is honest passes."""
 
+import asyncio
+import threading
 from collections import Counter
+from concurrent.futures import Future
 
 import pytest
 from corpus import FOLDER, TABLE, members, table
@@ -8,20 +11,34 @@ from judging import CPU, Bench
 
 from akgflow import machine
 from akgflow.config.types import Target
+from akgflow.executors.local import LocalExecutor
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import Limits
 
+SEVEN = {
+    "1.9 % of elements at 1e30": "garbage_1_9_percent",
+    "every value x1.019": "scaled_1_019",
+    "wrong shape with the right count": "wrong_shape_right_count",
+    "fp16 returned for fp32": "fp16_for_fp32",
+    "sys.exit(0) in forward": "sys_exit",
+    "reference reached through __main__": "reference_through_main",
+    "the comparison function replaced": "comparison_replaced",
+}
+"""Cheats that pass elsewhere."""
+SOUND = {
+    "autotuning": ("autotuned_gemm", "gpu_autotuned"),
+    "worker threads": ("pool_kept_alive", "std_threads_kept_alive", "openmp_reduction"),
+    "joined side streams": ("gpu_joined_stream", "gpu_two_streams_and_events"),
+    "CUDA graphs that copy their inputs in": ("gpu_graph_with_copied_inputs",),
+    "workspaces cached by shape": ("workspace_by_shape", "gpu_workspace_by_shape"),
+    "split-K order": ("split_k_atomics", "atomic_split_k", "gpu_atomic_split_k"),
+    "non-contiguous outputs": ("transposed_output", "view_of_a_bigger_buffer"),
+    "declared in-place": ("plain_add_inplace", "in_place_in_triton"),
+    "top-k ties": ("any_of_equals", "first_of_equals"),
+    "masked -inf": ("plain_masked_fill", "skips_hidden_keys"),
+}
+"""Honest habits that are refused elsewhere."""
 FAMILIES = ("wrong on purpose", "work not done", "time not told", "judge attacked", "not the DSL")
-
-
-@pytest.fixture(scope="session")
-def judges(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("corpus")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OPENAI_API_KEY", "sk-not-for-candidates")
-        bench = Bench(folder / "scratch")
-        yield bench
-        bench.close()
 
 
 def place(member):
@@ -32,20 +49,67 @@ def place(member):
     return CPU, Evidence.EXECUTED if member.header["toolchain"] == "cpp" else Evidence.INTERPRETED
 
 
-def judged(bench, member):
+def request_of(member):
+    """What the judge is asked about a member."""
     target, evidence = place(member)
     header = member.header
-    seconds = float(header.get("seconds", 30))
-    return bench.judge(
+    return Bench.request(
         member.text,
         member.operator,
         toolchain=header["toolchain"],
         target=target,
         evidence=(evidence,),
-        time=header.get("time") == "yes",
+        time=member.timed,
         dtype=header.get("dtype"),
-        limits=Limits(build_seconds=max(30, 4 * seconds), run_seconds=seconds, memory_bytes=1 << 30),
+        limits=Limits(build_seconds=120, run_seconds=float(header.get("seconds", 30)), memory_bytes=1 << 30),
     )
+
+
+class Ahead:
+    """Judges all members that this run asks for, several at once, ahead of the tests."""
+
+    def __init__(self, wanted, folder):
+        here = machine.detect()
+        self.executor = LocalExecutor(here, folder, judges=max(2, here.cores // 2))
+        self.verdicts = {member.name: Future() for member in wanted}
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.thread.start()
+        together = [member for member in wanted if not member.alone and not member.timed]
+        self.work = self.submit(self.judge_all(together, [member for member in wanted if member not in together]))
+
+    def submit(self, work):
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
+
+    async def judge_all(self, together, one_by_one):
+        await asyncio.gather(*map(self.judge, together))
+        for member in one_by_one:
+            await self.judge(member)
+
+    async def judge(self, member):
+        try:
+            self.verdicts[member.name].set_result(await self.executor.judge(request_of(member)))
+        except Exception as error:
+            self.verdicts[member.name].set_exception(error)
+
+    def close(self):
+        self.work.cancel()
+        self.submit(self.executor.close()).result()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
+
+
+@pytest.fixture(scope="session")
+def verdicts(request, tmp_path_factory):
+    """Waits for a member's verdict."""
+    here = [item for item in request.session.items if item.originalname == test_a_member_gets_its_status.__name__]
+    wanted = [item.callspec.params["member"] for item in here if not item.get_closest_marker("skip")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAI_API_KEY", "sk-not-for-candidates")
+        ahead = Ahead(wanted, tmp_path_factory.mktemp("corpus"))
+        yield lambda member: ahead.verdicts[member.name].result(timeout=900)
+        ahead.close()
 
 
 def marks(member):
@@ -53,12 +117,14 @@ def marks(member):
     return on_gpu + ([pytest.mark.xfail(reason=member.header["open"])] if "open" in member.header else [])
 
 
-PARAMETERS = [pytest.param(one, id=f"{one.file.parent.name}-{one.name}", marks=marks(one)) for one in members()]
+# Those that are judged together come first.
+ORDERED = sorted(members(), key=lambda one: one.timed or one.alone)
+PARAMETERS = [pytest.param(one, id=f"{one.file.parent.name}-{one.name}", marks=marks(one)) for one in ORDERED]
 
 
 @pytest.mark.parametrize("member", PARAMETERS)
-def test_a_member_gets_its_status(judges, member):
-    verdict = judged(judges, member)
+def test_a_member_gets_its_status(verdicts, member):
+    verdict = verdicts(member)
     assert verdict.status in member.statuses, (verdict.message, verdict.log)
     assert member.header.get("message", "") in verdict.message
     if "call" in member.header:
@@ -82,6 +148,12 @@ def test_every_family_is_covered():
     assert min(counts.values()) >= 2
     assert len(wrong) >= 60
     assert len(members()) - len(wrong) >= 30
+
+
+def test_the_cheats_and_the_habits_that_others_misjudge_are_members():
+    kinds = {member.name: member.honest for member in members()}
+    assert {name: kinds[name] for name in SEVEN.values()} == dict.fromkeys(SEVEN.values(), False)
+    assert all(kinds[name] for names in SOUND.values() for name in names)
 
 
 def test_the_table_is_up_to_date():

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import mmap
 import os
 import platform
@@ -68,8 +69,10 @@ class Trap:
     """The judge's end: the page on which a process that went through a closed door says which."""
 
     def __init__(self) -> None:
-        self.fd = os.memfd_create("akgflow-trap", os.MFD_CLOEXEC)
+        self.fd = os.memfd_create("akgflow-trap", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(self.fd, mmap.PAGESIZE)
+        # Without the seals a candidate could cut the file, and the judge would die reading it.
+        fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
         self._page = mmap.mmap(self.fd, mmap.PAGESIZE)
 
     @property

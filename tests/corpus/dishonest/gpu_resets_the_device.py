@@ -4,6 +4,7 @@ does: resets the device after its work
 status: RUNTIME_ERROR
 where: gpu
 toolchain: cuda_c
+alone: yes
 """
 
 import torch

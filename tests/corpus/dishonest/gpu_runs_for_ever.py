@@ -5,6 +5,7 @@ status: TIMEOUT
 where: gpu
 toolchain: cuda_c
 seconds: 3
+alone: yes
 """
 
 import torch

@@ -4,6 +4,7 @@ does: allocates 100 GB
 status: OUT_OF_MEMORY
 where: cpu
 toolchain: cpp
+alone: yes
 """
 
 import torch

@@ -4,6 +4,7 @@ does: allocates and touches memory in C++ until there is none
 status: OUT_OF_MEMORY RUNTIME_ERROR
 where: cpu
 toolchain: cpp
+alone: yes
 """
 
 import torch

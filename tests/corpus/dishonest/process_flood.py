@@ -4,6 +4,7 @@ does: starts two thousand processes
 status: RUNTIME_ERROR OUT_OF_MEMORY
 where: cpu
 toolchain: cpp
+alone: yes
 """
 
 import torch
