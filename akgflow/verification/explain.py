@@ -205,8 +205,9 @@ def _region(bad: torch.Tensor) -> str:
         where = (bad.any(dim=others) if others else bad).nonzero().flatten().tolist()
         if not where:
             return ""
-        box *= len(where) if _step(where) else where[-1] - where[0] + 1
-        if len(where) < size:
+        extent = len(where) if _step(where) else where[-1] - where[0] + 1
+        box *= extent
+        if extent < size:
             parts.append(f"dimension {dim}: {_span(where, size)}")
     # Scattered errors have a bounding box too; only a filled one says something.
     return f"all of them in {'; '.join(parts)}" if parts and 2 * int(bad.sum()) >= box else ""

@@ -275,7 +275,8 @@ def test_nothing_stays_behind(bench):
         "return y",
     )
     verdict = bench.judge(module(*lines), OPERATOR)
-    assert verdict.passed, verdict.message
+    assert verdict.status == "REFUSED", verdict.message
+    assert "a process that the candidate started lived on" in verdict.message
     left = [p for p in psutil.process_iter(["cmdline"]) if mark in " ".join(p.info["cmdline"] or [])]
     assert left == []
     assert not list(bench.executor.root.glob("judgement-*"))
