@@ -131,11 +131,23 @@ def _innermost(links: Sequence[BaseException]) -> str:
 
 def _said(links: Sequence[BaseException]) -> str:
     """What the server said: the message of its JSON error, else the bare text of its body."""
-    for link in links:
-        if type(link).__module__ != "litellm.exceptions" and (message := _dig(str(link))):
+    own = [link for link in links if type(link).__module__ != "litellm.exceptions"]
+    bodies = [body for link in own if (body := _body(link)).strip()]
+    for text in (*bodies, *map(str, own)):
+        if message := _dig(text):
             return _tidy(message)
-    text = next((str(link) for link in links if str(link).strip()), type(links[0]).__name__)
+    text = next((text for text in (*bodies, *map(str, links)) if text.strip()), type(links[0]).__name__)
     return _tidy(text.partition("Traceback (most recent")[0])
+
+
+def _body(link: BaseException) -> str:
+    """What a refusal's real response holds; exceptions' own texts tell more or less of it from version to version."""
+    answered = _response(link)
+    try:
+        text = getattr(getattr(link, "response", None), "text", None)
+    except RuntimeError:  # a streamed response that was closed before it was read
+        return ""
+    return text if answered and answered[0] >= 400 and isinstance(text, str) else ""
 
 
 def _dig(text: str) -> str | None:
