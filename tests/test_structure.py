@@ -18,10 +18,10 @@ PACKAGE = Path(__file__).resolve().parents[1] / "akgflow"
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "terms", "serial"}),
     frozenset({"config.types"}),
-    frozenset({"machine", "verdict", "resources"}),
+    frozenset({"features", "machine", "verdict", "resources"}),
     frozenset({"config"}),
     frozenset({"models", "toolchains"}),
-    frozenset({"agents", "verification"}),
+    frozenset({"agents", "knowledge", "verification"}),
     frozenset({"executors"}),
     frozenset({"planning"}),
     frozenset({"engine"}),

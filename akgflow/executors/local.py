@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.machine import Machine
 from akgflow.serial import from_data, to_data
 from akgflow.terms import Status
@@ -23,6 +24,8 @@ from akgflow.verification.remains import remove
 
 MARGIN_SECONDS = 900.0
 """What a judge may spend beyond the candidate's own limits: its oracles, its timings, its own start."""
+FEATURE_SECONDS = 120.0
+"""For one call of an operator without values, and for a judge to start."""
 LINE_BYTES = 64 << 20
 
 
@@ -122,6 +125,15 @@ class JudgeProcess:
         finally:
             await asyncio.shield(leave())
 
+    async def features(self, request: FeatureRequest) -> OperatorFeatures:
+        """What an operator does. Raises `JudgeLost`."""
+        self._count += 1
+        await self._write({"id": self._count, "features": to_data(request)})
+        reply = await self._read()
+        if "features" not in reply:
+            raise JudgeLost(f"the judge failed: {reply.get('bug')}")
+        return from_data(reply["features"], OperatorFeatures)
+
     async def _write(self, message: dict[str, Any]) -> None:
         assert self._process.stdin is not None
         try:
@@ -208,6 +220,17 @@ class LocalExecutor:
                 except JudgeLost as lost:
                     reason = str(lost)
         return self._not_run(request, reason)
+
+    async def features(self, request: FeatureRequest) -> OperatorFeatures:
+        """What an operator does, from one of the judges; takes milliseconds where one is idle."""
+        async with self._slots:
+            try:
+                async with asyncio.timeout(FEATURE_SECONDS), self._judge() as judge:
+                    return await judge.features(request)
+            except TimeoutError:
+                return OperatorFeatures(unknown=f"one call did not end within {FEATURE_SECONDS:.0f} s")
+            except JudgeLost as lost:
+                return OperatorFeatures(unknown=str(lost))
 
     async def _attempt(self, request: JudgeRequest) -> Verdict:
         limits = request.limits

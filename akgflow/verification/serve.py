@@ -1,6 +1,7 @@
 """``python -m akgflow.verification.serve``: a judge that reads requests and writes verdicts, as JSON lines.
 
 In: ``{"machine": …}`` once, then ``{"id", "request", "scratch"}`` and ``{"id", "granted": true}``.
+In as well: ``{"id", "features"}``, an operator to look into; out: ``{"id", "features"}``.
 Out: ``{"ready": true}``; ``{"id", "want": "machine"}`` to have the machine alone for a timing; ``{"id", "verdict"}``,
 or ``{"id", "bug"}`` with a traceback of the judge's own. When the input ends, so does the judge with its candidates.
 """
@@ -16,6 +17,7 @@ import traceback
 from pathlib import Path
 from typing import Any, TextIO
 
+from akgflow.features import FeatureRequest
 from akgflow.machine import Machine
 from akgflow.serial import from_data, to_data
 from akgflow.verdict import JudgeRequest
@@ -57,6 +59,7 @@ def main() -> None:
     server.start()
     import torch
 
+    from akgflow.verification.features import features_of
     from akgflow.verification.judge import Judge
 
     torch.set_num_threads(machine.cores)
@@ -73,6 +76,10 @@ def main() -> None:
             lines.waiting.get()
 
         try:
+            if "features" in message:
+                found = features_of(from_data(message["features"], FeatureRequest))
+                lines.write({"id": number, "features": to_data(found)})
+                continue
             request = from_data(message["request"], JudgeRequest)
             verdict = judge.judge(request, Path(message["scratch"]), grant)
             lines.write({"id": number, "verdict": to_data(verdict)})
