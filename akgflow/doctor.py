@@ -57,7 +57,7 @@ def examine(workspace: Workspace) -> list[Check]:
 def try_judge(workspace: Workspace) -> list[Check]:
     """One check for this CPU and for each target that is here: does the judge know wrong kernels from right ones?"""
     machine = detect()
-    here = [t for t in workspace.targets.values() if t.platform != "cpu" and machine.device_for(t) is not None]
+    here = [t for t in workspace.targets.values() if not t.on_host and machine.device_for(t) is not None]
     return asyncio.run(_tried(machine, here))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -31,6 +32,17 @@ _RANK = {
     Evidence.LOWERED: 1,
     Evidence.NONE: 0,
 }
+
+
+def in_order(found: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    """Each once, the highest rank first; those side by side in the order in which they are defined."""
+    have = set(found)
+    return tuple(evidence for evidence in Evidence if evidence in have)
+
+
+def strength(found: Iterable[Evidence]) -> tuple[int, ...]:
+    """What a set of evidence sorts by: the best of it decides, then the next best; one more is better than none."""
+    return tuple(sorted((evidence.rank for evidence in set(found)), reverse=True))
 
 
 class Status(StrEnum):

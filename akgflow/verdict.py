@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from akgflow.config.types import Scalar, SourceKernel, Target
+from akgflow.config.types import Scalar, SourceKernel, Target, ToolchainFile
 from akgflow.terms import Evidence, Status
 
 FRAMEWORK_ALLOWED = "the task allows the framework: its kernels may have done the work, and nobody looked"
@@ -38,7 +38,7 @@ class JudgeRequest:
     candidate: str | SourceKernel
     operator_file: str
     operator: str
-    toolchain: str
+    toolchain: str | ToolchainFile
     target: Target
     evidence: tuple[Evidence, ...]
     cases: tuple[Mapping[str, Scalar], ...] = ()

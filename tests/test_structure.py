@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "akgflow"
 
 # From the bottom up. A part imports from itself and from the layers below it, never sideways or upwards.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "terms", "serial"}),
+    frozenset({"errors", "terms", "serial", "platforms"}),
     frozenset({"config.types"}),
     frozenset({"features", "machine", "verdict", "resources"}),
     frozenset({"config"}),
@@ -115,6 +115,69 @@ def test_heavy_packages_stay_in_their_place(module: str) -> None:
         and not any(module == home or module.startswith(home + ".") for home in HEAVY[root])
     ]
     assert not wrong, "\n".join(wrong)
+
+
+# What would make a new DSL or a new platform an edit of code: comparing one's name with a literal.
+AXES = {"dsl", "dsls", "platform", "toolchain", "arch"}
+
+
+def _is_axis(node: ast.expr) -> bool:
+    """True for what holds a DSL's or a platform's name: ``dsl``, ``job.platform``, ``pack.name``, ``spec["dsl"]``."""
+    if isinstance(node, ast.Name):
+        return node.id in AXES
+    if isinstance(node, ast.Attribute):
+        owner = node.value
+        named = isinstance(owner, ast.Name | ast.Attribute) and node.attr == "name"
+        held = owner.id if isinstance(owner, ast.Name) else owner.attr if isinstance(owner, ast.Attribute) else ""
+        return node.attr in AXES or (named and held in AXES | {"pack"})
+    if isinstance(node, ast.Subscript):
+        return isinstance(node.slice, ast.Constant) and node.slice.value in AXES
+    return False
+
+
+def _holds_text(node: ast.expr) -> bool:
+    if isinstance(node, ast.Tuple | ast.List | ast.Set):
+        return any(_holds_text(one) for one in node.elts)
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _asks_which(tree: ast.AST) -> Iterator[int]:
+    """Lines that ask which DSL or platform this is: ``==``, ``in``, ``match``, ``startswith``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            if any(map(_is_axis, sides)) and any(map(_holds_text, sides)):
+                yield node.lineno
+        elif isinstance(node, ast.Match):
+            patterns = [part for case in node.cases for part in ast.walk(case.pattern)]
+            if _is_axis(node.subject) and any(isinstance(part, ast.MatchValue) for part in patterns):
+                yield node.lineno
+        elif isinstance(node, ast.Attribute) and node.attr in ("startswith", "endswith") and _is_axis(node.value):
+            yield node.lineno
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if _part(name) not in ("toolchains", "platforms")])
+def test_no_part_asks_which_dsl_or_platform_it_is(module: str) -> None:
+    """What differs between compilers is in toolchains/, between platforms in their table; all else takes any."""
+    wrong = [f"{MODULES[module]}:{line}" for line in _asks_which(_tree(MODULES[module]))]
+    assert not wrong, "asks for a DSL or a platform by name:\n" + "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "if dsl == 'triton': pass",
+        "if 'cuda' != target.platform: pass",
+        "x = 1 if pack.name == 'cpp' else 2",
+        "if job.dsl in ('triton', 'tilelang'): pass",
+        "while spec['platform'] not in {'cpu'}: pass",
+        "if target.arch.startswith('sm_'): pass",
+        "match platform:\n  case 'hip': pass",
+        "match job.dsl:\n  case 'cpp' | 'triton': pass",
+    ],
+)
+def test_asking_is_noticed(line: str) -> None:
+    assert list(_asks_which(ast.parse(line))) == [1]
 
 
 @pytest.mark.parametrize("module", MODULES)

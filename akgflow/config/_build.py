@@ -28,9 +28,10 @@ from akgflow.config.types import (
     Step,
     Target,
     Task,
+    ToolchainFile,
     Workflow,
 )
-from akgflow.terms import Evidence
+from akgflow.terms import Evidence, in_order
 
 Read = Callable[[Path], str]
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -143,13 +144,17 @@ def dsl_pack(name: str, node: Node, folder: Path, read: Read) -> DslPack:
     return DslPack(
         name=name,
         title=data["title"],
-        toolchain=data["toolchain"],
-        platforms={key: tuple(map(Evidence, kinds)) for key, kinds in data["platforms"].items()},
+        toolchain=_toolchain(data["toolchain"], folder, read),
+        platforms={key: in_order(map(Evidence, kinds)) for key, kinds in data["platforms"].items()},
         suffix=file.get("suffix", DslPack.suffix),
         entry=file.get("entry", DslPack.entry),
         always=texts(knowledge.get("always", [])),
         by_operator={kind: texts(listed) for kind, listed in knowledge.get("by_operator", {}).items()},
     )
+
+
+def _toolchain(named: str, folder: Path, read: Read) -> str | ToolchainFile:
+    return ToolchainFile(named, read(folder / named)) if named.endswith(".py") else named
 
 
 def task(node: Node, file: Path, read: Read) -> Task:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 from akgflow.config._operators import (
@@ -25,6 +26,30 @@ def check_knowledge(pack: Node, folder: Path, problems: Problems) -> None:
         for node in documents.items if documents else ():
             if node.text:
                 problems.read(folder / node.text, node.mark, "the document")
+
+
+TOOLCHAIN_FUNCTIONS = ("missing", "session", "resources", "source_module")
+"""What a toolchain module defines; `akgflow.toolchains.base.Toolchain` says what they do."""
+
+
+def check_toolchain(pack: Node, folder: Path, problems: Problems) -> None:
+    """A toolchain that is a file beside its pack is Python, and defines what toolchains define."""
+    node = pack.at("toolchain")
+    if node is None or not node.text or not node.text.endswith(".py"):
+        return
+    text = problems.read(folder / node.text, node.mark, "the toolchain")
+    if text is None:
+        return
+    try:
+        body = ast.parse(text).body
+    except SyntaxError as error:
+        problems.add(node.mark, f"line {error.lineno} of the toolchain {node.text} is no Python", str(error.msg))
+        return
+    defined = {part.name for part in body if isinstance(part, ast.FunctionDef)}
+    lacking = [name for name in TOOLCHAIN_FUNCTIONS if name not in defined]
+    if lacking:
+        what = f"the toolchain {node.text} defines no {' and no '.join(lacking)}"
+        problems.add(node.mark, what, "a toolchain is a module with the functions of akgflow.toolchains.base.Toolchain")
 
 
 def check_task_files(task: Node, path: Path, problems: Problems) -> None:

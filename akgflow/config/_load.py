@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from akgflow import resources
 from akgflow.config import _build
-from akgflow.config._checks import check_knowledge, check_task_files
+from akgflow.config._checks import check_knowledge, check_task_files, check_toolchain
 from akgflow.config._layers import (
     Layered,
     Override,
@@ -140,6 +140,7 @@ class _Loader:
         check_agents(self._agents, self._names, self.problems)
         for pack in self._packs.values():
             check_knowledge(pack.node, pack.folder, self.problems)
+            check_toolchain(pack.node, pack.folder, self.problems)
 
     @property
     def _names(self) -> Names:

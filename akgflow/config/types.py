@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from akgflow.errors import Mark
+from akgflow.platforms import PLATFORMS
 from akgflow.terms import Evidence
 
 Scalar = str | int | float | bool
@@ -144,17 +145,34 @@ class Target:
     facts: Mapping[str, Any] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
 
+    @property
+    def on_host(self) -> bool:
+        """True for processors: candidates run on the machine itself, and no device is chosen for them."""
+        return PLATFORMS[self.platform].on_host
+
+
+@dataclass(frozen=True)
+class ToolchainFile:
+    """A toolchain module that lies beside its DSL's pack; its text goes along to wherever candidates are judged."""
+
+    name: str
+    source: str
+
+    def __str__(self) -> str:
+        return self.name
+
 
 @dataclass(frozen=True)
 class DslPack:
     """One DSL: its toolchain, the evidence it can reach per platform (best first), and its knowledge.
 
-    ``always`` and ``by_operator`` hold the text of the knowledge documents themselves.
+    ``toolchain`` names an installed one, or is a module that lies beside the pack; ``always`` and ``by_operator`` hold
+    the text of the knowledge documents themselves.
     """
 
     name: str
     title: str
-    toolchain: str
+    toolchain: str | ToolchainFile
     platforms: Mapping[str, tuple[Evidence, ...]]
     suffix: str = ".py"
     entry: str = "ModelNew"

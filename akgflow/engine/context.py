@@ -16,7 +16,7 @@ from akgflow.agents import (
     render,
     with_complaint,
 )
-from akgflow.config.types import AgentSpec, SourceKernel, Task, Workspace
+from akgflow.config.types import AgentSpec, SourceKernel, Task, ToolchainFile, Workspace
 from akgflow.engine.folder import RunFolder, write_json, write_text
 from akgflow.engine.journal import Journal
 from akgflow.engine.state import Candidate, JobState, Judged
@@ -138,7 +138,9 @@ class RunContext:
 
         return await self.journal.once(key, Verdict, effect)
 
-    def _request(self, source: str | SourceKernel, toolchain: str, target: str, reach: Reach) -> JudgeRequest:
+    def _request(
+        self, source: str | SourceKernel, toolchain: str | ToolchainFile, target: str, reach: Reach
+    ) -> JudgeRequest:
         return JudgeRequest(
             candidate=source,
             operator_file=str(self.task.operator.file),

@@ -57,7 +57,7 @@ def places(plan: Plan, workspace: Workspace) -> list[Target]:
     for name, reach in reaches:
         target = workspace.targets[name]
         if Evidence.EXECUTED in reach.evidence:
-            found.setdefault(f"{target.platform} {target.device}", CPU if target.platform == "cpu" else target)
+            found.setdefault(f"{target.platform} {target.device}", CPU if target.on_host else target)
         elif Evidence.INTERPRETED in reach.evidence:
             found.setdefault("cpu ", CPU)
     return list(found.values())

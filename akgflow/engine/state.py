@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from akgflow.engine.result import Attempt
 from akgflow.planning import Job
-from akgflow.terms import Status
+from akgflow.terms import Status, strength
 from akgflow.verdict import Verdict
 
 # What is nearer to right comes later; ties go to the earlier candidate.
@@ -50,10 +50,10 @@ class Judged:
     verdict: Verdict
 
     @property
-    def worth(self) -> tuple[int, float]:
-        """Order among candidates of one job: how right, then how fast."""
+    def worth(self) -> tuple[int, tuple[int, ...], float]:
+        """Order among candidates of one job: how right, on what evidence, then how fast."""
         speed = max((timing.speedup for timing in self.verdict.timing), default=0.0)
-        return _WORTH[self.verdict.status], speed
+        return _WORTH[self.verdict.status], strength(self.verdict.evidence), speed
 
 
 @dataclass

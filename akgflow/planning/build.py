@@ -11,7 +11,7 @@ from akgflow.machine import Machine
 from akgflow.planning.bounds import ceiling, planned_step
 from akgflow.planning.types import Job, Plan, Reach, SourceCheck
 from akgflow.serial import to_data, to_json
-from akgflow.terms import Evidence
+from akgflow.terms import Evidence, in_order, strength
 
 Missing = Callable[[DslPack, Evidence, Target], str | None]
 """Why an evidence is out of reach on this machine, or None: the toolchains answer."""
@@ -69,7 +69,7 @@ def reach(pack: DslPack, target: Target, missing: Missing) -> Reach:
     """What the pack offers on the target's platform, sorted into what can be had here and what cannot."""
     have: list[Evidence] = []
     gaps: dict[Evidence, str] = {}
-    for evidence in pack.platforms.get(target.platform, ()):
+    for evidence in in_order(pack.platforms.get(target.platform, ())):
         if Evidence.EXECUTED in have and evidence is Evidence.INTERPRETED:
             continue  # what was executed need not be imitated
         reason = missing(pack, evidence, target)
@@ -108,7 +108,7 @@ def _source_check(task: Task, workspace: Workspace, missing: Missing) -> SourceC
     pack = workspace.dsls[task.source.dsl]
     names = [*task.targets, *(name for name in workspace.targets if name not in task.targets)]
     options = [(name, reach(pack, workspace.targets[name], missing)) for name in names]
-    best, found = max(options, key=lambda option: (sum(e.rank for e in option[1].evidence), option[0] in task.targets))
+    best, found = max(options, key=lambda option: (strength(option[1].evidence), option[0] in task.targets))
     return SourceCheck(pack.name, best, found)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from akgflow.terms import Evidence, Status
+from akgflow.terms import Evidence, Status, in_order
 from akgflow.verdict import KernelResources, Timing, Verdict
 
 
@@ -78,5 +78,5 @@ def _weight(found: KernelResources) -> tuple[int, int, int]:
 
 
 def evidence(found: tuple[Evidence, ...]) -> str:
-    """``interpreted, compiled`` or ``none``."""
-    return ", ".join(found) or str(Evidence.NONE)
+    """``interpreted, compiled`` or ``none``, the highest first."""
+    return ", ".join(in_order(found)) or str(Evidence.NONE)

@@ -1,7 +1,17 @@
 """One module per DSL toolchain, found through the entry-point group ``akgflow.toolchains``."""
 
 from akgflow.toolchains._registry import FRAMEWORK, get, missing_on
-from akgflow.toolchains._workdir import cache_dir
+from akgflow.toolchains._workdir import cache_dir, digest
 from akgflow.toolchains.base import CompileFailure, Session, Toolchain, Unsupported
 
-__all__ = ["FRAMEWORK", "CompileFailure", "Session", "Toolchain", "Unsupported", "cache_dir", "get", "missing_on"]
+__all__ = [
+    "FRAMEWORK",
+    "CompileFailure",
+    "Session",
+    "Toolchain",
+    "Unsupported",
+    "cache_dir",
+    "digest",
+    "get",
+    "missing_on",
+]

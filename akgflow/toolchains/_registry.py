@@ -1,13 +1,17 @@
-"""Finding a toolchain by name."""
+"""Finding a toolchain: an installed one by its name, or one that lies beside its DSL's pack."""
 
 from __future__ import annotations
 
+import hashlib
+import linecache
+import sys
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import entry_points
+from types import ModuleType
 from typing import cast
 
-from akgflow.config.types import DslPack, Target
+from akgflow.config.types import DslPack, Target, ToolchainFile
 from akgflow.errors import PrerequisiteError
 from akgflow.machine import Machine
 from akgflow.terms import Evidence
@@ -19,8 +23,10 @@ FRAMEWORK = "framework"
 
 
 @cache
-def get(name: str) -> Toolchain:
-    """The toolchain module registered as ``name``; raises `PrerequisiteError` when there is none."""
+def get(name: str | ToolchainFile) -> Toolchain:
+    """The toolchain module registered as ``name``, or that file's; raises `PrerequisiteError` when there is none."""
+    if isinstance(name, ToolchainFile):
+        return _loaded(name)
     if name == FRAMEWORK:
         from akgflow.toolchains import framework
 
@@ -30,6 +36,20 @@ def get(name: str) -> Toolchain:
         known = ", ".join(sorted(found)) or "none (is akgflow installed?)"
         raise PrerequisiteError(f"no toolchain {name!r} is installed; known: {known}")
     return cast(Toolchain, found[name].load())
+
+
+def _loaded(file: ToolchainFile) -> Toolchain:
+    """The module that a toolchain's text makes; it stands in no search path, so nothing can take its place."""
+    name = f"akgflow_toolchain_{hashlib.sha256(file.source.encode()).hexdigest()[:12]}"
+    module = ModuleType(name)
+    module.__file__ = file.name
+    sys.modules[name] = module
+    linecache.cache[file.name] = (len(file.source), None, file.source.splitlines(keepends=True), file.name)
+    try:
+        exec(compile(file.source, file.name, "exec"), vars(module))
+    except Exception as error:
+        raise PrerequisiteError(f"toolchain {file} cannot be loaded: {type(error).__name__}: {error}") from error
+    return cast(Toolchain, module)
 
 
 def missing_on(machine: Machine) -> Callable[[DslPack, Evidence, Target], str | None]:

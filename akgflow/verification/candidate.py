@@ -70,9 +70,10 @@ class Host:
             self.device = request["device"]
             return {"device": self.device}
         from akgflow import toolchains
-        from akgflow.config.types import Target
+        from akgflow.config.types import Target, ToolchainFile
 
-        chain = toolchains.get(request["toolchain"])
+        named = request["toolchain"]
+        chain = toolchains.get(named if isinstance(named, str) else from_data(named, ToolchainFile))
         target = from_data(request["target"], Target)
         session = chain.session(Evidence(request["evidence"]), target, self.scratch)
         self.session = self.stack.enter_context(session)

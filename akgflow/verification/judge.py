@@ -21,7 +21,7 @@ from akgflow import __version__, toolchains
 from akgflow.config.types import Scalar
 from akgflow.errors import AkgflowError
 from akgflow.machine import Machine
-from akgflow.terms import Evidence, Status
+from akgflow.terms import Evidence, Status, in_order
 from akgflow.toolchains import CompileFailure, Toolchain
 from akgflow.verdict import FRAMEWORK_ALLOWED, Correctness, Environment, JudgeRequest, KernelResources, Timing, Verdict
 from akgflow.verification.builds import Builds
@@ -34,7 +34,7 @@ from akgflow.verification.timing import NotTimed, Session, Start, Starts
 from akgflow.verification.trial import REUSES, Measured, Trial, result_failure
 
 NUMERIC = (Evidence.INTERPRETED, Evidence.EXECUTED)
-ORDER = (Evidence.LOWERED, Evidence.COMPILED, Evidence.INTERPRETED, Evidence.EXECUTED)
+ORDER = in_order(Evidence)[-2::-1]
 """What is cheap to find out comes first: a candidate that does not compile is not run."""
 REUSED_SECONDS = 1.0
 """Oracles that took longer than this serve several candidates; the candidates of one judge cannot talk."""
@@ -269,7 +269,7 @@ class Judge:
             status=failure.status if failure else Status.PASSED,
             message=failure.message if failure else _praise(findings, request),
             target=request.target.name,
-            evidence=tuple(one for one in request.evidence if one in findings.evidence),
+            evidence=in_order(findings.evidence),
             environment=Environment(self._hardware(request) if executed else self.machine.cpu, _libraries()),
             timestamp=datetime.now(UTC).isoformat(timespec="seconds"),
             log=failure.log if failure else "",

@@ -55,7 +55,7 @@ class Trial:
         reads: Sequence[str] = (),
     ) -> None:
         self.request, self.evidence, self.scratch = request, evidence, scratch
-        on_gpu = evidence is Evidence.EXECUTED and request.target.platform != "cpu"
+        on_gpu = evidence is Evidence.EXECUTED and not request.target.on_host
         self.process: CandidateProcess = server.spawn(scratch, request.limits, threads, on_gpu, reads)
         self.build_left, self.run_left = request.limits.build_seconds, request.limits.run_seconds
         self.calls = 0
@@ -74,7 +74,7 @@ class Trial:
         target = to_data(self.request.target)
         name = self.request.toolchain
         try:
-            fields = {"toolchain": name, "evidence": self.evidence.value, "target": target}
+            fields = {"toolchain": to_data(name), "evidence": self.evidence.value, "target": target}
             reply = self._build_ask("open", self._guard(), guarded=self.guarded, **fields)
         except CandidateFailed as error:
             # None of the candidate's code has been read yet, so this is not its fault.

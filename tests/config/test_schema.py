@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from jsonschema import Draft7Validator
 from akgflow.config import KINDS, schema_text
 from akgflow.config._schema import wants_text
 from akgflow.config.types import PROMPT_VARIABLES
+from akgflow.platforms import PLATFORMS
 from akgflow.serial import to_data
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import CaseResult, Correctness, Environment, KernelResources, Timing, Verdict, Worst
@@ -133,10 +135,23 @@ def test_other_verdicts_do_not(change: dict[str, Any]) -> None:
     assert list(Draft7Validator(json.loads(schema_text("verdict"))).iter_errors(data))
 
 
-def test_the_verdict_schema_has_every_status_and_evidence() -> None:
+def test_the_verdict_schema_has_every_status() -> None:
     schema = json.loads(schema_text("verdict"))
     assert schema["properties"]["status"]["enum"] == [str(status) for status in Status]
-    assert schema["properties"]["evidence"]["items"]["enum"] == [str(evidence) for evidence in Evidence]
+
+
+@pytest.mark.parametrize("kind", ["dsl", "task", "verdict"])
+def test_each_schema_lists_the_evidence_once_and_in_order(kind: str) -> None:
+    lists = re.findall(r"\[[^\[\]]*\"executed\"[^\[\]]*\]", schema_text(kind))
+    words = [str(evidence) for evidence in Evidence]
+    # A DSL that offers nothing on a platform leaves the platform out.
+    assert [json.loads(found) for found in lists] == [words[:-1] if kind == "dsl" else words]
+
+
+def test_the_schemas_know_the_platforms_of_the_table() -> None:
+    target = json.loads(schema_text("hardware"))["definitions"]["target"]["properties"]
+    assert target["platform"]["else"]["enum"] == list(PLATFORMS)
+    assert list(json.loads(schema_text("dsl"))["properties"]["platforms"]["properties"]) == list(PLATFORMS)
 
 
 def test_prompt_variables_are_names() -> None:
