@@ -10,9 +10,9 @@ from typing import Any
 from akgflow.config._operators import forward_inputs
 from akgflow.config._prompts import first_line
 from akgflow.config._yaml import Node
+from akgflow.config.steps import read_step
 from akgflow.config.types import (
     AgentSpec,
-    AgentStep,
     Budget,
     DslPack,
     FastGate,
@@ -22,10 +22,8 @@ from akgflow.config.types import (
     Operator,
     Price,
     Prompt,
-    RepairStep,
     ReplyForm,
     SourceKernel,
-    Step,
     Target,
     Task,
     ToolchainFile,
@@ -102,21 +100,8 @@ def _prompt(node: Node, name: str) -> Prompt:
 def workflow(name: str, node: Node) -> Workflow:
     """One entry of ``workflows``."""
     steps = node.at("steps")
-    made = tuple(_step(key, child.data()) for key, child in (steps.entries if steps else {}).items())
+    made = tuple(read_step(key, child.data()) for key, child in (steps.entries if steps else {}).items())
     return Workflow(name, made, _text(node, "description"))
-
-
-def _step(name: str, data: dict[str, Any]) -> Step:
-    if "repair" not in data:
-        return AgentStep(name, data["agent"], int(data.get("samples", 1)))
-    return RepairStep(
-        name=name,
-        repair=data["repair"],
-        agent=data["agent"],
-        max_attempts=int(data["max_attempts"]),
-        advisor=data.get("advisor"),
-        until=data.get("until", "correct"),
-    )
 
 
 def target(name: str, node: Node) -> Target:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from akgflow.config._problems import Problems, is_secret_name, is_secret_value, suggest
 from akgflow.config._yaml import Node
+from akgflow.config.steps import FROM_EARLIER
 
 Names = Mapping[str, Collection[str]]
 """For each of models, agents, workflows, targets and dsls, the names that there are.
@@ -75,11 +76,15 @@ def _check_steps(workflow: Node, problems: Problems) -> None:
     steps = workflow.at("steps")
     earlier: list[str] = []
     for name, step in steps.entries.items() if steps else ():
-        mended = step.entries.get("repair")
-        if mended is not None and mended.text is not None and mended.text not in earlier:
-            hint = suggest(mended.text, earlier) if earlier else "put the step that it repairs before it"
-            problems.add(mended.mark, f"no step {mended.text!r} comes before {name!r}", hint)
+        for node in (found for key in FROM_EARLIER for found in _one_or_many(step.entries.get(key))):
+            if node.text is not None and node.text not in earlier:
+                hint = suggest(node.text, earlier) if earlier else "put the step that it takes from before it"
+                problems.add(node.mark, f"no step {node.text!r} comes before {name!r}", hint)
         earlier.append(name)
+
+
+def _one_or_many(node: Node | None) -> list[Node]:
+    return [] if node is None else node.items or [node]
 
 
 def _check_secrets(node: Node, problems: Problems) -> None:

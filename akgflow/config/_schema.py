@@ -67,17 +67,23 @@ def wants_text(kind: str, path: Sequence[str | int]) -> bool:
     """True where the schema of ``kind`` takes text and no number or truth value at ``path``."""
     here: Any = _schema(kind)
     for step in path:
-        here = _deref(kind, here)
-        if isinstance(step, int):
-            here = here.get("items")
-        else:
-            here = here.get("properties", {}).get(step, here.get("additionalProperties"))
+        here = _child(kind, here, step)
         if not isinstance(here, dict):
             return False
     here = _deref(kind, here)
     kinds = here.get("else", here).get("type", ())
     kinds = {kinds} if isinstance(kinds, str) else set(kinds)
     return "string" in kinds and not {"number", "integer", "boolean"} & kinds
+
+
+def _child(kind: str, schema: Any, step: str | int) -> Any:
+    """The schema of an entry or an item; of a step of a workflow, whichever kind knows the key."""
+    here = _deref(kind, schema)
+    if isinstance(step, int):
+        return here.get("items")
+    found = here.get("properties", {}).get(step, here.get("additionalProperties"))
+    branches = [here[word] for word in ("then", "else") if word in here]
+    return found or next((child for branch in branches if (child := _child(kind, branch, step))), None)
 
 
 def _deref(kind: str, schema: Any) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from akgflow.config.steps import Step
 from akgflow.errors import Mark
 from akgflow.platforms import PLATFORMS
 from akgflow.terms import Evidence
@@ -94,30 +95,6 @@ class AgentSpec:
     prompt: Prompt
     reply: ReplyForm = ReplyForm()
     description: str = ""
-
-
-@dataclass(frozen=True)
-class AgentStep:
-    """Ask ``agent`` for ``samples`` replies."""
-
-    name: str
-    agent: str
-    samples: int = 1
-
-
-@dataclass(frozen=True)
-class RepairStep:
-    """Mend the candidate of step ``repair`` until its verdict is good or ``max_attempts`` are spent."""
-
-    name: str
-    repair: str
-    agent: str
-    max_attempts: int
-    advisor: str | None = None
-    until: Literal["correct", "gates"] = "correct"
-
-
-Step = AgentStep | RepairStep
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,10 @@ class RunContext:
         return finished.reply
 
     async def judge_candidate(self, state: JobState, candidate: Candidate) -> Judged:
-        """The judge's verdict about a candidate; the same source is judged once in a job."""
+        """The judge's verdict about a candidate; the same source is judged once in a job.
+
+        The step adds it to the job's state, in an order that does not depend on which candidate was judged first.
+        """
         job = state.job
         place = self.folder.place(job.id, candidate.step, candidate.attempt, candidate.sample)
         write_text(place / "candidate.py", candidate.source)
@@ -112,9 +115,7 @@ class RunContext:
         verdict = await self._judged(f"verdict {job.id}.{candidate.id}", request, job.reach)
         write_json(place / "verdict.json", verdict)
         self.notify(job.id, f"{candidate.step} {candidate.attempt}: {verdict.status}: {verdict.message}")
-        judged = Judged(candidate, verdict)
-        state.add(candidate.step, judged)
-        return judged
+        return Judged(candidate, verdict)
 
     async def judge_source(self, source: SourceKernel) -> Verdict:
         """The judge's verdict about the task's own source kernel, untimed."""

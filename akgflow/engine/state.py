@@ -56,6 +56,11 @@ class Judged:
         return _WORTH[self.verdict.status], strength(self.verdict.evidence), speed
 
 
+def malformed(step: str, attempt: int, sample: int, reason: str) -> Attempt:
+    """An attempt that gave no candidate: its reply was malformed twice."""
+    return Attempt(step, attempt, sample, "", "MALFORMED_REPLY", reason)
+
+
 @dataclass
 class JobState:
     """Grows as the job's steps run. ``made`` holds what each step has made, in order."""
@@ -67,17 +72,16 @@ class JobState:
     calls: int = 0
     origins: set[str] = field(default_factory=set)
 
-    def add(self, step: str, judged: Judged) -> None:
-        """A judged candidate of a step."""
-        self.made.setdefault(step, []).append(judged)
-        candidate, verdict = judged.candidate, judged.verdict
+    def add(self, made: Judged | Attempt) -> None:
+        """A judged candidate, or an attempt that gave none."""
+        if isinstance(made, Attempt):
+            self.attempts.append(made)
+            return
+        candidate, verdict = made.candidate, made.verdict
+        self.made.setdefault(candidate.step, []).append(made)
         self.attempts.append(
-            Attempt(step, candidate.attempt, candidate.sample, candidate.id, verdict.status, verdict.message)
+            Attempt(candidate.step, candidate.attempt, candidate.sample, candidate.id, verdict.status, verdict.message)
         )
-
-    def add_failure(self, step: str, attempt: int, sample: int, reason: str) -> None:
-        """An attempt that gave no candidate: its reply was malformed twice."""
-        self.attempts.append(Attempt(step, attempt, sample, "", "MALFORMED_REPLY", reason))
 
     def best(self, step: str | None = None) -> Judged | None:
         """The best candidate of one step, or of all."""

@@ -2,45 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from akgflow.config.types import AgentStep, ModelSpec, Price, RepairStep, Step, Workflow, Workspace
+from akgflow.config.steps import AgentStep, Crew
+from akgflow.config.types import ModelSpec, Price, Workflow, Workspace
 from akgflow.planning.types import Ceiling, PlannedStep
 
 TRIES_PER_REPLY = 2
 """A malformed reply goes back once with the reason."""
 
 
-def designer_of(workflow: Workflow, workspace: Workspace) -> str | None:
-    """The agent that a redesign asks again: the first one whose reply is a text and not code."""
-    for step in workflow.steps:
-        if isinstance(step, AgentStep) and workspace.agents[step.agent].reply.format == "text":
-            return step.agent
-    return None
+def crew_of(workflow: Workflow, workspace: Workspace) -> Crew:
+    """The agents as the caps of this workflow's steps see them.
+
+    A redesign asks the agent of the first step whose reply is a text and not code.
+    """
+    forms = {name: agent.reply.format for name, agent in workspace.agents.items()}
+    asked = [step.agent for step in workflow.steps if isinstance(step, AgentStep)]
+    designer = next((agent for agent in asked if forms[agent] == "text"), None)
+    return Crew(frozenset(name for name, form in forms.items() if form == "code"), designer)
 
 
-def planned_step(step: Step, workflow: Workflow, workspace: Workspace) -> PlannedStep:
-    """One step of a job with its worst case."""
-    if isinstance(step, RepairStep):
-        return _repair(step, workflow, workspace)
-    codes = workspace.agents[step.agent].reply.format == "code"
-    asks = f"ask {step.agent} for {'code' if codes else 'a ' + step.name}"
-    does = asks if step.samples == 1 else f"{asks}, {step.samples} samples"
-    calls = step.samples * TRIES_PER_REPLY
-    return PlannedStep(step.name, does, (step.agent,), calls, step.samples if codes else 0)
-
-
-def _repair(step: RepairStep, workflow: Workflow, workspace: Workspace) -> PlannedStep:
-    """Each attempt may ask the advisor, then the designer when the advisor wants a redesign, then the coder."""
-    agents = [step.agent]
-    if step.advisor:
-        agents.append(step.advisor)
-        designer = designer_of(workflow, workspace)
-        if designer:
-            agents.append(designer)
-    does = f"repair {step.repair} until {step.until}, at most {step.max_attempts} attempts"
-    calls = step.max_attempts * len(agents) * TRIES_PER_REPLY
-    return PlannedStep(step.name, does, tuple(agents), calls, step.max_attempts)
+def planned_steps(workflow: Workflow, workspace: Workspace) -> tuple[PlannedStep, ...]:
+    """The steps of a job with their worst cases."""
+    crew = crew_of(workflow, workspace)
+    caps = [(step.name, step.cap(crew)) for step in workflow.steps]
+    return tuple(
+        PlannedStep(name, cap.does, {a: n * TRIES_PER_REPLY for a, n in cap.asks.items()}, cap.verdicts)
+        for name, cap in caps
+    )
 
 
 def ceiling(
@@ -52,11 +42,11 @@ def ceiling(
     reply_tokens_of: Callable[[ModelSpec], int],
 ) -> Ceiling:
     """The worst case of ``jobs`` jobs that each run ``workflow``."""
-    steps = [planned_step(step, workflow, workspace) for step in workflow.steps]
+    steps = planned_steps(workflow, workspace)
     calls = tokens = 0
     usd = 0.0
     unpriced: set[str] = set()
-    for agent, count in _calls_by_agent(steps):
+    for agent, count in [item for step in steps for item in step.asks.items()]:
         spec = workspace.models[workspace.agents[agent].model]
         price = price_of(spec)
         reply = count * jobs * reply_tokens_of(spec)
@@ -68,9 +58,3 @@ def ceiling(
             usd += reply * price.output / 1e6
     verdicts = jobs * sum(step.verdicts for step in steps)
     return Ceiling(calls, verdicts, tokens, None if unpriced else usd, tuple(sorted(unpriced)))
-
-
-def _calls_by_agent(steps: Iterable[PlannedStep]) -> Iterable[tuple[str, int]]:
-    for step in steps:
-        for agent in step.agents:
-            yield agent, step.calls // len(step.agents)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from akgflow.config.types import DslPack, ModelSpec, Price, Target, Task, Workflow, Workspace
 from akgflow.machine import Machine
-from akgflow.planning.bounds import ceiling, planned_step
+from akgflow.planning.bounds import ceiling, planned_steps
 from akgflow.planning.types import Job, Plan, Reach, SourceCheck
 from akgflow.serial import to_data, to_json
 from akgflow.terms import Evidence, in_order, strength
@@ -83,7 +83,7 @@ def reach(pack: DslPack, target: Target, missing: Missing) -> Reach:
 def _job(pack: DslPack, target: Target, task: Task, workflow: Workflow, workspace: Workspace, missing: Missing) -> Job:
     found = reach(pack, target, missing)
     impossible = _why_impossible(pack, target, task, found)
-    steps = () if impossible else tuple(planned_step(step, workflow, workspace) for step in workflow.steps)
+    steps = () if impossible else planned_steps(workflow, workspace)
     return Job(
         f"{pack.name}-{target.name}", pack.name, target.name, target.platform, target.arch, found, steps, impossible
     )
@@ -114,8 +114,8 @@ def _source_check(task: Task, workspace: Workspace, missing: Missing) -> SourceC
 
 def _models_in_use(workflow: Workflow, workspace: Workspace) -> list[str]:
     names: dict[str, None] = {}
-    for step in workflow.steps:
-        for agent in planned_step(step, workflow, workspace).agents:
+    for step in planned_steps(workflow, workspace):
+        for agent in step.agents:
             name = workspace.agents[agent].model
             names[name] = None
             names.update(dict.fromkeys(workspace.models[name].fallbacks))
@@ -126,8 +126,8 @@ def _inputs(task: Task, workflow: Workflow, workspace: Workspace) -> dict[str, s
     texts = {"operator": task.operator.source, "workflow": to_json(workflow)}
     if task.source:
         texts["source"] = to_json([task.source.source, task.source.call, task.source.out])
-    for step in workflow.steps:
-        for agent in planned_step(step, workflow, workspace).agents:
+    for step in planned_steps(workflow, workspace):
+        for agent in step.agents:
             spec = workspace.agents[agent]
             texts[f"agent {agent}"] = to_json([spec.system.text, spec.prompt.text, to_data(spec.reply)])
     for dsl in task.dsls:

@@ -23,13 +23,26 @@ class Reach:
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """One step with its bounds. ``calls`` and ``verdicts`` are worst cases, resends of malformed replies included."""
+    """One step with its bounds.
+
+    ``asks`` counts the calls of each agent, and ``verdicts`` the judgements: worst cases, resends of malformed replies
+    included.
+    """
 
     name: str
     does: str
-    agents: tuple[str, ...]
-    calls: int
+    asks: Mapping[str, int]
     verdicts: int
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """Who may be asked."""
+        return tuple(self.asks)
+
+    @property
+    def calls(self) -> int:
+        """Worst-case model calls."""
+        return sum(self.asks.values())
 
 
 @dataclass(frozen=True)

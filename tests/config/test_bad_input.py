@@ -89,7 +89,7 @@ def _agents(section: str, entry: str) -> str:
         (_agents("workflows", "{steps: {}}"), "'steps' needs 1 or more entries, and has 0"),
         (_agents("workflows", "{steps: {a: {agent: codr}}}"), "there is no agent 'codr': did you mean 'coder'?"),
         (_agents("workflows", "{steps: {a: {agent: coder, sample: 2}}}"), "did you mean 'samples'?"),
-        (_agents("workflows", "{steps: {a: {agent: coder, max_attempts: 2}}}"), "'max_attempts' does not belong here"),
+        (_agents("workflows", "{steps: {a: {agent: coder, max_attempts: 2}}}"), "'a' knows no key 'max_attempts'"),
         (
             _agents("workflows", "{steps: {a: {agent: coder}, b: {repair: a, agent: coder}}}"),
             "'b' lacks 'max_attempts': add it",
@@ -100,7 +100,7 @@ def _agents(section: str, entry: str) -> str:
         ),
         (
             _agents("workflows", "{steps: {b: {repair: a, agent: coder, max_attempts: 1}, a: {agent: coder}}}"),
-            "no step 'a' comes before 'b': put the step that it repairs before it",
+            "no step 'a' comes before 'b': put the step that it takes from before it",
         ),
         (
             _agents("workflows", "{steps: {a: {agent: coder}, b: {repair: a, agent: coder, max_attempts: 999}}}"),

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from akgflow.config.steps import AgentStep, RepairStep
 from akgflow.config.types import (
     AgentSpec,
-    AgentStep,
     Budget,
     DslPack,
     Gates,
@@ -17,7 +17,6 @@ from akgflow.config.types import (
     Operator,
     Price,
     Prompt,
-    RepairStep,
     ReplyForm,
     SourceKernel,
     Target,

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from akgflow.agents import MalformedReply, PromptContext, describe
-from akgflow.config.types import RepairStep
+from akgflow.config.steps import RepairStep
 from akgflow.engine.context import RunContext, Turn, history_of
 from akgflow.engine.gates import unmet
-from akgflow.engine.state import Candidate, JobState, Judged
-from akgflow.planning.bounds import designer_of
+from akgflow.engine.state import JobState, Judged
+from akgflow.engine.steps._writing import write
+from akgflow.planning.bounds import crew_of
 
 
 async def run(step: RepairStep, state: JobState, run: RunContext) -> None:
@@ -55,7 +56,7 @@ async def _advice(
 async def _redesign(
     turn: Turn, state: JobState, run: RunContext, current: Judged | None, advice: Mapping[str, Any]
 ) -> None:
-    designer = designer_of(run.workspace.workflows[run.task.workflow], run.workspace)
+    designer = crew_of(run.workspace.workflows[run.task.workflow], run.workspace).designer
     if designer is None:
         return
     context = replace(_context(turn, state, run, current), advice=str(advice.get("advice", "")))
@@ -69,12 +70,10 @@ async def _recode(
     step: RepairStep, turn: Turn, state: JobState, run: RunContext, current: Judged | None, advice: Mapping[str, Any]
 ) -> Judged | None:
     context = replace(_context(turn, state, run, current), advice=str(advice.get("advice", "")))
-    try:
-        made = await run.ask(state, step.agent, turn, context)
-    except MalformedReply as malformed:
-        state.add_failure(step.name, turn.attempt, 1, str(malformed))
-        return None
-    return await run.judge_candidate(state, Candidate(made.text, step.name, turn.attempt, 1))
+    made = await write(state, run, step.agent, turn, context)
+    if made is not None:
+        state.add(made)
+    return made if isinstance(made, Judged) else None
 
 
 def _context(turn: Turn, state: JobState, run: RunContext, current: Judged | None) -> PromptContext:

@@ -1,0 +1,31 @@
+"""The kind ``repair``: mend the candidate of an earlier step."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Literal
+
+from akgflow.config.steps.base import Cap, Crew
+
+
+@dataclass(frozen=True)
+class RepairStep:
+    """Mend the candidate of step ``repair`` until its verdict is good or ``max_attempts`` are spent."""
+
+    name: str
+    repair: str
+    agent: str
+    max_attempts: int
+    advisor: str | None = None
+    until: Literal["correct", "gates"] = "correct"
+
+    def cap(self, crew: Crew) -> Cap:
+        """Each attempt may ask the advisor, then the designer when the advisor wants a redesign, then the coder."""
+        asks = Counter({self.agent: self.max_attempts})
+        if self.advisor:
+            asks[self.advisor] += self.max_attempts
+            if crew.designer:
+                asks[crew.designer] += self.max_attempts
+        does = f"repair {self.repair} until {self.until}, at most {self.max_attempts} attempts"
+        return Cap(does, asks, self.max_attempts)
