@@ -21,7 +21,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"config.types"}),
     frozenset({"features", "machine", "verdict", "resources"}),
     frozenset({"config"}),
-    frozenset({"models", "toolchains"}),
+    frozenset({"models", "sketch", "toolchains"}),
     frozenset({"agents", "knowledge", "verification"}),
     frozenset({"executors"}),
     frozenset({"planning"}),

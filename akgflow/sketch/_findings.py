@@ -1,0 +1,39 @@
+"""What the checker says, and how it goes on after the first thing that is wrong."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """One thing that is wrong. ``line`` and ``column`` count from 1; ``message`` also says what to do about it."""
+
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.line}:{self.column}: {self.message}"
+
+
+class Wrong(Exception):
+    """A statement that cannot be understood any further."""
+
+    def __init__(self, node: ast.AST, message: str) -> None:
+        self.finding = at(node, message)
+        super().__init__(message)
+
+
+def at(node: ast.AST, message: str) -> Finding:
+    """A finding at the place of a node."""
+    return Finding(getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1, message)
+
+
+def nearest(name: str, names: Iterable[str], otherwise: str) -> str:
+    """The name that was probably meant, as a question, or else what to do."""
+    found = difflib.get_close_matches(name, list(names), 1, 0.6)
+    return f"did you mean {found[0]}?" if found else otherwise
