@@ -6,9 +6,12 @@ import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from akgflow.platforms import PLATFORMS
 
 if TYPE_CHECKING:
     from akgflow.config.types import Target
@@ -16,12 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Device:
-    """One local accelerator. ``arch`` as the vendor's compiler names it without suffix (``sm_90``, ``gfx942``)."""
+    """One local accelerator. ``arch`` as the vendor's compiler names it without suffix (``sm_90``, ``gfx942``).
+
+    ``index`` counts the machine's devices of that platform as the driver does; ``uuid`` where the vendor gives one.
+    """
 
     platform: str
     arch: str
     name: str
     index: int
+    uuid: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,9 +48,45 @@ class Machine:
         return None
 
 
-def detect() -> Machine:
-    """Look at this machine without loading a framework or touching a GPU's context."""
-    return Machine(cpu=_cpu_name(), cores=len(os.sched_getaffinity(0)), devices=(*_nvidia(), *_amd()))
+def detect(environ: Mapping[str, str] = os.environ) -> Machine:
+    """Look at this machine without loading a framework or touching a GPU's context.
+
+    Devices that the vendor's variables (``CUDA_VISIBLE_DEVICES`` and its kin) keep from this process are not there.
+    """
+    devices = (*_left_by(environ, _nvidia()), *_left_by(environ, _amd()))
+    return Machine(cpu=_cpu_name(), cores=len(os.sched_getaffinity(0)), devices=devices)
+
+
+def visible(device: Device | None) -> dict[str, str | None]:
+    """The variables with which a process sees ``device`` and no other, or none at all; None is a variable to unset."""
+    every = [name for platform in PLATFORMS.values() for name in (platform.visible, *platform.also) if name]
+    if device is None:
+        return dict.fromkeys(every, "-1")
+    own = {PLATFORMS[device.platform].visible: str(device.index), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    return {**dict.fromkeys(every), **own}
+
+
+def _left_by(environ: Mapping[str, str], devices: tuple[Device, ...]) -> tuple[Device, ...]:
+    """What the variables leave of one platform's devices: each narrows down what the one before it left."""
+    platform = PLATFORMS[devices[0].platform] if devices else None
+    for name in (platform.visible, *platform.also) if platform else ():
+        if name in environ:
+            devices = _chosen(environ[name], devices)
+    return devices
+
+
+def _chosen(wanted: str, devices: tuple[Device, ...]) -> tuple[Device, ...]:
+    """The devices that a list of places and UUIDs names, up to the first that there is not, as vendors read it."""
+    found: list[Device] = []
+    for word in (part.strip() for part in wanted.split(",")):
+        if word.isdigit():
+            named = devices[int(word) : int(word) + 1]
+        else:
+            named = tuple(d for d in devices if word and d.uuid.startswith(word))[:1]
+        if not named:
+            break
+        found += named
+    return tuple(found)
 
 
 def _cpu_name() -> str:
@@ -58,12 +101,13 @@ def _cpu_name() -> str:
 
 def _nvidia() -> tuple[Device, ...]:
     """NVIDIA devices as ``nvidia-smi`` lists them; none where it is absent or fails."""
-    rows = _lines("nvidia-smi", "--query-gpu=index,compute_cap,name", "--format=csv,noheader")
+    rows = _lines("nvidia-smi", "--query-gpu=index,compute_cap,uuid,name", "--format=csv,noheader")
     devices: list[Device] = []
     for row in rows:
-        parts = [part.strip() for part in row.split(",", 2)]
-        if len(parts) == 3 and parts[0].isdigit():
-            devices.append(Device("cuda", "sm_" + parts[1].replace(".", ""), parts[2], int(parts[0])))
+        parts = [part.strip() for part in row.split(",", 3)]
+        if len(parts) == 4 and parts[0].isdigit():
+            index, capability, uuid, name = parts
+            devices.append(Device("cuda", "sm_" + capability.replace(".", ""), name, int(index), uuid))
     return tuple(devices)
 
 

@@ -10,12 +10,11 @@ class Platform:
     """One kind of machine that kernels are written for.
 
     ``on_host`` says that candidates run on the processor itself, with no device to choose. ``visible`` is the variable
-    that tells the vendor's runtime which devices there are, by their numbers; ``also`` are its kin, which must not
-    contradict it. ``torch`` is the name of its devices in PyTorch.
+    that tells the vendor's runtime which devices there are, by their numbers; ``also`` are those that narrow
+    its choice down further.
     """
 
     name: str
-    torch: str
     on_host: bool = False
     visible: str = ""
     also: tuple[str, ...] = ()
@@ -24,11 +23,11 @@ class Platform:
 PLATFORMS = {
     platform.name: platform
     for platform in (
-        Platform("cpu", "cpu", on_host=True),
-        Platform("cuda", "cuda", visible="CUDA_VISIBLE_DEVICES"),
+        Platform("cpu", on_host=True),
+        Platform("cuda", visible="CUDA_VISIBLE_DEVICES"),
         # What ROCR hides, HIP does not count: with both set, HIP's numbers are places in ROCR's list.
-        Platform("hip", "cuda", visible="ROCR_VISIBLE_DEVICES", also=("HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL")),
-        Platform("ascend", "npu", visible="ASCEND_RT_VISIBLE_DEVICES"),
+        Platform("hip", visible="ROCR_VISIBLE_DEVICES", also=("HIP_VISIBLE_DEVICES",)),
+        Platform("ascend", visible="ASCEND_RT_VISIBLE_DEVICES"),
     )
 }
 """By the name that ``hardware.yaml`` and DSL packs use."""

@@ -1,6 +1,6 @@
 """One module per DSL toolchain, found through the entry-point group ``akgflow.toolchains``."""
 
-from akgflow.toolchains._registry import FRAMEWORK, get, missing_on
+from akgflow.toolchains._registry import FRAMEWORK, get, missing, missing_on
 from akgflow.toolchains._workdir import cache_dir, digest
 from akgflow.toolchains.base import CompileFailure, Session, Toolchain, Unsupported
 
@@ -13,5 +13,6 @@ __all__ = [
     "cache_dir",
     "digest",
     "get",
+    "missing",
     "missing_on",
 ]

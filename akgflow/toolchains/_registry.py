@@ -54,4 +54,11 @@ def _loaded(file: ToolchainFile) -> Toolchain:
 
 def missing_on(machine: Machine) -> Callable[[DslPack, Evidence, Target], str | None]:
     """What planning asks of the toolchains: why an evidence is out of reach on ``machine``, or None."""
-    return lambda pack, evidence, target: get(pack.toolchain).missing(evidence, target, machine)
+    return lambda pack, evidence, target: missing(pack.toolchain, evidence, target, machine)
+
+
+def missing(toolchain: str | ToolchainFile, evidence: Evidence, target: Target, machine: Machine) -> str | None:
+    """Why ``evidence`` cannot be had for ``target`` on ``machine``: it is another processor, or the toolchain says."""
+    if evidence is Evidence.EXECUTED and target.on_host and target.device not in machine.cpu:
+        return f"this processor is no {target.name} ({target.device!r} is not in its name, {machine.cpu!r}): run there"
+    return get(toolchain).missing(evidence, target, machine)

@@ -90,7 +90,7 @@ class Judge:
     def _gather(self, request: JudgeRequest, scratch: Path, grant: Grant, findings: Findings) -> None:
         toolchain = toolchains.get(request.toolchain)
         for evidence in request.evidence:
-            reason = toolchain.missing(evidence, request.target, self.machine)
+            reason = toolchains.missing(request.toolchain, evidence, request.target, self.machine)
             if reason is not None:
                 findings.absent[evidence.value] = reason
         cases = cases_of(request.operator, request.operator_file, request.cases)

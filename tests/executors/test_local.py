@@ -13,7 +13,7 @@ import psutil
 import pytest
 from judging import Bench
 
-from akgflow.executors.local import Floor
+from akgflow.executors.slots import Floor
 
 OPERATOR = """
     import torch

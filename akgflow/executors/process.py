@@ -1,0 +1,151 @@
+"""One judge process on this machine, and the protocol that it is spoken to in."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from akgflow.executors.slots import Floor
+from akgflow.features import FeatureRequest, OperatorFeatures
+from akgflow.machine import Machine
+from akgflow.serial import from_data, to_data
+from akgflow.verdict import JudgeRequest, Verdict
+from akgflow.verification.environment import scrubbed
+
+LINE_BYTES = 64 << 20
+
+
+class JudgeLost(Exception):
+    """A judge process ended, or answered nothing that can be read; the text says what is known."""
+
+
+class JudgeProcess:
+    """One judge, started lazily; its session is its own, so that Ctrl-C in a terminal does not reach it."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+        self._process, self._log = process, log
+        self._count = 0
+
+    @classmethod
+    async def start(cls, machine: Machine, folder: Path, visible: Mapping[str, str | None]) -> JudgeProcess:
+        """Start a judge and wait until it has loaded its torch; ``visible`` are the variables that choose devices."""
+        log = folder / f"judge-{os.urandom(4).hex()}.log"
+        # Idle OpenMP workers of a judge would else spin for 10 ms on a core that what it times needs.
+        own = {"PYTHONUNBUFFERED": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+        kept = {n: v for n, v in scrubbed(os.environ, "HOME", "TMPDIR", "XDG_CACHE_HOME").items() if n not in visible}
+        environment = kept | {name: value for name, value in visible.items() if value is not None} | own
+        with log.open("wb") as sink:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", "akgflow.verification.serve"),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=sink,
+                cwd=folder,
+                env=environment,
+                start_new_session=True,
+                limit=LINE_BYTES,
+            )
+        judge = cls(process, log)
+        try:
+            await judge._write({"machine": to_data(machine)})
+            await judge._read()
+        except BaseException:
+            await judge.end()
+            raise
+        return judge
+
+    async def judge(self, request: JudgeRequest, scratch: Path, floor: Floor) -> Verdict:
+        """One judgement; holds the floor while it lasts, alone while it times. Raises `JudgeLost`."""
+        self._count += 1
+        await floor.enter()
+        leave = floor.leave
+        try:
+            await self._write({"id": self._count, "request": to_data(request), "scratch": str(scratch)})
+            while True:
+                reply = await self._read()
+                if "verdict" in reply:
+                    return from_data(reply["verdict"], Verdict)
+                if "bug" in reply:
+                    raise JudgeLost(f"the judge failed: {reply['bug']}")
+                await floor.leave()
+                leave = _nothing
+                await floor.seize()
+                leave = floor.release
+                await self._write({"id": self._count, "granted": True})
+        finally:
+            await asyncio.shield(leave())
+
+    async def features(self, request: FeatureRequest) -> OperatorFeatures:
+        """What an operator does. Raises `JudgeLost`."""
+        self._count += 1
+        await self._write({"id": self._count, "features": to_data(request)})
+        reply = await self._read()
+        if "features" not in reply:
+            raise JudgeLost(f"the judge failed: {reply.get('bug')}")
+        return from_data(reply["features"], OperatorFeatures)
+
+    async def _write(self, message: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(message).encode() + b"\n")
+            await self._process.stdin.drain()
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise JudgeLost(await self._last_words()) from error
+
+    async def _read(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = await self._process.stdout.readline()
+        if not line.endswith(b"\n"):
+            raise JudgeLost(await self._last_words())
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    async def _last_words(self) -> str:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait(), 5.0)
+        code = self._process.returncode
+        how = (
+            f"was ended by {signal.Signals(-code).name}" if code is not None and code < 0 else f"ended with code {code}"
+        )
+        tail = self._log.read_text(encoding="utf-8", errors="replace")[-1500:].strip()
+        return f"the judge process {how}{': ' + tail if tail else ''}"
+
+    @property
+    def alive(self) -> bool:
+        """True while the process runs."""
+        return self._process.returncode is None
+
+    async def end(self) -> None:
+        """End the judge: its input closes, it goes, and its fork server ends every candidate; by force if it must."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            await asyncio.wait_for(self._process.wait(), 10.0)
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            await self._process.wait()
+        await _group_gone(self._process.pid)
+
+
+async def _nothing() -> None:
+    return None
+
+
+async def _group_gone(leader: int) -> None:
+    """Wait for the fork server, which is in the judge's group, to end its candidates."""
+    for _ in range(1500):
+        try:
+            os.killpg(leader, 0)
+        except (ProcessLookupError, PermissionError):
+            return
+        await asyncio.sleep(0.01)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
