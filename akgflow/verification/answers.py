@@ -38,6 +38,16 @@ class Answerer:
         self.answers: list[Answer] = []
         self.reply: Message = {}
 
+    def warm_up(self, model: Callable[..., Any], first: int, n: int, times: int) -> Message:
+        """Answer the ``n`` slots from ``first`` on ``times`` times over; nobody takes these answers."""
+        with torch.no_grad():
+            for _ in range(times):
+                for inputs in self.slots[first : first + n]:
+                    model(*inputs)
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+        return {}
+
     def window(self, model: Callable[..., Any], first: int, n: int) -> Message:
         """Answer the ``n`` slots from ``first`` on."""
         self.answers = []
@@ -49,7 +59,13 @@ class Answerer:
         return self.reply
 
     def again(self) -> Message:
-        """What the last window said, with nothing computed: the judge measures what handing over costs it."""
+        """What the last window said, with nothing computed: the judge measures what handing over costs it.
+
+        A GPU that turns from the judge's work to this process's takes time for that, however little there is to do.
+        """
+        if self.device == "cuda":
+            torch.cuda._sleep(1)
+            torch.cuda.synchronize()
         return self.reply
 
     def _copied(self, first: int) -> Message:

@@ -174,6 +174,11 @@ class Host:
         self.answerer = Answerer(request, region, self._attach("outputs", request["out_region"]), self.device)
         return {}
 
+    def warm_up(self, request: Message) -> Message:
+        """Work as in a window, unmeasured: a process that was stopped finds its core and its caches cold."""
+        assert self.answerer is not None, "the judge prepares windows before it asks for one"
+        return self.answerer.warm_up(self.model, request["first"], request["n"], request["times"])
+
     def window(self, request: Message) -> Message:
         """Answer ``n`` slots from ``first`` on; with ``again``, say once more where the last answers lie."""
         assert self.answerer is not None, "the judge prepares windows before it asks for one"
@@ -310,6 +315,7 @@ def serve(channel: Channel, scratch: Path, threads: int) -> None:
         "call": host.call,
         "optimize": host.optimize,
         "prepare_windows": host.prepare_windows,
+        "warm_up": host.warm_up,
         "window": host.window,
     }
     while True:

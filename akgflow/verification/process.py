@@ -21,7 +21,7 @@ from akgflow.verification import sandbox
 from akgflow.verification.channel import Channel, ChannelClosed, Message
 from akgflow.verification.environment import scrubbed
 from akgflow.verification.framework import entries
-from akgflow.verification.framework.rules import Page
+from akgflow.verification.framework.rules import CALLING, Page
 from akgflow.verification.sandbox import tree
 from akgflow.verification.watch import Watch
 
@@ -222,9 +222,9 @@ class CandidateProcess:
 
     def _check_doors(self, op: str) -> None:
         """Raise `CandidateFailed` when a library has done the work of a call."""
-        if self.trap is None or op not in ("call", "window"):
+        if self.trap is None or op not in CALLING:
             return
-        name = self._server.entered(self, self.trap, timed=op == "window")
+        name = self._server.entered(self, self.trap, timed=op != "call")
         if name is not None:
             why, words = f"{name} did the work: a library of kernels may not do it for the DSL", self._words()
             self.close()
@@ -340,5 +340,6 @@ _DOING = {
     "call": "calling the model",
     "prepare_windows": "timing",
     "window": "timing",
+    "warm_up": "timing",
     "optimize": "torch.compile",
 }

@@ -26,6 +26,9 @@ LEAST = 1024
 FIRST_CALL = 1 << 22
 """Elements more in the first call of a model, where tuning looks at its times. Later calls show what was kept."""
 
+CALLING = ("call", "window", "warm_up")
+"""Requests that call the model."""
+
 Current = Callable[[], tuple[int, Mapping[str, Any]]]
 """The number of the request that is being answered and its rules; number 0 while they are being written."""
 
@@ -71,7 +74,7 @@ class Page:
     def begin(self, op: str, calls: int) -> None:
         """Write the rules for a request that is about to be asked, of ``calls`` calls of the model."""
         rules: dict[str, Any] = {"free": True}
-        if op in ("call", "window"):
+        if op in CALLING:
             work = self._work or Work(0.0, {})
             extra = self._first if self._calls == 0 else 0.0
             budget = calls * max(SHARE * work.total, LEAST) + extra

@@ -20,7 +20,7 @@ from akgflow.verification.timing.party import Kept, Party, make_ready
 from akgflow.verification.timing.processes import CANDIDATE, Start
 from akgflow.verification.timing.questions import NotTimed, Questions
 from akgflow.verification.timing.taking import NotTaken, sayable
-from akgflow.verification.timing.window import Slots, refused
+from akgflow.verification.timing.window import WARM, Slots, refused
 
 BUDGET_SECONDS = 5.0
 WINDOW_SECONDS = {"cpu": 0.03, "cuda": 0.02}
@@ -91,7 +91,9 @@ class Session:
             self.copies = True
             self.warnings.append(f"copying the answers counts in all times, because {error}")
             self.n = self._choose_calls()
-        self.slots = self._attach(self.n + ALONE + COLD)
+        self.slots = self._attach(self.n + ALONE + COLD + WARM)
+        self.slots.questions.refresh(self.slots.questions.count)
+        self.slots.write(self.slots.questions.count - WARM, WARM)
         self.figures = Figures(self.parties, self.n, self.kind)
         tolerance = self.reference.case.tolerance or self.parties[CANDIDATE].trials[0].request.tolerance
         self.checker = Checker(self.reference, self.slots.questions, tolerance)
@@ -99,11 +101,12 @@ class Session:
             for side in party.sides:
                 self.slots.questions.refresh(self.n)
                 side.window(0, self.n)
+                side.calls = self.n
 
     def _choose_calls(self) -> int:
         """Calls of a window, within the memory that a timing may take."""
         room = self._room()
-        if room < 3 + ALONE + COLD:
+        if room < 3 + ALONE + COLD + WARM:
             raise NotTimed("a few sets of inputs and outputs do not fit into the memory that a timing may share")
         count = min(68, room)
         few = min(4, count // 2)
@@ -119,7 +122,7 @@ class Session:
         wanted = min(WINDOW_SECONDS[self.kind] / min(taken), LONGEST_SECONDS / max(taken))
         questions = slots.questions
         by_size = max(FEW, WINDOW_BYTES[self.kind] // (questions.pitch + questions.out_pitch))
-        most = min(MOST_CALLS, room - ALONE - COLD, by_size, questions.most, sayable(questions))
+        most = min(MOST_CALLS, room - ALONE - COLD - WARM, by_size, questions.most, sayable(questions))
         return max(1, int(min(most, math.ceil(wanted))))
 
     def _room(self) -> int:

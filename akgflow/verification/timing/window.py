@@ -18,8 +18,10 @@ from akgflow.verification.trial import Trial
 
 DISTURBED = 0.12
 """A window is disturbed when its process's threads waited for a core for more than this share of it."""
+WARM = 4
+"""Slots that hold old questions; the last ones."""
 SETTLE_SECONDS = 0.002
-"""For the processes that were stopped or have just written inputs to leave the cores."""
+"""For the processes that were stopped or have just written inputs to leave the cores; on a CPU."""
 
 
 class Window(NamedTuple):
@@ -81,6 +83,7 @@ class Side:
 
     def __init__(self, trial: Trial, slots: Slots, held: Held, copies: bool) -> None:
         self.trial, self.slots, self.held = trial, slots, held
+        self.calls = 0
         questions = slots.questions
         out = memory.create(questions.count * questions.out_pitch, slots.device) if copies else None
         self.taker: Taker
@@ -113,10 +116,10 @@ class Side:
         """
         process, on_gpu = self.trial.process, self.slots.device == "cuda"
         if on_gpu:
-            process.resume()
+            self._warm_up(min(n, self.calls))
         else:
             self._write(first, n, cold)
-        time.sleep(SETTLE_SECONDS)
+            time.sleep(SETTLE_SECONDS)
         waited = process.waited()
         start = time.perf_counter()
         if on_gpu:
@@ -136,6 +139,20 @@ class Side:
         else:
             self.taker.take(reply, self.held, first, n)
         return Window(seconds, waited)
+
+    def _warm_up(self, calls: int) -> None:
+        """Let the process run on old questions, and stop it for a moment, which ends its helpers.
+
+        What launches work on a GPU is quick, and a core that was idle is not. Where a process was stopped for long, its
+        first thousand launches take up to twice as long as the next ones.
+        """
+        process = self.trial.process
+        process.resume()
+        if calls:
+            limit, old = self.trial.request.limits.run_seconds, self.slots.questions.count - WARM
+            process.ask("warm_up", limit, watch=1.0, first=old, n=WARM, times=-(-calls // WARM))
+            process.pause()
+            process.resume()
 
     def _write(self, first: int, n: int, cold: bool) -> None:
         self.slots.write(first, n)
