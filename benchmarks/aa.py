@@ -6,8 +6,9 @@
 Every comparison is one whole judgement (numerics on secret inputs, then the timing) by the judge that `akgflow verify`
 uses, with one change: what stands in the place of the baseline is the kernel itself, loaded through the same door as
 the candidate, or its faster original. On a CPU the kernels are C++; on a GPU they are Triton: one that is bound by
-bandwidth, one by computing, one by what a launch costs. The slower copies really do the work again for one row, block
-or tile in twenty (for the kernel that is bound by its launch, 5 % more work takes no more time, so it has none).
+bandwidth, one by computing, one by what a launch costs. All but the last take long enough for the next launch to be
+prepared meanwhile: else all would be bound by that. The slower copies really do the work again for one row, block or
+tile in twenty (for the kernel that is bound by its launch, 5 % more work takes no more time, so it has none).
 
 The machine must be quiet: where others hold the cores there is no figure but a reason, which is counted as such.
 """
@@ -179,12 +180,12 @@ def kernels(device: str) -> dict[str, Kernel]:
     scaled = [TRITON_ROWS.format(body=TRITON_SCALE, again=again) for again in (0, 1)]
     soft = [TRITON_ROWS.format(body=TRITON_SOFTMAX, again=again) for again in (0, 1)]
     products = [TRITON_MATMUL.format(again=again) for again in (0, 1)]
-    matmul = OPERATOR.format(names="a, b", result="a @ b", inputs="torch.randn(2048, 2048), torch.randn(2048, 2048)")
+    matmul = OPERATOR.format(names="a, b", result="a @ b", inputs="torch.randn(4096, 4096), torch.randn(4096, 4096)")
     return {
         "softmax 128x1024": Kernel(unary(softmax, "128, 1024"), soft[0], None, "triton"),
-        "softmax 4096x4096": Kernel(unary(softmax, "4096, 4096"), soft[0], soft[1], "triton"),
-        "scale 8192x4096 bf16": Kernel(unary(scale, "8192, 4096"), scaled[0], scaled[1], "triton", "bfloat16"),
-        "matmul 2048 bf16": Kernel(matmul, products[0], products[1], "triton", "bfloat16"),
+        "softmax 8192x4096": Kernel(unary(softmax, "8192, 4096"), soft[0], soft[1], "triton"),
+        "scale 16384x4096 bf16": Kernel(unary(scale, "16384, 4096"), scaled[0], scaled[1], "triton", "bfloat16"),
+        "matmul 4096 bf16": Kernel(matmul, products[0], products[1], "triton", "bfloat16"),
     }
 
 

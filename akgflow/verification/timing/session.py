@@ -35,7 +35,7 @@ ALONE_LAPS = 2
 AFTER_LAPS = 3
 """Laps of the baseline once the candidate's processes are gone."""
 MEMORY = {"cpu": 2 << 30, "cuda": 64 << 30}
-WINDOW_BYTES = {"cpu": 64 << 20, "cuda": 8 << 30}
+WINDOW_BYTES = {"cpu": 64 << 20, "cuda": 12 << 30}
 """What the questions and answers of a window may take, but for a few: writing and taking them takes time, too."""
 FEW = 8
 
@@ -113,9 +113,10 @@ class Session:
         slots, taken = self._attach(count), []
         slots.questions.refresh(count)
         for party in self.parties.values():
-            once = min(side.window(0, few).seconds for side in party.sides for _ in range(2))
+            side = party.sides[0]
+            once = min(side.window(0, few).seconds for _ in range(3))
             if once < LONGEST_SECONDS / 4:
-                more = min(side.window(few, count - few).seconds for side in party.sides for _ in range(2))
+                more = min(side.window(few, count - few).seconds for _ in range(3))
                 taken.append(max(more - once, 1e-7) / max(1, count - 2 * few))
             else:
                 taken.append(once / few)

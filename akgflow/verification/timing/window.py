@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -114,31 +117,45 @@ class Side:
         written once the clock runs, and the answers are taken before it is read; all that is in the null windows, too.
         ``cold`` empties the caches between the writing and the asking.
         """
-        process, on_gpu = self.trial.process, self.slots.device == "cuda"
-        if on_gpu:
-            self._warm_up(min(n, self.calls))
-        else:
-            self._write(first, n, cold)
-            time.sleep(SETTLE_SECONDS)
+        if self.slots.device == "cuda":
+            with on_one_core(self.trial.process.pid):
+                return self._on_gpu(first, n, again, cold)
+        return self._on_cpu(first, n, again, cold)
+
+    def _on_gpu(self, first: int, n: int, again: bool, cold: bool) -> Window:
+        process = self.trial.process
+        self._warm_up(min(n, self.calls))
         waited = process.waited()
         start = time.perf_counter()
-        if on_gpu:
-            self._write(first, n, cold)
-        else:
-            process.resume()
-        limit = self.trial.request.limits.run_seconds
-        reply: Mapping[str, Any] = process.ask("window", limit, watch=1.0, first=first, n=n, again=again)
-        if on_gpu:
-            self.taker.take(reply, self.held, first, n)
-        else:
-            process.pause()
+        self.slots.write(first, n)
+        if cold:
+            self.slots.sweep()
+        reply = self._ask(first, n, again)
+        self.taker.take(reply, self.held, first, n)
         seconds = time.perf_counter() - start
         waited = process.waited() - waited
-        if on_gpu:
-            process.pause()
-        else:
-            self.taker.take(reply, self.held, first, n)
+        process.pause()
         return Window(seconds, waited)
+
+    def _on_cpu(self, first: int, n: int, again: bool, cold: bool) -> Window:
+        process = self.trial.process
+        self.slots.write(first, n)
+        if cold:
+            self.slots.sweep()
+        time.sleep(SETTLE_SECONDS)
+        waited = process.waited()
+        start = time.perf_counter()
+        process.resume()
+        reply = self._ask(first, n, again)
+        process.pause()
+        seconds = time.perf_counter() - start
+        waited = process.waited() - waited
+        self.taker.take(reply, self.held, first, n)
+        return Window(seconds, waited)
+
+    def _ask(self, first: int, n: int, again: bool) -> Mapping[str, Any]:
+        limit = self.trial.request.limits.run_seconds
+        return self.trial.process.ask("window", limit, watch=1.0, first=first, n=n, again=again)
 
     def _warm_up(self, calls: int) -> None:
         """Let the process run on old questions, and stop it for a moment, which ends its helpers.
@@ -154,14 +171,29 @@ class Side:
             process.pause()
             process.resume()
 
-    def _write(self, first: int, n: int, cold: bool) -> None:
-        self.slots.write(first, n)
-        if cold:
-            self.slots.sweep()
-
     def close(self) -> None:
         """Let go of the process's memory."""
         self.taker.close()
+
+
+@contextlib.contextmanager
+def on_one_core(pid: int) -> Iterator[None]:
+    """Keep this thread and the main thread of process ``pid`` on the core where this one is.
+
+    They run in turns. A core that was idle takes long to wake, longest in a virtual machine, and longer until it is
+    quick; this one is awake.
+    """
+    before = os.sched_getaffinity(0)
+    core = {ctypes.CDLL(None).sched_getcpu()} & before
+    try:
+        for one in (0, pid) if core else ():
+            with contextlib.suppress(OSError):
+                os.sched_setaffinity(one, core)
+        yield
+    finally:
+        for one in (0, pid):
+            with contextlib.suppress(OSError):
+                os.sched_setaffinity(one, before)
 
 
 def refused(error: NotTaken) -> CandidateFailed:
