@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from openai_server import OpenAIServer
 
 from akgflow import machine
+
+
+@pytest.fixture(autouse=True)
+def knowledge(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A knowledge store of the test's own, empty: what runs keep must not reach the user's, nor come from it."""
+    path = tmp_path_factory.mktemp("knowledge") / "knowledge.sqlite"
+    monkeypatch.setenv("AKGFLOW_KNOWLEDGE", str(path))
+    return path
 
 
 @pytest.fixture

@@ -2,7 +2,10 @@
 
 from akgflow.agents.context import (
     DslView,
+    Examples,
     HistoryEntry,
+    KernelView,
+    LessonView,
     OperatorView,
     PromptContext,
     SourceView,
@@ -15,7 +18,10 @@ from akgflow.agents.replies import MalformedReply, Parsed, parse_reply
 
 __all__ = [
     "DslView",
+    "Examples",
     "HistoryEntry",
+    "KernelView",
+    "LessonView",
     "MalformedReply",
     "OperatorView",
     "Parsed",

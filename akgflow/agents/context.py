@@ -70,12 +70,44 @@ class HistoryEntry:
 
 
 @dataclass(frozen=True)
+class KernelView:
+    """A verified kernel of a similar operator: its task and target, what is known about it, reference and module."""
+
+    task: str
+    target: str
+    claim: str
+    operator: str
+    source: str
+
+
+@dataclass(frozen=True)
+class LessonView:
+    """What failed on the way to such a kernel: the DSL, the verdict's status, and one sentence about the cause."""
+
+    dsl: str
+    status: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What the knowledge store has for an operator; false where it has nothing."""
+
+    kernels: tuple[KernelView, ...] = ()
+    lessons: tuple[LessonView, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.kernels or self.lessons)
+
+
+@dataclass(frozen=True)
 class PromptContext:
     """The variables of every prompt template, by their names.
 
     ``source`` is None unless the task migrates. ``sketch``, ``candidate``, ``feedback`` and ``advice`` are empty
     until there is one: the designer's sketch, the source of the latest candidate, what the judge said about it, and
     what the conductor advises. ``attempt`` counts from 1. ``cases`` are the shapes that will be judged.
+    ``examples`` are verified kernels of similar operators; they stay the same throughout a run.
     """
 
     task: TaskView
@@ -91,6 +123,7 @@ class PromptContext:
     history: tuple[HistoryEntry, ...] = ()
     attempt: int = 1
     cases: tuple[Mapping[str, Scalar], ...] = ()
+    examples: Examples = Examples()
 
     @classmethod
     def of(cls, task: Task, dsl: DslPack, target: Target, machine: Machine) -> PromptContext:
@@ -114,13 +147,15 @@ class PromptContext:
     def without_measurements(self) -> PromptContext:
         """The same with everything that another machine would measure otherwise replaced by a fixed text.
 
-        What is empty stays empty: a template asks whether there is feedback before it shows it.
+        Examples are left out: they hang on what was judged on this machine before. What is empty stays empty: a
+        template asks whether there is feedback before it shows it.
         """
         return replace(
             self,
             machine=Machine(cpu=MEASURED, cores=1),
             feedback=MEASURED if self.feedback else "",
             history=tuple(replace(entry, summary=MEASURED) for entry in self.history),
+            examples=Examples(),
         )
 
 

@@ -23,6 +23,7 @@ _COMMANDS = {
     "schema": "akgflow.cli._look",
     "doctor": "akgflow.cli._doctor",
     "init": "akgflow.cli._init",
+    "knowledge": "akgflow.cli._knowledge",
 }
 
 

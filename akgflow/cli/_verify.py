@@ -14,6 +14,7 @@ from akgflow.cli._options import echo_json, json_option, set_option, workspace_o
 from akgflow.config import check_operator, find_root, load, load_workspace, parse_case, suggest
 from akgflow.config.types import Operator, Scalar, Workspace
 from akgflow.errors import ConfigError, ExitCode
+from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.machine import Machine, detect
 from akgflow.planning import reach
 from akgflow.verdict import JudgeRequest, Verdict
@@ -76,7 +77,7 @@ def verify_command(
         space = load_workspace(workspace or find_root(), overrides=overrides)
         operator, tolerance = check_operator(operator_file, given), 1.0
     machine = detect()
-    request = _request(space, operator, candidate.read_text(encoding="utf-8"), dsl, target, machine)
+    request = request_for(space, operator, candidate.read_text(encoding="utf-8"), dsl, target, machine)
     asked = replace(
         request,
         cases=given,
@@ -94,7 +95,7 @@ def verify_command(
     ctx.exit(ExitCode.DONE if verdict.passed else ExitCode.GATE_FAILED)
 
 
-def _request(
+def request_for(
     space: Workspace, operator: Operator, candidate: str, dsl: str, target: str, machine: Machine
 ) -> JudgeRequest:
     """What can be asked of the judge on this machine; raises `ConfigError` where nothing can."""
@@ -110,6 +111,21 @@ def _request(
         offered = f"it runs on {', '.join(sorted(pack.platforms))}"
         raise ConfigError(f"{dsl} cannot be judged for {target} (platform {where.platform}): {why or offered}")
     return JudgeRequest(candidate, str(operator.file), operator.source, pack.toolchain, where, found.evidence)
+
+
+def judged(request: JudgeRequest, machine: Machine, asked: FeatureRequest) -> tuple[Verdict, OperatorFeatures]:
+    """A judge's verdict about one candidate, and what it says about the operator."""
+    from akgflow.executors.local import LocalExecutor
+
+    async def answers(scratch: Path) -> tuple[Verdict, OperatorFeatures]:
+        executor = LocalExecutor(machine, scratch)
+        try:
+            return await executor.judge(request), await executor.features(asked)
+        finally:
+            await executor.close()
+
+    with tempfile.TemporaryDirectory(prefix="akgflow-") as scratch:
+        return asyncio.run(answers(Path(scratch)))
 
 
 def _judge(request: JudgeRequest, machine: Machine) -> Verdict:

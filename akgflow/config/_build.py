@@ -17,6 +17,7 @@ from akgflow.config.types import (
     DslPack,
     FastGate,
     Gates,
+    KnowledgeSpec,
     ModelLimits,
     ModelSpec,
     Operator,
@@ -115,6 +116,20 @@ def target(name: str, node: Node) -> Target:
         device=data.get("device", ""),
         facts=data.get("facts", {}),
         sources=tuple(data.get("sources", ())),
+    )
+
+
+def knowledge(node: Node | None, root: Path) -> KnowledgeSpec:
+    """The section ``knowledge``; a relative ``store`` lies in the workspace."""
+    data = node.data() if node else {}
+    default = KnowledgeSpec()
+    return KnowledgeSpec(
+        store=Path(os.path.abspath(root / Path(data["store"]).expanduser())) if data.get("store") else None,
+        use=data.get("use", default.use),
+        add=data.get("add", default.add),
+        examples=int(data.get("examples", default.examples)),
+        max_tokens=tokens(data.get("max_tokens", default.max_tokens)),
+        embedding_model=data.get("embedding_model"),
     )
 
 

@@ -28,7 +28,7 @@ from akgflow.config._yaml import Node, parse
 from akgflow.config.types import Task, Workspace
 from akgflow.errors import ConfigError, Mark, Problem
 
-_SECTIONS = {"agents": ("models", "agents", "workflows"), "hardware": ("targets",)}
+_SECTIONS = {"agents": ("models", "agents", "workflows", "knowledge"), "hardware": ("targets",)}
 _FILE_OF = {section: kind for kind, sections in _SECTIONS.items() for section in sections}
 T = TypeVar("T")
 
@@ -180,6 +180,7 @@ class _Loader:
             workflows=_each(self._agents, "workflows", _build.workflow),
             targets=_each(self._hardware, "targets", _build.target),
             dsls=packs,
+            knowledge=_build.knowledge(self._agents.at("knowledge"), self.root),
         )
         return workspace, tuple(_build.task(node, path, self._text) for node, path in self._tasks)
 

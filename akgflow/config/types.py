@@ -28,6 +28,7 @@ PROMPT_VARIABLES = (
     "history",
     "attempt",
     "cases",
+    "examples",
 )
 """What a prompt template may name; the agents render with exactly these."""
 
@@ -236,6 +237,23 @@ class Task:
 
 
 @dataclass(frozen=True)
+class KnowledgeSpec:
+    """How runs use the store of verified kernels. ``store`` is its file; None is the one in the user's data folder.
+
+    ``use`` is ``always``, ``never``, or ``auto``: whenever anything but a recording may answer. ``add`` keeps the
+    kernels of jobs that met their gates. At most ``examples`` kernels and ``max_tokens`` tokens of them go into a
+    prompt. ``embedding_model`` names an entry of ``models`` whose embeddings stand in for the comparison of words.
+    """
+
+    store: Path | None = None
+    use: Literal["auto", "always", "never"] = "auto"
+    add: bool = True
+    examples: int = 2
+    max_tokens: int = 2_000
+    embedding_model: str | None = None
+
+
+@dataclass(frozen=True)
 class Workspace:
     """Everything that names resolve to: the workspace's own entries over the packaged ones."""
 
@@ -245,3 +263,4 @@ class Workspace:
     workflows: Mapping[str, Workflow]
     targets: Mapping[str, Target]
     dsls: Mapping[str, DslPack]
+    knowledge: KnowledgeSpec = KnowledgeSpec()

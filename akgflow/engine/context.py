@@ -19,6 +19,7 @@ from akgflow.agents import (
 from akgflow.config.types import AgentSpec, SourceKernel, Task, ToolchainFile, Workspace
 from akgflow.engine.folder import RunFolder, write_json, write_text
 from akgflow.engine.journal import Journal
+from akgflow.engine.knowledge import RunKnowledge
 from akgflow.engine.state import Candidate, JobState, Judged
 from akgflow.executors.base import Executor
 from akgflow.models.base import CallKey, ModelReply
@@ -60,11 +61,13 @@ class RunContext:
     gateway: Gateway
     executor: Executor
     notify: Notify
+    knowledge: RunKnowledge
 
     def prompt_context(self, job: Job) -> PromptContext:
         """The prompt variables of a job before anything is written for it."""
         pack, target = self.workspace.dsls[job.dsl], self.workspace.targets[job.target]
-        return PromptContext.of(self.task, pack, target, self.plan.machine)
+        known = self.knowledge.examples(job.id)
+        return replace(PromptContext.of(self.task, pack, target, self.plan.machine), examples=known)
 
     async def ask(self, state: JobState, agent_name: str, turn: Turn, context: PromptContext) -> Parsed:
         """A parsed reply of ``agent_name``, by its reply form.

@@ -2,7 +2,7 @@
 
 ```
 runs/gemm_migrate-1f0c2b3a/
-  plan.json  journal.jsonl  result.json
+  plan.json  operator.py  journal.jsonl  result.json
   jobs/triton-cpu/code-1-1/          prompt.coder.md  reply.coder.md  candidate.py  verdict.json
   best/triton-cpu/                   candidate.py  verdict.json
 ```
@@ -22,6 +22,8 @@ from akgflow.planning import Plan, identity
 from akgflow.serial import to_data, to_json
 
 RESULT = "result.json"
+OPERATOR = "operator.py"
+"""The reference as it was when the run began."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ import time
 
 from akgflow.config.types import SourceKernel
 from akgflow.engine.context import Finished, RunContext
-from akgflow.engine.folder import RESULT, write_json, write_text
+from akgflow.engine.folder import OPERATOR, RESULT, write_json, write_text
 from akgflow.engine.gates import unmet
+from akgflow.engine.knowledge import cause_in, lessons_of
 from akgflow.engine.preflight import Preflight, places, preflight
 from akgflow.engine.result import JobResult, Outcome, RunResult
 from akgflow.engine.state import JobState
@@ -30,8 +31,10 @@ async def run_plan(run: RunContext) -> RunResult:
     resumed = len(run.journal)
     for _, finished in _finished_calls(run):
         run.gateway.ledger.charge(finished.reply.usage, charge_usd=finished.reply.origin == "live")
+    write_text(run.folder.path / OPERATOR, run.task.operator.source)
     source = await _check_source(run)
     await _try_judge(run)
+    await run.knowledge.prepare()
     jobs = await _all_jobs(run)
     calls = [finished for _, finished in _finished_calls(run)]
     result = RunResult(
@@ -108,7 +111,19 @@ async def _job(job: Job, run: RunContext) -> JobResult:
         return _ended(state, run, Outcome.BUDGET, str(spent))
     except PrerequisiteError as missing:
         return _ended(state, run, Outcome.NO_PROVIDER, str(missing))
-    return _judged_result(state, run)
+    result = _judged_result(state, run)
+    if result.outcome is Outcome.MET:
+        await _keep(state, run)
+    return result
+
+
+async def _keep(state: JobState, run: RunContext) -> None:
+    """Verified kernels of a job that met its gates go into the knowledge store."""
+    made = [(judged.candidate.source, judged.verdict) for pool in state.made.values() for judged in pool]
+    right = [(source, verdict) for source, verdict in made if not unmet(run.task.gates, verdict)]
+    replies = ((f.key, cause_in(f.reply.text)) for _, f in _finished_calls(run) if f.key.job == state.job.id)
+    causes = {(key.step, key.attempt): cause for key, cause in replies if cause}
+    await run.knowledge.keep(state.job, right, lessons_of(state.attempts, causes))
 
 
 def _judged_result(state: JobState, run: RunContext) -> JobResult:

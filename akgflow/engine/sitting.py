@@ -9,6 +9,7 @@ from akgflow.config.types import Task, Workspace
 from akgflow.engine.context import Finished, Notify, RunContext
 from akgflow.engine.folder import RunFolder
 from akgflow.engine.journal import Journal
+from akgflow.engine.knowledge import RunKnowledge
 from akgflow.engine.result import RunResult
 from akgflow.engine.run import run_plan
 from akgflow.executors.local import LocalExecutor
@@ -51,7 +52,8 @@ async def _sit(
     )
     executor = LocalExecutor(plan.machine, folder.path / "scratch")
     try:
-        return await run_plan(RunContext(task, workspace, plan, folder, journal, gateway, executor, notify))
+        knowledge = RunKnowledge(task, workspace, plan, journal, executor, notify)
+        return await run_plan(RunContext(task, workspace, plan, folder, journal, gateway, executor, notify, knowledge))
     finally:
         await executor.close()
         await gateway.aclose()

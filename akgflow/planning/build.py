@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from akgflow.config.types import DslPack, ModelSpec, Price, Target, Task, Workflow, Workspace
@@ -132,6 +133,7 @@ def _inputs(task: Task, workflow: Workflow, workspace: Workspace) -> dict[str, s
             texts[f"agent {agent}"] = to_json([spec.system.text, spec.prompt.text, to_data(spec.reply)])
     for dsl in task.dsls:
         texts[f"dsl {dsl}"] = to_json(workspace.dsls[dsl])
+    texts["knowledge"] = to_json(replace(workspace.knowledge, store=None))
     for target in task.targets:
         texts[f"target {target}"] = to_json(workspace.targets[target])
     return {name: _sha(text) for name, text in texts.items()}

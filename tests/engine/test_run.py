@@ -8,14 +8,11 @@ from pathlib import Path
 
 import pytest
 from openai_server import Answer, OpenAIServer, Seen, error
+from running import run
 from small_task import BROKEN, RIGHT, STOP, WRONG, by_agent, fenced, make_workspace
 
-from akgflow.config import load
-from akgflow.engine import Outcome, RunResult, open_folder, run_in_folder
+from akgflow.engine import Outcome
 from akgflow.errors import ExitCode
-from akgflow.machine import detect
-from akgflow.planning import build_plan
-from akgflow.toolchains import missing_on
 
 SECRET = "sk-this-must-stay-where-it-is"
 
@@ -25,27 +22,6 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TEST_KEY", SECRET)
     monkeypatch.delenv("AKGFLOW_MODEL", raising=False)
     return iter(())
-
-
-def run(task: Path, *overrides: str, record: Path | None = None, said: list[str] | None = None) -> RunResult:
-    """One sitting; goes on with an unfinished run as the command line does."""
-    loaded = load(str(task), overrides=overrides)
-    machine = detect()
-    plan = build_plan(
-        loaded.task,
-        loaded.workspace,
-        machine,
-        missing=missing_on(machine),
-        price_of=lambda spec: None,
-        reply_tokens_of=lambda spec: 1000,
-    )
-    folder = open_folder(plan, loaded.workspace.root / "runs")
-
-    def notify(job: str, text: str) -> None:
-        if said is not None:
-            said.append(f"{job} {text}")
-
-    return run_in_folder(loaded.task, loaded.workspace, plan, folder, notify=notify, record=record)
 
 
 def drafts(*sources: str) -> Callable[[Seen], str]:

@@ -1,0 +1,297 @@
+"""``akgflow knowledge``: the store of verified kernels."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from akgflow import __version__
+from akgflow.cli._options import echo_json, json_option, set_option, workspace_option
+from akgflow.cli._verify import judged, request_for
+from akgflow.config import check_operator, find_root, load_workspace, parse_case
+from akgflow.config.types import Operator, Scalar, Workspace
+from akgflow.errors import ConfigError, ExitCode
+from akgflow.features import FeatureRequest, OperatorFeatures
+from akgflow.knowledge import Entry, Store, default_path, from_lines, to_lines, why_not
+from akgflow.machine import detect
+
+_Space = tuple[Workspace, Store]
+
+
+def _space(workspace: Path | None, overrides: tuple[str, ...]) -> _Space:
+    space = load_workspace(workspace or find_root(), overrides=overrides)
+    return space, Store(space.knowledge.store or default_path())
+
+
+@click.group("knowledge")
+def knowledge_command() -> None:
+    """The store of kernels that the judge found right: prompts take examples from it, runs put theirs into it."""
+
+
+@knowledge_command.command("list")
+@click.option("--dsl", help="Only kernels in this DSL.")
+@click.option("--target", help="Only kernels for this target.")
+@click.option("--task", help="Only kernels of this task.")
+@workspace_option
+@set_option
+@json_option
+def list_command(
+    dsl: str | None,
+    target: str | None,
+    task: str | None,
+    workspace: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """List entries, the newest first."""
+    from akgflow.reporting import console, show_entries
+
+    _, store = _space(workspace, overrides)
+    entries = store.entries(dsl=dsl, target=target, task=task)
+    if as_json:
+        echo_json([_outline(entry) for entry in entries])
+    else:
+        show_entries(entries, str(store.path), console())
+
+
+@knowledge_command.command("show")
+@click.argument("entry_id", metavar="ID")
+@workspace_option
+@set_option
+@json_option
+def show_command(entry_id: str, workspace: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Show the entry whose id starts with ID."""
+    from akgflow.reporting import console, show_entry
+
+    entry = _space(workspace, overrides)[1].get(entry_id)
+    if as_json:
+        echo_json({"id": entry.id, "digest": entry.digest, "entry": entry})
+    else:
+        show_entry(entry, console())
+
+
+@knowledge_command.command("add")
+@click.argument("path", metavar="RUN|CANDIDATE", type=click.Path(exists=True, path_type=Path))
+@click.option("--operator", "operator_file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dsl", help="The DSL that the candidate is written in.")
+@click.option("--target", help="The target to judge it for.")
+@click.option("--case", "cases", multiple=True, metavar="M=1,N=2", help="A shape; may be given several times.")
+@click.option("--dtype", help="Cast floating inputs and parameters, for example bfloat16.")
+@workspace_option
+@set_option
+@json_option
+@click.pass_context
+def add_command(
+    ctx: click.Context,
+    path: Path,
+    operator_file: Path | None,
+    dsl: str | None,
+    target: str | None,
+    cases: tuple[str, ...],
+    dtype: str | None,
+    workspace: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Add the verified kernels of the folder RUN, or judge the file CANDIDATE and add it if it is right."""
+    space, store = _space(workspace, overrides)
+    refused: dict[str, str] = {}
+    if path.is_dir():
+        if operator_file or dsl or target or cases or dtype:
+            raise click.UsageError("a run's folder says itself what was judged: give no option with it")
+        entries = _of_run(path)
+    else:
+        if operator_file is None or dsl is None or target is None:
+            raise click.UsageError("a candidate is judged first: give --operator FILE, --dsl and --target")
+        given = tuple(parse_case(text) for text in cases)
+        operator = check_operator(operator_file, given)
+        entries, refused = _of_candidate(space, path, operator, dsl, target, given, dtype)
+    added = [entry for entry in entries if store.add(entry)]
+    _report(added, [entry for entry in entries if entry not in added], refused, as_json)
+    ctx.exit(ExitCode.DONE if entries and not refused else ExitCode.GATE_FAILED)
+
+
+@knowledge_command.command("forget")
+@click.argument("entry_ids", metavar="ID…", nargs=-1, required=True)
+@workspace_option
+@set_option
+@json_option
+def forget_command(
+    entry_ids: tuple[str, ...], workspace: Path | None, overrides: tuple[str, ...], as_json: bool
+) -> None:
+    """Remove the entries whose ids start with ID."""
+    store = _space(workspace, overrides)[1]
+    whole = [store.get(one).id for one in entry_ids]
+    gone = [store.forget(one) for one in dict.fromkeys(whole)]
+    if as_json:
+        echo_json([_outline(entry) for entry in gone])
+    else:
+        for entry in gone:
+            click.echo(f"forgotten: {entry.id} ({entry.task}, {entry.dsl}, {entry.target})")
+
+
+@knowledge_command.command("export")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--dsl", help="Only kernels in this DSL.")
+@click.option("--target", help="Only kernels for this target.")
+@workspace_option
+@set_option
+@json_option
+def export_command(
+    file: Path, dsl: str | None, target: str | None, workspace: Path | None, overrides: tuple[str, ...], as_json: bool
+) -> None:
+    """Write the judged entries to FILE, one line of JSON each."""
+    from akgflow.engine.folder import write_text
+
+    entries = _space(workspace, overrides)[1].entries(dsl=dsl, target=target, trust="judged")
+    write_text(file, "".join(f"{line}\n" for line in to_lines(entries)))
+    if as_json:
+        echo_json({"file": str(file), "exported": [entry.id for entry in entries]})
+    else:
+        click.echo(f"exported: {len(entries)} entries to {file}")
+
+
+@knowledge_command.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--judge", is_flag=True, help="Judge each kernel here; those that are right count as verified.")
+@workspace_option
+@set_option
+@json_option
+@click.pass_context
+def import_command(
+    ctx: click.Context, file: Path, judge: bool, workspace: Path | None, overrides: tuple[str, ...], as_json: bool
+) -> None:
+    """Take in the entries of FILE. They are others' claims and serve for nothing until they are judged (--judge)."""
+    space, store = _space(workspace, overrides)
+    entries = from_lines(file.read_text(encoding="utf-8").splitlines(), str(file))
+    refused: dict[str, str] = {}
+    if judge:
+        entries, refused = _judged_again(space, entries)
+    added = [entry for entry in entries if store.add(entry)]
+    _report(added, [entry for entry in entries if entry not in added], refused, as_json)
+    ctx.exit(ExitCode.GATE_FAILED if refused else ExitCode.DONE)
+
+
+def _of_run(folder: Path) -> list[Entry]:
+    from akgflow.engine.harvest import NOT_ASKED, harvest
+
+    entries = harvest(folder)
+    if entries and entries[0].features == NOT_ASKED:
+        one = entries[0]
+        features = _features(FeatureRequest(str(folder / "operator.py"), one.operator, one.cases, one.dtype))
+        entries = [replace(entry, features=features) for entry in entries]
+    return entries
+
+
+def _of_candidate(
+    space: Workspace,
+    path: Path,
+    operator: Operator,
+    dsl: str,
+    target: str,
+    cases: tuple[Mapping[str, Scalar], ...],
+    dtype: str | None,
+) -> tuple[list[Entry], dict[str, str]]:
+    """The candidate's entry, or why the judge does not let it in."""
+    machine = detect()
+    source = path.read_text(encoding="utf-8")
+    request = replace(request_for(space, operator, source, dsl, target, machine), cases=cases, dtype=dtype)
+    asked = FeatureRequest(str(operator.file), operator.source, cases, dtype)
+    verdict, features = judged(request, machine, asked)
+    if reason := why_not(verdict):
+        return [], {str(path): reason}
+    where = space.targets[target]
+    entry = Entry(
+        task=operator.file.stem,
+        operator=operator.source,
+        dsl=dsl,
+        target=target,
+        platform=where.platform,
+        arch=where.arch,
+        source=source,
+        verdict=verdict,
+        features=features,
+        cases=cases,
+        dtype=dtype,
+        akgflow=__version__,
+        added=verdict.timestamp,
+    )
+    return [entry], {}
+
+
+def _judged_again(space: Workspace, entries: Sequence[Entry]) -> tuple[list[Entry], dict[str, str]]:
+    """Entries with a verdict and features of this machine; why the others are left out, by id."""
+    machine = detect()
+    right: list[Entry] = []
+    refused: dict[str, str] = {}
+    for entry in entries:
+        operator = Operator(Path(f"{entry.task}.py"), entry.operator)
+        try:
+            request = request_for(space, operator, entry.source, entry.dsl, entry.target, machine)
+        except ConfigError as error:
+            refused[entry.id] = str(error)
+            continue
+        asked = FeatureRequest(str(operator.file), entry.operator, entry.cases, entry.dtype)
+        verdict, features = judged(replace(request, cases=entry.cases, dtype=entry.dtype), machine, asked)
+        if reason := why_not(verdict):
+            refused[entry.id] = reason
+        else:
+            new = replace(entry, verdict=verdict, features=features, trust="judged", added=verdict.timestamp)
+            right.append(replace(new, akgflow=__version__))
+    return right, refused
+
+
+def _features(request: FeatureRequest) -> OperatorFeatures:
+    from akgflow.executors.local import LocalExecutor
+
+    async def asked(scratch: Path) -> OperatorFeatures:
+        executor = LocalExecutor(detect(), scratch)
+        try:
+            return await executor.features(request)
+        finally:
+            await executor.close()
+
+    with tempfile.TemporaryDirectory(prefix="akgflow-") as scratch:
+        return asyncio.run(asked(Path(scratch)))
+
+
+def _outline(entry: Entry) -> dict[str, Any]:
+    """What a list says about an entry: everything but the texts."""
+    speed = entry.speed
+    return {
+        "id": entry.id,
+        "task": entry.task,
+        "dsl": entry.dsl,
+        "target": entry.target,
+        "trust": entry.trust,
+        "evidence": entry.verdict.evidence,
+        "speedup": speed.speedup if speed else None,
+        "interval": speed.interval if speed else None,
+        "baseline": speed.baseline if speed else None,
+        "device": speed.device if speed else None,
+        "kinds": entry.features.kinds,
+        "lessons": len(entry.lessons),
+        "akgflow": entry.akgflow,
+        "added": entry.added,
+    }
+
+
+def _report(added: Sequence[Entry], known: Sequence[Entry], refused: Mapping[str, str], as_json: bool) -> None:
+    if as_json:
+        names = {"added": added, "known": known}
+        echo_json({**{name: [one.id for one in found] for name, found in names.items()}, "refused": refused})
+        return
+    for entry in added:
+        click.echo(f"{'added' if entry.trust == 'judged' else 'imported'}: {entry.id} ({entry.task}, {entry.claim})")
+    for entry in known:
+        click.echo(f"already there with a verdict at least as good: {entry.id} ({entry.task})")
+    for name, reason in refused.items():
+        click.echo(f"not added: {name}: {reason}")
+    if not added and not known and not refused:
+        click.echo("nothing to add: no kernel was verified there")

@@ -1,0 +1,228 @@
+"""A run and the knowledge store: examples are looked up once and journaled, verified kernels are kept at the end.
+
+A store that cannot be used never ends a run; the run says so and goes on without it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from akgflow import __version__
+from akgflow.agents import Examples, KernelView, LessonView
+from akgflow.config.types import Target, Task, Workspace
+from akgflow.engine.journal import Journal
+from akgflow.engine.result import Attempt
+from akgflow.executors.base import Executor
+from akgflow.features import FeatureRequest, OperatorFeatures
+from akgflow.knowledge import (
+    Entry,
+    Found,
+    KnowledgeError,
+    Lesson,
+    Query,
+    Store,
+    default_path,
+    examples,
+    lessons,
+    model_text,
+    seeds,
+    why_not,
+)
+from akgflow.models.gateway import origin_of
+from akgflow.models.ledger import estimate_tokens
+from akgflow.planning import Job, Plan
+from akgflow.terms import Status
+from akgflow.verdict import Verdict
+
+T = TypeVar("T")
+MOST_LESSONS = 12
+"""Failures that one entry remembers; the later ones are nearer to what was right."""
+_SHORTLIST = 4
+"""Entries to choose from for each that is shown: the best may be too long."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a job has added to the store: ids of entries, and why nothing where there are none."""
+
+    ids: tuple[str, ...]
+    note: str = ""
+
+
+@dataclass
+class RunKnowledge:
+    """One sitting's use of the store."""
+
+    task: Task
+    workspace: Workspace
+    plan: Plan
+    journal: Journal
+    executor: Executor
+    notify: Callable[[str, str], None]
+    _shown: dict[str, Examples] = field(default_factory=dict)
+
+    @property
+    def store(self) -> Store:
+        """The store that this workspace uses."""
+        return Store(self.workspace.knowledge.store or default_path())
+
+    @property
+    def in_use(self) -> bool:
+        """True when prompts get examples: recorded replies answer prompts without them."""
+        use = self.workspace.knowledge.use
+        asked = {origin_of(model) for model in self.plan.models.values()}
+        return use == "always" or (use == "auto" and bool(asked - {"recorded"}))
+
+    async def features(self) -> OperatorFeatures:
+        """What the task's operator does; asked of a judge once in a run."""
+        return await self.journal.once(
+            "features", OperatorFeatures, lambda: self.executor.features(asked_of(self.task))
+        )
+
+    async def prepare(self) -> None:
+        """Look up the examples of every job, so that all prompts of a run see the same."""
+        if not self.in_use or not self.workspace.knowledge.examples:
+            return
+        for job in self.plan.runnable:
+            self._shown[job.id] = await self.journal.once(
+                f"examples {job.id}",
+                Examples,
+                lambda job=job: self._tried(job.id, self._look_up(job), Examples()),  # type: ignore[misc]
+            )
+            if names := [kernel.task for kernel in self._shown[job.id].kernels]:
+                self.notify(job.id, f"examples from the knowledge store: {', '.join(names)}")
+
+    def examples(self, job: str) -> Examples:
+        """What the prompts of a job show; nothing before `prepare`, or where the store has nothing."""
+        return self._shown.get(job, Examples())
+
+    async def seeds(self, job: Job, count: int) -> list[Found]:
+        """Verified kernels that could answer the job's operator as they are, the best first."""
+        query = self._query(job, await self.features())
+
+        async def found() -> list[Found]:
+            return await asyncio.to_thread(seeds, self.store, query, count)
+
+        return await self._tried(job.id, found(), [])
+
+    async def keep(self, job: Job, judged: Iterable[tuple[str, Verdict]], way: tuple[Lesson, ...]) -> None:
+        """Put the verified ones of a job's ``(source, verdict)`` into the store, once, with what failed on the way."""
+        right = {source: verdict for source, verdict in judged if not why_not(verdict)}
+        if not self.workspace.knowledge.add or not right:
+            return
+
+        async def effect() -> Kept:
+            features = await self.features()
+            entries = [
+                entry_of(self.task, self.workspace.targets[job.target], job.dsl, source, verdict, features, way)
+                for source, verdict in right.items()
+            ]
+            ids = await asyncio.to_thread(lambda: tuple(entry.id for entry in entries if self.store.add(entry)))
+            return Kept(ids)
+
+        await self.journal.once(f"kept {job.id}", Kept, lambda: self._tried(job.id, effect(), Kept((), "not kept")))
+
+    async def _look_up(self, job: Job) -> Examples:
+        query = self._query(job, await self.features())
+        spec = self.workspace.knowledge
+        found = await asyncio.to_thread(examples, self.store, query, spec.examples * _SHORTLIST)
+        heard = await asyncio.to_thread(lessons, self.store, query)
+        views = tuple(LessonView(one.dsl, one.lesson.status, one.lesson.text) for one in heard)
+        return Examples(within(found, spec.examples, spec.max_tokens), views)
+
+    def _query(self, job: Job, features: OperatorFeatures) -> Query:
+        task = self.task
+        text = " ".join((task.name, task.description, task.operator.kind or ""))
+        return Query(task.operator.source, features, job.dsl, job.target, job.platform, text)
+
+    async def _tried(self, job: str, work: Awaitable[T], instead: T) -> T:
+        try:
+            return await work
+        except KnowledgeError as error:
+            self.notify(job, str(error))
+            return instead
+
+
+def within(found: Iterable[Found], count: int, max_tokens: int) -> tuple[KernelView, ...]:
+    """The first ``count`` that fit into ``max_tokens`` together; one that is too long gives way to the next."""
+    views: list[KernelView] = []
+    for entry, _ in found:
+        view = KernelView(entry.task, entry.target, entry.claim.rstrip("."), model_text(entry.operator), entry.source)
+        cost = sum(estimate_tokens(text) for text in (view.claim, view.operator, view.source))
+        if len(views) < count and cost <= max_tokens:
+            views.append(view)
+            max_tokens -= cost
+    return tuple(views)
+
+
+def asked_of(task: Task) -> FeatureRequest:
+    """A task's operator as the judge is asked about it."""
+    return FeatureRequest(str(task.operator.file), task.operator.source, task.cases, task.dtype)
+
+
+def entry_of(
+    task: Task,
+    target: Target,
+    dsl: str,
+    source: str,
+    verdict: Verdict,
+    features: OperatorFeatures,
+    way: tuple[Lesson, ...] = (),
+) -> Entry:
+    """A judged kernel of a task as an entry of the store."""
+    return Entry(
+        task=task.name,
+        operator=task.operator.source,
+        dsl=dsl,
+        target=target.name,
+        platform=target.platform,
+        arch=target.arch,
+        source=source,
+        verdict=verdict,
+        features=features,
+        description=task.description,
+        kind=task.operator.kind or "",
+        cases=task.cases,
+        dtype=task.dtype,
+        lessons=way,
+        akgflow=__version__,
+        added=verdict.timestamp or datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def lessons_of(attempts: Sequence[Attempt], causes: Mapping[tuple[str, int], str]) -> tuple[Lesson, ...]:
+    """What failed on the way, each failure once.
+
+    ``causes`` holds what was said before an attempt of a step, by its name and number: it is about the failure that
+    came before.
+    """
+    lessons: dict[tuple[str, str], Lesson] = {}
+    last: tuple[str, str] | None = None
+    before: tuple[str, int] | None = None
+    for attempt in attempts:
+        place = (attempt.step, attempt.attempt)
+        cause = causes.get(place, "")
+        if cause and last is not None and before != place and not lessons[last].cause:
+            lessons[last] = replace(lessons[last], cause=cause)
+        if attempt.status != Status.PASSED:
+            last, before = (attempt.status, attempt.message), place
+            lessons.setdefault(last, Lesson(*last))
+    return tuple(lessons.values())[-MOST_LESSONS:]
+
+
+def cause_in(reply: str) -> str:
+    """The one line in which a reply names the cause: an advisor's ``reason``, or a line ``Lesson: …``; else empty."""
+    with suppress(ValueError):
+        data = json.loads(reply[reply.index("{") : reply.rindex("}") + 1])
+        if isinstance(data, dict) and "decision" in data:
+            return str(data.get("reason", ""))
+    for line in reply.splitlines():
+        if line.lower().startswith("lesson:"):
+            return line.partition(":")[2].strip()
+    return ""

@@ -1,0 +1,30 @@
+"""What verified kernels teach: a store that only judged kernels enter, and what of it helps with an operator."""
+
+from akgflow.knowledge.entry import Entry, Lesson, Surface, model_text, operator_id, why_not
+from akgflow.knowledge.retrieval import Found, HeardLesson, Query, examples, lessons, seeds
+from akgflow.knowledge.similarity import FLOOR, likeness, structure
+from akgflow.knowledge.store import KnowledgeError, Store, default_path, from_lines, search_text, to_lines
+
+__all__ = [
+    "FLOOR",
+    "Entry",
+    "Found",
+    "HeardLesson",
+    "KnowledgeError",
+    "Lesson",
+    "Query",
+    "Store",
+    "Surface",
+    "default_path",
+    "examples",
+    "from_lines",
+    "lessons",
+    "likeness",
+    "model_text",
+    "operator_id",
+    "search_text",
+    "seeds",
+    "structure",
+    "to_lines",
+    "why_not",
+]

@@ -1,0 +1,173 @@
+"""An entry of the store: a kernel that the judge found right, what it computes, and what was learned on the way."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from akgflow.config.types import Scalar
+from akgflow.features import OperatorFeatures
+from akgflow.serial import to_json
+from akgflow.terms import Evidence
+from akgflow.verdict import FRAMEWORK_ALLOWED, Timing, Verdict
+
+NUMERIC = (Evidence.EXECUTED, Evidence.INTERPRETED)
+"""Evidence that an entry must have: that it compiles says nothing about its numbers."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One failure on the way to a kernel: the verdict's status and sentence, and what a model said was the cause."""
+
+    status: str
+    message: str
+    cause: str = ""
+
+    @property
+    def text(self) -> str:
+        """The cause where one was named, else the judge's sentence."""
+        return self.cause or self.message
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One verified kernel.
+
+    ``operator`` and ``source`` are texts of modules: of the reference and of the candidate. ``added`` is the time of
+    the verdict. ``trust`` is ``judged`` where a judge on this machine said what ``verdict`` says, and ``imported``
+    where somebody else claims it.
+    """
+
+    task: str
+    operator: str
+    dsl: str
+    target: str
+    platform: str
+    arch: str
+    source: str
+    verdict: Verdict
+    features: OperatorFeatures
+    description: str = ""
+    kind: str = ""
+    cases: tuple[Mapping[str, Scalar], ...] = ()
+    dtype: str | None = None
+    lessons: tuple[Lesson, ...] = field(default=())
+    akgflow: str = ""
+    added: str = ""
+    trust: Literal["judged", "imported"] = "judged"
+
+    @property
+    def id(self) -> str:
+        """Sixteen hexadecimal digits of what was judged: kernel, operator, shapes, type, language and target."""
+        parts = (self.source, self.operator, self.cases, self.dtype, self.dsl, self.target)
+        return _digest(to_json(parts))[:16]
+
+    @property
+    def digest(self) -> str:
+        """sha256 of everything in it but how far it is trusted."""
+        data = {name: value for name, value in vars(self).items() if name != "trust"}
+        return _digest(to_json(data))
+
+    @property
+    def speed(self) -> Timing | None:
+        """The timing against the first baseline; None where it was not executed or not timed."""
+        return self.verdict.timing[0] if self.verdict.timing else None
+
+    @property
+    def claim(self) -> str:
+        """What is known about it, in one sentence."""
+        speed = self.speed
+        if speed is None:
+            return f"{self.verdict.message}; not timed"
+        low, high = speed.interval
+        figures = f"{speed.speedup:.2f}x [{low:.2f}, {high:.2f}] over {speed.baseline} on {speed.device}"
+        return f"{self.verdict.message}; {figures}"
+
+    @property
+    def worth(self) -> tuple[bool, float]:
+        """Order among verdicts on the same kernel: executed before interpreted, then the faster."""
+        speed = self.speed
+        return Evidence.EXECUTED in self.verdict.evidence, speed.speedup if speed else 0.0
+
+
+def why_not(verdict: Verdict) -> str:
+    """Why a kernel with this verdict does not belong in the store; empty where it does."""
+    if not verdict.passed:
+        return f"{verdict.status}: {verdict.message}"
+    if FRAMEWORK_ALLOWED in verdict.warnings:
+        return FRAMEWORK_ALLOWED
+    if not any(one in verdict.evidence for one in NUMERIC):
+        have = ", ".join(verdict.evidence) or "none"
+        return f"its numbers were not checked (evidence: {have})"
+    return ""
+
+
+def operator_id(text: str) -> str:
+    """Equal for operators that differ in comments, docstrings and layout only."""
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return _digest(text)[:16]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return _digest(ast.unparse(tree))[:16]
+
+
+class Surface(NamedTuple):
+    """How an operator is built and called: names of the constructor's and of ``forward``'s parameters."""
+
+    constructor: tuple[str, ...]
+    forward: tuple[str, ...]
+
+
+def model_text(operator: str) -> str:
+    """The source of an operator's ``Model`` without docstrings; the whole text where there is none."""
+    found = _model(operator)
+    if found is None:
+        return operator
+    for node in ast.walk(found):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(found)
+
+
+def surface(operator: str) -> Surface:
+    """The parameters of an operator's ``Model``."""
+    found = _model(operator)
+    methods = {n.name: n for n in found.body if isinstance(n, ast.FunctionDef)} if found else {}
+
+    def names(method: str) -> tuple[str, ...]:
+        return tuple(a.arg for a in methods[method].args.args[1:]) if method in methods else ()
+
+    return Surface(names("__init__"), names("forward"))
+
+
+def _model(operator: str) -> ast.ClassDef | None:
+    try:
+        body = ast.parse(operator).body
+    except SyntaxError:
+        return None
+    return next((node for node in body if isinstance(node, ast.ClassDef) and node.name == "Model"), None)
+
+
+_COMMON = (
+    "self torch nn def return class model init super forward tensor import from none int float list get inputs "
+    "functional true false the and for with shape size dim of to a an x is in as by or module parameter rand randn "
+    "batch features functional object len range"
+)
+"""Words that any operator may have."""
+
+
+def words(text: str) -> list[str]:
+    """The telling words of a text, each once: no word that every operator has, no numbers, nothing of one letter."""
+    found = (word for word in re.findall(r"[a-z]+[0-9]*[a-z]*", text.lower()) if len(word) > 1)
+    return list(dict.fromkeys(word for word in found if word not in _COMMON.split()))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

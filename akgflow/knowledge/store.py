@@ -1,0 +1,255 @@
+"""The store's file: SQLite with a full-text index, safe for several processes at once.
+
+Every method opens the file, does one transaction and closes it. Write-ahead logging lets readers read while somebody
+writes; who must wait for a writer waits `WAIT_SECONDS`.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import cattrs
+from platformdirs import user_data_path
+
+from akgflow.errors import ConfigError
+from akgflow.features import OperatorFeatures
+from akgflow.knowledge.entry import Entry, operator_id, words
+from akgflow.serial import from_data, to_data, to_json
+
+VERSION = 1
+"""Of the tables. A file of a later version is refused, never changed."""
+WAIT_SECONDS = 30.0
+_SCHEMA = """
+CREATE TABLE entries (
+    id TEXT PRIMARY KEY,
+    operator TEXT NOT NULL,
+    task TEXT NOT NULL,
+    dsl TEXT NOT NULL,
+    target TEXT NOT NULL,
+    platform TEXT NOT NULL,
+    trust TEXT NOT NULL,
+    added TEXT NOT NULL,
+    features TEXT NOT NULL,
+    data TEXT NOT NULL
+);
+CREATE INDEX entries_by_language ON entries (dsl, platform, trust);
+CREATE VIRTUAL TABLE texts USING fts5 (id UNINDEXED, text, tokenize = 'porter unicode61');
+CREATE TABLE vectors (
+    id TEXT NOT NULL REFERENCES entries (id) ON DELETE CASCADE,
+    model TEXT NOT NULL,
+    vector TEXT NOT NULL,
+    PRIMARY KEY (id, model)
+);
+"""
+
+
+class KnowledgeError(ConfigError):
+    """The store's file cannot be used; says which one and what to do."""
+
+
+class Outline(NamedTuple):
+    """What retrieval compares: an entry without its kernel and verdict."""
+
+    id: str
+    operator: str
+    dsl: str
+    platform: str
+    features: OperatorFeatures
+
+
+def default_path() -> Path:
+    """The store in the user's data folder."""
+    return user_data_path("akgflow", appauthor=False) / "knowledge.sqlite"
+
+
+def search_text(entry: Entry) -> str:
+    """What the full-text index holds of an entry: what it is called, what it does, and its reference's words."""
+    kinds = (*entry.features.kinds, *entry.features.ops)
+    return " ".join((entry.task, entry.description, entry.kind, *kinds, *words(entry.operator)))
+
+
+class Store:
+    """Entries by id. Raises `KnowledgeError` where the file cannot be read or written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def add(self, entry: Entry) -> bool:
+        """Keep an entry; False where the store has better on the same kernel: a judged or a more telling verdict."""
+        with self._open(write=True) as db:
+            known = _entry(db.execute("SELECT data, trust FROM entries WHERE id = ?", (entry.id,)).fetchone())
+            if known is not None and (known.trust == "judged", known.worth) > (entry.trust == "judged", entry.worth):
+                return False
+            self._put(db, entry)
+        return True
+
+    def get(self, prefix: str) -> Entry:
+        """The one entry whose id starts with ``prefix``."""
+        with self._open() as db:
+            return self._one(db, prefix)
+
+    def find(self, ids: Sequence[str]) -> dict[str, Entry]:
+        """Those entries of ``ids`` that are there, by id, in that order."""
+        with self._open() as db:
+            marks = ", ".join("?" * len(ids))
+            rows = db.execute(f"SELECT id, data, trust FROM entries WHERE id IN ({marks})", tuple(ids))
+            found = {row[0]: entry for row in rows if (entry := _entry(row[1:])) is not None}
+        return {one: found[one] for one in ids if one in found}
+
+    def entries(
+        self, *, dsl: str | None = None, target: str | None = None, trust: str | None = None, task: str | None = None
+    ) -> list[Entry]:
+        """Entries that fit, the newest first."""
+        wanted = {"dsl": dsl, "target": target, "trust": trust, "task": task}
+        given = {name: value for name, value in wanted.items() if value is not None}
+        where = " AND ".join(f"{name} = ?" for name in given) or "1"
+        with self._open() as db:
+            rows = db.execute(
+                f"SELECT data, trust FROM entries WHERE {where} ORDER BY added DESC, id", tuple(given.values())
+            )
+            return [entry for row in rows if (entry := _entry(row)) is not None]
+
+    def outlines(self) -> list[Outline]:
+        """What there is to compare with: of entries that a judge of this store's owner has seen."""
+        with self._open() as db:
+            rows = db.execute("SELECT id, operator, dsl, platform, features FROM entries WHERE trust = 'judged'")
+            return [Outline(a, b, c, d, from_data(json.loads(e), OperatorFeatures)) for a, b, c, d, e in rows]
+
+    def matching(self, terms: Sequence[str], limit: int = 200) -> Mapping[str, float]:
+        """Ids whose text holds one of the words, with their bm25 score: higher is better, above zero."""
+        if not terms:
+            return {}
+        query = " OR ".join(f'"{term}"' for term in terms)
+        with self._open() as db:
+            rows = db.execute(
+                "SELECT id, bm25(texts) FROM texts WHERE texts MATCH ? ORDER BY 2 LIMIT ?", (query, limit)
+            )
+            return {found: max(0.0, -score) for found, score in rows}
+
+    def forget(self, prefix: str) -> Entry:
+        """Remove the one entry whose id starts with ``prefix``."""
+        with self._open(write=True) as db:
+            entry = self._one(db, prefix)
+            self._drop(db, entry.id)
+        return entry
+
+    def vectors(self, model: str) -> Mapping[str, tuple[float, ...]]:
+        """Embeddings of entries by a model."""
+        with self._open() as db:
+            rows = db.execute("SELECT id, vector FROM vectors WHERE model = ?", (model,))
+            return {found: tuple(json.loads(vector)) for found, vector in rows}
+
+    def keep_vectors(self, model: str, vectors: Mapping[str, Sequence[float]]) -> None:
+        """Keep embeddings of entries that are still there."""
+        with self._open(write=True) as db:
+            for found, vector in vectors.items():
+                row = (found, model, json.dumps(list(vector)), found)
+                db.execute(
+                    "INSERT OR REPLACE INTO vectors SELECT ?, ?, ? WHERE EXISTS (SELECT 1 FROM entries WHERE id = ?)",
+                    row,
+                )
+
+    def _put(self, db: sqlite3.Connection, entry: Entry) -> None:
+        self._drop(db, entry.id)
+        row = (entry.id, operator_id(entry.operator), entry.task, entry.dsl, entry.target, entry.platform, entry.trust)
+        texts = (entry.added, to_json(entry.features), to_json(entry))
+        db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, *texts))
+        db.execute("INSERT INTO texts VALUES (?, ?)", (entry.id, search_text(entry)))
+
+    def _drop(self, db: sqlite3.Connection, found: str) -> None:
+        db.execute("DELETE FROM texts WHERE id = ?", (found,))
+        db.execute("DELETE FROM entries WHERE id = ?", (found,))
+
+    def _one(self, db: sqlite3.Connection, prefix: str) -> Entry:
+        size = len(prefix)
+        rows = db.execute(
+            "SELECT data, trust FROM entries WHERE substr(id, 1, ?) = ? LIMIT 2", (size, prefix)
+        ).fetchall()
+        if len(rows) > 1:
+            raise ConfigError(f"the ids of several entries start with {prefix!r}: give more of it")
+        entry = _entry(rows[0] if rows else None)
+        if entry is None or not prefix:
+            raise ConfigError(f"there is no entry {prefix!r} in {self.path}: akgflow knowledge list shows them")
+        return entry
+
+    @contextmanager
+    def _open(self, write: bool = False) -> Iterator[sqlite3.Connection]:
+        """One transaction; a store that is not there yet is empty, and made when something is to be written."""
+        try:
+            with closing(self._connect(write)) as db:
+                yield db
+                db.commit()
+        except (sqlite3.Error, OSError, ValueError, cattrs.BaseValidationError) as error:
+            hint = "name another file with AKGFLOW_KNOWLEDGE, or knowledge.store in agents.yaml"
+            raise KnowledgeError(f"the knowledge store {self.path} cannot be used ({error}): {hint}") from error
+
+    def _connect(self, write: bool) -> sqlite3.Connection:
+        if not write and not self.path.exists():
+            db = sqlite3.connect(":memory:")
+            db.executescript(_SCHEMA)
+            return db
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(self.path, timeout=WAIT_SECONDS, isolation_level=None)
+        try:
+            db.execute("PRAGMA foreign_keys = ON")
+            if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+                self._make(db)
+            db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _make(self, db: sqlite3.Connection) -> None:
+        """The tables, unless another process has made them meanwhile."""
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("BEGIN IMMEDIATE")
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version > VERSION:
+            raise ValueError(f"it has the form {version} of a later akgflow, and this one knows {VERSION}")
+        if version == 0:
+            for statement in _SCHEMA.split(";\n"):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {VERSION}")
+        db.execute("COMMIT")
+
+
+def _entry(row: Sequence[str] | None) -> Entry | None:
+    return from_data({**json.loads(row[0]), "trust": row[1]}, Entry) if row else None
+
+
+def to_lines(entries: Sequence[Entry]) -> Iterator[str]:
+    """Entries as lines of JSON, each with its id and digest, after a line that says what follows."""
+    yield json.dumps({"akgflow knowledge": VERSION, "entries": len(entries)})
+    for entry in entries:
+        yield to_json({"id": entry.id, "digest": entry.digest, "entry": to_data(entry)})
+
+
+def from_lines(lines: Sequence[str], file: str) -> list[Entry]:
+    """The inverse of `to_lines`: entries as claims of whoever made the file.
+
+    Raises `ConfigError` for the first line that is not one, or whose id or digest does not belong to it.
+    """
+    head, *rest = lines or [""]
+    try:
+        version = json.loads(head)["akgflow knowledge"]
+    except (ValueError, KeyError, TypeError):
+        raise ConfigError(f"{file} is not an export of a knowledge store") from None
+    if version != VERSION:
+        raise ConfigError(f"{file} has the form {version}, and this akgflow knows {VERSION}")
+    found = []
+    for number, line in enumerate(rest, 2):
+        try:
+            data = json.loads(line)
+            entry = from_data({**data["entry"], "trust": "imported"}, Entry)
+        except (ValueError, KeyError, TypeError, cattrs.BaseValidationError) as error:
+            raise ConfigError(f"{file}:{number}: not an entry ({error})") from None
+        if (entry.id, entry.digest) != (data.get("id"), data.get("digest")):
+            raise ConfigError(f"{file}:{number}: the entry was changed after its export: its digest does not fit")
+        found.append(entry)
+    return found
