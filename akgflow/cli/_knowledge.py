@@ -20,6 +20,7 @@ from akgflow.errors import ConfigError, ExitCode
 from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.knowledge import Entry, Store, default_path, from_lines, to_lines, why_not
 from akgflow.machine import detect
+from akgflow.verdict import JudgeRequest, Verdict
 
 _Space = tuple[Workspace, Store]
 
@@ -83,6 +84,7 @@ def show_command(entry_id: str, workspace: Path | None, overrides: tuple[str, ..
 @click.option("--target", help="The target to judge it for.")
 @click.option("--case", "cases", multiple=True, metavar="M=1,N=2", help="A shape; may be given several times.")
 @click.option("--dtype", help="Cast floating inputs and parameters, for example bfloat16.")
+@click.option("--time/--no-time", default=True, help="Time the candidate where it is executed.")
 @workspace_option
 @set_option
 @json_option
@@ -95,6 +97,7 @@ def add_command(
     target: str | None,
     cases: tuple[str, ...],
     dtype: str | None,
+    time: bool,
     workspace: Path | None,
     overrides: tuple[str, ...],
     as_json: bool,
@@ -111,7 +114,7 @@ def add_command(
             raise click.UsageError("a candidate is judged first: give --operator FILE, --dsl and --target")
         given = tuple(parse_case(text) for text in cases)
         operator = check_operator(operator_file, given)
-        entries, refused = _of_candidate(space, path, operator, dsl, target, given, dtype)
+        entries, refused = _of_candidate(space, path, operator, dsl, target, given, dtype, time)
     added = [entry for entry in entries if store.add(entry)]
     _report(added, [entry for entry in entries if entry not in added], refused, as_json)
     ctx.exit(ExitCode.DONE if entries and not refused else ExitCode.GATE_FAILED)
@@ -160,19 +163,29 @@ def export_command(
 @knowledge_command.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--judge", is_flag=True, help="Judge each kernel here; those that are right count as verified.")
+@click.option("--time/--no-time", default=True, help="With --judge: time each where it is executed.")
 @workspace_option
 @set_option
 @json_option
 @click.pass_context
 def import_command(
-    ctx: click.Context, file: Path, judge: bool, workspace: Path | None, overrides: tuple[str, ...], as_json: bool
+    ctx: click.Context,
+    file: Path,
+    judge: bool,
+    time: bool,
+    workspace: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
 ) -> None:
-    """Take in the entries of FILE. They are others' claims and serve for nothing until they are judged (--judge)."""
+    """Take in the entries of FILE, as others' claims: they serve for nothing until they are judged (--judge).
+
+    Judging runs the references in FILE as it runs those of your own tasks: judge what you have looked at.
+    """
     space, store = _space(workspace, overrides)
     entries = from_lines(file.read_text(encoding="utf-8").splitlines(), str(file))
     refused: dict[str, str] = {}
     if judge:
-        entries, refused = _judged_again(space, entries)
+        entries, refused = _judged_again(space, entries, time)
     added = [entry for entry in entries if store.add(entry)]
     _report(added, [entry for entry in entries if entry not in added], refused, as_json)
     ctx.exit(ExitCode.GATE_FAILED if refused else ExitCode.DONE)
@@ -197,13 +210,14 @@ def _of_candidate(
     target: str,
     cases: tuple[Mapping[str, Scalar], ...],
     dtype: str | None,
+    time: bool,
 ) -> tuple[list[Entry], dict[str, str]]:
     """The candidate's entry, or why the judge does not let it in."""
     machine = detect()
     source = path.read_text(encoding="utf-8")
     request = replace(request_for(space, operator, source, dsl, target, machine), cases=cases, dtype=dtype)
     asked = FeatureRequest(str(operator.file), operator.source, cases, dtype)
-    verdict, features = judged(request, machine, asked)
+    ((verdict, features),) = judged([(replace(request, time=time), asked)], machine)
     if reason := why_not(verdict):
         return [], {str(path): reason}
     where = space.targets[target]
@@ -225,11 +239,11 @@ def _of_candidate(
     return [entry], {}
 
 
-def _judged_again(space: Workspace, entries: Sequence[Entry]) -> tuple[list[Entry], dict[str, str]]:
+def _judged_again(space: Workspace, entries: Sequence[Entry], time: bool) -> tuple[list[Entry], dict[str, str]]:
     """Entries with a verdict and features of this machine; why the others are left out, by id."""
     machine = detect()
-    right: list[Entry] = []
     refused: dict[str, str] = {}
+    asked: dict[str, tuple[JudgeRequest, FeatureRequest]] = {}
     for entry in entries:
         operator = Operator(Path(f"{entry.task}.py"), entry.operator)
         try:
@@ -237,14 +251,16 @@ def _judged_again(space: Workspace, entries: Sequence[Entry]) -> tuple[list[Entr
         except ConfigError as error:
             refused[entry.id] = str(error)
             continue
-        asked = FeatureRequest(str(operator.file), entry.operator, entry.cases, entry.dtype)
-        verdict, features = judged(replace(request, cases=entry.cases, dtype=entry.dtype), machine, asked)
-        if reason := why_not(verdict):
-            refused[entry.id] = reason
-        else:
-            new = replace(entry, verdict=verdict, features=features, trust="judged", added=verdict.timestamp)
-            right.append(replace(new, akgflow=__version__))
-    return right, refused
+        about = FeatureRequest(str(operator.file), entry.operator, entry.cases, entry.dtype)
+        asked[entry.id] = replace(request, cases=entry.cases, dtype=entry.dtype, time=time), about
+    answers = dict(zip(asked, judged(list(asked.values()), machine), strict=True))
+    refused |= {name: reason for name, (verdict, _) in answers.items() if (reason := why_not(verdict))}
+    return [_with(entry, *answers[entry.id]) for entry in entries if entry.id not in refused], refused
+
+
+def _with(entry: Entry, verdict: Verdict, features: OperatorFeatures) -> Entry:
+    new = replace(entry, verdict=verdict, features=features, added=verdict.timestamp)
+    return replace(new, trust="judged", akgflow=__version__)
 
 
 def _features(request: FeatureRequest) -> OperatorFeatures:

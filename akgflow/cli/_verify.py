@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,14 +113,16 @@ def request_for(
     return JudgeRequest(candidate, str(operator.file), operator.source, pack.toolchain, where, found.evidence)
 
 
-def judged(request: JudgeRequest, machine: Machine, asked: FeatureRequest) -> tuple[Verdict, OperatorFeatures]:
-    """A judge's verdict about one candidate, and what it says about the operator."""
+def judged(
+    asked: Sequence[tuple[JudgeRequest, FeatureRequest]], machine: Machine
+) -> list[tuple[Verdict, OperatorFeatures]]:
+    """One judge's verdicts about candidates, and what it says about their operators."""
     from akgflow.executors.local import LocalExecutor
 
-    async def answers(scratch: Path) -> tuple[Verdict, OperatorFeatures]:
+    async def answers(scratch: Path) -> list[tuple[Verdict, OperatorFeatures]]:
         executor = LocalExecutor(machine, scratch)
         try:
-            return await executor.judge(request), await executor.features(asked)
+            return [(await executor.judge(one), await executor.features(about)) for one, about in asked]
         finally:
             await executor.close()
 

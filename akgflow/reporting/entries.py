@@ -20,7 +20,7 @@ def show_entries(entries: Sequence[Entry], path: str, out: Console) -> None:
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("id", "task", "dsl", "target", "trust", "evidence", "speed", "does", "lessons", "added"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in ("id", "speed"))
     for entry in entries:
         table.add_row(
             entry.id,
@@ -32,7 +32,7 @@ def show_entries(entries: Sequence[Entry], path: str, out: Console) -> None:
             _speed(entry),
             ", ".join(sorted(entry.features.kinds)),
             str(len(entry.lessons) or ""),
-            entry.added,
+            entry.added[:10],
         )
     out.print(table)
     say(out, f"{len(entries)} entries in {path}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from known import entry, timed
+from known import entry, features, timed
 from openai_server import OpenAIServer
 from running import run
 from small_task import OPERATOR, RIGHT, WRONG, by_agent, fenced, make_workspace
@@ -91,6 +91,8 @@ def shown(folder: Path, operator: str, *overrides: str, models: str = "") -> Exa
 
     async def asked() -> Examples:
         journal, executor = Journal(folder / "journal.jsonl"), LocalExecutor(machine, folder / "scratch")
+        if "features" not in journal:  # what a judge would say, without starting one
+            journal.write("features", features(operator))
         try:
             made = RunKnowledge(loaded.task, loaded.workspace, plan, journal, executor, lambda job, text: None)
             await made.prepare()
