@@ -12,7 +12,7 @@ from akgflow.agents.context import (
     TargetView,
     TaskView,
 )
-from akgflow.agents.feedback import describe
+from akgflow.agents.feedback import describe, summary
 from akgflow.agents.prompts import Rendered, render, with_complaint
 from akgflow.agents.replies import MalformedReply, Parsed, parse_reply
 
@@ -33,5 +33,6 @@ __all__ = [
     "describe",
     "parse_reply",
     "render",
+    "summary",
     "with_complaint",
 ]

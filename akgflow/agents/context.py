@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from akgflow.config.types import PROMPT_VARIABLES, DslPack, Scalar, Target, Task
+from akgflow.config.types import OF_ONE_JOB, PROMPT_VARIABLES, DslPack, Scalar, Target, Task
 from akgflow.machine import Machine
 
 MEASURED = "(measured)"
@@ -59,6 +59,11 @@ class TargetView:
     arch: str
     facts: Mapping[str, Any]
 
+    @classmethod
+    def of(cls, target: Target) -> TargetView:
+        """What prompts see of a target."""
+        return cls(target.name, target.title, target.platform, target.arch, target.facts)
+
 
 @dataclass(frozen=True)
 class HistoryEntry:
@@ -106,8 +111,9 @@ class PromptContext:
 
     ``source`` is None unless the task migrates. ``sketch``, ``candidate``, ``feedback`` and ``advice`` are empty
     until there is one: the designer's sketch, the source of the latest candidate, what the judge said about it, and
-    what the conductor advises. ``attempt`` counts from 1. ``cases`` are the shapes that will be judged.
-    ``examples`` are verified kernels of similar operators; they stay the same throughout a run.
+    what the conductor advises. ``attempt`` counts from 1. ``cases`` are the shapes that will be judged. ``targets``
+    are all targets of the task, for prompts that belong to no single one. ``examples`` are verified
+    kernels of similar operators; they stay the same throughout a run.
     """
 
     task: TaskView
@@ -124,10 +130,16 @@ class PromptContext:
     attempt: int = 1
     cases: tuple[Mapping[str, Scalar], ...] = ()
     examples: Examples = Examples()
+    targets: tuple[TargetView, ...] = ()
 
     @classmethod
-    def of(cls, task: Task, dsl: DslPack, target: Target, machine: Machine) -> PromptContext:
-        """The context of one job before anything was written for it; `dataclasses.replace` adds the rest."""
+    def of(
+        cls, task: Task, dsl: DslPack, target: Target, machine: Machine, targets: Sequence[Target] = ()
+    ) -> PromptContext:
+        """The context of one job before anything was written for it; `dataclasses.replace` adds the rest.
+
+        ``targets`` are all those of the task (none: the job's own).
+        """
         kind = task.operator.kind
         knowledge = dsl.always + (dsl.by_operator.get(kind, ()) if kind else ())
         return cls(
@@ -135,14 +147,20 @@ class PromptContext:
             operator=OperatorView(task.operator.source, kind),
             source=SourceView(task.source.dsl, task.source.source) if task.source else None,
             dsl=DslView(dsl.name, dsl.title, dsl.entry, knowledge),
-            target=TargetView(target.name, target.title, target.platform, target.arch, target.facts),
+            target=TargetView.of(target),
             machine=machine,
             cases=task.cases,
+            targets=tuple(map(TargetView.of, targets or (target,))),
         )
 
-    def variables(self) -> dict[str, Any]:
-        """Name to value, for a template."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+    def variables(self, *, of_task: bool = False) -> dict[str, Any]:
+        """Name to value, for a template; ``of_task`` leaves out what belongs to one job."""
+        closed = OF_ONE_JOB if of_task else ()
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in closed}
+
+    def at_first(self) -> PromptContext:
+        """The same before there was anything to mend: the beginning that all attempts share."""
+        return replace(self, candidate="", feedback="", advice="", history=(), attempt=1)
 
     def without_measurements(self) -> PromptContext:
         """The same with everything that another machine would measure otherwise replaced by a fixed text.

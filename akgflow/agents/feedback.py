@@ -1,82 +1,130 @@
-"""A verdict in the words that a model repairs from: what is wrong, where, by how much, and the compiler's own words."""
+"""A verdict in the words that a model repairs from: what is wrong, where, by how much, and what that suggests."""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Iterator
 
 from akgflow.terms import Status
 from akgflow.verdict import CaseResult, KernelResources, Timing, Verdict
 
-MAX_CHARACTERS = 6_000
-"""About 2,000 tokens: feedback is paid for in every repair prompt."""
-
-_MAX_CASES = 6
+MAX_CHARACTERS = 1_600
+"""About 450 tokens: feedback is paid for in every repair, and all of it lies behind what providers keep."""
+MAX_SUMMARY = 160
+"""Characters of one earlier attempt."""
+MAX_LOG_LINES = 24
+_MAX_SHAPES = 3
+_MAX_KERNELS = 2
+_NEAR = 0.7
+"""Share of the roofline from which on there is little left to gain."""
+_LAUNCH_SECONDS = 15e-6
+"""Below this, launching and Python take a good part of a call on a GPU."""
+_NOISE = re.compile(
+    r"^In file included from|^\s+from \S+[:,]|^Traceback \(most recent|^\s*\^[\s~^]*$|site-packages/|^During handling|"
+    r"^The above exception|^\s*raise \w+|^\s*~+\^*~*$"
+)
+_DECIDES = {
+    "memory": "moving data decides: touch each byte once, contiguously and wide, with more loads in flight",
+    "compute": "arithmetic decides: larger tiles for each worker, loads overlapped with it, the fastest units that the "
+    "precision allows",
+}
 
 
 def describe(verdict: Verdict) -> str:
     """The verdict as a short text, at most `MAX_CHARACTERS` long."""
-    parts = [f"Verdict: {verdict.status}. {verdict.message}"]
-    if verdict.correctness:
-        parts += _numerics(verdict.correctness.cases)
-    parts += [_resources(r) for r in verdict.resources]
-    parts += [_timing(t) for t in verdict.timing]
-    parts += [f"Not obtained: {evidence} ({reason})" for evidence, reason in verdict.absent.items()]
-    text = "\n".join(parts)
-    if verdict.log:
-        room = max(500, MAX_CHARACTERS - len(text) - 20)
-        text += "\nLog:\n" + _middle_cut(verdict.log.strip(), room)
-    return _middle_cut(text, MAX_CHARACTERS)
+    wrong = [c for c in verdict.correctness.cases if c.status is not Status.PASSED] if verdict.correctness else []
+    head = _numerics(verdict, wrong) if wrong else [f"{verdict.status}: {verdict.message}"]
+    tail = [*_timing(verdict), *_resources(verdict.resources, bool(verdict.timing))]
+    if "timing" in verdict.absent:
+        tail.append(f"Not timed: {verdict.absent['timing']}")
+    text = "\n".join([*head, *tail])
+    log = "" if wrong else _cut_log(verdict.log, verdict.message)
+    if log:
+        text += "\n" + _both_ends(log, max(300, MAX_CHARACTERS - len(text) - 1))
+    return _both_ends(text, MAX_CHARACTERS)
 
 
-def _numerics(cases: tuple[CaseResult, ...]) -> list[str]:
-    """The failing cases first; the right ones in one line, because they narrow the cause down."""
-    wrong = [case for case in cases if case.status is not Status.PASSED]
-    right = [case for case in cases if case.status is Status.PASSED]
-    lines = [_case(case) for case in wrong[:_MAX_CASES]]
-    if len(wrong) > _MAX_CASES:
-        lines.append(f"... and {len(wrong) - _MAX_CASES} more cases are wrong.")
-    if wrong and right:
-        lines.append("Right: " + "; ".join(dict.fromkeys(_shape(case) for case in right)))
+def summary(text: str) -> str:
+    """One line about an earlier attempt, at most `MAX_SUMMARY` characters long."""
+    line = " ".join(text.split())
+    return line if len(line) <= MAX_SUMMARY else line[: MAX_SUMMARY - 1] + "…"
+
+
+def _numerics(verdict: Verdict, wrong: list[CaseResult]) -> list[str]:
+    """Each wrong shape with what was seen first, and under which inputs; then the right ones, which narrow it down."""
+    assert verdict.correctness is not None
+    shapes = list(dict.fromkeys(map(_shape, verdict.correctness.cases)))
+    failed = list(dict.fromkeys(map(_shape, wrong)))
+    lines = [f"{wrong[0].status}: wrong at {len(failed)} of {len(shapes)} shapes that were tried."]
+    for shape in failed[:_MAX_SHAPES]:
+        seen = [case for case in wrong if _shape(case) == shape]
+        inputs = ", ".join(dict.fromkeys(case.distribution for case in seen))
+        lines.append(f"- {shape} ({inputs} inputs): {seen[0].detail or seen[0].status}")
+    if failed[_MAX_SHAPES:]:
+        lines.append(f"- and at {'; '.join(failed[_MAX_SHAPES:])}")
+    right = [shape for shape in shapes if shape not in failed]
+    if right:
+        lines.append(f"Right at {'; '.join(right)}")
     return lines
-
-
-def _case(case: CaseResult) -> str:
-    line = f"Wrong: {_shape(case)}, {case.distribution} inputs: {case.status}."
-    if case.detail:
-        line += f" {case.detail}"
-    if case.status is Status.INCORRECT_NUMERICAL:
-        line += f" {case.wrong} of {case.total} elements outside their bound;"
-        line += f" error {case.error:.3g}, bound {case.bound:.3g}."
-    if case.worst:
-        place = ", ".join(map(str, case.worst.index))
-        line += f" Worst at [{place}]: got {case.worst.got:.7g}, expected {case.worst.expected:.7g}."
-    return line
 
 
 def _shape(case: CaseResult) -> str:
     return ", ".join(f"{name}={value}" for name, value in case.case.items()) or "the operator's own shapes"
 
 
-def _resources(found: KernelResources) -> str:
-    facts = {
-        "registers": found.registers,
-        "shared memory bytes": found.shared_bytes,
-        "spill bytes": found.spill_bytes,
-        **found.extra,
-    }
-    known = ", ".join(f"{value} {name}" for name, value in facts.items() if value is not None)
-    return f"Compiled {found.kernel} for {found.arch}: {known}."
+def _timing(verdict: Verdict) -> Iterator[str]:
+    """Against each baseline, and against the least time that the target can take, with what decides that."""
+    for timing in verdict.timing:
+        low, high = timing.interval
+        yield (
+            f"{timing.seconds * 1e6:.1f} us, {timing.speedup:.2f}x {timing.baseline} [{low:.2f}, {high:.2f}] "
+            f"({timing.call}) on {timing.device}."
+        )
+    if verdict.timing and verdict.timing[0].roofline:
+        yield _roofline(verdict.timing[0])
 
 
-def _timing(timing: Timing) -> str:
-    low, high = timing.interval
-    return (
-        f"Time: {timing.seconds * 1e6:.1f} us against {timing.baseline_seconds * 1e6:.1f} us for {timing.baseline}: "
-        f"{timing.speedup:.2f}x [{low:.2f}, {high:.2f}], {timing.call}."
+def _roofline(timing: Timing) -> str:
+    found = timing.roofline
+    assert found is not None
+    what = f"{found.flops / 1e9:.3g} GFLOP" if found.limit == "compute" else f"{found.bytes / 1e6:.3g} MB"
+    text = (
+        f"{found.share:.0%} of the roofline: {what} ({found.limit}) take {found.floor_seconds * 1e6:.1f} us at best. "
     )
+    if found.share >= _NEAR:
+        return text + "Little is left to gain."
+    if timing.seconds < _LAUNCH_SECONDS:
+        return text + "So short a call is mostly launching: fewer kernels, and less Python in forward."
+    return text + f"Here {_DECIDES.get(found.limit, 'the slower of both decides')}."
 
 
-def _middle_cut(text: str, room: int) -> str:
+def _resources(found: tuple[KernelResources, ...], all_of_them: bool) -> Iterator[str]:
+    """What kernels take; where speed is not the matter, only those that spill."""
+    for one in [r for r in found if all_of_them or r.spill_bytes][:_MAX_KERNELS]:
+        facts = {
+            "registers": one.registers,
+            "bytes of shared memory": one.shared_bytes,
+            "bytes spilled": one.spill_bytes,
+        }
+        known = ", ".join(f"{value} {name}" for name, value in facts.items() if value is not None)
+        hint = "; spilling goes through memory: smaller tiles, or fewer values alive" if one.spill_bytes else ""
+        yield f"{one.kernel} on {one.arch}: {known}{hint}."
+
+
+def _cut_log(log: str, message: str) -> str:
+    """The compiler's or the candidate's own words without what is said already and what nobody acts on."""
+    said = {line.strip() for line in message.splitlines()}
+    lines = [line.rstrip() for line in log.splitlines() if not _NOISE.search(line) and line.strip() not in said]
+    kept = [line for line in lines if line.strip()]
+    if len(kept) > MAX_LOG_LINES:
+        half = MAX_LOG_LINES // 2
+        kept = [*kept[:half], "…", *kept[-half:]]
+    return "\n".join(kept)
+
+
+def _both_ends(text: str, room: int) -> str:
     """Keep both ends: compilers say what is wrong first, tracebacks last."""
     if len(text) <= room:
         return text
-    half = (room - 20) // 2
-    return f"{text[:half]}\n... (cut) ...\n{text[-half:]}"
+    half = (room - 3) // 2
+    return f"{text[:half]}\n…\n{text[-half:]}"

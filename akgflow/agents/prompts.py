@@ -6,7 +6,7 @@ import hashlib
 import json
 import linecache
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 
+_MOST_TAIL = 12_000
+"""Characters of a conversation after its first prompt; a longer one starts again from the module as it is."""
+
+
 @dataclass(frozen=True)
 class Rendered:
     """The messages of one call and the fingerprint of what they say, measurements left out."""
@@ -28,11 +32,38 @@ class Rendered:
     messages: tuple[Message, ...]
     fingerprint: str
 
+    def answered(self, reply: str) -> Rendered:
+        """The conversation with the reply to it."""
+        said = Message("assistant", reply)
+        return Rendered((*self.messages, said), _fingerprint((Message("before", self.fingerprint), said)))
 
-def render(agent: AgentSpec, context: PromptContext) -> Rendered:
-    """Render both prompts of ``agent``; raises `ConfigError` with the place in ``agents.yaml``."""
-    messages = _messages(agent, context)
-    return Rendered(messages, _fingerprint(_messages(agent, context.without_measurements())))
+
+def render(agent: AgentSpec, context: PromptContext, earlier: Rendered | None = None) -> Rendered:
+    """The messages that ask ``agent``; raises `ConfigError` with the place in ``agents.yaml``.
+
+    An agent with a ``repair`` prompt that is to mend a candidate gets a conversation whose beginning is its first
+    prompt, byte for byte. It goes on from ``earlier``, in which the candidate was written, where that has the same
+    beginning and is not too long; else the candidate stands as the one reply so far.
+    """
+    masked = context.without_measurements()
+    if agent.repair is None or not context.candidate:
+        return Rendered(_opening(agent, context), _fingerprint(_opening(agent, masked)))
+    opening = _opening(agent, context.at_first())
+    if earlier is not None and _goes_on(earlier, opening):
+        # What was tried before stands in the conversation itself.
+        before: tuple[Message, ...] = earlier.messages
+        marks: tuple[Message, ...] = (Message("before", earlier.fingerprint),)
+        context, masked = replace(context, history=()), replace(masked, history=())
+    else:
+        module = (Message("assistant", f"```python\n{context.candidate.strip()}\n```"),)
+        before, marks = opening + module, _opening(agent, masked.at_first()) + module
+    told, mark = (Message("user", _text(agent, "repair", agent.repair, each)) for each in (context, masked))
+    return Rendered((*before, told), _fingerprint((*marks, mark)))
+
+
+def _goes_on(earlier: Rendered, opening: tuple[Message, ...]) -> bool:
+    tail = earlier.messages[len(opening) :]
+    return earlier.messages[: len(opening)] == opening and sum(len(m.content) for m in tail) <= _MOST_TAIL
 
 
 def with_complaint(rendered: Rendered, reply: str, reason: str) -> Rendered:
@@ -43,7 +74,7 @@ def with_complaint(rendered: Rendered, reply: str, reason: str) -> Rendered:
     return Rendered((*rendered.messages, *added), _fingerprint((before, *added)))
 
 
-def _messages(agent: AgentSpec, context: PromptContext) -> tuple[Message, ...]:
+def _opening(agent: AgentSpec, context: PromptContext) -> tuple[Message, ...]:
     texts = (
         ("system", _text(agent, "system", agent.system, context)),
         ("user", _text(agent, "prompt", agent.prompt, context)),
@@ -58,7 +89,8 @@ def _fingerprint(messages: Sequence[Message]) -> str:
 
 def _text(agent: AgentSpec, name: str, prompt: Prompt, context: PromptContext) -> str:
     try:
-        return _template(prompt.text).render(context.variables()).strip()
+        variables = context.variables(of_task=agent.reply.format == "sketch")
+        return _template(prompt.text).render(variables).strip()
     except Exception as failed:  # a template can raise anything: it calls what it likes on the values it is given
         raise _problem(agent, name, prompt, failed) from None
 

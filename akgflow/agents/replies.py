@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Never
 
+from akgflow.agents.edits import EditError, apply_edits, has_edits
 from akgflow.config.types import DslPack, ReplyForm
+from akgflow.sketch import check
 
 _PYTHON = frozenset({"python", "py", "python3"})
 _FENCE = re.compile(r"^ {0,3}(?P<fence>`{3,}|~{3,})[ \t]*(?P<info>[^\n`]*)$")
@@ -36,10 +38,13 @@ class Parsed:
     fields: Mapping[str, Any]
 
 
-def parse_reply(text: str, form: ReplyForm, dsl: DslPack | None = None, finish_reason: str = "stop") -> Parsed:
+def parse_reply(
+    text: str, form: ReplyForm, dsl: DslPack | None = None, finish_reason: str = "stop", module: str = ""
+) -> Parsed:
     """Read a reply in ``form``; ``dsl`` says which language a code block is in where the form leaves it to the DSL.
 
-    Raises `MalformedReply`, and nothing else, whatever a model writes.
+    ``module`` is what edits change, where the form allows them. Raises `MalformedReply`, and nothing else, whatever a
+    model writes.
     """
     if finish_reason == "length":
         raise MalformedReply("it was cut off at max_tokens before it ended; answer more briefly")
@@ -49,7 +54,10 @@ def parse_reply(text: str, form: ReplyForm, dsl: DslPack | None = None, finish_r
     if not text.strip():
         raise MalformedReply("it is empty")
     if form.format == "code":
-        return Parsed(_code(text, form, dsl), {})
+        edited = form.edits and has_edits(text)
+        return Parsed(_edited(text, form, dsl, module) if edited else _code(text, form, dsl), {})
+    if form.format == "sketch":
+        return Parsed(_sketch(text), {})
     if form.format == "json":
         return Parsed(text.strip(), _json(text, form))
     return Parsed(text.strip(), {})
@@ -105,7 +113,33 @@ def _code(text: str, form: ReplyForm, dsl: DslPack | None) -> str:
     return code
 
 
-def _check_python(code: str, must_define: tuple[str, ...]) -> None:
+def _edited(text: str, form: ReplyForm, dsl: DslPack | None, module: str) -> str:
+    if not module:
+        raise MalformedReply(
+            "it holds edits, and there is no module yet; put the whole module into one ```python block"
+        )
+    try:
+        code = apply_edits(text, module)
+    except EditError as wrong:
+        raise MalformedReply(str(wrong)) from None
+    if dsl is None or dsl.suffix == ".py":
+        _check_python(code, form.must_define, "with the edits, ")
+    return code
+
+
+def _sketch(text: str) -> str:
+    """A sketch that the checker accepts: in one fenced block, or the whole reply."""
+    blocks = list(_blocks(text))
+    if len(blocks) > 1:
+        raise MalformedReply(f"it holds {len(blocks)} fenced blocks; put the sketch into exactly one")
+    body = blocks[0].body.strip("\n") if blocks else text.strip()
+    findings = check(body)
+    if findings:
+        raise MalformedReply("the sketch does not fit its form (line:column):\n" + "\n".join(map(str, findings)))
+    return body
+
+
+def _check_python(code: str, must_define: tuple[str, ...], when: str = "") -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -113,12 +147,12 @@ def _check_python(code: str, must_define: tuple[str, ...]) -> None:
     except SyntaxError as wrong:
         line = (wrong.text or "").strip()
         shown = f" ({line[:120]})" if line else ""
-        raise MalformedReply(f"its code is not valid Python: line {wrong.lineno}{shown}: {wrong.msg}") from None
+        raise MalformedReply(f"{when}its code is not valid Python: line {wrong.lineno}{shown}: {wrong.msg}") from None
     except (ValueError, RecursionError, MemoryError) as wrong:
-        raise MalformedReply(f"its code is not valid Python: {wrong or type(wrong).__name__}") from None
+        raise MalformedReply(f"{when}its code is not valid Python: {wrong or type(wrong).__name__}") from None
     missing = [name for name in must_define if name not in set(_defined(tree.body))]
     if missing:
-        raise MalformedReply(f"its module does not define {' and '.join(missing)} at top level")
+        raise MalformedReply(f"{when}its module does not define {' and '.join(missing)} at top level")
 
 
 def _defined(body: list[ast.stmt]) -> Iterator[str]:

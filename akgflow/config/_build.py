@@ -80,6 +80,7 @@ def agent(name: str, node: Node) -> AgentSpec:
         prompt=_prompt(node, "prompt"),
         reply=_reply(reply.data()) if reply else ReplyForm(),
         description=_text(node, "description"),
+        repair=_prompt(node, "repair") if node.at("repair") else None,
     )
 
 
@@ -90,6 +91,7 @@ def _reply(data: dict[str, Any]) -> ReplyForm:
         must_define=tuple(data.get("must_define", ())),
         fields=data.get("fields", {}),
         max_bytes=int(data.get("max_bytes", ReplyForm.max_bytes)),
+        edits=bool(data.get("edits", False)),
     )
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from akgflow.config._problems import Problems, suggest
 from akgflow.config._yaml import Node
-from akgflow.config.types import PROMPT_VARIABLES
+from akgflow.config.types import OF_ONE_JOB, PROMPT_VARIABLES
 from akgflow.errors import Mark
 
 if TYPE_CHECKING:
@@ -43,10 +43,12 @@ def first_line(node: Node) -> Mark:
 def check_prompts(agents: Node, problems: Problems) -> None:
     """Parse the templates of every agent; note bad syntax, unknown variables and includes."""
     for agent in agents.entries.values():
-        for name in ("system", "prompt"):
+        form = agent.at("reply", "format")
+        shared = form is not None and form.text == "sketch"
+        for name in ("system", "prompt", "repair"):
             node = agent.entries.get(name)
             if node is not None and node.text is not None:
-                for fault in _faults(node.text):
+                for fault in _faults(node.text, OF_ONE_JOB if shared else ()):
                     problems.add(_place(node, fault, problems), fault.message, fault.hint)
 
 
@@ -61,12 +63,12 @@ def _place(node: Node, fault: _Fault, problems: Problems) -> Mark:
     return Mark(mark.file, line, column)
 
 
-def _faults(text: str) -> Iterator[_Fault]:
+def _faults(text: str, closed: Collection[str]) -> Iterator[_Fault]:
     from jinja2 import TemplateSyntaxError, meta, nodes
 
     try:
         tree = prompt_environment().parse(text)
-        unknown = meta.find_undeclared_variables(tree) - set(PROMPT_VARIABLES)
+        named = meta.find_undeclared_variables(tree)
     except TemplateSyntaxError as error:
         message = (error.message or "syntax error").rstrip(".")
         yield _Fault(error.lineno, "", f"the template cannot be read: {message[:1].lower()}{message[1:]}", "")
@@ -74,8 +76,11 @@ def _faults(text: str) -> Iterator[_Fault]:
     except RecursionError:
         yield _Fault(1, "", "the template is nested too deeply", "flatten it")
         return
-    for name in sorted(unknown):
+    for name in sorted(named - set(PROMPT_VARIABLES)):
         yield _Fault(_line_of(tree, name), name, f"prompts have no variable {name!r}", suggest(name, PROMPT_VARIABLES))
+    for name in sorted(named & set(closed)):
+        message = f"a sketch belongs to the whole task, so its prompt has no variable {name!r}"
+        yield _Fault(_line_of(tree, name), name, message, "take it out; 'targets' lists all targets of the task")
     for node in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
         yield _Fault(node.lineno, "", "a prompt cannot take in other templates", "write the text here")
 

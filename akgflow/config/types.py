@@ -29,8 +29,11 @@ PROMPT_VARIABLES = (
     "attempt",
     "cases",
     "examples",
+    "targets",
 )
 """What a prompt template may name; the agents render with exactly these."""
+OF_ONE_JOB = ("dsl", "target", "machine", "candidate", "history", "examples")
+"""Those that a sketch's prompt may not name: it belongs to the task and is shared by all of its jobs."""
 
 
 @dataclass(frozen=True)
@@ -66,16 +69,18 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class ReplyForm:
-    """How an agent's reply is read: ``code`` (one fenced block), ``text``, or ``json`` with ``fields``.
+    """How a reply is read: ``code`` (one fenced block), a checked ``sketch``, ``text``, or ``json`` with ``fields``.
 
-    ``fields`` maps each required key to its JSON-schema fragment. ``max_bytes`` bounds the reply.
+    ``fields`` maps each required key to its JSON-schema fragment. ``max_bytes`` bounds the reply. With ``edits``, code
+    that mends a module may be search/replace edits of it.
     """
 
-    format: Literal["code", "text", "json"] = "text"
+    format: Literal["code", "sketch", "text", "json"] = "text"
     language_of: Literal["dsl"] | None = None
     must_define: tuple[str, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
     max_bytes: int = 200_000
+    edits: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,11 @@ class Prompt:
 
 @dataclass(frozen=True)
 class AgentSpec:
-    """A role: prompts + model + form of the reply. ``model`` names an entry of ``models``."""
+    """A role: prompts + model + form of the reply. ``model`` names an entry of ``models``.
+
+    ``repair`` is the message that goes on from an earlier reply when that is to be mended; without one, ``prompt``
+    says all of it anew.
+    """
 
     name: str
     model: str
@@ -96,6 +105,7 @@ class AgentSpec:
     prompt: Prompt
     reply: ReplyForm = ReplyForm()
     description: str = ""
+    repair: Prompt | None = None
 
 
 @dataclass(frozen=True)

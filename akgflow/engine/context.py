@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from akgflow.agents import (
     HistoryEntry,
@@ -14,9 +15,10 @@ from akgflow.agents import (
     Rendered,
     parse_reply,
     render,
+    summary,
     with_complaint,
 )
-from akgflow.config.types import AgentSpec, SourceKernel, Task, ToolchainFile, Workspace
+from akgflow.config.types import AgentSpec, DslPack, SourceKernel, Task, ToolchainFile, Workspace
 from akgflow.engine.folder import RunFolder, write_json, write_text
 from akgflow.engine.journal import Journal
 from akgflow.engine.knowledge import RunKnowledge
@@ -49,6 +51,22 @@ class Turn:
     sample: int = 1
 
 
+MAX_HISTORY = 6
+"""Earlier attempts in one prompt."""
+Note = Callable[[ModelReply], None]
+"""Hears every reply that a call brought."""
+OF_TASK = "task"
+"""Stands for the job in the keys of calls that are made once for all jobs of a task."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A reply in its form, and the conversation that ended with it."""
+
+    parsed: Parsed
+    talk: Rendered
+
+
 @dataclass(frozen=True)
 class RunContext:
     """One sitting of a run."""
@@ -62,46 +80,79 @@ class RunContext:
     executor: Executor
     notify: Notify
     knowledge: RunKnowledge
+    _shared: dict[str, asyncio.Task[tuple[Answer, ModelReply]]] = field(default_factory=dict)
 
     def prompt_context(self, job: Job) -> PromptContext:
         """The prompt variables of a job before anything is written for it."""
         pack, target = self.workspace.dsls[job.dsl], self.workspace.targets[job.target]
-        known = self.knowledge.examples(job.id)
-        return replace(PromptContext.of(self.task, pack, target, self.plan.machine), examples=known)
+        targets = [self.workspace.targets[name] for name in self.task.targets]
+        context = PromptContext.of(self.task, pack, target, self.plan.machine, targets)
+        return replace(context, examples=self.knowledge.examples(job.id))
 
-    async def ask(self, state: JobState, agent_name: str, turn: Turn, context: PromptContext) -> Parsed:
-        """A parsed reply of ``agent_name``, by its reply form.
+    async def ask(
+        self, state: JobState, agent: str, turn: Turn, context: PromptContext, earlier: Rendered | None = None
+    ) -> Answer:
+        """A reply of ``agent`` in its form; ``earlier`` is the conversation that wrote what is to be mended.
 
         A malformed reply goes back once with the reason; `MalformedReply` is raised when the second is no better.
         """
-        agent = self.workspace.agents[agent_name]
-        rendered = render(agent, context)
         pack = self.workspace.dsls[state.job.dsl]
-        reply = await self._call(state, agent, turn, rendered, 0)
-        try:
-            return parse_reply(reply.text, agent.reply, pack, reply.finish_reason)
-        except MalformedReply as malformed:
-            self.notify(state.job.id, f"{turn.step}: {agent_name}'s reply is malformed ({malformed}); asked again")
-            again = with_complaint(rendered, reply.text, str(malformed))
-        reply = await self._call(state, agent, turn, again, 1)
-        return parse_reply(reply.text, agent.reply, pack, reply.finish_reason)
+        spec = self.workspace.agents[agent]
+        return await self._ask(state.job.id, state.note, spec, pack, turn, context, earlier)
 
-    async def _call(self, state: JobState, agent: AgentSpec, turn: Turn, rendered: Rendered, resend: int) -> ModelReply:
-        key = CallKey(self.plan.task, state.job.id, turn.step, turn.attempt, turn.sample, agent.name, resend)
-        place = self.folder.place(state.job.id, turn.step, turn.attempt, turn.sample)
+    async def ask_once(self, state: JobState, agent: str, turn: Turn, context: PromptContext) -> Answer:
+        """The same for what belongs to the task: the first job that comes asks, all of them get the one reply."""
+        key = f"{turn.step}.{turn.attempt}.{turn.sample}.{agent}"
+        if key not in self._shared:
+            spec = self.workspace.agents[agent]
+            replies: list[ModelReply] = []
+
+            async def asked() -> tuple[Answer, ModelReply]:
+                return await self._ask(OF_TASK, replies.append, spec, None, turn, context, None), replies[-1]
+
+            self._shared[key] = asyncio.create_task(asked())
+        answer, reply = await asyncio.shield(self._shared[key])
+        state.origins.add(reply.origin)
+        return answer
+
+    async def _ask(
+        self,
+        job: str,
+        note: Note,
+        agent: AgentSpec,
+        pack: DslPack | None,
+        turn: Turn,
+        context: PromptContext,
+        earlier: Rendered | None,
+    ) -> Answer:
+        rendered = render(agent, context, earlier)
+        reply = await self._call(job, note, agent, turn, rendered, 0)
+        try:
+            parsed = parse_reply(reply.text, agent.reply, pack, reply.finish_reason, context.candidate)
+        except MalformedReply as malformed:
+            self.notify(job, f"{turn.step}: {agent.name}'s reply is malformed ({malformed}); asked again")
+            again = with_complaint(rendered, reply.text, str(malformed))
+            reply = await self._call(job, note, agent, turn, again, 1)
+            parsed = parse_reply(reply.text, agent.reply, pack, reply.finish_reason, context.candidate)
+        return Answer(parsed, rendered.answered(reply.text))
+
+    async def _call(
+        self, job: str, note: Note, agent: AgentSpec, turn: Turn, rendered: Rendered, resend: int
+    ) -> ModelReply:
+        key = CallKey(self.plan.task, job, turn.step, turn.attempt, turn.sample, agent.name, resend)
+        place = self.folder.place(job, turn.step, turn.attempt, turn.sample)
         suffix = f"{agent.name}{'.again' * resend}.md"
 
         async def effect() -> Finished:
             prompt = "\n\n".join(f"# {message.role}\n\n{message.content}" for message in rendered.messages)
             write_text(place / f"prompt.{suffix}", prompt + "\n")
-            self.notify(state.job.id, f"{turn.step}: asking {agent.name}")
+            self.notify(job, f"{turn.step}: asking {agent.name}")
             reply = await self.gateway.complete(key, agent.model, rendered.messages, rendered.fingerprint)
             write_text(place / f"reply.{suffix}", reply.text)
             return Finished(key, rendered.fingerprint, reply)
 
         finished = await self.journal.once(f"call {key}", Finished, effect)
-        state.calls += 1
-        state.origins.add(finished.reply.origin)
+        note(finished.reply)
         return finished.reply
 
     async def judge_candidate(self, state: JobState, candidate: Candidate) -> Judged:
@@ -161,5 +212,6 @@ class RunContext:
 
 
 def history_of(state: JobState) -> tuple[HistoryEntry, ...]:
-    """The attempts so far in the form that prompts see."""
-    return tuple(HistoryEntry(i, a.status, a.message) for i, a in enumerate(state.attempts, 1))
+    """The latest attempts in the form that prompts see: a line each."""
+    entries = [HistoryEntry(i, a.status, summary(a.message)) for i, a in enumerate(state.attempts, 1)]
+    return tuple(entries[-MAX_HISTORY:])

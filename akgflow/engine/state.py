@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+from akgflow.agents import Rendered
 from akgflow.engine.result import Attempt
+from akgflow.models.base import ModelReply
 from akgflow.planning import Job
 from akgflow.terms import Status, strength
 from akgflow.verdict import Verdict
@@ -29,12 +31,13 @@ _WORTH = {
 
 @dataclass(frozen=True)
 class Candidate:
-    """One kernel source and the attempt that made it."""
+    """One kernel source and the attempt that made it; ``talk`` is the conversation that wrote it, where one did."""
 
     source: str
     step: str
     attempt: int
     sample: int
+    talk: Rendered | None = field(default=None, repr=False)
 
     @property
     def id(self) -> str:
@@ -71,6 +74,11 @@ class JobState:
     attempts: list[Attempt] = field(default_factory=list)
     calls: int = 0
     origins: set[str] = field(default_factory=set)
+
+    def note(self, reply: ModelReply) -> None:
+        """A call that was made for this job."""
+        self.calls += 1
+        self.origins.add(reply.origin)
 
     def add(self, made: Judged | Attempt) -> None:
         """A judged candidate, or an attempt that gave none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from akgflow.config.steps import AgentStep, Crew
+from akgflow.config.steps import AgentStep, Cap, Crew, Step
 from akgflow.config.types import ModelSpec, Price, Workflow, Workspace
 from akgflow.planning.types import Ceiling, PlannedStep
 
@@ -15,22 +15,25 @@ TRIES_PER_REPLY = 2
 def crew_of(workflow: Workflow, workspace: Workspace) -> Crew:
     """The agents as the caps of this workflow's steps see them.
 
-    A redesign asks the agent of the first step whose reply is a text and not code.
+    A redesign asks the agent of the first step whose reply is a sketch or a text, and not code.
     """
     forms = {name: agent.reply.format for name, agent in workspace.agents.items()}
     asked = [step.agent for step in workflow.steps if isinstance(step, AgentStep)]
-    designer = next((agent for agent in asked if forms[agent] == "text"), None)
+    designer = next((agent for agent in asked if forms[agent] in ("sketch", "text")), None)
     return Crew(frozenset(name for name, form in forms.items() if form == "code"), designer)
 
 
 def planned_steps(workflow: Workflow, workspace: Workspace) -> tuple[PlannedStep, ...]:
     """The steps of a job with their worst cases."""
     crew = crew_of(workflow, workspace)
-    caps = [(step.name, step.cap(crew)) for step in workflow.steps]
-    return tuple(
-        PlannedStep(name, cap.does, {a: n * TRIES_PER_REPLY for a, n in cap.asks.items()}, cap.verdicts)
-        for name, cap in caps
-    )
+    return tuple(_planned(step, step.cap(crew), workspace) for step in workflow.steps)
+
+
+def _planned(step: Step, cap: Cap, workspace: Workspace) -> PlannedStep:
+    # A sketch belongs to no DSL and no target: one serves all jobs.
+    shared = isinstance(step, AgentStep) and workspace.agents[step.agent].reply.format == "sketch"
+    asks = {agent: count * TRIES_PER_REPLY for agent, count in cap.asks.items()}
+    return PlannedStep(step.name, cap.does + ", once for all jobs" * shared, asks, cap.verdicts, shared)
 
 
 def ceiling(
@@ -46,11 +49,12 @@ def ceiling(
     calls = tokens = 0
     usd = 0.0
     unpriced: set[str] = set()
-    for agent, count in [item for step in steps for item in step.asks.items()]:
+    asked = [(agent, n * (min(jobs, 1) if s.shared else jobs)) for s in steps for agent, n in s.asks.items()]
+    for agent, count in asked:
         spec = workspace.models[workspace.agents[agent].model]
         price = price_of(spec)
-        reply = count * jobs * reply_tokens_of(spec)
-        calls += count * jobs
+        reply = count * reply_tokens_of(spec)
+        calls += count
         tokens += reply
         if price is None:
             unpriced.add(spec.model)

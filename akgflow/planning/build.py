@@ -130,7 +130,9 @@ def _inputs(task: Task, workflow: Workflow, workspace: Workspace) -> dict[str, s
     for step in planned_steps(workflow, workspace):
         for agent in step.agents:
             spec = workspace.agents[agent]
-            texts[f"agent {agent}"] = to_json([spec.system.text, spec.prompt.text, to_data(spec.reply)])
+            texts[f"agent {agent}"] = to_json(
+                [spec.system.text, spec.prompt.text, spec.repair.text if spec.repair else None, to_data(spec.reply)]
+            )
     for dsl in task.dsls:
         texts[f"dsl {dsl}"] = to_json(workspace.dsls[dsl])
     texts["knowledge"] = to_json(replace(workspace.knowledge, store=None))

@@ -26,13 +26,14 @@ class PlannedStep:
     """One step with its bounds.
 
     ``asks`` counts the calls of each agent, and ``verdicts`` the judgements: worst cases, resends of malformed replies
-    included.
+    included. What a ``shared`` step asks for is asked once for all jobs.
     """
 
     name: str
     does: str
     asks: Mapping[str, int]
     verdicts: int
+    shared: bool = False
 
     @property
     def agents(self) -> tuple[str, ...]:
@@ -60,8 +61,8 @@ class Job:
 
     @property
     def calls(self) -> int:
-        """Worst-case model calls."""
-        return sum(step.calls for step in self.steps)
+        """Worst-case model calls of this job alone."""
+        return sum(step.calls for step in self.steps if not step.shared)
 
 
 @dataclass(frozen=True)

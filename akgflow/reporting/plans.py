@@ -26,7 +26,8 @@ def show_plan(plan: Plan, out: Console) -> None:
         say(out, f"source     {plan.source.dsl}, checked first: {evidence(plan.source.reach.evidence)}")
     out.print(_jobs(plan.jobs))
     for step in plan.runnable[0].steps if plan.runnable else ():
-        say(out, f"step       {step.name}: {step.does} (at most {step.calls} calls, {step.verdicts} verdicts a job)")
+        each = "" if step.shared else " a job"
+        say(out, f"step       {step.name}: {step.does} (at most {step.calls} calls, {step.verdicts} verdicts{each})")
     say(out, f"at most    {_ceiling(plan.ceiling)}")
     say(out, f"budget     {_budget(plan)}")
 

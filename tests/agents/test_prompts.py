@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from akgflow.agents import HistoryEntry, PromptContext, render, with_complaint
+from akgflow.agents import HistoryEntry, PromptContext, TargetView, render, with_complaint
 from akgflow.config import load_workspace
-from akgflow.config.types import AgentSpec, DslPack, Operator, Prompt, SourceKernel, Target, Task, Workspace
+from akgflow.config.types import AgentSpec, DslPack, Operator, Prompt, ReplyForm, SourceKernel, Target, Task, Workspace
 from akgflow.errors import ConfigError, Mark
 from akgflow.machine import Device, Machine
 from akgflow.models import estimate_tokens
+from akgflow.sketch import check
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Machine("Some CPU", 2)
@@ -70,13 +72,15 @@ def test_every_shipped_prompt_renders_at_every_stage(
     if not migrates:
         context = replace(context, source=None, cases=())
     messages = render(workspace.agents[name], context).messages
-    assert [m.role for m in messages] == ["system", "user"]
-    text = messages[1].content
+    mends = name == "coder" and stage in ("repair", "advised")
+    assert [m.role for m in messages] == ["system", "user"] + ["assistant", "user"] * mends
+    text = "\n".join(m.content for m in messages[1:])
     assert "class Model(nn.Module)" in text
     assert ("gemm_bias_relu_kernel" in text) == (migrates and name != "conductor")
     assert "{{" not in text and "{%" not in text
     if name == "coder":
-        assert all(word in text for word in STAGES[stage].values() if isinstance(word, str))
+        told = {key: word for key, word in STAGES[stage].items() if mends or key == "sketch"}
+        assert all(word in text for word in told.values() if isinstance(word, str))
         assert ("THE PAST" in text) == (stage == "advised")
 
 
@@ -87,11 +91,67 @@ def test_the_coder_knows_its_dsl_and_target(workspace: Workspace) -> None:
     assert "NO." not in text
 
 
-def test_a_repair_prompt_begins_with_the_first_one(workspace: Workspace) -> None:
-    first = render(workspace.agents["coder"], _context(sketch="S")).messages
-    again = render(workspace.agents["coder"], _context(sketch="S", candidate="C", feedback="F")).messages
-    assert again[0] == first[0]
-    assert again[1].content.startswith(first[1].content)
+def test_a_repair_goes_on_from_the_first_prompt_and_its_reply(workspace: Workspace) -> None:
+    coder = workspace.agents["coder"]
+    first = render(coder, _context(sketch="S"))
+    wrong = _context(sketch="S", candidate="C", feedback="F", advice="A", attempt=2)
+    again = render(coder, wrong, first.answered("my module"))
+    assert again.messages[: len(first.messages)] == first.messages
+    said = again.messages[len(first.messages)]
+    assert (said.role, said.content) == ("assistant", "my module")
+    third = render(coder, replace(wrong, candidate="D", feedback="G"), again.answered("an edit"))
+    assert third.messages[: len(again.messages)] == again.messages
+    assert third.messages[-2].content == "an edit" and "G" in third.messages[-1].content
+    assert len({first.fingerprint, again.fingerprint, third.fingerprint}) == 3
+
+
+@pytest.mark.parametrize(
+    "earlier",
+    [
+        lambda coder, context: None,
+        lambda coder, context: render(coder, replace(context, sketch="another")).answered("old"),
+        lambda coder, context: render(coder, context).answered("x" * 20_000),
+    ],
+    ids=["nothing was said", "the sketch is another", "the conversation is long"],
+)
+def test_a_repair_starts_again_from_the_module_where_it_cannot_go_on(earlier: Any, workspace: Workspace) -> None:
+    coder = workspace.agents["coder"]
+    history = (HistoryEntry(1, "TIMEOUT", "THE PAST"),)
+    wrong = _context(sketch="S", candidate="THE MODULE", feedback="F", history=history, attempt=2)
+    messages = render(coder, wrong, earlier(coder, wrong.at_first())).messages
+    assert [m.role for m in messages] == ["system", "user", "assistant", "user"]
+    assert messages[:2] == render(coder, _context(sketch="S")).messages
+    assert "THE MODULE" in messages[2].content and "THE PAST" in messages[3].content
+
+
+def test_a_conversation_has_a_fingerprint_without_what_was_measured(workspace: Workspace) -> None:
+    coder = workspace.agents["coder"]
+    prints = set()
+    for took in ("took 3.9 ms", "took 4.1 ms"):
+        first = render(coder, _context())
+        again = render(coder, _context(candidate="C", feedback=took), first.answered("C"))
+        prints.add(render(coder, _context(candidate="D", feedback=took), again.answered("an edit")).fingerprint)
+    assert len(prints) == 1
+
+
+def test_a_sketch_belongs_to_no_job(workspace: Workspace) -> None:
+    targets = (TargetView("a", "One GPU", "cuda", "sm_90", {}), TargetView("b", "A CPU", "cpu", "native", {}))
+    prompts = set()
+    for name in ("triton", "cpp"):
+        context = _context(targets=targets)
+        context = replace(context, dsl=replace(context.dsl, name=name, title=name), target=targets[name == "cpp"])
+        prompts.add(render(workspace.agents["designer"], context).messages)
+    (messages,) = prompts
+    assert "One GPU" in messages[1].content and "A CPU" in messages[1].content
+    with pytest.raises(ConfigError, match="target"):
+        sketcher = replace(_agent("{{ target.arch }}"), reply=ReplyForm("sketch"))
+        render(sketcher, _context())
+
+
+def test_the_designers_example_is_sound(workspace: Workspace) -> None:
+    system = render(workspace.agents["designer"], _context()).messages[0].content
+    (example,) = re.findall(r"```sketch\n(.*?)```\n", system, re.DOTALL)
+    assert [str(found) for found in check(example)] == []
 
 
 def test_the_coders_first_prompt_is_economical(workspace: Workspace) -> None:

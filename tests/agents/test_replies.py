@@ -114,6 +114,24 @@ def test_a_reply_that_was_cut_off(form: ReplyForm) -> None:
         parse_reply(_fenced(MODULE), form, TRITON, finish_reason="length")
 
 
+SKETCH = ReplyForm("sketch")
+SOUND = "sizes(N)\nx: input[N, f32]\ny: output[N, f32]\nfor i in each(N):\n    store(y[i], load(x[i], own))"
+
+
+@pytest.mark.parametrize("text", [SOUND, f"```sketch\n{SOUND}\n```", f"Here:\n```python\n{SOUND}\n```\nIt copies."])
+def test_a_sound_sketch_is_taken(text: str) -> None:
+    assert parse_reply(text, SKETCH).text == SOUND
+
+
+def test_a_sketch_that_does_not_fit_goes_back_with_all_findings() -> None:
+    with pytest.raises(MalformedReply) as caught:
+        parse_reply(f"```\n{SOUND.replace('x[i]', 'z[i]').replace('y[i]', 'y[i, 0]')}\n```", SKETCH)
+    assert "5:11: y is [N]: give 1 indices" in caught.value.reason
+    assert "2:1: x is never loaded" in caught.value.reason
+    with pytest.raises(MalformedReply, match="2 fenced blocks"):
+        parse_reply(f"```\n{SOUND}\n```\n```\n{SOUND}\n```", SKETCH)
+
+
 def test_text_is_taken_as_it_is() -> None:
     assert parse_reply("<think>x</think>\n  A sketch.\n", ReplyForm("text")).text == "A sketch."
 

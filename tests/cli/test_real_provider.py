@@ -67,11 +67,14 @@ def replay(loaded: Loaded, recording: Recording) -> Callable[[Seen], Answer]:
         (agent,) = [role for opening, role in ROLES.items() if seen.prompt.startswith(opening)]
         step = "sketch" if agent == "designer" else "fix" if "What the judge found" in seen.prompt else "code"
         for reply in recording.replies.values():
+            if (reply.agent, reply.step) != (agent, step):
+                continue
+            if agent == "designer":
+                return Answer(reply.text)
             dsl, _, target = reply.job.partition("-")
             about_target = f"{space.targets[target].title} (" in seen.prompt
-            about_dsl = agent == "designer" or f"in {space.dsls[dsl].title}" in seen.prompt
-            about_dsl = about_dsl or f": {space.dsls[dsl].title} on" in seen.prompt
-            if (reply.agent, reply.step) == (agent, step) and about_target and about_dsl:
+            title = space.dsls[dsl].title
+            if about_target and (f"in {title}" in seen.prompt or f": {title} on" in seen.prompt):
                 return Answer(reply.text)
         return Answer(status=500, body=f"no reply for {agent} in {step}")
 

@@ -258,6 +258,18 @@ def test_prompts(place: Place, template: str, line: int, said: str) -> None:
     assert problems[0].mark.line == line
 
 
+@pytest.mark.parametrize("name", ["prompt", "system", "repair"])
+def test_a_sketchs_prompt_names_nothing_of_one_job(place: Place, name: str) -> None:
+    other = "" if name == "prompt" else "    prompt: write\n"
+    place.write(
+        "agents.yaml",
+        "version: 1\nagents:\n  mine:\n    model: default\n    reply: {format: sketch}\n"
+        f"{other}    {name}: '{{{{ targets }}}} {{{{ sketch }}}} {{{{ target.arch }}}}'\n",
+    )
+    (problem,) = place.problems()
+    assert "belongs to the whole task, so its prompt has no variable 'target'" in problem.message
+
+
 def test_an_unknown_prompt_variable_has_its_column(place: Place) -> None:
     place.write(
         "agents.yaml", "version: 1\nagents:\n  mine:\n    model: default\n    prompt: |\n      See {{ oops }}.\n"

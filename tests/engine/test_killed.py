@@ -43,7 +43,7 @@ def journal_keys(workspace: Path) -> list[str]:
 
 def test_five_kills_repeat_no_finished_call_or_verdict(tmp_path: Path, openai_server: OpenAIServer) -> None:
     dice = random.Random(SEED)
-    pace = by_agent("the sketch", lambda seen: fenced(RIGHT if "Your last module" in seen.prompt else WRONG))
+    pace = by_agent("the sketch", lambda seen: fenced(RIGHT if "What the judge found" in seen.prompt else WRONG))
     finished_when_asked: list[set[str]] = []
 
     def slowly(seen: Seen) -> Answer:
@@ -100,4 +100,4 @@ def call_of(seen: Seen) -> str:
         return "fix/conductor"
     if system.startswith("You design"):
         return "sketch/designer"
-    return "fix/coder" if "Your last module" in system else "code/coder"
+    return "fix/coder" if "What the judge found" in system else "code/coder"

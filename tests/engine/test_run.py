@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from openai_server import Answer, OpenAIServer, Seen, error
 from running import run
-from small_task import BROKEN, RIGHT, STOP, WRONG, by_agent, fenced, make_workspace
+from small_task import BROKEN, RIGHT, STOP, WRONG, by_agent, fenced, make_workspace, sketch
 
 from akgflow.engine import Outcome
 from akgflow.errors import ExitCode
@@ -86,8 +86,46 @@ def test_nothing_but_malformed_replies_is_a_failed_gate_within_the_cap(
     result = run(make_workspace(tmp_path, openai_server.url))
     assert result.exit_code is ExitCode.GATE_FAILED
     assert "no candidate was made" in result.jobs[0].reason
-    # sketch 1; code and five repairs, each asked again once; nobody to ask for advice about nothing
-    assert len(openai_server.requests) == 1 + 2 * 6
+    # the sketch, the code and five repairs, each asked again once; nobody to ask for advice about nothing
+    assert len(openai_server.requests) == 2 * 7
+
+
+def test_one_sketch_serves_all_jobs(tmp_path: Path, openai_server: OpenAIServer) -> None:
+    openai_server.default = by_agent("the sketch", drafts(RIGHT))
+    task = make_workspace(tmp_path, openai_server.url)
+    (tmp_path / "hardware.yaml").write_text("version: 1\ntargets: {other: {platform: cpu, arch: native}}\n")
+    result = run(task, "matrix.target=[cpu, other]", record=tmp_path / "tasks" / "recordings" / "scale.mine.yaml")
+    assert [job.outcome for job in result.jobs] == [Outcome.MET, Outcome.MET]
+    asked = [seen.prompt.startswith("You design") for seen in openai_server.requests]
+    assert sorted(asked) == [False, False, True]
+    assert result.spent.calls == 3
+    (designed,) = [s.prompt for s in openai_server.requests if s.prompt.startswith("You design")]
+    assert designed.count("(cpu, native)") == 2
+    coded = [seen.prompt for seen in openai_server.requests if not seen.prompt.startswith("You design")]
+    assert all("# the sketch" in prompt for prompt in coded)
+    replayed = run(task, "matrix.target=[cpu, other]", "models.default.model=recorded/mine")
+    assert replayed.exit_code is ExitCode.DONE and replayed.notes == ()
+
+
+def edit(old: str, new: str) -> str:
+    """A reply that changes the line of the result."""
+    line = "      to[r * columns + c] = "
+    return f"<<<<<<< SEARCH\n{line}{old};\n=======\n{line}{new};\n>>>>>>> REPLACE"
+
+
+def test_a_repair_can_be_an_edit_of_the_module(tmp_path: Path, openai_server: OpenAIServer) -> None:
+    replies = iter([fenced(WRONG), edit("z", "y"), edit("y", "y >"), edit("y >", "y > 0 ? y : 0")])
+    openai_server.default = by_agent("the sketch", lambda _: next(replies))
+    result = run(make_workspace(tmp_path, openai_server.url))
+    statuses = [attempt.status for attempt in result.jobs[0].attempts]
+    assert statuses == ["INCORRECT_NUMERICAL", "COMPILE_ERROR", "PASSED"]
+    assert (Path(result.folder) / "best" / "cpp-cpu" / "candidate.py").read_text() == RIGHT
+    complaint = next(seen.prompt for seen in openai_server.requests if "cannot be used" in seen.prompt)
+    assert "does not stand in the module; send the whole module" in complaint
+    # Each repair goes on from the conversation before it, without the reply that could not be used.
+    first, last = (openai_server.requests[at].body["messages"] for at in (1, -1))
+    assert last[: len(first)] == first
+    assert [message["role"] for message in last] == ["system", *["user", "assistant"] * 2, "user"]
 
 
 def test_the_conductor_can_stop(tmp_path: Path, openai_server: OpenAIServer) -> None:
@@ -117,7 +155,7 @@ def test_a_provider_that_fails_leaves_a_run_that_goes_on(
 ) -> None:
     """The designer answers; the coder's provider fails; the next sitting asks for what is missing only."""
     task = make_workspace(tmp_path, openai_server.url)
-    openai_server.script.extend([Answer("the sketch")])
+    openai_server.script.extend([Answer(sketch("the sketch"))])
     openai_server.default = failure
     stopped = run(task)
     assert (stopped.exit_code, stopped.finished) == (ExitCode.PREREQUISITE, False)

@@ -127,6 +127,17 @@ def test_worst_case_counts_resends_advice_and_redesign() -> None:
     assert ceiling.usd == pytest.approx(0.96)
 
 
+def test_a_sketch_is_asked_for_once_for_all_jobs() -> None:
+    designer = replace(SPACE.agents["designer"], reply=ReplyForm("sketch"))
+    made = plan(space=replace(SPACE, agents={**SPACE.agents, "designer": designer}))
+    sketch = made.jobs[0].steps[0]
+    assert sketch.shared and sketch.does.endswith("once for all jobs")
+    assert made.jobs[0].calls == 22
+    assert made.ceiling.calls == 2 + 4 * 22  # a redesign stays each job's own
+    impossible = replace(TASK, gates=Gates(evidence=EXECUTED), targets=("h200",))
+    assert plan(impossible, space=replace(SPACE, agents={**SPACE.agents, "designer": designer})).ceiling.calls == 0
+
+
 def test_an_unknown_price_is_said_and_not_counted_as_nothing() -> None:
     model = replace(SPACE.models["m"], price=None)
     ceiling = plan(space=replace(SPACE, models={"m": model})).ceiling

@@ -74,6 +74,25 @@ def fenced(source: str) -> str:
     return f"Here it is.\n\n```python\n{source}```\n"
 
 
+SKETCH = """\
+# {note}
+sizes(R, C)
+tiles(T=256)
+x: input[R, C, f32]
+scale: parameter[C, f32]
+out: output[R, C, f32]
+for r in each(R):
+    for c in each(C, T):
+        y = load(x[r, c:c+T], own, edge=0) * load(scale[c:c+T], own, edge=0)
+        store(out[r, c:c+T], relu(y))
+"""
+
+
+def sketch(note: str) -> str:
+    """A designer's reply: a sound sketch that begins with ``note``."""
+    return f"```sketch\n{SKETCH.format(note=note)}```\n"
+
+
 ADVICE = json.dumps({"decision": "recode", "reason": "negative values pass", "advice": "clamp at zero"})
 STOP = json.dumps({"decision": "stop", "reason": "hopeless", "advice": ""})
 
@@ -106,14 +125,14 @@ def make_workspace(folder: Path, url: str, *, task: str = "", models: str = "") 
 
 
 def by_agent(designer: str, coder: Callable[[Seen], str], conductor: str = ADVICE) -> Callable[[Seen], Answer]:
-    """A server's behaviour that answers as the agent whose system prompt it sees."""
+    """A server's behaviour that answers as the agent whose system prompt it sees; ``designer`` marks the sketch."""
 
     def behave(seen: Seen) -> Answer:
         system = str(seen.body["messages"][0]["content"])
         if system.startswith("You lead"):
             return Answer(conductor)
         if system.startswith("You design"):
-            return Answer(designer)
+            return Answer(sketch(designer))
         return Answer(coder(seen))
 
     return behave

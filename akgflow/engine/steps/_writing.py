@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Sequence
 
-from akgflow.agents import MalformedReply, PromptContext
+from akgflow.agents import MalformedReply, PromptContext, Rendered
 from akgflow.engine.context import RunContext, Turn
 from akgflow.engine.result import Attempt
 from akgflow.engine.state import Candidate, JobState, Judged, malformed
@@ -14,16 +14,33 @@ Made = Judged | Attempt | None
 """A judged candidate, an attempt that gave none, or nothing to keep because the reply was a text."""
 
 
-async def write(state: JobState, run: RunContext, agent: str, turn: Turn, context: PromptContext) -> Made:
-    """Ask ``agent``; its code is judged, its text becomes the job's sketch (the first sample's does)."""
+async def write(
+    state: JobState,
+    run: RunContext,
+    agent: str,
+    turn: Turn,
+    context: PromptContext,
+    earlier: Rendered | None = None,
+) -> Made:
+    """Ask ``agent``; its code is judged, its text becomes the job's sketch (the first sample's does).
+
+    ``earlier`` is the conversation that wrote the candidate which is to be mended. A reply in the form of a sketch is
+    asked for once and serves all jobs.
+    """
+    form = run.workspace.agents[agent].reply.format
     try:
-        reply = await run.ask(state, agent, turn, context)
+        if form == "sketch":
+            answer = await run.ask_once(state, agent, turn, context)
+        else:
+            answer = await run.ask(state, agent, turn, context, earlier)
     except MalformedReply as reason:
         return malformed(turn.step, turn.attempt, turn.sample, str(reason))
-    if run.workspace.agents[agent].reply.format == "code":
-        return await run.judge_candidate(state, Candidate(reply.text, turn.step, turn.attempt, turn.sample))
+    text = answer.parsed.text
+    if form == "code":
+        candidate = Candidate(text, turn.step, turn.attempt, turn.sample, answer.talk)
+        return await run.judge_candidate(state, candidate)
     if turn.sample == 1:
-        state.sketch = reply.text
+        state.sketch = text
     return None
 
 

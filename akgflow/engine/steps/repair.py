@@ -45,7 +45,7 @@ async def _advice(
         return {"decision": "recode"}
     context = _context(turn, state, run, current)
     try:
-        advice = (await run.ask(state, step.advisor, turn, context)).fields
+        advice = (await run.ask(state, step.advisor, turn, context)).parsed.fields
     except MalformedReply as malformed:
         run.notify(state.job.id, f"{step.name} {turn.attempt}: no advice ({malformed})")
         return {"decision": "recode"}
@@ -61,7 +61,7 @@ async def _redesign(
         return
     context = replace(_context(turn, state, run, current), advice=str(advice.get("advice", "")))
     try:
-        state.sketch = (await run.ask(state, designer, turn, context)).text
+        state.sketch = (await run.ask(state, designer, turn, context)).parsed.text
     except MalformedReply as malformed:
         run.notify(state.job.id, f"{turn.step} {turn.attempt}: the old sketch stays ({malformed})")
 
@@ -70,7 +70,8 @@ async def _recode(
     step: RepairStep, turn: Turn, state: JobState, run: RunContext, current: Judged | None, advice: Mapping[str, Any]
 ) -> Judged | None:
     context = replace(_context(turn, state, run, current), advice=str(advice.get("advice", "")))
-    made = await write(state, run, step.agent, turn, context)
+    talk = current.candidate.talk if current else None
+    made = await write(state, run, step.agent, turn, context, talk)
     if made is not None:
         state.add(made)
     return made if isinstance(made, Judged) else None
