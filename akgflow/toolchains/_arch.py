@@ -51,3 +51,21 @@ def shared_limit(target: Target) -> int | None:
     """Bytes of shared memory that one block may use there, from the facts; None where they do not say."""
     value: Any = target.facts.get("smem_kib")
     return int(value * 1024) if isinstance(value, int | float) else None
+
+
+def multiprocessors(target: Target) -> int:
+    """How many multiprocessors (compute units) the facts give; a few where they are silent."""
+    return int(target.facts.get("sms", target.facts.get("cus", 4)))
+
+
+def cited(target: Target, fact: str) -> str:
+    """``smem_kib 99 of nvidia_rtx4090 (hardware.yaml, after …)``: a fact with the document that supports it."""
+    value = target.facts.get(fact)
+    source = next((rest for names, _, rest in map(_source, target.sources) if fact in names), "")
+    after = f", after {source}" if source else ""
+    return f"{fact} {value} of {target.name} (hardware.yaml{after})"
+
+
+def _source(text: str) -> tuple[tuple[str, ...], str, str]:
+    names, colon, rest = text.partition(":")
+    return tuple(name.strip() for name in re.split(r"[,(]", names)), colon, rest.strip()

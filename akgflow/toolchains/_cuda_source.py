@@ -10,9 +10,10 @@ from akgflow.toolchains.base import CompileFailure, Unsupported
 _SKIPPED = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.DOTALL)
 _KERNEL_END = re.compile(r"[\w:]+$")
 _DYNAMIC_SHARED = re.compile(
-    r"extern\s+__shared__\s+(?:__align__\s*\(\s*\d+\s*\)\s*|alignas\s*\(\s*\d+\s*\)\s*)?"
+    r"(?:alignas\s*\([^)]*\)\s*)?extern\s+__shared__\s+(?:(?:__align__|alignas)\s*\((?:[^()]|\([^()]*\))*\)\s*)?"
     r"((?:unsigned\s+|signed\s+)?[\w:]+)\s+(\w+)\s*\[\s*\]\s*;"
 )
+_NULL = re.compile(r"\bNULL\b")
 _HOST_FUNCTION = re.compile(r"extern\s+\"C\"\s+(?!\{)([\w:\s*]+?)\s*\b(\w+)\s*\(")
 _EXTERN_BLOCK = re.compile(r"extern\s+\"C\"\s*\{")
 
@@ -28,8 +29,8 @@ _UNSUPPORTED = {
     r"\bthrust::|#include\s*<thrust/": "thrust",
     r"\bcutlass\b|\bcute::": "CUTLASS",
     r"\bcublas\w*|\bcudnn\w*": "cuBLAS and cuDNN",
-    r"\b__half2\b|\bhalf2\b|\b__nv_bfloat162\b|\b__nv_fp8\w*": "packed half types and fp8",
-    r"\b__dp[24]a\b|\b__v\w+[24]\s*\(|\b__match_\w+_sync\b": "SIMD-in-word and match intrinsics",
+    r"\b__nv_fp8\w*|\b__nv_fp4\w*": "fp8 and fp4 types",
+    r"\b__dp[24]a\w*|\b__v\w+[24]\s*\(": "SIMD-in-word intrinsics",
     r"\bcudaLaunch(Cooperative)?Kernel(ExC)?\b|\bcuLaunchKernel\b": "launches without <<<…>>>",
     r"\bcudaGraph\w+|\bcudaEvent\w+|\bcudaStreamCreate\w*": "streams, events and graphs",
 }
@@ -91,9 +92,11 @@ def _rewrite_launches(text: str) -> str:
         kept = sum(part.count("\n") for part in (kernel, config[0], config[1], shared, arguments))
         # Line breaks that fell away come back before the arguments, so that those keep their lines.
         between = "\n" * (text.count("\n", begin, end) - kept)
+        # Arguments are evaluated once, as by a launch, and not by every thread.
         call = (
             f'::cuda_on_cpu::launch("{kernel.split("<")[0].strip()}", ::dim3({config[0]}), ::dim3({config[1]}), '
-            f"{shared}, [&] {{{between} {kernel}({arguments}); }})"
+            f"{shared}, [&](const auto&... akgflow_args) {{{between} {kernel}(akgflow_args...); }}"
+            f"{', ' if arguments.strip() else ''}{_NULL.sub('nullptr', arguments)})"
         )
         text = text[:begin] + call + text[end + 1 :]
     return text

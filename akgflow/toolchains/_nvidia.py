@@ -90,6 +90,11 @@ def assemble(ptxas: Path, ptx: Path, arch: str, output: Path) -> list[Usage]:
     return usage_of_report(done.stderr + done.stdout, arch)
 
 
+def kernels_of_ptx(text: str) -> list[str]:
+    """The symbols of the kernels that a PTX text defines, in its order."""
+    return re.findall(r"^\s*(?:\.visible\s+)?\.entry\s+([\w$]+)", text, re.MULTILINE)
+
+
 _COMPILING = re.compile(r"Compiling entry function '([^']+)' for '(\w+)'")
 _SPILL = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")
 _USED = re.compile(r"Used (\d+) registers")

@@ -14,7 +14,7 @@ from akgflow.machine import Machine
 from akgflow.terms import Evidence
 from akgflow.toolchains._diagnostics import first_errors, quoting
 from akgflow.toolchains._installed import cxx, package_dir
-from akgflow.toolchains._patching import patched
+from akgflow.toolchains._patching import on_import, patched
 from akgflow.toolchains._workdir import cache_dir, cpu_tag, inside
 from akgflow.toolchains.base import CompileFailure, Session
 from akgflow.verdict import KernelResources
@@ -101,7 +101,7 @@ def session(evidence: Evidence, target: Target, scratch: Path) -> Iterator[Sessi
         ours = _tvm_loader(tvm_ffi.cpp.load_inline, here)
         stack.enter_context(patched((tvm_ffi.cpp, "load_inline", ours), (tvm_ffi.cpp.extension, "load_inline", ours)))
         # Its import takes longer than most kernels: candidates that use torch's builder pay for it, others do not.
-        stack.enter_context(_on_import("torch.utils.cpp_extension", lambda module: _wrap_torch(module, here)))
+        stack.enter_context(on_import("torch.utils.cpp_extension", lambda module: _wrap_torch(module, here)))
         yield here
 
 
@@ -157,44 +157,6 @@ def _with_line(source: str, file: str) -> str:
     if at < 0 or not source.strip():
         return source
     return f'#line {whole.count(chr(10), 0, at) + 1} "{os.path.basename(file)}"\n{source}'
-
-
-@contextlib.contextmanager
-def _on_import(name: str, action: Callable[[Any], None]) -> Iterator[None]:
-    """Call ``action`` with the module ``name`` once it is imported, now or later."""
-    if name in sys.modules:
-        action(sys.modules[name])
-        yield
-        return
-    finder = _Watcher(name, action)
-    sys.meta_path.insert(0, finder)
-    try:
-        yield
-    finally:
-        sys.meta_path.remove(finder)
-
-
-class _Watcher:
-    """A finder that finds nothing itself: it lets the others find the module, and acts when it has run."""
-
-    def __init__(self, name: str, action: Callable[[Any], None]) -> None:
-        self.name, self.action = name, action
-
-    def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:
-        if fullname != self.name:
-            return None
-        others = (finder for finder in sys.meta_path if finder is not self)
-        spec = next((found for finder in others if (found := finder.find_spec(fullname, path, target))), None)
-        if spec is not None and spec.loader is not None:
-            spec.loader.exec_module = self._then_act(spec.loader.exec_module)  # type: ignore[method-assign,assignment]
-        return spec
-
-    def _then_act(self, execute: Callable[[Any], None]) -> Callable[[Any], None]:
-        def exec_module(module: Any) -> None:
-            execute(module)
-            self.action(module)
-
-        return exec_module
 
 
 def resources(target: Target, scratch: Path) -> Sequence[KernelResources]:  # noqa: ARG001

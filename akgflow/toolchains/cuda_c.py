@@ -1,8 +1,12 @@
-"""CUDA C++: interpreted on a CPU, compiled with nvcc, executed on an NVIDIA device. No PyTorch headers."""
+"""CUDA C++: interpreted on a CPU, compiled with nvcc, executed on an NVIDIA device.
+
+A candidate loads its text with `load`, which needs no PyTorch headers, or with torch's ``load_inline``.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import platform
 import subprocess
 import sys
@@ -12,8 +16,9 @@ from pathlib import Path
 from akgflow.config.types import SourceKernel, Target
 from akgflow.machine import Machine
 from akgflow.terms import Evidence
-from akgflow.toolchains import _arch, _nvidia
-from akgflow.toolchains._cuda_library import Backend, CompileOnly, Library, OnCpu, OnDevice, default_backend
+from akgflow.toolchains import _arch, _cuda_inline, _nvidia
+from akgflow.toolchains._cuda_backends import LAUNCHES, Backend, CompileOnly, OnCpu, OnDevice, default_backend
+from akgflow.toolchains._cuda_library import Library
 from akgflow.toolchains._installed import cxx, no_device
 from akgflow.toolchains._workdir import ARTIFACTS, inside
 from akgflow.toolchains.base import CompileFailure, Session
@@ -75,6 +80,7 @@ def session(evidence: Evidence, target: Target, scratch: Path) -> Iterator[Sessi
                 from akgflow.toolchains._redirect import redirected
 
                 stack.enter_context(redirected(target, backend.device))
+            stack.enter_context(_cuda_inline.accepted(backend, target))
             yield backend
     finally:
         _backend = before
@@ -82,8 +88,8 @@ def session(evidence: Evidence, target: Target, scratch: Path) -> Iterator[Sessi
 
 def _backend_for(evidence: Evidence, target: Target, scratch: Path) -> Backend:
     if evidence is Evidence.INTERPRETED:
-        return OnCpu()
-    return OnDevice(target.arch) if evidence is Evidence.EXECUTED else CompileOnly(target.arch, scratch)
+        return OnCpu(target)
+    return OnDevice(target.arch) if evidence is Evidence.EXECUTED else CompileOnly(target, scratch)
 
 
 def load(source: str, file: str | None = None) -> Library:
@@ -110,9 +116,9 @@ def _as_in_caller(source: str, caller: str) -> tuple[str, str]:
 
 
 def resources(target: Target, scratch: Path) -> Sequence[KernelResources]:
-    """What each compiled kernel in ``scratch`` takes, from ptxas; shared memory is what the kernel declares itself.
+    """What each compiled kernel in ``scratch`` takes, from ptxas; shared memory with what its launches asked for.
 
-    Raises `CompileFailure` where the PTX is for another architecture or declares more shared memory than a block may.
+    Raises `CompileFailure` where the PTX is for another architecture, or where a kernel needs more than the target has.
     """
     compiler = _nvidia.nvcc()
     found: list[KernelResources] = []
@@ -123,24 +129,46 @@ def resources(target: Target, scratch: Path) -> Sequence[KernelResources]:
             usages = _nvidia.assemble(_nvidia.ptxas_beside(compiler), ptx, target.arch, Path("/dev/null"))
         except subprocess.CalledProcessError as error:
             raise CompileFailure(f"the PTX does not assemble for {target.arch}: {str(error.stderr)[:2000]}") from None
-        found += [_kernel(usage) for usage in usages]
-    for kernel in found:
-        if (kernel.shared_bytes or 0) > _nvidia.MOST_STATIC_SHARED:
-            raise CompileFailure(
-                f"kernel {kernel.kernel} declares {kernel.shared_bytes} bytes of shared memory; more than "
-                f"{_nvidia.MOST_STATIC_SHARED} must be dynamic: extern __shared__, its size given at the launch"
-            )
+        launches = _launches(ptx.with_suffix(LAUNCHES))
+        # Instances that no case of the task launches are left out, where it is known what was launched.
+        launched = [usage for usage in usages if usage.kernel in launches] or usages
+        found += [_kernel(usage, *launches.get(usage.kernel, (0, 0)), target) for usage in launched]
     return found
 
 
-def _kernel(usage: _nvidia.Usage) -> KernelResources:
+def _launches(path: Path) -> dict[str, tuple[int, int]]:
+    """Most threads and dynamic shared bytes of a block for each kernel's symbol; the candidate's process wrote them."""
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+        return {str(symbol): (int(threads), int(dynamic)) for symbol, (threads, dynamic) in read.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _kernel(usage: _nvidia.Usage, threads: int, dynamic: int, target: Target) -> KernelResources:
+    kernel = _nvidia.plain_name(usage.kernel)
+    limit = _arch.shared_limit(target)
+    if limit is not None and usage.shared + dynamic > limit:
+        raise CompileFailure(
+            f"kernel {kernel} needs {usage.shared + dynamic} bytes of shared memory a block ({usage.shared} declared, "
+            f"{dynamic} asked for at the launch), more than {limit}: {_arch.cited(target, 'smem_kib')}"
+        )
+    # Registers are given to warps in pieces of 256.
+    registers = -(-threads // 32) * -(-usage.registers * 32 // 256) * 256
+    most = target.facts.get("regs_per_block")
+    if most is not None and registers > int(most):
+        raise CompileFailure(
+            f"kernel {kernel} needs {registers} registers for a block of {threads} threads ({usage.registers} each), "
+            f"more than {most}: {_arch.cited(target, 'regs_per_block')}; use fewer threads, or __launch_bounds__"
+        )
+    extra = {"stack_bytes": usage.stack}
     return KernelResources(
-        kernel=_nvidia.plain_name(usage.kernel),
+        kernel=kernel,
         arch=usage.arch,
         registers=usage.registers,
-        shared_bytes=usage.shared,
+        shared_bytes=usage.shared + dynamic,
         spill_bytes=usage.spill,
-        extra={"stack_bytes": usage.stack},
+        extra=extra | ({"threads": threads, "dynamic_shared_bytes": dynamic} if threads else {}),
     )
 
 

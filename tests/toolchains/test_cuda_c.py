@@ -11,6 +11,7 @@ from akgflow.toolchains import CompileFailure, _nvidia, cuda_c
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
+SOFTMAX = (HERE / "candidates" / "cuda_softmax.py").read_text(encoding="utf-8")
 REVERSE = (HERE / "candidates" / "cuda_reverse.py").read_text(encoding="utf-8")
 ROWS = [[[4, 256]]]
 BARRIER = "__syncthreads();"
@@ -53,6 +54,12 @@ def test_softmax_with_shuffles_and_dynamic_shared_memory_is_right_on_the_cpu(dri
 def test_half_types_and_atomics_are_right_on_the_cpu(drive):
     seen = drive("cuda_c", "interpreted", "cpu", "cuda_half.py", [[[300], [300]]], dtype="bfloat16")
     assert seen["errors"][0] == 0.0, seen
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [("bfloat16", 0.05), ("float16", 0.006)])
+def test_pairs_of_small_types_are_right_on_the_cpu(drive, dtype, bound):
+    seen = drive("cuda_c", "interpreted", "cpu", "cuda_pairs.py", [[[300], [300]]], dtype=dtype)
+    assert seen["errors"][0] < bound, seen
 
 
 def test_right_synchronisation_is_not(drive):
@@ -111,6 +118,7 @@ def test_kernels_are_compiled_with_resources(drive):
     assert kernel["registers"] > 16
     assert kernel["shared_bytes"] == (2 * 16 * 65 + 2 * 16 * 64) * 4
     assert kernel["spill_bytes"] == 0
+    assert kernel["extra"]["threads"] == 256
 
 
 @needs_nvcc
@@ -120,11 +128,66 @@ def test_nvcc_speaks_for_itself(drive):
     assert 'identifier "roww" is undefined' in seen["message"]
 
 
+def softmax_asking_for(more, allowed=""):
+    return SOFTMAX.replace("cols * sizeof(float), 0", f"cols * sizeof(float) + {more}, 0").replace(
+        "  softmax_kernel<128><<<", f"  {allowed}softmax_kernel<128><<<"
+    )
+
+
+ASKS = "cudaFuncSetAttribute(softmax_kernel<128>, cudaFuncAttributeMaxDynamicSharedMemorySize, 120000);"
+
+
 @needs_nvcc
-def test_too_much_static_shared_memory_is_a_compile_failure(drive):
-    seen = drive("cuda_c", "compiled", "nvidia_h200", REVERSE.replace("row[256]", "row[25600]"), ROWS)
-    assert seen["error"] == "CompileFailure"
-    assert "shared" in seen["message"]
+@pytest.mark.parametrize(
+    ("candidate", "words"),
+    [
+        (REVERSE.replace("row[256]", "row[25600]"), "a block declares at most 49152 bytes of shared memory"),
+        (softmax_asking_for(110000), "unless cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize"),
+        (
+            softmax_asking_for(110000, ASKS),
+            "kernel softmax_kernel needs 111152 bytes of shared memory a block (128 declared, 111024 asked for at the "
+            "launch), more than 101376: smem_kib 99 of nvidia_rtx4090 (hardware.yaml, after NVIDIA Ada",
+        ),
+        (REVERSE.replace("<<<rows, 256>>>", "<<<rows, dim3(64, 32)>>>"), "a block of 64x32x1 threads is not possible"),
+    ],
+)
+def test_what_the_target_does_not_have_is_a_compile_failure(drive, candidate, words):
+    seen = drive("cuda_c", "compiled", "nvidia_rtx4090", candidate, [[[4, 256]]])
+    assert seen["error"] == "CompileFailure", seen
+    assert words in seen["message"]
+
+
+@needs_nvcc
+def test_shared_memory_of_launches_counts(drive):
+    seen = drive("cuda_c", "compiled", "nvidia_h200", softmax_asking_for(110000, ASKS), [[[4, 256]]])
+    (kernel,) = seen["resources"]
+    assert kernel["shared_bytes"] == 128 + 256 * 4 + 110000
+
+
+@needs_nvcc
+def test_what_is_compiled_and_never_launched_is_no_kernel(drive):
+    idle = SOFTMAX.replace("  softmax_kernel<128><<<", "  if (rows < 0) softmax_kernel<128><<<")
+    assert drive("cuda_c", "compiled", "nvidia_h200", idle, ROWS)["kernels"] == []
+
+
+@needs_nvcc
+def test_what_cannot_be_interpreted_is_compiled_with_its_launches(drive):
+    text = REVERSE.replace(BARRIER, 'asm volatile("bar.sync 0;");')
+    (kernel,) = drive("cuda_c", "compiled", "nvidia_h200", text, ROWS)["resources"]
+    assert kernel["extra"]["threads"] == 256
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (110000, "more than a block can have: smem_kib 99 of nvidia_rtx4090 (hardware.yaml, after NVIDIA Ada"),
+        (60000, "unless cudaFuncSetAttribute"),
+    ],
+)
+def test_too_much_shared_memory_is_found_on_the_cpu(drive, more, words):
+    seen = drive("cuda_c", "interpreted", "nvidia_rtx4090", softmax_asking_for(more), ROWS)
+    assert seen["error"] == "RuntimeError"
+    assert words in seen["message"]
 
 
 def test_a_machine_without_nvcc_lacks_one_evidence_and_says_why(monkeypatch):

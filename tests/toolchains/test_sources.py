@@ -11,14 +11,26 @@ from akgflow.toolchains.base import CompileFailure, Unsupported
 @pytest.mark.parametrize(
     ("launch", "kernel", "rest"),
     [
-        ("k<<<1, 2>>>(a, b)", "k", "::dim3(1), ::dim3(2), 0, [&] { k(a, b); }"),
-        ("k<float, (4 > 2)><<<g, b, 8>>>(a)", "k", "::dim3(g), ::dim3(b), 8, [&] { k<float, (4 > 2)>(a); }"),
+        (
+            "k<<<1, 2>>>(a, b)",
+            "k",
+            "::dim3(1), ::dim3(2), 0, [&](const auto&... akgflow_args) { k(akgflow_args...); }, a, b",
+        ),
+        (
+            "k<float, (4 > 2)><<<g, b, 8>>>(a)",
+            "k",
+            "::dim3(g), ::dim3(b), 8, [&](const auto&... akgflow_args) { k<float, (4 > 2)>(akgflow_args...); }, a",
+        ),
         (
             "n::k <<< dim3(1, 2), f(3, 4), 0, s >>> ()",
             "n::k",
-            "::dim3(dim3(1, 2)), ::dim3(f(3, 4)), 0, [&] { n::k(); }",
+            "::dim3(dim3(1, 2)), ::dim3(f(3, 4)), 0, [&](const auto&... akgflow_args) { n::k(akgflow_args...); }",
         ),
-        ("k<<<1, 1>>>(\"<<<\", '(')", "k", "::dim3(1), ::dim3(1), 0, [&] { k(\"<<<\", '('); }"),
+        (
+            "k<<<1, 1>>>(\"<<<\", '(')",
+            "k",
+            "::dim3(1), ::dim3(1), 0, [&](const auto&... akgflow_args) { k(akgflow_args...); }, \"<<<\", '('",
+        ),
     ],
 )
 def test_launches_are_rewritten(launch, kernel, rest):
@@ -47,7 +59,7 @@ def test_broken_launches_are_named(broken):
         ("auto g = cooperative_groups::this_grid();", "cooperative groups"),
         ("__pipeline_memcpy_async(a, b, 16);", "cp.async"),
         ("tex2D<float>(t, x, y);", "textures"),
-        ("__half2 h;", "packed half"),
+        ("__nv_fp8_e4m3 h;", "fp8"),
     ],
 )
 def test_uncovered_features_are_named_with_their_line(text, name):

@@ -16,6 +16,7 @@
 #define __host__
 #define __constant__
 #define __managed__
+#define __grid_constant__
 #define __forceinline__ inline
 // Empty, because the C++ library writes __attribute__((__noinline__)).
 #define __noinline__
@@ -67,6 +68,21 @@ inline unsigned __ballot_sync(unsigned mask, int predicate) {
   }
   return votes;
 }
+template <class T>
+unsigned __match_any_sync(unsigned mask, T value) {
+  cuda_on_cpu::exchange(mask, value);
+  unsigned same = 0;
+  for (unsigned lane = 0; lane < 32; ++lane) {
+    if (cuda_on_cpu::came(lane) && cuda_on_cpu::given_by<T>(lane) == value) same |= 1u << lane;
+  }
+  return same;
+}
+template <class T>
+unsigned __match_all_sync(unsigned mask, T value, int* all) {
+  const unsigned same = __match_any_sync(mask, value);
+  *all = same == mask;
+  return *all ? mask : 0;
+}
 inline unsigned __activemask() { return cuda_on_cpu::alive_lanes(); }
 inline int __any_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate) != 0; }
 inline int __all_sync(unsigned mask, int predicate) { return __ballot_sync(mask, !predicate) == 0; }
@@ -98,8 +114,8 @@ CUDA_ON_CPU_REDUCE(__reduce_xor_sync, a ^ b)
 namespace cuda_on_cpu {
 template <class T, class Update>
 T atomic(T* address, Update update) {
-  using Bits = std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>;
-  static_assert(sizeof(T) == sizeof(Bits), "atomics are for 4 and 8 bytes");
+  using Bits = std::conditional_t<sizeof(T) == 8, uint64_t, std::conditional_t<sizeof(T) == 4, uint32_t, uint16_t>>;
+  static_assert(sizeof(T) == sizeof(Bits), "atomics are for 2, 4 and 8 bytes");
   Bits* at = reinterpret_cast<Bits*>(address);
   Bits old = __atomic_load_n(at, __ATOMIC_SEQ_CST), next;
   T value;
@@ -181,6 +197,20 @@ inline int __float2int_rz(float v) { return int(v); }
 inline int __float2int_rd(float v) { return int(floorf(v)); }
 inline int __float2int_ru(float v) { return int(ceilf(v)); }
 inline float __int2float_rn(int v) { return float(v); }
+inline unsigned __float2uint_rn(float v) { return unsigned(rintf(v)); }
+inline float __uint2float_rn(unsigned v) { return float(v); }
+inline long long __float2ll_rn(float v) { return (long long)rintf(v); }
+inline float __ll2float_rn(long long v) { return float(v); }
+inline float __double2float_rn(double v) { return float(v); }
+inline void __sincosf(float v, float* s, float* c) { *s = sinf(v), *c = cosf(v); }
+inline float rcbrtf(float v) { return 1.0f / cbrtf(v); }
+inline float sinpif(float v) { return float(::sin(3.14159265358979323846 * v)); }
+inline float cospif(float v) { return float(::cos(3.14159265358979323846 * v)); }
+inline float normcdff(float v) { return 0.5f * erfcf(-v * 0.70710678118654752f); }
+inline float __tanhf(float v) { return tanhf(v); }
+inline void __trap() { cuda_on_cpu::report("__trap was reached"); }
+inline void __nanosleep(unsigned) {}
+#define __builtin_assume(condition) (void)0
 inline int __popc(unsigned v) { return __builtin_popcount(v); }
 inline int __popcll(unsigned long long v) { return __builtin_popcountll(v); }
 inline int __clz(int v) { return v ? __builtin_clz(unsigned(v)) : 32; }
@@ -200,9 +230,12 @@ CUDA_ON_CPU_LOAD(__ldg)
 CUDA_ON_CPU_LOAD(__ldca)
 CUDA_ON_CPU_LOAD(__ldcg)
 CUDA_ON_CPU_LOAD(__ldcs)
+CUDA_ON_CPU_LOAD(__ldlu)
+CUDA_ON_CPU_LOAD(__ldcv)
 #undef CUDA_ON_CPU_LOAD
 #define CUDA_ON_CPU_STORE(name) template <class T> void name(T* p, cuda_on_cpu::same<T> v) { *p = v; }
 CUDA_ON_CPU_STORE(__stcg)
+CUDA_ON_CPU_STORE(__stwb)
 CUDA_ON_CPU_STORE(__stcs)
 CUDA_ON_CPU_STORE(__stwt)
 #undef CUDA_ON_CPU_STORE

@@ -88,7 +88,8 @@ namespace cuda_on_cpu {
 
 constexpr int WARP = 32;
 constexpr unsigned MOST_THREADS = 1024;
-constexpr size_t MOST_SHARED = 227 * 1024;
+constexpr size_t MOST_SHARED = 227 * 1024;         // of any device
+constexpr size_t MOST_WITHOUT_ASKING = 48 * 1024;  // of a launch, unless cudaFuncSetAttribute asked for more
 constexpr size_t STACK = 64 * 1024;
 constexpr size_t PAGE = 4096;
 
@@ -96,12 +97,17 @@ enum class Order { forward, reverse };
 static Order order = Order::forward;
 
 // The first thing that went wrong in any block; Python reads it after each call.
-static char first_error[256];
+static char first_error[1024];
 static std::atomic<bool> failed{false};
 template <class... Args>
 void report(const char* format, Args... args) {
   if (!failed.exchange(true)) std::snprintf(first_error, sizeof first_error, format, args...);
 }
+
+// What the target has, as Python says, and the most dynamic shared memory that was asked for so far.
+static size_t shared_limit = MOST_SHARED, shared_asked = MOST_WITHOUT_ASKING;
+static char shared_source[512] = "227 KiB";
+static int multiprocessors = 4;
 
 enum class State { ready, at_block_barrier, at_warp_barrier, returned };
 
@@ -312,9 +318,10 @@ inline Block& block_of_this_processor_thread() {
   return *block;
 }
 
-// `body` calls the kernel with its arguments; it runs once for each thread of the grid.
-template <class Body>
-void launch(const char* kernel, dim3 grid, dim3 block, size_t shared_bytes, const Body& body) {
+// `call` calls the kernel with `args`; it runs once for each thread of the grid.
+template <class Call, class... Args>
+void launch(const char* kernel, dim3 grid, dim3 block, size_t shared_bytes, const Call& call, const Args&... args) {
+  const auto body = [&] { call(args...); };
   const uint64_t threads = uint64_t(block.x) * block.y * block.z;
   const uint64_t blocks = uint64_t(grid.x) * grid.y * grid.z;
   note_launch(kernel);
@@ -324,7 +331,14 @@ void launch(const char* kernel, dim3 grid, dim3 block, size_t shared_bytes, cons
   if (blocks == 0 || grid.x > 0x7FFFFFFFu || grid.y > 65535 || grid.z > 65535) {
     return report("%s: a grid of %ux%ux%u blocks is not possible", kernel, grid.x, grid.y, grid.z);
   }
-  if (shared_bytes > MOST_SHARED) return report("%s: %zu bytes of shared memory are too many", kernel, shared_bytes);
+  if (shared_bytes > shared_limit || shared_bytes > MOST_SHARED) {
+    return report("%s: %zu bytes of shared memory are more than a block can have: %s", kernel, shared_bytes, shared_source);
+  }
+  if (shared_bytes > shared_asked) {
+    return report("%s: %zu bytes of dynamic shared memory are more than the %zu that a launch may have unless "
+                  "cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes) asks for more",
+                  kernel, shared_bytes, shared_asked);
+  }
 #pragma omp parallel
   {
     Block& fibers = block_of_this_processor_thread();
@@ -398,6 +412,11 @@ void cuda_on_cpu_begin(int reverse) {
   cuda_on_cpu::order = reverse ? cuda_on_cpu::Order::reverse : cuda_on_cpu::Order::forward;
   cuda_on_cpu::failed = false;
   cuda_on_cpu::first_error[0] = 0;
+}
+void cuda_on_cpu_device(int multiprocessors, size_t shared_limit, const char* shared_source) {
+  cuda_on_cpu::multiprocessors = multiprocessors;
+  cuda_on_cpu::shared_limit = shared_limit;
+  std::snprintf(cuda_on_cpu::shared_source, sizeof cuda_on_cpu::shared_source, "%s", shared_source);
 }
 const char* cuda_on_cpu_error() { return cuda_on_cpu::first_error; }
 const char* cuda_on_cpu_launched() { return cuda_on_cpu::launched; }

@@ -62,6 +62,16 @@ inline float bfloat16_value(uint16_t bits) { return __uint_as_float(uint32_t(bit
   inline name __hneg(name a) { return -a; }                                                       \
   inline bool __hlt(name a, name b) { return a < b; }                                             \
   inline bool __hgt(name a, name b) { return a > b; }                                             \
+  inline bool __hle(name a, name b) { return a <= b; }                                            \
+  inline bool __hge(name a, name b) { return a >= b; }                                            \
+  inline bool __heq(name a, name b) { return a == b; }                                            \
+  inline bool __hne(name a, name b) { return a != b; }                                            \
+  inline name __habs(name a) { return name(fabsf(float(a))); }                                    \
+  inline name hlog(name a) { return name(logf(float(a))); }                                       \
+  inline name hrsqrt(name a) { return name(1.0f / sqrtf(float(a))); }                             \
+  inline name hrcp(name a) { return name(1.0f / float(a)); }                                      \
+  inline name htanh(name a) { return name(tanhf(float(a))); }                                     \
+  inline bool __hisinf(name a) { return isinf(float(a)); }                                        \
   inline bool __hisnan(name a) { return float(a) != float(a); }                                   \
   inline name hexp(name a) { return name(expf(float(a))); }                                       \
   inline name hsqrt(name a) { return name(sqrtf(float(a))); }
@@ -70,6 +80,69 @@ CUDA_ON_CPU_SMALL_FLOAT(__nv_bfloat16, bfloat16_bits, bfloat16_value)
 #undef CUDA_ON_CPU_SMALL_FLOAT
 using half = __half;
 using nv_bfloat16 = __nv_bfloat16;
+
+// Pairs in one 32-bit word; each operation is done on both.
+#define CUDA_ON_CPU_PAIR(name, one)                                                                          \
+  struct __attribute__((aligned(4))) name {                                                                  \
+    one x, y;                                                                                                \
+    name() = default;                                                                                        \
+    name(one a, one b) : x(a), y(b) {}                                                                       \
+    name& operator+=(name o) { return *this = name(x + o.x, y + o.y); }                                      \
+    name& operator-=(name o) { return *this = name(x - o.x, y - o.y); }                                      \
+    name& operator*=(name o) { return *this = name(x * o.x, y * o.y); }                                      \
+  };                                                                                                         \
+  inline name operator+(name a, name b) { return a += b; }                                                   \
+  inline name operator-(name a, name b) { return a -= b; }                                                   \
+  inline name operator*(name a, name b) { return a *= b; }                                                   \
+  inline name operator/(name a, name b) { return name(a.x / b.x, a.y / b.y); }                               \
+  inline bool operator==(name a, name b) { return a.x == b.x && a.y == b.y; }                                \
+  inline name __hadd2(name a, name b) { return a + b; }                                                      \
+  inline name __hsub2(name a, name b) { return a - b; }                                                      \
+  inline name __hmul2(name a, name b) { return a * b; }                                                      \
+  inline name __h2div(name a, name b) { return a / b; }                                                      \
+  inline name __hfma2(name a, name b, name c) { return name(__hfma(a.x, b.x, c.x), __hfma(a.y, b.y, c.y)); } \
+  inline name __hmax2(name a, name b) { return name(__hmax(a.x, b.x), __hmax(a.y, b.y)); }                   \
+  inline name __hmin2(name a, name b) { return name(__hmin(a.x, b.x), __hmin(a.y, b.y)); }                   \
+  inline name __hneg2(name a) { return name(-a.x, -a.y); }                                                   \
+  inline name __habs2(name a) { return name(__habs(a.x), __habs(a.y)); }                                     \
+  inline name h2exp(name a) { return name(hexp(a.x), hexp(a.y)); }                                           \
+  inline name h2sqrt(name a) { return name(hsqrt(a.x), hsqrt(a.y)); }                                        \
+  inline name h2rsqrt(name a) { return name(hrsqrt(a.x), hrsqrt(a.y)); }                                     \
+  inline name h2rcp(name a) { return name(hrcp(a.x), hrcp(a.y)); }
+CUDA_ON_CPU_PAIR(__half2, __half)
+CUDA_ON_CPU_PAIR(__nv_bfloat162, __nv_bfloat16)
+#undef CUDA_ON_CPU_PAIR
+using half2 = __half2;
+using nv_bfloat162 = __nv_bfloat162;
+inline __half2 make_half2(__half a, __half b) { return {a, b}; }
+inline __half2 __halves2half2(__half a, __half b) { return {a, b}; }
+inline __half2 __half2half2(__half a) { return {a, a}; }
+inline __half2 __float2half2_rn(float a) { return {__half(a), __half(a)}; }
+inline __half2 __floats2half2_rn(float a, float b) { return {__half(a), __half(b)}; }
+inline __half2 __float22half2_rn(float2 a) { return {__half(a.x), __half(a.y)}; }
+inline float2 __half22float2(__half2 a) { return {float(a.x), float(a.y)}; }
+inline __half __low2half(__half2 a) { return a.x; }
+inline __half __high2half(__half2 a) { return a.y; }
+inline float __low2float(__half2 a) { return float(a.x); }
+inline float __high2float(__half2 a) { return float(a.y); }
+inline __half2 __lows2half2(__half2 a, __half2 b) { return {a.x, b.x}; }
+inline __half2 __highs2half2(__half2 a, __half2 b) { return {a.y, b.y}; }
+inline __half2 __lowhigh2highlow(__half2 a) { return {a.y, a.x}; }
+inline __nv_bfloat162 make_bfloat162(__nv_bfloat16 a, __nv_bfloat16 b) { return {a, b}; }
+inline __nv_bfloat162 __halves2bfloat162(__nv_bfloat16 a, __nv_bfloat16 b) { return {a, b}; }
+inline __nv_bfloat162 __bfloat162bfloat162(__nv_bfloat16 a) { return {a, a}; }
+inline __nv_bfloat162 __float2bfloat162_rn(float a) { return {__nv_bfloat16(a), __nv_bfloat16(a)}; }
+inline __nv_bfloat162 __floats2bfloat162_rn(float a, float b) { return {__nv_bfloat16(a), __nv_bfloat16(b)}; }
+inline __nv_bfloat162 __float22bfloat162_rn(float2 a) { return {__nv_bfloat16(a.x), __nv_bfloat16(a.y)}; }
+inline float2 __bfloat1622float2(__nv_bfloat162 a) { return {float(a.x), float(a.y)}; }
+inline __nv_bfloat16 __low2bfloat16(__nv_bfloat162 a) { return a.x; }
+inline __nv_bfloat16 __high2bfloat16(__nv_bfloat162 a) { return a.y; }
+inline float __low2float(__nv_bfloat162 a) { return float(a.x); }
+inline float __high2float(__nv_bfloat162 a) { return float(a.y); }
+inline __half __int2half_rn(int v) { return __half(v); }
+inline int __half2int_rn(__half v) { return int(rintf(float(v))); }
+inline __nv_bfloat16 __ushort_as_bfloat16(unsigned short v) { __nv_bfloat16 h; h.bits = v; return h; }
+inline unsigned short __bfloat16_as_ushort(__nv_bfloat16 v) { return v.bits; }
 
 inline __half __float2half(float v) { return __half(v); }
 inline __half __float2half_rn(float v) { return __half(v); }

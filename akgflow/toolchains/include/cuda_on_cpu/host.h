@@ -7,6 +7,9 @@ enum cudaMemcpyKind { cudaMemcpyHostToHost, cudaMemcpyHostToDevice, cudaMemcpyDe
                       cudaMemcpyDefault };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8,
                          cudaFuncAttributePreferredSharedMemoryCarveout = 9 };
+enum cudaDeviceAttr { cudaDevAttrMaxThreadsPerBlock = 1, cudaDevAttrMaxSharedMemoryPerBlock = 8, cudaDevAttrWarpSize = 10,
+                      cudaDevAttrMultiProcessorCount = 16, cudaDevAttrMaxSharedMemoryPerMultiprocessor = 81,
+                      cudaDevAttrMaxSharedMemoryPerBlockOptin = 97 };
 enum cudaFuncCache { cudaFuncCachePreferNone, cudaFuncCachePreferShared, cudaFuncCachePreferL1,
                      cudaFuncCachePreferEqual };
 using cudaStream_t = struct cuda_on_cpu_stream*;
@@ -43,6 +46,41 @@ inline cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
 inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
 inline const char* cudaGetErrorString(cudaError_t error) { return error == cudaSuccess ? "no error" : "out of memory"; }
 template <class Kernel>
-cudaError_t cudaFuncSetAttribute(Kernel*, cudaFuncAttribute, int) { return cudaSuccess; }
+cudaError_t cudaFuncSetAttribute(Kernel, cudaFuncAttribute attribute, int value) {
+  // By launch and not by kernel: which one is launched is known by name only.
+  if (attribute == cudaFuncAttributeMaxDynamicSharedMemorySize && value > 0) {
+    cuda_on_cpu::shared_asked = std::max(cuda_on_cpu::shared_asked, size_t(value));
+  }
+  return cudaSuccess;
+}
 template <class Kernel>
-cudaError_t cudaFuncSetCacheConfig(Kernel*, cudaFuncCache) { return cudaSuccess; }
+cudaError_t cudaFuncSetCacheConfig(Kernel, cudaFuncCache) { return cudaSuccess; }
+inline const char* cudaGetErrorName(cudaError_t error) { return error == cudaSuccess ? "cudaSuccess" : "cudaError"; }
+inline cudaError_t cudaGetDevice(int* device) { *device = 0; return cudaSuccess; }
+inline cudaError_t cudaSetDevice(int) { return cudaSuccess; }
+inline cudaError_t cudaGetDeviceCount(int* count) { *count = 1; return cudaSuccess; }
+inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
+  switch (attribute) {
+    case cudaDevAttrMaxThreadsPerBlock: *value = cuda_on_cpu::MOST_THREADS; break;
+    case cudaDevAttrMaxSharedMemoryPerBlock: *value = cuda_on_cpu::MOST_WITHOUT_ASKING; break;
+    case cudaDevAttrWarpSize: *value = cuda_on_cpu::WARP; break;
+    case cudaDevAttrMultiProcessorCount: *value = cuda_on_cpu::multiprocessors; break;
+    default: *value = int(cuda_on_cpu::shared_limit);
+  }
+  return cudaSuccess;
+}
+struct cudaDeviceProp {
+  char name[256];
+  int multiProcessorCount, warpSize, maxThreadsPerBlock, regsPerBlock, major, minor;
+  size_t sharedMemPerBlock, sharedMemPerBlockOptin, sharedMemPerMultiprocessor;
+};
+inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* known, int) {
+  *known = {"interpreted", cuda_on_cpu::multiprocessors, cuda_on_cpu::WARP, int(cuda_on_cpu::MOST_THREADS), 65536, 0, 0,
+            cuda_on_cpu::MOST_WITHOUT_ASKING, cuda_on_cpu::shared_limit, cuda_on_cpu::shared_limit};
+  return cudaSuccess;
+}
+template <class Kernel>
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, Kernel, int, size_t) {
+  *blocks = 1;
+  return cudaSuccess;
+}

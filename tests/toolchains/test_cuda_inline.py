@@ -1,0 +1,106 @@
+"""CUDA C++ candidates in KernelBench's form, where there is no device: interpreted, compiled, and what they lack."""
+
+from pathlib import Path
+
+import pytest
+
+from akgflow.toolchains import _nvidia
+from akgflow.toolchains._cuda_extension import inline_text, nvcc_flags
+
+INLINE = (Path(__file__).parent / "candidates" / "cuda_inline.py").read_text(encoding="utf-8")
+CASE = {"inputs": [[[5, 300]], [[5, 1]]], "parameters": {"bias": [5]}, "init": [5]}
+EMPTY = "torch::empty({x.size(0)}, x.options())"
+needs_nvcc = pytest.mark.skipif(_nvidia.nvcc() is None, reason="no nvcc here")
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [("float32", 1e-5), ("bfloat16", 0.2), ("float16", 0.03)])
+def test_it_is_interpreted(drive, dtype, bound):
+    seen = drive("cuda_c", "interpreted", "cpu", INLINE, **CASE, dtype=dtype)
+    assert seen.get("kernels") == ["row_sums_kernel"], seen
+    assert max(seen["errors"]) < bound
+    assert seen["dtype"] == f"torch.{dtype}"
+
+
+@needs_nvcc
+def test_it_is_compiled_with_what_it_launches(drive):
+    seen = drive("cuda_c", "compiled", "nvidia_h200", INLINE, **CASE, dtype="bfloat16")
+    (kernel,) = seen["resources"]
+    assert (kernel["kernel"], kernel["shared_bytes"]) == ("row_sums_kernel", 512)
+    assert kernel["registers"] > 8
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error", "words"),
+    [
+        ("half]", "halff]", "CompileFailure", "candidate.py:20:75: error: ‘halff’ was not declared"),
+        ("  __syncthreads();\n  for", "  for", "RuntimeError", "threads race"),
+        ("x.dim() == 2", "x.dim() == 3", "RuntimeError", "x must have two dimensions, has 2"),
+        (EMPTY, "torch::matmul(x, x)", "Unsupported", "‘matmul’ is not a member of ‘torch’"),
+        ("sum = 0.0f;", 'sum = 0.0f; asm("");', "Unsupported", "inline PTX (line 12)"),
+        ("row_sums(x, self.bias)", "row_sums(x)", "RuntimeError", "row_sums takes 2 arguments and got 1"),
+        ("row_sums(x, self.bias)", "rows(x)", "AttributeError", "no function 'rows'; it has row_sums"),
+        (
+            "out.data_ptr<scalar_t>()",
+            "(scalar_t*)out.data_ptr<int>()",
+            "RuntimeError",
+            "expected scalar type Int but found Float",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said(drive, old, new, error, words):
+    text = INLINE.replace(old, new)
+    assert text != INLINE
+    seen = drive("cuda_c", "interpreted", "cpu", text, **CASE)
+    assert seen["error"] == error, seen
+    assert words in seen["message"]
+
+
+VIEWS = r"""
+#include <torch/extension.h>
+__global__ void twice_kernel(torch::PackedTensorAccessor32<float, 2, torch::RestrictPtrTraits> x,
+                             torch::PackedTensorAccessor32<float, 2, torch::RestrictPtrTraits> out) {
+  for (int c = threadIdx.x; c < x.size(1); c += blockDim.x) out[blockIdx.x][c] = 2.0f * x[blockIdx.x][c];
+}
+std::vector<torch::Tensor> twice(const torch::Tensor& x, c10::optional<torch::Tensor> none, double scale, bool flag) {
+  TORCH_CHECK(!none.has_value() && scale == 0.5 && flag);
+  auto out = torch::zeros_like(x.t());
+  twice_kernel<<<x.size(1), 32>>>(x.t().packed_accessor32<float, 2, torch::RestrictPtrTraits>(),
+                                  out.packed_accessor32<float, 2, torch::RestrictPtrTraits>());
+  return {out.t(), out.view({-1}), out.to(torch::kHalf)};
+}
+PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) { m.def("twice", &twice, "doubles", py::arg("x"), py::arg("none")); }
+"""
+
+
+def test_views_accessors_options_and_lists_cross(drive):
+    module = f'''
+import torch
+from torch.utils.cpp_extension import load_inline
+
+library = load_inline("twice", r"""{VIEWS}""", cuda_sources=[])
+
+
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        turned, flat, half = library.twice(x, None, 0.5, True)
+        assert turned.stride() == (1, x.shape[0]) and flat.shape == (x.numel(),) and half.dtype == torch.float16
+        assert torch.equal(turned.t().reshape(-1), flat) and turned.data_ptr() == flat.data_ptr()
+        return turned
+
+
+def reference(inputs, parameters):
+    return 2 * inputs[0]
+'''
+    assert drive("cuda_c", "interpreted", "cpu", module, [[[3, 70]]])["errors"] == [0.0]
+
+
+def test_sources_keep_their_lines_and_functions_are_bound():
+    text = inline_text(["one"], "two", {"f": "doc"}, {"one": 7, "two": 9}.__getitem__, "c.py")
+    assert text.splitlines()[1:5] == ['#line 9 "c.py"', "two", '#line 7 "c.py"', "one"]
+    assert 'm.def("f", &f);' in text
+
+
+def test_the_target_chooses_the_architecture():
+    given = ["-O3", "-gencode", "arch=compute_80,code=sm_80", "-arch=sm_70", "--use_fast_math"]
+    assert nvcc_flags(given) == ["-O3", "--use_fast_math"]
+    assert nvcc_flags(None) == []
