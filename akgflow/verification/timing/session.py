@@ -22,12 +22,14 @@ from akgflow.verification.timing.questions import NotTimed, Questions
 from akgflow.verification.timing.taking import NotTaken, sayable
 from akgflow.verification.timing.window import WARM, Slots, refused
 
-BUDGET_SECONDS = 5.0
+BUDGET_SECONDS = {"cpu": 5.0, "cuda": 3.0}
 WINDOW_SECONDS = {"cpu": 0.03, "cuda": 0.02}
 """What the windows of the quicker side should last: long against the 100 µs that a window costs by itself."""
 LONGEST_SECONDS = 0.15
 """What the windows of the slower side may last."""
 MOST_CALLS = 4096
+TRIED = {"cpu": 68, "cuda": 20}
+"""Calls that the size of the windows is chosen by. On a GPU each answer that is taken for the first time is dear."""
 LAPS = (5, 40)
 ALONE, COLD = 4, 2
 """Questions asked one at a time, warm and cold, at each visit of the first laps."""
@@ -108,7 +110,7 @@ class Session:
         room = self._room()
         if room < 3 + ALONE + COLD + WARM:
             raise NotTimed("a few sets of inputs and outputs do not fit into the memory that a timing may share")
-        count = min(68, room)
+        count = min(TRIED[self.kind], room)
         few = min(4, count // 2)
         slots, taken = self._attach(count), []
         slots.questions.refresh(count)
@@ -159,8 +161,8 @@ class Session:
     def _goes_on(self, lap: int, seconds: float) -> bool:
         """More laps until enough is known, within the budget."""
         if lap < LAPS[0]:
-            return lap < ALONE_LAPS or seconds < BUDGET_SECONDS
-        return seconds < BUDGET_SECONDS and lap < LAPS[1] and not self.figures.precise
+            return lap < ALONE_LAPS or seconds < BUDGET_SECONDS[self.kind]
+        return seconds < BUDGET_SECONDS[self.kind] and lap < LAPS[1] and not self.figures.precise
 
     def _visit(self, place: int, alone: bool) -> None:
         """The same fresh questions to one process of each kind, in an order drawn anew."""
