@@ -23,7 +23,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"config"}),
     frozenset({"models", "sketch", "toolchains"}),
     frozenset({"agents", "knowledge", "verification"}),
-    frozenset({"executors"}),
+    frozenset({"executors", "search"}),
     frozenset({"planning"}),
     frozenset({"engine"}),
     frozenset({"doctor", "reporting"}),
@@ -39,6 +39,7 @@ HEAVY = {
     "triton": ("akgflow.toolchains", "akgflow.verification"),
     "tvm_ffi": ("akgflow.toolchains", "akgflow.verification"),
     "tilelang": ("akgflow.toolchains",),
+    "optuna": ("akgflow.search.tuner",),
     "ray": ("akgflow.executors.ray",),
 }
 MAX_FILE_LINES = 400

@@ -1,6 +1,7 @@
 """Prompt rendering and reply parsing."""
 
 from akgflow.agents.context import (
+    CandidateView,
     DslView,
     Examples,
     HistoryEntry,
@@ -17,6 +18,7 @@ from akgflow.agents.prompts import Rendered, render, with_complaint
 from akgflow.agents.replies import MalformedReply, Parsed, parse_reply
 
 __all__ = [
+    "CandidateView",
     "DslView",
     "Examples",
     "HistoryEntry",

@@ -106,14 +106,24 @@ class Examples:
 
 
 @dataclass(frozen=True)
+class CandidateView:
+    """A judged candidate to go on from or to look at: its source, the verdict's status, and what the judge said."""
+
+    source: str
+    status: str
+    feedback: str
+
+
+@dataclass(frozen=True)
 class PromptContext:
     """The variables of every prompt template, by their names.
 
     ``source`` is None unless the task migrates. ``sketch``, ``candidate``, ``feedback`` and ``advice`` are empty
     until there is one: the designer's sketch, the source of the latest candidate, what the judge said about it, and
     what the conductor advises. ``attempt`` counts from 1. ``cases`` are the shapes that will be judged. ``targets``
-    are all targets of the task, for prompts that belong to no single one. ``examples`` are verified
-    kernels of similar operators; they stay the same throughout a run.
+    are all targets of the task, for prompts that belong to no single one. ``examples`` are verified kernels of similar
+    operators; they stay the same throughout a run. In a search, ``parents`` are the candidates to go on from,
+    ``history`` what came of them before, and ``inspirations`` others to look at.
     """
 
     task: TaskView
@@ -131,6 +141,8 @@ class PromptContext:
     cases: tuple[Mapping[str, Scalar], ...] = ()
     examples: Examples = Examples()
     targets: tuple[TargetView, ...] = ()
+    parents: tuple[CandidateView, ...] = ()
+    inspirations: tuple[CandidateView, ...] = ()
 
     @classmethod
     def of(
@@ -174,6 +186,8 @@ class PromptContext:
             feedback=MEASURED if self.feedback else "",
             history=tuple(replace(entry, summary=MEASURED) for entry in self.history),
             examples=Examples(),
+            parents=tuple(replace(parent, feedback=MEASURED) for parent in self.parents),
+            inspirations=tuple(replace(other, feedback=MEASURED) for other in self.inspirations),
         )
 
 

@@ -30,9 +30,11 @@ PROMPT_VARIABLES = (
     "cases",
     "examples",
     "targets",
+    "parents",
+    "inspirations",
 )
 """What a prompt template may name; the agents render with exactly these."""
-OF_ONE_JOB = ("dsl", "target", "machine", "candidate", "history", "examples")
+OF_ONE_JOB = ("dsl", "target", "machine", "candidate", "history", "examples", "parents", "inspirations")
 """Those that a sketch's prompt may not name: it belongs to the task and is shared by all of its jobs."""
 
 

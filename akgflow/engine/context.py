@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -22,11 +23,12 @@ from akgflow.config.types import AgentSpec, DslPack, SourceKernel, Task, Toolcha
 from akgflow.engine.folder import RunFolder, write_json, write_text
 from akgflow.engine.journal import Journal
 from akgflow.engine.knowledge import RunKnowledge
-from akgflow.engine.state import Candidate, JobState, Judged
+from akgflow.engine.state import JobState
 from akgflow.executors.base import Executor
 from akgflow.models.base import CallKey, ModelReply
 from akgflow.models.gateway import Gateway
 from akgflow.planning import Job, Plan, Reach
+from akgflow.search import Candidate, Judged, normal_form
 from akgflow.verdict import JudgeRequest, Verdict
 
 Notify = Callable[[str, str], None]
@@ -156,13 +158,16 @@ class RunContext:
         return finished.reply
 
     async def judge_candidate(self, state: JobState, candidate: Candidate) -> Judged:
-        """The judge's verdict about a candidate; the same source is judged once in a job.
+        """The judge's verdict about a candidate.
 
-        The step adds it to the job's state, in an order that does not depend on which candidate was judged first.
+        Sources that differ in form only are one candidate, judged once in a job: the first one that came, whose text
+        is the one that is handed back. The step adds it to the job's state, in an order that does not depend on which
+        candidate was judged first.
         """
         job = state.job
         place = self.folder.place(job.id, candidate.step, candidate.attempt, candidate.sample)
         write_text(place / "candidate.py", candidate.source)
+        candidate = replace(candidate, source=await self._first_of_its_form(job, candidate))
         toolchain = self.workspace.dsls[job.dsl].toolchain
         request = self._request(candidate.source, toolchain, job.target, job.reach)
         self.notify(job.id, f"{candidate.step} {candidate.attempt}: judging candidate {candidate.id}")
@@ -170,6 +175,17 @@ class RunContext:
         write_json(place / "verdict.json", verdict)
         self.notify(job.id, f"{candidate.step} {candidate.attempt}: {verdict.status}: {verdict.message}")
         return Judged(candidate, verdict)
+
+    async def _first_of_its_form(self, job: Job, candidate: Candidate) -> str:
+        async def effect() -> str:
+            return candidate.source
+
+        return await self.journal.once(f"form {job.id}.{form_id(candidate.source)}", str, effect)
+
+    def say(self, state: JobState, text: str) -> None:
+        """Tell what the reader of the job's result should know, too."""
+        state.notes.append(text)
+        self.notify(state.job.id, text)
 
     async def judge_source(self, source: SourceKernel) -> Verdict:
         """The judge's verdict about the task's own source kernel, untimed."""
@@ -209,6 +225,11 @@ class RunContext:
             framework=self.task.framework,
             baselines=self.task.baselines,
         )
+
+
+def form_id(source: str) -> str:
+    """Twelve hexadecimal digits that all sources of one program share, whatever their comments and spacing."""
+    return hashlib.sha256(normal_form(source).encode()).hexdigest()[:12]
 
 
 def history_of(state: JobState) -> tuple[HistoryEntry, ...]:

@@ -15,11 +15,11 @@ from akgflow.engine.folder import OPERATOR
 from akgflow.engine.journal import Journal
 from akgflow.engine.knowledge import cause_in, lessons_of
 from akgflow.engine.result import Attempt
-from akgflow.engine.state import Candidate
 from akgflow.errors import ConfigError
 from akgflow.features import OperatorFeatures
 from akgflow.knowledge import Entry, why_not
 from akgflow.planning import Job, Plan
+from akgflow.search import Candidate
 from akgflow.serial import from_data
 from akgflow.verdict import Verdict
 

@@ -36,7 +36,8 @@ class Attempt:
 class JobResult:
     """One matrix cell's end. ``reason`` says why the outcome is not ``met``; empty when it is.
 
-    ``origins`` tell where the replies came from: ``live``, ``recorded``, ``manual``.
+    ``origins`` tell where the replies came from: ``live``, ``recorded``, ``manual``. ``notes`` say what steps had to
+    say, such as why a search ended before its cap.
     """
 
     job: str
@@ -49,6 +50,7 @@ class JobResult:
     attempts: tuple[Attempt, ...] = ()
     calls: int = 0
     origins: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,8 @@ async def _keep(state: JobState, run: RunContext) -> None:
 def _judged_result(state: JobState, run: RunContext) -> JobResult:
     best = state.best()
     if best is None:
-        last = state.attempts[-1].message if state.attempts else "its workflow makes no code"
+        said = [attempt.message for attempt in state.attempts] or state.notes or ["its workflow makes no code"]
+        last = said[-1]
         return _ended(state, run, Outcome.GATE_FAILED, f"no candidate was made: {last}")
     reasons = unmet(run.task.gates, best.verdict)
     return _ended(state, run, Outcome.GATE_FAILED if reasons else Outcome.MET, "; ".join(reasons))
@@ -154,4 +155,5 @@ def _ended(state: JobState, run: RunContext, outcome: Outcome, reason: str) -> J
         attempts=tuple(state.attempts),
         calls=state.calls,
         origins=tuple(sorted(state.origins)),
+        notes=tuple(state.notes),
     )

@@ -2,61 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from akgflow.agents import Rendered
 from akgflow.engine.result import Attempt
 from akgflow.models.base import ModelReply
 from akgflow.planning import Job
-from akgflow.terms import Status, strength
-from akgflow.verdict import Verdict
-
-# What is nearer to right comes later; ties go to the earlier candidate.
-_WORTH = {
-    Status.NOT_RUN: 0,
-    Status.INVALID: 1,
-    Status.REFUSED: 1,
-    Status.FALLBACK: 1,
-    Status.COMPILE_ERROR: 2,
-    Status.OUT_OF_MEMORY: 3,
-    Status.TIMEOUT: 3,
-    Status.RUNTIME_ERROR: 3,
-    Status.INCORRECT_SHAPE: 4,
-    Status.INCORRECT_DTYPE: 4,
-    Status.INCORRECT_NUMERICAL: 5,
-    Status.PASSED: 6,
-}
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One kernel source and the attempt that made it; ``talk`` is the conversation that wrote it, where one did."""
-
-    source: str
-    step: str
-    attempt: int
-    sample: int
-    talk: Rendered | None = field(default=None, repr=False)
-
-    @property
-    def id(self) -> str:
-        """Twelve hexadecimal digits of the source's sha256: equal sources are one candidate."""
-        return hashlib.sha256(self.source.encode()).hexdigest()[:12]
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A candidate with its verdict."""
-
-    candidate: Candidate
-    verdict: Verdict
-
-    @property
-    def worth(self) -> tuple[int, tuple[int, ...], float]:
-        """Order among candidates of one job: how right, on what evidence, then how fast."""
-        speed = max((timing.speedup for timing in self.verdict.timing), default=0.0)
-        return _WORTH[self.verdict.status], strength(self.verdict.evidence), speed
+from akgflow.search import Judged
 
 
 def malformed(step: str, attempt: int, sample: int, reason: str) -> Attempt:
@@ -66,12 +18,18 @@ def malformed(step: str, attempt: int, sample: int, reason: str) -> Attempt:
 
 @dataclass
 class JobState:
-    """Grows as the job's steps run. ``made`` holds what each step has made, in order."""
+    """Grows as the job's steps run.
+
+    ``made`` holds what each step hands on, in an order that is the same whenever the same replies come: what it has
+    made, after what it took from earlier steps where it only improves on that. ``notes`` are what the job's reader
+    should know, such as why a search ended early.
+    """
 
     job: Job
     sketch: str = ""
     made: dict[str, list[Judged]] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     calls: int = 0
     origins: set[str] = field(default_factory=set)
 
@@ -80,18 +38,45 @@ class JobState:
         self.calls += 1
         self.origins.add(reply.origin)
 
-    def add(self, made: Judged | Attempt) -> None:
-        """A judged candidate, or an attempt that gave none."""
-        if isinstance(made, Attempt):
+    def add(self, made: Judged | Attempt | None) -> Judged | None:
+        """Take in a judged candidate, or an attempt that gave none; the candidate."""
+        if isinstance(made, Judged):
+            self.made.setdefault(made.candidate.step, []).append(made)
+            self._attempted(made, made.verdict.status, made.verdict.message)
+            return made
+        if made is not None:
             self.attempts.append(made)
-            return
-        candidate, verdict = made.candidate, made.verdict
-        self.made.setdefault(candidate.step, []).append(made)
-        self.attempts.append(
-            Attempt(candidate.step, candidate.attempt, candidate.sample, candidate.id, verdict.status, verdict.message)
-        )
+        return None
+
+    def add_new(self, made: Judged | Attempt | None) -> Judged | None:
+        """The same for a search: a program that the job has already is noted as a twin and not taken in."""
+        twin = self._twin(made) if isinstance(made, Judged) else None
+        if not isinstance(made, Judged) or twin is None:
+            return self.add(made)
+        here = twin.candidate
+        self._attempted(made, "TWIN", f"the same program as {here.step} {here.attempt}-{here.sample}, not judged again")
+        return None
+
+    def hand_on(self, step: str, pool: Iterable[Judged]) -> None:
+        """What a step starts from belongs to what it hands on."""
+        self.made.setdefault(step, []).extend(pool)
+
+    def pool(self, steps: Iterable[str]) -> list[Judged]:
+        """What these steps hand on, each candidate once."""
+        found: dict[str, Judged] = {}
+        for judged in (judged for step in steps for judged in self.made.get(step, [])):
+            found.setdefault(judged.candidate.id, judged)
+        return list(found.values())
 
     def best(self, step: str | None = None) -> Judged | None:
         """The best candidate of one step, or of all."""
         pools = [self.made.get(step, [])] if step else self.made.values()
         return max((judged for pool in pools for judged in pool), key=lambda judged: judged.worth, default=None)
+
+    def _twin(self, made: Judged) -> Judged | None:
+        every = (judged for pool in self.made.values() for judged in pool)
+        return next((judged for judged in every if judged.candidate.id == made.candidate.id), None)
+
+    def _attempted(self, made: Judged, status: str, message: str) -> None:
+        of = made.candidate
+        self.attempts.append(Attempt(of.step, of.attempt, of.sample, of.id, status, message))

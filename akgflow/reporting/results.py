@@ -31,6 +31,8 @@ def show_result(result: RunResult, out: Console) -> None:
     for job in result.jobs:
         if job.reason:
             say(out, f"{job.job}: {job.outcome.value.replace('_', ' ')}: {job.reason}")
+    for name, note in ((job.job, note) for job in result.jobs for note in job.notes):
+        say(out, f"{name}: {note}")
     for note in result.notes:
         say(out, f"note: {note}")
     say(out, _footer(result))

@@ -6,17 +6,30 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from akgflow.config.steps.adaptive import AdaptiveStep
 from akgflow.config.steps.agent import AgentStep
 from akgflow.config.steps.base import Cap, Crew, Kind
+from akgflow.config.steps.best_of import BestOfStep
+from akgflow.config.steps.evolve import EvolveStep
 from akgflow.config.steps.repair import RepairStep
+from akgflow.config.steps.seed import SeedStep
+from akgflow.config.steps.tune import TuneStep
 from akgflow.serial import from_data
 
-Step = AgentStep | RepairStep
+Step = AgentStep | RepairStep | BestOfStep | EvolveStep | AdaptiveStep | TuneStep | SeedStep
 
-KINDS: Mapping[str, type[Step]] = {"repair": RepairStep, "agent": AgentStep}
+KINDS: Mapping[str, type[Step]] = {
+    "repair": RepairStep,
+    "best_of": BestOfStep,
+    "evolve": EvolveStep,
+    "adaptive": AdaptiveStep,
+    "tune": TuneStep,
+    "seed": SeedStep,
+    "agent": AgentStep,
+}
 """By the key that makes a step one of this kind; where several are written, the first one here decides."""
 
-FROM_EARLIER = ("repair",)
+FROM_EARLIER = ("repair", "evolve", "adaptive", "tune")
 """Keys that name earlier steps: one, or a list of them."""
 
 
@@ -28,4 +41,19 @@ def read_step(name: str, data: Mapping[str, Any]) -> Step:
     return from_data({"name": name, **whole}, kind)
 
 
-__all__ = ["FROM_EARLIER", "KINDS", "AgentStep", "Cap", "Crew", "Kind", "RepairStep", "Step", "read_step"]
+__all__ = [
+    "FROM_EARLIER",
+    "KINDS",
+    "AdaptiveStep",
+    "AgentStep",
+    "BestOfStep",
+    "Cap",
+    "Crew",
+    "EvolveStep",
+    "Kind",
+    "RepairStep",
+    "SeedStep",
+    "Step",
+    "TuneStep",
+    "read_step",
+]

@@ -15,7 +15,7 @@ class AgentStep:
     agent: str
     samples: int = 1
 
-    def cap(self, crew: Crew) -> Cap:
+    def cap(self, crew: Crew, /) -> Cap:
         """One reply a sample; code is judged, text is not."""
         codes = self.agent in crew.coders
         asks = f"ask {self.agent} for {'code' if codes else 'a ' + self.name}"

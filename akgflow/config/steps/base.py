@@ -40,6 +40,14 @@ class Kind(Protocol):
         """The step's own name in its workflow."""
         ...
 
-    def cap(self, crew: Crew) -> Cap:
+    def cap(self, crew: Crew, /) -> Cap:
         """The worst case."""
         ...
+
+
+def enough(headroom: float | None, patience: int | None, unit: str) -> str:
+    """When a step ends before its cap, for its plan."""
+    reasons = [f"at {headroom:.0%} of the roofline"] if headroom is not None else []
+    if patience is not None:
+        reasons.append(f"when {patience} {unit} gain less than the noise")
+    return f"; ends {' or '.join(reasons)}" if reasons else ""

@@ -11,7 +11,11 @@ from akgflow.config.steps.base import Cap, Crew
 
 @dataclass(frozen=True)
 class RepairStep:
-    """Mend the candidate of step ``repair`` until its verdict is good or ``max_attempts`` are spent."""
+    """Mend the candidate of step ``repair`` until its verdict is good or ``max_attempts`` are spent.
+
+    It gives up when the same failure (status and message) has come back ``same_failure`` times after an attempt at it.
+    ``headroom`` and ``patience`` (in attempts) end the work on a right kernel that is too slow for the gates.
+    """
 
     name: str
     repair: str
@@ -19,8 +23,11 @@ class RepairStep:
     max_attempts: int
     advisor: str | None = None
     until: Literal["correct", "gates"] = "correct"
+    same_failure: int = 2
+    headroom: float | None = 0.9
+    patience: int | None = 3
 
-    def cap(self, crew: Crew) -> Cap:
+    def cap(self, crew: Crew, /) -> Cap:
         """Each attempt may ask the advisor, then the designer when the advisor wants a redesign, then the coder."""
         asks = Counter({self.agent: self.max_attempts})
         if self.advisor:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from random import Random
 
-from akgflow.agents import MalformedReply, PromptContext, Rendered
+from akgflow.agents import CandidateView, HistoryEntry, MalformedReply, PromptContext, Rendered, describe, summary
 from akgflow.engine.context import RunContext, Turn
 from akgflow.engine.result import Attempt
-from akgflow.engine.state import Candidate, JobState, Judged, malformed
+from akgflow.engine.state import JobState, malformed
+from akgflow.search import Candidate, Judged
 
 Made = Judged | Attempt | None
 """A judged candidate, an attempt that gave none, or nothing to keep because the reply was a text."""
@@ -44,17 +47,49 @@ async def write(
     return None
 
 
-async def side_by_side(state: JobState, works: Sequence[Awaitable[Made]]) -> list[Made]:
-    """Do all at once and add what was made to the job in the order given.
+async def breed(
+    state: JobState,
+    run: RunContext,
+    agent: str,
+    turn: Turn,
+    *,
+    parents: Sequence[Judged],
+    inspirations: Sequence[Judged],
+    tried: Sequence[Judged] = (),
+) -> Made:
+    """Ask ``agent`` for a candidate that goes on from ``parents``; ``tried`` are children that they have already.
+
+    A reply of edits changes the first parent.
+    """
+    context = replace(
+        run.prompt_context(state.job),
+        sketch=state.sketch,
+        candidate=parents[0].candidate.source if parents else "",
+        attempt=turn.attempt,
+        parents=tuple(map(_view, parents)),
+        inspirations=tuple(map(_view, inspirations)),
+        history=tuple(HistoryEntry(i, c.verdict.status, summary(c.verdict.message)) for i, c in enumerate(tried, 1)),
+    )
+    return await write(state, run, agent, turn, context)
+
+
+def _view(judged: Judged) -> CandidateView:
+    return CandidateView(judged.candidate.source, judged.verdict.status, describe(judged.verdict))
+
+
+async def side_by_side(works: Sequence[Awaitable[Made]], add: Callable[[Made], Judged | None]) -> list[Judged | None]:
+    """Do all at once and ``add`` what was made in the order given; what each came to.
 
     One that fails lets the others finish and be kept, for they are paid for; its error is raised then.
     """
     ended = await asyncio.gather(*works, return_exceptions=True)
-    made = [one for one in ended if not isinstance(one, BaseException)]
-    for one in made:
-        if one is not None:
-            state.add(one)
+    kept = [add(one) for one in ended if not isinstance(one, BaseException)]
     for failed in ended:
         if isinstance(failed, BaseException):
             raise failed
-    return made
+    return kept
+
+
+def chance(seed: int, state: JobState, *place: object) -> Random:
+    """What is left to chance at one place of a job: the same whenever the job is run, whatever came back first."""
+    return Random(f"{seed} {state.job.id} {' '.join(map(str, place))}")

@@ -14,4 +14,4 @@ async def run(step: AgentStep, state: JobState, run: RunContext) -> None:
     """Ask for the samples side by side."""
     context = replace(run.prompt_context(state.job), sketch=state.sketch)
     turns = [Turn(step.name, 1, sample) for sample in range(1, step.samples + 1)]
-    await side_by_side(state, [write(state, run, step.agent, turn, context) for turn in turns])
+    await side_by_side([write(state, run, step.agent, turn, context) for turn in turns], state.add)

@@ -10,25 +10,47 @@ from akgflow.agents import MalformedReply, PromptContext, describe
 from akgflow.config.steps import RepairStep
 from akgflow.engine.context import RunContext, Turn, history_of
 from akgflow.engine.gates import unmet
-from akgflow.engine.state import JobState, Judged
+from akgflow.engine.state import JobState
 from akgflow.engine.steps._writing import write
 from akgflow.planning.bounds import crew_of
+from akgflow.search import Judged, Stopping
 
 
 async def run(step: RepairStep, state: JobState, run: RunContext) -> None:
-    """Repair the best candidate of the named step until it is good, the advisor stops, or the cap is reached."""
+    """Repair the best candidate of the named step until it is good, hopeless or fast enough, or the cap is reached."""
     current = state.best(step.repair)
+    state.hand_on(step.name, [current] if current else [])
+    stopping = Stopping(step.headroom, step.patience, "attempts")
+    same = 0
     for attempt in range(1, step.max_attempts + 1):
         if current is not None and _good(step, current, run):
-            return
+            return None
+        if why := _hopeless(step, same, current, state, stopping):
+            return run.say(state, f"{step.name}: ended before attempt {attempt}: {why}")
         turn = Turn(step.name, attempt)
         advice = await _advice(step, turn, state, run, current)
         if advice.get("decision") == "stop":
-            run.notify(state.job.id, f"{step.name} {attempt}: {step.advisor} stops: {advice.get('reason', '')}")
-            return
+            return run.say(state, f"{step.name} {attempt}: {step.advisor} stops: {advice.get('reason', '')}")
         if advice.get("decision") == "redesign":
             await _redesign(turn, state, run, current, advice)
-        current = await _recode(step, turn, state, run, current, advice) or current
+        mended = await _recode(step, turn, state, run, current, advice)
+        same = same + 1 if mended and current and _failure(mended) == _failure(current) else 0
+        current = mended or current
+    return None
+
+
+def _hopeless(step: RepairStep, same: int, current: Judged | None, state: JobState, stopping: Stopping) -> str:
+    """Why another attempt is not worth its price; empty where it is."""
+    if current is None:
+        return ""
+    if not current.verdict.passed:
+        known = f"the same failure came back {same} times after it was addressed ({current.verdict.status})"
+        return known if same >= step.same_failure else ""
+    return stopping.why([judged.verdict for judged in state.made[step.name]])
+
+
+def _failure(judged: Judged) -> tuple[str, str]:
+    return judged.verdict.status, judged.verdict.message
 
 
 def _good(step: RepairStep, judged: Judged, run: RunContext) -> bool:
@@ -71,10 +93,7 @@ async def _recode(
 ) -> Judged | None:
     context = replace(_context(turn, state, run, current), advice=str(advice.get("advice", "")))
     talk = current.candidate.talk if current else None
-    made = await write(state, run, step.agent, turn, context, talk)
-    if made is not None:
-        state.add(made)
-    return made if isinstance(made, Judged) else None
+    return state.add(await write(state, run, step.agent, turn, context, talk))
 
 
 def _context(turn: Turn, state: JobState, run: RunContext, current: Judged | None) -> PromptContext:

@@ -1,0 +1,35 @@
+"""The kind ``adaptive``: one pool, grown where its upper confidence bound is highest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from akgflow.config.steps.base import Cap, Crew, enough
+
+
+@dataclass(frozen=True)
+class AdaptiveStep:
+    """Grow the pool of what the steps ``adaptive`` have made by up to ``trials`` candidates, ``parallel`` at a time.
+
+    Each trial goes on from one candidate: the one whose rank plus ``explore`` times its bonus for having been seldom
+    chosen is highest; ``agent`` sees it and ``inspirations``. ``headroom`` and ``patience`` (in trials) end it early.
+    """
+
+    name: str
+    adaptive: tuple[str, ...]
+    agent: str
+    trials: int
+    parallel: int = 2
+    explore: float = 0.7
+    inspirations: int = 2
+    headroom: float | None = 0.9
+    patience: int | None = 12
+    random_seed: int = 0
+
+    def cap(self, _: Crew, /) -> Cap:
+        """Every trial."""
+        does = (
+            f"search on from {' and '.join(self.adaptive)} with {self.agent} by confidence bounds: "
+            f"at most {self.trials} trials, {self.parallel} at a time"
+        )
+        return Cap(does + enough(self.headroom, self.patience, "trials"), {self.agent: self.trials}, self.trials)

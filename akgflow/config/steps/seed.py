@@ -1,0 +1,24 @@
+"""The kind ``seed``: first candidates that no model writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from akgflow.config.steps.base import Cap, Crew
+
+WORDS = {"source": "the task's source kernel"}
+
+
+@dataclass(frozen=True)
+class SeedStep:
+    """Judge up to ``most`` candidates that are there already. ``seed`` says from where."""
+
+    name: str
+    seed: Literal["source"]
+    most: int = 1
+
+    def cap(self, _: Crew, /) -> Cap:
+        """No replies."""
+        up_to = f", at most {self.most}" if self.most > 1 else ""
+        return Cap(f"start from {WORDS[self.seed]}{up_to}", {}, self.most)

@@ -1,0 +1,15 @@
+"""Where first candidates come from when no model writes them: one module for each source, behind one protocol.
+
+A new one is a module with ``seeds``, a line in `SEEDERS`, and its name in ``config/steps/seed.py`` and in the schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from akgflow.engine.seeds import source
+from akgflow.engine.seeds.base import Seed, Seeder, Seeds
+
+SEEDERS: Mapping[str, Seeder] = {"source": source.seeds}
+
+__all__ = ["SEEDERS", "Seed", "Seeder", "Seeds"]

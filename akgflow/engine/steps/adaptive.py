@@ -1,0 +1,72 @@
+"""The step ``adaptive``: one pool, grown from the candidate whose upper confidence bound is highest."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Coroutine
+from typing import Any
+
+from akgflow.config.steps import AdaptiveStep
+from akgflow.engine.context import RunContext, Turn
+from akgflow.engine.state import JobState
+from akgflow.engine.steps._pipeline import pipeline
+from akgflow.engine.steps._writing import Made, breed, chance
+from akgflow.search import Judged, Stopping, inspirations, pick
+
+
+async def run(step: AdaptiveStep, state: JobState, run: RunContext) -> None:
+    """Go on trial by trial until the cap, the roofline or the noise ends it. Trial t is the call (step, t, 1)."""
+    search = _Search(step, state, run)
+    if not search.ended():
+        await pipeline(step.trials, step.parallel, search.begin, search.commit)
+
+
+class _Search:
+    """The pool, how often each of its members was gone on from, and what came of it."""
+
+    def __init__(self, step: AdaptiveStep, state: JobState, run: RunContext) -> None:
+        self._step, self._state, self._run = step, state, run
+        self._pool = state.pool(step.adaptive)
+        state.hand_on(step.name, self._pool)
+        self._visits = [0] * len(self._pool)
+        self._parents: dict[int, str] = {}
+        self._children: dict[str, list[Judged]] = defaultdict(list)
+        self._stopping = Stopping(step.headroom, step.patience, "trials")
+        self._trials = 0
+
+    def ended(self) -> bool:
+        """Whether the roofline or the noise ends it now, and why."""
+        why = self._stopping.why([judged.verdict for judged in self._pool])
+        if why:
+            self._run.say(self._state, f"{self._step.name}: ended after {self._trials} trials: {why}")
+        return bool(why)
+
+    def begin(self, trial: int) -> Coroutine[Any, Any, Made]:
+        """A visit counts from its beginning, so that trials in flight do not all go on from the same candidate."""
+        parents: list[Judged] = []
+        if self._pool:
+            place = pick(self._pool, self._visits, self._step.explore)
+            self._visits[place] += 1
+            parents = [self._pool[place]]
+            self._parents[trial] = parents[0].candidate.id
+        random = chance(self._step.random_seed, self._state, self._step.name, trial)
+        return breed(
+            self._state,
+            self._run,
+            self._step.agent,
+            Turn(self._step.name, trial),
+            parents=parents,
+            inspirations=inspirations(self._pool, self._step.inspirations, random, without=parents),
+            tried=tuple(self._children[self._parents[trial]]) if parents else (),
+        )
+
+    def commit(self, trial: int, made: Made) -> bool:
+        """Take in what a trial has made; True when it was the last."""
+        self._trials = trial
+        new = self._state.add_new(made)
+        if new is not None:
+            self._pool.append(new)
+            self._visits.append(0)
+            if trial in self._parents:
+                self._children[self._parents[trial]].append(new)
+        return self.ended()

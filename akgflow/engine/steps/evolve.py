@@ -1,0 +1,96 @@
+"""The step ``evolve``: generations of children, bred on islands from what earlier steps have made."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from akgflow.config.steps import EvolveStep
+from akgflow.engine.context import RunContext, Turn
+from akgflow.engine.state import JobState
+from akgflow.engine.steps._writing import breed, chance, side_by_side
+from akgflow.search import Islands, Judged, Stopping, draw, inspirations
+
+REDRAWS = 8
+"""How often a draw that its own generation has already is drawn anew: two equal prompts mostly bring twins."""
+
+
+class Draw(NamedTuple):
+    """Whom one child comes from, and what its breeder sees besides."""
+
+    island: int
+    parents: tuple[Judged, ...]
+    inspirations: tuple[Judged, ...]
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """What decides whether two prompts are equal."""
+        return tuple(judged.candidate.id for judged in (*self.parents, *self.inspirations))
+
+
+async def run(step: EvolveStep, state: JobState, run: RunContext) -> None:
+    """Breed generation after generation until the cap, the roofline or the noise ends it.
+
+    Child n of generation g is the call (step, g, n): islands in their order, children of an island in theirs.
+    """
+    first = state.pool(step.evolve)
+    state.hand_on(step.name, first)
+    islands = Islands(step.islands, step.population, step.elites)
+    islands.settle(first, chance(step.random_seed, state, step.name, "settle"))
+    children: dict[str, list[Judged]] = defaultdict(list)
+    stopping = Stopping(step.headroom, step.patience, "generations")
+    for generation in range(1, step.generations + 1):
+        if why := stopping.why([judged.verdict for judged in state.made[step.name]]):
+            return run.say(state, f"{step.name}: ended before generation {generation}: {why}")
+        draws = _draws(step, generation, islands, state)
+        works = [
+            breed(
+                state,
+                run,
+                step.agent,
+                Turn(step.name, generation, number),
+                parents=drawn.parents,
+                inspirations=drawn.inspirations,
+                tried=children[drawn.parents[0].candidate.id] if drawn.parents else (),
+            )
+            for number, drawn in enumerate(draws, 1)
+        ]
+        born = await side_by_side(works, state.add_new)
+        _grow(step, generation, islands, draws, born, state)
+        for drawn, child in zip(draws, born, strict=True):
+            if child and drawn.parents:
+                children[drawn.parents[0].candidate.id].append(child)
+    return None
+
+
+def _draws(step: EvolveStep, generation: int, islands: Islands, state: JobState) -> list[Draw]:
+    """Whom the children of a generation come from, decided before any of them is asked for."""
+    draws: list[Draw] = []
+    for island, members in enumerate(islands.members):
+        for child in range(step.children):
+            random = chance(step.random_seed, state, step.name, generation, island, child)
+            for _ in range(REDRAWS):
+                parents = draw(members, step.parents, step.tiers, random)
+                seen = inspirations(islands.everyone(), step.inspirations, random, without=parents)
+                drawn = Draw(island, tuple(parents), tuple(seen))
+                if drawn.shown not in [other.shown for other in draws]:
+                    break
+            draws.append(drawn)
+    return draws
+
+
+def _grow(
+    step: EvolveStep,
+    generation: int,
+    islands: Islands,
+    draws: Sequence[Draw],
+    born: Sequence[Judged | None],
+    state: JobState,
+) -> None:
+    """Let each island's children contend for its places; then let the best travel where it is time."""
+    for island in range(step.islands):
+        brood = [child for drawn, child in zip(draws, born, strict=True) if child and drawn.island == island]
+        islands.renew(island, brood, chance(step.random_seed, state, step.name, generation, island, "renew"))
+    if generation % step.migrate_every == 0:
+        islands.migrate()

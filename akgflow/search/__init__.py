@@ -1,0 +1,32 @@
+"""Searching among judged candidates: what is better, what is new, whom to go on from, when to stop. All of it pure."""
+
+from akgflow.search.islands import Islands
+from akgflow.search.novelty import normal_form
+from akgflow.search.pool import Candidate, Judged
+from akgflow.search.quality import gained, ranks, speed_of, worth
+from akgflow.search.stopping import Stopping
+from akgflow.search.tiers import draw, inspirations, tiers
+from akgflow.search.tunables import Tunables, TunablesError, declared, with_values
+from akgflow.search.tuner import Tuner
+from akgflow.search.ucb import pick
+
+__all__ = [
+    "Candidate",
+    "Islands",
+    "Judged",
+    "Stopping",
+    "Tunables",
+    "TunablesError",
+    "Tuner",
+    "declared",
+    "draw",
+    "gained",
+    "inspirations",
+    "normal_form",
+    "pick",
+    "ranks",
+    "speed_of",
+    "tiers",
+    "with_values",
+    "worth",
+]

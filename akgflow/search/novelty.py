@@ -1,0 +1,48 @@
+"""When two sources are the same program: comments, docstrings, blank lines and spacing do not count."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+
+# In the languages that kernels embed as text; a quote inside a comment, or the other way round, stays as it is.
+_FOREIGN = re.compile(r'"(?:\\.|[^"\\\n])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_BLANKS = re.compile(r"[ \t]+")
+
+
+def normal_form(source: str) -> str:
+    """One text for all sources that differ in form only. What is no Python is compared by its lines."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an odd escape in a candidate is the candidate's affair
+            tree = ast.parse(source)
+        return ast.unparse(_Plain().visit(tree))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return _lines(source)
+
+
+class _Plain(ast.NodeTransformer):
+    """Leaves out what is said and not done: bare texts, and the comments in texts that hold other languages."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            return None
+        return self.generic_visit(node)
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        return node  # blanks at the ends of its pieces may mean something
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        if isinstance(node.value, str) and "\n" in node.value:
+            return ast.copy_location(ast.Constant(_lines(_FOREIGN.sub(_kept, node.value))), node)
+        return node
+
+
+def _kept(found: re.Match[str]) -> str:
+    return found[0] if found[0].startswith('"') else " "
+
+
+def _lines(text: str) -> str:
+    """The lines that hold something, each with single blanks: line ends mean something to a preprocessor."""
+    return "\n".join(line for raw in text.splitlines() if (line := _BLANKS.sub(" ", raw).strip()))

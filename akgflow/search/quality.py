@@ -1,0 +1,95 @@
+"""Which verdict is better: correct first; then speed, where it was measured, and no further than the noise allows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from akgflow.terms import Evidence, Status, strength
+from akgflow.verdict import Timing, Verdict
+
+# What is nearer to right comes later.
+_WORTH = {
+    Status.NOT_RUN: 0,
+    Status.INVALID: 1,
+    Status.REFUSED: 1,
+    Status.FALLBACK: 1,
+    Status.COMPILE_ERROR: 2,
+    Status.OUT_OF_MEMORY: 3,
+    Status.TIMEOUT: 3,
+    Status.RUNTIME_ERROR: 3,
+    Status.INCORRECT_SHAPE: 4,
+    Status.INCORRECT_DTYPE: 4,
+    Status.INCORRECT_NUMERICAL: 5,
+    Status.PASSED: 6,
+}
+
+
+class Speed(NamedTuple):
+    """A speedup over the task's first baseline with the interval that the judge gives it."""
+
+    ratio: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.ratio:.2f}x [{self.low:.2f}, {self.high:.2f}]"
+
+
+def timing_of(verdict: Verdict) -> Timing | None:
+    """The timing that speaks for a candidate: the one against the first baseline, and only where it is right."""
+    return verdict.timing[0] if verdict.passed and verdict.timing else None
+
+
+def speed_of(verdict: Verdict) -> Speed | None:
+    """How fast a right candidate was measured to be; None where nothing was measured."""
+    timing = timing_of(verdict)
+    return Speed(timing.speedup, *timing.interval) if timing else None
+
+
+def timeable(verdict: Verdict) -> bool:
+    """Whether candidates are executed where this verdict was made; anything else says nothing about speed."""
+    return Evidence.EXECUTED in verdict.evidence
+
+
+class Worth(NamedTuple):
+    """Order among the candidates of one job by their point estimates: how right, on what evidence, then how fast."""
+
+    right: int
+    evidence: tuple[int, ...]
+    speed: float
+
+
+def worth(verdict: Verdict) -> Worth:
+    """What a verdict is worth."""
+    speed = speed_of(verdict)
+    return Worth(_WORTH[verdict.status], strength(verdict.evidence), speed.ratio if speed else 0.0)
+
+
+def ranks(verdicts: Sequence[Verdict]) -> list[int]:
+    """The rank of each verdict from 0, the best; what cannot be told apart shares a rank, and no rank is left out.
+
+    A speed shares the rank of the fastest one before it whose interval reaches down to its own.
+    """
+    order = sorted(range(len(verdicts)), key=lambda i: worth(verdicts[i]), reverse=True)
+    found = dict.fromkeys(order[:1], 0)
+    leader = order[0] if order else 0
+    for before, here in pairwise(order):
+        apart = gained(verdicts[here], verdicts[leader])
+        found[here] = found[before] + apart
+        leader = here if apart else leader
+    return [found[i] for i in range(len(verdicts))]
+
+
+def gained(before: Verdict | None, after: Verdict | None) -> bool:
+    """True where ``after`` is better than ``before`` by more than the noise of both measurements."""
+    if before is None or after is None:
+        return after is not None
+    old, new = worth(before), worth(after)
+    if old[:2] != new[:2]:
+        return new[:2] > old[:2]
+    slow, fast = speed_of(before), speed_of(after)
+    if slow is None or fast is None:
+        return fast is not None
+    return fast.low > slow.high

@@ -1,0 +1,56 @@
+"""When another round is not worth its price."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from akgflow.search.quality import gained, speed_of, timeable, timing_of, worth
+from akgflow.verdict import Verdict
+
+
+class Stopping:
+    """Watches the best verdict after each round.
+
+    ``headroom`` is the share of the roofline that is good enough; ``patience`` is how many rounds may gain less than
+    the noise, in which ``unit`` they are counted; None watches neither.
+    """
+
+    def __init__(self, headroom: float | None, patience: int | None, unit: str) -> None:
+        self._headroom = headroom
+        self._patience = patience
+        self._unit = unit
+        self._bests: list[Verdict | None] = []
+
+    def why(self, verdicts: Sequence[Verdict]) -> str:
+        """Why to stop now, in a sentence; empty to go on. Call it once before the first round and after each one."""
+        best = max(verdicts, key=worth, default=None)
+        self._bests.append(best)
+        if best is None or not best.passed:
+            return self._stale()
+        if not timeable(best):
+            return "a right kernel is there, and nothing is executed here that would tell a faster one from it"
+        return self._within_headroom(best) or self._stale()
+
+    def _within_headroom(self, best: Verdict) -> str:
+        timing = timing_of(best)
+        if self._headroom is None or timing is None or timing.roofline is None:
+            return ""
+        share = timing.roofline.share
+        if share < self._headroom:
+            return ""
+        return (
+            f"the best kernel reaches {share:.0%} of the roofline ({timing.roofline.limit}), "
+            f"and {self._headroom:.0%} is good enough"
+        )
+
+    def _stale(self) -> str:
+        if self._patience is None or len(self._bests) <= self._patience:
+            return ""
+        then, now = self._bests[-1 - self._patience], self._bests[-1]
+        if gained(then, now):
+            return ""
+        words = f"the last {self._patience} {self._unit} gained less than the noise"
+        if then is None or now is None:
+            return f"{words}: there is no candidate"
+        old, new = speed_of(then), speed_of(now)
+        return f"{words}: {old or then.status} before, {new or now.status} now"

@@ -1,0 +1,107 @@
+"""Which values to try next: optuna's tree-structured Parzen estimator over the constants that a candidate declares."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from random import Random
+from typing import TYPE_CHECKING
+
+from akgflow.config.types import Scalar
+from akgflow.search.tunables import Tunables
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import Trial
+
+TWINS = 20
+"""How often a proposal that was made before is asked anew before an untried one is taken by chance."""
+
+LISTED = 100_000
+"""The largest space whose combinations are listed to find an untried one."""
+
+
+class Tuner:
+    """Proposes values, each combination once; deterministic given ``seed`` and what it is told.
+
+    Lists of numbers in order are searched as scales, all others as choices.
+    """
+
+    def __init__(self, tunables: Tunables, *, seed: int, trials: int) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._space = tunables.space
+        self._size = tunables.size
+        self._distributions: dict[str, BaseDistribution] = {
+            name: optuna.distributions.IntDistribution(0, len(values) - 1)
+            if _in_order(values)
+            else optuna.distributions.CategoricalDistribution(tuple(range(len(values))))
+            for name, values in tunables.space.items()
+        }
+        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=max(4, trials // 4), constant_liar=True)
+        self._study = optuna.create_study(direction="maximize", sampler=sampler)
+        self._random = Random(seed)
+        self._asked: dict[tuple[int, ...], Trial] = {}
+        self._scores: dict[tuple[int, ...], float] = {}
+
+    def ask(self) -> Mapping[str, Scalar] | None:
+        """Values that were not proposed before; None when there are no others."""
+        if len(self._asked) >= self._size:
+            return None
+        for _ in range(TWINS):
+            trial = self._study.ask(self._distributions)
+            places = self._places(trial)
+            if places not in self._asked:
+                return self._proposed(places, trial)
+            if places in self._scores:
+                self._study.tell(trial, self._scores[places])
+        places_left = self._left()
+        return None if places_left is None else self._fixed(places_left)
+
+    def _left(self) -> tuple[int, ...] | None:
+        """A combination that was not proposed, by chance; a space too large to list is never near its end."""
+        if self._size > LISTED:
+            sizes = [len(values) for values in self._space.values()]
+            return tuple(self._random.randrange(size) for size in sizes)
+        every = itertools.product(*(range(len(values)) for values in self._space.values()))
+        left = [places for places in every if places not in self._asked]
+        return self._random.choice(left) if left else None
+
+    def know(self, values: Mapping[str, Scalar], score: float | None) -> None:
+        """Take in values whose score is known already."""
+        places = self._of(values)
+        if places is not None and places not in self._asked:
+            self._fixed(places)
+            self.tell(values, score)
+
+    def tell(self, values: Mapping[str, Scalar], score: float | None) -> None:
+        """The score of proposed values: more is better, 0 where they do not work, None where nothing was learnt."""
+        places = self._of(values)
+        assert places is not None, "only values that were proposed are told"
+        if score is None:
+            return
+        self._scores[places] = score
+        self._study.tell(self._asked[places], score)
+
+    def _fixed(self, places: tuple[int, ...]) -> Mapping[str, Scalar]:
+        self._study.enqueue_trial(dict(zip(self._space, places, strict=True)))
+        return self._proposed(places, self._study.ask(self._distributions))
+
+    def _proposed(self, places: tuple[int, ...], trial: Trial) -> Mapping[str, Scalar]:
+        self._asked[places] = trial
+        return {name: values[i] for i, (name, values) in zip(places, self._space.items(), strict=True)}
+
+    def _places(self, trial: Trial) -> tuple[int, ...]:
+        return tuple(int(trial.params[name]) for name in self._space)
+
+    def _of(self, values: Mapping[str, Scalar]) -> tuple[int, ...] | None:
+        """Where the values stand in their lists; None where one does not (a first value need not be listed)."""
+        if any(values[name] not in listed for name, listed in self._space.items()):
+            return None
+        return tuple(listed.index(values[name]) for name, listed in self._space.items())
+
+
+def _in_order(values: tuple[Scalar, ...]) -> bool:
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    return len(numbers) == len(values) and (numbers == sorted(numbers) or numbers == sorted(numbers, reverse=True))
