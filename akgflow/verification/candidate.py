@@ -25,6 +25,7 @@ from akgflow.verification import exits, memory, sandbox
 from akgflow.verification.answers import Answerer
 from akgflow.verification.channel import Channel, ChannelClosed, Message
 from akgflow.verification.framework import entries, guard
+from akgflow.verification.framework.account import Fallback
 from akgflow.verification.framework.rules import reader
 
 MODULE = "candidate.py"
@@ -295,7 +296,7 @@ def _kind(error: BaseException) -> str:
 def _failure(error: BaseException, scratch: Path, refused: str | None) -> Message:
     summary = f"{type(error).__name__}: {error}".strip()[:MAX_TEXT]
     # What was refused may come through C++ as another exception with its text.
-    if refused and (refused in str(error) or isinstance(error.__context__, guard.Fallback)):
+    if refused and (refused in str(error) or isinstance(error.__context__, Fallback)):
         return {"error": "fallback", "message": refused[:MAX_TEXT], "log": _own_words(error, scratch)}
     if isinstance(error, (CompileFailure, Invalid)):
         return {"error": _kind(error), "message": str(error)[:MAX_TEXT], "log": ""}

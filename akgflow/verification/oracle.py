@@ -281,7 +281,7 @@ class Oracle:
 
 def _with_selection(found: Expected, pick: Pick, source: tuple[torch.Tensor, torch.Tensor]) -> Expected:
     values, allowed = (part.flatten() for part in source)
-    chosen = Selection(values, allowed, pick.base, pick.stride, pick.size, found.oracle)
+    chosen = Selection(values, allowed, pick.base, pick.stride, pick.size, found.oracle, pick.distinct)
     return Expected(found.oracle, found.framework, None, selection=chosen)
 
 

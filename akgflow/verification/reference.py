@@ -40,6 +40,7 @@ MANY_ELEMENTS, MOST_ELEMENTS = 1 << 26, 1 << 28
 
 TWIN_SECONDS = 1.0
 """Oracles that take longer are not asked for near twins."""
+MOST_TWINS = 4
 
 _secret = random.SystemRandom()
 
@@ -177,8 +178,11 @@ class Reference:
             return ()
         admits = [OTHER, OTHER, FAR, FAR] if second.distribution == NORMAL else [OTHER, OTHER]
         admits += [BEYOND, BEYOND] if second.way != WITHIN and second.distribution == NORMAL else []
-        wanted = 2 if self.oracle.instant else 1
-        found = (self._twin(made, first) for made in near_twins(first.inputs, self.promises, admits))
+        tensors = near_twins(first.inputs, self.promises, admits)
+        # A key may leave out a whole input: each of them has a twin, a single one has two.
+        turns = (tensors * 2)[: max(2, len(tensors))]
+        found = (next((t for t in (self._twin(made, first) for made in one) if t is not None), None) for one in turns)
+        wanted = MOST_TWINS if self.oracle.instant else 1
         return tuple(islice((twin for twin in found if twin is not None), wanted))
 
     def _twin(self, made: tuple[Any, ...], first: Draw) -> Draw | None:

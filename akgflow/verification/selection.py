@@ -29,6 +29,8 @@ _ALONG_A_DIMENSION = {
     "aten::mode": 1,
 }
 """Operations that select along ``dim``, and which of their results the indices are."""
+_DISTINCT = {"aten::topk", "aten::sort"}
+"""Those that name no element of a row twice; a window's maximum may be its neighbour's, and a running one stays."""
 _IN_A_PLANE = {
     "aten::max_pool2d_with_indices": 2,
     "aten::max_pool3d_with_indices": 3,
@@ -53,12 +55,14 @@ class Pick(NamedTuple):
     """How an index tensor reads: element ``i`` names position ``base[i] + stride * index[i]`` of a source's row.
 
     ``source`` numbers the sources of the trace; an index lies in ``range(size)``; ``base`` has the tensor's shape.
+    ``distinct`` says that no position is named twice, unless the oracle does.
     """
 
     source: int
     base: torch.Tensor
     stride: int
     size: int
+    distinct: bool
 
 
 class Trace(TorchDispatchMode):  # type: ignore[misc]
@@ -86,7 +90,7 @@ class Trace(TorchDispatchMode):  # type: ignore[misc]
         self.names.add(name)
         given = _arguments(func, args, kwargs or {})
         if name in _ALONG_A_DIMENSION:
-            self._along(given, result, _ALONG_A_DIMENSION[name])
+            self._along(given, result, _ALONG_A_DIMENSION[name], name in _DISTINCT)
         elif name in _IN_A_PLANE and isinstance(result, tuple):
             self._plane(given["self"], result[1], _IN_A_PLANE[name])
         elif name in _MOVES:
@@ -97,7 +101,7 @@ class Trace(TorchDispatchMode):  # type: ignore[misc]
         """How to read an output, when it is an index that was followed."""
         return self._picks.get(_key(tensor))
 
-    def _along(self, given: dict[str, Any], result: Any, place: int) -> None:
+    def _along(self, given: dict[str, Any], result: Any, place: int, distinct: bool) -> None:
         source, dim = given["self"], given.get("dim")
         if place and not isinstance(result, tuple):
             return
@@ -110,7 +114,7 @@ class Trace(TorchDispatchMode):  # type: ignore[misc]
             first = positions.narrow(dim, 0, 1)
             base = (first if index.dim() == source.dim() else first.squeeze(dim)).expand(index.shape)
             stride, size = int(positions.stride(dim)), int(source.shape[dim])
-        self._track(index, Pick(self._add(source), base, stride, size))
+        self._track(index, Pick(self._add(source), base, stride, size, distinct))
 
     def _plane(self, source: torch.Tensor, index: torch.Tensor, dims: int) -> None:
         planes, size = source.shape[:-dims], 1
@@ -119,7 +123,7 @@ class Trace(TorchDispatchMode):  # type: ignore[misc]
         count = source.numel() // max(1, size)
         base = torch.arange(count, device=index.device) * size
         base = base.reshape(*planes, *[1] * dims).expand(index.shape)
-        self._track(index, Pick(self._add(source), base, 1, size))
+        self._track(index, Pick(self._add(source), base, 1, size, distinct=False))
 
     def _move(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
         moved = args[0] if args and isinstance(args[0], torch.Tensor) else None
@@ -174,7 +178,7 @@ def _key(tensor: torch.Tensor) -> _Key:
 class Selection:
     """What an index output selects from: ``values`` in float64, in one row, and how much each may be off.
 
-    ``base``, ``stride`` and ``size`` are those of `Pick`; ``index`` is the oracle's.
+    ``index`` is the oracle's; the others are those of `Pick`.
     """
 
     values: torch.Tensor
@@ -183,6 +187,7 @@ class Selection:
     stride: int
     size: int
     index: torch.Tensor
+    distinct: bool
 
     def judge(self, got: torch.Tensor, tolerance: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """For each index the error of the value that it selects, its bound, and whether it is right."""
@@ -194,7 +199,9 @@ class Selection:
         error = torch.where(have == want, 0.0, (have - want).abs())
         bound = tolerance * (self.allowed[at] + self.allowed[right])
         good = (error <= bound) | (torch.isnan(have) & torch.isnan(want))
-        good &= inside & ~(_repeated(at) & ~_repeated(right))
+        good &= inside
+        if self.distinct:
+            good &= ~(_repeated(at) & ~_repeated(right))
         return torch.where(inside, error, torch.inf), bound, good
 
     def say(self, got: torch.Tensor, place: tuple[int, ...]) -> str:
@@ -204,7 +211,8 @@ class Selection:
             return f"index {have} is out of range, there are {self.size}"
         base = int(self.base[place])
         one, other = (float(self.values[base + self.stride * index]) for index in (have, want))
-        more = " and is named more than once" if bool(_repeated(self.base + got.long() * self.stride)[place]) else ""
+        twice = self.distinct and bool(_repeated(self.base + got.long() * self.stride)[place])
+        more = " and is named more than once" if twice else ""
         return f"index {have} selects {one:.7g}{more}; the right one ({want}) selects {other:.7g}"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -26,15 +27,14 @@ OTHER, FAR, BEYOND = "other", "far", "beyond"
 """New values: another element's, the end of the range that is further off, twice the largest."""
 
 
-def near_twins(made: Any, promises: Sequence[Promise], values: Sequence[str]) -> Iterator[Any]:
-    """Copies of ``made`` with one element changed, one for each of ``values``.
+def near_twins(made: Any, promises: Sequence[Promise], values: Sequence[str]) -> list[Iterator[Any]]:
+    """For each tensor, in secret order, copies of ``made`` with one element of it changed, one for each of ``values``.
 
     Only tensors whose elements have nothing to do with one another are changed; ``promises`` are in tensor order.
     """
     places = [i for i, kept in enumerate(promises) if kept.plain]
-    for value in values if places else ():
-        wanted = _secret.choice(places)
-        yield _with_one_changed(made, wanted, value)
+    _secret.shuffle(places)
+    return [map(partial(_with_one_changed, made, place), values) for place in places]
 
 
 def _with_one_changed(made: Any, wanted: int, value: str) -> Any:

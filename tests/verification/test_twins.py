@@ -30,11 +30,21 @@ HEAD = "import torch\n\nclass ModelNew(torch.nn.Module):\n"
 def test_exactly_one_element_changes(value):
     made = (torch.rand(4, 5), torch.rand(5), 3)
     for _ in range(200):
-        (twin,) = near_twins(made, [Promise(True, low=0, high=1), Promise(False)], [value])
+        ((twin,),) = near_twins(made, [Promise(True, low=0, high=1), Promise(False)], [value])
         changed = (twin[0] != made[0]).nonzero()
         assert len(changed) == 1
         assert torch.equal(twin[1], made[1])
         assert all(0 < at < size - 1 for at, size in zip(changed[0].tolist(), made[0].shape, strict=True))
+
+
+def test_every_input_has_a_twin():
+    text = OPERATOR.format(body="x + a * b", inputs="*(torch.randn(4, 6) for _ in range(3))").replace(
+        "x)", "x, a, b)", 1
+    )
+    reference = Reference(text, "operator.py", {}, None, "cpu")
+    reference.prepare()
+    pairs = [list(zip(twin.inputs, reference.draws[0].inputs, strict=True)) for twin in reference.twins]
+    assert sorted(place for pair in pairs for place, (a, b) in enumerate(pair) if not torch.equal(a, b)) == [0, 1, 2]
 
 
 TASKS = {

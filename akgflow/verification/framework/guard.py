@@ -2,11 +2,12 @@
 
 `install` runs after the toolchain is prepared and before any of the candidate's code is read. It registers, in the
 dispatcher itself, another kernel for every operator that computes: calls from Python, from C++ and from other threads
-all end there. Contractions and other libraries' doors have no kernel any more. Operators that honest host code needs
-for small things (the sum of partial results, a scale, a flag) are counted by the elements that they touch in a call.
+all end there. Contractions and other libraries' doors run while a module is imported, when it may try itself against
+them, and never again. Operators that honest host code needs for small things (the sum of partial results, a scale, a
+flag) are counted by the elements that they touch in a call (`akgflow.verification.framework.account`).
 
-Nothing that Python can reach leads to the kernels that were there before: they hang on objects that only the
-dispatcher refers to and that the garbage collector does not list. Native code in this process can still find them.
+Nothing that Python can reach leads to the kernels that were there before (`akgflow.verification.framework.sealed`).
+Native code in this process can still find them.
 """
 
 from __future__ import annotations
@@ -17,25 +18,19 @@ import math
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from types import CodeType, FrameType
+from types import CodeType
 from typing import Any
 
 import torch
 
 from akgflow.verification.framework import operators
+from akgflow.verification.framework.account import Checks, Fallback, Refuse, counted, gated
 from akgflow.verification.framework.rules import Current
+from akgflow.verification.framework.sealed import Part, hide, join, opaque
 
 _GENERATORS = ("torch._inductor.compile_fx", "torch._inductor.graph")
 """What ``torch.compile`` makes kernels with: they would be the framework's, not the candidate's."""
 _WATCHING = ("sys.setprofile", "sys.settrace", "sys.monitoring.register_callback")
-_NUMBERS = (bool, int, float, complex)
-
-
-class Fallback(RuntimeError):
-    """The framework was asked to do what the DSL is for. A candidate may catch it and do the work itself."""
-
-
-Refuse = Callable[[str], Fallback]
 
 
 def install(
@@ -52,15 +47,20 @@ def install(
         notes.append(text)
         return Fallback(text)
 
-    charge = _account(current, frozenset(trusted))
+    capturing = _capture_watch(device)
+    checks = counted(current, trusted, refuse, capturing)
     backends = [key for key in ("CPU", {"cuda": "CUDA", "meta": "Meta"}.get(device)) if key]
     for backend in backends:
-        _replace(backend, charge, current, refuse)
+        work, products = _of(backend)
+        early = [name for name in products if name not in _PRODUCTS]
+        _register(backend, _sealed(backend, work, checks))
+        _register(backend, _sealed(backend, early, lambda name: gated(name, current, refuse, capturing)))
+        _register(backend, {n: _slow(n, current, refuse, capturing) for n in products if n in _PRODUCTS})
     others = operators.OTHER_KEYS + (operators.OTHER_CUDA_KEYS if device == "cuda" else ())
     for key in others:
-        _register(key, {name: _absent(name, current, refuse) for name in _registered(key)})
+        _register(key, {name: _absent(name, refuse) for name in _registered(key)})
     for key in ("CompositeExplicitAutograd", "CompositeImplicitAutograd"):
-        _register(key, {name: _absent(name, current, refuse) for name in _registered(key) if _computes_itself(name)})
+        _register(key, {name: _absent(name, refuse) for name in _registered(key) if _computes_itself(name)})
     _forbid_generators(refuse)
     _patch_initialisers()
 
@@ -73,9 +73,9 @@ def install(
         """Count operators that move elements: for an operator that is made of nothing else."""
         for backend in backends:
             names = [n for n in _registered(backend) if operators.base(n) in operators.MOVES]
-            _register(backend, {n: _Counted(n, backend, charge, refuse) for n in names if operators.group(n) in groups})
+            _register(backend, _sealed(backend, [n for n in names if operators.group(n) in groups], checks))
 
-    return told, also
+    return told, opaque(also)
 
 
 def _registered(key: str) -> list[str]:
@@ -90,18 +90,22 @@ def _computes_itself(name: str) -> bool:
     return found.startswith(("mkldnn_", "fbgemm_", "_nnpack_spatial", "_sparse_compressed", "sparse_"))
 
 
-def _replace(backend: str, charge: Charge, current: Current, refuse: Refuse) -> None:
-    kernels: dict[str, Any] = {}
+def _of(backend: str) -> tuple[list[str], list[str]]:
+    """A backend's operators that are counted, and those that a DSL's candidate never needs."""
     # The meta device has kernels for compositions too, such as ``empty_like``.
     known = {operators.base(name) for name in _registered("CPU")} if backend == "Meta" else None
-    for name in _registered(backend):
-        if known is not None and operators.base(name) not in known:
-            continue
-        if operators.is_multiplication(name):
-            kernels[name] = _absent(name, current, refuse)
-        elif operators.is_counted(name):
-            kernels[name] = _Counted(name, backend, charge, refuse)
-    _register(backend, kernels)
+    names = [name for name in _registered(backend) if known is None or operators.base(name) in known]
+    products = [name for name in names if operators.is_multiplication(name)]
+    return [name for name in names if name not in {*products} and operators.is_counted(name)], products
+
+
+def _sealed(key: str, names: Sequence[str], checks: Callable[[str], Checks]) -> dict[str, Any]:
+    """What takes the places of these operators' kernels."""
+    parts = []
+    for name in names:
+        before, after = checks(name)
+        parts.append(Part(before, torch.library.get_kernel(name, key).call_boxed, after))
+    return dict(zip(names, join(parts), strict=True))
 
 
 def _register(key: str, kernels: dict[str, Any]) -> None:
@@ -115,134 +119,34 @@ def _register(key: str, kernels: dict[str, Any]) -> None:
                 libraries[space] = torch._C._dispatch_library("IMPL", space, key)
             with contextlib.suppress(RuntimeError):
                 libraries[space].impl(rest, key, kernel, True)
-            _hide(kernel)
+            hide(kernel)
     for library in libraries.values():
         # A library takes its registrations along when it goes: this one never does.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(library))
 
 
-def _hide(thing: Any) -> None:
-    """Take an object and what hangs on it from the collector's lists: nothing enumerates it any more."""
-    untrack = ctypes.pythonapi.PyObject_GC_UnTrack
-    untrack.argtypes, untrack.restype = [ctypes.c_void_p], None
-    untrack(id(thing))
-    for cell in getattr(thing, "__closure__", None) or ():
-        untrack(id(cell))
+def _capture_watch(device: str) -> Callable[[], bool]:
+    """Tells whether a CUDA graph is being captured: what one holds while a model is built would run in its calls."""
+    ask = getattr(torch._C, "_cuda_isCurrentStreamCapturing", None) if device == "cuda" else None
+    return ask if ask is not None else lambda: False
 
 
-Charge = Callable[[str, int, FrameType], str | None]
-"""Counts elements of an operator for the current call: the reason why it may not be done, or None."""
+def _absent(name: str, refuse: Refuse) -> Callable[..., Any]:
+    """What stands where there is no kernel any more."""
+
+    def kernel(*_: Any, **__: Any) -> Any:
+        raise refuse(f"{name} did the work: the framework may not do it for the DSL")
+
+    return kernel
 
 
-def _account(current: Current, trusted: frozenset[CodeType]) -> Charge:
-    number, used, own = -1, 0.0, dict[str, float]()
-
-    def charge(name: str, elements: int, caller: FrameType) -> str | None:
-        nonlocal number, used, own
-        now, rules = current()
-        if rules.get("free") and not _capturing():
-            return None
-        if trusted and _trusted(caller, trusted):
-            return None
-        if now != number:
-            number, used, own = now, 0.0, {}
-        group = operators.group(name)
-        mine = own.get(group, 0.0) + elements
-        limit = rules.get("own", {}).get(group)
-        if limit is not None and mine > (max(limit, 1024.0) if operators.is_reduction(name) else limit):
-            return f"{name} did the work: the operator is made of it, and the framework may not do it for the DSL"
-        if used + elements > rules.get("budget", 0.0):
-            return (
-                f"{name} did the work: with it the framework touches {used + elements:.0f} elements in a call, "
-                f"and may touch {rules.get('budget', 0.0):.0f} beside the DSL's kernels"
-            )
-        used += elements
-        own[group] = mine
-        return None
-
-    return charge
-
-
-def _trusted(frame: FrameType | None, trusted: frozenset[CodeType]) -> bool:
-    """True when a toolchain's own function called the operator, through torch's function modes or not."""
-    while frame is not None and frame.f_code.co_name == "__torch_function__" and frame.f_code in trusted:
-        frame = frame.f_back
-    return frame is not None and frame.f_code in trusted
-
-
-def _capturing() -> bool:
-    """What is captured into a CUDA graph while a model is built would run in its calls."""
-    return bool(torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing())
-
-
-class _Counted:
-    """A kernel that runs for as long as it does little."""
-
-    __slots__ = ("charge", "kernel", "name", "refuse", "tensors")
-
-    def __init__(self, name: str, key: str, charge: Charge, refuse: Refuse) -> None:
-        self.name, self.charge, self.refuse = name, charge, refuse
-        self.kernel = torch.library.get_kernel(name, key)
-        self.tensors: tuple[int, ...] | None = None
-
-    def __call__(self, keyset: Any, *args: Any, **kwargs: Any) -> Any:
-        caller, work, refuse = sys._getframe(1), elements((*args, *kwargs.values())), self.refuse
-        problem = self.charge(self.name, work, caller)
-        if problem is None:
-            if any(type(arg) in _NUMBERS for arg in args):
-                args = self._with_tensors(args)
-            result = self.kernel.call_boxed(keyset, *args, **kwargs)
-            more = elements(result if isinstance(result, tuple) else (result,)) - work
-            problem = self.charge(self.name, more, caller) if more > 0 else None
-        if problem is None:
-            return result
-        # The traceback of what is raised shows this frame: it must not show the kernel.
-        self = result = caller = None  # type: ignore[assignment]
-        raise refuse(problem)
-
-    def _with_tensors(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Python numbers that stand for tensors, as tensors that promote like them."""
-        if self.tensors is None:
-            schema = torch._C._get_schema(*_split(self.name))
-            tensor = torch._C.TensorType.get()
-            self.tensors = tuple(i for i, a in enumerate(schema.arguments) if a.type.isSubtypeOf(tensor))
-        wide = [arg for arg in args if isinstance(arg, torch.Tensor) and arg.dim()]
-        place = {i for i in self.tensors if i < len(args) and type(args[i]) in _NUMBERS}
-        return tuple(_as_tensor(arg, wide, args) if i in place else arg for i, arg in enumerate(args))
-
-
-def _split(name: str) -> tuple[str, str]:
-    base, _, overload = name.partition(".")
-    return base, overload
-
-
-def _as_tensor(number: Any, wide: list[torch.Tensor], args: tuple[Any, ...]) -> torch.Tensor:
-    if wide and (wide[0].is_floating_point() or type(number) in (bool, int)):
-        kind = torch.float64 if type(number) is float else torch.complex128 if type(number) is complex else torch.int64
-        return torch.scalar_tensor(number, dtype=torch.bool if type(number) is bool else kind, device="cpu")
-    other = next((arg for arg in args if isinstance(arg, torch.Tensor)), None)
-    kind = torch.result_type(other, number) if other is not None else torch.get_default_dtype()
-    return torch.scalar_tensor(number, dtype=kind, device="cpu")
-
-
-def elements(values: Sequence[Any]) -> int:
-    """The largest number of elements among tensors; lists of tensors count as one."""
-    most = 0
-    for value in values:
-        if isinstance(value, torch.Tensor):
-            most = max(most, value.numel())
-        elif isinstance(value, (list, tuple)):
-            most = max(most, sum(one.numel() for one in value if isinstance(one, torch.Tensor)))
-    return most
-
-
-def _absent(name: str, current: Current, refuse: Refuse) -> Callable[..., Any]:
-    """What stands where there is no kernel. While a model is built small products are summed up one by one."""
-    slow = _PRODUCTS.get(name)
+def _slow(name: str, current: Current, refuse: Refuse, capturing: Callable[[], bool]) -> Callable[..., Any]:
+    """What stands for a small product: while a module is imported or a model built, it is summed up one by one."""
+    product = _PRODUCTS[name]
 
     def kernel(_: Any, *args: Any, **kwargs: Any) -> Any:
-        if slow is not None and current()[1].get("free") and not _capturing():
-            return slow(*args, **kwargs)
+        if current()[1].get("free") and not capturing():
+            return product(*args, **kwargs)
         raise refuse(f"{name} did the work: the framework may not do it for the DSL")
 
     return kernel

@@ -10,8 +10,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from akgflow.verification.framework import operators
-from akgflow.verification.framework.guard import elements
-from akgflow.verification.framework.rules import Work
+from akgflow.verification.framework.account import counter
+from akgflow.verification.framework.rules import SHARE, Work
+
+_elements = counter()
 
 
 class _Watch(TorchDispatchMode):  # type: ignore[misc]
@@ -30,7 +32,7 @@ class _Watch(TorchDispatchMode):  # type: ignore[misc]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         name = func.name()
-        touched = max(elements((*args, *(kwargs or {}).values())), elements(_several(result)))
+        touched = max(_elements((*args, *(kwargs or {}).values())), _elements(_several(result)))
         count = flop_registry.get(func.overloadpacket)
         if count is not None:
             self.flops += float(count(*args, **(kwargs or {}), out_val=result))
@@ -51,5 +53,7 @@ def measure(call: Callable[[], Any]) -> Work:
         call()
     computed = {name: n for name, n in watch.elements.items() if name not in operators.MOVES}
     # Host code copies, pads and joins: that is held against it only where the operator does nothing else.
-    own: Mapping[str, int] = computed if computed or watch.flops else dict(watch.elements)
-    return Work(watch.flops + sum(own.values()), own)
+    done: Mapping[str, int] = computed if computed or watch.flops else dict(watch.elements)
+    total = sum(done.values())
+    # A counter that moves by one is not what an operator is made of.
+    return Work(watch.flops + total, {name: n for name, n in done.items() if n > SHARE * total})
