@@ -20,9 +20,10 @@ _NEAR = 0.7
 _LAUNCH_SECONDS = 15e-6
 """Below this, launching and Python take a good part of a call on a GPU."""
 _NOISE = re.compile(
-    r"^In file included from|^\s+from \S+[:,]|^Traceback \(most recent|^\s*\^[\s~^]*$|site-packages/|^During handling|"
-    r"^The above exception|^\s*raise \w+|^\s*~+\^*~*$"
+    r"^In file included from|^\s+from \S+[:,]|^Traceback \(most recent|^\s*\|?\s*[~^]+[\s~^|]*$|site-packages/|"
+    r"^During handling|^The above exception"
 )
+"""Lines of a log that nobody acts on: include traces, carets, frames of libraries."""
 _DECIDES = {
     "memory": "moving data decides: touch each byte once, contiguously and wide, with more loads in flight",
     "compute": "arithmetic decides: larger tiles for each worker, loads overlapped with it, the fastest units that the "

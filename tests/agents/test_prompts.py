@@ -14,7 +14,6 @@ from akgflow.config import load_workspace
 from akgflow.config.types import AgentSpec, DslPack, Operator, Prompt, ReplyForm, SourceKernel, Target, Task, Workspace
 from akgflow.errors import ConfigError, Mark
 from akgflow.machine import Device, Machine
-from akgflow.models import estimate_tokens
 from akgflow.sketch import check
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -152,13 +151,6 @@ def test_the_designers_example_is_sound(workspace: Workspace) -> None:
     system = render(workspace.agents["designer"], _context()).messages[0].content
     (example,) = re.findall(r"```sketch\n(.*?)```\n", system, re.DOTALL)
     assert [str(found) for found in check(example)] == []
-
-
-def test_the_coders_first_prompt_is_economical(workspace: Workspace) -> None:
-    context = _context(sketch="a line of sketch\n" * 40)
-    knowledge = replace(context.dsl, knowledge=("k" * 3 * 2000,))
-    messages = render(workspace.agents["coder"], replace(context, dsl=knowledge)).messages
-    assert sum(estimate_tokens(m.content) for m in messages) < 5500
 
 
 def test_the_sketch_prompt_names_no_vendor(workspace: Workspace) -> None:
