@@ -205,6 +205,7 @@ def _budget(data: dict[str, Any]) -> Budget:
         usd=float(data["usd"]) if "usd" in data else None,
         tokens=tokens(data["tokens"]) if "tokens" in data else None,
         minutes=float(data["minutes"]) if "minutes" in data else None,
+        device_minutes=float(data["device_minutes"]) if "device_minutes" in data else None,
     )
 
 

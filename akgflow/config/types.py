@@ -216,11 +216,15 @@ class Gates:
 
 @dataclass(frozen=True)
 class Budget:
-    """Ceilings of one run: US dollars, tokens in and out, wall minutes. None is no ceiling."""
+    """Ceilings of one run: US dollars, tokens in and out, wall minutes, and minutes of judging. None is no ceiling.
+
+    ``device_minutes`` sums how long each judgement held its place on a device, however many ran side by side.
+    """
 
     usd: float | None = None
     tokens: int | None = None
     minutes: float | None = None
+    device_minutes: float | None = None
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,16 @@
 from akgflow.models.base import (
     CallKey,
     Failure,
+    Lost,
     Message,
+    Meter,
     ModelReply,
     ModelRequest,
     Provider,
     ProviderError,
     Usage,
 )
+from akgflow.models.device import CutOff, DeviceClock
 from akgflow.models.gateway import Backoff, Gateway, origin_of
 from akgflow.models.ledger import Estimate, Ledger, Spent, estimate_tokens, max_output_tokens
 from akgflow.models.prices import price_of
@@ -18,11 +21,15 @@ from akgflow.models.recording import RecordedReply, Recording, read_recording, w
 __all__ = [
     "Backoff",
     "CallKey",
+    "CutOff",
+    "DeviceClock",
     "Estimate",
     "Failure",
     "Gateway",
     "Ledger",
+    "Lost",
     "Message",
+    "Meter",
     "ModelReply",
     "ModelRequest",
     "Provider",

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Mapping
+import sys
+import warnings
 from typing import Any
 
 from akgflow.config.types import ModelSpec
 from akgflow.models._failures import explain
+from akgflow.models._reading import Answer, count, streamed, whole
 from akgflow.models.base import Failure, ModelReply, ModelRequest, ProviderError, Usage
-from akgflow.models.ledger import estimate_tokens
+from akgflow.models.ledger import estimate_tokens, max_output_tokens
+from akgflow.models.prices import price_of
 
 # A server on one's own machine wants no key, but the clients insist on sending one.
 _NO_KEY = "none"
@@ -31,16 +34,20 @@ class LitellmProvider:
         litellm = await asyncio.to_thread(_load)
         key = named_key or (_NO_KEY if spec.api_base and _missing_keys(litellm, spec) else None)
         try:
-            response = await litellm.acompletion(**_arguments(request, key))
+            answer = await _answer(litellm, request, key)
         except Exception as failed:
             secrets = [key or "", *(str(value) for value in spec.params.get("extra_headers", {}).values())]
             raise explain(failed, spec, _missing_keys(litellm, spec), secrets) from None
-        return _read(response, request)
+        return _reply(litellm, answer, request)
 
     async def aclose(self) -> None:
         """Close the connections that litellm keeps open."""
         litellm = await asyncio.to_thread(_load)
         await litellm.close_litellm_async_clients()
+        # Streams of some providers go through a client that litellm keeps apart; its transport opens again by itself.
+        shared = getattr(vars(litellm).get("module_level_aclient"), "client", None)
+        if shared is not None:
+            await shared._transport.aclose()
         # Its clients are bound to this event loop; another loop must make its own.
         litellm.in_memory_llm_clients_cache.flush_cache()
 
@@ -49,9 +56,13 @@ def _load() -> Any:
     """Import litellm (3 to 9 seconds, so in a thread) without its network look-ups, ``.env`` reading and chatter."""
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
     os.environ.setdefault("LITELLM_MODE", "PRODUCTION")
+    # It reads every attribute of its own stream pieces, deprecated ones too.
+    warnings.filterwarnings("ignore", "Accessing the 'model_(computed_)?fields'", DeprecationWarning)
     import litellm
 
     litellm.suppress_debug_info = True
+    # A hundred equal pieces end a stream otherwise; max_tokens bounds it already, and kernels do repeat themselves.
+    litellm.REPEATED_STREAMING_CHUNK_LIMIT = sys.maxsize
     litellm.telemetry = False
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -82,18 +93,31 @@ def _missing_keys(litellm: Any, spec: ModelSpec) -> tuple[str, ...]:
     return tuple(str(name) for name in missing if "BASE" not in name)
 
 
+async def _answer(litellm: Any, request: ModelRequest, key: str | None) -> Answer:
+    arguments = _arguments(request, key)
+    response = await litellm.acompletion(**arguments)
+    if not arguments["stream"]:
+        return whole(response)
+    return await streamed(response, max_output_tokens(request.model), request.meter)
+
+
 def _arguments(request: ModelRequest, key: str | None) -> dict[str, Any]:
     spec = request.model
     arguments: dict[str, Any] = {
         # A model that does not know one of the usual parameters (temperature, say) is asked without it.
         "drop_params": True,
+        # A stream can be left off where it goes on beyond max_tokens; params may say that the server has none.
+        "stream": True,
         **spec.params,
         "model": spec.model,
         "messages": [{"role": m.role, "content": m.content} for m in request.messages],
         "timeout": spec.limits.timeout,
         "max_retries": 0,
-        "stream": False,
     }
+    if arguments["stream"]:
+        arguments["stream_options"] = {"include_usage": True}
+    if "max_completion_tokens" not in spec.params:
+        arguments["max_tokens"] = max_output_tokens(spec)
     if spec.api_base:
         arguments["api_base"] = spec.api_base
     if key:
@@ -101,24 +125,29 @@ def _arguments(request: ModelRequest, key: str | None) -> dict[str, Any]:
     return arguments
 
 
-def _read(response: Any, request: ModelRequest) -> ModelReply:
+def _reply(litellm: Any, answer: Answer, request: ModelRequest) -> ModelReply:
     spec = request.model
-    choices = getattr(response, "choices", None) or []
-    if not choices:
+    if not answer.choices:
         raise _nonsense(spec, "no choices")
-    content = getattr(getattr(choices[0], "message", None), "content", None) or ""
-    finish = str(getattr(choices[0], "finish_reason", None) or "stop")
-    if finish == "content_filter":
+    if answer.finish_reason == "content_filter":
         raise ProviderError(
             Failure.REQUEST, f"model {spec.name} ({spec.model}): the provider's content filter refused the prompt"
         )
     # Cut off at max_tokens is the model's failure to answer, not the provider's: whoever reads the reply says so.
-    if not content.strip() and finish != "length":
+    if not answer.text.strip() and answer.finish_reason != "length":
         raise _nonsense(spec, "an empty reply")
     # Half of a surrogate pair, which a server's JSON may hold, cannot be written to any file.
-    text = content.encode("utf-8", "replace").decode("utf-8")
-    usage = _usage(response, request, text)
-    return ModelReply(text, usage, answered_by=spec.model, origin="live", finish_reason=finish)
+    text = answer.text.encode("utf-8", "replace").decode("utf-8")
+    most = max_output_tokens(spec)
+    notes = (f"{spec.model} went on beyond the {most:,} tokens that it was asked for, and was cut off",)
+    return ModelReply(
+        text,
+        _usage(litellm, answer, request),
+        answered_by=spec.model,
+        origin="live",
+        finish_reason=answer.finish_reason,
+        notes=notes if answer.cut else (),
+    )
 
 
 def _nonsense(spec: ModelSpec, what: str) -> ProviderError:
@@ -126,26 +155,25 @@ def _nonsense(spec: ModelSpec, what: str) -> ProviderError:
     return ProviderError(Failure.NONSENSE, f"model {spec.name} ({spec.model}){where} answered with {what}")
 
 
-def _usage(response: Any, request: ModelRequest, text: str) -> Usage:
-    told = getattr(response, "usage", None)
-    prompt, completion = (_count(told, name) for name in ("prompt_tokens", "completion_tokens"))
-    estimated = prompt + completion == 0
+def _usage(litellm: Any, answer: Answer, request: ModelRequest) -> Usage:
+    spec = request.model
+    prompt, completion = (count(answer.usage, name) for name in ("prompt_tokens", "completion_tokens"))
+    estimated = answer.usage is None
     if estimated:
         prompt = sum(estimate_tokens(m.content) for m in request.messages)
-        completion = estimate_tokens(text)
-    price = request.model.price
-    if price is not None:
-        return Usage(prompt, completion, (prompt * price.input + completion * price.output) / 1e6, estimated)
-    return Usage(prompt, completion, None if estimated else _list_cost(response), estimated)
+        completion = max_output_tokens(spec) if answer.cut else estimate_tokens(answer.text)
+    price = price_of(spec)
+    if price is None:
+        return Usage(prompt, completion, None, estimated)
+    cost = (prompt * price.input + completion * price.output) / 1e6
+    if spec.price is None and not estimated:
+        cost = _list_cost(litellm, spec, answer.usage, cost)
+    return Usage(prompt, completion, cost, estimated)
 
 
-def _count(told: Any, name: str) -> int:
-    value = getattr(told, name, 0)
-    return value if isinstance(value, int) and value > 0 else 0
-
-
-def _list_cost(response: Any) -> float | None:
-    """What litellm computed from its price list; None for a model that is not on it."""
-    hidden = getattr(response, "_hidden_params", None)
-    cost = hidden.get("response_cost") if isinstance(hidden, Mapping) else None
-    return float(cost) if isinstance(cost, int | float) else None
+def _list_cost(litellm: Any, spec: ModelSpec, usage: Any, plain: float) -> float:
+    """What litellm computes for ``usage``, cached prompts and the like included; ``plain`` where it cannot."""
+    try:
+        return float(sum(litellm.cost_per_token(model=spec.model, usage_object=usage)))
+    except Exception:  # its price table and its calculator do not know the same models
+        return plain

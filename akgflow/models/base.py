@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -39,6 +39,29 @@ class Message:
     content: str
 
 
+@dataclass(eq=False)
+class Meter:
+    """What one call has read of its reply so far: the provider counts it in, whoever ends the call reads it off."""
+
+    pieces: int = 0
+    size: int = 0
+
+    def read(self, text: str) -> None:
+        """Count in one piece of a reply, hidden reasoning too; an empty one counts for nothing."""
+        if text:
+            self.pieces += 1
+            self.size += len(text.encode("utf-8", "replace"))
+
+    @property
+    def tokens(self) -> int:
+        """At least so many tokens were read.
+
+        A piece holds a token or more, unless a server replays a finished reply in crumbs: then four bytes count as
+        one. In big pieces a token is taken for eight bytes, more than any tokenizer packs into each over a whole text.
+        """
+        return max(min(self.pieces, self.size // 4), self.size // 8)
+
+
 @dataclass(frozen=True)
 class ModelRequest:
     """One call. ``fingerprint`` is a sha256 of the prompt with everything measured on this machine left out."""
@@ -47,19 +70,44 @@ class ModelRequest:
     model: ModelSpec
     messages: tuple[Message, ...]
     fingerprint: str
+    meter: Meter = field(default_factory=Meter, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Usage:
     """Tokens in and out. ``cost`` in US dollars, None where no price is known.
 
-    ``estimated`` where the provider gave no figures and they were counted from the text.
+    ``estimated`` where the provider gave no figures and they were counted from the text. ``reserved`` tokens were
+    held while the call was out, and no call is booked with more; what a provider claims beyond them is ``excess``,
+    in tokens and in dollars.
     """
 
     prompt_tokens: int
     completion_tokens: int
     cost: float | None = None
     estimated: bool = False
+    reserved: int = 0
+    excess: int = 0
+    excess_usd: float = 0.0
+
+    @property
+    def tokens(self) -> int:
+        """Tokens in and out."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True)
+class Lost:
+    """What was spent without a result: a call that broke off while it was read, a judgement that was cut off.
+
+    ``step`` is ``JOB.STEP``; ``device_seconds`` are a judgement's.
+    """
+
+    step: str
+    reason: str
+    model: str = ""
+    usage: Usage | None = None
+    device_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from akgflow.config.types import ModelSpec
-from akgflow.models.base import CallKey, Failure, Message, ModelReply, ModelRequest, Provider, ProviderError
-from akgflow.models.ledger import Estimate, Ledger
+from akgflow.models.base import (
+    CallKey,
+    Failure,
+    Lost,
+    Message,
+    Meter,
+    ModelReply,
+    ModelRequest,
+    Provider,
+    ProviderError,
+    Usage,
+)
+from akgflow.models.ledger import Estimate, Ledger, Reservation, estimate_tokens
 from akgflow.models.manual import ManualProvider
 from akgflow.models.prices import price_of
 from akgflow.models.recorded import RecordedProvider
@@ -50,7 +61,8 @@ class Gateway:
     """Answers calls by the name of a model; one for a run, used from one event loop.
 
     ``recordings`` is the folder in which ``recorded/NAME`` looks for ``TASK.NAME.yaml``. ``notify`` hears one
-    sentence for each thing that a user should know while it happens: a retry, a fallback, an unknown price.
+    sentence for each thing that a user should know while it happens: a retry, a fallback, an unknown price. ``lose``
+    hears of every call that broke off while its reply was read: the provider may bill it.
 
     A recorded reply is reported with the usage that it had when it was made; its tokens count against the budget,
     its dollars do not, for nobody pays them twice.
@@ -63,12 +75,14 @@ class Gateway:
         recordings: Path,
         ledger: Ledger | None = None,
         notify: Callable[[str], None] = lambda _: None,
+        lose: Callable[[Lost], None] = lambda _: None,
         backoff: Backoff = Backoff(),
     ) -> None:
         self.ledger = ledger or Ledger()
         self._models = models
         self._recordings = recordings
         self._notify = notify
+        self._lose = lose
         self._backoff = backoff
         self._slots: dict[str, asyncio.Semaphore] = {}
         self._providers: dict[str, Provider] = {}
@@ -115,7 +129,7 @@ class Gateway:
             retry = 0
             while True:
                 try:
-                    return await self._charged(request)
+                    return await self._charged(replace(request, meter=Meter()))
                 except ProviderError as failed:
                     retry += 1
                     pause = self._backoff.pause(retry, failed.retry_after)
@@ -133,16 +147,30 @@ class Gateway:
         if origin_of(spec.model) == "recorded":
             # What a recorded reply takes is known before it is handed out, so the ceiling is exact.
             reply = await (await self._provider(spec)).complete(request)
-            held = await self.ledger.reserve(Estimate(reply.usage.prompt_tokens + reply.usage.completion_tokens))
+            known = Estimate(reply.usage.prompt_tokens, reply.usage.completion_tokens)
+            held = await self.ledger.reserve(known)
         else:
             held = await self.ledger.reserve(self._estimate(request))
             try:
                 reply = await self._timed(request)
-            except BaseException:
-                self.ledger.release(held)
+            except BaseException as failed:
+                self._broken(request, held, failed)
                 raise
-        self.ledger.settle(held, reply.usage, charge_usd=reply.origin not in {"recorded", "manual"})
-        return reply
+        booked = self.ledger.settle(held, reply.usage, charge_usd=reply.origin not in {"recorded", "manual"})
+        return replace(reply, usage=booked, notes=(*reply.notes, *_overclaimed(spec, booked)))
+
+    def _broken(self, request: ModelRequest, held: Reservation, failed: BaseException) -> None:
+        """Give the room of a call back that failed; what had been read of its reply is booked."""
+        if not request.meter.size:
+            self.ledger.release(held)
+            return
+        price = price_of(request.model)
+        prompt = sum(estimate_tokens(message.content) for message in request.messages)
+        cost = (prompt * price.input + request.meter.tokens * price.output) / 1e6 if price else None
+        booked = self.ledger.settle(held, Usage(prompt, request.meter.tokens, cost, estimated=True))
+        self.ledger.count_lost()
+        reason = str(failed) or type(failed).__name__
+        self._lose(Lost(f"{request.key.job}.{request.key.step}", reason, request.model.model, booked))
 
     def _estimate(self, request: ModelRequest) -> Estimate:
         spec = request.model
@@ -195,6 +223,16 @@ class Gateway:
         provider = LitellmProvider()
         await provider.prepare()
         return provider
+
+
+def _overclaimed(spec: ModelSpec, booked: Usage) -> tuple[str, ...]:
+    if not booked.excess and booked.excess_usd <= 0:
+        return ()
+    return (
+        f"{spec.model} claims {booked.tokens + booked.excess:,} tokens for a call that could take {booked.reserved:,} "
+        f"at most: what goes beyond ({booked.excess:,} tokens, ${booked.excess_usd:.4f}) is not booked, but no further "
+        "call goes out on it; look at the provider's bill",
+    )
 
 
 def _tried(failed: ProviderError, times: int) -> ProviderError:

@@ -1,15 +1,18 @@
 """What a run may spend and has spent: every call is reserved before it is made and settled after it.
 
-How the ceilings are kept:
+How the ceilings are kept, the calls in flight included:
 
-- *tokens*: a call reserves an upper estimate of its prompt (a token for every three bytes: no tokenizer is needed, and
-  English and code take fewer) plus all the tokens that it may answer; what it really took replaces that.
+- *tokens*: a call reserves an upper bound of its prompt (a token for every two bytes, and room for what a server's chat
+  template adds) plus all the tokens that it may answer, which the request names as ``max_tokens``. A reply that goes on
+  beyond that is cut off where it is read, and no call is ever booked with more than it reserved. What a provider
+  *claims* beyond is kept apart as excess and named in the result: it may stand on the provider's bill, so no further
+  call goes out on that room.
 - *usd*: the same at the model's price. Where no price is known nothing can be reserved; the gateway says so once.
 - *minutes*: wall time since the ledger was made, plus what earlier sittings of the same run took.
+- *device minutes*: `akgflow.models.device`.
 
 A call that would fit once the calls in flight have settled waits for them, for they reserve far more than they
-take. Only a call that cannot fit raises `BudgetError`. A provider that answers with more than it was allowed to
-can still overshoot by that much; the next call is then refused.
+take. Only a call that cannot fit raises `BudgetError`.
 """
 
 from __future__ import annotations
@@ -17,54 +20,95 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from akgflow.config.types import Budget, ModelSpec, Price
 from akgflow.errors import BudgetError
-from akgflow.models.base import Message, Usage
+from akgflow.models.base import Lost, Message, Usage
+from akgflow.models.device import DeviceClock
+from akgflow.models.prices import longest_reply
 
 OUTPUT_TOKENS = 16_000
-"""Reserved for a reply where the model's params set no ``max_tokens``."""
+"""Asked for and reserved where the model's params set no ``max_tokens``, and the model can write as much."""
 
 _BYTES_PER_TOKEN = 3
+_FEWEST_BYTES_PER_TOKEN = 2
 _TOKENS_PER_MESSAGE = 8
+_TOKENS_PER_CALL = 128
 
 
 def estimate_tokens(text: str) -> int:
-    """An upper estimate of the tokens of ``text``, without a tokenizer."""
+    """A high estimate of the tokens of ``text``, without a tokenizer."""
     return -(-len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN)
+
+
+def most_tokens(texts: Sequence[str]) -> int:
+    """An upper bound of the tokens of a prompt of these messages, whatever the server puts around them."""
+    return sum(
+        -(-len(text.encode("utf-8", "replace")) // _FEWEST_BYTES_PER_TOKEN) + _TOKENS_PER_MESSAGE for text in texts
+    ) + (_TOKENS_PER_CALL)
 
 
 def max_output_tokens(spec: ModelSpec) -> int:
     """The most tokens that one reply of this model may have."""
-    value = spec.params.get("max_completion_tokens") or spec.params.get("max_tokens") or OUTPUT_TOKENS
-    return int(value)
+    value = spec.params.get("max_completion_tokens") or spec.params.get("max_tokens")
+    return int(value or min(OUTPUT_TOKENS, longest_reply(spec.model) or OUTPUT_TOKENS))
 
 
 @dataclass(frozen=True)
 class Estimate:
     """What one call may take at most. ``usd`` is 0 where no price is known."""
 
-    tokens: int
+    prompt_tokens: int
+    reply_tokens: int = 0
     usd: float = 0.0
+
+    @property
+    def tokens(self) -> int:
+        """Tokens in and out."""
+        return self.prompt_tokens + self.reply_tokens
 
     @classmethod
     def of(cls, messages: Sequence[Message], spec: ModelSpec, price: Price | None) -> Estimate:
         """The most that asking ``spec`` these messages can take."""
-        prompt = sum(estimate_tokens(m.content) + _TOKENS_PER_MESSAGE for m in messages)
+        prompt = most_tokens([message.content for message in messages])
         reply = max_output_tokens(spec)
-        return cls(prompt + reply, (prompt * price.input + reply * price.output) / 1e6 if price else 0.0)
+        return cls(prompt, reply, (prompt * price.input + reply * price.output) / 1e6 if price else 0.0)
+
+    def bound(self, usage: Usage) -> Usage:
+        """``usage`` as it is booked: never more than this, and what it claims beyond named as excess."""
+        prompt = min(usage.prompt_tokens, self.prompt_tokens)
+        reply = min(usage.completion_tokens, self.reply_tokens)
+        cost = usage.cost if usage.cost is None or not self.usd else min(usage.cost, self.usd)
+        return replace(
+            usage,
+            prompt_tokens=prompt,
+            completion_tokens=reply,
+            cost=cost,
+            reserved=self.tokens,
+            excess=usage.tokens - prompt - reply,
+            excess_usd=(usage.cost or 0.0) - (cost or 0.0),
+        )
 
 
 @dataclass(frozen=True)
 class Spent:
-    """What was spent so far. ``unpriced`` counts the live calls whose price nobody knows."""
+    """What was spent so far. ``unpriced`` counts the live calls whose price nobody knows.
+
+    ``lost`` counts calls that broke off while their reply was read, and judgements that were cut off; what they took is
+    in the sums. ``excess`` tokens and ``excess_usd`` are what providers claimed beyond what calls had reserved; they
+    are not in the sums.
+    """
 
     calls: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     usd: float = 0.0
     unpriced: int = 0
+    device_seconds: float = 0.0
+    lost: int = 0
+    excess: int = 0
+    excess_usd: float = 0.0
 
     @property
     def tokens(self) -> int:
@@ -92,17 +136,18 @@ class Ledger:
         self._spent = Spent()
         self._held: set[Reservation] = set()
         self._change = asyncio.Event()
+        self.device = DeviceClock(self._budget.device_minutes)
 
     @property
     def spent(self) -> Spent:
-        """What settled calls took."""
-        return self._spent
+        """What settled calls and judgements took."""
+        return replace(self._spent, device_seconds=self.device.spent)
 
     @property
     def reserved(self) -> Estimate:
         """What the calls in flight hold."""
         held = [r.estimate for r in self._held]
-        return Estimate(sum(e.tokens for e in held), sum(e.usd for e in held))
+        return Estimate(sum(e.prompt_tokens for e in held), sum(e.reply_tokens for e in held), sum(e.usd for e in held))
 
     @property
     def usd_is_bounded(self) -> bool:
@@ -137,10 +182,12 @@ class Ledger:
                 return reservation
             await self._change.wait()
 
-    def settle(self, reservation: Reservation, usage: Usage, *, charge_usd: bool = True) -> None:
-        """Replace a reservation by what the call really took."""
-        self.charge(usage, charge_usd=charge_usd)
+    def settle(self, reservation: Reservation, usage: Usage, *, charge_usd: bool = True) -> Usage:
+        """Replace a reservation by what the call took, and say what was booked."""
+        booked = reservation.estimate.bound(usage)
+        self.charge(booked, charge_usd=charge_usd)
         self.release(reservation)
+        return booked
 
     def release(self, reservation: Reservation) -> None:
         """Give the room back; harmless when it was given back before."""
@@ -153,31 +200,52 @@ class Ledger:
         self._change = asyncio.Event()
 
     def charge(self, usage: Usage, *, charge_usd: bool = True) -> None:
-        """Book a call that was made without a reservation: one read back from the journal of an unfinished run."""
+        """Book a call without a reservation: one read back from the journal of an unfinished run."""
         spent = self._spent
-        self._spent = Spent(
-            spent.calls + 1,
-            spent.prompt_tokens + usage.prompt_tokens,
-            spent.completion_tokens + usage.completion_tokens,
-            spent.usd + (usage.cost or 0.0 if charge_usd else 0.0),
-            spent.unpriced + (charge_usd and usage.cost is None),
+        self._spent = replace(
+            spent,
+            calls=spent.calls + 1,
+            prompt_tokens=spent.prompt_tokens + usage.prompt_tokens,
+            completion_tokens=spent.completion_tokens + usage.completion_tokens,
+            usd=spent.usd + (usage.cost or 0.0 if charge_usd else 0.0),
+            unpriced=spent.unpriced + (charge_usd and usage.cost is None),
+            excess=spent.excess + usage.excess,
+            excess_usd=spent.excess_usd + (usage.excess_usd if charge_usd else 0.0),
         )
+
+    def lose(self, lost: Lost) -> None:
+        """Book what an earlier sitting spent without a result."""
+        if lost.usage is not None:
+            self.charge(lost.usage)
+        self.device.charge(lost.device_seconds)
+        self.count_lost()
+
+    def count_lost(self) -> None:
+        """One more call or judgement that was paid for and gave nothing."""
+        self._spent = replace(self._spent, lost=self._spent.lost + 1)
 
     def _fits(self, estimate: Estimate, others: Estimate) -> bool:
-        budget, spent = self._budget, self._spent
-        tokens_fit = budget.tokens is None or spent.tokens + others.tokens + estimate.tokens <= budget.tokens
-        return tokens_fit and (budget.usd is None or spent.usd + others.usd + estimate.usd <= budget.usd)
+        return self._tokens_fit(estimate.tokens + others.tokens) and self._usd_fit(estimate.usd + others.usd)
+
+    def _tokens_fit(self, tokens: int) -> bool:
+        ceiling, spent = self._budget.tokens, self._spent
+        return ceiling is None or spent.tokens + spent.excess + tokens <= ceiling
+
+    def _usd_fit(self, usd: float) -> bool:
+        ceiling, spent = self._budget.usd, self._spent
+        return ceiling is None or spent.usd + spent.excess_usd + usd <= ceiling
 
     def _refuse_what_cannot_fit(self, estimate: Estimate) -> None:
-        if self._fits(estimate, Estimate(0)):
-            return
         budget, spent = self._budget, self._spent
-        if budget.tokens is not None and spent.tokens + estimate.tokens > budget.tokens:
+        if not self._tokens_fit(estimate.tokens):
+            claimed = f" (and {spent.excess:,} more claimed)" if spent.excess else ""
             raise BudgetError(
                 f"the next model call may take up to {estimate.tokens:,} tokens and {spent.tokens:,} of "
-                f"{budget.tokens:,} are spent: raise budget.tokens or lower the model's max_tokens"
+                f"{budget.tokens:,} are spent{claimed}: raise budget.tokens or lower the model's max_tokens"
             )
-        raise BudgetError(
-            f"the next model call may cost up to ${estimate.usd:.4f} and ${spent.usd:.4f} of "
-            f"${budget.usd or 0.0:.2f} is spent: raise budget.usd or lower the model's max_tokens"
-        )
+        if not self._usd_fit(estimate.usd):
+            claimed = f" (and ${spent.excess_usd:.4f} more claimed)" if spent.excess_usd else ""
+            raise BudgetError(
+                f"the next model call may cost up to ${estimate.usd:.4f} and ${spent.usd:.4f} of "
+                f"${budget.usd or 0.0:.2f} is spent{claimed}: raise budget.usd or lower the model's max_tokens"
+            )

@@ -29,6 +29,20 @@ def list_price(model: str) -> Price | None:
     The part before the slash is dropped only where the table says that this very provider serves the model: the
     same weights on one's own machine (``hosted_vllm/…``) have no list price.
     """
+    entry = _entry(model)
+    try:
+        return Price(float(entry["input_cost_per_token"]) * 1e6, float(entry["output_cost_per_token"]) * 1e6)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def longest_reply(model: str) -> int | None:
+    """The most tokens that a reply of a litellm id may have, or None where the table does not say."""
+    most = _entry(model).get("max_output_tokens")
+    return most if isinstance(most, int) and most > 0 else None
+
+
+def _entry(model: str) -> Mapping[str, Any]:
     table = _table()
     entry = table.get(model)
     provider, slash, rest = model.partition("/")
@@ -36,12 +50,7 @@ def list_price(model: str) -> Price | None:
         entry = table.get(rest)
         if entry is not None and entry.get("litellm_provider") != provider:
             entry = None
-    if entry is None:
-        return None
-    try:
-        return Price(float(entry["input_cost_per_token"]) * 1e6, float(entry["output_cost_per_token"]) * 1e6)
-    except (KeyError, TypeError, ValueError):
-        return None
+    return entry or {}
 
 
 @cache

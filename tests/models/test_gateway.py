@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from openai_server import Answer, OpenAIServer, error
 
 from akgflow.config.types import Budget, Price
 from akgflow.errors import BudgetError
-from akgflow.models import Backoff, Failure, Ledger, ProviderError, RecordedReply, write_recording
+from akgflow.models import Backoff, Failure, Ledger, ProviderError, RecordedReply, Spent, write_recording
 
 ANSWER = Answer("pong", usage=(10, 10))
 
@@ -129,33 +130,115 @@ def test_cancellation_ends_a_call_at_once(openai_server: OpenAIServer) -> None:
     assert len(openai_server.requests) == 1
 
 
+PROMPT = 137
+"""What the prompt ``p`` may take at most: a token, 8 for its message, 128 for a chat template."""
+
+
 def test_the_token_ceiling_holds_with_eight_calls_in_flight(openai_server: OpenAIServer) -> None:
-    # A call may take 1 + 8 + 100 tokens and takes all of it: nine fit into 1,000, the tenth does not.
-    openai_server.default = Answer(usage=(9, 100), delay=0.02)
+    # A call may take 237 tokens and takes all of it: four fit into 1,000, the fifth does not.
+    openai_server.default = Answer(usage=(PROMPT, 100), delay=0.02)
     ledger = Ledger(Budget(tokens=1000))
     bench = Bench(spec(openai_server.url, params={"max_tokens": 100}, max_parallel=8), ledger=ledger)
-    assert sorted(_many(bench, 20)) == ["BudgetError"] * 11 + ["pong"] * 9
-    assert ledger.spent.tokens == 9 * 109 == openai_server_tokens(openai_server)
-    assert len(openai_server.requests) == 9
-
-
-def openai_server_tokens(server: OpenAIServer) -> int:
-    """What the server really handed out."""
-    return 109 * len(server.requests)
+    assert sorted(_many(bench, 20)) == ["BudgetError"] * 16 + ["pong"] * 4
+    assert ledger.spent.tokens == 4 * 237
+    assert len(openai_server.requests) == 4
 
 
 def test_the_dollar_ceiling_holds_with_eight_calls_in_flight(openai_server: OpenAIServer) -> None:
     openai_server.default = Answer(usage=(9, 100), delay=0.02)
     ledger = Ledger(Budget(usd=0.01))
-    price = Price(10.0, 20.0)  # a call costs 9 * 10e-6 + 100 * 20e-6 = $0.00209: four fit
+    price = Price(10.0, 20.0)  # a call may cost $0.00337 and costs 9 * 10e-6 + 100 * 20e-6 = $0.00209: four fit
     bench = Bench(spec(openai_server.url, params={"max_tokens": 100}, max_parallel=8, price=price), ledger=ledger)
     assert sorted(_many(bench, 12)) == ["BudgetError"] * 8 + ["pong"] * 4
     assert ledger.spent.usd == pytest.approx(4 * 0.00209)
     assert ledger.spent.usd <= 0.01
 
 
+FLOOD = Answer("word " * 3000, usage=(5_000_000, 9_000_000), piece=5, pause=0.0005)
+"""3,000 tokens where 100 were asked for, and a bill of millions."""
+OVERDOING = {
+    "streams far more than asked and bills millions": (FLOOD, {}),
+    "streams it in three pieces": (replace(FLOOD, piece=5000), {}),
+    "streams what was asked and bills millions": (replace(FLOOD, text="word " * 90), {}),
+    "streams far more and gives no figures": (replace(FLOOD, usage=None), {}),
+    "sends it whole": (FLOOD, {"stream": False}),
+    "sends it whole though a stream was asked for": (replace(FLOOD, streams=False), {}),
+}
+
+
+@pytest.mark.parametrize("case", OVERDOING)
+@pytest.mark.parametrize("budget", [Budget(tokens=1000), Budget(usd=0.01)], ids=["tokens", "dollars"])
+def test_a_provider_that_answers_far_more_than_asked_never_takes_the_ledger_over(
+    case: str, budget: Budget, openai_server: OpenAIServer
+) -> None:
+    openai_server.default, params = OVERDOING[case]
+    ledger = Ledger(budget)
+    # Eight calls of 237 tokens and $0.00337 at most would not fit: four and two do, at once.
+    price = Price(10.0, 20.0)
+    params = {"max_tokens": 100, **params}
+    bench = Bench(spec(openai_server.url, params=params, max_parallel=8, price=price), ledger=ledger)
+    answers, notes, highest = _watched(bench, 20)
+    assert set(answers) >= {"BudgetError"} and len(openai_server.requests) <= 8
+    assert all(seen.body["max_tokens"] == 100 for seen in openai_server.requests)
+    assert budget.tokens is None or 0 < highest.tokens <= budget.tokens
+    assert budget.usd is None or 0 < highest.usd <= budget.usd
+    claimed = openai_server.default.usage is not None and "no figures" not in case
+    if "bills millions" in case or "whole" in case:
+        assert claimed and any("claims" in note or "went on beyond" in note for note in notes)
+    if case == "streams far more than asked and bills millions":
+        assert all("cut off" in note for note in notes) and notes
+        # Each stream was left off soon after the hundredth piece of three thousand.
+        assert openai_server.pieces < 600 * len(openai_server.requests)
+    if case == "streams what was asked and bills millions":
+        assert ledger.spent.excess > 1_000_000 and "$" in notes[0]
+
+
+def _watched(bench: Bench, calls: int) -> tuple[list[str], list[str], Spent]:
+    """Many calls at once; how each ended, the notes, and the most that the ledger ever held, spent and in flight."""
+    notes: list[str] = []
+    highest = Spent()
+
+    async def one(number: int) -> str:
+        try:
+            reply = await bench.ask("p", key=call(number))
+        except BudgetError:
+            return "BudgetError"
+        notes.extend(reply.notes)
+        return reply.finish_reason
+
+    async def watch() -> None:
+        nonlocal highest
+        ledger = bench.gateway.ledger
+        while True:
+            tokens = ledger.spent.tokens + ledger.reserved.tokens
+            usd = ledger.spent.usd + ledger.reserved.usd
+            highest = Spent(prompt_tokens=max(highest.tokens, tokens), usd=max(highest.usd, usd))
+            await asyncio.sleep(0.001)
+
+    async def main() -> list[str]:
+        watching = asyncio.create_task(watch())
+        answers = await asyncio.gather(*(one(n) for n in range(1, calls + 1)))
+        watching.cancel()
+        await bench.gateway.aclose()
+        return list(answers)
+
+    return asyncio.run(main()), notes, highest
+
+
+def test_what_was_read_before_a_call_broke_off_is_booked(openai_server: OpenAIServer) -> None:
+    openai_server.script.append(Answer("word " * 40, piece=5, stalls=25))
+    ledger = Ledger(Budget(tokens=100_000))
+    bench = Bench(spec(openai_server.url, timeout=1.0, retries=1), ledger=ledger)
+    assert bench.once().text == "pong"
+    (lost,) = bench.lost
+    assert (lost.step, lost.model) == ("triton-cpu.code", "openai/anything")
+    assert lost.usage is not None and lost.usage.estimated and 20 <= lost.usage.completion_tokens <= 40
+    assert (ledger.spent.calls, ledger.spent.lost, ledger.reserved.tokens) == (2, 1, 0)
+    assert ledger.spent.tokens == lost.usage.tokens + 11 + 7
+
+
 def test_calls_wait_for_room_instead_of_failing(openai_server: OpenAIServer) -> None:
-    # Each reserves 1,009 tokens of 2,500 and takes 20: only two are in flight at once, and all twelve fit.
+    # Each reserves 1,137 tokens of 2,500 and takes 20: only two are in flight at once, and all twelve fit.
     openai_server.default = Answer(usage=(10, 10), delay=0.02)
     ledger = Ledger(Budget(tokens=2500))
     bench = Bench(spec(openai_server.url, params={"max_tokens": 1000}, max_parallel=8), ledger=ledger)

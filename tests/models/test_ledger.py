@@ -34,14 +34,15 @@ def test_output_reserve(params: dict[str, int], tokens: int) -> None:
 def test_estimate_of_a_call() -> None:
     spec = ModelSpec("m", "openai/m", {"max_tokens": 100})
     got = Estimate.of([Message("user", "x" * 300)], spec, Price(1.0, 10.0))
-    assert got.tokens == 208
-    assert got.usd == pytest.approx((108 * 1.0 + 100 * 10.0) / 1e6)
+    # A token for every two bytes, 8 for a message, 128 for what a chat template adds.
+    assert (got.prompt_tokens, got.reply_tokens, got.tokens) == (286, 100, 386)
+    assert got.usd == pytest.approx((286 * 1.0 + 100 * 10.0) / 1e6)
 
 
 @pytest.mark.parametrize("budget", [Budget(tokens=100), Budget(usd=1.0)])
 def test_what_cannot_fit_is_refused_at_once(budget: Budget) -> None:
     with pytest.raises(BudgetError, match=r"raise budget\.(tokens|usd)"):
-        asyncio.run(Ledger(budget).reserve(Estimate(101, 1.01)))
+        asyncio.run(Ledger(budget).reserve(Estimate(101, 0, 1.01)))
 
 
 def test_a_journal_read_back_counts() -> None:

@@ -119,8 +119,10 @@ FAILURES = {
     "half a stream": (
         Answer(body='data: {"choices": [{"delta": {"content": "po', content_type="text/event-stream"),
         Failure.NONSENSE,
-        "not a chat completion",
+        "an empty reply",
     ),
+    "a stream that breaks off": (Answer("x" * 200, sent=20), Failure.CONNECTION, "broke off"),
+    "a stream that stalls": (Answer("x" * 200, stalls=9), Failure.TIMEOUT, "gave no answer within 0.8 s"),
     "content filter": (Answer("", finish_reason="content_filter"), Failure.REQUEST, "content filter"),
 }
 
@@ -130,7 +132,8 @@ FAILURES = {
 def test_failure(case: str, provider: str, openai_server: OpenAIServer) -> None:
     answer, failure, words = FAILURES[case]
     openai_server.default = answer
-    failed = _fail(spec(openai_server.url, model=f"{provider}/anything", timeout=0.8))
+    timeout = 0.8 if failure is Failure.TIMEOUT else 10.0
+    failed = _fail(spec(openai_server.url, model=f"{provider}/anything", timeout=timeout))
     message = str(failed)
     assert (failed.failure, words in message) == (failure, True), message
     assert message.startswith(f"model default ({provider}/anything)")

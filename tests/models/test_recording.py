@@ -157,7 +157,7 @@ def test_replay_by_key(tmp_path: Path) -> None:
     write_recording(tmp_path / "t.tape.yaml", "t", [*entries, replace(REPLY, resend=1, text="again")])
     bench = Bench(spec(model="recorded/tape"), recordings=tmp_path)
     reply = bench.once(key=call(2))
-    assert reply == ModelReply("reply 2", Usage(11, 7, 0.02), "openai/m", "recorded")
+    assert reply == ModelReply("reply 2", Usage(11, 7, 0.02, reserved=18), "openai/m", "recorded")
     assert bench.once(key=call(1, resend=1)).text == "again"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from akgflow.config.types import ModelLimits, ModelSpec
-from akgflow.models import Backoff, CallKey, Gateway, Ledger, Message, ModelReply
+from akgflow.models import Backoff, CallKey, Gateway, Ledger, Lost, Message, ModelReply
 
 QUICK = Backoff(first=0.01, longest=0.02, patience=5.0)
 
@@ -24,8 +24,11 @@ class Bench:
 
     def __init__(self, *specs: ModelSpec, recordings: Path = Path(), ledger: Ledger | None = None) -> None:
         self.said: list[str] = []
+        self.lost: list[Lost] = []
         models = {spec.name: spec for spec in specs}
-        self.gateway = Gateway(models, recordings=recordings, ledger=ledger, notify=self.said.append, backoff=QUICK)
+        self.gateway = Gateway(
+            models, recordings=recordings, ledger=ledger, notify=self.said.append, lose=self.lost.append, backoff=QUICK
+        )
 
     async def ask(self, text: str = "ping", *, key: CallKey | None = None, model: str = "default") -> ModelReply:
         """One call on a running loop."""

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -18,7 +18,8 @@ class Answer:
 
     ``body`` (text or bytes) replaces the chat completion that is made from ``text``; ``sent`` cuts the body after so
     many bytes while Content-Length still promises all of it; ``hang`` never answers; ``hangup`` closes without a byte;
-    ``delay`` is in seconds.
+    ``delay`` is in seconds. A request that asks for a stream gets one, in pieces of ``piece`` characters with ``pause``
+    seconds after each, unless the server ``streams`` not; ``stalls`` leaves off after so many pieces and hangs.
     """
 
     text: str | None = "pong"
@@ -32,6 +33,21 @@ class Answer:
     sent: int | None = None
     hang: bool = False
     hangup: bool = False
+    streams: bool = True
+    piece: int = 4
+    pause: float = 0.0
+    stalls: int | None = None
+
+    def pieces(self, model: str) -> Iterator[bytes]:
+        """The events of a stream: the text piece by piece, then the reason to end, then the usage."""
+        head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1_700_000_000, "model": model}
+        text = self.text or ""
+        for start in range(0, len(text), self.piece):
+            yield _event({**head, "choices": [_choice({"content": text[start : start + self.piece]}, None)]})
+        yield _event({**head, "choices": [_choice({}, self.finish_reason)]})
+        if self.usage:
+            yield _event({**head, "choices": [], "usage": _usage(*self.usage)})
+        yield b"data: [DONE]\n\n"
 
     def payload(self, model: str) -> bytes:
         """The response body."""
@@ -46,13 +62,20 @@ class Answer:
             "choices": [{"index": 0, "message": message, "finish_reason": self.finish_reason}],
         }
         if self.usage:
-            prompt, completion = self.usage
-            data["usage"] = {
-                "prompt_tokens": prompt,
-                "completion_tokens": completion,
-                "total_tokens": prompt + completion,
-            }
+            data["usage"] = _usage(*self.usage)
         return json.dumps(data).encode()
+
+
+def _usage(prompt: int, completion: int) -> dict[str, int]:
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+
+
+def _choice(delta: Mapping[str, Any], finish: str | None) -> dict[str, Any]:
+    return {"index": 0, "delta": {"role": "assistant", **delta}, "finish_reason": finish}
+
+
+def _event(data: Mapping[str, Any]) -> bytes:
+    return b"data: " + json.dumps(data).encode() + b"\n\n"
 
 
 def error(
@@ -90,7 +113,8 @@ class OpenAIServer:
     """Answers from ``script`` first, one entry a request; then by ``models[name]``; then with ``default``.
 
     A behaviour is an `Answer` or a function from the request to one. ``requests`` lists what arrived, ``peak`` is the
-    largest number of requests that were open at once, ``url`` goes into ``api_base``.
+    largest number of requests that were open at once, ``pieces`` counts the events that were streamed before clients
+    had enough, ``url`` goes into ``api_base``.
     """
 
     def __init__(self) -> None:
@@ -99,6 +123,7 @@ class OpenAIServer:
         self.default: Behaviour = Answer()
         self.requests: list[Seen] = []
         self.peak = 0
+        self.pieces = 0
         self._open = 0
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -137,9 +162,34 @@ class OpenAIServer:
         with self._lock:
             self._open -= 1
 
+    def streamed(self) -> None:
+        """Count one event of a stream that the client took."""
+        with self._lock:
+            self.pieces += 1
+
     def wait(self, seconds: float | None) -> None:
         """Sleep, but no longer than the server lives."""
         self._closing.wait(seconds)
+
+
+def _stream(handler: BaseHTTPRequestHandler, server: OpenAIServer, answer: Answer, model: str) -> None:
+    handler.close_connection = True
+    handler.send_response(answer.status)
+    for name, value in {**answer.headers, "Content-Type": "text/event-stream", "Transfer-Encoding": "chunked"}.items():
+        handler.send_header(name, value)
+    handler.end_headers()
+    for count, event in enumerate(answer.pieces(model)):
+        if count == answer.stalls:
+            server.wait(None)
+            return
+        sent = event[: answer.sent]
+        handler.wfile.write(f"{len(sent):x}\r\n".encode() + sent + b"\r\n")
+        server.streamed()
+        if answer.sent is not None:
+            return
+        if answer.pause:
+            server.wait(answer.pause)
+    handler.wfile.write(b"0\r\n\r\n")
 
 
 def _handler(server: OpenAIServer) -> type[BaseHTTPRequestHandler]:
@@ -156,19 +206,22 @@ def _handler(server: OpenAIServer) -> type[BaseHTTPRequestHandler]:
             )
             answer = server.enter(seen)
             try:
-                self._answer(answer, seen.model)
+                self._answer(answer, seen)
             except OSError:
                 self.close_connection = True  # the client went away: a timeout or Ctrl-C under test
             finally:
                 server.leave()
 
-        def _answer(self, answer: Answer, model: str) -> None:
+        def _answer(self, answer: Answer, seen: Seen) -> None:
             if answer.hang or answer.delay:
                 server.wait(None if answer.hang else answer.delay)
             if answer.hang or answer.hangup:
                 self.close_connection = True
                 return
-            payload = answer.payload(model)
+            if seen.body.get("stream") and answer.streams and answer.body is None:
+                _stream(self, server, answer, seen.model)
+                return
+            payload = answer.payload(seen.model)
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.content_type)
             self.send_header("Content-Length", str(len(payload)))

@@ -1,0 +1,86 @@
+"""Device time: how long judgements held a place on a device, and the ceiling on it.
+
+How long a judgement takes is not known beforehand, and a bound that is certain (its limits) is many times what it
+takes. So nothing is reserved in advance: all judgements that run draw on what is left together, and the moment it is
+gone they are cut off. The sum never exceeds the ceiling, however many run side by side; what a judgement that was cut
+off needs to end is not counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from akgflow.errors import BudgetError
+
+
+class CutOff(BudgetError):
+    """A judgement ended because the device minutes were gone; ``seconds`` it had held its place."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class DeviceClock:
+    """Device seconds of one run, summed over its judgements. Use it from one event loop."""
+
+    def __init__(self, ceiling_minutes: float | None = None) -> None:
+        self._ceiling = None if ceiling_minutes is None else 60.0 * ceiling_minutes
+        self._settled = 0.0
+        self._running: dict[asyncio.Timeout, float] = {}
+
+    @property
+    def spent(self) -> float:
+        """Device seconds taken so far, by the judgements that run now too; never above the ceiling."""
+        total = self._settled + sum(_held(bound, started) for bound, started in self._running.items())
+        return total if self._ceiling is None else min(total, self._ceiling)
+
+    def charge(self, seconds: float) -> None:
+        """Book what an earlier sitting took."""
+        self._settled += seconds
+
+    @asynccontextmanager
+    async def use(self) -> AsyncIterator[None]:
+        """Hold a place. Raises `BudgetError` where nothing is left, `CutOff` when the last of it is gone."""
+        if self._ceiling is not None and self.spent >= self._ceiling:
+            raise BudgetError(self._words())
+        seconds = 0.0
+        try:
+            async with asyncio.timeout(None) as bound:
+                self._running[bound] = time.monotonic()
+                self._share()
+                try:
+                    yield
+                finally:
+                    seconds = _held(bound, self._running.pop(bound))
+                    self._settled += seconds
+                    self._share()
+        except TimeoutError:
+            if bound.expired():
+                raise CutOff(self._words(), seconds) from None
+            raise
+
+    def _share(self) -> None:
+        """Tell every judgement that runs when the rest will be gone if all of them go on."""
+        if self._ceiling is None or not self._running:
+            return
+        # An event loop's time is the monotonic clock.
+        when = time.monotonic() + (self._ceiling - self.spent) / len(self._running)
+        for bound in self._running:
+            if not bound.expired():
+                bound.reschedule(when)
+
+    def _words(self) -> str:
+        return (
+            f"the budget of {(self._ceiling or 0.0) / 60:g} device minutes is spent: raise budget.device_minutes and "
+            "run the same command again to go on"
+        )
+
+
+def _held(bound: asyncio.Timeout, started: float) -> float:
+    """Seconds up to now, or up to the moment of the cut."""
+    until = bound.when() if bound.expired() else None
+    return (time.monotonic() if until is None else until) - started
