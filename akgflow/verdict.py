@@ -179,7 +179,7 @@ class Verdict:
     absent: Mapping[str, str] = field(default_factory=dict)
     tolerance: float = 1.0
     seconds: float = 0.0
-    """Wall time that judging took."""
+    """Wall time for which judging held its place on a device."""
     warnings: tuple[str, ...] = ()
     sandbox: tuple[str, ...] = ()
 

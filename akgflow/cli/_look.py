@@ -145,16 +145,24 @@ def _read(path: Path) -> Any:
 
 
 def _show_unfinished(run: Path, as_json: bool) -> None:
+    from akgflow.config.types import Budget
+    from akgflow.engine import accounts
     from akgflow.engine.journal import Journal
+    from akgflow.reporting import console, show_accounts
+    from akgflow.serial import from_data
 
     if not (run / "journal.jsonl").exists():
         raise ConfigError(f"{run} is not a run's folder: it holds neither result.json nor journal.jsonl")
     journal = Journal(run / "journal.jsonl")
-    done = [key for key, _ in journal.items("")]
     journal.close()
+    done = [key for key, _ in journal.items("") if not key.startswith("lost ")]
+    plan = _read(run / "plan.json") or {}
+    budget = from_data(plan.get("budget", {}), Budget)
+    spent = accounts(journal)
     if as_json:
-        echo_json({"finished": False, "done": done})
+        echo_json({"finished": False, "done": done, "budget": budget, "accounts": spent})
         return
-    click.echo(f"{run} is unfinished; {len(done)} steps are done and will not be repeated:")
+    click.echo(f"{run} is unfinished; {len(done)} steps are done, and the command that began it will not repeat them:")
     for key in done:
         click.echo(f"  {key}")
+    show_accounts(spent, budget, console())

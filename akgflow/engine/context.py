@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -25,7 +24,8 @@ from akgflow.engine.journal import Journal
 from akgflow.engine.knowledge import RunKnowledge
 from akgflow.engine.state import JobState
 from akgflow.executors.base import Executor
-from akgflow.models.base import CallKey, ModelReply
+from akgflow.models.base import CallKey, Lost, ModelReply
+from akgflow.models.device import CutOff
 from akgflow.models.gateway import Gateway
 from akgflow.planning import Job, Plan, Reach
 from akgflow.search import Candidate, Judged, normal_form
@@ -82,6 +82,7 @@ class RunContext:
     executor: Executor
     notify: Notify
     knowledge: RunKnowledge
+    lose: Callable[[Lost], None]
     _shared: dict[str, asyncio.Task[tuple[Answer, ModelReply]]] = field(default_factory=dict)
 
     def prompt_context(self, job: Job) -> PromptContext:
@@ -171,7 +172,7 @@ class RunContext:
         toolchain = self.workspace.dsls[job.dsl].toolchain
         request = self._request(candidate.source, toolchain, job.target, job.reach)
         self.notify(job.id, f"{candidate.step} {candidate.attempt}: judging candidate {candidate.id}")
-        verdict = await self._judged(f"verdict {job.id}.{candidate.id}", request, job.reach)
+        verdict = await self._judged(f"verdict {job.id}.{candidate.id}", request, job.reach, candidate.step)
         write_json(place / "verdict.json", verdict)
         self.notify(job.id, f"{candidate.step} {candidate.attempt}: {verdict.status}: {verdict.message}")
         return Judged(candidate, verdict)
@@ -196,18 +197,21 @@ class RunContext:
         self.notify(
             "", f"checking the source kernel {source.file.name} ({', '.join(check.reach.evidence) or 'no way'})"
         )
-        verdict = await self._judged("verdict source", replace(request, time=False), check.reach)
+        verdict = await self._judged("verdict source", replace(request, time=False), check.reach, "source")
         write_json(self.folder.path / "source" / "verdict.json", verdict)
         return verdict
 
-    async def _judged(self, key: str, request: JudgeRequest, reach: Reach) -> Verdict:
+    async def _judged(self, key: str, request: JudgeRequest, reach: Reach, step: str) -> Verdict:
         async def effect() -> Verdict:
-            started = time.monotonic()
-            verdict = await self.executor.judge(request)
+            try:
+                verdict = await self.executor.judge(request)
+            except CutOff as cut:
+                self.lose(Lost(step, str(cut), device_seconds=cut.seconds))
+                raise
             absent = {**{str(e): why for e, why in reach.gaps.items()}, **verdict.absent}
-            return replace(verdict, absent=absent, seconds=time.monotonic() - started)
+            return replace(verdict, absent=absent)
 
-        return await self.journal.once(key, Verdict, effect)
+        return await self.journal.once(key, Verdict, effect, step=step)
 
     def _request(
         self, source: str | SourceKernel, toolchain: str | ToolchainFile, target: str, reach: Reach

@@ -31,6 +31,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._effects: dict[str, Any] = {}
+        self._steps: dict[str, str] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._seconds_before = 0.0
         self._start = time.monotonic()
@@ -56,17 +57,23 @@ class Journal:
         """A finished effect."""
         return from_data(self._effects[key], kind)
 
-    async def once(self, key: str, kind: type[T], effect: Callable[[], Awaitable[T]]) -> T:
+    def step(self, key: str) -> str:
+        """The step for whose sake a finished effect was had; empty where none was named."""
+        return self._steps.get(key, "")
+
+    async def once(self, key: str, kind: type[T], effect: Callable[[], Awaitable[T]], *, step: str = "") -> T:
         """The result of ``effect``, which runs only if no earlier sitting finished it."""
         async with self._locks.setdefault(key, asyncio.Lock()):
             if key not in self._effects:
-                self.write(key, await effect())
+                self.write(key, await effect(), step=step)
         return self.read(key, kind)
 
-    def write(self, key: str, value: Any) -> None:
+    def write(self, key: str, value: Any, *, step: str = "") -> None:
         """Put a finished effect on the disk."""
         data = to_data(value)
         line = {"key": key, "seconds": self._seconds_before + time.monotonic() - self._start, "data": data}
+        if step:
+            line["step"] = self._steps[key] = step
         self._file = self._file or self._path.open("a", encoding="utf-8")
         self._file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
         self._file.flush()
@@ -91,6 +98,7 @@ class Journal:
             try:
                 entry = json.loads(line)
                 self._effects[entry["key"]] = entry["data"]
+                self._steps[entry["key"]] = entry.get("step", "")
                 self._seconds_before = entry["seconds"]
             except (ValueError, KeyError, TypeError) as error:
                 raise JournalError(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from akgflow.config.types import Budget
 from akgflow.errors import ExitCode
 from akgflow.models.ledger import Spent
 from akgflow.verdict import Verdict
@@ -54,8 +55,43 @@ class JobResult:
 
 
 @dataclass(frozen=True)
+class Account:
+    """One step with one model, over all jobs. Judgements have no model.
+
+    ``reserved`` tokens were held while the calls were out; ``usd`` is what live calls cost, and ``unpriced`` counts
+    those whose price nobody knows. ``excess`` tokens were claimed beyond what was reserved and are not booked.
+    ``device_seconds`` is the time for which ``judged`` judgements held their place. ``lost`` counts calls and
+    judgements that broke off; what they took is in the sums.
+    """
+
+    step: str
+    model: str = ""
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    reserved: int = 0
+    usd: float = 0.0
+    unpriced: int = 0
+    excess: int = 0
+    judged: int = 0
+    device_seconds: float = 0.0
+    lost: int = 0
+
+    def __add__(self, other: Account) -> Account:
+        """The sum, under this row's names."""
+        sums = {name: getattr(self, name) + getattr(other, name) for name in _SUMMED}
+        return replace(self, **sums)
+
+
+_SUMMED = tuple(name for name in Account.__dataclass_fields__ if name not in ("step", "model"))
+
+
+@dataclass(frozen=True)
 class RunResult:
-    """A run's end; ``notes`` are what the user should hear once, such as prompts changed since their recording."""
+    """A run's end; ``notes`` are what the user should hear once, such as prompts changed since their recording.
+
+    ``accounts`` say by step and model where ``spent`` went, of which ``budget`` is the ceiling.
+    """
 
     task: str
     folder: str
@@ -65,6 +101,8 @@ class RunResult:
     source: Verdict | None = None
     notes: tuple[str, ...] = ()
     resumed_effects: int = 0
+    budget: Budget = field(default_factory=Budget)
+    accounts: tuple[Account, ...] = ()
 
     @property
     def finished(self) -> bool:

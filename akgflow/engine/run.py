@@ -7,6 +7,7 @@ import re
 import time
 
 from akgflow.config.types import SourceKernel
+from akgflow.engine.accounts import JUDGE_TRIED, accounts, book_earlier_sittings
 from akgflow.engine.context import Finished, RunContext
 from akgflow.engine.folder import OPERATOR, RESULT, write_json, write_text
 from akgflow.engine.gates import unmet
@@ -16,6 +17,7 @@ from akgflow.engine.result import JobResult, Outcome, RunResult
 from akgflow.engine.state import JobState
 from akgflow.engine.steps import run_step
 from akgflow.errors import BudgetError, ConfigError, Mark, PrerequisiteError, Problem
+from akgflow.models.base import Lost
 from akgflow.planning import Job
 from akgflow.terms import Status
 from akgflow.verdict import Verdict
@@ -29,14 +31,13 @@ async def run_plan(run: RunContext) -> RunResult:
     """
     started = time.monotonic()
     resumed = len(run.journal)
-    for _, finished in _finished_calls(run):
-        run.gateway.ledger.charge(finished.reply.usage, charge_usd=finished.reply.origin == "live")
+    book_earlier_sittings(run.journal, run.gateway.ledger)
     write_text(run.folder.path / OPERATOR, run.task.operator.source)
     source = await _check_source(run)
     await _try_judge(run)
     await run.knowledge.prepare()
     jobs = await _all_jobs(run)
-    calls = [finished for _, finished in _finished_calls(run)]
+    calls = _finished_calls(run)
     result = RunResult(
         task=run.plan.task,
         folder=str(run.folder.path),
@@ -46,14 +47,16 @@ async def run_plan(run: RunContext) -> RunResult:
         source=source,
         notes=tuple(dict.fromkeys(note for finished in calls for note in finished.reply.notes)),
         resumed_effects=resumed,
+        budget=run.task.budget,
+        accounts=accounts(run.journal),
     )
     if result.finished:
         write_json(run.folder.path / RESULT, result)
     return result
 
 
-def _finished_calls(run: RunContext) -> list[tuple[str, Finished]]:
-    return [(key, run.journal.read(key, Finished)) for key, _ in run.journal.items("call ")]
+def _finished_calls(run: RunContext) -> list[Finished]:
+    return [run.journal.read(key, Finished) for key, _ in run.journal.items("call ")]
 
 
 async def _check_source(run: RunContext) -> Verdict | None:
@@ -82,11 +85,17 @@ def _source_problem(source: SourceKernel, verdict: Verdict) -> Problem:
 async def _try_judge(run: RunContext) -> None:
     """Judge kernels whose verdict is known, wherever this run's candidates will give numbers."""
     for target in places(run.plan, run.workspace):
-        found = await run.journal.once(
-            f"canaries {target.name}",
-            Preflight,
-            lambda target=target: preflight(run.executor, run.plan.machine, target, run.task),  # type: ignore[misc]
-        )
+        device = run.gateway.ledger.device
+        before = device.spent
+        try:
+            found = await run.journal.once(
+                f"canaries {target.name}",
+                Preflight,
+                lambda target=target: preflight(run.executor, run.plan.machine, target, run.task),  # type: ignore[misc]
+            )
+        except BudgetError as spent:
+            run.lose(Lost(JUDGE_TRIED, str(spent), device_seconds=device.spent - before))
+            raise
         run.notify("", str(found))
 
 
@@ -121,7 +130,7 @@ async def _keep(state: JobState, run: RunContext) -> None:
     """Verified kernels of a job that met its gates go into the knowledge store."""
     made = [(judged.candidate.source, judged.verdict) for pool in state.made.values() for judged in pool]
     right = [(source, verdict) for source, verdict in made if not unmet(run.task.gates, verdict)]
-    replies = ((f.key, cause_in(f.reply.text)) for _, f in _finished_calls(run) if f.key.job == state.job.id)
+    replies = ((f.key, cause_in(f.reply.text)) for f in _finished_calls(run) if f.key.job == state.job.id)
     causes = {(key.step, key.attempt): cause for key, cause in replies if cause}
     await run.knowledge.keep(state.job, right, lessons_of(state.attempts, causes))
 

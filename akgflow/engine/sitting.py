@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 from akgflow.config.types import Task, Workspace
+from akgflow.engine.accounts import note_lost
 from akgflow.engine.context import Finished, Notify, RunContext
 from akgflow.engine.folder import RunFolder
 from akgflow.engine.journal import Journal
@@ -13,6 +14,7 @@ from akgflow.engine.knowledge import RunKnowledge
 from akgflow.engine.result import RunResult
 from akgflow.engine.run import run_plan
 from akgflow.executors.local import LocalExecutor
+from akgflow.models.base import Lost
 from akgflow.models.gateway import Gateway
 from akgflow.models.ledger import Ledger
 from akgflow.models.recording import RecordedReply, write_recording
@@ -43,17 +45,22 @@ def run_in_folder(
 async def _sit(
     task: Task, workspace: Workspace, plan: Plan, folder: RunFolder, journal: Journal, notify: Notify
 ) -> RunResult:
+    def lose(lost: Lost) -> None:
+        note_lost(journal, lost)
+
     ledger = Ledger(task.budget, minutes_before=journal.minutes_before)
     gateway = Gateway(
         workspace.models,
         recordings=task.file.parent / "recordings",
         ledger=ledger,
         notify=lambda text: notify("", text),
+        lose=lose,
     )
-    executor = LocalExecutor(plan.machine, folder.path / "scratch")
+    executor = LocalExecutor(plan.machine, folder.path / "scratch", using=ledger.device.use)
     try:
         knowledge = RunKnowledge(task, workspace, plan, journal, executor, notify)
-        return await run_plan(RunContext(task, workspace, plan, folder, journal, gateway, executor, notify, knowledge))
+        context = RunContext(task, workspace, plan, folder, journal, gateway, executor, notify, knowledge, lose)
+        return await run_plan(context)
     finally:
         await executor.close()
         await gateway.aclose()

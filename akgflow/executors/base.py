@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.verdict import JudgeRequest, Verdict
 
+Using = Callable[[], AbstractAsyncContextManager[None]]
+"""Entered for as long as a judgement holds its place on a device; it may cut the judgement off."""
+
 
 class Executor(Protocol):
-    """Judges candidates within the machine's means; timing has its device to itself."""
+    """Judges candidates within the machine's means; timing has its device to itself.
+
+    A verdict's ``seconds`` are those for which the judgement held its place, waiting for one left out.
+    """
 
     async def judge(self, request: JudgeRequest) -> Verdict:
         """The verdict. Whatever the candidate does is a verdict, never an exception."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
+import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from akgflow.executors.base import Using
 from akgflow.executors.process import JudgeLost, JudgeProcess
 from akgflow.executors.slots import Slot, Slots
 from akgflow.features import FeatureRequest, OperatorFeatures
@@ -29,12 +32,20 @@ class LocalExecutor:
     ``scratch_root`` is a folder for the judges' logs and the candidates' working folders, which are removed after each
     judgement. Correctness is judged by up to ``judges`` at once, by default half as many as there are cores, spread
     over the devices; `Slots` says what a timing has alone. A judge sees the one device that it judges on, or none.
+    ``using`` is entered for each judgement once it has its place.
     """
 
-    def __init__(self, machine: Machine, scratch_root: Path, judges: int | None = None) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        scratch_root: Path,
+        judges: int | None = None,
+        using: Using = contextlib.nullcontext,
+    ) -> None:
         self.machine = machine
         self.root = scratch_root
         self._most = judges or max(1, machine.cores // 2)
+        self._using = using
         self._turns = asyncio.Semaphore(self._most)
         self._slots: Slots[JudgeProcess] = Slots(machine)
         self._all: set[JudgeProcess] = set()
@@ -43,13 +54,19 @@ class LocalExecutor:
         """The verdict. A judge that is lost is replaced and the request tried once more."""
         async with self._turns:
             slot = self._slots.choose(request.target, executes=Evidence.EXECUTED in request.evidence)
-            reason = ""
             with slot.used():
-                for _ in range(2):
-                    try:
-                        return await self._attempt(request, slot)
-                    except JudgeLost as lost:
-                        reason = str(lost)
+                async with self._using():
+                    started = time.monotonic()
+                    verdict = await self._tried_twice(request, slot)
+                    return replace(verdict, seconds=time.monotonic() - started)
+
+    async def _tried_twice(self, request: JudgeRequest, slot: Slot[JudgeProcess]) -> Verdict:
+        reason = ""
+        for _ in range(2):
+            try:
+                return await self._attempt(request, slot)
+            except JudgeLost as lost:
+                reason = str(lost)
         return not_run(request, reason, self.machine.cpu)
 
     async def features(self, request: FeatureRequest) -> OperatorFeatures:

@@ -57,5 +57,6 @@ def _budget(plan: Plan) -> str:
         f"${budget.usd:g}" if budget.usd is not None else "",
         f"{budget.tokens:,} tokens" if budget.tokens is not None else "",
         f"{budget.minutes:g} minutes" if budget.minutes is not None else "",
+        f"{budget.device_minutes:g} device minutes" if budget.device_minutes is not None else "",
     ]
     return ", ".join(part for part in parts if part) or "none"

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from akgflow.engine.result import JobResult, Outcome, RunResult
 from akgflow.reporting._console import say
+from akgflow.reporting.accounts import show_accounts
 from akgflow.reporting.phrases import correctness, evidence, heaviest, limits, resources, seconds, speed, times
 from akgflow.terms import Status
 from akgflow.verdict import Verdict
@@ -35,6 +36,7 @@ def show_result(result: RunResult, out: Console) -> None:
         say(out, f"{name}: {note}")
     for note in result.notes:
         say(out, f"note: {note}")
+    show_accounts(result.accounts, result.budget, out)
     say(out, _footer(result))
 
 

@@ -1,0 +1,84 @@
+"""Where a run's means went: tokens, money and device seconds by step and model, read off the journal alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from akgflow.engine.context import Finished
+from akgflow.engine.journal import Journal
+from akgflow.engine.preflight import Preflight
+from akgflow.engine.result import Account
+from akgflow.models.base import Lost, Usage
+from akgflow.models.ledger import Ledger
+from akgflow.verdict import Verdict
+
+JUDGE_TRIED = "judge tried"
+"""The row of the kernels with which the judge itself is tried."""
+
+
+def accounts(journal: Journal) -> tuple[Account, ...]:
+    """One row for each step and model, in the order in which they first spent something."""
+    rows: dict[tuple[str, str], Account] = {}
+    for row in _entries(journal):
+        key = (row.step, row.model)
+        rows[key] = rows[key] + row if key in rows else row
+    return tuple(rows.values())
+
+
+def book_earlier_sittings(journal: Journal, ledger: Ledger) -> None:
+    """Charge everything that the journal holds: nothing is spent twice, and nothing is forgotten."""
+    for key, _ in journal.items(""):
+        kind = key.partition(" ")[0]
+        if kind == "call":
+            reply = journal.read(key, Finished).reply
+            ledger.charge(reply.usage, charge_usd=reply.origin == "live")
+        elif kind == "lost":
+            ledger.lose(journal.read(key, Lost))
+        else:
+            ledger.device.charge(_device_seconds(journal, key))
+
+
+def note_lost(journal: Journal, lost: Lost) -> None:
+    """Keep what was spent without a result, so that a later sitting counts it too."""
+    journal.write(f"lost {sum(1 for _ in journal.items('lost ')) + 1}", lost)
+
+
+def _entries(journal: Journal) -> Iterator[Account]:
+    for key, _ in journal.items(""):
+        kind, _, name = key.partition(" ")
+        if kind == "call":
+            finished = journal.read(key, Finished)
+            reply = finished.reply
+            yield _called(finished.key.step, reply.answered_by, reply.usage, live=reply.origin == "live")
+        elif kind == "lost":
+            lost = journal.read(key, Lost)
+            step = lost.step.rpartition(".")[2]
+            row = _called(step, lost.model, lost.usage, live=True) if lost.usage else Account(step)
+            yield replace(row, device_seconds=lost.device_seconds, lost=1)
+        elif kind in ("verdict", "canaries"):
+            step = JUDGE_TRIED if kind == "canaries" else journal.step(key) or name.partition(" ")[0]
+            yield Account(step, judged=1, device_seconds=_device_seconds(journal, key))
+
+
+def _called(step: str, model: str, usage: Usage, *, live: bool) -> Account:
+    return Account(
+        step,
+        model,
+        calls=1,
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        reserved=usage.reserved,
+        usd=usage.cost or 0.0 if live else 0.0,
+        unpriced=int(live and usage.cost is None),
+        excess=usage.excess,
+    )
+
+
+def _device_seconds(journal: Journal, key: str) -> float:
+    if key.startswith("verdict "):
+        return journal.read(key, Verdict).seconds
+    if key.startswith("canaries "):
+        tried = journal.read(key, Preflight)
+        return 0.0 if tried.cached else tried.seconds
+    return 0.0

@@ -1,0 +1,82 @@
+"""Where a run's means went, for people: a row for each step and model, the sum, and the ceilings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from akgflow.config.types import Budget
+from akgflow.engine.result import Account
+from akgflow.reporting.phrases import seconds
+
+_COLUMNS = ("step", "model", "calls", "tokens in", "tokens out", "reserved", "cost", "judged", "device")
+
+
+def show_accounts(accounts: Sequence[Account], budget: Budget, out: Console) -> None:
+    """Print the table; nothing where nothing was spent."""
+    if not accounts:
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in _COLUMNS:
+        table.add_column(column, justify="left" if column in ("step", "model") else "right", no_wrap=True)
+    for account in accounts:
+        table.add_row(*_row(account))
+    table.add_section()
+    total = reduce(Account.__add__, accounts, Account("all"))
+    table.add_row(*_row(total), style="bold")
+    if budget != Budget():
+        table.add_row(*_ceilings(budget), style="dim")
+    out.print(table)
+    for line in _remarks(total):
+        out.print(line, soft_wrap=True)
+
+
+def _row(account: Account) -> tuple[str, ...]:
+    called = account.calls > 0
+    return (
+        account.step,
+        account.model,
+        str(account.calls) if called else "",
+        f"{account.prompt_tokens:,}" if called else "",
+        f"{account.completion_tokens:,}" if called else "",
+        f"{account.reserved:,}" if called else "",
+        _cost(account) if called else "",
+        str(account.judged or ""),
+        seconds(account.device_seconds) if account.device_seconds else "",
+    )
+
+
+def _cost(account: Account) -> str:
+    if account.unpriced == account.calls:
+        return "?"
+    return f"${account.usd:.4f}" + (" + ?" if account.unpriced else "")
+
+
+def _ceilings(budget: Budget) -> tuple[str, ...]:
+    """The last row; the ceiling on tokens is on both sums and stands under the reserved ones."""
+    return (
+        "ceiling",
+        f"{budget.minutes:g} min in all" if budget.minutes is not None else "",
+        "",
+        "",
+        "",
+        f"{budget.tokens:,}" if budget.tokens is not None else "",
+        f"${budget.usd:g}" if budget.usd is not None else "",
+        "",
+        f"{budget.device_minutes:g} min" if budget.device_minutes is not None else "",
+    )
+
+
+def _remarks(total: Account) -> list[str]:
+    lines = []
+    if total.unpriced:
+        lines.append(f"?: {total.unpriced} calls of unknown price; give the model a price in agents.yaml")
+    if total.excess:
+        lines.append(f"{total.excess:,} tokens were claimed beyond what was asked for; they are not booked")
+    if total.lost:
+        lines.append(f"{total.lost} calls or judgements broke off; what they took is in the sums")
+    return lines
