@@ -16,6 +16,10 @@ from contextlib import asynccontextmanager
 from akgflow.errors import BudgetError
 
 
+_NOTHING = 1e-3
+"""Seconds in which no judgement can do anything."""
+
+
 class CutOff(BudgetError):
     """A judgement ended because the device minutes were gone; ``seconds`` it had held its place."""
 
@@ -45,7 +49,7 @@ class DeviceClock:
     @asynccontextmanager
     async def use(self) -> AsyncIterator[None]:
         """Hold a place. Raises `BudgetError` where nothing is left, `CutOff` when the last of it is gone."""
-        if self._ceiling is not None and self.spent >= self._ceiling:
+        if self._ceiling is not None and self._ceiling - self.spent < _NOTHING:
             raise BudgetError(self._words())
         seconds = 0.0
         try:

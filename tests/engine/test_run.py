@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from running import run
 from small_task import BROKEN, RIGHT, STOP, WRONG, by_agent, fenced, make_workspace, sketch
 
 from akgflow.engine import Outcome
-from akgflow.errors import ExitCode
+from akgflow.errors import BudgetError, ExitCode
 
 SECRET = "sk-this-must-stay-where-it-is"
 
@@ -184,19 +185,54 @@ def test_a_fallback_takes_over(tmp_path: Path, openai_server: OpenAIServer) -> N
     assert any("spare (openai/second) answered instead of default" in note for note in result.notes)
 
 
-def test_a_spent_budget_stops_cleanly_and_a_higher_one_goes_on(tmp_path: Path, openai_server: OpenAIServer) -> None:
+def test_a_spent_budget_hands_over_the_best_and_a_higher_one_pays_for_nothing_twice(
+    tmp_path: Path, openai_server: OpenAIServer
+) -> None:
+    """A call may take 17,000 tokens and takes 3,500: a sitting ends where the next might not fit."""
+    pace = by_agent("the sketch", drafts(WRONG, WRONG, RIGHT))
+    openai_server.default = lambda seen: replace(pace(seen), usage=(500, 3_000))
+    task = make_workspace(tmp_path, openai_server.url)
+    reply = "models.default.params.max_tokens=12000"
+    stopped = run(task, reply, "budget.tokens=28k")
+    assert (stopped.exit_code, stopped.finished) == (ExitCode.BUDGET, False)
+    (job,) = stopped.jobs
+    assert "of 28,000 are spent: raise budget.tokens" in job.reason
+    assert [attempt.status for attempt in job.attempts][:1] == ["INCORRECT_NUMERICAL"]
+    assert (Path(stopped.folder) / "best" / "cpp-cpu" / "candidate.py").read_text().strip() == WRONG.strip()
+    assert 0 < stopped.spent.tokens == 3_500 * len(openai_server.requests) <= 28_000
+
+    result = run(task, reply, "budget.tokens=200k")
+    assert (result.exit_code, result.folder) == (ExitCode.DONE, stopped.folder)
+    prompts = [seen.prompt for seen in openai_server.requests]
+    assert len(prompts) == len(set(prompts)) == result.spent.calls
+    assert result.spent.tokens == 3_500 * len(prompts)
+    # Where it went: every row, summed, is what was spent.
+    assert sum(row.calls for row in result.accounts) == result.spent.calls
+    assert sum(row.prompt_tokens + row.completion_tokens for row in result.accounts) == result.spent.tokens
+    assert {(row.step, row.model) for row in result.accounts if row.calls} == {
+        (step, "openai/first") for step in ("sketch", "code", "fix")
+    }
+    assert sum(row.judged for row in result.accounts if row.step in ("code", "fix")) == len(result.jobs[0].attempts)
+    assert sum(row.device_seconds for row in result.accounts) == pytest.approx(result.spent.device_seconds, abs=0.1)
+
+
+def test_device_minutes_cut_the_judging_off_and_more_of_them_go_on(tmp_path: Path, openai_server: OpenAIServer) -> None:
     openai_server.default = by_agent("the sketch", drafts(RIGHT))
     task = make_workspace(tmp_path, openai_server.url)
-    small = "models.default.params.max_tokens=1000"
-    stopped = run(task, small, "budget.tokens=2500")
-    assert stopped.exit_code is ExitCode.BUDGET
-    assert "budget.tokens" in stopped.jobs[0].reason
+    try:
+        stopped = run(task, "budget.device_minutes=0.01")
+        assert (stopped.exit_code, stopped.finished) == (ExitCode.BUDGET, False)
+        words = stopped.jobs[0].reason
+        assert stopped.spent.device_seconds == pytest.approx(0.6)
+    except BudgetError as spent:
+        # Where the judge was not tried on this machine before, even that does not fit.
+        words = str(spent)
+    assert "0.01 device minutes is spent: raise budget.device_minutes" in words
     asked = len(openai_server.requests)
-    result = run(task, small, "budget.tokens=100k")
+    result = run(task)
     assert result.exit_code is ExitCode.DONE
-    assert result.folder == stopped.folder
-    assert len(openai_server.requests) == 2
-    assert asked in (0, 1)
+    assert len(openai_server.requests) == 2 and asked in (0, 2)
+    assert result.spent.lost == 1 and result.spent.device_seconds > 0.6
 
 
 def test_a_gate_that_no_kernel_reaches_fails_and_hands_over_the_best(
