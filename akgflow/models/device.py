@@ -15,7 +15,6 @@ from contextlib import asynccontextmanager
 
 from akgflow.errors import BudgetError
 
-
 _NOTHING = 1e-3
 """Seconds in which no judgement can do anything."""
 

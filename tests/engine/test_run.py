@@ -212,7 +212,9 @@ def test_a_spent_budget_hands_over_the_best_and_a_higher_one_pays_for_nothing_tw
     assert {(row.step, row.model) for row in result.accounts if row.calls} == {
         (step, "openai/first") for step in ("sketch", "code", "fix")
     }
-    assert sum(row.judged for row in result.accounts if row.step in ("code", "fix")) == len(result.jobs[0].attempts)
+    assert sum(row.judged for row in result.accounts if row.step in ("code", "fix")) == len(
+        {attempt.candidate for attempt in result.jobs[0].attempts}
+    )
     assert sum(row.device_seconds for row in result.accounts) == pytest.approx(result.spent.device_seconds, abs=0.1)
 
 
