@@ -189,7 +189,7 @@ def test_a_spent_budget_hands_over_the_best_and_a_higher_one_pays_for_nothing_tw
     tmp_path: Path, openai_server: OpenAIServer
 ) -> None:
     """A call may take 17,000 tokens and takes 3,500: a sitting ends where the next might not fit."""
-    pace = by_agent("the sketch", drafts(WRONG, WRONG, RIGHT))
+    pace = by_agent("the sketch", drafts(WRONG, BROKEN, RIGHT))
     openai_server.default = lambda seen: replace(pace(seen), usage=(500, 3_000))
     task = make_workspace(tmp_path, openai_server.url)
     reply = "models.default.params.max_tokens=12000"
@@ -212,9 +212,8 @@ def test_a_spent_budget_hands_over_the_best_and_a_higher_one_pays_for_nothing_tw
     assert {(row.step, row.model) for row in result.accounts if row.calls} == {
         (step, "openai/first") for step in ("sketch", "code", "fix")
     }
-    assert sum(row.judged for row in result.accounts if row.step in ("code", "fix")) == len(
-        {attempt.candidate for attempt in result.jobs[0].attempts}
-    )
+    judged = sum(row.judged for row in result.accounts if row.step in ("code", "fix"))
+    assert judged == len({attempt.candidate for attempt in result.jobs[0].attempts})
     assert sum(row.device_seconds for row in result.accounts) == pytest.approx(result.spent.device_seconds, abs=0.1)
 
 
@@ -225,7 +224,7 @@ def test_device_minutes_cut_the_judging_off_and_more_of_them_go_on(tmp_path: Pat
         stopped = run(task, "budget.device_minutes=0.01")
         assert (stopped.exit_code, stopped.finished) == (ExitCode.BUDGET, False)
         words = stopped.jobs[0].reason
-        assert stopped.spent.device_seconds == pytest.approx(0.6)
+        assert stopped.spent.device_seconds == pytest.approx(0.6, abs=1e-3)
     except BudgetError as spent:
         # Where the judge was not tried on this machine before, even that does not fit.
         words = str(spent)
