@@ -172,7 +172,7 @@ class PromptContext:
 
     def at_first(self) -> PromptContext:
         """The same before there was anything to mend: the beginning that all attempts share."""
-        return replace(self, candidate="", feedback="", advice="", history=(), attempt=1)
+        return replace(self, candidate="", feedback="", advice="", history=(), attempt=1, parents=(), inspirations=())
 
     def without_measurements(self) -> PromptContext:
         """The same with everything that another machine would measure otherwise replaced by a fixed text.

@@ -68,6 +68,10 @@ class JobState:
             found.setdefault(judged.candidate.id, judged)
         return list(found.values())
 
+    def attempts_of(self, step: str, attempt: int) -> list[Attempt]:
+        """All samples of one attempt of a step that were taken in."""
+        return [made for made in self.attempts if (made.step, made.attempt) == (step, attempt)]
+
     def best(self, step: str | None = None) -> Judged | None:
         """The best candidate of one step, or of all."""
         pools = [self.made.get(step, [])] if step else self.made.values()

@@ -7,7 +7,7 @@ from typing import Literal
 
 from akgflow.config.steps.base import Cap, Crew
 
-WORDS = {"source": "the task's source kernel"}
+WORDS = {"source": "the task's source kernel", "knowledge": "verified kernels of this operator in the knowledge store"}
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class SeedStep:
     """Judge up to ``most`` candidates that are there already. ``seed`` says from where."""
 
     name: str
-    seed: Literal["source"]
+    seed: Literal["source", "knowledge"]
     most: int = 1
 
     def cap(self, _: Crew, /) -> Cap:

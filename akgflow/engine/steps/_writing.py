@@ -55,20 +55,21 @@ async def breed(
     *,
     parents: Sequence[Judged],
     inspirations: Sequence[Judged],
-    tried: Sequence[Judged] = (),
+    tried: Sequence[Attempt] = (),
 ) -> Made:
-    """Ask ``agent`` for a candidate that goes on from ``parents``; ``tried`` are children that they have already.
+    """Ask ``agent`` for a candidate that goes on from ``parents``; ``tried`` is what was made of the first one before.
 
-    A reply of edits changes the first parent.
+    The first parent stands as the agent's own last reply, which edits change.
     """
     context = replace(
         run.prompt_context(state.job),
         sketch=state.sketch,
         candidate=parents[0].candidate.source if parents else "",
+        feedback=describe(parents[0].verdict) if parents else "",
         attempt=turn.attempt,
         parents=tuple(map(_view, parents)),
         inspirations=tuple(map(_view, inspirations)),
-        history=tuple(HistoryEntry(i, c.verdict.status, summary(c.verdict.message)) for i, c in enumerate(tried, 1)),
+        history=tuple(HistoryEntry(i, a.status, summary(a.message)) for i, a in enumerate(tried, 1)),
     )
     return await write(state, run, agent, turn, context)
 

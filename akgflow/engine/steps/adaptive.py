@@ -8,6 +8,7 @@ from typing import Any
 
 from akgflow.config.steps import AdaptiveStep
 from akgflow.engine.context import RunContext, Turn
+from akgflow.engine.result import Attempt
 from akgflow.engine.state import JobState
 from akgflow.engine.steps._pipeline import pipeline
 from akgflow.engine.steps._writing import Made, breed, chance
@@ -30,7 +31,7 @@ class _Search:
         state.hand_on(step.name, self._pool)
         self._visits = [0] * len(self._pool)
         self._parents: dict[int, str] = {}
-        self._children: dict[str, list[Judged]] = defaultdict(list)
+        self._tried: dict[str, list[Attempt]] = defaultdict(list)
         self._stopping = Stopping(step.headroom, step.patience, "trials")
         self._trials = 0
 
@@ -48,7 +49,7 @@ class _Search:
             place = pick(self._pool, self._visits, self._step.explore)
             self._visits[place] += 1
             parents = [self._pool[place]]
-            self._parents[trial] = parents[0].candidate.id
+        self._parents[trial] = parents[0].candidate.id if parents else ""
         random = chance(self._step.random_seed, self._state, self._step.name, trial)
         return breed(
             self._state,
@@ -57,7 +58,7 @@ class _Search:
             Turn(self._step.name, trial),
             parents=parents,
             inspirations=inspirations(self._pool, self._step.inspirations, random, without=parents),
-            tried=tuple(self._children[self._parents[trial]]) if parents else (),
+            tried=tuple(self._tried[self._parents[trial]]),
         )
 
     def commit(self, trial: int, made: Made) -> bool:
@@ -67,6 +68,5 @@ class _Search:
         if new is not None:
             self._pool.append(new)
             self._visits.append(0)
-            if trial in self._parents:
-                self._children[self._parents[trial]].append(new)
+        self._tried[self._parents[trial]] += self._state.attempts_of(self._step.name, trial)
         return self.ended()

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from akgflow.config.steps import EvolveStep
 from akgflow.engine.context import RunContext, Turn
+from akgflow.engine.result import Attempt
 from akgflow.engine.state import JobState
 from akgflow.engine.steps._writing import breed, chance, side_by_side
 from akgflow.search import Islands, Judged, Stopping, draw, inspirations
@@ -24,6 +25,11 @@ class Draw(NamedTuple):
     inspirations: tuple[Judged, ...]
 
     @property
+    def first(self) -> str:
+        """The id of the parent that the child changes; empty where there is none."""
+        return self.parents[0].candidate.id if self.parents else ""
+
+    @property
     def shown(self) -> tuple[str, ...]:
         """What decides whether two prompts are equal."""
         return tuple(judged.candidate.id for judged in (*self.parents, *self.inspirations))
@@ -38,7 +44,7 @@ async def run(step: EvolveStep, state: JobState, run: RunContext) -> None:
     state.hand_on(step.name, first)
     islands = Islands(step.islands, step.population, step.elites)
     islands.settle(first, chance(step.random_seed, state, step.name, "settle"))
-    children: dict[str, list[Judged]] = defaultdict(list)
+    tried: dict[str, list[Attempt]] = defaultdict(list)
     stopping = Stopping(step.headroom, step.patience, "generations")
     for generation in range(1, step.generations + 1):
         if why := stopping.why([judged.verdict for judged in state.made[step.name]]):
@@ -52,15 +58,14 @@ async def run(step: EvolveStep, state: JobState, run: RunContext) -> None:
                 Turn(step.name, generation, number),
                 parents=drawn.parents,
                 inspirations=drawn.inspirations,
-                tried=children[drawn.parents[0].candidate.id] if drawn.parents else (),
+                tried=tuple(tried[drawn.first]),
             )
             for number, drawn in enumerate(draws, 1)
         ]
         born = await side_by_side(works, state.add_new)
         _grow(step, generation, islands, draws, born, state)
-        for drawn, child in zip(draws, born, strict=True):
-            if child and drawn.parents:
-                children[drawn.parents[0].candidate.id].append(child)
+        for attempt in state.attempts_of(step.name, generation):
+            tried[draws[attempt.sample - 1].first].append(attempt)
     return None
 
 
