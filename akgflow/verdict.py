@@ -32,7 +32,7 @@ class JudgeRequest:
     be gathered here; the judge gathers all of it. ``cases`` are keyword sets (empty: the operator's own
     shapes). ``time`` asks for timing where the candidate is executed, against each of ``baselines`` (``eager``,
     ``torch.compile``). ``framework`` is ``forbid`` (the framework may not do the operator's work: `FALLBACK`) or
-    ``allow``.
+    ``allow``. ``profile`` asks for the GPU's counters about what was timed.
     """
 
     candidate: str | SourceKernel
@@ -48,6 +48,7 @@ class JudgeRequest:
     limits: Limits = Limits()
     baselines: tuple[str, ...] = ("eager",)
     framework: str = "forbid"
+    profile: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,25 @@ class KernelResources:
 
 
 @dataclass(frozen=True)
+class KernelProfile:
+    """One kernel launch by the GPU's own counters, in percent of what is possible; None where they say nothing.
+
+    ``compute_percent`` and ``memory_percent`` are of the peak rates of the multiprocessors and of device memory,
+    ``occupancy_percent`` of the warps that could be resident, ``l2_hit_percent`` of accesses. ``stall`` is what warps
+    wait for most, ``stall_percent`` its share of their time. ``seconds`` is the launch alone, under the profiler.
+    """
+
+    kernel: str
+    seconds: float | None = None
+    compute_percent: float | None = None
+    memory_percent: float | None = None
+    occupancy_percent: float | None = None
+    l2_hit_percent: float | None = None
+    stall: str = ""
+    stall_percent: float | None = None
+
+
+@dataclass(frozen=True)
 class Environment:
     """Where it was seen: hardware by its own name, library versions."""
 
@@ -163,7 +183,8 @@ class Verdict:
     ``evidence`` lists only what was really obtained. ``message`` is one sentence; ``log`` holds the compiler's
     or the candidate's own words, cut to what matters. ``absent`` gives, for each evidence that was asked for
     and not obtained, the reason. ``warnings`` say what this verdict cannot vouch for, such as a task whose inputs
-    let a trivial answer pass. ``sandbox`` names the layers that bounded the candidate.
+    let a trivial answer pass. ``sandbox`` names the layers that bounded the candidate. ``profile`` holds counters of
+    the GPU where they were asked for; nothing hangs on them.
     """
 
     status: Status
@@ -176,6 +197,7 @@ class Verdict:
     correctness: Correctness | None = None
     timing: tuple[Timing, ...] = ()
     resources: tuple[KernelResources, ...] = ()
+    profile: tuple[KernelProfile, ...] = ()
     absent: Mapping[str, str] = field(default_factory=dict)
     tolerance: float = 1.0
     seconds: float = 0.0

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from akgflow.terms import Status
-from akgflow.verdict import CaseResult, KernelResources, Timing, Verdict
+from akgflow.verdict import CaseResult, KernelProfile, KernelResources, Timing, Verdict
 
 MAX_CHARACTERS = 1_600
 """About 450 tokens: feedback is paid for in every repair, and all of it lies behind what providers keep."""
@@ -31,11 +31,24 @@ _DECIDES = {
 }
 
 
+_WAITS = {
+    "long scoreboard": "loads from device memory; load earlier, wider, or keep more warps resident",
+    "short scoreboard": "shared memory; fewer or conflict-free accesses",
+    "mio throttle": "shared memory; fewer or conflict-free accesses",
+    "lg throttle": "too many small accesses to memory; make them wider",
+    "barrier": "synchronisation of the block; fewer barriers, or smaller blocks",
+    "math pipe": "arithmetic; fewer or cheaper operations",
+    "not selected": "nothing: there are warps enough",
+    "wait": "fixed latencies; more independent work in each thread",
+}
+"""What the wait of warps, in the profiler's words, comes from and calls for."""
+
+
 def describe(verdict: Verdict) -> str:
     """The verdict as a short text, at most `MAX_CHARACTERS` long."""
     wrong = [c for c in verdict.correctness.cases if c.status is not Status.PASSED] if verdict.correctness else []
     head = _numerics(verdict, wrong) if wrong else [f"{verdict.status}: {verdict.message}"]
-    tail = [*_timing(verdict), *_resources(verdict.resources, bool(verdict.timing))]
+    tail = [*_timing(verdict), *_resources(verdict.resources, bool(verdict.timing)), *_counters(verdict.profile)]
     if "timing" in verdict.absent:
         tail.append(f"Not timed: {verdict.absent['timing']}")
     text = "\n".join([*head, *tail])
@@ -110,6 +123,24 @@ def _resources(found: tuple[KernelResources, ...], all_of_them: bool) -> Iterato
         known = ", ".join(f"{value} {name}" for name, value in facts.items() if value is not None)
         hint = "; spilling goes through memory: smaller tiles, or fewer values alive" if one.spill_bytes else ""
         yield f"{one.kernel} on {one.arch}: {known}{hint}."
+
+
+def _counters(found: tuple[KernelProfile, ...]) -> Iterator[str]:
+    """What the GPU's counters say, and what the most frequent wait suggests."""
+    for one in found[:_MAX_KERNELS]:
+        facts = {
+            "arithmetic units": one.compute_percent,
+            "device memory": one.memory_percent,
+            "occupancy": one.occupancy_percent,
+            "L2 hits": one.l2_hit_percent,
+        }
+        known = ", ".join(f"{name} {value:.0f} %" for name, value in facts.items() if value is not None)
+        text = f"Counters of {one.kernel}: {known}"
+        if one.stall:
+            share = f" ({one.stall_percent:.0f} %)" if one.stall_percent is not None else ""
+            text += f"; warps mostly wait for {one.stall}{share}"
+        hint = next((hint for words, hint in _WAITS.items() if words in one.stall), "")
+        yield f"{text}{hint and ': ' + hint}."
 
 
 def _cut_log(log: str, message: str) -> str:

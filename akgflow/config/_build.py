@@ -182,6 +182,7 @@ def task(node: Node, file: Path, read: Read) -> Task:
         budget=_budget(data.get("budget", {})),
         tolerance=float(data.get("tolerance", 1.0)),
         framework=data.get("framework", "forbid"),
+        profile=bool(data.get("profile", False)),
         baselines=tuple(dict.fromkeys((*data.get("baselines", ("eager",)), *over))),
     )
 

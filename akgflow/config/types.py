@@ -250,6 +250,8 @@ class Task:
     """Whether the framework's own kernels may do the operator's work; ``allow`` is named in the verdict."""
     baselines: tuple[str, ...] = ("eager",)
     """What a timing compares with: ``eager``, ``torch.compile``."""
+    profile: bool = False
+    """Whether the GPU's counters are read about what was timed, where the machine allows it."""
 
 
 @dataclass(frozen=True)

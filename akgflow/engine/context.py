@@ -227,6 +227,7 @@ class RunContext:
             dtype=self.task.dtype,
             tolerance=self.task.tolerance,
             framework=self.task.framework,
+            profile=self.task.profile,
             baselines=self.task.baselines,
         )
 

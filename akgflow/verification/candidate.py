@@ -124,7 +124,7 @@ class Host:
             raise Invalid(f"{self.entry} is not a torch.nn.Module")
         self.model = model
         self.state, self.shared = state, memory.storages(state)
-        _load_state(model, state, self.device, request["stand_in"])
+        load_state(model, state, self.device, request["stand_in"])
         return {}
 
     def call(self, request: Message) -> Message:
@@ -225,7 +225,7 @@ def _raised_by_the_call(error: TypeError) -> bool:
     return trace is not None and trace.tb_next is None
 
 
-def _load_state(model: Any, state: dict[str, torch.Tensor], device: str, stand_in: bool) -> None:
+def load_state(model: Any, state: dict[str, torch.Tensor], device: str, stand_in: bool) -> None:
     """Give the model the judge's parameters, as views of the shared memory, so that changes to them are seen."""
     if stand_in and hasattr(model, "adopt_state"):
         # What stands for a source kernel declares no parameters: it takes all of them, under whatever names.

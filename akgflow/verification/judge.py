@@ -23,7 +23,17 @@ from akgflow.errors import AkgflowError
 from akgflow.machine import Machine
 from akgflow.terms import Evidence, Status, in_order
 from akgflow.toolchains import CompileFailure, Toolchain
-from akgflow.verdict import FRAMEWORK_ALLOWED, Correctness, Environment, JudgeRequest, KernelResources, Timing, Verdict
+from akgflow.verdict import (
+    FRAMEWORK_ALLOWED,
+    Correctness,
+    Environment,
+    JudgeRequest,
+    KernelProfile,
+    KernelResources,
+    Timing,
+    Verdict,
+)
+from akgflow.verification import profile
 from akgflow.verification.builds import Builds
 from akgflow.verification.operator import OperatorError, cases_of
 from akgflow.verification.process import BUILDS, CandidateFailed, ForkServer, compile_failed
@@ -55,6 +65,7 @@ class Findings:
     absent: dict[str, str] = field(default_factory=dict)
     measured: list[Measured] = field(default_factory=list)
     resources: list[KernelResources] = field(default_factory=list)
+    profile: tuple[KernelProfile, ...] = ()
     timing: list[Timing] = field(default_factory=list)
     warnings: dict[str, None] = field(default_factory=dict)
     deterministic: bool | None = None
@@ -215,6 +226,20 @@ class Judge:
             return
         findings.timing += with_roofline(largest, request.target.facts, timed.timings, timed.calls)
         findings.warnings.update(dict.fromkeys(timed.warnings))
+        if request.profile:
+            self._profile(request, trial, module, largest, findings)
+
+    def _profile(
+        self, request: JudgeRequest, trial: Trial, module: str, largest: Reference, findings: Findings
+    ) -> None:
+        """Counters about what was timed, while the machine is still this judge's alone."""
+        if largest.device != "cuda":
+            findings.absent["profile"] = "counters are read of GPUs only"
+            return
+        try:
+            findings.profile = profile.take(request, module, largest, trial.scratch)
+        except profile.NotProfiled as error:
+            findings.absent["profile"] = str(error)
 
     def timed(self, starts: Starts, module: str) -> Mapping[str, Start]:
         """What is timed side by side: the candidate and the baselines that the request names."""
@@ -253,6 +278,8 @@ class Judge:
                 "; ".join(f"{name}: {why}" for name, why in findings.absent.items()) or "no evidence was asked for"
             )
             failure = CandidateFailed(Status.NOT_RUN, reasons)
+        if request.profile and not findings.profile:
+            findings.absent.setdefault("profile", "counters are read only of what is right and timed")
         executed = Evidence.EXECUTED in findings.evidence
         results = tuple(one.result for one in findings.measured)
         correctness = (
@@ -276,6 +303,7 @@ class Judge:
             correctness=correctness,
             timing=tuple(findings.timing),
             resources=tuple(findings.resources),
+            profile=findings.profile,
             absent=findings.absent,
             tolerance=request.tolerance,
             seconds=round(seconds, 3),

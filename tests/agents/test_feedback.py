@@ -9,7 +9,16 @@ import pytest
 from akgflow.agents import describe, summary
 from akgflow.agents.feedback import MAX_CHARACTERS, MAX_SUMMARY
 from akgflow.terms import Evidence, Status
-from akgflow.verdict import CaseResult, Correctness, Environment, KernelResources, Roofline, Timing, Verdict
+from akgflow.verdict import (
+    CaseResult,
+    Correctness,
+    Environment,
+    KernelProfile,
+    KernelResources,
+    Roofline,
+    Timing,
+    Verdict,
+)
 
 BASE = Verdict(Status.PASSED, "right", "gpu", (Evidence.EXECUTED,), Environment("H200"), "")
 TIMING = Timing({"m": 512}, "eager", 80e-6, 100e-6, 1.25, (1.2, 1.3), "faster", 20, 0.01, "H200")
@@ -70,6 +79,11 @@ def timed(share: float, limit: str, seconds: float = 80e-6) -> Verdict:
         (replace(BASE, resources=(SPILLS,)), ["255 registers", "64 bytes spilled", "smaller tiles"], []),
         (replace(BASE, resources=(replace(SPILLS, spill_bytes=0),)), [], ["registers"]),
         (replace(timed(0.2, "memory"), resources=(replace(SPILLS, spill_bytes=0),)), ["255 registers"], ["smaller"]),
+        (
+            replace(BASE, profile=(KernelProfile("k", 1e-5, 12.2, 81.7, 48.0, None, "long scoreboard", 61.0),)),
+            ["of k: arithmetic units 12 %, device memory 82 %, occupancy 48 %; warps mostly wait for long scoreboard"],
+            ["L2"],
+        ),
         (replace(BASE, absent={"timing": "it reuses memory", "executed": "no such device"}), ["it reuses"], ["device"]),
     ],
 )

@@ -72,6 +72,20 @@ def test_the_shipped_triton_kernels_are_executed_right_and_timed(tmp_path: Path,
     assert all(found.registers for found in verdict.resources)
 
 
+def test_the_counters_are_read_or_it_is_said_why_not(tmp_path: Path) -> None:
+    task, space = shipped("softmax_generate")
+    asked = replace(request(task, local_target(space), recorded_kernel(task, space)), profile=True)
+    (verdict,) = judge(tmp_path, asked)
+    assert verdict.passed, (verdict.message, verdict.log)
+    if not verdict.profile:
+        reasons = ("administrators only", "the profiler ncu is not here", "only of what is right and timed")
+        assert any(reason in verdict.absent["profile"] for reason in reasons), verdict.absent
+        return
+    longest = verdict.profile[0]
+    assert "softmax" in longest.kernel
+    assert longest.seconds and 0 < (longest.memory_percent or 0) <= 100 and longest.stall
+
+
 def test_the_cuda_source_is_executed_and_right(tmp_path: Path) -> None:
     task, space = shipped("gemm_migrate")
     assert task.source is not None
