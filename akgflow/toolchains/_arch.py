@@ -6,6 +6,8 @@ import re
 from typing import Any, NamedTuple
 
 from akgflow.config.types import Target
+from akgflow.toolchains.base import CompileFailure
+from akgflow.verdict import KernelResources
 
 _NVIDIA = re.compile(r"sm_(\d{2,3})([af]?)")
 _AMD = re.compile(r"gfx([0-9a-f]{3,5})(-[a-z0-9-]+)?")
@@ -69,3 +71,13 @@ def cited(target: Target, fact: str) -> str:
 def _source(text: str) -> tuple[tuple[str, ...], str, str]:
     names, colon, rest = text.partition(":")
     return tuple(name.strip() for name in re.split(r"[,(]", names)), colon, rest.strip()
+
+
+def check_shared(target: Target, kernel: KernelResources) -> None:
+    """Raise `CompileFailure`, which names the fact and its source, where a kernel needs more than one block has."""
+    limit = shared_limit(target)
+    if limit is not None and (kernel.shared_bytes or 0) > limit:
+        raise CompileFailure(
+            f"kernel {kernel.kernel} needs {kernel.shared_bytes} bytes of shared memory, {target.name} has {limit} for "
+            f"a block: use smaller tiles or fewer stages ({cited(target, 'smem_kib')})"
+        )

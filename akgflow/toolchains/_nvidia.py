@@ -12,6 +12,10 @@ from typing import NamedTuple
 
 from akgflow.toolchains._installed import package_dir
 
+NO_NVCC = (
+    "nvcc was not found on PATH, in CUDA_HOME or in this environment: install the CUDA toolkit, or "
+    "pip install nvidia-cuda-nvcc nvidia-cuda-runtime nvidia-cuda-crt nvidia-nvvm"
+)
 MOST_STATIC_SHARED = 48 * 1024
 """Bytes that one block may declare on any NVIDIA device; more must be asked for at launch."""
 
@@ -46,6 +50,18 @@ def nvcc() -> Path | None:
             return home / "bin" / "nvcc"
     wheels = package_dir("nvidia")
     return next(iter(sorted(wheels.glob("*/bin/nvcc"))), None) if wheels else None
+
+
+def no_nvcc(arch: str) -> str | None:
+    """Why nvcc cannot build for ``arch`` here, and how to get one that does; None when it can."""
+    compiler = nvcc()
+    if compiler is None:
+        return NO_NVCC
+    listed = subprocess.run([str(compiler), "--list-gpu-code"], capture_output=True, text=True).stdout.split()
+    # Older ones list no suffixed names, but take them.
+    if listed and not {arch, arch.rstrip("af")} & set(listed):
+        return f"{compiler} knows no {arch}; it knows {', '.join(listed)}: install a newer CUDA toolkit"
+    return None
 
 
 def ptxas_beside(compiler: Path) -> Path:

@@ -14,7 +14,7 @@ from akgflow.toolchains import _arch
 from akgflow.toolchains._patching import patched
 from akgflow.toolchains.base import Unsupported
 
-_GPU_DEVICE = re.compile(r"(cuda|hip)(:\d+)?")
+_GPU_DEVICE = re.compile(r"(cuda|hip|npu)(:\d+)?")
 
 
 def _asked_by_akgflow(frame: FrameType) -> bool:
@@ -167,6 +167,6 @@ def redirected(target: Target, device: str) -> Iterator[None]:
 
     Only this process is changed, for the time of the block.
     """
-    gpu_target = target.platform != "cpu"
+    gpu_target = target.platform in ("cuda", "hip")
     with patched(*(_torch_cuda(target, device) if gpu_target else [])), _mode(device, pretend=gpu_target):
         yield

@@ -24,13 +24,8 @@ def resources_in(target: Target, scratch: Path) -> list[KernelResources]:
         return []
     read = _nvidia_kernel if arch.platform == "cuda" else _amd_kernel
     found = [read(folder, arch) for folder in sorted((scratch / ARTIFACTS).glob("*/")) if folder.is_dir()]
-    limit = _arch.shared_limit(target)
     for kernel in found:
-        if limit is not None and (kernel.shared_bytes or 0) > limit:
-            raise CompileFailure(
-                f"kernel {kernel.kernel} needs {kernel.shared_bytes} bytes of shared memory, {target.name} has {limit} "
-                "for a block: use smaller tiles or fewer stages"
-            )
+        _arch.check_shared(target, kernel)
     return found
 
 

@@ -24,10 +24,6 @@ from akgflow.toolchains._workdir import ARTIFACTS, inside
 from akgflow.toolchains.base import CompileFailure, Session
 from akgflow.verdict import KernelResources
 
-_NO_NVCC = (
-    "nvcc was not found on PATH, in CUDA_HOME or in this environment: install the CUDA toolkit, or "
-    "pip install nvidia-cuda-nvcc nvidia-cuda-runtime nvidia-cuda-crt nvidia-nvvm"
-)
 _backend: Backend | None = None
 
 
@@ -43,7 +39,7 @@ def missing(evidence: Evidence, target: Target, machine: Machine) -> str | None:
         return _arch.expected_form(target)
     if evidence is Evidence.EXECUTED and (reason := no_device(target, machine)):
         return reason
-    return _NO_NVCC if _nvidia.nvcc() is None else _unknown_to_nvcc(target)
+    return _nvidia.no_nvcc(target.arch)
 
 
 def _no_interpreter() -> str | None:
@@ -51,16 +47,6 @@ def _no_interpreter() -> str | None:
         return f"CUDA C++ is interpreted on x86-64 and aarch64, and this is {platform.machine()}"
     if cxx() is None:
         return "no C++ compiler was found: install g++ (Debian: apt-get install g++), or name one in CXX"
-    return None
-
-
-def _unknown_to_nvcc(target: Target) -> str | None:
-    compiler = _nvidia.nvcc()
-    assert compiler is not None
-    listed = subprocess.run([str(compiler), "--list-gpu-code"], capture_output=True, text=True).stdout.split()
-    # Older ones list no suffixed names, but take them.
-    if listed and not {target.arch, target.arch.rstrip("af")} & set(listed):
-        return f"{compiler} knows no {target.arch}; it knows {', '.join(listed)}: install a newer CUDA toolkit"
     return None
 
 
@@ -124,7 +110,7 @@ def resources(target: Target, scratch: Path) -> Sequence[KernelResources]:
     found: list[KernelResources] = []
     for ptx in sorted((scratch / ARTIFACTS).glob("*.ptx")):
         if compiler is None:
-            raise CompileFailure(_NO_NVCC)
+            raise CompileFailure(_nvidia.NO_NVCC)
         try:
             usages = _nvidia.assemble(_nvidia.ptxas_beside(compiler), ptx, target.arch, Path("/dev/null"))
         except subprocess.CalledProcessError as error:
