@@ -153,12 +153,11 @@ class PromptContext:
         ``targets`` are all those of the task (none: the job's own).
         """
         kind = task.operator.kind
-        knowledge = dsl.always + (dsl.by_operator.get(kind, ()) if kind else ())
         return cls(
             task=TaskView(task.name, task.kind, task.description, task.dtype),
             operator=OperatorView(task.operator.source, kind),
             source=SourceView(task.source.dsl, task.source.source) if task.source else None,
-            dsl=DslView(dsl.name, dsl.title, dsl.entry, knowledge),
+            dsl=DslView(dsl.name, dsl.title, dsl.entry, dsl.knowledge(kind, target.platform)),
             target=TargetView.of(target),
             machine=machine,
             cases=task.cases,

@@ -152,6 +152,7 @@ def dsl_pack(name: str, node: Node, folder: Path, read: Read) -> DslPack:
         entry=file.get("entry", DslPack.entry),
         always=texts(knowledge.get("always", [])),
         by_operator={kind: texts(listed) for kind, listed in knowledge.get("by_operator", {}).items()},
+        by_platform={name: texts(listed) for name, listed in knowledge.get("by_platform", {}).items()},
     )
 
 

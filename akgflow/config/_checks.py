@@ -20,8 +20,9 @@ from akgflow.config._yaml import Node
 def check_knowledge(pack: Node, folder: Path, problems: Problems) -> None:
     """Every document that a DSL pack names is there, as text."""
     lists = [pack.at("knowledge", "always")]
-    by_operator = pack.at("knowledge", "by_operator")
-    lists += by_operator.entries.values() if by_operator else []
+    for axis in ("by_operator", "by_platform"):
+        by_value = pack.at("knowledge", axis)
+        lists += by_value.entries.values() if by_value else []
     for documents in lists:
         for node in documents.items if documents else ():
             if node.text:

@@ -156,8 +156,8 @@ class ToolchainFile:
 class DslPack:
     """One DSL: its toolchain, the evidence it can reach per platform (best first), and its knowledge.
 
-    ``toolchain`` names an installed one, or is a module that lies beside the pack; ``always`` and ``by_operator`` hold
-    the text of the knowledge documents themselves.
+    ``toolchain`` names an installed one, or is a module that lies beside the pack; ``always``, ``by_operator`` and
+    ``by_platform`` hold the text of the knowledge documents themselves.
     """
 
     name: str
@@ -168,6 +168,11 @@ class DslPack:
     entry: str = "ModelNew"
     always: tuple[str, ...] = ()
     by_operator: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    by_platform: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def knowledge(self, kind: str | None, platform: str) -> tuple[str, ...]:
+        """The documents for an operator of that kind on that platform, what most jobs share first."""
+        return (*self.always, *self.by_operator.get(kind or "", ()), *self.by_platform.get(platform, ()))
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,9 @@ RTX4090 = Target("nvidia_rtx4090", "cuda", "sm_89", facts={"smem_kib": 99, "sms"
 RTX5090 = Target("nvidia_rtx5090", "cuda", "sm_120", facts={"smem_kib": 99})
 MI300X = Target("amd_mi300x", "hip", "gfx942", facts={"smem_kib": 64, "cus": 304})
 MI355X = Target("amd_mi355x", "hip", "gfx950", facts={"smem_kib": 160})
-TARGETS = {t.name: t for t in (CPU, H200, A100, B200, RTX4090, RTX5090, MI300X, MI355X)}
+ASCEND950 = Target("ascend_950", "ascend", "ascend950")
+ASCEND910 = Target("ascend_910b4", "ascend", "ascend910b4")
+TARGETS = {t.name: t for t in (CPU, H200, A100, B200, RTX4090, RTX5090, MI300X, MI355X, ASCEND950, ASCEND910)}
 
 
 @pytest.fixture

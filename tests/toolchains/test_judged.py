@@ -34,21 +34,13 @@ REQUEST = JudgeRequest(
 )
 
 
-@pytest.fixture
-def judge(tmp_path, build_cache, monkeypatch):
-    monkeypatch.setenv("AKGFLOW_CACHE", str(build_cache))
-
-    def run(request):
-        async def once():
-            executor = LocalExecutor(Machine("a cpu", 2), tmp_path)
-            try:
-                return await executor.judge(request)
-            finally:
-                await executor.close()
-
-        return asyncio.run(once())
-
-    return run
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory, build_cache):
+    with pytest.MonkeyPatch.context() as patch, asyncio.Runner() as runner:
+        patch.setenv("AKGFLOW_CACHE", str(build_cache))
+        executor = LocalExecutor(Machine("a cpu", 2), tmp_path_factory.mktemp("judged"))
+        yield lambda request: runner.run(executor.judge(request))
+        runner.run(executor.close())
 
 
 def with_source(text):
@@ -80,3 +72,44 @@ def test_what_cannot_be_interpreted_is_absent_and_the_rest_is_gathered(judge):
     assert verdict.evidence == (Evidence.COMPILED,)
     assert "inline PTX" in verdict.absent["interpreted"]
     assert verdict.resources[0].registers > 0
+
+
+GEMM_ON_CPU = (Path(__file__).parent / "candidates" / "tilelang_gemm_cpu.py").read_text(encoding="utf-8")
+GEMM_ON_AMD = (Path(__file__).parent / "candidates" / "tilelang_gemm_hip.py").read_text(encoding="utf-8")
+TILELANG = replace(
+    REQUEST,
+    candidate=GEMM_ON_CPU,
+    toolchain="tilelang",
+    target=Target("cpu", "cpu", "native"),
+    evidence=(Evidence.EXECUTED,),
+    cases=({"m": 50, "n": 130, "k": 77},),
+    time=False,
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "status", "words"),
+    [
+        ("", "", Status.PASSED, "right on all"),
+        # The last 13 of 77 are left out of every sum.
+        ("T.ceildiv(K, BK)", "(K // BK)", Status.INCORRECT_NUMERICAL, "elements are wrong"),
+        ("return gemm_bias_relu(", "return torch.relu(x @ self.weight + self.bias) + 0 * gemm_bias_relu(",
+         Status.FALLBACK, "aten::mm did the work"),
+    ],
+)  # fmt: skip
+def test_tilelang_is_judged_on_the_cpu(judge, old, new, status, words):
+    verdict = judge(replace(TILELANG, candidate=GEMM_ON_CPU.replace(old, new)))
+    assert verdict.status is status, verdict.message
+    assert words in verdict.message
+
+
+def test_what_was_lowered_is_said_to_be_no_more(judge):
+    target = Target("amd_mi300x", "hip", "gfx942", facts={"smem_kib": 64})
+    verdict = judge(replace(TILELANG, candidate=GEMM_ON_AMD, target=target, evidence=(Evidence.LOWERED,)))
+    assert verdict.status is Status.PASSED, verdict.message
+    assert verdict.evidence == (Evidence.LOWERED,)
+    assert verdict.message == "lowered; numerics were not run"
+    assert verdict.correctness is None
+    nothing = GEMM_ON_AMD.replace("return gemm_bias_relu(", "return torch.empty(1)\n        return gemm_bias_relu(")
+    verdict = judge(replace(TILELANG, candidate=nothing, target=target, evidence=(Evidence.LOWERED,)))
+    assert verdict.status is Status.FALLBACK, verdict.message

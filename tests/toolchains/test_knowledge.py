@@ -12,22 +12,26 @@ CASE = {"inputs": [[[5, 300]], [[5, 1]]], "parameters": {"gain": [5]}, "init": [
 REFERENCE = "\n\ndef reference(inputs, parameters):\n    return inputs[0] * parameters['gain'][:, None]\n"
 
 
-def example(dsl):
-    (code,) = re.findall(r"```python\n(.*?)```", (DSLS / dsl / "basics.md").read_text(encoding="utf-8"), re.DOTALL)
+def example(dsl, document):
+    (code,) = re.findall(r"```python\n(.*?)```", (DSLS / dsl / document).read_text(encoding="utf-8"), re.DOTALL)
     return code + REFERENCE
 
 
 @pytest.mark.parametrize(
-    ("dsl", "evidence", "target", "kernel"),
+    ("dsl", "document", "evidence", "target", "kernel"),
     [
-        ("triton", "interpreted", "cpu", "scale_rows_kernel"),
-        ("triton", "compiled", "nvidia_h200", "scale_rows_kernel"),
-        ("cpp", "executed", "cpu", "scale_rows"),
-        ("cuda_c", "interpreted", "cpu", "scale_rows_kernel"),
+        ("triton", "basics.md", "interpreted", "cpu", "scale_rows_kernel"),
+        ("triton", "basics.md", "compiled", "nvidia_h200", "scale_rows_kernel"),
+        ("cpp", "basics.md", "executed", "cpu", "scale_rows"),
+        ("cuda_c", "basics.md", "interpreted", "cpu", "scale_rows_kernel"),
+        ("tilelang", "gpu.md", "compiled", "nvidia_h200", "scale_rows"),
+        ("tilelang", "gpu.md", "lowered", "amd_mi300x", "scale_rows"),
+        ("tilelang", "cpu.md", "executed", "cpu", "scale_rows"),
+        ("tilelang", "ascend.md", "lowered", "ascend_950", "scale_rows"),
     ],
 )
-def test_examples_work(drive, dsl, evidence, target, kernel):
-    seen = drive(dsl, evidence, target, example(dsl), **CASE)
+def test_examples_work(drive, dsl, document, evidence, target, kernel):
+    seen = drive(dsl, evidence, target, example(dsl, document), **CASE)
     assert seen.get("kernels") == [kernel], seen
     assert all(error < 1e-5 for error in seen["errors"])
 
