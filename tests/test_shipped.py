@@ -35,4 +35,5 @@ def test_the_promised_targets_are_there() -> None:
         "nvidia_rtx4090": ("cuda", "sm_89"),
         "amd_mi300x": ("hip", "gfx942"),
         "ascend_910b4": ("ascend", "ascend910b4"),
+        "ascend_950": ("ascend", "ascend950"),
     }
