@@ -1,11 +1,12 @@
 """One module per DSL toolchain, found through the entry-point group ``akgflow.toolchains``."""
 
-from akgflow.toolchains._registry import FRAMEWORK, get, missing, missing_on
-from akgflow.toolchains._workdir import cache_dir, digest
+from akgflow.toolchains._registry import FRAMEWORK, get, missing, missing_on, prepared
+from akgflow.toolchains._workdir import PREPARED, cache_dir, digest
 from akgflow.toolchains.base import CompileFailure, Session, Toolchain, Unsupported
 
 __all__ = [
     "FRAMEWORK",
+    "PREPARED",
     "CompileFailure",
     "Session",
     "Toolchain",
@@ -15,4 +16,5 @@ __all__ = [
     "get",
     "missing",
     "missing_on",
+    "prepared",
 ]

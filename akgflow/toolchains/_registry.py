@@ -52,6 +52,12 @@ def _loaded(file: ToolchainFile) -> Toolchain:
     return cast(Toolchain, module)
 
 
+def prepared(toolchain: str | ToolchainFile) -> tuple[str, ...]:
+    """Folders that a toolchain has made once for this machine: candidates may read them."""
+    make = getattr(get(toolchain), "prepared", None)
+    return tuple(make()) if make is not None else ()
+
+
 def missing_on(machine: Machine) -> Callable[[DslPack, Evidence, Target], str | None]:
     """What planning asks of the toolchains: why an evidence is out of reach on ``machine``, or None."""
     return lambda pack, evidence, target: missing(pack.toolchain, evidence, target, machine)

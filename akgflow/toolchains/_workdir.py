@@ -26,6 +26,15 @@ def cache_dir(kind: str) -> Path:
     return folder
 
 
+PREPARED = "AKGFLOW_PREPARED"
+"""Where a candidate's process finds the names of the folders that its toolchain has prepared."""
+
+
+def prepared_dirs() -> tuple[Path, ...]:
+    """Those folders, in a candidate's process."""
+    return tuple(Path(name) for name in os.environ.get(PREPARED, "").split(os.pathsep) if name)
+
+
 def artifacts_dir(scratch: Path) -> Path:
     """The folder for compiled artefacts of this session, made if need be."""
     folder = scratch / ARTIFACTS

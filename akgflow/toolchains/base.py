@@ -59,3 +59,6 @@ class Toolchain(Protocol):
     def source_module(self, source: SourceKernel) -> str:
         """The candidate module (``ModelNew``) that stands for a task's source kernel."""
         ...
+
+    # A toolchain may also have ``prepared() -> Sequence[str]``, called in a trusted process: folders that it has made
+    # once for this machine, which its sessions find in `_workdir.prepared_dirs` and candidates may only read.

@@ -13,14 +13,17 @@ from akgflow.config.types import SourceKernel, Target
 from akgflow.machine import Machine
 from akgflow.terms import Evidence
 from akgflow.toolchains._diagnostics import first_errors, quoting
+from akgflow.toolchains._headers import compiled
 from akgflow.toolchains._installed import cxx, package_dir
 from akgflow.toolchains._patching import on_import, patched
-from akgflow.toolchains._workdir import cache_dir, cpu_tag, inside
+from akgflow.toolchains._workdir import cache_dir, cpu_tag, inside, prepared_dirs
 from akgflow.toolchains.base import CompileFailure, Session
 from akgflow.verdict import KernelResources
 
 COMPILE_FLAGS = ("-O3", "-march=native", "-fopenmp", "-fdiagnostics-color=never")
 LINK_FLAGS = ("-fopenmp",)
+_OF_TVM_FFI = ("-std=c++17", "-fPIC", "-O2")
+"""What its ``load_inline`` compiles with besides."""
 
 
 def missing(evidence: Evidence, target: Target, machine: Machine) -> str | None:  # noqa: ARG001
@@ -35,6 +38,12 @@ def missing(evidence: Evidence, target: Target, machine: Machine) -> str | None:
     if cxx() is None:
         return "no C++ compiler was found: install g++ (Debian: apt-get install g++), or name one in CXX"
     return None
+
+
+def prepared() -> Sequence[str]:
+    """The folder of tvm-ffi's compiled headers, where this machine's compiler makes one."""
+    folder = compiled((*_OF_TVM_FFI, *COMPILE_FLAGS))
+    return () if folder is None else (str(folder),)
 
 
 class _CppSession:
@@ -106,11 +115,13 @@ def session(evidence: Evidence, target: Target, scratch: Path) -> Iterator[Sessi
 
 
 def _tvm_loader(original: Callable[..., Any], session: _CppSession) -> Callable[..., Any]:
+    headers = [f"-I{folder}" for folder in prepared_dirs()]
+
     def load_inline(name: str, *, cpp_sources: Any = None, **options: Any) -> Any:
         caller = sys._getframe(1).f_code.co_filename
         sources = [cpp_sources] if isinstance(cpp_sources, str) else list(cpp_sources or [])
         options["cpp_sources"] = [_with_line(source, caller) for source in sources] or None
-        options["extra_cflags"] = [*COMPILE_FLAGS, *_flags(options.get("extra_cflags"))]
+        options["extra_cflags"] = [*headers, *COMPILE_FLAGS, *_flags(options.get("extra_cflags"))]
         options["extra_ldflags"] = [*LINK_FLAGS, *_flags(options.get("extra_ldflags"))]
         with _compiler_words(caller):
             return _Library(original(name, **options), session)

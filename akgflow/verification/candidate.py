@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -74,6 +75,7 @@ class Host:
         from akgflow.config.types import Target, ToolchainFile
 
         named = request["toolchain"]
+        os.environ[toolchains.PREPARED] = os.pathsep.join(request["prepared"])
         chain = toolchains.get(named if isinstance(named, str) else from_data(named, ToolchainFile))
         target = from_data(request["target"], Target)
         session = chain.session(Evidence(request["evidence"]), target, self.scratch)

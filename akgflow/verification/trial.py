@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from akgflow import toolchains
 from akgflow.serial import to_data
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import CaseResult, JudgeRequest
@@ -56,7 +57,9 @@ class Trial:
     ) -> None:
         self.request, self.evidence, self.scratch = request, evidence, scratch
         on_gpu = evidence is Evidence.EXECUTED and not request.target.on_host
-        self.process: CandidateProcess = server.spawn(scratch, request.limits, threads, on_gpu, reads)
+        self._prepared = toolchains.prepared(request.toolchain)
+        seen = (*self._prepared, *reads)
+        self.process: CandidateProcess = server.spawn(scratch, request.limits, threads, on_gpu, seen)
         self.build_left, self.run_left = request.limits.build_seconds, request.limits.run_seconds
         self.calls = 0
         self.kernels: set[str] = set()
@@ -75,6 +78,7 @@ class Trial:
         name = self.request.toolchain
         try:
             fields = {"toolchain": to_data(name), "evidence": self.evidence.value, "target": target}
+            fields["prepared"] = self._prepared
             reply = self._build_ask("open", self._guard(), guarded=self.guarded, **fields)
         except CandidateFailed as error:
             # None of the candidate's code has been read yet, so this is not its fault.

@@ -101,7 +101,9 @@ def main() -> None:
     sandbox.prctl(sandbox.PR_SET_DUMPABLE, 0)
     # Brings torch: this is what a fork saves.
     import akgflow.verification.candidate  # noqa: F401
+    from akgflow.verification.framework import guard
 
+    guard.names_of("CPU")
     zygote = Zygote(channel)
     gc.collect()
     gc.freeze()

@@ -18,6 +18,7 @@ import math
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from functools import cache
 from types import CodeType
 from typing import Any
 
@@ -51,7 +52,7 @@ def install(
     checks = counted(current, trusted, refuse, capturing)
     backends = [key for key in ("CPU", {"cuda": "CUDA", "meta": "Meta"}.get(device)) if key]
     for backend in backends:
-        work, products = _of(backend)
+        work, products = names_of(backend)
         early = [name for name in products if name not in _PRODUCTS]
         _register(backend, _sealed(backend, work, checks))
         _register(backend, _sealed(backend, early, lambda name: gated(name, current, refuse, capturing)))
@@ -90,13 +91,19 @@ def _computes_itself(name: str) -> bool:
     return found.startswith(("mkldnn_", "fbgemm_", "_nnpack_spatial", "_sparse_compressed", "sparse_"))
 
 
-def _of(backend: str) -> tuple[list[str], list[str]]:
-    """A backend's operators that are counted, and those that a DSL's candidate never needs."""
+@cache
+def names_of(backend: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """A backend's operators that are counted, and those that a DSL's candidate never needs.
+
+    Asked before candidates are forked: what it takes to find out is then paid once.
+    """
     # The meta device has kernels for compositions too, such as ``empty_like``.
     known = {operators.base(name) for name in _registered("CPU")} if backend == "Meta" else None
     names = [name for name in _registered(backend) if known is None or operators.base(name) in known]
     products = [name for name in names if operators.is_multiplication(name)]
-    return [name for name in names if name not in {*products} and operators.is_counted(name)], products
+    known_products = frozenset(products)
+    counted_ones = (name for name in names if name not in known_products and operators.is_counted(name))
+    return tuple(counted_ones), tuple(products)
 
 
 def _sealed(key: str, names: Sequence[str], checks: Callable[[str], Checks]) -> dict[str, Any]:

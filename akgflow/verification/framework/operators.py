@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 _PLACES = """
     as_strided empty empty_strided set resize view _reshape_alias view_as_real view_as_complex unfold is_set_to
@@ -62,6 +63,7 @@ OTHER_KEYS = ("SparseCPU", "SparseCsrCPU", "QuantizedCPU", "MkldnnCPU", "NestedT
 OTHER_CUDA_KEYS = ("SparseCUDA", "SparseCsrCUDA", "QuantizedCUDA", "NestedTensorCUDA")
 
 
+@cache
 def base(name: str) -> str:
     """``aten::add_.Tensor`` → ``add``; other namespaces stay: ``mkldnn::_linear_pointwise``."""
     bare = name.partition(".")[0].removeprefix("aten::")

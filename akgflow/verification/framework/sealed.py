@@ -11,6 +11,7 @@ The instructions are x86-64's: elsewhere a Python function does the same, and is
 from __future__ import annotations
 
 import ctypes
+import gc
 import mmap
 import platform
 import struct
@@ -42,17 +43,16 @@ def join(parts: Sequence[Part]) -> list[Callable[..., Any]]:
         hide(thing)
     if platform.machine() != "x86_64" or not parts:
         return [_in_python(part) for part in parts]
-    codes = [_assembled(list(_steps(part))) for part in parts]
-    size = -(-sum(map(len, codes)) // _PAGE) * _PAGE
+    code = _assembled(list(_steps()))
+    for thing in (thing for part in parts for thing in part):
+        _keep(thing)
+    whole = b"".join(_filled(code, part) for part in parts)
+    size = -(-len(whole) // _PAGE) * _PAGE
     # Never unmapped: the dispatcher calls it until the process ends.
-    start = place = _libc().mmap(None, size, _WRITABLE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
-    found = []
-    for code in codes:
-        ctypes.memmove(place, code, len(code))
-        found.append(_function(place))
-        place += len(code)
+    start = _libc().mmap(None, size, _WRITABLE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
+    ctypes.memmove(start, whole, len(whole))
     _libc().mprotect(start, size, mmap.PROT_READ | mmap.PROT_EXEC)
-    return found
+    return _functions(range(start, start + len(whole), len(code)))
 
 
 def opaque(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,14 +66,15 @@ def hide(thing: Any) -> None:
     """Take an object, and what a function refers to, from the collector's lists: nothing enumerates them any more."""
     if not type(thing).__flags__ & (1 << 14):  # Py_TPFLAGS_HAVE_GC
         return
-    untrack, tracked = ctypes.pythonapi.PyObject_GC_UnTrack, ctypes.pythonapi.PyObject_GC_IsTracked
-    untrack.argtypes, untrack.restype, tracked.argtypes = [ctypes.c_void_p], None, [ctypes.py_object]
-    if not tracked(thing):
+    if not gc.is_tracked(thing):
         return
+    untrack = ctypes.pythonapi.PyObject_GC_UnTrack
+    untrack.argtypes, untrack.restype = [ctypes.c_void_p], None
     untrack(id(thing))
-    for cell in getattr(thing, "__closure__", None) or ():
-        hide(thing.__closure__)
-        hide(cell)
+    cells = getattr(thing, "__closure__", None) or ()
+    hide(cells)
+    for cell in filter(gc.is_tracked, cells):
+        untrack(id(cell))
         if type(cell.cell_contents) in (FunctionType, list, dict, set):
             hide(cell.cell_contents)
 
@@ -127,23 +128,32 @@ _TAKE = {_RBX: b"\x48\x89\xc3", _R12: b"\x49\x89\xc4"}  # mov …, rax
 _LOOK = {_RBX: b"\x48\x85\xdb", _R12: b"\x4d\x85\xe4"}  # test …, …
 
 
-def _steps(part: Part) -> Iterator[bytes | str | _Jump]:
+_BEFORE, _KERNEL, _AFTER = (bytes([mark]) * 8 for mark in (0xA1, 0xA2, 0xA3))
+"""Stand for the addresses of a part's objects."""
+
+
+def _filled(code: bytes, part: Part) -> bytes:
+    for mark, thing in zip((_BEFORE, _KERNEL, _AFTER), part, strict=True):
+        code = code.replace(mark, struct.pack("<Q", id(thing)))
+    return code
+
+
+def _steps() -> Iterator[bytes | str | _Jump]:
     """A C function of (self, arguments, keywords): r12 holds the arguments and then the result, r13 the keywords."""
-    before, kernel, after, raiser = map(_immortal, (*part, _raise))
     yield _ENTER
     # While a check runs, the collector could call the candidate above its frames.
-    yield from _uncollected(_object(before) + _AS_SECOND[_R12] + b"\x4c\x89\xea" + _call("PyObject_Call"), "before")
+    yield from _uncollected(_object(_BEFORE) + _AS_SECOND[_R12] + b"\x4c\x89\xea" + _call("PyObject_Call"), "before")
     yield from (_LOOK[_RBX], _Jump(_ZERO, "failed"))
     # What the check gives is a tuple, or an exception: cmp [rbx + 8], type.
     yield from (b"\x48\xb8" + struct.pack("<Q", id(tuple)) + b"\x48\x39\x43\x08", _Jump(_OTHER, "refused"))
-    yield _object(kernel) + _AS_SECOND[_RBX] + b"\x4c\x89\xea" + _call("PyObject_Call") + _TAKE[_R12]
+    yield _object(_KERNEL) + _AS_SECOND[_RBX] + b"\x4c\x89\xea" + _call("PyObject_Call") + _TAKE[_R12]
     yield from (_AS_FIRST[_RBX] + _call("Py_DecRef"), _LOOK[_R12], _Jump(_ZERO, "failed"))
-    yield from _uncollected(_object(after) + _AS_SECOND[_R12] + _call("PyObject_CallOneArg"), "after")
+    yield from _uncollected(_object(_AFTER) + _AS_SECOND[_R12] + _call("PyObject_CallOneArg"), "after")
     yield from (_LOOK[_RBX], _Jump(_ZERO, "dropped"))
     yield from (b"\x48\xb8" + struct.pack("<Q", id(None)) + b"\x48\x39\xc3", _Jump(_OTHER, "refused late"))
     yield from (_AS_FIRST[_RBX] + _call("Py_DecRef"), b"\x4c\x89\xe0", _Jump(_ALWAYS, "out"))
     yield from ("refused late", _AS_FIRST[_R12] + _call("Py_DecRef"))
-    yield from ("refused", _object(raiser) + _AS_SECOND[_RBX] + _call("PyObject_CallOneArg"))
+    yield from ("refused", _object(struct.pack("<Q", id(_raise))) + _AS_SECOND[_RBX] + _call("PyObject_CallOneArg"))
     yield from (_AS_FIRST[_RBX] + _call("Py_DecRef"), _Jump(_ALWAYS, "failed"))
     yield from ("dropped", _AS_FIRST[_R12] + _call("Py_DecRef"))
     yield from ("failed", b"\x31\xc0", "out", _LEAVE)
@@ -156,8 +166,8 @@ def _uncollected(call: bytes, name: str) -> Iterator[bytes | str | _Jump]:
     yield from (b"\x45\x85\xf6", _Jump(_ZERO, f"{name} done"), _call("PyGC_Enable"), f"{name} done")
 
 
-def _object(address: int) -> bytes:
-    return b"\x48\xbf" + struct.pack("<Q", address)  # mov rdi, …
+def _object(address: bytes) -> bytes:
+    return b"\x48\xbf" + address  # mov rdi, …
 
 
 def _call(name: str) -> bytes:
@@ -182,11 +192,10 @@ def _assembled(steps: Sequence[bytes | str | _Jump]) -> bytes:
     return code + b"\xcc" * (-len(code) % 16)
 
 
-def _immortal(thing: Any) -> int:
-    """The address of an object that is never freed, and that the collector does not list."""
+def _keep(thing: Any) -> None:
+    """Never free an object, and let the collector not list it."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
     hide(thing)
-    return id(thing)
 
 
 class _Definition(ctypes.Structure):
@@ -200,10 +209,10 @@ class _Definition(ctypes.Structure):
     )
 
 
-def _function(address: int) -> Callable[..., Any]:
-    definition = _Definition(b"kernel", address, _KEYWORDS, None)
-    _immortal(definition)
+def _functions(places: Sequence[int]) -> list[Callable[..., Any]]:
+    definitions = (_Definition * len(places))(*(_Definition(b"kernel", place, _KEYWORDS, None) for place in places))
+    _keep(definitions)
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.argtypes, make.restype = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p], ctypes.py_object
-    found: Callable[..., Any] = make(ctypes.addressof(definition), None, None)
-    return found
+    start, size = ctypes.addressof(definitions), ctypes.sizeof(_Definition)
+    return [make(start + i * size, None, None) for i in range(len(places))]

@@ -84,7 +84,7 @@ class Launcher:
 
     def __init__(self) -> None:
         self.missing: dict[str, str] = {}
-        self._view: View | None = None
+        self._views: dict[tuple[str, ...], View] = {}
 
     def launch(self, bounds: Bounds, keep: Iterable[int], then: Callable[[], None]) -> Launched:
         """A new process that calls ``then`` inside all layers that this machine has.
@@ -100,9 +100,7 @@ class Launcher:
         raise RuntimeError(f"no candidate process can be started: {self.missing}")
 
     def _attempt(self, bounds: Bounds, keep: tuple[int, ...], then: Callable[[], None]) -> Launched | Lacking:
-        if self._view is None:
-            self._view = view()
-        seen = view(*bounds.reads) if bounds.reads else self._view
+        seen = self._views.get(bounds.reads) or self._views.setdefault(bounds.reads, view(*bounds.reads))
         if bounds.on_gpu:
             # The driver makes its nodes when the first program asks for a GPU.
             seen = View(seen.folders, seen.links, devices())
