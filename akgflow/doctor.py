@@ -16,10 +16,10 @@ from pathlib import Path
 
 from akgflow.config.types import Target, Workspace
 from akgflow.errors import UntrustedJudge
+from akgflow.executors.reach import Places
 from akgflow.machine import Machine, detect
 from akgflow.planning import reach
 from akgflow.terms import Evidence
-from akgflow.toolchains import missing_on
 from akgflow.verification.sandbox import LAYERS
 
 _KEYS = {
@@ -50,7 +50,8 @@ def examine(workspace: Workspace) -> list[Check]:
     """All checks, the needed ones first."""
     machine = detect()
     found = [*_packages(), *_compilers(), *_models(workspace), *_devices(machine), *_sandbox()]
-    found += _reach(workspace, machine)
+    places = Places(machine, workspace)
+    found += [*_clusters(workspace, places), *_reach(workspace, places)]
     return sorted(found, key=lambda check: not check.needed)
 
 
@@ -141,12 +142,28 @@ def _sandbox() -> Iterator[Check]:
         yield Check(f"sandbox: {name}", False, "not here", missing[name], needed=False)
 
 
-def _reach(workspace: Workspace, machine: Machine) -> Iterator[Check]:
-    """What each DSL can show on each target from here."""
+def _clusters(workspace: Workspace, places: Places) -> Iterator[Check]:
+    """Targets that are said to be elsewhere: what their nodes say of themselves."""
+    for target in workspace.targets.values():
+        answer = places.answer(target)
+        if answer is None:
+            continue
+        machines = answer.machines.values()
+        seen = "; ".join(sorted({", ".join(device.name for device in m.devices) or m.cpu for m in machines}))
+        room = f"{target.reach}: {answer.places} at once on {', '.join(answer.machines)} ({seen})"
+        problem = answer.problem
+        if not problem and not any(machine.is_a(target) for machine in machines):
+            problem = f"{target.reach}: none of its nodes is a {target.name}; they are: {seen}"
+        hint = "what can be interpreted and compiled for it still is" if problem else ""
+        yield Check(f"reach {target.name}", not problem, problem or room, hint, needed=False)
+
+
+def _reach(workspace: Workspace, places: Places) -> Iterator[Check]:
+    """What each DSL can show on each target."""
     for pack in workspace.dsls.values():
         for target in workspace.targets.values():
             if target.platform in pack.platforms:
-                found = reach(pack, target, missing_on(machine))
+                found = reach(pack, target, places.missing)
                 yield Check(*_pair(pack.name, target, found.evidence), needed=False)
 
 

@@ -47,6 +47,10 @@ class Machine:
                 return device
         return None
 
+    def is_a(self, target: Target) -> bool:
+        """True where ``target`` is here: one of the devices, or the processor itself."""
+        return target.device in self.cpu if target.on_host else self.device_for(target) is not None
+
 
 def detect(environ: Mapping[str, str] = os.environ) -> Machine:
     """Look at this machine without loading a framework or touching a GPU's context.

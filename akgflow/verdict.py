@@ -170,10 +170,11 @@ class KernelProfile:
 
 @dataclass(frozen=True)
 class Environment:
-    """Where it was seen: hardware by its own name, library versions."""
+    """Where it was seen: hardware by its own name, library versions, and the cluster's node (empty: this machine)."""
 
     hardware: str
     libs: Mapping[str, str] = field(default_factory=dict)
+    node: str = ""
 
 
 @dataclass(frozen=True)

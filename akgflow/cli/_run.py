@@ -65,18 +65,20 @@ def run_command(
 
 
 def _plan(loaded: Loaded) -> Plan:
+    from akgflow.executors.reach import Places
     from akgflow.machine import detect
     from akgflow.models.ledger import max_output_tokens
     from akgflow.models.prices import price_of
     from akgflow.planning import build_plan
-    from akgflow.toolchains import missing_on
 
     machine = detect()
+    places = Places(machine, loaded.workspace)
     return build_plan(
         loaded.task,
         loaded.workspace,
         machine,
-        missing=missing_on(machine),
+        missing=places.missing,
+        at=places.at,
         price_of=price_of,
         reply_tokens_of=max_output_tokens,
     )

@@ -99,18 +99,20 @@ def request_for(
     space: Workspace, operator: Operator, candidate: str, dsl: str, target: str, machine: Machine
 ) -> JudgeRequest:
     """What can be asked of the judge on this machine; raises `ConfigError` where nothing can."""
-    from akgflow.toolchains import missing_on
+    from akgflow.executors.reach import Places
 
     for kind, name, known in (("DSL", dsl, space.dsls), ("target", target, space.targets)):
         if name not in known:
             raise ConfigError(f"there is no {kind} {name!r}: {suggest(name, known)}")
     pack, where = space.dsls[dsl], space.targets[target]
-    found = reach(pack, where, missing_on(machine))
+    places = Places(machine, space)
+    found = reach(pack, where, places.missing, places.at)
     if not found.evidence:
         why = "; ".join(f"{evidence}: {reason}" for evidence, reason in found.gaps.items())
         offered = f"it runs on {', '.join(sorted(pack.platforms))}"
         raise ConfigError(f"{dsl} cannot be judged for {target} (platform {where.platform}): {why or offered}")
-    return JudgeRequest(candidate, str(operator.file), operator.source, pack.toolchain, where, found.evidence)
+    judged_as = where if found.at else replace(where, reach=None)
+    return JudgeRequest(candidate, str(operator.file), operator.source, pack.toolchain, judged_as, found.evidence)
 
 
 def judged(
@@ -131,10 +133,10 @@ def judged(
 
 
 def _judge(request: JudgeRequest, machine: Machine) -> Verdict:
-    from akgflow.executors.local import LocalExecutor
+    from akgflow.executors.everywhere import Everywhere
 
     async def judged(scratch: Path) -> Verdict:
-        executor = LocalExecutor(machine, scratch)
+        executor = Everywhere(machine, scratch)
         try:
             return await executor.judge(request)
         finally:

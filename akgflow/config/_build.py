@@ -23,6 +23,7 @@ from akgflow.config.types import (
     Operator,
     Price,
     Prompt,
+    RayReach,
     ReplyForm,
     SourceKernel,
     Target,
@@ -118,6 +119,7 @@ def target(name: str, node: Node) -> Target:
         device=data.get("device", ""),
         facts=data.get("facts", {}),
         sources=tuple(data.get("sources", ())),
+        reach=_reach(data["reach"]["ray"]) if "reach" in data else None,
     )
 
 
@@ -133,6 +135,11 @@ def knowledge(node: Node | None, root: Path) -> KnowledgeSpec:
         max_tokens=tokens(data.get("max_tokens", default.max_tokens)),
         embedding_model=data.get("embedding_model"),
     )
+
+
+def _reach(data: dict[str, Any]) -> RayReach:
+    resources = {name: int(amount) for name, amount in data["resources"].items()}
+    return RayReach(data.get("address", "auto"), resources, seconds(data.get("wait", RayReach.wait)))
 
 
 def dsl_pack(name: str, node: Node, folder: Path, read: Read) -> DslPack:

@@ -120,11 +120,31 @@ class Workflow:
 
 
 @dataclass(frozen=True)
+class RayReach:
+    """A Ray cluster that has a target. ``resources`` are what one judgement takes of it: whole numbers, whole devices.
+
+    ``wait`` is how many seconds a judgement waits for a place to come free.
+    """
+
+    address: str
+    resources: Mapping[str, int]
+    wait: float = 1800.0
+
+    @property
+    def wanted(self) -> str:
+        """``h200: 1, CPU: 4``."""
+        return ", ".join(f"{name}: {amount}" for name, amount in self.resources.items())
+
+    def __str__(self) -> str:
+        return f"Ray at {self.address}, {self.wanted}"
+
+
+@dataclass(frozen=True)
 class Target:
     """One entry of ``hardware.yaml``. ``facts`` are as written there; ``sources`` cites them.
 
     ``device`` is what the name of a local device must contain for a run on it to be a run on this target
-    (an H100 and an H200 share ``sm_90a`` and are not the same device).
+    (an H100 and an H200 share ``sm_90a`` and are not the same device). ``reach`` says that it is elsewhere.
     """
 
     name: str
@@ -134,6 +154,7 @@ class Target:
     device: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
+    reach: RayReach | None = None
 
     @property
     def on_host(self) -> bool:

@@ -216,12 +216,13 @@ class RunContext:
     def _request(
         self, source: str | SourceKernel, toolchain: str | ToolchainFile, target: str, reach: Reach
     ) -> JudgeRequest:
+        spec = self.workspace.targets[target]
         return JudgeRequest(
             candidate=source,
             operator_file=str(self.task.operator.file),
             operator=self.task.operator.source,
             toolchain=toolchain,
-            target=self.workspace.targets[target],
+            target=spec if reach.at else replace(spec, reach=None),
             evidence=reach.evidence,
             cases=self.task.cases,
             dtype=self.task.dtype,

@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
@@ -51,26 +51,29 @@ class Preflight:
 
 
 def places(plan: Plan, workspace: Workspace) -> list[Target]:
-    """Where candidates of a plan give numbers: the targets that are here, and this CPU for what is interpreted."""
-    found: dict[str, Target] = {}
-    reaches = [(job.target, job.reach) for job in plan.jobs if not job.impossible]
-    for name, reach in reaches:
-        target = workspace.targets[name]
-        if Evidence.EXECUTED in reach.evidence:
-            found.setdefault(f"{target.platform} {target.device}", CPU if target.on_host else target)
-        elif Evidence.INTERPRETED in reach.evidence:
-            found.setdefault("cpu ", CPU)
+    """Where candidates of a plan give numbers: its devices, and the processors that interpret; here and elsewhere."""
+    found: dict[tuple[str, str, str], Target] = {}
+    for job in plan.jobs:
+        target, evidence, at = workspace.targets[job.target], job.reach.evidence, job.reach.at
+        cpu = replace(CPU, name=f"cpu beside {target.name}", reach=target.reach) if at else CPU
+        if job.impossible or not {Evidence.EXECUTED, Evidence.INTERPRETED} & set(evidence):
+            continue
+        if Evidence.EXECUTED in evidence and (at or not target.on_host):
+            found.setdefault((target.platform, target.device, at), target if at else replace(target, reach=None))
+        else:
+            found.setdefault((CPU.platform, CPU.device, at), cpu)
     return list(found.values())
 
 
 async def preflight(executor: Executor, machine: Machine, target: Target, task: Task | None = None) -> Preflight:
     """Judge all canaries at one place, or read what came of it before; raises `UntrustedJudge` for the first wrong one.
 
-    They are made from the task's operator at its first case, or from a small operator without a task.
+    They are made from the task's operator at its first case, or from a small operator without a task. What came of it
+    on a cluster is not kept: its nodes come and go.
     """
     flight = _Flight(executor, target, task)
     path = cache_dir("canaries") / f"{flight.digest(machine)}.json"
-    if path.exists():
+    if target.reach is None and path.exists():
         kept: Preflight = from_data(json.loads(path.read_text(encoding="utf-8")), Preflight)
         return Preflight(kept.target, kept.canaries, kept.seconds, kept.notes, cached=True)
     found = await flight.fly()

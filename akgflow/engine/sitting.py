@@ -13,7 +13,7 @@ from akgflow.engine.journal import Journal
 from akgflow.engine.knowledge import RunKnowledge
 from akgflow.engine.result import RunResult
 from akgflow.engine.run import run_plan
-from akgflow.executors.local import LocalExecutor
+from akgflow.executors.everywhere import Everywhere
 from akgflow.models.base import Lost
 from akgflow.models.gateway import Gateway
 from akgflow.models.ledger import Ledger
@@ -56,7 +56,9 @@ async def _sit(
         notify=lambda text: notify("", text),
         lose=lose,
     )
-    executor = LocalExecutor(plan.machine, folder.path / "scratch", using=ledger.device.use)
+    executor = Everywhere(
+        plan.machine, folder.path / "scratch", using=ledger.device.use, notify=lambda text: notify("", text)
+    )
     try:
         knowledge = RunKnowledge(task, workspace, plan, journal, executor, notify)
         context = RunContext(task, workspace, plan, folder, journal, gateway, executor, notify, knowledge, lose)

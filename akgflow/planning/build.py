@@ -15,7 +15,14 @@ from akgflow.serial import to_data, to_json
 from akgflow.terms import Evidence, in_order, strength
 
 Missing = Callable[[DslPack, Evidence, Target], str | None]
-"""Why an evidence is out of reach on this machine, or None: the toolchains answer."""
+"""Why an evidence is out of reach, or None: the toolchains answer, here or where the target is."""
+At = Callable[[Target], str]
+"""Where a target is judged: a cluster, or empty for this machine."""
+
+
+def here(target: Target) -> str:  # noqa: ARG001
+    """An `At` for which everything is judged on this machine."""
+    return ""
 
 
 def build_plan(
@@ -24,13 +31,14 @@ def build_plan(
     machine: Machine,
     *,
     missing: Missing,
+    at: At = here,
     price_of: Callable[[ModelSpec], Price | None],
     reply_tokens_of: Callable[[ModelSpec], int],
 ) -> Plan:
     """The plan of ``task``; reads nothing and changes nothing."""
     workflow = workspace.workflows[task.workflow]
     jobs = tuple(
-        _job(workspace.dsls[dsl], workspace.targets[target], task, workflow, workspace, missing)
+        _job(workspace.dsls[dsl], workspace.targets[target], task, workflow, workspace, missing, at)
         for dsl in task.dsls
         for target in task.targets
     )
@@ -45,7 +53,7 @@ def build_plan(
         gates=task.gates,
         budget=task.budget,
         models={name: workspace.models[name].model for name in _models_in_use(workflow, workspace)},
-        source=_source_check(task, workspace, missing),
+        source=_source_check(task, workspace, missing, at),
         jobs=jobs,
         ceiling=ceiling(workflow, workspace, live, price_of=price_of, reply_tokens_of=reply_tokens_of),
         machine=machine,
@@ -66,8 +74,8 @@ def identity(plan: Plan) -> str:
     return _sha(to_json(data))
 
 
-def reach(pack: DslPack, target: Target, missing: Missing) -> Reach:
-    """What the pack offers on the target's platform, sorted into what can be had here and what cannot."""
+def reach(pack: DslPack, target: Target, missing: Missing, at: At = here) -> Reach:
+    """What the pack offers on the target's platform, sorted into what can be had and what cannot."""
     have: list[Evidence] = []
     gaps: dict[Evidence, str] = {}
     for evidence in in_order(pack.platforms.get(target.platform, ())):
@@ -78,11 +86,13 @@ def reach(pack: DslPack, target: Target, missing: Missing) -> Reach:
             have.append(evidence)
         else:
             gaps[evidence] = reason
-    return Reach(tuple(have), gaps)
+    return Reach(tuple(have), gaps, at(target))
 
 
-def _job(pack: DslPack, target: Target, task: Task, workflow: Workflow, workspace: Workspace, missing: Missing) -> Job:
-    found = reach(pack, target, missing)
+def _job(
+    pack: DslPack, target: Target, task: Task, workflow: Workflow, workspace: Workspace, missing: Missing, at: At
+) -> Job:
+    found = reach(pack, target, missing, at)
     impossible = _why_impossible(pack, target, task, found)
     steps = () if impossible else planned_steps(workflow, workspace)
     return Job(
@@ -102,13 +112,13 @@ def _why_impossible(pack: DslPack, target: Target, task: Task, found: Reach) -> 
     return ""
 
 
-def _source_check(task: Task, workspace: Workspace, missing: Missing) -> SourceCheck | None:
-    """Check the source where most can be seen of it: on the task's own targets first, then on any."""
+def _source_check(task: Task, workspace: Workspace, missing: Missing, at: At) -> SourceCheck | None:
+    """Check the source where most can be seen of it: on the task's own targets first, then on any that is here."""
     if task.source is None:
         return None
     pack = workspace.dsls[task.source.dsl]
-    names = [*task.targets, *(name for name in workspace.targets if name not in task.targets)]
-    options = [(name, reach(pack, workspace.targets[name], missing)) for name in names]
+    others = (t.name for t in workspace.targets.values() if t.name not in task.targets and t.reach is None)
+    options = [(name, reach(pack, workspace.targets[name], missing, at)) for name in (*task.targets, *others)]
     best, found = max(options, key=lambda option: (strength(option[1].evidence), option[0] in task.targets))
     return SourceCheck(pack.name, best, found)
 

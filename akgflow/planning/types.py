@@ -15,10 +15,12 @@ class Reach:
     """What can be seen of one DSL on one target from this machine.
 
     ``gaps`` gives, for each evidence that the DSL's pack offers there and that is out of reach, the reason.
+    ``at`` names the cluster where it is judged, and what a judgement takes of it; empty for this machine.
     """
 
     evidence: tuple[Evidence, ...]
     gaps: Mapping[Evidence, str]
+    at: str = ""
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,8 @@ def _jobs(jobs: tuple[Job, ...]) -> Table:
     for column in ("dsl", "target", "arch", "evidence", "out of reach here"):
         table.add_column(column, overflow="fold")
     for job in jobs:
-        reached = Text("impossible", style="yellow") if job.impossible else Text(evidence(job.reach.evidence))
+        at = f"\n({job.reach.at})" if job.reach.at else ""
+        reached = Text("impossible", style="yellow") if job.impossible else Text(evidence(job.reach.evidence) + at)
         why = job.impossible or "; ".join(f"{name}: {reason}" for name, reason in job.reach.gaps.items())
         table.add_row(job.dsl, job.target, job.arch, Group(reached), why)
     return table

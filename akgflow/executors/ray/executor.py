@@ -1,0 +1,102 @@
+"""The executor of targets that a Ray cluster has."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+
+from akgflow.config.types import RayReach
+from akgflow.executors.base import Using
+from akgflow.executors.local import MARGIN_SECONDS, not_run
+from akgflow.executors.ray.cluster import NoPlace, connect
+from akgflow.executors.ray.seats import Seat, Seats
+from akgflow.serial import from_data, to_data
+from akgflow.verdict import JudgeRequest, Verdict
+
+MOST_ATTEMPTS = 3
+"""A candidate whose judge was lost with its worker or node is judged again elsewhere, this often in all."""
+
+
+class RayExecutor:
+    """Judges on the nodes of one cluster: whole devices, one judgement on each at a time.
+
+    Ray itself repeats nothing: each request waits for its own attempt, and asks for another only when that one is lost.
+    So a request has one verdict, whatever becomes of the nodes. ``using`` is entered for each judgement once it has a
+    seat; ``notify`` hears of judges that were lost.
+    """
+
+    def __init__(
+        self,
+        using: Using = contextlib.nullcontext,
+        notify: Callable[[str], None] = lambda text: None,  # noqa: ARG005
+    ) -> None:
+        self._using, self._notify = using, notify
+        self._seats: dict[str, Seats] = {}
+        self._connected: asyncio.Task[bool] | None = None
+        self._address = ""
+
+    async def judge(self, request: JudgeRequest) -> Verdict:
+        """The verdict; where no node can judge, it says so."""
+        reach = request.target.reach
+        assert reach is not None, "only what is elsewhere is judged here"
+        lost: dict[str, str] = {}
+        try:
+            await self._join(reach)
+            seats = self._seats.setdefault(request.target.name, Seats(request.target))
+            for _ in range(MOST_ATTEMPTS):
+                seat = await seats.take(lost)
+                try:
+                    return await self._attempt(request, seat, seats)
+                except RayError as error:
+                    lost[seat.node] = f"on {seat.name}: {str(error).strip().splitlines()[0]}"
+                    self._notify(f"a judge was lost {lost[seat.node]}")
+        except NoPlace as nowhere:
+            lost[""] = str(nowhere)
+        return not_run(request, "; ".join(lost.values()), f"Ray cluster at {reach.address}")
+
+    async def _join(self, reach: RayReach) -> None:
+        if self._connected is None:
+            self._address = reach.address
+            self._connected = asyncio.create_task(asyncio.to_thread(connect, reach.address))
+        if reach.address != self._address:
+            raise NoPlace(f"one run reaches one Ray cluster, and this one reaches that at {self._address}")
+        await asyncio.shield(self._connected)
+
+    async def _attempt(self, request: JudgeRequest, seat: Seat, seats: Seats) -> Verdict:
+        """One judgement on one seat, which is used again when it has answered; raises `RayError` when it is lost."""
+        limits = request.limits
+        most = (limits.build_seconds + limits.run_seconds) * (len(request.evidence) + 1) + 2 * MARGIN_SECONDS
+        # A node knows nothing of clusters: what is judged there is there.
+        asked = replace(request, target=replace(request.target, reach=None))
+        try:
+            async with self._using():
+                said = await asyncio.wait_for(seat.actor.judge.remote(json.dumps(to_data(asked))), most)
+        except TimeoutError:
+            await seats.drop(seat)
+            raise RayError(f"the judge did not answer within {most:.0f} s") from None
+        except RayTaskError as bug:
+            await seats.drop(seat)
+            raise RayError(f"the node's judge failed: {bug.cause}") from bug
+        except BaseException:
+            await asyncio.shield(seats.drop(seat))
+            raise
+        await seats.give_back(seat)
+        verdict = from_data(json.loads(said), Verdict)
+        return replace(verdict, environment=replace(verdict.environment, node=seat.name))
+
+    async def close(self) -> None:
+        """Give every seat back, and leave the cluster where this executor has joined it."""
+        for seats in self._seats.values():
+            await seats.close()
+        self._seats = {}
+        if self._connected is not None:
+            with contextlib.suppress(NoPlace):
+                if await self._connected:
+                    await asyncio.to_thread(ray.shutdown)
+            self._connected = None

@@ -1,0 +1,79 @@
+"""What runs on a node of the cluster: looking at the node, and judging on one device of it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import ray
+
+from akgflow import __version__
+from akgflow.config.types import Target
+from akgflow.executors.local import LocalExecutor
+from akgflow.executors.reach import Question
+from akgflow.machine import Device, Machine, detect
+from akgflow.serial import from_data, to_data
+from akgflow.toolchains import missing
+from akgflow.verdict import JudgeRequest
+
+
+def look(asked: str) -> str:
+    """JSON of this node's machine and of what it lacks for each DSL and evidence of a `Question` (as JSON)."""
+    question, machine = from_data(json.loads(asked), Question), detect()
+    lacks = {
+        dsl: {evidence: missing(question.toolchains[dsl], evidence, question.target, machine) for evidence in offered}
+        for dsl, offered in question.evidence.items()
+    }
+    return json.dumps({"version": __version__, "machine": to_data(machine), "missing": to_data(lacks)})
+
+
+class NodeJudge:
+    """One seat on a node: a judge, and the device that it has to itself while it lives.
+
+    Ray counts resources; which device a custom resource stands for it does not know. So the seat takes one that no
+    other seat on this machine has, of those that Ray and the node's own variables leave it. When the process goes, so
+    does the lock.
+    """
+
+    def __init__(self, target: str, cores: int | None) -> None:
+        found = detect()
+        machine = replace(found, cores=min(found.cores, cores or found.cores))
+        self._locks: list[int] = []
+        self._machine = self._with_one_device(machine, from_data(json.loads(target), Target))
+        self._executor = LocalExecutor(self._machine, Path(tempfile.mkdtemp(prefix="akgflow-")), judges=1)
+
+    def _with_one_device(self, machine: Machine, target: Target) -> Machine:
+        devices = [d for d in machine.devices if replace(machine, devices=(d,)).device_for(target) is not None]
+        free = next((device for device in devices if self._lock(device)), None)
+        if devices and free is None:
+            raise RuntimeError(f"every {target.name} of this node is taken by other judges")
+        return replace(machine, devices=(free,) if free else ())
+
+    def _lock(self, device: Device) -> bool:
+        name = f"akgflow-{os.getuid()}-{device.platform}-{device.index}.lock"
+        handle = os.open(os.path.join(tempfile.gettempdir(), name), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(handle)
+            return False
+        self._locks.append(handle)
+        return True
+
+    async def hello(self) -> str:
+        """JSON of who this is: the node, its akgflow, what it judges with."""
+        node = ray.get_runtime_context().get_node_id()
+        return json.dumps({"node": node, "version": __version__, "machine": to_data(self._machine)})
+
+    async def judge(self, request: str) -> str:
+        """The verdict on a request, both as JSON."""
+        verdict = await self._executor.judge(from_data(json.loads(request), JudgeRequest))
+        return json.dumps(to_data(verdict))
+
+    async def close(self) -> None:
+        """End the judge and all that it started."""
+        await self._executor.close()
