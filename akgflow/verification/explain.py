@@ -83,6 +83,14 @@ def _not_a_number(values: torch.Tensor, expected: torch.Tensor, bad: torch.Tenso
     return f"{count} elements are NaN{where and ', ' + where}" if count else ""
 
 
+def _overflow(values: torch.Tensor, expected: torch.Tensor, bad: torch.Tensor) -> str:
+    """Infinities where numbers should be: what was too large on the way, or a division by zero."""
+    infinite = torch.isinf(values) & torch.isfinite(expected) & bad
+    where = _region(infinite)
+    found = f"{int(infinite.sum())} elements are infinite{where and ', ' + where}"
+    return f"{found} (an exponential without its maximum, a narrow type, or a division by zero?)" * bool(infinite.any())
+
+
 def _close(a: torch.Tensor, b: torch.Tensor) -> bool:
     scale = b.abs().nan_to_num(0.0, 0.0, 0.0).mean()
     return bool(((a - b).abs() <= 1e-3 * (b.abs() + scale)).float().mean() > 0.99)
@@ -230,6 +238,7 @@ def _span(where: list[int], size: int) -> str:
 
 _LOOKS: tuple[Callable[[torch.Tensor, torch.Tensor, torch.Tensor], str], ...] = (
     _not_a_number,
+    _overflow,
     _transposed,
     _factor,
     _along,
