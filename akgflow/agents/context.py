@@ -41,12 +41,17 @@ class SourceView:
 
 @dataclass(frozen=True)
 class DslView:
-    """The DSL to write in. ``knowledge`` holds the texts that its pack has for this operator."""
+    """The DSL to write in. ``knowledge`` holds the texts that its pack has for this operator.
+
+    ``repair`` and ``improve`` are for whoever mends a candidate, and for whoever makes a right one faster.
+    """
 
     name: str
     title: str
     entry: str
     knowledge: tuple[str, ...]
+    repair: tuple[str, ...] = ()
+    improve: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,7 +162,7 @@ class PromptContext:
             task=TaskView(task.name, task.kind, task.description, task.dtype),
             operator=OperatorView(task.operator.source, kind),
             source=SourceView(task.source.dsl, task.source.source) if task.source else None,
-            dsl=DslView(dsl.name, dsl.title, dsl.entry, dsl.knowledge(kind, target.platform)),
+            dsl=DslView(dsl.name, dsl.title, dsl.entry, dsl.knowledge(kind, target.platform), dsl.repair, dsl.improve),
             target=TargetView.of(target),
             machine=machine,
             cases=task.cases,

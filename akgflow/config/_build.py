@@ -160,6 +160,8 @@ def dsl_pack(name: str, node: Node, folder: Path, read: Read) -> DslPack:
         always=texts(knowledge.get("always", [])),
         by_operator={kind: texts(listed) for kind, listed in knowledge.get("by_operator", {}).items()},
         by_platform={name: texts(listed) for name, listed in knowledge.get("by_platform", {}).items()},
+        repair=texts(knowledge.get("repair", [])),
+        improve=texts(knowledge.get("improve", [])),
     )
 
 

@@ -19,7 +19,7 @@ from akgflow.config._yaml import Node
 
 def check_knowledge(pack: Node, folder: Path, problems: Problems) -> None:
     """Every document that a DSL pack names is there, as text."""
-    lists = [pack.at("knowledge", "always")]
+    lists = [pack.at("knowledge", part) for part in ("always", "repair", "improve")]
     for axis in ("by_operator", "by_platform"):
         by_value = pack.at("knowledge", axis)
         lists += by_value.entries.values() if by_value else []

@@ -177,8 +177,9 @@ class ToolchainFile:
 class DslPack:
     """One DSL: its toolchain, the evidence it can reach per platform (best first), and its knowledge.
 
-    ``toolchain`` names an installed one, or is a module that lies beside the pack; ``always``, ``by_operator`` and
-    ``by_platform`` hold the text of the knowledge documents themselves.
+    ``toolchain`` names an installed one, or is a module that lies beside the pack; ``always``, ``by_operator``,
+    ``by_platform``, ``repair`` (for whoever mends a candidate) and ``improve`` (for whoever makes a right one faster)
+    hold the text of the knowledge documents themselves.
     """
 
     name: str
@@ -190,6 +191,8 @@ class DslPack:
     always: tuple[str, ...] = ()
     by_operator: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     by_platform: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    repair: tuple[str, ...] = ()
+    improve: tuple[str, ...] = ()
 
     def knowledge(self, kind: str | None, platform: str) -> tuple[str, ...]:
         """The documents for an operator of that kind on that platform, what most jobs share first."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import akgflow
+from akgflow.config import load_workspace
 
 DSLS = Path(akgflow.__file__).parent / "dsls"
 CASE = {"inputs": [[[5, 300]], [[5, 1]]], "parameters": {"gain": [5]}, "init": [5]}
@@ -36,6 +37,23 @@ def test_examples_work(drive, dsl, document, evidence, target, kernel):
     assert all(error < 1e-5 for error in seen["errors"])
 
 
-def test_documents_are_short():
-    for path in DSLS.glob("*/*.md"):
-        assert len(path.read_text(encoding="utf-8")) < 5500, path
+CHARACTERS_A_TOKEN = 3.5
+"""Of such texts, on the side of too many tokens."""
+PACKS = load_workspace(None).dsls
+
+
+@pytest.mark.parametrize("dsl", ["cpp", "cuda_c", "triton"])
+@pytest.mark.parametrize(
+    "kind", ["gemm", "softmax", "layernorm", "reduction", "attention", "elementwise", "conv", "scan"]
+)
+def test_what_a_first_prompt_quotes_is_there_and_short(dsl, kind):
+    pack = PACKS[dsl]
+    quoted = pack.always + pack.by_operator[kind]
+    assert len(quoted) > 1
+    assert sum(map(len, quoted)) / CHARACTERS_A_TOKEN < 2800
+
+
+@pytest.mark.parametrize("dsl", ["cpp", "cuda_c", "triton"])
+def test_what_later_prompts_quote_is_there_and_shorter(dsl):
+    for texts in (PACKS[dsl].repair, PACKS[dsl].improve):
+        assert 100 < sum(map(len, texts)) / CHARACTERS_A_TOKEN < 400
