@@ -76,7 +76,7 @@ def measure(task: Task, space: Workspace, count: Count) -> Iterator[Row]:
             continue
         targets = [space.targets[name] for name in task.targets]
         context = PromptContext.of(task, pack, target, MACHINE, targets)
-        names = ("coder", "conductor") if designed else ("designer", "coder", "conductor")
+        names = [name for name in space.agents if not (designed and name == "designer")]
         designed = True
         for name in names:
             for stage, rendered, first, before, basis in stages(space.agents[name], context, recorded):

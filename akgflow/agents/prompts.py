@@ -50,10 +50,12 @@ def render(agent: AgentSpec, context: PromptContext, earlier: Rendered | None = 
         return Rendered(_opening(agent, context), _fingerprint(_opening(agent, masked)))
     opening = _opening(agent, context.at_first())
     if earlier is not None and _goes_on(earlier, opening):
-        # What was tried before stands in the conversation itself.
+        # What was tried, and what the DSL's documents say about mending, stands in the conversation itself.
         before: tuple[Message, ...] = earlier.messages
         marks: tuple[Message, ...] = (Message("before", earlier.fingerprint),)
-        context, masked = replace(context, history=()), replace(masked, history=())
+        told_before = any(message.role == "user" for message in earlier.messages[len(opening) :])
+        dsl = replace(context.dsl, repair=(), improve=()) if told_before else context.dsl
+        context, masked = (replace(each, history=(), dsl=dsl) for each in (context, masked))
     else:
         module = (Message("assistant", f"```python\n{context.candidate.strip()}\n```"),)
         before, marks = opening + module, _opening(agent, masked.at_first()) + module

@@ -94,6 +94,7 @@ def test_a_repair_goes_on_from_the_first_prompt_and_its_reply(workspace: Workspa
     coder = workspace.agents["coder"]
     first = render(coder, _context(sketch="S"))
     wrong = _context(sketch="S", candidate="C", feedback="F", advice="A", attempt=2)
+    wrong = replace(wrong, dsl=replace(wrong.dsl, repair=("HOW TO MEND.",)))
     again = render(coder, wrong, first.answered("my module"))
     assert again.messages[: len(first.messages)] == first.messages
     said = again.messages[len(first.messages)]
@@ -101,6 +102,8 @@ def test_a_repair_goes_on_from_the_first_prompt_and_its_reply(workspace: Workspa
     third = render(coder, replace(wrong, candidate="D", feedback="G"), again.answered("an edit"))
     assert third.messages[: len(again.messages)] == again.messages
     assert third.messages[-2].content == "an edit" and "G" in third.messages[-1].content
+    # What the DSL's documents say about mending is said once.
+    assert ["HOW TO MEND." in m.content for m in third.messages[2:]] == [False, True, False, False]
     assert len({first.fingerprint, again.fingerprint, third.fingerprint}) == 3
 
 
