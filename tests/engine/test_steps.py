@@ -18,7 +18,7 @@ from akgflow.terms import Evidence, Status
 from akgflow.verdict import Verdict
 
 CODERS = ("first", "second", "third")
-PLENTY = "limits: {retries: 0, timeout: 20s, max_parallel: 16}"
+PLENTY = "limits: {retries: 3, timeout: 20s, max_parallel: 16}"
 
 
 @pytest.fixture
@@ -72,6 +72,7 @@ def test_a_search_climbs_pays_for_no_twin_and_repeats_nothing(
     judge = KnownJudge(verdict_of)
     ran = run_steps(task, judge)
     first = max(speed(*knobs(j.candidate.source)) for j in ran.state.pool(("one", "two", "three")))
+    assert ran.failed is None
     assert best(ran) > first
     assert len(judge.judged) == len(set(judge.judged))
     assert Counter(status for *_, status in ran.course)["TWIN"] == len(ran.course) - len(judge.judged)

@@ -44,9 +44,12 @@ def verdict_of(source: str) -> Verdict:
 
 
 def turn(seen: Seen) -> str:
-    """The reply of a model: a function of the prompt and of nothing else, so that any order gives the same."""
-    random = Random(hashlib.sha256(seen.prompt.encode()).hexdigest())
-    parents = [message["content"] for message in seen.body["messages"] if message["role"] == "assistant"]
+    """The reply of a model: a function of the prompt alone, so that any order gives the same."""
+    messages = [str(message["content"]) for message in seen.body["messages"]]
+    parents = [str(message["content"]) for message in seen.body["messages"] if message["role"] == "assistant"]
+    # Only what a search decides: other words of the prompts may change.
+    shown = re.findall(r"^[AB] = \d+|^- .*", "\n".join(messages[2:]), re.M) if parents else messages[0].splitlines()[:1]
+    random = Random(hashlib.sha256("\n".join(shown).encode()).hexdigest())
     if not parents:
         return kernel(random.choice(A), random.choice(B))
     a, b = knobs(parents[0])
