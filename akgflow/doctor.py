@@ -84,7 +84,7 @@ async def _tried(machine: Machine, targets: list[Target]) -> list[Check]:
 
 def _packages() -> Iterator[Check]:
     yield Check("python", True, sys.version.split()[0])
-    for name in ("torch", "triton", "apache-tvm-ffi", "litellm"):
+    for name in ("torch", "triton", "tilelang", "apache-tvm-ffi", "litellm"):
         try:
             yield Check(name, True, version(name))
         except PackageNotFoundError:
@@ -164,8 +164,8 @@ def _reach(workspace: Workspace, places: Places) -> Iterator[Check]:
         for target in workspace.targets.values():
             if target.platform in pack.platforms:
                 found = reach(pack, target, places.missing)
-                yield Check(*_pair(pack.name, target, found.evidence), needed=False)
-
-
-def _pair(dsl: str, target: Target, evidence: tuple[Evidence, ...]) -> tuple[str, bool, str]:
-    return f"{dsl} on {target.name}", bool(evidence), ", ".join(evidence) or "nothing can be judged here"
+                detail = ", ".join(found.evidence) or "nothing can be judged here"
+                # That a device is not here is said once, above; what else is missing can be installed.
+                gaps = [f"{kind}: {why}" for kind, why in found.gaps.items() if kind is not Evidence.EXECUTED]
+                name = f"{pack.name} on {target.name}"
+                yield Check(name, bool(found.evidence), detail, "; ".join(gaps), needed=False)

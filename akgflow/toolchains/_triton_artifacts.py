@@ -21,7 +21,7 @@ def resources_in(target: Target, scratch: Path) -> list[KernelResources]:
     """One entry for each specialisation; see ``triton.resources``."""
     arch = _arch.parse(target)
     if arch is None:
-        return []
+        return [_lowered(folder, target) for folder in sorted((scratch / ARTIFACTS).glob("*/")) if folder.is_dir()]
     read = _nvidia_kernel if arch.platform == "cuda" else _amd_kernel
     found = [read(folder, arch) for folder in sorted((scratch / ARTIFACTS).glob("*/")) if folder.is_dir()]
     for kernel in found:
@@ -111,3 +111,13 @@ def _amd_kernel(folder: Path, arch: _arch.Arch) -> KernelResources:
         spill_bytes=None if spilled is None else 4 * spilled,
         extra={**_extra(about), **{key: numbers[key] for key in _AMD_COUNTS if key in numbers}},
     )
+
+
+def _lowered(folder: Path, target: Target) -> KernelResources:
+    """A kernel of triton-ascend's: what it takes is for the vendor's compiler to say, which is not here."""
+    path = folder / "kernel.linalg"
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    name = re.search(r"^\s*func\.func @(\w+)\(", text, re.MULTILINE)
+    if name is None:
+        raise CompileFailure(f"kernel {folder.name[4:]}: nothing was lowered for {target.arch}")
+    return KernelResources(kernel=name[1], arch=target.arch)

@@ -1,4 +1,4 @@
-"""Triton: interpreted on any machine, compiled for NVIDIA and AMD without one, executed where the GPU is."""
+"""Triton: interpreted anywhere, compiled for NVIDIA and AMD without a device, lowered for Ascend, executed on a GPU."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from akgflow.config.types import SourceKernel, Target
 from akgflow.machine import Machine
 from akgflow.terms import Evidence
-from akgflow.toolchains import _arch, _nvidia
+from akgflow.toolchains import _arch, _nvidia, _triton_ascend
 from akgflow.toolchains._installed import no_device, package_dir, package_version
 from akgflow.toolchains._triton_artifacts import resources_in
 from akgflow.toolchains._workdir import inside
@@ -26,8 +26,10 @@ def missing(evidence: Evidence, target: Target, machine: Machine) -> str | None:
             return f"{package} is not installed: pip install {package}"
     if evidence is Evidence.INTERPRETED:
         return None
+    if evidence is Evidence.LOWERED and target.platform == "ascend":
+        return _triton_ascend.missing()
     if evidence not in (Evidence.COMPILED, Evidence.EXECUTED):
-        return f"triton kernels are not {evidence} by akgflow"
+        return f"triton kernels for {target.platform} are not {evidence} by akgflow"
     arch = _arch.parse(target)
     if arch is None:
         return _arch.expected_form(target)
@@ -53,7 +55,8 @@ def session(evidence: Evidence, target: Target, scratch: Path) -> Iterator[Sessi
     """Prepare this process to import and call a Triton candidate.
 
     ``interpreted``: tensors on ``cpu``, kernels run in Triton's interpreter. ``compiled``: tensors on ``meta``,
-    each specialisation that is launched is compiled and kept under ``scratch``. ``executed``: tensors on ``cuda``.
+    each specialisation that is launched is compiled and kept under ``scratch``. ``lowered``: the same by
+    triton-ascend, to Linalg. ``executed``: tensors on ``cuda``.
     Raises `CompileFailure` from the launch that does not compile.
     """
     interpret = evidence is Evidence.INTERPRETED
@@ -86,10 +89,12 @@ def _prepare(stack: contextlib.ExitStack, evidence: Evidence, target: Target, sc
         stack.enter_context(interpreting(interpreted, stand_in.target))
         stack.enter_context(redirected(target, "cpu"))
         return interpreted
-    compiled = TritonSession("meta")
-    stack.enter_context(compiling(compiled, ArtifactKeeper(scratch)))
+    kept = TritonSession("meta")
+    stack.enter_context(compiling(kept, ArtifactKeeper(scratch)))
+    if evidence is Evidence.LOWERED:
+        stack.enter_context(_triton_ascend.lowering(kept, target, scratch))
     stack.enter_context(redirected(target, "meta"))
-    return compiled
+    return kept
 
 
 def resources(target: Target, scratch: Path) -> Sequence[KernelResources]:
