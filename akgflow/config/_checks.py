@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 from akgflow.config._operators import (
@@ -15,6 +16,7 @@ from akgflow.config._operators import (
 )
 from akgflow.config._problems import Problems, display
 from akgflow.config._yaml import Node
+from akgflow.platforms import PLATFORMS
 
 
 def check_knowledge(pack: Node, folder: Path, problems: Problems) -> None:
@@ -27,6 +29,17 @@ def check_knowledge(pack: Node, folder: Path, problems: Problems) -> None:
         for node in documents.items if documents else ():
             if node.text:
                 problems.read(folder / node.text, node.mark, "the document")
+
+
+def check_archs(targets: Node | None, problems: Problems) -> None:
+    """Each target's architecture has the form of its platform's names."""
+    for name, target in targets.entries.items() if targets else ():
+        platform, arch = target.at("platform"), target.at("arch")
+        known = PLATFORMS.get(platform.text or "") if platform else None
+        if known is None or arch is None or not arch.text or re.fullmatch(known.arch or ".*", arch.text):
+            continue
+        what = f"{arch.text!r} is no architecture of platform {known.name} (target {name!r})"
+        problems.add(arch.mark, what, f"write it as {known.arch_form}")
 
 
 TOOLCHAIN_FUNCTIONS = ("missing", "session", "resources", "source_module")

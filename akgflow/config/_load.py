@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from akgflow import resources
 from akgflow.config import _build
-from akgflow.config._checks import check_knowledge, check_task_files, check_toolchain
+from akgflow.config._checks import check_archs, check_knowledge, check_task_files, check_toolchain
 from akgflow.config._layers import (
     Layered,
     Override,
@@ -138,6 +138,7 @@ class _Loader:
         self._tasks: list[tuple[Node, Path]] = []
         check_prompts(self._agents.at("agents") or Node({}, Mark("", 1, 1)), self.problems)
         check_agents(self._agents, self._names, self.problems)
+        check_archs(self._hardware.at("targets"), self.problems)
         for pack in self._packs.values():
             check_knowledge(pack.node, pack.folder, self.problems)
             check_toolchain(pack.node, pack.folder, self.problems)

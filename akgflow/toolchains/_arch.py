@@ -6,11 +6,12 @@ import re
 from typing import Any, NamedTuple
 
 from akgflow.config.types import Target
+from akgflow.platforms import PLATFORMS
 from akgflow.toolchains.base import CompileFailure
 from akgflow.verdict import KernelResources
 
-_NVIDIA = re.compile(r"sm_(\d{2,3})([af]?)")
-_AMD = re.compile(r"gfx([0-9a-f]{3,5})(-[a-z0-9-]+)?")
+_NVIDIA = re.compile(PLATFORMS["cuda"].arch)
+_AMD = re.compile(PLATFORMS["hip"].arch)
 
 
 class Arch(NamedTuple):
@@ -43,8 +44,8 @@ def parse(target: Target) -> Arch | None:
 
 def expected_form(target: Target) -> str:
     """One sentence for an architecture that `parse` does not read."""
-    form = {"cuda": "sm_NN, sm_NNa or sm_NNf", "hip": "gfxNNN"}.get(target.platform)
-    if form is None:
+    form = PLATFORMS[target.platform].arch_form
+    if not form:
         return f"platform {target.platform!r} has no GPU architecture that this toolchain compiles for"
     return f"target {target.name!r} has arch {target.arch!r}: write it as {form}"
 

@@ -133,12 +133,6 @@ def _launches(path: Path) -> dict[str, tuple[int, int]]:
 
 def _kernel(usage: _nvidia.Usage, threads: int, dynamic: int, target: Target) -> KernelResources:
     kernel = _nvidia.plain_name(usage.kernel)
-    limit = _arch.shared_limit(target)
-    if limit is not None and usage.shared + dynamic > limit:
-        raise CompileFailure(
-            f"kernel {kernel} needs {usage.shared + dynamic} bytes of shared memory a block ({usage.shared} declared, "
-            f"{dynamic} asked for at the launch), more than {limit}: {_arch.cited(target, 'smem_kib')}"
-        )
     # Registers are given to warps in pieces of 256.
     registers = -(-threads // 32) * -(-usage.registers * 32 // 256) * 256
     most = target.facts.get("regs_per_block")
@@ -148,7 +142,7 @@ def _kernel(usage: _nvidia.Usage, threads: int, dynamic: int, target: Target) ->
             f"more than {most}: {_arch.cited(target, 'regs_per_block')}; use fewer threads, or __launch_bounds__"
         )
     extra = {"stack_bytes": usage.stack}
-    return KernelResources(
+    found = KernelResources(
         kernel=kernel,
         arch=usage.arch,
         registers=usage.registers,
@@ -156,6 +150,8 @@ def _kernel(usage: _nvidia.Usage, threads: int, dynamic: int, target: Target) ->
         spill_bytes=usage.spill,
         extra=extra | ({"threads": threads, "dynamic_shared_bytes": dynamic} if threads else {}),
     )
+    _arch.check_shared(target, found)
+    return found
 
 
 def source_module(source: SourceKernel) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from akgflow.config.types import Target
+from akgflow.machine import detect
 from akgflow.serial import to_data
 
 HERE = Path(__file__).parent
@@ -82,3 +83,12 @@ def drive(tmp_path, build_cache, driver):
         return seen
 
     return run
+
+
+@pytest.fixture
+def here(targets, monkeypatch):
+    """The name of a target that is the first device of this machine."""
+    device = detect().devices[0]
+    arch = "sm_90a" if device.arch == "sm_90" else device.arch
+    monkeypatch.setitem(targets, "here", Target("here", device.platform, arch, device=device.name))
+    return "here"

@@ -1,5 +1,6 @@
 """CUDA C++ sessions: threads as fibers on the CPU, resources from nvcc where there is one."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -145,8 +146,8 @@ ASKS = "cudaFuncSetAttribute(softmax_kernel<128>, cudaFuncAttributeMaxDynamicSha
         (softmax_asking_for(110000), "unless cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize"),
         (
             softmax_asking_for(110000, ASKS),
-            "kernel softmax_kernel needs 111152 bytes of shared memory a block (128 declared, 111024 asked for at the "
-            "launch), more than 101376: smem_kib 99 of nvidia_rtx4090 (hardware.yaml, after NVIDIA Ada",
+            "kernel softmax_kernel needs 111152 bytes of shared memory, nvidia_rtx4090 has 101376 for a block: use "
+            "smaller tiles or fewer stages (smem_kib 99 of nvidia_rtx4090 (hardware.yaml, after NVIDIA Ada",
         ),
         (REVERSE.replace("<<<rows, 256>>>", "<<<rows, dim3(64, 32)>>>"), "a block of 64x32x1 threads is not possible"),
     ],
@@ -155,6 +156,15 @@ def test_what_the_target_does_not_have_is_a_compile_failure(drive, candidate, wo
     seen = drive("cuda_c", "compiled", "nvidia_rtx4090", candidate, [[[4, 256]]])
     assert seen["error"] == "CompileFailure", seen
     assert words in seen["message"]
+
+
+@needs_nvcc
+def test_too_many_registers_for_a_block_are_a_compile_failure(drive, targets, monkeypatch):
+    few = replace(targets["nvidia_rtx4090"], facts={"regs_per_block": 2048})
+    monkeypatch.setitem(targets, "nvidia_rtx4090", few)
+    seen = drive("cuda_c", "compiled", "nvidia_rtx4090", REVERSE, ROWS)
+    assert "registers for a block of 256 threads" in seen["message"]
+    assert "more than 2048: regs_per_block 2048 of nvidia_rtx4090 (hardware.yaml, after NVIDIA Ada" in seen["message"]
 
 
 @needs_nvcc

@@ -6,23 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from akgflow.config.types import Target
 from akgflow.executors.local import LocalExecutor
 from akgflow.machine import detect
 from akgflow.terms import Evidence, Status
-from akgflow.toolchains import cuda_c, tilelang
+from akgflow.toolchains import tilelang
 from akgflow.verdict import JudgeRequest
 
 pytestmark = pytest.mark.gpu
-
-
-@pytest.fixture
-def here(targets, monkeypatch):
-    """The name of a target that is the first device of this machine."""
-    device = detect().devices[0]
-    arch = "sm_90a" if device.arch == "sm_90" else device.arch
-    monkeypatch.setitem(targets, "here", Target("here", device.platform, arch, device=device.name))
-    return "here"
 
 
 @pytest.mark.parametrize(("dtype", "bound"), [("float32", 2e-5), ("bfloat16", 0.13)])
@@ -31,15 +21,6 @@ def test_autotuned_gemm_is_executed(drive, here, dtype, bound):
     seen = drive("triton", "executed", here, "triton_gemm.py", **shapes, dtype=dtype)
     assert all(error < bound for error in seen["errors"]), seen
     assert seen["kernels"] == ["gemm_kernel"]
-
-
-def test_softmax_in_cuda_is_executed(drive, here, targets):
-    reason = cuda_c.missing(Evidence.EXECUTED, targets[here], detect())
-    if reason is not None:
-        pytest.skip(reason)
-    seen = drive("cuda_c", "executed", here, "cuda_softmax.py", [[[37, 1000]], [[1, 5]]])
-    assert max(seen["errors"]) < 1e-6, seen
-    assert seen["kernels"] == ["softmax_kernel"]
 
 
 @pytest.fixture

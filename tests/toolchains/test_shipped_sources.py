@@ -1,4 +1,4 @@
-"""The source kernels of the shipped migration tasks are right, also at shapes that their tasks do not name."""
+"""The shipped migration tasks: their source kernels, and good candidates for them, are right at further shapes too."""
 
 from pathlib import Path
 
@@ -22,9 +22,12 @@ def reference(inputs, parameters):
 """
 
 
-def module_of(task, init=()):
+MIGRATED = Path(__file__).parent / "candidates" / "migrated"
+
+
+def module_of(task, init=(), text=None):
     source = task.source
-    text = toolchains.get(source.dsl).source_module(source)
+    text = text or toolchains.get(source.dsl).source_module(source)
     return f"{text}\nOPERATOR = {task.operator.source!r}\nINIT = {list(init)!r}\n{REFERENCE}"
 
 
@@ -56,5 +59,27 @@ def attention(*shapes):
 def test_sources_are_right(drive, name, case, bound):
     task = load(str(ROOT / "tasks" / f"{name}.yaml")).task
     seen = drive(task.source.dsl, "interpreted", "nvidia_h200", module_of(task, case.get("init", ())), **case)
+    assert seen["errors"], seen
+    assert max(seen["errors"]) < bound
+
+
+@pytest.mark.parametrize(
+    ("candidate", "dsl", "evidence", "name", "case", "bound"),
+    [
+        ("gemm_cuda.py", "cuda_c", "interpreted", "triton_to_cuda", gemm(65, 1, 1), FLOAT32),
+        ("gemm_cuda.py", "cuda_c", "interpreted", "triton_to_cuda", gemm(3, 130, 33), FLOAT32 * 10),
+        ("gemm_cuda_inline.py", "cuda_c", "interpreted", "triton_to_cuda", gemm(3, 130, 33), FLOAT32 * 10),
+        ("softmax_cpp.py", "cpp", "executed", "softmax_migrate", {"inputs": [[[2, 1]], [[3, 1023]]]}, FLOAT32),
+        ("softmax_triton.py", "triton", "interpreted", "softmax_migrate", {"inputs": [[[2, 16385]]]}, FLOAT32),
+        ("layernorm_cpp.py", "cpp", "executed", "layernorm_migrate", layernorm(1025, 1, 3), FLOAT32 * 4),
+        ("layernorm_triton.py", "triton", "interpreted", "layernorm_migrate", layernorm(1, 5), FLOAT32),
+        ("attention_cpp.py", "cpp", "executed", "attention_migrate", attention((1, 1, 32), (2, 31, 64)), FLOAT32),
+        ("attention_triton.py", "triton", "interpreted", "attention_migrate", attention((1, 65, 128)), FLOAT32),
+    ],
+)
+def test_migrated_candidates_are_right(drive, candidate, dsl, evidence, name, case, bound):
+    task = load(str(ROOT / "tasks" / f"{name}.yaml")).task
+    text = module_of(task, case.get("init", ()), (MIGRATED / candidate).read_text(encoding="utf-8"))
+    seen = drive(dsl, evidence, "nvidia_h200" if dsl == "cuda_c" else "cpu", text, **case)
     assert seen["errors"], seen
     assert max(seen["errors"]) < bound
