@@ -33,7 +33,8 @@ class Session(Protocol):
     """Where inputs and parameters live: ``cpu``, ``cuda`` or ``meta``.
 
     A session may also have ``trusted``: code objects of its own functions that compare or copy whole tensors with the
-    framework's operators, which candidates may not do.
+    framework's operators, which candidates may not do. And it may have ``silence() -> bool``: from then on no kernel of
+    the DSL does anything in this process, though all calls of kernels come back; false where it cannot promise that.
     """
 
     def kernels(self) -> Sequence[str]:

@@ -16,6 +16,7 @@ from akgflow.toolchains._diagnostics import first_errors, quoting
 from akgflow.toolchains._headers import compiled
 from akgflow.toolchains._installed import cxx, package_dir
 from akgflow.toolchains._patching import on_import, patched
+from akgflow.toolchains._silence import silence
 from akgflow.toolchains._workdir import cache_dir, cpu_tag, inside, prepared_dirs
 from akgflow.toolchains.base import CompileFailure, Session
 from akgflow.verdict import KernelResources
@@ -58,6 +59,9 @@ class _CppSession:
     def kernels(self) -> Sequence[str]:
         # A candidate may also build with a compiler of its own choice and load the library by itself.
         return tuple(self.called) or tuple(sorted(Path(path).name for path in _mapped() - self._before))
+
+    def silence(self) -> bool:
+        return silence(_mapped() - self._before)
 
 
 def _mapped() -> set[str]:

@@ -177,6 +177,7 @@ class Judge:
                 self._again(request, trial, cases)
             if result_failure(trial.measured) is None:
                 trial.require_kernels()
+                self._without_kernels(request, trial, cases)
             findings.evidence.append(trial.evidence)
         except CandidateFailed as late:
             # A wrong answer that came before a crash or a hang is the more useful thing to know.
@@ -198,6 +199,13 @@ class Judge:
             earlier = self._reference(request, cases[_secret.randrange(len(cases) - 1)], trial.device)
             trial.build(earlier)
             trial.once_more(earlier)
+
+    def _without_kernels(self, request: JudgeRequest, trial: Trial, cases: tuple[Mapping[str, Scalar], ...]) -> None:
+        """The case in which most is to be done, asked once more in a process in which the DSL does nothing."""
+        references = [self._reference(request, keys, trial.device) for keys in cases]
+        most = max(references, key=lambda one: one.work.total)
+        trial.build(most)
+        trial.require_work(most)
 
     def _time(
         self,

@@ -342,4 +342,5 @@ _DOING = {
     "window": "timing",
     "warm_up": "timing",
     "optimize": "torch.compile",
+    "silence": "calling the model without its kernels",
 }

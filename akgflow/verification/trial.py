@@ -22,6 +22,7 @@ from akgflow.verification.framework.operators import MOVES
 from akgflow.verification.framework.rules import Page
 from akgflow.verification.numerics import Comparison, compare
 from akgflow.verification.process import CandidateFailed, CandidateProcess, ForkServer
+from akgflow.verification.promises import OPERATOR
 from akgflow.verification.reference import Draw, Reference, places_size
 from akgflow.verification.structure import check_structure
 
@@ -30,6 +31,9 @@ ELSEWHERE = 64 * memory.ALIGN
 CALLS = 10
 """Calls of one process that are checked before it is believed, where calls are quick; a few more at random."""
 REPEAT_SECONDS = 1.5
+UNTRIED_SECONDS = 1.0
+"""Where an oracle takes longer, no new question is asked to see whether it is answered without kernels."""
+SILENT_SECONDS = 3.0
 REUSES = "an answer is overwritten by the next call: copy what is to be kept"
 
 _secret = random.SystemRandom()
@@ -198,6 +202,28 @@ class Trial:
             return True
         self.measured.append(_blame_repeat(again, self.calls))
         return False
+
+    def require_work(self, reference: Reference) -> None:
+        """Raise `CandidateFailed` when a new question is answered rightly though no kernel of the DSL does anything.
+
+        The last thing that is asked: the process may not survive it.
+        """
+        if not self.guarded or reference.weak or reference.work.too_small or reference.oracle.seconds > UNTRIED_SECONDS:
+            return
+        self.run_left = min(self.run_left, SILENT_SECONDS)
+        # Answers to questions that were asked before may still lie in memory that it gets.
+        fresh = reference.answer(reference.fresh(OPERATOR), OPERATOR)
+        try:
+            if self.process.ask("silence", SILENT_SECONDS)["silent"] is not True:
+                return
+            right = self.check(reference, fresh).result.status is Status.PASSED
+        except CandidateFailed:
+            # Without its kernels it may crash or hang: it needed them.
+            return
+        if right:
+            raise CandidateFailed(
+                Status.FALLBACK, "the answer was right though no kernel of the DSL did anything: something else did it"
+            )
 
     def check(self, reference: Reference, draw: Draw, base: int = 0) -> Measured:
         """One call, its inputs ``base`` bytes further on, judged by what lies in the shared memory afterwards."""
