@@ -213,6 +213,7 @@ class Oracle:
         moved = self._moved(drawing.widen(made), False, coarse)
         return all(
             one.bound is None
+            or real(other).shape != one.oracle.shape
             or bool(((real(other) - one.oracle).abs().nan_to_num(0.0, 0.0, 0.0) <= one.bound / 2).all())
             for one, other in zip(expected, moved, strict=False)
         )
