@@ -45,9 +45,9 @@ class Backoff:
 
 
 # Providers of our own by the prefix of their ids; litellm answers for every other id.
-_OWN: Mapping[str, Callable[[Path], Provider]] = {
-    "recorded": RecordedProvider,
-    "manual": lambda _recordings: ManualProvider(),
+_OWN: Mapping[str, Callable[[Path, Callable[[str], None]], Provider]] = {
+    "recorded": lambda recordings, _: RecordedProvider(recordings),
+    "manual": lambda _, notify: ManualProvider(notify),
 }
 
 
@@ -217,7 +217,7 @@ class Gateway:
 
     async def _make(self, origin: str) -> Provider:
         if origin in _OWN:
-            return _OWN[origin](self._recordings)
+            return _OWN[origin](self._recordings, self._notify)
         from akgflow.models._litellm import LitellmProvider
 
         provider = LitellmProvider()

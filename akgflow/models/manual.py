@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import re
+from collections.abc import Callable
 from pathlib import Path
 
-from akgflow.models.base import Failure, Message, ModelReply, ModelRequest, ProviderError, Usage
-from akgflow.models.ledger import estimate_tokens
+from akgflow.errors import ConfigError
+from akgflow.models.base import Failure, ModelReply, ModelRequest, ProviderError, Usage
+from akgflow.models.desk import Desk, Waiting
+from akgflow.models.ledger import estimate_tokens, max_output_tokens
 
 _POLL_SECONDS = 0.3
 
 
 class ManualProvider:
-    """Answers ``manual/DIR``: the prompt appears as ``DIR/TASK.KEY.prompt.md``, the reply is read from ``….reply.md``.
+    """Answers ``manual/DIR``: prompts and replies are files in the `Desk` DIR.
 
-    A reply counts when it is not empty and has not changed between two looks; writing it elsewhere and renaming it
-    into place is the surest. A reply that is there already is taken, unless it answered another prompt.
+    ``notify`` hears once for each prompt which file waits for what. A reply counts when it is not empty and has not
+    changed between two looks; writing it elsewhere and renaming it into place is the surest. A reply that is there
+    already is taken: its name says that it answers this very prompt.
     """
 
-    def __init__(self, poll_seconds: float = _POLL_SECONDS) -> None:
+    def __init__(self, notify: Callable[[str], None] = lambda _: None, poll_seconds: float = _POLL_SECONDS) -> None:
+        self._notify = notify
         self._poll = poll_seconds
 
     async def complete(self, request: ModelRequest) -> ModelReply:
@@ -27,19 +31,31 @@ class ManualProvider:
         folder = request.model.model.partition("/")[2]
         if not folder:
             raise ProviderError(Failure.REQUEST, f"{request.model.model} names no folder: write manual/DIR")
-        stem = re.sub(r"[^\w.+-]", "_", f"{request.key.task}.{request.key}")
-        prompt = Path(folder).expanduser() / f"{stem}.prompt.md"
-        reply = prompt.with_name(f"{stem}.reply.md")
+        desk = Desk(Path(folder).expanduser().absolute())
         try:
-            _ask(prompt, reply, request)
-            text = await self._answer(reply)
-        except (OSError, UnicodeDecodeError) as failed:
+            text = await self._asked(desk, request)
+        except (OSError, UnicodeDecodeError, ConfigError) as failed:
             raise ProviderError(Failure.REQUEST, f"{request.model.model} cannot be used: {failed}") from None
+        # Nobody counts a person's tokens; they are estimated, and within what was reserved for them.
         asked = sum(estimate_tokens(m.content) for m in request.messages)
-        usage = Usage(asked, estimate_tokens(text), cost=None, estimated=True)
+        written = min(estimate_tokens(text), max_output_tokens(request.model))
+        usage = Usage(asked, written, cost=None, estimated=True)
         return ModelReply(text, usage, answered_by=request.model.model, origin="manual")
 
-    async def _answer(self, reply: Path) -> str:
+    async def _asked(self, desk: Desk, request: ModelRequest) -> str:
+        waiting = desk.ask(request)
+        try:
+            if desk.reply_to(waiting.id):
+                self._notify(f"{request.key}: its reply is there already: {desk.folder / waiting.reply}")
+            else:
+                prompt = desk.folder / waiting.prompt
+                self._notify(f"{request.key}: a prompt waits in {prompt}: write the reply to {waiting.reply} beside it")
+            return await self._answer(desk, waiting)
+        finally:
+            desk.done(waiting)
+
+    async def _answer(self, desk: Desk, waiting: Waiting) -> str:
+        reply = desk.folder / waiting.reply
         before: tuple[int, int] | None = None
         while True:
             try:
@@ -48,22 +64,6 @@ class ManualProvider:
             except FileNotFoundError:
                 now = None
             if now is not None and now[0] > 0 and now == before:
-                return reply.read_bytes().decode("utf-8")
+                return desk.reply_to(waiting.id)
             before = now
             await asyncio.sleep(self._poll)
-
-
-def _ask(prompt: Path, reply: Path, request: ModelRequest) -> None:
-    text = _render(request.messages, reply.name)
-    prompt.parent.mkdir(parents=True, exist_ok=True)
-    if prompt.exists() and prompt.read_text(encoding="utf-8") != text and reply.exists():
-        reply.replace(reply.with_suffix(".old"))
-    temporary = prompt.with_suffix(".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(prompt)
-
-
-def _render(messages: tuple[Message, ...], reply: str) -> str:
-    parts = [f"<!-- Write the reply to {reply} in this folder. -->"]
-    parts += [f"<!-- {message.role} -->\n\n{message.content.rstrip()}" for message in messages]
-    return "\n\n".join(parts) + "\n"

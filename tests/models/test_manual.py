@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from model_bench import call
 
 from akgflow.config.types import ModelSpec
+from akgflow.errors import ConfigError
 from akgflow.models import Message, ModelReply, ModelRequest, ProviderError
+from akgflow.models.desk import INDEX, Desk
 from akgflow.models.manual import ManualProvider
 
 POLL = 0.02
@@ -21,10 +28,11 @@ def _request(folder: Path, text: str = "Write a kernel.") -> ModelRequest:
 
 
 async def _ask(folder: Path, text: str = "Write a kernel.") -> ModelReply:
-    return await ManualProvider(POLL).complete(_request(folder, text))
+    return await ManualProvider(poll_seconds=POLL).complete(_request(folder, text))
 
 
-PROMPT, REPLY = "t.triton-cpu.code.1.1.coder.prompt.md", "t.triton-cpu.code.1.1.coder.reply.md"
+STEM = "t.triton-cpu.code.1.1.coder.3aa50932"
+PROMPT, REPLY = f"{STEM}.prompt.md", f"{STEM}.reply.md"
 
 
 def test_prompt_appears_and_reply_is_picked_up(tmp_path: Path) -> None:
@@ -47,7 +55,7 @@ def test_prompt_appears_and_reply_is_picked_up(tmp_path: Path) -> None:
 
 def test_a_reply_that_still_grows_is_not_read(tmp_path: Path) -> None:
     async def main() -> ModelReply:
-        asking = asyncio.create_task(ManualProvider(0.15).complete(_request(tmp_path)))
+        asking = asyncio.create_task(ManualProvider(poll_seconds=0.15).complete(_request(tmp_path)))
         with (tmp_path / REPLY).open("w") as file:
             for _ in range(20):
                 file.write("word ")
@@ -79,12 +87,64 @@ def test_a_reply_that_is_there_is_taken_again_for_the_same_prompt_only(tmp_path:
             await asyncio.wait_for(_ask(tmp_path, "Something else."), 10 * POLL)
 
     asyncio.run(other())
-    assert not (tmp_path / REPLY).exists()
-    assert (tmp_path / REPLY).with_suffix(".old").read_text() == "first"
+    assert (tmp_path / REPLY).read_text() == "first"
+
+
+def test_several_prompts_wait_and_are_listed_until_they_are_answered(tmp_path: Path) -> None:
+    said: list[str] = []
+    provider = ManualProvider(said.append, POLL)
+    desk = Desk(tmp_path)
+
+    async def ask(attempt: int) -> str:
+        return (await provider.complete(replace(_request(tmp_path), key=call(attempt)))).text
+
+    async def main() -> list[str]:
+        asking = [asyncio.create_task(ask(attempt)) for attempt in (1, 2, 3)]
+        while len(desk.waiting()) < 3:
+            await asyncio.sleep(POLL)
+        listed = json.loads((tmp_path / INDEX).read_text())["waiting"]
+        assert [(one["attempt"], one["step"], one["agent"]) for one in listed] == [
+            (attempt, "code", "coder") for attempt in (1, 2, 3)
+        ]
+        assert all((tmp_path / one["prompt"]).exists() for one in listed)
+        # Each was said once, with the file to write.
+        assert [listed[n]["prompt"] in said[n] and listed[n]["reply"] in said[n] for n in range(3)] == [True] * 3
+        for waiting in reversed(desk.waiting()):
+            desk.answer(waiting.id, f"to {waiting.attempt}")
+            with pytest.raises(ConfigError, match="answered already"):
+                desk.answer(waiting.id, "twice")
+        assert desk.waiting() == ()
+        return await asyncio.wait_for(asyncio.gather(*asking), 5)
+
+    assert asyncio.run(main()) == ["to 1", "to 2", "to 3"]
+    assert json.loads((tmp_path / INDEX).read_text()) == {"waiting": []}
+    assert len(said) == 3
+
+
+def test_prompts_of_a_process_that_ended_do_not_wait(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    left = desk.ask(_request(tmp_path))
+    gone = subprocess.Popen([sys.executable, "-c", "pass"])
+    gone.wait()
+    index = tmp_path / INDEX
+    index.write_text(index.read_text().replace(str(os.getpid()), str(gone.pid)))
+    assert desk.waiting() == ()
+    now = desk.ask(replace(_request(tmp_path), key=call(2)))
+    assert [one["id"] for one in json.loads(index.read_text())["waiting"]] == [now.id] != [left.id]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"), [("nothing", "x", "no prompt 'nothing'"), (STEM, " ", "the reply is empty")]
+)
+def test_an_answer_to_nothing_and_an_empty_one(name: str, text: str, words: str, tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    assert desk.ask(_request(tmp_path)).id == STEM
+    with pytest.raises(ConfigError, match=words):
+        desk.answer(name, text)
 
 
 @pytest.mark.parametrize("model", ["manual/", "manual//proc/nowhere"])
 def test_a_folder_that_cannot_be_used(model: str) -> None:
     request = ModelRequest(call(), ModelSpec("default", model), (Message("user", "x"),), "print")
     with pytest.raises(ProviderError, match="manual/"):
-        asyncio.run(ManualProvider(POLL).complete(request))
+        asyncio.run(ManualProvider(poll_seconds=POLL).complete(request))

@@ -1,0 +1,138 @@
+"""A folder in which a person, an editor's agent or a queue answers prompts.
+
+Each prompt is a file ``TASK.KEY.DIGEST.prompt.md``; its reply belongs into ``TASK.KEY.DIGEST.reply.md`` beside it. The
+digest is of the prompt's own text, so a reply can never be taken for an answer to another prompt, however old the
+folder is. ``waiting.json`` lists what waits for a reply right now, over all runs that use the folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+from filelock import FileLock
+
+from akgflow.errors import ConfigError
+from akgflow.models.base import Message, ModelRequest
+from akgflow.serial import from_data, to_data, to_json
+
+INDEX = "waiting.json"
+_PROMPT, _REPLY = ".prompt.md", ".reply.md"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """One prompt that waits. ``prompt`` and ``reply`` are names of files in the folder; ``pid`` is who waits."""
+
+    id: str
+    prompt: str
+    reply: str
+    task: str
+    job: str
+    step: str
+    agent: str
+    attempt: int
+    sample: int
+    resend: int
+    since: str
+    pid: int
+
+
+class Desk:
+    """One such folder; several processes may use it at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def ask(self, request: ModelRequest) -> Waiting:
+        """Lay a prompt down and list it; the same prompt twice is one."""
+        key, text = request.key, render(request.messages)
+        stem = re.sub(r"[^\w.+-]", "_", f"{key.task}.{key}.{hashlib.sha256(text.encode()).hexdigest()[:8]}")
+        waiting = Waiting(
+            id=stem,
+            prompt=stem + _PROMPT,
+            reply=stem + _REPLY,
+            task=key.task,
+            job=key.job,
+            step=key.step,
+            agent=key.agent,
+            attempt=key.attempt,
+            sample=key.sample,
+            resend=key.resend,
+            since=datetime.now(UTC).isoformat(timespec="seconds"),
+            pid=os.getpid(),
+        )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._write(waiting.prompt, f"<!-- Write the reply to {waiting.reply} in this folder. -->\n\n{text}")
+        with self._listed() as others:
+            others[:] = [*(one for one in others if one.id != stem), waiting]
+        return waiting
+
+    def done(self, waiting: Waiting) -> None:
+        """Take a prompt off the list; its files stay."""
+        with self._listed() as others:
+            others[:] = [one for one in others if one.id != waiting.id]
+
+    def waiting(self) -> tuple[Waiting, ...]:
+        """What waits and has no reply yet, the longest-waiting first; prompts of processes that ended do not wait."""
+        alive = [one for one in self._read() if psutil.pid_exists(one.pid)]
+        return tuple(one for one in alive if not self.reply_to(one.id))
+
+    def prompt(self, name: str) -> str:
+        """The text of a prompt by its id."""
+        try:
+            return (self.folder / (name + _PROMPT)).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise ConfigError(f"no prompt {name!r} lies in {self.folder}") from None
+
+    def reply_to(self, name: str) -> str:
+        """The reply to a prompt by its id; empty where there is none yet."""
+        try:
+            return (self.folder / (name + _REPLY)).read_bytes().decode("utf-8")
+        except FileNotFoundError:
+            return ""
+
+    def answer(self, name: str, text: str) -> None:
+        """Lay a reply down, whole; raises `ConfigError` where its prompt is unknown or answered already."""
+        self.prompt(name)
+        if not text.strip():
+            raise ConfigError("the reply is empty")
+        if self.reply_to(name):
+            raise ConfigError(f"{name} is answered already: its reply lies in {self.folder / (name + _REPLY)}")
+        self._write(name + _REPLY, text)
+
+    @contextmanager
+    def _listed(self) -> Iterator[list[Waiting]]:
+        """The list, to be changed in place; whoever is gone falls off it."""
+        with FileLock(self.folder / ".lock"):
+            found = [one for one in self._read() if psutil.pid_exists(one.pid)]
+            yield found
+            self._write(INDEX, to_json({"waiting": to_data(found)}, indent=2) + "\n")
+
+    def _read(self) -> list[Waiting]:
+        try:
+            data = json.loads((self.folder / INDEX).read_text(encoding="utf-8"))
+            return [from_data(one, Waiting) for one in data["waiting"]]
+        except FileNotFoundError:
+            return []
+        except (ValueError, KeyError, TypeError) as wrong:
+            raise ConfigError(f"{self.folder / INDEX} is not what akgflow writes ({wrong}): remove it") from None
+
+    def _write(self, name: str, text: str) -> None:
+        part = self.folder / f".{name}.{os.getpid()}.part"
+        part.write_text(text, encoding="utf-8", newline="")
+        part.replace(self.folder / name)
+
+
+def render(messages: Sequence[Message]) -> str:
+    """A prompt as one text, each message under its role."""
+    parts = [f"<!-- {message.role} -->\n\n{message.content.rstrip()}" for message in messages]
+    return "\n\n".join(parts) + "\n"
