@@ -27,6 +27,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"planning"}),
     frozenset({"engine"}),
     frozenset({"doctor", "reporting"}),
+    frozenset({"mcp"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
 )
@@ -41,6 +42,8 @@ HEAVY = {
     "tilelang": ("akgflow.toolchains",),
     "optuna": ("akgflow.search.tuner",),
     "ray": ("akgflow.executors.ray",),
+    "mcp": ("akgflow.mcp",),
+    "mcp_types": ("akgflow.mcp",),
 }
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +12,12 @@ import click
 
 from akgflow import __version__
 from akgflow.cli._options import echo_json, json_option, set_option, workspace_option
-from akgflow.cli._verify import judged, request_for
 from akgflow.config import check_operator, find_root, load_workspace, parse_case
 from akgflow.config.types import Operator, Scalar, Workspace
 from akgflow.errors import ConfigError, ExitCode
 from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.knowledge import Entry, Store, default_path, from_lines, to_lines, why_not
-from akgflow.machine import detect
+from akgflow.machine import Machine, detect
 from akgflow.verdict import JudgeRequest, Verdict
 
 _Space = tuple[Workspace, Store]
@@ -213,11 +211,13 @@ def _of_candidate(
     time: bool,
 ) -> tuple[list[Entry], dict[str, str]]:
     """The candidate's entry, or why the judge does not let it in."""
+    from akgflow.planning.here import request_for
+
     machine = detect()
     source = path.read_text(encoding="utf-8")
     request = replace(request_for(space, operator, source, dsl, target, machine), cases=cases, dtype=dtype)
     asked = FeatureRequest(str(operator.file), operator.source, cases, dtype)
-    ((verdict, features),) = judged([(replace(request, time=time), asked)], machine)
+    ((verdict, features),) = _judged([(replace(request, time=time), asked)], machine)
     if reason := why_not(verdict):
         return [], {str(path): reason}
     where = space.targets[target]
@@ -241,6 +241,8 @@ def _of_candidate(
 
 def _judged_again(space: Workspace, entries: Sequence[Entry], time: bool) -> tuple[list[Entry], dict[str, str]]:
     """Entries with a verdict and features of this machine; why the others are left out, by id."""
+    from akgflow.planning.here import request_for
+
     machine = detect()
     refused: dict[str, str] = {}
     asked: dict[str, tuple[JudgeRequest, FeatureRequest]] = {}
@@ -253,7 +255,7 @@ def _judged_again(space: Workspace, entries: Sequence[Entry], time: bool) -> tup
             continue
         about = FeatureRequest(str(operator.file), entry.operator, entry.cases, entry.dtype)
         asked[entry.id] = replace(request, cases=entry.cases, dtype=entry.dtype, time=time), about
-    answers = dict(zip(asked, judged(list(asked.values()), machine), strict=True))
+    answers = dict(zip(asked, _judged(list(asked.values()), machine), strict=True))
     refused |= {name: reason for name, (verdict, _) in answers.items() if (reason := why_not(verdict))}
     return [_with(entry, *answers[entry.id]) for entry in entries if entry.id not in refused], refused
 
@@ -263,18 +265,27 @@ def _with(entry: Entry, verdict: Verdict, features: OperatorFeatures) -> Entry:
     return replace(new, trust="judged", akgflow=__version__)
 
 
+def _judged(
+    asked: Sequence[tuple[JudgeRequest, FeatureRequest]], machine: Machine
+) -> list[tuple[Verdict, OperatorFeatures]]:
+    """One judge's verdicts about candidates, and what it says about their operators."""
+    from akgflow.executors.alone import executor_alone
+
+    async def answers() -> list[tuple[Verdict, OperatorFeatures]]:
+        async with executor_alone(machine) as executor:
+            return [(await executor.judge(one), await executor.features(about)) for one, about in asked]
+
+    return asyncio.run(answers())
+
+
 def _features(request: FeatureRequest) -> OperatorFeatures:
-    from akgflow.executors.local import LocalExecutor
+    from akgflow.executors.alone import executor_alone
 
-    async def asked(scratch: Path) -> OperatorFeatures:
-        executor = LocalExecutor(detect(), scratch)
-        try:
+    async def answer() -> OperatorFeatures:
+        async with executor_alone(detect()) as executor:
             return await executor.features(request)
-        finally:
-            await executor.close()
 
-    with tempfile.TemporaryDirectory(prefix="akgflow-") as scratch:
-        return asyncio.run(asked(Path(scratch)))
+    return asyncio.run(answer())
 
 
 def _outline(entry: Entry) -> dict[str, Any]:

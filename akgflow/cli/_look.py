@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -121,48 +119,11 @@ def schema_command(kind: str) -> None:
 @click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @json_option
 def show_command(run: Path, as_json: bool) -> None:
-    """Show the result of a finished RUN folder, or how far an unfinished one came."""
-    from akgflow.engine import RESULT, RunResult
-    from akgflow.reporting import console, show_result
-    from akgflow.serial import from_data
+    """Show the result of a finished RUN folder, or how far an unfinished one came, and where its means went."""
+    from akgflow.reporting import console, read_run, show_run
 
-    data = _read(run / RESULT)
-    if data is None:
-        _show_unfinished(run, as_json)
-    elif as_json:
-        echo_json(data)
-    else:
-        show_result(from_data(data, RunResult), console())
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except ValueError as wrong:
-        raise ConfigError(f"{path} is not a run's result: {wrong}") from None
-
-
-def _show_unfinished(run: Path, as_json: bool) -> None:
-    from akgflow.config.types import Budget
-    from akgflow.engine import accounts
-    from akgflow.engine.journal import Journal
-    from akgflow.reporting import console, show_accounts
-    from akgflow.serial import from_data
-
-    if not (run / "journal.jsonl").exists():
-        raise ConfigError(f"{run} is not a run's folder: it holds neither result.json nor journal.jsonl")
-    journal = Journal(run / "journal.jsonl")
-    journal.close()
-    done = [key for key, _ in journal.items("") if not key.startswith("lost ")]
-    plan = _read(run / "plan.json") or {}
-    budget = from_data(plan.get("budget", {}), Budget)
-    spent = accounts(journal)
+    found = read_run(run)
     if as_json:
-        echo_json({"finished": False, "done": done, "budget": budget, "accounts": spent})
-        return
-    click.echo(f"{run} is unfinished; {len(done)} steps are done, and the command that began it will not repeat them:")
-    for key in done:
-        click.echo(f"  {key}")
-    show_accounts(spent, budget, console())
+        echo_json(found)
+    else:
+        show_run(found, console())

@@ -24,6 +24,7 @@ _COMMANDS = {
     "doctor": "akgflow.cli._doctor",
     "init": "akgflow.cli._init",
     "knowledge": "akgflow.cli._knowledge",
+    "mcp": "akgflow.cli._mcp",
 }
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from akgflow.cli._options import echo_json, json_option, set_option, workspace_option
-from akgflow.config import Loaded, load
-from akgflow.planning import Plan, digest
+from akgflow.config import load
 
 
 @click.command("plan")
@@ -18,9 +17,11 @@ from akgflow.planning import Plan, digest
 @json_option
 def plan_command(task: str, workspace: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """Show what running TASK would do, from where, and at most for how much. Runs and spends nothing."""
+    from akgflow.planning import digest
+    from akgflow.planning.here import plan_here
     from akgflow.reporting import console, show_plan
 
-    plan = _plan(load(task, root=workspace, overrides=overrides))
+    plan = plan_here(load(task, root=workspace, overrides=overrides))
     if as_json:
         echo_json({"digest": digest(plan), "plan": plan})
     else:
@@ -48,10 +49,11 @@ def run_command(
 ) -> None:
     """Run TASK: a file, or the name of a task. The same command on an unfinished run goes on where it stopped."""
     from akgflow.engine import claim, open_folder, run_in_folder
+    from akgflow.planning.here import plan_here
     from akgflow.reporting import Progress, console, show_plan, show_result
 
     loaded = load(task, root=workspace, overrides=overrides)
-    plan = _plan(loaded)
+    plan = plan_here(loaded)
     if not as_json:
         show_plan(plan, console())
     folder = claim(run_dir, plan) if run_dir else open_folder(plan, loaded.workspace.root / "runs", fresh=fresh)
@@ -62,23 +64,3 @@ def run_command(
     else:
         show_result(result, console())
     ctx.exit(result.exit_code)
-
-
-def _plan(loaded: Loaded) -> Plan:
-    from akgflow.executors.reach import Places
-    from akgflow.machine import detect
-    from akgflow.models.ledger import max_output_tokens
-    from akgflow.models.prices import price_of
-    from akgflow.planning import build_plan
-
-    machine = detect()
-    places = Places(machine, loaded.workspace)
-    return build_plan(
-        loaded.task,
-        loaded.workspace,
-        machine,
-        missing=places.missing,
-        at=places.at,
-        price_of=price_of,
-        reply_tokens_of=max_output_tokens,
-    )

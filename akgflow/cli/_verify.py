@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from akgflow.cli._options import echo_json, json_option, set_option, workspace_option
-from akgflow.config import check_operator, find_root, load, load_workspace, parse_case, suggest
-from akgflow.config.types import Operator, Scalar, Workspace
-from akgflow.errors import ConfigError, ExitCode
-from akgflow.features import FeatureRequest, OperatorFeatures
-from akgflow.machine import Machine, detect
-from akgflow.planning import reach
-from akgflow.verdict import JudgeRequest, Verdict
+from akgflow.errors import ExitCode
+from akgflow.machine import detect
 
 
 @click.command("verify")
@@ -62,85 +54,29 @@ def verify_command(
     as_json: bool,
 ) -> None:
     """Judge the kernel in the file CANDIDATE (a module with ModelNew) against an operator; asks no model."""
+    from akgflow.executors.alone import judge_alone
+    from akgflow.planning.here import Question
     from akgflow.reporting import console, show_verdict
 
     if (operator_file is None) == (task is None):
         raise click.UsageError("give either --operator FILE or --task TASK")
-    given: tuple[Mapping[str, Scalar], ...] = tuple(parse_case(text) for text in cases)
-    if task is not None:
-        loaded = load(task, root=workspace, overrides=overrides)
-        space, operator, tolerance = loaded.workspace, loaded.task.operator, loaded.task.tolerance
-        given, dtype = given or loaded.task.cases, dtype or loaded.task.dtype
-        framework, baselines = framework or loaded.task.framework, baselines or loaded.task.baselines
-    else:
-        assert operator_file is not None, "one of the two was given"
-        space = load_workspace(workspace or find_root(), overrides=overrides)
-        operator, tolerance = check_operator(operator_file, given), 1.0
-    machine = detect()
-    request = request_for(space, operator, candidate.read_text(encoding="utf-8"), dsl, target, machine)
-    asked = replace(
-        request,
-        cases=given,
+    question = Question(
+        candidate=candidate.read_text(encoding="utf-8"),
+        dsl=dsl,
+        target=target,
+        operator_file=operator_file,
+        task=task,
+        cases=cases,
         dtype=dtype,
-        tolerance=tolerance,
+        framework=framework,
+        baselines=baselines,
         time=time,
-        framework=framework or "forbid",
-        baselines=tuple(dict.fromkeys(baselines)) or ("eager",),
+        workspace=workspace,
+        overrides=overrides,
     )
-    verdict = _judge(asked, machine)
+    verdict = asyncio.run(judge_alone(question.request(), detect()))
     if as_json:
         echo_json(verdict)
     else:
         show_verdict(verdict, console())
     ctx.exit(ExitCode.DONE if verdict.passed else ExitCode.GATE_FAILED)
-
-
-def request_for(
-    space: Workspace, operator: Operator, candidate: str, dsl: str, target: str, machine: Machine
-) -> JudgeRequest:
-    """What can be asked of the judge on this machine; raises `ConfigError` where nothing can."""
-    from akgflow.executors.reach import Places
-
-    for kind, name, known in (("DSL", dsl, space.dsls), ("target", target, space.targets)):
-        if name not in known:
-            raise ConfigError(f"there is no {kind} {name!r}: {suggest(name, known)}")
-    pack, where = space.dsls[dsl], space.targets[target]
-    places = Places(machine, space)
-    found = reach(pack, where, places.missing, places.at)
-    if not found.evidence:
-        why = "; ".join(f"{evidence}: {reason}" for evidence, reason in found.gaps.items())
-        offered = f"it runs on {', '.join(sorted(pack.platforms))}"
-        raise ConfigError(f"{dsl} cannot be judged for {target} (platform {where.platform}): {why or offered}")
-    judged_as = where if found.at else replace(where, reach=None)
-    return JudgeRequest(candidate, str(operator.file), operator.source, pack.toolchain, judged_as, found.evidence)
-
-
-def judged(
-    asked: Sequence[tuple[JudgeRequest, FeatureRequest]], machine: Machine
-) -> list[tuple[Verdict, OperatorFeatures]]:
-    """One judge's verdicts about candidates, and what it says about their operators."""
-    from akgflow.executors.local import LocalExecutor
-
-    async def answers(scratch: Path) -> list[tuple[Verdict, OperatorFeatures]]:
-        executor = LocalExecutor(machine, scratch)
-        try:
-            return [(await executor.judge(one), await executor.features(about)) for one, about in asked]
-        finally:
-            await executor.close()
-
-    with tempfile.TemporaryDirectory(prefix="akgflow-") as scratch:
-        return asyncio.run(answers(Path(scratch)))
-
-
-def _judge(request: JudgeRequest, machine: Machine) -> Verdict:
-    from akgflow.executors.everywhere import Everywhere
-
-    async def judged(scratch: Path) -> Verdict:
-        executor = Everywhere(machine, scratch)
-        try:
-            return await executor.judge(request)
-        finally:
-            await executor.close()
-
-    with tempfile.TemporaryDirectory(prefix="akgflow-") as scratch:
-        return asyncio.run(judged(Path(scratch)))

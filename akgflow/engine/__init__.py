@@ -1,7 +1,7 @@
 """Running plans: bounded steps, effects that happen once, a folder that can be resumed."""
 
 from akgflow.engine.accounts import accounts
-from akgflow.engine.folder import RESULT, RunFolder, claim, open_folder
+from akgflow.engine.folder import RESULT, RunFolder, claim, folder_for, open_folder
 from akgflow.engine.result import Account, Attempt, JobResult, Outcome, RunResult
 from akgflow.engine.sitting import run_in_folder
 
@@ -15,6 +15,7 @@ __all__ = [
     "RunResult",
     "accounts",
     "claim",
+    "folder_for",
     "open_folder",
     "run_in_folder",
 ]

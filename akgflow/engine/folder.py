@@ -56,13 +56,18 @@ def open_folder(plan: Plan, runs: Path, *, fresh: bool = False) -> RunFolder:
 
     Raises `ConfigError` when another process is running it.
     """
+    return claim(folder_for(plan, runs, fresh=fresh), plan)
+
+
+def folder_for(plan: Plan, runs: Path, *, fresh: bool = False) -> Path:
+    """Where `open_folder` opens; takes and makes nothing."""
     stem = f"{plan.task}-{identity(plan)[:8]}"
     number = 1
     while True:
         path = runs / (stem if number == 1 else f"{stem}-{number}")
         unused = not path.exists()
         if unused or not (fresh or (path / RESULT).exists()):
-            return claim(path, plan)
+            return path
         number += 1
 
 

@@ -26,9 +26,12 @@ class JournalError(AkgflowError):
 
 
 class Journal:
-    """Finished effects by key. Use it from one process at a time; the run folder's lock sees to that."""
+    """Finished effects by key. One process at a time may write; the run folder's lock sees to that.
 
-    def __init__(self, path: Path) -> None:
+    Whoever only reads must not ``mend``: a torn last line may be one that is being written.
+    """
+
+    def __init__(self, path: Path, *, mend: bool = True) -> None:
         self._path = path
         self._effects: dict[str, Any] = {}
         self._steps: dict[str, str] = {}
@@ -36,7 +39,7 @@ class Journal:
         self._seconds_before = 0.0
         self._start = time.monotonic()
         self._file: TextIO | None = None
-        self._load()
+        self._load(mend)
 
     @property
     def minutes_before(self) -> float:
@@ -86,12 +89,12 @@ class Journal:
             self._file.close()
             self._file = None
 
-    def _load(self) -> None:
+    def _load(self, mend: bool) -> None:
         if not self._path.exists():
             return
         raw = self._path.read_bytes()
         whole = raw[: raw.rfind(b"\n") + 1]
-        if len(whole) < len(raw):
+        if mend and len(whole) < len(raw):
             with self._path.open("r+b") as file:
                 file.truncate(len(whole))
         for number, line in enumerate(whole.decode("utf-8").splitlines(), 1):

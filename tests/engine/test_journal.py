@@ -100,3 +100,14 @@ def test_a_foreign_file_is_named_with_its_line(tmp_path: Path, opened: Opened) -
 def test_minutes_of_earlier_sittings_are_remembered(tmp_path: Path, opened: Opened) -> None:
     (tmp_path / "j").write_text('{"key": "a", "seconds": 90.0, "data": 1}\n')
     assert opened().minutes_before == pytest.approx(1.5)
+
+
+def test_who_only_reads_leaves_a_line_that_is_being_written(tmp_path: Path, opened: Opened) -> None:
+    journal = opened()
+    once(journal, "a", 1, [])
+    journal.close()
+    path = tmp_path / "j"
+    path.write_bytes(path.read_bytes() + b'{"key": "b", "sec')
+    before = path.read_bytes()
+    assert [key for key, _ in Journal(path, mend=False).items("")] == ["a"]
+    assert path.read_bytes() == before

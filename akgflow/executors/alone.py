@@ -1,0 +1,29 @@
+"""Judging outside of any run: an executor for as long as it takes."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from akgflow.executors.everywhere import Everywhere
+from akgflow.machine import Machine
+from akgflow.verdict import JudgeRequest, Verdict
+
+
+@asynccontextmanager
+async def executor_alone(machine: Machine) -> AsyncIterator[Everywhere]:
+    """An executor with a scratch folder of its own; both are gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="akgflow-") as scratch:
+        executor = Everywhere(machine, Path(scratch))
+        try:
+            yield executor
+        finally:
+            await executor.close()
+
+
+async def judge_alone(request: JudgeRequest, machine: Machine) -> Verdict:
+    """The verdict about one candidate, from wherever its target is."""
+    async with executor_alone(machine) as executor:
+        return await executor.judge(request)

@@ -1,0 +1,106 @@
+"""Plans and single judgements for the machine that this process runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from akgflow.config import Loaded, check_operator, find_root, load, load_workspace, parse_case, suggest
+from akgflow.config.types import Operator, Scalar, Workspace
+from akgflow.errors import ConfigError
+from akgflow.executors.reach import Places
+from akgflow.machine import Machine, detect
+from akgflow.models.ledger import max_output_tokens
+from akgflow.models.prices import price_of
+from akgflow.planning.build import build_plan, reach
+from akgflow.planning.types import Plan
+from akgflow.verdict import JudgeRequest
+
+
+def plan_here(loaded: Loaded) -> Plan:
+    """The plan of a task on this machine."""
+    machine = detect()
+    places = Places(machine, loaded.workspace)
+    return build_plan(
+        loaded.task,
+        loaded.workspace,
+        machine,
+        missing=places.missing,
+        at=places.at,
+        price_of=price_of,
+        reply_tokens_of=max_output_tokens,
+    )
+
+
+def request_for(
+    space: Workspace, operator: Operator, candidate: str, dsl: str, target: str, machine: Machine
+) -> JudgeRequest:
+    """What can be asked of the judge on this machine; raises `ConfigError` where nothing can."""
+    for kind, name, known in (("DSL", dsl, space.dsls), ("target", target, space.targets)):
+        if name not in known:
+            raise ConfigError(f"there is no {kind} {name!r}: {suggest(name, known)}")
+    pack, where = space.dsls[dsl], space.targets[target]
+    places = Places(machine, space)
+    found = reach(pack, where, places.missing, places.at)
+    if not found.evidence:
+        why = "; ".join(f"{evidence}: {reason}" for evidence, reason in found.gaps.items())
+        offered = f"it runs on {', '.join(sorted(pack.platforms))}"
+        raise ConfigError(f"{dsl} cannot be judged for {target} (platform {where.platform}): {why or offered}")
+    judged_as = where if found.at else replace(where, reach=None)
+    return JudgeRequest(candidate, str(operator.file), operator.source, pack.toolchain, judged_as, found.evidence)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What somebody wants to know about one candidate: its text, and either an operator's file or a task.
+
+    What is left out is as the task says, else as the judge has it. ``cases`` are texts such as ``m=64,n=32``.
+    """
+
+    candidate: str
+    dsl: str
+    target: str
+    operator_file: Path | None = None
+    task: str | None = None
+    cases: Sequence[str] = ()
+    dtype: str | None = None
+    framework: str | None = None
+    baselines: Sequence[str] = ()
+    time: bool = True
+    workspace: Path | None = None
+    overrides: Sequence[str] = ()
+
+    def request(self) -> JudgeRequest:
+        """What to ask of the judge; raises `ConfigError` where that makes no sense here."""
+        if (self.operator_file is None) == (self.task is None):
+            raise ConfigError("give either an operator's file or a task")
+        cases: tuple[Mapping[str, Scalar], ...] = tuple(parse_case(text) for text in self.cases)
+        return self._of_task(self.task, cases) if self.task is not None else self._of_operator(cases)
+
+    def _of_task(self, name: str, cases: tuple[Mapping[str, Scalar], ...]) -> JudgeRequest:
+        loaded = load(name, root=self.workspace, overrides=self.overrides)
+        task = loaded.task
+        return replace(
+            self._asked(loaded.workspace, task.operator),
+            cases=cases or task.cases,
+            dtype=self.dtype or task.dtype,
+            tolerance=task.tolerance,
+            framework=self.framework or task.framework,
+            baselines=tuple(dict.fromkeys(self.baselines)) or task.baselines,
+        )
+
+    def _of_operator(self, cases: tuple[Mapping[str, Scalar], ...]) -> JudgeRequest:
+        assert self.operator_file is not None, "one of the two was given"
+        space = load_workspace(self.workspace or find_root(), overrides=self.overrides)
+        return replace(
+            self._asked(space, check_operator(self.operator_file, cases)),
+            cases=cases,
+            dtype=self.dtype,
+            framework=self.framework or "forbid",
+            baselines=tuple(dict.fromkeys(self.baselines)) or ("eager",),
+        )
+
+    def _asked(self, space: Workspace, operator: Operator) -> JudgeRequest:
+        request = request_for(space, operator, self.candidate, self.dsl, self.target, detect())
+        return replace(request, time=self.time)
