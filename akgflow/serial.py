@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import cattrs
-from cattrs.preconf.json import make_converter
+if TYPE_CHECKING:
+    import cattrs
 
 T = TypeVar("T")
 
@@ -29,17 +32,34 @@ def _float_in(value: Any, _: type) -> float:
 
 @cache
 def _converter() -> cattrs.Converter:
+    # Reading back is rarer than writing, and cattrs takes a while to load.
+    from cattrs.preconf.json import make_converter
+
     converter = make_converter(forbid_extra_keys=True)
-    converter.register_unstructure_hook(float, _float_out)
     converter.register_structure_hook(float, _float_in)
-    converter.register_unstructure_hook(Path, str)
     converter.register_structure_hook(Path, lambda v, _: Path(v))
     return converter
 
 
 def to_data(value: Any) -> Any:
     """The JSON-ready form of a dataclass, enum, path or container of them."""
-    return _converter().unstructure(value)
+    if isinstance(value, Enum):
+        return to_data(value.value)
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return _float_out(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_data(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {to_data(key): to_data(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_data(one) for one in value]
+    if isinstance(value, set | frozenset):
+        return sorted(to_data(one) for one in value)
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no form as data")
 
 
 def from_data(data: Any, kind: type[T]) -> T:

@@ -13,18 +13,19 @@ import click
 from akgflow import __version__
 from akgflow.errors import AkgflowError, ConfigError, ExitCode
 
+# Each with the module that it is in and its line in the list of commands: that list must not import them all.
 _COMMANDS = {
-    "run": "akgflow.cli._run",
-    "plan": "akgflow.cli._run",
-    "validate": "akgflow.cli._look",
-    "verify": "akgflow.cli._verify",
-    "show": "akgflow.cli._look",
-    "list": "akgflow.cli._look",
-    "schema": "akgflow.cli._look",
-    "doctor": "akgflow.cli._doctor",
-    "init": "akgflow.cli._init",
-    "knowledge": "akgflow.cli._knowledge",
-    "mcp": "akgflow.cli._mcp",
+    "run": ("_run", "Run a task, or go on with a run that was interrupted."),
+    "plan": ("_run", "Show what running a task would do, and at most for how much."),
+    "validate": ("_look", "Check tasks, or the whole workspace, and say all that is wrong."),
+    "verify": ("_verify", "Judge one kernel; no model is asked."),
+    "show": ("_look", "Show a run: its table, how far it came, where its means went."),
+    "list": ("_look", "List targets, DSLs, agents, workflows or tasks."),
+    "schema": ("_look", "Print the JSON Schema of a kind of file."),
+    "doctor": ("_doctor", "Say what is installed, which devices are here, what is missing."),
+    "init": ("_init", "Make a workspace to start from."),
+    "knowledge": ("_knowledge", "Look after the store of verified kernels."),
+    "mcp": ("_mcp", "Serve an agent in an editor over MCP."),
 }
 
 
@@ -37,8 +38,12 @@ class _Lazy(click.Group):
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(_COMMANDS[cmd_name]), f"{cmd_name}_command")
+        command: click.Command = getattr(import_module(f"akgflow.cli.{_COMMANDS[cmd_name][0]}"), f"{cmd_name}_command")
         return command
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -35,7 +35,7 @@ from akgflow.knowledge import (
     why_not,
 )
 from akgflow.models.gateway import origin_of
-from akgflow.models.ledger import estimate_tokens
+from akgflow.models.sizes import estimate_tokens
 from akgflow.planning import Job, Plan
 from akgflow.terms import Status
 from akgflow.verdict import Verdict

@@ -13,8 +13,8 @@ from akgflow.config.types import ModelSpec
 from akgflow.models._failures import explain
 from akgflow.models._reading import Answer, count, streamed, whole
 from akgflow.models.base import Failure, ModelReply, ModelRequest, ProviderError, Usage
-from akgflow.models.ledger import estimate_tokens, max_output_tokens
 from akgflow.models.prices import price_of
+from akgflow.models.sizes import estimate_tokens, max_output_tokens
 
 # A server on one's own machine wants no key, but the clients insist on sending one.
 _NO_KEY = "none"

@@ -21,10 +21,11 @@ from akgflow.models.base import (
     ProviderError,
     Usage,
 )
-from akgflow.models.ledger import Estimate, Ledger, Reservation, estimate_tokens
+from akgflow.models.ledger import Estimate, Ledger, Reservation
 from akgflow.models.manual import ManualProvider
 from akgflow.models.prices import price_of
 from akgflow.models.recorded import RecordedProvider
+from akgflow.models.sizes import estimate_tokens
 
 
 @dataclass(frozen=True)

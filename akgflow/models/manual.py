@@ -9,7 +9,7 @@ from pathlib import Path
 from akgflow.errors import ConfigError
 from akgflow.models.base import Failure, ModelReply, ModelRequest, ProviderError, Usage
 from akgflow.models.desk import Desk, Waiting
-from akgflow.models.ledger import estimate_tokens, max_output_tokens
+from akgflow.models.sizes import estimate_tokens, max_output_tokens
 
 _POLL_SECONDS = 0.3
 

@@ -11,8 +11,8 @@ from akgflow.config.types import Operator, Scalar, Workspace
 from akgflow.errors import ConfigError
 from akgflow.executors.reach import Places
 from akgflow.machine import Machine, detect
-from akgflow.models.ledger import max_output_tokens
 from akgflow.models.prices import price_of
+from akgflow.models.sizes import max_output_tokens
 from akgflow.planning.build import build_plan, reach
 from akgflow.planning.types import Plan
 from akgflow.verdict import JudgeRequest

@@ -1,12 +1,29 @@
 """Plans, results and verdicts for people; nothing here changes or decides anything."""
 
-from akgflow.reporting._console import console
-from akgflow.reporting.accounts import show_accounts
-from akgflow.reporting.entries import show_entries, show_entry
-from akgflow.reporting.folders import Unfinished, read_run, show_run
-from akgflow.reporting.plans import show_plan
-from akgflow.reporting.progress import Progress
-from akgflow.reporting.results import show_result, show_verdict
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from akgflow.lazily import lazily
+
+if TYPE_CHECKING:
+    from akgflow.reporting._console import console
+    from akgflow.reporting.accounts import show_accounts
+    from akgflow.reporting.entries import show_entries, show_entry
+    from akgflow.reporting.folders import Unfinished, read_run, show_run
+    from akgflow.reporting.plans import show_plan
+    from akgflow.reporting.progress import Progress
+    from akgflow.reporting.results import show_result, show_verdict
+
+_HOMES = {
+    "_console": ("console",),
+    "accounts": ("show_accounts",),
+    "entries": ("show_entries", "show_entry"),
+    "folders": ("Unfinished", "read_run", "show_run"),
+    "plans": ("show_plan",),
+    "progress": ("Progress",),
+    "results": ("show_result", "show_verdict"),
+}
 
 __all__ = [
     "Progress",
@@ -21,3 +38,5 @@ __all__ = [
     "show_run",
     "show_verdict",
 ]
+
+__getattr__ = lazily(__name__, _HOMES)

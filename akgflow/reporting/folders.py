@@ -10,7 +10,8 @@ from typing import Any
 from rich.console import Console
 
 from akgflow.config.types import Budget
-from akgflow.engine import RESULT, Account, RunResult, accounts
+from akgflow.engine import RESULT, Account, RunResult
+from akgflow.engine.accounts import accounts
 from akgflow.engine.journal import Journal
 from akgflow.errors import ConfigError
 from akgflow.reporting._console import say

@@ -123,7 +123,8 @@ def test_a_run_that_is_stopped_goes_on_with_another_server(tmp_path: Path) -> No
         # The first server took its run along when it ended: its prompt waits no longer.
         assert "start one with run" in (await call(client, "next_prompt", wait_seconds=0))["say"]
         assert (await call(client, "run", task="scale"))["folder"] == seen[0]["folder"]
-        assert (await call(client, "next_prompt", wait_seconds=120))["id"] == seen[1]["id"]
+        again = await call(client, "next_prompt", wait_seconds=120)
+        assert again["id"] == seen[1]["id"], again
         stopped = await call(client, "stop", run=seen[0]["folder"])
         assert not stopped["running"] and not stopped["finished"]
         assert "is unfinished" in await call(client, "show")

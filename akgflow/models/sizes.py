@@ -1,0 +1,35 @@
+"""How many tokens a text has or may have, without a tokenizer: planning needs it, and must stay light."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from akgflow.config.types import ModelSpec
+from akgflow.models.prices import longest_reply
+
+OUTPUT_TOKENS = 16_000
+"""Asked for and reserved where the model's params set no ``max_tokens``, and the model can write as much."""
+
+_BYTES_PER_TOKEN = 3
+_FEWEST_BYTES_PER_TOKEN = 2
+_TOKENS_PER_MESSAGE = 8
+_TOKENS_PER_CALL = 128
+
+
+def estimate_tokens(text: str) -> int:
+    """A high estimate of the tokens of ``text``, without a tokenizer."""
+    return -(-len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN)
+
+
+def most_tokens(texts: Sequence[str]) -> int:
+    """An upper bound of the tokens of a prompt of these messages, whatever the server puts around them."""
+    return (
+        sum(-(-len(text.encode("utf-8", "replace")) // _FEWEST_BYTES_PER_TOKEN) + _TOKENS_PER_MESSAGE for text in texts)
+        + _TOKENS_PER_CALL
+    )
+
+
+def max_output_tokens(spec: ModelSpec) -> int:
+    """The most tokens that one reply of this model may have."""
+    value = spec.params.get("max_completion_tokens") or spec.params.get("max_tokens")
+    return int(value or min(OUTPUT_TOKENS, longest_reply(spec.model) or OUTPUT_TOKENS))
