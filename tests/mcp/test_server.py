@@ -68,7 +68,7 @@ def test_an_agent_sees_the_tools_and_plans_and_is_told_what_is_wrong(tmp_path: P
 
 
 def test_an_agent_plays_the_model_from_start_to_end(tmp_path: Path) -> None:
-    """Verify a kernel that is wrong and one that is right; run a task and answer its prompts; look at the result."""
+    """Verify a kernel that is wrong; run a task and answer its prompts; look at the result."""
     make_workspace(tmp_path, "http://127.0.0.1:9/v1")
     code = iter([WRONG, RIGHT])
     answered: list[str] = []
@@ -83,9 +83,8 @@ def test_an_agent_plays_the_model_from_start_to_end(tmp_path: Path) -> None:
     async def talk(client: Client) -> None:
         about = {"dsl": "cpp", "target": "cpu", "task": "scale", "time": False}
         wrong = await call(client, "verify", code=WRONG, **about)
-        assert (wrong["passed"], wrong["status"]) == (False, "INCORRECT_NUMERICAL") and wrong["feedback"]
-        right = await call(client, "verify", code=RIGHT, **about)
-        assert (right["passed"], right["evidence"]) == (True, ["executed"])
+        assert (wrong["passed"], wrong["status"], wrong["evidence"]) == (False, "INCORRECT_NUMERICAL", ["executed"])
+        assert "INCORRECT_NUMERICAL" in wrong["report"] and wrong["feedback"]
 
         started = await call(client, "run", task="scale")
         assert started["running"] and started["task"] == "scale"
