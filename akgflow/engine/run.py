@@ -22,6 +22,9 @@ from akgflow.planning import Job
 from akgflow.terms import Status
 from akgflow.verdict import Verdict
 
+KEPT = 4
+"""Kernels of one job that the knowledge store takes: a search makes many that hardly differ."""
+
 
 async def run_plan(run: RunContext) -> RunResult:
     """Run what is not finished yet; the result says how each job ended.
@@ -127,9 +130,11 @@ async def _job(job: Job, run: RunContext) -> JobResult:
 
 
 async def _keep(state: JobState, run: RunContext) -> None:
-    """Verified kernels of a job that met its gates go into the knowledge store."""
-    made = [(judged.candidate.source, judged.verdict) for pool in state.made.values() for judged in pool]
-    right = [(source, verdict) for source, verdict in made if not unmet(run.task.gates, verdict)]
+    """The best verified kernels of a job that met its gates go into the knowledge store."""
+    made = {judged.candidate.id: judged for pool in state.made.values() for judged in pool}
+    met = [judged for judged in made.values() if not unmet(run.task.gates, judged.verdict)]
+    best = sorted(met, key=lambda judged: judged.worth, reverse=True)[:KEPT]
+    right = [(judged.candidate.source, judged.verdict) for judged in best]
     replies = ((f.key, cause_in(f.reply.text)) for f in _finished_calls(run) if f.key.job == state.job.id)
     causes = {(key.step, key.attempt): cause for key, cause in replies if cause}
     await run.knowledge.keep(state.job, right, lessons_of(state.attempts, causes))

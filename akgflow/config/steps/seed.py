@@ -7,7 +7,11 @@ from typing import Literal
 
 from akgflow.config.steps.base import Cap, Crew
 
-WORDS = {"source": "the task's source kernel", "knowledge": "verified kernels of this operator in the knowledge store"}
+WORDS = {
+    "source": "the task's source kernel",
+    "knowledge": "verified kernels of this operator in the knowledge store",
+    "torch.compile": "what torch.compile generates for the operator",
+}
 
 
 @dataclass(frozen=True)
@@ -15,7 +19,7 @@ class SeedStep:
     """Judge up to ``most`` candidates that are there already. ``seed`` says from where."""
 
     name: str
-    seed: Literal["source", "knowledge"]
+    seed: Literal["source", "knowledge", "torch.compile"]
     most: int = 1
 
     def cap(self, _: Crew, /) -> Cap:

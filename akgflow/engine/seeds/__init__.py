@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from akgflow.engine.seeds import knowledge, source
+from akgflow.engine.seeds import compiler, knowledge, source
 from akgflow.engine.seeds.base import Seed, Seeder, Seeds
 
-SEEDERS: Mapping[str, Seeder] = {"source": source.seeds, "knowledge": knowledge.seeds}
+SEEDERS: Mapping[str, Seeder] = {"source": source.seeds, "knowledge": knowledge.seeds, "torch.compile": compiler.seeds}
 
 __all__ = ["SEEDERS", "Seed", "Seeder", "Seeds"]

@@ -17,6 +17,8 @@ from akgflow.features import FeatureRequest
 from akgflow.serial import from_data, to_data
 from akgflow.verification.environment import scrubbed
 
+TOOLCHAIN = "cpp"
+"""The toolchain that builds what is generated."""
 SECONDS = 300.0
 """For all cases of an operator together; one takes a few."""
 

@@ -82,10 +82,12 @@ def _plain(text: str) -> str:
 
 
 def _without_cascades(text: str) -> str:
-    """Long sums in one accumulator of double precision instead of a cascade of float ones."""
+    """Long sums in one accumulator of double precision instead of a cascade of float ones; variances without one."""
     names = re.findall(r"(tmp_acc\d+)\w* = cascade_sum_combine\(", text)
     text = re.sub(r"(\w+) = cascade_sum_combine\((\w+), &\w+\);", r"\1 = \1 + \2;", text)
     text = re.sub(r"\n *(?:CascadeSumHelper<[^\n]*|\w+ = cascade_sum_final\([^\n]*);", "", text)
+    text = re.sub(r"\n *(?:WelfordHelper<[^\n]*|\w+ = welford_combine\(\w+, &\w+\));", "", text)
+    text = re.sub(r"welford_combine\((\w+), (\w+), &\w+\)", r"welford_combine(\1, \2)", text)
     for name in set(names):
         text = re.sub(rf"\bfloat ({name}(?:_local|_arr)?\b)", r"double \1", text)
     return text
@@ -97,7 +99,7 @@ def _with_reductions(text: str) -> str:
     marked: dict[int, str] = {}
     for at, line in enumerate(lines):
         indent = len(line) - len(line.lstrip())
-        if not line.lstrip().startswith("for(") or "ivdep" in lines[at - 1]:
+        if not line.lstrip().startswith("for(") or "#pragma" in lines[at - 1]:
             continue
         end = next(i for i in range(at + 1, len(lines)) if lines[i] == " " * indent + "}")
         pragma = _pragma("\n".join(lines[at + 1 : end]))
