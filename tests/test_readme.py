@@ -12,6 +12,7 @@ import click
 import pytest
 
 from akgflow.cli._main import cli
+from akgflow.config import load_workspace
 from akgflow.errors import ExitCode
 from akgflow.terms import Evidence
 
@@ -51,22 +52,29 @@ def _akgflow(workspace: Path, *arguments: str) -> subprocess.CompletedProcess[st
 
 @pytest.mark.parametrize("document", [README, CONTRIBUTING], ids=["README", "CONTRIBUTING"])
 def test_the_yaml_shown_is_valid(workspace: Path, document: str) -> None:
-    (workspace / "hardware.yaml").write_text(f"version: 1\n{_yaml_with(document, 'targets:')}", encoding="utf-8")
+    (workspace / "hardware.yaml").write_text(f"version: 1\n{_yaml_with(document, '  nvidia_l40s:')}", encoding="utf-8")
     done = _akgflow(workspace, "validate")
     assert done.returncode == 0, done.stderr
     assert "nvidia_l40s" in _akgflow(workspace, "list", "targets").stdout
     assert "straight_to_code" in _akgflow(workspace, "list", "workflows").stdout
 
 
+def test_hardware_that_is_elsewhere_is_one_line_more(workspace: Path) -> None:
+    shown = _yaml_with(README, "  nvidia_h200:")
+    (workspace / "hardware.yaml").write_text(f"version: 1\n{shown}", encoding="utf-8")
+    reach = load_workspace(workspace).targets["nvidia_h200"].reach
+    assert str(reach) == "Ray at 10.0.0.1:6379, h200: 1"
+
+
 def test_a_target_of_hardware_yaml_alone_is_planned(workspace: Path) -> None:
-    (workspace / "hardware.yaml").write_text(f"version: 1\n{_yaml_with(README, 'targets:')}", encoding="utf-8")
+    (workspace / "hardware.yaml").write_text(f"version: 1\n{_yaml_with(README, '  nvidia_l40s:')}", encoding="utf-8")
     done = _akgflow(workspace, "plan", "gemm_migrate", "--set", "matrix.target=[nvidia_l40s]")
     assert done.returncode == 0, done.stderr
     assert "nvidia_l40s" in done.stdout
 
 
 def test_a_misspelt_key_of_a_target_is_shown_with_its_place(workspace: Path) -> None:
-    shown = _yaml_with(README, "targets:").replace("arch:", "arhc:")
+    shown = _yaml_with(README, "  nvidia_l40s:").replace("arch:", "arhc:")
     (workspace / "hardware.yaml").write_text(f"version: 1\n{shown}", encoding="utf-8")
     done = _akgflow(workspace, "validate")
     assert done.returncode == ExitCode.CONFIG

@@ -19,6 +19,7 @@ _COMMANDS = {
     "plan": ("_run", "Show what running a task would do, and at most for how much."),
     "validate": ("_look", "Check tasks, or the whole workspace, and say all that is wrong."),
     "verify": ("_verify", "Judge one kernel; no model is asked."),
+    "matrix": ("_matrix", "Show a task's kernels on every target, shape and dtype."),
     "show": ("_look", "Show a run: its table, how far it came, where its means went."),
     "list": ("_look", "List targets, DSLs, agents, workflows or tasks."),
     "schema": ("_look", "Print the JSON Schema of a kind of file."),

@@ -16,7 +16,8 @@ Using = Callable[[], AbstractAsyncContextManager[None]]
 class Executor(Protocol):
     """Judges candidates within the machine's means; timing has its device to itself.
 
-    A verdict's ``seconds`` are those for which the judgement held its place, waiting for one left out.
+    A verdict's ``seconds`` are those for which the judgement held its place; waiting for one, and the start of a judge,
+    are left out.
     """
 
     async def judge(self, request: JudgeRequest) -> Verdict:

@@ -56,9 +56,7 @@ class LocalExecutor:
             slot = self._slots.choose(request.target, executes=Evidence.EXECUTED in request.evidence)
             with slot.used():
                 async with self._using():
-                    started = time.monotonic()
-                    verdict = await self._tried_twice(request, slot)
-                    return replace(verdict, seconds=time.monotonic() - started)
+                    return await self._tried_twice(request, slot)
 
     async def _tried_twice(self, request: JudgeRequest, slot: Slot[JudgeProcess]) -> Verdict:
         reason = ""
@@ -89,8 +87,10 @@ class LocalExecutor:
             scratch = await stack.enter_async_context(self._scratch())
             if floors[0] is not floors[1]:
                 await stack.enter_async_context(floors[0].shared())
+            started = time.monotonic()
             try:
-                return await asyncio.wait_for(judge.judge(request, scratch, slot.floor), most)
+                verdict = await asyncio.wait_for(judge.judge(request, scratch, slot.floor), most)
+                return replace(verdict, seconds=time.monotonic() - started)
             except TimeoutError:
                 raise JudgeLost(f"the judge did not answer within {most:.0f} s") from None
 

@@ -1,6 +1,6 @@
 """Task to plan: pure, printable, hashable."""
 
-from akgflow.planning.build import build_plan, digest, identity, reach
+from akgflow.planning.build import build_plan, digest, identity, reach, why_nothing
 from akgflow.planning.types import Ceiling, Job, Plan, PlannedStep, Reach, SourceCheck
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "digest",
     "identity",
     "reach",
+    "why_nothing",
 ]

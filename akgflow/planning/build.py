@@ -100,12 +100,20 @@ def _job(
     )
 
 
-def _why_impossible(pack: DslPack, target: Target, task: Task, found: Reach) -> str:
+def why_nothing(pack: DslPack, target: Target, found: Reach) -> str:
+    """Why no evidence at all can be had for a DSL on a target; empty where some can."""
     if target.platform not in pack.platforms:
         offered = ", ".join(sorted(pack.platforms))
         return f"{pack.name} does not run on platform {target.platform} (it runs on {offered})"
     if not found.evidence:
         return "nothing can be judged here: " + "; ".join(f"{e}: {why}" for e, why in found.gaps.items())
+    return ""
+
+
+def _why_impossible(pack: DslPack, target: Target, task: Task, found: Reach) -> str:
+    nothing = why_nothing(pack, target, found)
+    if nothing:
+        return nothing
     if not task.gates.evidence.satisfied_by(found.evidence):
         why = found.gaps.get(task.gates.evidence, f"{pack.name} does not offer it on {target.platform}")
         return f"the gate asks for {task.gates.evidence} evidence, which is out of reach here: {why}"

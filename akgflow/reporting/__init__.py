@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from akgflow.reporting.accounts import show_accounts
     from akgflow.reporting.entries import show_entries, show_entry
     from akgflow.reporting.folders import Unfinished, read_run, show_run
+    from akgflow.reporting.matrices import show_matrix
     from akgflow.reporting.plans import show_plan
     from akgflow.reporting.progress import Progress
     from akgflow.reporting.results import show_result, show_verdict
@@ -20,6 +21,7 @@ _HOMES = {
     "accounts": ("show_accounts",),
     "entries": ("show_entries", "show_entry"),
     "folders": ("Unfinished", "read_run", "show_run"),
+    "matrices": ("show_matrix",),
     "plans": ("show_plan",),
     "progress": ("Progress",),
     "results": ("show_result", "show_verdict"),
@@ -33,6 +35,7 @@ __all__ = [
     "show_accounts",
     "show_entries",
     "show_entry",
+    "show_matrix",
     "show_plan",
     "show_result",
     "show_run",

@@ -1,0 +1,61 @@
+"""A portability matrix for people: a table, and below it each reason once."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from akgflow.engine.matrix import Cell, Matrix, Shape
+from akgflow.reporting._console import say
+from akgflow.reporting.phrases import case_of, evidence, heaviest, limits, resources, speed, times
+from akgflow.terms import Status
+
+_COLUMNS = ("dsl", "target", "dtype", "shape", "evidence", "correct", "speed and resources", "why")
+_DONE = {"timing": "timed"}
+_AXES = _COLUMNS[:4]
+
+
+def show_matrix(matrix: Matrix, out: Console) -> None:
+    """Print the cells, one line for each shape; numbers in the last column point to the reasons below."""
+    say(out, Text.assemble((f"matrix {matrix.task}", "bold"), f" ({matrix.source})"))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in _COLUMNS:
+        table.add_column(column, overflow="fold", no_wrap=column in _AXES)
+    reasons: dict[str, int] = {}
+    for cell in matrix.cells:
+        notes = " ".join(f"({reasons.setdefault(reason, len(reasons) + 1)})" for reason in _reasons(cell))
+        if not cell.shapes:
+            table.add_row(cell.dsl, cell.target, cell.dtype, "", Text("—", style="yellow"), "", "", notes)
+        for place, shape in enumerate(cell.shapes):
+            own = (cell.dsl, cell.target, cell.dtype) if place == 0 else ("", "", "")
+            took = [resources(found) for found in heaviest(cell.resources)] if place == 0 else []
+            figures = "\n".join([*_figures(shape), *took])
+            shown = evidence(cell.evidence) if place == 0 else ""
+            table.add_row(*own, case_of(shape.case) or "own", shown, _correct(cell, shape), figures, notes)
+            notes = ""
+    out.print(table)
+    for reason, number in reasons.items():
+        say(out, f"({number}) {reason}")
+
+
+def _reasons(cell: Cell) -> list[str]:
+    """Why the cell is empty, or wrong, or holds no more than it does."""
+    if cell.reason:
+        return [cell.reason]
+    failed = [f"{cell.status}: {cell.message}"] if cell.status is not Status.PASSED else []
+    return failed + [f"not {_DONE.get(name, name)}: {reason}" for name, reason in (cell.beyond or {}).items()]
+
+
+def _correct(cell: Cell, shape: Shape) -> Text:
+    if shape.status is None:
+        return Text("" if cell.status is Status.PASSED else str(cell.status), style="red")
+    right = f"{shape.passed} of {shape.checks} right, error {shape.error:.2g} of {shape.bound:.2g}"
+    passed = shape.status is Status.PASSED
+    return Text(right if passed else f"{shape.status}, {right}", style="" if passed else "red")
+
+
+def _figures(shape: Shape) -> list[str]:
+    lines = [text for timing in shape.timing for text in (speed(timing), times(timing))]
+    return lines + [text for text in map(limits, shape.timing[:1]) if text]
