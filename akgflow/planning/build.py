@@ -10,6 +10,7 @@ from pathlib import Path
 from akgflow.config.types import DslPack, ModelSpec, Price, Target, Task, Workflow, Workspace
 from akgflow.machine import Machine
 from akgflow.planning.bounds import ceiling, planned_steps
+from akgflow.planning.prompts import openings
 from akgflow.planning.types import Job, Plan, Reach, SourceCheck
 from akgflow.serial import to_data, to_json
 from akgflow.terms import Evidence, in_order, strength
@@ -42,7 +43,7 @@ def build_plan(
         for dsl in task.dsls
         for target in task.targets
     )
-    live = sum(1 for job in jobs if not job.impossible)
+    live = [job for job in jobs if not job.impossible]
     return Plan(
         task=task.name,
         kind=task.kind,
@@ -55,7 +56,14 @@ def build_plan(
         models={name: workspace.models[name].model for name in _models_in_use(workflow, workspace)},
         source=_source_check(task, workspace, missing, at),
         jobs=jobs,
-        ceiling=ceiling(workflow, workspace, live, price_of=price_of, reply_tokens_of=reply_tokens_of),
+        ceiling=ceiling(
+            workflow,
+            workspace,
+            live,
+            opening=openings(task, workspace, machine),
+            price_of=price_of,
+            reply_tokens_of=reply_tokens_of,
+        ),
         machine=machine,
         inputs=_inputs(task, workflow, workspace),
     )

@@ -28,7 +28,7 @@ class PlannedStep:
     """One step with its bounds.
 
     ``asks`` counts the calls of each agent, and ``verdicts`` the judgements: worst cases, resends of malformed replies
-    included. What a ``shared`` step asks for is asked once for all jobs.
+    included. What a ``shared`` step asks for is asked once for all jobs. A prompt may show ``shown`` earlier replies.
     """
 
     name: str
@@ -36,6 +36,7 @@ class PlannedStep:
     asks: Mapping[str, int]
     verdicts: int
     shared: bool = False
+    shown: int = 2
 
     @property
     def agents(self) -> tuple[str, ...]:
@@ -80,12 +81,14 @@ class SourceCheck:
 class Ceiling:
     """Worst case of the whole plan.
 
-    ``reply_tokens`` is calls x the model's ``max_tokens``. ``usd`` prices those reply tokens, and is None where the
-    price of a model in use is unknown (``unpriced`` names it); prompts come on top and the budget bounds both.
+    ``reply_tokens`` is calls x the model's ``max_tokens``. ``prompt_tokens`` bounds the prompts: the first prompts as
+    they are rendered, a token for every two bytes, and in each as many of the longest replies as its step may show.
+    ``usd`` prices both, and is None where the price of a model in use is unknown (``unpriced`` names it).
     """
 
     calls: int
     verdicts: int
+    prompt_tokens: int
     reply_tokens: int
     usd: float | None
     unpriced: tuple[str, ...] = ()

@@ -14,6 +14,11 @@ def seconds(value: float) -> str:
     return f"{value:.3g} s" if value < 120 else f"{value / 60:.1f} min"
 
 
+def counted(number: int, what: str) -> str:
+    """``1 call``, ``2 calls``."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
 def case_of(case: object) -> str:
     """``m=512 n=512``: a case in one cell."""
     return " ".join(f"{name}={value}" for name, value in dict(case).items())  # type: ignore[call-overload]

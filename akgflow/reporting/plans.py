@@ -9,7 +9,7 @@ from rich.text import Text
 
 from akgflow.planning import Ceiling, Job, Plan, digest
 from akgflow.reporting._console import say
-from akgflow.reporting.phrases import case_of, evidence
+from akgflow.reporting.phrases import case_of, counted, evidence
 
 
 def show_plan(plan: Plan, out: Console) -> None:
@@ -27,7 +27,8 @@ def show_plan(plan: Plan, out: Console) -> None:
     out.print(_jobs(plan.jobs))
     for step in plan.runnable[0].steps if plan.runnable else ():
         each = "" if step.shared else " a job"
-        say(out, f"step       {step.name}: {step.does} (at most {step.calls} calls, {step.verdicts} verdicts{each})")
+        most = f"{counted(step.calls, 'call')}, {counted(step.verdicts, 'verdict')}"
+        say(out, f"step       {step.name}: {step.does} (at most {most}{each})")
     say(out, f"at most    {_ceiling(plan.ceiling)}")
     say(out, f"budget     {_budget(plan)}")
 
@@ -47,8 +48,8 @@ def _jobs(jobs: tuple[Job, ...]) -> Table:
 def _ceiling(ceiling: Ceiling) -> str:
     usd = "price unknown for " + ", ".join(ceiling.unpriced) if ceiling.usd is None else f"${ceiling.usd:.2f}"
     return (
-        f"{ceiling.calls} model calls, {ceiling.verdicts} verdicts, {ceiling.reply_tokens:,} reply tokens ({usd}), "
-        "malformed replies asked again included"
+        f"{ceiling.calls} model calls with {ceiling.prompt_tokens:,} tokens in prompts and {ceiling.reply_tokens:,} in "
+        f"replies ({usd}), {ceiling.verdicts} verdicts; malformed replies asked again included"
     )
 
 
@@ -60,4 +61,5 @@ def _budget(plan: Plan) -> str:
         f"{budget.minutes:g} minutes" if budget.minutes is not None else "",
         f"{budget.device_minutes:g} device minutes" if budget.device_minutes is not None else "",
     ]
-    return ", ".join(part for part in parts if part) or "none"
+    stated = ", ".join(part for part in parts if part)
+    return f"{stated}: the run stops before it goes over, with the best so far" if stated else "none"

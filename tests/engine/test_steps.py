@@ -14,6 +14,7 @@ from small_task import make_workspace
 
 from akgflow.config.steps import KINDS
 from akgflow.engine.steps import RUNS
+from akgflow.models import most_tokens
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import Verdict
 
@@ -252,4 +253,6 @@ def test_shipped_workflows_run_within_their_caps(task: Path, openai_server: Open
     assert ran.failed is None
     assert best(ran) > 0
     assert len(openai_server.requests) <= ran.plan.ceiling.calls
+    sent = [[str(m["content"]) for m in seen.body["messages"]] for seen in openai_server.requests]
+    assert sum(map(most_tokens, sent)) <= ran.plan.ceiling.prompt_tokens
     assert len(judge.judged) <= ran.plan.ceiling.verdicts

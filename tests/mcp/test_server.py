@@ -116,7 +116,7 @@ def test_a_run_that_is_stopped_goes_on_with_another_server(tmp_path: Path) -> No
     async def begin(client: Client) -> None:
         seen.append(await call(client, "run", task="scale"))
         seen.append(await call(client, "next_prompt", wait_seconds=120))
-        assert seen[1]["agent"] == "coder"
+        assert seen[1]["agent"] == "coder", seen[1]
 
     async def go_on(client: Client) -> None:
         # The first server took its run along when it ended: its prompt waits no longer.

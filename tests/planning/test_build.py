@@ -27,6 +27,7 @@ from akgflow.config.types import (
 from akgflow.errors import Mark
 from akgflow.machine import Device, Machine
 from akgflow.planning import Plan, build_plan, digest, identity
+from akgflow.planning.bounds import TALK_TOKENS
 from akgflow.serial import from_data, to_data
 from akgflow.terms import Evidence
 
@@ -124,7 +125,9 @@ def test_worst_case_counts_resends_advice_and_redesign() -> None:
     ceiling = plan().ceiling
     assert ceiling.calls == 4 * 24  # four cells can run
     assert ceiling.reply_tokens == 96_000
-    assert ceiling.usd == pytest.approx(0.96)
+    # A first prompt takes 150 at most; 6 of a job's calls may show one reply, 18 three, and 12 send one back.
+    assert ceiling.prompt_tokens == 4 * (6 * (150 + 1000) + 18 * (150 + 3000) + 24 * (2000 + TALK_TOKENS) + 12 * 1000)
+    assert ceiling.usd == pytest.approx(0.96 + ceiling.prompt_tokens / 1e6)
 
 
 def test_a_sketch_is_asked_for_once_for_all_jobs() -> None:

@@ -32,4 +32,5 @@ class AdaptiveStep:
             f"search on from {' and '.join(self.adaptive)} with {self.agent} by confidence bounds: "
             f"at most {self.trials} trials, {self.parallel} at a time"
         )
-        return Cap(does + enough(self.headroom, self.patience, "trials"), {self.agent: self.trials}, self.trials)
+        does += enough(self.headroom, self.patience, "trials")
+        return Cap(does, {self.agent: self.trials}, self.trials, shown=2 + self.inspirations)

@@ -20,4 +20,4 @@ class AgentStep:
         codes = self.agent in crew.coders
         asks = f"ask {self.agent} for {'code' if codes else 'a ' + self.name}"
         does = asks if self.samples == 1 else f"{asks}, {self.samples} samples"
-        return Cap(does, {self.agent: self.samples}, self.samples if codes else 0)
+        return Cap(does, {self.agent: self.samples}, self.samples if codes else 0, shown=1)

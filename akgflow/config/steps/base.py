@@ -20,12 +20,14 @@ class Cap:
     """The most that one run of a step can take.
 
     ``does`` says in words what it does and where it ends; ``asks`` counts replies by agent, malformed ones that are
-    asked for again not included; ``verdicts`` counts judgements.
+    asked for again not included; ``verdicts`` counts judgements. ``shown`` counts what a prompt of the step may hold
+    of earlier replies: the sketch, the candidate, advice, other candidates.
     """
 
     does: str
     asks: Mapping[str, int]
     verdicts: int
+    shown: int = 2
 
 
 class Kind(Protocol):

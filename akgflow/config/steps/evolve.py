@@ -40,4 +40,5 @@ class EvolveStep:
             f"evolve {' and '.join(self.evolve)} with {self.agent}: {self.islands} islands x {self.population}, "
             f"at most {self.generations} generations of {self.islands} x {self.children} children"
         )
-        return Cap(does + enough(self.headroom, self.patience, "generations"), {self.agent: most}, most)
+        does += enough(self.headroom, self.patience, "generations")
+        return Cap(does, {self.agent: most}, most, shown=1 + self.parents + self.inspirations)

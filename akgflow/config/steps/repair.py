@@ -35,4 +35,4 @@ class RepairStep:
             if crew.designer:
                 asks[crew.designer] += self.max_attempts
         does = f"repair {self.repair} until {self.until}, at most {self.max_attempts} attempts"
-        return Cap(does, asks, self.max_attempts)
+        return Cap(does, asks, self.max_attempts, shown=3)
