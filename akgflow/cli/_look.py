@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from akgflow.cli._options import echo_json, json_option, set_option, workspace_option
-from akgflow.config import KINDS, find_root, list_tasks, load, load_all, load_workspace, schema_text
+from akgflow.config import KINDS, find_root, list_tasks, load, load_all, load_workspace, schema_text, suggest
 from akgflow.config.types import Workspace
 from akgflow.errors import ConfigError, Problem
 
@@ -116,14 +116,32 @@ def schema_command(kind: str) -> None:
 
 
 @click.command("show")
-@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("run", required=False)
+@workspace_option
 @json_option
-def show_command(run: Path, as_json: bool) -> None:
-    """Show the result of a finished RUN folder, or how far an unfinished one came, and where its means went."""
+def show_command(run: str | None, workspace: Path | None, as_json: bool) -> None:
+    """Show the table of a RUN, or how far an unfinished one came, and where its means went.
+
+    RUN is its folder, or the folder's name; without it, the run of the workspace that was begun last.
+    """
     from akgflow.reporting import console, read_run, show_run
 
-    found = read_run(run)
+    found = read_run(_folder(run, (workspace or find_root()) / "runs"))
     if as_json:
         echo_json(found)
     else:
         show_run(found, console())
+
+
+def _folder(run: str | None, runs: Path) -> Path:
+    """The folder that ``run`` names; raises `ConfigError` with the names that are there."""
+    if run is not None and Path(run).is_dir():
+        return Path(run)
+    known = {plan.parent.name: plan.stat().st_mtime for plan in runs.glob("*/plan.json")}
+    if run is None and known:
+        return runs / max(known, key=lambda name: known[name])
+    if run in known:
+        return runs / run
+    if run is None:
+        raise ConfigError(f"there is no run in {runs} yet: akgflow run TASK makes one")
+    raise ConfigError(f"there is no run {run!r}: " + (suggest(run, known) if known else f"{runs} holds none"))

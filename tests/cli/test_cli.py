@@ -61,6 +61,8 @@ def test_help_lists_the_commands_and_the_exit_codes(tmp_path: Path) -> None:
             "did you mean 'rows'?",
         ),
         (["show", "tasks"], "is not a run's folder"),
+        (["show"], "akgflow run TASK makes one"),
+        (["show", "scale-1"], "there is no run 'scale-1'"),
         (["init", "."], "already holds"),
     ],
 )
