@@ -56,9 +56,11 @@ def _entries(journal: Journal) -> Iterator[Account]:
             step = lost.step.rpartition(".")[2]
             row = _called(step, lost.model, lost.usage, live=True) if lost.usage else Account(step)
             yield replace(row, device_seconds=lost.device_seconds, lost=1)
-        elif kind in ("verdict", "canaries"):
-            step = JUDGE_TRIED if kind == "canaries" else journal.step(key) or name.partition(" ")[0]
-            yield Account(step, judged=1, device_seconds=_device_seconds(journal, key))
+        elif kind == "verdict":
+            yield Account(journal.step(key) or name, judged=1, device_seconds=_device_seconds(journal, key))
+        elif kind == "canaries" and (seconds := _device_seconds(journal, key)):
+            tried = journal.read(key, Preflight)
+            yield Account(JUDGE_TRIED, judged=tried.canaries, device_seconds=seconds)
 
 
 def _called(step: str, model: str, usage: Usage, *, live: bool) -> Account:

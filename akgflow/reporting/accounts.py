@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import reduce
 
 from rich import box
@@ -11,7 +12,7 @@ from rich.table import Table
 
 from akgflow.config.types import Budget
 from akgflow.engine.result import Account
-from akgflow.reporting.phrases import seconds
+from akgflow.reporting.phrases import counted, seconds
 
 _COLUMNS = ("step", "model", "calls", "tokens in", "tokens out", "reserved", "cost", "judged", "device")
 
@@ -23,7 +24,7 @@ def show_accounts(accounts: Sequence[Account], budget: Budget, out: Console) -> 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in _COLUMNS:
         table.add_column(column, justify="left" if column in ("step", "model") else "right", no_wrap=True)
-    for account in accounts:
+    for account in _folded(accounts):
         table.add_row(*_row(account))
     table.add_section()
     total = reduce(Account.__add__, accounts, Account("all"))
@@ -33,6 +34,17 @@ def show_accounts(accounts: Sequence[Account], budget: Budget, out: Console) -> 
     out.print(table)
     for line in _remarks(total):
         out.print(line, soft_wrap=True)
+
+
+def _folded(accounts: Sequence[Account]) -> list[Account]:
+    """A step's judgements on the row of its model, where it has one model only."""
+    models = {step: [a.model for a in accounts if a.step == step and a.model] for step in {a.step for a in accounts}}
+    rows: dict[tuple[str, str], Account] = {}
+    for account in accounts:
+        only = models[account.step]
+        key = (account.step, only[0] if len(only) == 1 else account.model)
+        rows[key] = replace(rows[key] + account if key in rows else account, model=key[1])
+    return list(rows.values())
 
 
 def _row(account: Account) -> tuple[str, ...]:
@@ -74,9 +86,10 @@ def _ceilings(budget: Budget) -> tuple[str, ...]:
 def _remarks(total: Account) -> list[str]:
     lines = []
     if total.unpriced:
-        lines.append(f"?: {total.unpriced} calls of unknown price; give the model a price in agents.yaml")
+        lines.append(f"?: {counted(total.unpriced, 'call')} of unknown price; give the model a price in agents.yaml")
     if total.excess:
         lines.append(f"{total.excess:,} tokens were claimed beyond what was asked for; they are not booked")
     if total.lost:
-        lines.append(f"{total.lost} calls or judgements broke off; what they took is in the sums")
+        broke = "1 call or judgement" if total.lost == 1 else f"{total.lost} calls or judgements"
+        lines.append(f"{broke} broke off; what was taken until then is in the sums")
     return lines
