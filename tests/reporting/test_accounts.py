@@ -13,17 +13,14 @@ ROWS = (
     Account("sketch", "openai/a", calls=1, prompt_tokens=2_826, completion_tokens=416, reserved=18_000, usd=0.0125),
     Account("code", "openai/a", calls=2, prompt_tokens=9_000, completion_tokens=2_000, reserved=40_000, usd=0.05),
     Account("code", judged=2, device_seconds=90.0),
-    Account(
-        "fix", "openai/a", calls=2, prompt_tokens=9_000, completion_tokens=2_000, reserved=40_000, usd=0.05, lost=1
-    ),
-    Account(
-        "fix", "local/b", calls=1, prompt_tokens=900, completion_tokens=200, reserved=20_000, unpriced=1, excess=70
-    ),
-    Account("fix", judged=3, device_seconds=30.0),
+    Account("fix", "openai/a", calls=2, prompt_tokens=9_000, completion_tokens=2_000, reserved=40_000, usd=0.05),
+    Account("fix", "b", calls=1, prompt_tokens=900, completion_tokens=200, reserved=20_000, unpriced=1, excess=70),
+    Account("fix", judged=3, device_seconds=30.0, lost=1),
 )
+NONE = Budget()
 
 
-def shown(*rows: Account, budget: Budget = Budget()) -> list[list[str]]:
+def shown(*rows: Account, budget: Budget = NONE) -> list[list[str]]:
     """The lines' words."""
     text = io.StringIO()
     show_accounts(rows, budget, console(text))
@@ -35,7 +32,7 @@ def test_a_row_for_each_step_and_model_and_the_sum_under_the_ceiling() -> None:
     assert ["sketch", "openai/a", "1", "2,826", "416", "18,000", "$0.0125"] in lines
     # Judgements stand beside the one model of their step, or on a row of their own.
     assert ["code", "openai/a", "2", "9,000", "2,000", "40,000", "$0.0500", "2", "90", "s"] in lines
-    assert ["fix", "local/b", "1", "900", "200", "20,000", "?"] in lines
+    assert ["fix", "b", "1", "900", "200", "20,000", "?"] in lines
     assert ["fix", "3", "30", "s"] in lines
     assert ["all", "6", "21,726", "4,616", "118,000", "$0.1125", "+", "?", "6", "2.6", "min"] in lines
     assert ["ceiling", "30", "min", "in", "all", "400,000", "$2", "10", "min"] in lines
