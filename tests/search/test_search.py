@@ -202,7 +202,7 @@ def test_a_tuner_proposes_everything_once_and_finds_the_top() -> None:
         return 10.0 - abs(powers.index(values["A"]) - 4) - abs(values["B"] - 2) - (values["C"] == "x")
 
     def proposals(count: int) -> list[dict[str, Any]]:
-        tuner = Tuner(found, seed=3, trials=18)
+        tuner = Tuner(found, seed=3)
         tuner.know(found.first, score(dict(found.first)))
         seen = []
         while len(seen) < count and (values := tuner.ask()) is not None:

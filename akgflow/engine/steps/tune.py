@@ -70,7 +70,7 @@ class _Search:
         self._values: dict[int, Mapping[str, Scalar]] = {}
         self._verdicts = [base.verdict]
         self._stopping = Stopping(step.headroom, step.patience, "trials")
-        self._tuner = Tuner(tunables, seed=step.random_seed, trials=step.trials)
+        self._tuner = Tuner(tunables, seed=step.random_seed)
         self._tuner.know(tunables.first, _score(base))
         run.notify(
             state.job.id,
