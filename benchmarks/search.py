@@ -2,9 +2,9 @@
 
     python benchmarks/search.py [--seeds 10] [--cache FILE] [--only measure|search|tune]
 
-A matrix product in C++ with four knobs: loop order, tile, rows for each accumulator block, threads. An eighth of the
+A matrix product in C++ with four knobs: loop order, tile, rows for each accumulator block, threads. A tenth of the
 combinations is broken: some do not compile, some forget the last rows. First every combination is judged for real and
-once: compiled, checked and timed against eager PyTorch (a quarter of an hour on a quiet machine; on a busy one the
+once: compiled, checked and timed against eager PyTorch (half an hour on a quiet machine; on a busy one the
 judge gives no times, and then there is nothing to compare). The verdicts go to the cache, one JSON object a line, and a
 second start goes on from there; what could not be timed is tried again.
 
@@ -68,14 +68,14 @@ def get_init_inputs(k: int = 192, n: int = 192) -> list[int]:
     return [k, n]
 '''
 CASES = ({"m": 192, "k": 192, "n": 192}, {"m": 19, "k": 33, "n": 50})
-SPACE = {"ORDER": [0, 1, 2], "TILE": [16, 64, 256, 1024], "ROWS": [1, 2, 4, 8], "THREADS": [1, 2]}
+SPACE = {"ORDER": [0, 1, 2], "TILE": [16, 32, 64, 128, 256, 1024], "ROWS": [1, 2, 4, 6, 8], "THREADS": [1, 2]}
 
 KERNEL = '''\
 import torch
 import tvm_ffi.cpp
 from torch import nn
 
-TUNABLES = {"ORDER": [0, 1, 2], "TILE": [16, 64, 256, 1024], "ROWS": [1, 2, 4, 8], "THREADS": [1, 2]}
+TUNABLES = {"ORDER": [0, 1, 2], "TILE": [16, 32, 64, 128, 256, 1024], "ROWS": [1, 2, 4, 6, 8], "THREADS": [1, 2]}
 ORDER = 0
 TILE = 16
 ROWS = 1
@@ -145,16 +145,16 @@ WORKFLOWS = """\
 workflows:
   best_of:
     steps:
-      code: {best_of: 96, agent: coder}
+      code: {best_of: 128, agent: coder}
   evolve:
     steps:
-      code: {agent: coder, samples: 6}
-      search: {evolve: code, agent: optimizer, generations: 12, islands: 2, children: 3, population: 6, elites: 2,
+      code: {agent: coder, samples: 4}
+      search: {evolve: code, agent: optimizer, generations: 48, islands: 2, children: 1, population: 4, elites: 2,
                patience: null, headroom: null, random_seed: SEED}
   adaptive:
     steps:
-      code: {agent: coder, samples: 6}
-      search: {adaptive: code, agent: optimizer, trials: 72, parallel: 2, explore: 0.3, patience: null, headroom: null,
+      code: {agent: coder, samples: 4}
+      search: {adaptive: code, agent: optimizer, trials: 96, parallel: 2, explore: 0.15, patience: null, headroom: null,
                random_seed: SEED}
   tune:
     steps:

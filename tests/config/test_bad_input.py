@@ -112,6 +112,24 @@ def _agents(section: str, entry: str) -> str:
             "'max_attempts' must be at most 50",
         ),
         (
+            _agents("workflows", "{steps: {a: {evlove: b, agent: coder}}}"),
+            "'a' knows no key 'evlove': did you mean 'evolve'?",
+        ),
+        (
+            _agents("workflows", "{steps: {a: {agent: coder}, b: {evolve: [a, c], agent: coder, generations: 1}}}"),
+            "no step 'c' comes before 'b': choose from a",
+        ),
+        (_agents("workflows", "{steps: {a: {agent: coder}, b: {tune: a}}}"), "'b' lacks 'trials': add it"),
+        (_agents("workflows", "{steps: {a: {seed: nowhere}}}"), "'seed' cannot be the text 'nowhere'"),
+        (
+            _agents("workflows", "{steps: {a: {best_of: 2, agent: coder, repairs: many}}}"),
+            "'repairs' must be a whole number",
+        ),
+        (
+            _agents("workflows", "{steps: {a: {agent: coder}, b: {tune: a, trials: 4, headroom: 1.2}}}"),
+            "'headroom' must be at most 1",
+        ),
+        (
             _agents("workflows", "{extends: design_code_repair, steps: {fix: {advisor: nobody}}}"),
             "there is no agent 'nobody'",
         ),

@@ -56,13 +56,9 @@ DRAFTS = """\
       two: {agent: second}
       three: {agent: third}
 """
-EVOLVE = (
-    DRAFTS
-    + "      evolve: {evolve: [one, two, three], agent: optimizer, generations: 6, children: 2, patience: null}\n"
-)
-ADAPTIVE = (
-    DRAFTS + "      search: {adaptive: [one, two, three], agent: optimizer, trials: 20, parallel: 4, patience: null}\n"
-)
+TAKEN = "[one, two, three], agent: optimizer, patience: null"
+EVOLVE = DRAFTS + f"      evolve: {{evolve: {TAKEN}, generations: 6, children: 2}}\n"
+ADAPTIVE = DRAFTS + f"      search: {{adaptive: {TAKEN}, trials: 20, parallel: 4, explore: 0.7}}\n"
 
 
 @pytest.mark.parametrize("steps", [EVOLVE, ADAPTIVE])

@@ -20,7 +20,7 @@ class AdaptiveStep:
     agent: str
     trials: int
     parallel: int = 2
-    explore: float = 0.7
+    explore: float = 0.3
     inspirations: int = 2
     headroom: float | None = 0.9
     patience: int | None = 12
