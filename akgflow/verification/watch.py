@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 
 from akgflow.terms import Status
@@ -31,10 +32,18 @@ class Watch:
         shared, own = memory.held()
         use = tree.use(pids, shared, own)
         most = self.limits.memory_bytes
-        if use.memory > most and tree.proportional(pids, shared, use.held) > most:
+        if use.memory > most and self._proportional(shared, use.held) > most:
             words = f"the candidate took {use.memory >> 20} MiB of memory; the limit is {most >> 20} MiB"
             return Status.OUT_OF_MEMORY, words
         return self._disk_broken(use.deleted)
+
+    def _proportional(self, shared: int, held: int) -> int:
+        """Bytes of memory by a close look, for which all of it stands still: whoever forks holds the locks it needs."""
+        stopped = tree.stop(self.guard)
+        try:
+            return tree.proportional(stopped, shared, held)
+        finally:
+            tree.send(stopped, signal.SIGCONT)
 
     def _disk_broken(self, deleted: int) -> tuple[Status, str] | None:
         files = 0

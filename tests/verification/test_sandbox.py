@@ -101,6 +101,17 @@ HARM = {
     "ends": ("os._exit(0)", "RUNTIME_ERROR", "exit code 0"),
     "ends itself": ("os.kill(os.getpid(), signal.SIGKILL); time.sleep(9)", "RUNTIME_ERROR", "SIGKILL"),
     "forks for ever": ("while True: os.fork()", "RUNTIME_ERROR OUT_OF_MEMORY TIMEOUT", ""),
+    "forks for ever, whatever the system says": (
+        """
+        while True:
+            try:
+                os.fork()
+            except OSError:
+                pass
+        """,
+        "RUNTIME_ERROR",
+        "more than 128 processes",
+    ),
     "takes 100 GB": ("x = x + bytearray(100 << 30)[0]", "OUT_OF_MEMORY", ""),
     "takes 100 GB in parts": (
         """
