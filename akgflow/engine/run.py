@@ -143,8 +143,9 @@ async def _keep(state: JobState, run: RunContext) -> None:
 def _judged_result(state: JobState, run: RunContext) -> JobResult:
     best = state.best()
     if best is None:
-        said = [attempt.message for attempt in state.attempts] or state.notes or ["its workflow makes no code"]
-        last = said[-1]
+        # Where nothing was tried, the first step that found nothing to do knows why; the later ones only follow.
+        said = [attempt.message for attempt in state.attempts[-1:]] or state.notes or ["its workflow makes no code"]
+        last = said[0]
         return _ended(state, run, Outcome.GATE_FAILED, f"no candidate was made: {last}")
     reasons = unmet(run.task.gates, best.verdict)
     return _ended(state, run, Outcome.GATE_FAILED if reasons else Outcome.MET, "; ".join(reasons))
