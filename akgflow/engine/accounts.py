@@ -9,7 +9,7 @@ from akgflow.engine.context import Finished
 from akgflow.engine.journal import Journal
 from akgflow.engine.preflight import Preflight
 from akgflow.engine.result import Account
-from akgflow.models.base import Lost, Usage
+from akgflow.models.base import Embedded, Lost, Usage
 from akgflow.models.ledger import Ledger
 from akgflow.verdict import Verdict
 
@@ -33,6 +33,8 @@ def book_earlier_sittings(journal: Journal, ledger: Ledger) -> None:
         if kind == "call":
             reply = journal.read(key, Finished).reply
             ledger.charge(reply.usage, charge_usd=reply.origin == "live")
+        elif kind == "embedding":
+            ledger.charge(journal.read(key, Embedded).usage)
         elif kind == "lost":
             ledger.lose(journal.read(key, Lost))
         else:
@@ -51,6 +53,9 @@ def _entries(journal: Journal) -> Iterator[Account]:
             finished = journal.read(key, Finished)
             reply = finished.reply
             yield _called(finished.key.step, reply.answered_by, reply.usage, live=reply.origin == "live")
+        elif kind == "embedding":
+            embedded = journal.read(key, Embedded)
+            yield _called(kind, embedded.model, embedded.usage, live=True)
         elif kind == "lost":
             lost = journal.read(key, Lost)
             step = lost.step.rpartition(".")[2]
