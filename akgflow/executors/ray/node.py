@@ -13,10 +13,12 @@ import ray
 
 from akgflow import __version__
 from akgflow.config.types import Target
+from akgflow.errors import AkgflowError
 from akgflow.executors.local import LocalExecutor
 from akgflow.executors.reach import Question
 from akgflow.machine import Device, Machine, detect
 from akgflow.serial import from_data, to_data
+from akgflow.terms import Evidence
 from akgflow.toolchains import missing
 from akgflow.verdict import JudgeRequest
 
@@ -24,10 +26,14 @@ from akgflow.verdict import JudgeRequest
 def look(asked: str) -> str:
     """JSON of this node's machine and of what it lacks for each DSL and evidence of a `Question` (as JSON)."""
     question, machine = from_data(json.loads(asked), Question), detect()
-    lacks = {
-        dsl: {evidence: missing(question.toolchains[dsl], evidence, question.target, machine) for evidence in offered}
-        for dsl, offered in question.evidence.items()
-    }
+
+    def lacking(dsl: str, evidence: Evidence) -> str | None:
+        try:
+            return missing(question.toolchains[dsl], evidence, question.target, machine)
+        except AkgflowError as error:
+            return str(error)
+
+    lacks = {dsl: {one: lacking(dsl, one) for one in offered} for dsl, offered in question.evidence.items()}
     return json.dumps({"version": __version__, "machine": to_data(machine), "missing": to_data(lacks)})
 
 
