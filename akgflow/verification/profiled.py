@@ -80,6 +80,8 @@ def _model(about: dict[str, Any], question: dict[str, Any], scratch: Path) -> tu
             "target": about["target"],
             "evidence": Evidence.EXECUTED.value,
             "guarded": False,
+            # What toolchains make ahead lies where this process cannot look; what it needs it builds itself.
+            "prepared": [],
         }
     )
     host.load({"path": str(scratch / "profiled.py"), "entry": "ModelNew"})
