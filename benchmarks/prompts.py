@@ -156,7 +156,8 @@ def share(rendered: Rendered, earlier: Rendered, count: Count) -> float:
 
 def stand_in_module(context: PromptContext) -> str:
     """A coder's reply of ordinary size for a task without a recording: the example of the DSL's own guide, twice."""
-    code = context.dsl.knowledge[0].split("```python\n")[1].split("```")[0]
+    shown = next(text for text in context.dsl.knowledge if "```python\n" in text)
+    code = shown.split("```python\n")[1].split("```")[0]
     return f"One program for each row.\n\n```python\n{code}\n{code}```\n"
 
 

@@ -67,12 +67,10 @@ class Formulas:
         raise Wrong(node, f"{node.value!r} is no number")
 
     def _name(self, node: ast.Name) -> Value:
-        if node.id in CONSTANTS:
-            return Value((), _WEAK, constant=True)
         found = self.scope.find(node.id)
         if isinstance(found, Value):
             return found
-        if isinstance(found, Symbol):
+        if isinstance(found, Symbol) or (found is None and node.id in CONSTANTS):
             return Value((), _WEAK, constant=True)
         if isinstance(found, Tensor):
             raise Wrong(node, f"{node.id} lies in far: load it first, load({node.id}[...], near) or own")

@@ -1,10 +1,8 @@
 // Attention without the matrix of scores: out = softmax(q @ k^T / sqrt(dim), rows masked if causal) @ v for each head.
 // q, k, v and out are row-major float32 [heads, length, dim]; heads counts all heads of all batches.
 //
-// A block takes TILE_Q queries of one head and walks along the keys in tiles of 32, one key for each lane of a warp.
-// A warp owns QUERIES queries: its lanes hold their scores against one tile, turn them into weights with a running
-// maximum and sum (online softmax), and add up the weighted values, each lane for every 32nd column. Tiles of k and v
-// pass through shared memory once for all queries of the block. Causal blocks stop at the diagonal.
+// A warp owns QUERIES queries; its lanes hold their scores against one tile of 32 keys, turn them into weights with a
+// running maximum and sum, and add up weighted values, each lane for every 32nd column.
 #include <cuda_runtime.h>
 #include <math.h>
 
@@ -95,8 +93,7 @@ __global__ void __launch_bounds__(THREADS) attention_kernel(const float* __restr
       const bool seen = key < length && (!CAUSAL || key <= query);
       const float mine = seen ? score[i] : -INFINITY;
       const float before = largest[i];
-      // A warp whose queries lie before this tile sees none of its keys: then there is no maximum to subtract yet,
-      // or nothing changes.
+      // A warp may see none of a tile's keys.
       largest[i] = fmaxf(before, warp_max(mine));
       const float shift = largest[i] == -INFINITY ? 0.0f : largest[i];
       const float weight = seen ? expf(mine - shift) : 0.0f;
@@ -135,8 +132,7 @@ __global__ void __launch_bounds__(THREADS) attention_kernel(const float* __restr
 
 template <int DIM, bool CAUSAL>
 void launch(const float* q, const float* k, const float* v, float* out, int heads, int length) {
-  const int bytes =
-      static_cast<int>(sizeof(float)) * (TILE_Q * DIM + TILE_K * (DIM + 1) + TILE_K * DIM + TILE_Q * TILE_K);
+  const int bytes = 4 * (TILE_Q * DIM + TILE_K * (DIM + 1) + TILE_K * DIM + TILE_Q * TILE_K);
   // More than 48 KiB has to be asked for.
   cudaFuncSetAttribute(attention_kernel<DIM, CAUSAL>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
   const dim3 grid((length + TILE_Q - 1) / TILE_Q, heads);
@@ -145,24 +141,14 @@ void launch(const float* q, const float* k, const float* v, float* out, int head
 
 template <int DIM>
 void launch_for(const float* q, const float* k, const float* v, float* out, int heads, int length, bool causal) {
-  if (causal) {
-    launch<DIM, true>(q, k, v, out, heads, length);
-  } else {
-    launch<DIM, false>(q, k, v, out, heads, length);
-  }
+  causal ? launch<DIM, true>(q, k, v, out, heads, length) : launch<DIM, false>(q, k, v, out, heads, length);
 }
 
 // dim is 32, 64 or 128; with any other nothing is written.
 extern "C" void attention(const float* q, const float* k, const float* v, float* out, int heads, int length, int dim,
                           int causal) {
-  if (heads <= 0 || length <= 0) {
-    return;
-  }
-  if (dim == 32) {
-    launch_for<32>(q, k, v, out, heads, length, causal != 0);
-  } else if (dim == 64) {
-    launch_for<64>(q, k, v, out, heads, length, causal != 0);
-  } else if (dim == 128) {
-    launch_for<128>(q, k, v, out, heads, length, causal != 0);
-  }
+  if (heads <= 0 || length <= 0) return;
+  if (dim == 32) launch_for<32>(q, k, v, out, heads, length, causal != 0);
+  if (dim == 64) launch_for<64>(q, k, v, out, heads, length, causal != 0);
+  if (dim == 128) launch_for<128>(q, k, v, out, heads, length, causal != 0);
 }

@@ -207,6 +207,15 @@ def test_what_does_not_fit_is_said_with_its_place(old: str, new: str, finding: s
     assert any(one.startswith(wanted) or (wanted[0] == ":" and wanted in one) for one in found), found
 
 
+def test_a_name_of_ones_own_hides_a_constant() -> None:
+    text = (
+        "sizes(M, N)\nx: input[M, N, f32]\nout: output[M, N, f32]\n"
+        "for r in each(M):\n    v = load(x[r, :], own, edge=none)\n"
+        "    e = exp(v - max(v, axis=0))\n    store(out[r, :], e / sum(e, axis=0))\n"
+    )
+    assert check(text) == ()
+
+
 def test_one_mistake_is_one_finding() -> None:
     assert len(check(GEMM.replace("p = load(x[", "p = load(y["))) == 2  # y is not declared, and x is never loaded
     assert len(check(GEMM.replace("acc = zeros(TM, TN, f32)", "acc = zeros(TM, TN, f33)"))) == 1
