@@ -14,7 +14,6 @@ from akgflow.config.steps.evolve import EvolveStep
 from akgflow.config.steps.repair import RepairStep
 from akgflow.config.steps.seed import SeedStep
 from akgflow.config.steps.tune import TuneStep
-from akgflow.serial import from_data
 
 Step = AgentStep | RepairStep | BestOfStep | EvolveStep | AdaptiveStep | TuneStep | SeedStep
 
@@ -36,9 +35,16 @@ FROM_EARLIER = ("repair", "evolve", "adaptive", "tune")
 def read_step(name: str, data: Mapping[str, Any]) -> Step:
     """The step ``name`` from its YAML, which fits the schema: its keys are the fields of its kind."""
     kind = next(kind for key, kind in KINDS.items() if key in data)
-    lists = {field.name for field in fields(kind) if str(field.type).startswith("tuple")}
-    whole = {key: [value] if key in lists and isinstance(value, str) else value for key, value in data.items()}
-    return from_data({"name": name, **whole}, kind)
+    types = {field.name: str(field.type) for field in fields(kind)}
+    return kind(name=name, **{key: _as_field(value, types[key]) for key, value in data.items()})
+
+
+def _as_field(value: Any, kind: str) -> Any:
+    """A YAML value as a field of that type takes it: one name is a list of one, an integer may be a real number."""
+    if kind.startswith("tuple"):
+        inner = kind.removeprefix("tuple[").partition(",")[0]
+        return tuple(_as_field(one, inner) for one in (value if isinstance(value, list) else [value]))
+    return float(value) if kind.startswith("float") and value is not None else value
 
 
 __all__ = [
