@@ -32,7 +32,7 @@ class LocalExecutor:
     ``scratch_root`` is a folder for the judges' logs and the candidates' working folders, which are removed after each
     judgement. Correctness is judged by up to ``judges`` at once, by default half as many as there are cores, spread
     over the devices; `Slots` says what a timing has alone. A judge sees the one device that it judges on, or none.
-    ``using`` is entered for each judgement once it has its place.
+    ``using`` is entered for each judgement once it has its place and its judge.
     """
 
     def __init__(
@@ -55,8 +55,7 @@ class LocalExecutor:
         async with self._turns:
             slot = self._slots.choose(request.target, executes=Evidence.EXECUTED in request.evidence)
             with slot.used():
-                async with self._using():
-                    return await self._tried_twice(request, slot)
+                return await self._tried_twice(request, slot)
 
     async def _tried_twice(self, request: JudgeRequest, slot: Slot[JudgeProcess]) -> Verdict:
         reason = ""
@@ -87,10 +86,11 @@ class LocalExecutor:
             scratch = await stack.enter_async_context(self._scratch())
             if floors[0] is not floors[1]:
                 await stack.enter_async_context(floors[0].shared())
-            started = time.monotonic()
             try:
-                verdict = await asyncio.wait_for(judge.judge(request, scratch, slot.floor), most)
-                return replace(verdict, seconds=time.monotonic() - started)
+                async with self._using():
+                    started = time.monotonic()
+                    verdict = await asyncio.wait_for(judge.judge(request, scratch, slot.floor), most)
+                    return replace(verdict, seconds=time.monotonic() - started)
             except TimeoutError:
                 raise JudgeLost(f"the judge did not answer within {most:.0f} s") from None
 
