@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -36,7 +35,10 @@ CPU = Target("cpu", "cpu", "native")
 
 @dataclass(frozen=True)
 class Preflight:
-    """The canaries at one place: the target's name, how many were judged, and what should be known about it."""
+    """The canaries at one place: the target's name, how many were judged, and what should be known about it.
+
+    ``seconds`` are the judgements' own.
+    """
 
     target: str
     canaries: int
@@ -103,15 +105,14 @@ class _Flight:
 
     async def fly(self) -> Preflight:
         """Judge one after the other: a second judge takes longer to start than all of them take."""
-        started = time.monotonic()
         first, *others = self._flock()
-        if await self._try(first) > SLOW_SECONDS and self.task is not None:
+        seconds = await self._try(first)
+        if seconds > SLOW_SECONDS and self.task is not None:
             self._stand_in("the operator's own judgement takes long")
             first, *others = self._flock()
         for canary in others:
-            await self._try(canary)
-        seconds = round(time.monotonic() - started, 2)
-        return Preflight(self.target.name, 1 + len(others), seconds, tuple(self.notes))
+            seconds += await self._try(canary)
+        return Preflight(self.target.name, 1 + len(others), round(seconds, 2), tuple(self.notes))
 
     def _flock(self) -> Sequence[Canary]:
         task = self.task
