@@ -173,6 +173,8 @@ class Judge:
                 findings.warnings.update(dict.fromkeys(reference.warnings))
                 trial.build(reference)
                 trial.numerics(reference)
+                if result_failure(trial.measured) is not None:
+                    trial.hurry()
             if result_failure(trial.measured) is None:
                 self._again(request, trial, cases)
             if result_failure(trial.measured) is None:

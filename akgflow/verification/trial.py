@@ -34,6 +34,7 @@ REPEAT_SECONDS = 1.5
 UNTRIED_SECONDS = 1.0
 """Where an oracle takes longer, no new question is asked to see whether it is answered without kernels."""
 SILENT_SECONDS = 3.0
+HURRY_SECONDS = 15.0
 REUSES = "an answer is overwritten by the next call: copy what is to be kept"
 
 _secret = random.SystemRandom()
@@ -188,6 +189,10 @@ class Trial:
                 self.measured.append(found)
             elif found.result.status is not Status.PASSED:
                 self.measured.append(_blame_repeat(found, self.calls))
+
+    def hurry(self) -> None:
+        """Something was wrong: other cases may still show where, and a process that is broken may hang in them."""
+        self.build_left, self.run_left = min(self.build_left, HURRY_SECONDS), min(self.run_left, HURRY_SECONDS)
 
     def repeat(self, reference: Reference) -> None:
         """More calls on questions that were answered rightly before, until one is answered wrongly."""
