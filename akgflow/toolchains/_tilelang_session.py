@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import re
+import subprocess
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from akgflow.config.types import Target
@@ -19,6 +22,8 @@ CPU_FLAGS = ("-O3", "-march=native", "-fno-math-errno")
 _KINDS = {"cpu": "c", "cuda": "cuda", "hip": "hip", "ascend": "ascend"}
 _ARCH_KEYS = {"cuda": "arch", "hip": "mcpu"}
 _NATIVE_FRAME = re.compile(r'^\s*File "(<unknown>|[^"]*\.pxi|/project/[^"]*)", line \d+.*\n?', re.MULTILINE)
+_BUILT = re.compile(r"(?:/[^\s'\"]+)?/tmp[a-z0-9_]{8}\.(cpp|cu|so)\b")
+"""The file that TileLang writes for a compiler: its name is another one each time."""
 _MAX_CHARS = 4000
 
 
@@ -104,6 +109,7 @@ def bound(session: TileLangSession, target: Target, keep: Keep | None) -> Iterat
         (JITKernel, "__call__", launch),
         (JITKernel, "_compile_and_create_adapter", compile_kernel),
         (jit.JITImpl, "get_tir", traced),
+        _heard(),
     ]
     if keep is not None or here.kind.name == "c":
         changes.append(_untuned())
@@ -115,6 +121,13 @@ def bound(session: TileLangSession, target: Target, keep: Keep | None) -> Iterat
 
 def _name(func: Any) -> str:
     return str(func.attrs.get("global_symbol", "kernel")) if func is not None and func.attrs else "kernel"
+
+
+def _heard() -> tuple[Any, str, Any]:
+    """TileLang repeats what the HIP compiler said; what gcc and nvcc said went past it."""
+    libgen = importlib.import_module("tilelang.jit.adapter.libgen")
+    run = functools.partial(subprocess.run, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return (libgen, "subprocess", SimpleNamespace(**{**vars(subprocess), "run": run}))
 
 
 def _kept(keep: Keep) -> tuple[Any, str, Any]:
@@ -192,6 +205,8 @@ def _words(error: Exception) -> str:
     from akgflow.toolchains._diagnostics import first_errors
 
     text = _NATIVE_FRAME.sub("", str(error)).strip() or repr(error)
+    # After what the compiler said TileLang shows all that it was given.
+    text = _BUILT.sub(r"kernel.\1", text).partition("\n// tilelang target:")[0]
     if "Compilation Failed" in text or "error:" in text:
         return first_errors(text)
     return f"{type(error).__name__}: {text}"

@@ -1,6 +1,7 @@
 """TileLang sessions: executed on the CPU, compiled and lowered for devices that are not here."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,6 +117,14 @@ def test_compile_errors_say_what_and_where(drive, old, new, words):
     assert "<unknown>" not in seen["message"]
     line = module[: module.index(new)].count("\n") + 1
     assert seen["message"].startswith((f"kernel gemm_bias_relu, line {line} of the module", "kernel gemm_bias_relu: "))
+
+
+def test_what_the_c_compiler_said_is_handed_on_under_a_name_that_stays(drive):
+    module = text("tilelang_gemm_cpu.py").replace("xs", "new")
+    seen = drive("tilelang", "executed", "cpu", module, **ONE_GEMM)
+    assert seen["error"] == "CompileFailure"
+    assert re.search(r"kernel gemm_bias_relu: kernel\.cpp:\d+:\d+: error: expected .*new", seen["message"])
+    assert "/tmp" not in seen["message"] and "#include" not in seen["message"]
 
 
 @pytest.mark.parametrize(
