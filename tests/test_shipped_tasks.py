@@ -1,0 +1,59 @@
+"""The shipped tasks: each has a recording that answers every cell, and what is recorded is judged right."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from akgflow import resources
+from akgflow.config import load
+from akgflow.models.recording import read_recording
+from akgflow.planning.here import plan_here
+
+TASKS = sorted(path.stem for path in resources.tasks().glob("*.yaml"))
+
+
+def _file(task: str) -> Path:
+    return resources.tasks() / f"{task}.yaml"
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_recording_answers_every_cell(task: str) -> None:
+    plan = plan_here(load(str(_file(task))))
+    assert plan.workflow == "design_code_repair"
+    replies = read_recording(_file(task).parent / "recordings" / f"{task}.akgflow.yaml").replies
+    first = {("task", "sketch", 1, 1, "designer", 0)}
+    first |= {(job.id, "code", 1, 1, "coder", 0) for job in plan.runnable}
+    assert first <= set(replies), f"not recorded: {sorted(first - set(replies))}"
+    repairs = {(job, attempt) for job, step, attempt, _, agent, _ in replies if (step, agent) == ("fix", "coder")}
+    advised = {(job, attempt) for job, step, attempt, _, agent, _ in replies if (step, agent) == ("fix", "conductor")}
+    assert repairs == advised
+    strangers = {slot[0] for slot in replies} - {job.id for job in plan.jobs} - {"task"}
+    assert not strangers, f"recorded for cells that the task does not have: {strangers}"
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_recording_names_who_answered_and_no_folder(task: str) -> None:
+    replies = read_recording(_file(task).parent / "recordings" / f"{task}.akgflow.yaml").replies
+    assert not [reply.model for reply in replies.values() if not re.fullmatch(r"\w+/[\w.:-]+", reply.model)]
+
+
+@pytest.mark.parametrize(
+    ("task", "dsl", "target"), [("logsumexp_middle", "triton", "cpu"), ("layernorm_generate", "cuda_c", "cpu")]
+)
+def test_a_recorded_cell_is_judged_anew(tmp_path: Path, task: str, dsl: str, target: str) -> None:
+    only = ["--set", f"matrix.dsl=[{dsl}]", "--set", f"matrix.target=[{target}]"]
+    command = [sys.executable, "-m", "akgflow", "run", str(_file(task)), "--run-dir", str(tmp_path / "run"), "--json"]
+    env = {name: value for name, value in os.environ.items() if not name.startswith("AKGFLOW_")}
+    env["AKGFLOW_KNOWLEDGE"] = str(tmp_path / "store.db")
+    done = subprocess.run([*command, *only], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (job,) = json.loads(done.stdout)["jobs"]
+    assert (job["job"], job["outcome"], job["origins"]) == (f"{dsl}-{target}", "met", ["recorded"])
+    assert job["verdict"]["status"] == "PASSED"
