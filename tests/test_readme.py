@@ -93,3 +93,7 @@ def test_every_exit_code_is_listed() -> None:
 def test_every_evidence_is_listed() -> None:
     after = README.split("### Evidence", 1)[1]
     assert _column(after, "word") == [str(evidence) for evidence in Evidence]
+
+
+def test_every_shipped_task_is_listed() -> None:
+    assert sorted(_column(README, "task | from")) == sorted(path.stem for path in (ROOT / "tasks").glob("*.yaml"))

@@ -45,7 +45,7 @@ def test_a_recording_names_who_answered_and_no_folder(task: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("task", "dsl", "target"), [("logsumexp_middle", "triton", "cpu"), ("layernorm_generate", "cuda_c", "cpu")]
+    ("task", "dsl", "target"), [("softmax_generate", "triton", "cpu"), ("layernorm_generate", "cuda_c", "cpu")]
 )
 def test_a_recorded_cell_is_judged_anew(tmp_path: Path, task: str, dsl: str, target: str) -> None:
     only = ["--set", f"matrix.dsl=[{dsl}]", "--set", f"matrix.target=[{target}]"]
