@@ -2,10 +2,11 @@
 
     python benchmarks/prompts.py [--task NAME ...] [--json]
 
-For every task, agent and DSL, and each stage that the agent has, this renders the shipped prompts with the task's
-recorded sketch, modules and advice where it has them, and with a module of ordinary size where not (``stand-in``).
-Stages: ``first``; ``repair`` (the first repair of the first module); ``repair 2`` (that module mended by an edit, and
-wrong again); ``redesign`` (the sketch is another, so the beginning ends before it).
+For every task, agent and DSL, and each stage that the agent has, this renders the shipped prompts for the target that
+makes the coder's longest, with the task's recorded sketch, modules and advice where it has them, and with a module of
+ordinary size where not (``stand-in``). Stages: ``first``; ``repair`` (the first repair of the first module);
+``repair 2`` (that module mended by an edit, and wrong again); ``redesign`` (the sketch is another, so the beginning
+ends before it).
 
 - *tokens*: the whole rendered prompt, all messages. cl100k_base, from the file that litellm brings, so nothing is
   downloaded; models of other makers count within some 15 % of it.
@@ -71,11 +72,11 @@ def measure(task: Task, space: Workspace, count: Count) -> Iterator[Row]:
     designed = False
     for dsl in task.dsls:
         pack = space.dsls[dsl]
-        target = next((t for n in task.targets if (t := space.targets[n]).platform in pack.platforms), None)
-        if target is None:
-            continue
         targets = [space.targets[name] for name in task.targets]
-        context = PromptContext.of(task, pack, target, MACHINE, targets)
+        contexts = [PromptContext.of(task, pack, t, MACHINE, targets) for t in targets if t.platform in pack.platforms]
+        if not contexts:
+            continue
+        context = max(contexts, key=lambda one: total(render(space.agents["coder"], one), count))
         names = [name for name in space.agents if not (designed and name == "designer")]
         designed = True
         for name in names:
