@@ -203,7 +203,7 @@ class CandidateProcess:
     def ask(self, op: str, seconds: float, fds: Sequence[int] = (), watch: float = 0.1, **fields: Any) -> Message:
         """Send one request and wait at most ``seconds`` for its answer; look at its use every ``watch`` seconds."""
         if self.rules is not None:
-            self.rules.begin(op, int(fields.get("n", 1)))
+            self.rules.begin(op, int(fields.get("n", 1)) * int(fields.get("times", 1)))
         try:
             self._channel.send({"op": op, **fields}, fds)
             self._await(op, seconds, watch)

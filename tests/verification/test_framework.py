@@ -1,11 +1,17 @@
 """Who did the work: candidates that leave it to the framework are fallbacks; small host work beside kernels is not."""
 
+import os
+import tempfile
 import textwrap
 
 import pytest
 
 from akgflow.config.types import Target
 from akgflow.terms import Evidence
+from akgflow.verdict import Limits
+from akgflow.verification.channel import Channel
+from akgflow.verification.framework.rules import SHARE, Page, Work, reader
+from akgflow.verification.process import CandidateProcess, ForkServer, Place
 
 H200 = Target("nvidia_h200", "cuda", "sm_90a", facts={"smem_kib": 227})
 MATMUL = """
@@ -235,6 +241,20 @@ def test_host_code_beside_the_kernels_is_no_fallback(bench, name):
     body, prepare = HONEST[name]
     verdict = bench.judge(cpp(body, prepare), MATMUL, toolchain="cpp")
     assert verdict.passed, (verdict.message, verdict.log)
+
+
+def test_the_rules_of_a_request_hold_for_all_its_calls(tmp_path):
+    ours, theirs = Channel.pair()
+    with tempfile.TemporaryFile() as log, ours.end, theirs:
+        process = CandidateProcess(ForkServer(), Place(0, 0, str(tmp_path), ()), ours, log, Limits())
+        process.rules = Page()
+        process.rules.expect(Work(1e6, {}), state_elements=0, tunes=False)
+        rules, budgets = reader(os.dup(process.rules.fd)), []
+        for op, fields in (("window", {"n": 4}), ("warm_up", {"n": 4, "times": 25})):
+            theirs.send(b"{}")
+            process.ask(op, 5.0, first=0, **fields)
+            budgets.append(rules()[1]["budget"])
+    assert budgets == [4 * SHARE * 1e6, 100 * SHARE * 1e6]
 
 
 TRITON_HEAD = """
