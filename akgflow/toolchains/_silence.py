@@ -13,6 +13,8 @@ import signal
 import struct
 from collections.abc import Collection
 
+from akgflow.pages import libc
+
 _HANDLER = bytes.fromhex(
     "488b82a8000000"  # mov rax, [rdx + 168]: where execution stood
     "483b4610"  # cmp rax, [rsi + 16]: the address that could not be used
@@ -36,27 +38,19 @@ def silence(files: Collection[str]) -> bool:
     regions = [region for region in _code() if region[2] in files]
     if not regions or not _catch():
         return False
-    libc = _libc()
-    return all(libc.mprotect(start, end - start, mmap.PROT_READ) == 0 for start, end, _ in regions)
+    system = libc()
+    return all(system.mprotect(start, end - start, mmap.PROT_READ) == 0 for start, end, _ in regions)
 
 
 def _catch() -> bool:
-    libc = _libc()
-    place = libc.mmap(
+    system = libc()
+    place = system.mmap(
         None, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0
     )
     ctypes.memmove(place, _HANDLER, len(_HANDLER))
-    libc.mprotect(place, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
+    system.mprotect(place, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
     action = _ACTION.pack(place, b"", _SA_SIGINFO, 0)
-    return bool(libc.sigaction(int(signal.SIGSEGV), action, None) == 0)
-
-
-def _libc() -> ctypes.CDLL:
-    libc = ctypes.CDLL(None)
-    libc.mmap.restype = ctypes.c_void_p
-    libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, *(ctypes.c_int,) * 3, ctypes.c_long)
-    libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    return libc
+    return bool(system.sigaction(int(signal.SIGSEGV), action, None) == 0)
 
 
 def _code() -> list[tuple[int, int, str]]:

@@ -12,7 +12,7 @@ from akgflow.config.types import Target
 from akgflow.toolchains import _arch, _nvidia
 from akgflow.toolchains._diagnostics import first_errors
 from akgflow.toolchains._installed import package_dir
-from akgflow.toolchains._workdir import ARTIFACTS, artifacts_dir, cache_dir, digest
+from akgflow.toolchains._workdir import NOTE, artifacts_dir, artifacts_in, cache_dir, digest, note_in
 from akgflow.toolchains.base import CompileFailure
 from akgflow.verdict import KernelResources
 
@@ -39,7 +39,8 @@ class Keeper:
         folder = self._root / f"{len(self._seen):03d}-{kernel.name[:80]}"
         self._seen.add(key)
         folder.mkdir()
-        (folder / "kernel.json").write_text(json.dumps(kernel.shared), encoding="utf-8")
+        # Shared memory that is asked for at the launch, by function: it stands in no binary.
+        (folder / NOTE).write_text(json.dumps(kernel.shared), encoding="utf-8")
         (folder / "kernel.txt").write_text(kernel.source, encoding="utf-8")
         if self._target.platform == "cuda":
             ptx = _ptx(kernel, self._target.arch)
@@ -67,23 +68,11 @@ def _ptx(kernel: Lowered, arch: str) -> Path:
 def resources_in(target: Target, scratch: Path) -> list[KernelResources]:
     """One entry for each kernel function; see ``tilelang.resources``."""
     found: list[KernelResources] = []
-    for folder in sorted((scratch / ARTIFACTS).glob("*/")):
-        if folder.is_dir():
-            found += _assembled(folder, target) if target.platform == "cuda" else _written(folder, target)
+    for folder in artifacts_in(scratch):
+        found += _assembled(folder, target) if target.platform == "cuda" else _written(folder, target)
     for kernel in found:
         _arch.check_shared(target, kernel)
     return found
-
-
-def _dynamic(folder: Path) -> dict[str, int]:
-    """Shared memory that is asked for at the launch, by function: it stands in no binary."""
-    try:
-        data = json.loads((folder / "kernel.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(data, dict):
-        return {}
-    return {key: value for key, value in data.items() if isinstance(value, int) and value >= 0}
 
 
 def _assembled(folder: Path, target: Target) -> list[KernelResources]:
@@ -96,7 +85,7 @@ def _assembled(folder: Path, target: Target) -> list[KernelResources]:
         raise CompileFailure(f"the PTX does not assemble for {target.arch}: {str(error.stderr)[:2000]}") from None
     if not usages:
         raise CompileFailure(f"kernel {folder.name[4:]}: its PTX has no kernel")
-    dynamic = _dynamic(folder)
+    dynamic = note_in(folder)
     return [
         KernelResources(
             kernel=usage.kernel,
@@ -117,6 +106,6 @@ def _written(folder: Path, target: Target) -> list[KernelResources]:
     names = list(dict.fromkeys(_ENTRY.findall(text)))
     if not names:
         raise CompileFailure(f"kernel {folder.name[4:]}: no source was produced for {target.arch}")
-    dynamic = _dynamic(folder)
+    dynamic = note_in(folder)
     on_amd = target.platform == "hip"
     return [KernelResources(name, target.arch, shared_bytes=dynamic.get(name, 0) if on_amd else None) for name in names]

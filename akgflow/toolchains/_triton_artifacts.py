@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 from pathlib import Path
-from typing import Any
 
 from akgflow.config.types import Target
 from akgflow.toolchains import _arch, _nvidia
-from akgflow.toolchains._workdir import ARTIFACTS
+from akgflow.toolchains._workdir import artifacts_in, note_in
 from akgflow.toolchains.base import CompileFailure
 from akgflow.verdict import KernelResources
 
@@ -21,32 +19,21 @@ def resources_in(target: Target, scratch: Path) -> list[KernelResources]:
     """One entry for each specialisation; see ``triton.resources``."""
     arch = _arch.parse(target)
     if arch is None:
-        return [_lowered(folder, target) for folder in sorted((scratch / ARTIFACTS).glob("*/")) if folder.is_dir()]
+        return [_lowered(folder, target) for folder in artifacts_in(scratch)]
     read = _nvidia_kernel if arch.platform == "cuda" else _amd_kernel
-    found = [read(folder, arch) for folder in sorted((scratch / ARTIFACTS).glob("*/")) if folder.is_dir()]
+    found = [read(folder, arch) for folder in artifacts_in(scratch)]
     for kernel in found:
         _arch.check_shared(target, kernel)
     return found
 
 
-def _about(folder: Path) -> dict[str, Any]:
-    """The session's note beside the artefacts; values of other types than expected are left out."""
-    try:
-        data = json.loads((folder / "kernel.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(data, dict):
-        return {}
-    return {key: value for key, value in data.items() if isinstance(value, int) and value >= 0}
-
-
-def _shared(about: dict[str, Any], static: int) -> int:
+def _shared(about: dict[str, int], static: int) -> int:
     """Triton asks for shared memory at launch: the amount stands in its metadata, and in no binary."""
-    return max(int(about.get("shared", 0)), static)
+    return max(about.get("shared", 0), static)
 
 
-def _extra(about: dict[str, Any]) -> dict[str, int]:
-    return {key: int(about[key]) for key in ("num_warps", "num_stages") if key in about}
+def _extra(about: dict[str, int]) -> dict[str, int]:
+    return {key: about[key] for key in ("num_warps", "num_stages") if key in about}
 
 
 def _wrong_arch(folder: Path, found: str, arch: _arch.Arch) -> CompileFailure:
@@ -62,7 +49,7 @@ def _nvidia_kernel(folder: Path, arch: _arch.Arch) -> KernelResources:
     if number != arch.number:
         raise _wrong_arch(folder, f"sm_{number}", arch)
     usage = usages[0]
-    about = _about(folder)
+    about = note_in(folder)
     return KernelResources(
         kernel=usage.kernel,
         arch=arch.text,
@@ -100,7 +87,7 @@ def _amd_kernel(folder: Path, arch: _arch.Arch) -> KernelResources:
         raise _wrong_arch(folder, built_for[1] if built_for else "no known architecture", arch)
     numbers = {key: int(value) for key, value in re.findall(r"^\s*(?:- )?\.(\w+):\s+(\d+)\s*$", text, re.MULTILINE)}
     name = re.search(r"^\s*\.name:\s+(\S+)\s*\n(?:.*\n)*?\s*\.private_segment", text, re.MULTILINE)
-    about = _about(folder)
+    about = note_in(folder)
     # A spilled vector register holds 4 bytes for each lane, which is each thread.
     spilled = numbers.get("vgpr_spill_count")
     return KernelResources(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from akgflow.toolchains._patching import patched
-from akgflow.toolchains._workdir import artifacts_dir
+from akgflow.toolchains._workdir import NOTE, artifacts_dir
 from akgflow.toolchains.base import CompileFailure
 
 _KEPT = ("cubin", "ptx", "hsaco", "amdgcn")
@@ -54,7 +54,7 @@ class ArtifactKeeper:
                 shutil.copyfile(path, folder / f"kernel.{extension}")
         metadata = kernel.metadata
         about = {key: getattr(metadata, key) for key in ("name", "shared", "num_warps", "num_stages")}
-        (folder / "kernel.json").write_text(json.dumps(about), encoding="utf-8")
+        (folder / NOTE).write_text(json.dumps(about), encoding="utf-8")
 
 
 def _location(function: Any, error: Any) -> str:

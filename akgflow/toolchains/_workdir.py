@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import sys
@@ -16,6 +17,8 @@ import platformdirs
 
 ARTIFACTS = "artifacts"
 """Folder below a session's scratch that `resources` reads."""
+NOTE = "kernel.json"
+"""The file beside an artefact that `note_in` reads."""
 
 
 def cache_dir(kind: str) -> Path:
@@ -40,6 +43,22 @@ def artifacts_dir(scratch: Path) -> Path:
     folder = scratch / ARTIFACTS
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def artifacts_in(scratch: Path) -> list[Path]:
+    """A folder for each thing that this session compiled, in order."""
+    return [folder for folder in sorted((scratch / ARTIFACTS).glob("*/")) if folder.is_dir()]
+
+
+def note_in(folder: Path) -> dict[str, int]:
+    """The session's note beside an artefact: sizes and counts by name. What is none of these is left out."""
+    try:
+        data = json.loads((folder / NOTE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(data, dict):
+        return {}
+    return {key: value for key, value in data.items() if isinstance(value, int) and value >= 0}
 
 
 def digest(*parts: str) -> str:

@@ -26,6 +26,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from akgflow.pages import libc
+
 EXIT_CODE = 86
 """What a process that went through a closed door ends with."""
 _BLAS = r"(gemm|gemmt|gemv|gbmv|symm|hemm|symv|hemv|syrk|herk|syr2k|trmm|trmv|trsm|trsv|ger[uc]?|dot[uc]?|axpy|nrm2)"
@@ -182,13 +184,7 @@ _CALL_BYTES = 5
 _Array = npt.NDArray[Any]
 
 
-@cache
-def _libc() -> ctypes.CDLL:
-    libc = ctypes.CDLL(None)
-    libc.mmap.restype = ctypes.c_void_p
-    libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, *(ctypes.c_int,) * 3, ctypes.c_long)
-    libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    return libc
+_libc = cache(libc)
 
 
 class _Region(NamedTuple):

@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FunctionType
 from typing import Any, NamedTuple, NoReturn
 
+from akgflow.pages import libc
+
 _PAGE = mmap.PAGESIZE
 _WRITABLE = mmap.PROT_READ | mmap.PROT_WRITE
 _KEYWORDS = 0x0003
@@ -49,9 +51,9 @@ def join(parts: Sequence[Part]) -> list[Callable[..., Any]]:
     whole = b"".join(_filled(code, part) for part in parts)
     size = -(-len(whole) // _PAGE) * _PAGE
     # Never unmapped: the dispatcher calls it until the process ends.
-    start = _libc().mmap(None, size, _WRITABLE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
+    start = libc().mmap(None, size, _WRITABLE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
     ctypes.memmove(start, whole, len(whole))
-    _libc().mprotect(start, size, mmap.PROT_READ | mmap.PROT_EXEC)
+    libc().mprotect(start, size, mmap.PROT_READ | mmap.PROT_EXEC)
     return _functions(range(start, start + len(whole), len(code)))
 
 
@@ -77,14 +79,6 @@ def hide(thing: Any) -> None:
         untrack(id(cell))
         if type(cell.cell_contents) in (FunctionType, list, dict, set):
             hide(cell.cell_contents)
-
-
-def _libc() -> ctypes.CDLL:
-    libc = ctypes.CDLL(None)
-    libc.mmap.restype = ctypes.c_void_p
-    libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, *(ctypes.c_int,) * 3, ctypes.c_long)
-    libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    return libc
 
 
 def _arguments(*args: Any) -> Any:

@@ -52,11 +52,13 @@ class Slots:
         """Room for the answers of one process."""
         return Held(self.questions.outs, self.questions.count, self.questions.out_pitch, self.device)
 
-    def write(self, first: int, n: int) -> None:
-        """Put the questions from ``first`` on where the processes see them."""
+    def write(self, first: int, n: int, *, cold: bool = False) -> None:
+        """Put the questions from ``first`` on where the processes see them; if ``cold``, then empty the caches."""
         pitch = self.questions.pitch
         self.region.bytes[first * pitch : (first + n) * pitch].copy_(self.questions.bytes(first, n))
-        self.settle()
+        if cold and self._sweeper is not None:
+            self._sweeper.add_(1)
+        self._settle()
 
     def unchanged(self, first: int, n: int) -> bool:
         """True when the questions are still what the judge wrote."""
@@ -69,13 +71,7 @@ class Slots:
         """True when the size of the caches is known."""
         return self._sweeper is not None
 
-    def sweep(self) -> None:
-        """Put other data into the caches."""
-        if self._sweeper is not None:
-            self._sweeper.add_(1)
-            self.settle()
-
-    def settle(self) -> None:
+    def _settle(self) -> None:
         """Wait for the judge's own work on the device."""
         if self.device == "cuda":
             torch.cuda.synchronize()
@@ -127,9 +123,7 @@ class Side:
         self._warm_up(min(n, self.calls))
         waited = process.waited()
         start = time.perf_counter()
-        self.slots.write(first, n)
-        if cold:
-            self.slots.sweep()
+        self.slots.write(first, n, cold=cold)
         reply = self._ask(first, n, again)
         self.taker.take(reply, self.held, first, n)
         seconds = time.perf_counter() - start
@@ -139,9 +133,7 @@ class Side:
 
     def _on_cpu(self, first: int, n: int, again: bool, cold: bool) -> Window:
         process = self.trial.process
-        self.slots.write(first, n)
-        if cold:
-            self.slots.sweep()
+        self.slots.write(first, n, cold=cold)
         time.sleep(SETTLE_SECONDS)
         waited = process.waited()
         start = time.perf_counter()
