@@ -22,7 +22,7 @@ from akgflow.config._layers import (
 )
 from akgflow.config._problems import Problems, display, suggest
 from akgflow.config._prompts import check_prompts
-from akgflow.config._references import Names, check_agents, check_task
+from akgflow.config._references import Names, check_agents, check_start, check_task
 from akgflow.config._schema import validate
 from akgflow.config._yaml import Node, parse
 from akgflow.config.types import Task, Workspace
@@ -162,6 +162,7 @@ class _Loader:
             return
         node = self._resolved(self._overridden(node, self._of_task()), "task")
         check_task(node, self._names, self.problems)
+        check_start(node, self._agents.at("workflows"), self.problems)
         check_task_files(node, path, self.problems)
         self._tasks.append((node, path))
 

@@ -50,6 +50,18 @@ def check_task(root: Node, names: Names, problems: Problems) -> None:
     _check(root, _IN_TASK, names, problems)
 
 
+def check_start(task: Node, workflows: Node | None, problems: Problems) -> None:
+    """A workflow that starts from nothing but the task's source kernel is for tasks that have one."""
+    chosen = task.at("workflow")
+    steps = workflows.at(chosen.text, "steps") if workflows and chosen and chosen.text else None
+    if chosen is None or steps is None or "source" in task.entries:
+        return
+    first = [step for step in steps.entries.values() if not any(key in step.entries for key in FROM_EARLIER)]
+    if first and all((seed := step.at("seed")) is not None and seed.text == "source" for step in first):
+        what = f"the workflow {chosen.text!r} starts from the task's source kernel, and the task gives none"
+        problems.add(chosen.mark, what, "add 'source: {dsl: NAME, file: FILE}', or choose another workflow")
+
+
 def _check(root: Node, rules: tuple[tuple[tuple[str | None, ...], str], ...], names: Names, problems: Problems) -> None:
     for pattern, section in rules:
         if section not in names:

@@ -57,7 +57,7 @@ def no_device(target: Target, machine: Machine) -> str | None:
     if machine.device_for(target) is None:
         wanted = f"{target.platform} {target.arch}" + (f" named {target.device!r}" if target.device else "")
         have = ", ".join(f"{d.name} ({d.arch})" for d in machine.devices) or "no GPU"
-        return f"no local device is a {target.name} ({wanted}); this machine has {have}: run there"
+        return f"no local device is {target.name} ({wanted}); this machine has {have}: run there"
     built = torch_platform()
     if built is None:
         return "torch is not installed: pip install torch"

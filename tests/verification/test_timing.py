@@ -1,14 +1,18 @@
 """Timing: what it refuses, what it says, and the statistics under it. How fast anything is, is never asserted."""
 
 import math
+import os
 import random
 import re
+import subprocess
+import sys
 
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from akgflow.verification.timing import estimate  # noqa: E402
+from akgflow.verification.timing.spread import Threads  # noqa: E402
 
 OPERATOR = """
     import torch
@@ -94,6 +98,57 @@ def test_answers_that_the_next_call_overwrites_are_not_timed(bench):
 
 def test_no_timing_where_none_is_asked_for(bench):
     assert bench.judge(SAME, OPERATOR).timing == ()
+
+
+SPIN = """
+import threading, time
+
+def spin():
+    while True:
+        pass
+
+for _ in range(2):
+    threading.Thread(target=spin, daemon=True).start()
+print("spinning", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def spinning():
+    """A process with two threads that work beside its main one."""
+    with subprocess.Popen([sys.executable, "-c", SPIN], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        yield process.pid
+        process.kill()
+
+
+def test_threads_that_are_timed_have_cores_of_their_own(spinning):
+    own, threads = os.sched_getaffinity(spinning), Threads(spinning)
+    threads.spread()
+    cores = {thread: os.sched_getaffinity(thread) for thread in _threads(spinning)}
+    assert all(len(one) == 1 for one in cores.values())
+    assert len(set.union(*cores.values())) == min(3, len(own))
+    threads.free_main()
+    assert os.sched_getaffinity(spinning) == own
+    assert [os.sched_getaffinity(thread) for thread in cores if thread != spinning] == list(cores.values())[1:]
+    threads.free()
+    assert all(os.sched_getaffinity(thread) == own for thread in cores)
+
+
+def test_a_thread_that_chose_its_core_keeps_it(spinning):
+    (*_, chosen), core = _threads(spinning), {max(os.sched_getaffinity(0))}
+    if core == os.sched_getaffinity(0):
+        pytest.skip("this machine has one core")
+    os.sched_setaffinity(chosen, core)
+    threads = Threads(spinning)
+    threads.spread()
+    threads.free()
+    assert os.sched_getaffinity(chosen) == core
+
+
+def _threads(pid):
+    return sorted(int(thread) for thread in os.listdir(f"/proc/{pid}/task"))
 
 
 def processes(draw, seconds, between=0.005, number=4):

@@ -20,7 +20,7 @@ from akgflow.verification.timing.party import Kept, Party, make_ready
 from akgflow.verification.timing.processes import CANDIDATE, Start
 from akgflow.verification.timing.questions import NotTimed, Questions
 from akgflow.verification.timing.taking import NotTaken, sayable
-from akgflow.verification.timing.window import WARM, Slots, refused
+from akgflow.verification.timing.window import WARM, Side, Slots, refused
 
 BUDGET_SECONDS = {"cpu": 5.0, "cuda": 3.0}
 WINDOW_SECONDS = {"cpu": 0.03, "cuda": 0.02}
@@ -32,7 +32,7 @@ TRIED = {"cpu": 68, "cuda": 20}
 """Calls that the size of the windows is chosen by. On a GPU each answer that is taken for the first time is dear."""
 LAPS = (5, 40)
 ALONE, COLD = 4, 2
-"""Questions asked one at a time, warm and cold, at each visit of the first laps."""
+"""Questions asked one at a time, warm at each visit of the first laps, and cold at each of the first."""
 ALONE_LAPS = 2
 AFTER_LAPS = 3
 """Laps of the baseline once the candidate's processes are gone."""
@@ -99,11 +99,11 @@ class Session:
         self.figures = Figures(self.parties, self.n, self.kind)
         tolerance = self.reference.case.tolerance or self.parties[CANDIDATE].trials[0].request.tolerance
         self.checker = Checker(self.reference, self.slots.questions, tolerance)
-        for party in self.parties.values():
-            for side in party.sides:
-                self.slots.questions.refresh(self.n)
-                side.window(0, self.n)
-                side.calls = self.n
+        # Who comes first gets other memory for its answers than who comes last.
+        for side in _shuffled(side for party in self.parties.values() for side in party.sides):
+            self.slots.questions.refresh(self.n)
+            side.window(0, self.n)
+            side.calls = self.n
 
     def _choose_calls(self) -> int:
         """Calls of a window, within the memory that a timing may take."""
@@ -151,7 +151,7 @@ class Session:
         try:
             while self._goes_on(lap, time.monotonic() - started):
                 for place in _shuffled(range(len(self.parties[CANDIDATE].sides))):
-                    self._visit(place, alone=lap < ALONE_LAPS)
+                    self._visit(place, alone=lap < ALONE_LAPS, cold=lap == 0)
                 lap += 1
         except NotTaken as error:
             raise refused(error) from error
@@ -164,7 +164,7 @@ class Session:
             return lap < ALONE_LAPS or seconds < BUDGET_SECONDS[self.kind]
         return seconds < BUDGET_SECONDS[self.kind] and lap < LAPS[1] and not self.figures.precise
 
-    def _visit(self, place: int, alone: bool) -> None:
+    def _visit(self, place: int, alone: bool, cold: bool) -> None:
         """The same fresh questions to one process of each kind, in an order drawn anew."""
         questions, candidate, trusted = self.slots.questions, self.parties[CANDIDATE], self._baselines[0]
         questions.refresh(questions.count if alone else self.n)
@@ -172,29 +172,39 @@ class Session:
             party.held.taken.clear()
         for party in _shuffled(self.parties.values()):
             at = place % len(party.sides)
-            party.kept[at].windows.append(party.sides[at].window(0, self.n))
+            side, kept = party.sides[at], party.kept[at]
+            kept.windows.append(side.window(0, self.n))
             self._unchanged(party, 0, self.n)
-            if party is trusted:
-                self.figures.null.windows.append(party.sides[at].window(0, self.n, again=True))
-            if alone:
-                self._alone(party, at)
-        self.checker.check(candidate.sides[place], trusted.sides[place % len(trusted.sides)])
+            for slot in self._slots_alone if alone else ():
+                kept.alone.append(side.window(slot, 1).seconds)
+                self._unchanged(party, slot, 1)
+            for slot in self._slots_cold if cold and party in (trusted, candidate) else ():
+                kept.cold.append(side.window(slot, 1, cold=True).seconds)
+        side = trusted.sides[place % len(trusted.sides)]
+        self.checker.check(candidate.sides[place], side)
+        self._null(side, alone, cold)
 
-    def _alone(self, party: Party, at: int) -> None:
-        """Questions asked one at a time: the next one is written when the answer to the last one is held."""
-        side, kept, null = party.sides[at], party.kept[at], self.figures.null
-        trusted = party is self._baselines[0]
-        for slot in range(self.n, self.n + ALONE):
-            kept.alone.append(side.window(slot, 1).seconds)
-            self._unchanged(party, slot, 1)
-            if trusted:
-                null.alone.append(side.window(slot, 1, again=True).seconds)
-        if not self.slots.sweeps or not (trusted or party.name == CANDIDATE):
-            return
-        for slot in range(self.n + ALONE, self.n + ALONE + COLD):
-            kept.cold.append(side.window(slot, 1, cold=True).seconds)
-            if trusted:
-                null.cold.append(side.window(slot, 1, cold=True, again=True).seconds)
+    def _null(self, side: Side, alone: bool, cold: bool) -> None:
+        """What a visit costs without any work; apart from it, since a process that is asked more often is quicker."""
+        null, slot = self.figures.null, self.n
+        side.window(0, self.n)
+        null.windows.append(side.window(0, self.n, again=True))
+        if alone:
+            side.window(slot, 1)
+            null.alone += [side.window(slot, 1, again=True).seconds for _ in self._slots_alone]
+        if cold:
+            side.window(slot, 1)
+            null.cold += [side.window(slot, 1, cold=True, again=True).seconds for _ in self._slots_cold]
+
+    @property
+    def _slots_alone(self) -> range:
+        """Of the questions that are asked one at a time, each once the answer to the last one is held."""
+        return range(self.n, self.n + ALONE)
+
+    @property
+    def _slots_cold(self) -> range:
+        """Of those that are asked with the caches emptied; none where nothing can empty them."""
+        return range(self.n + ALONE, self.n + ALONE + (COLD if self.slots.sweeps else 0))
 
     def _unchanged(self, party: Party, first: int, n: int) -> None:
         if self.slots.questions.draw.mutates or self.slots.unchanged(first, n):
@@ -207,9 +217,11 @@ class Session:
         for party in self._baselines:
             after = self.figures.after[party.name] = [Kept() for _ in party.sides]
             for _ in range(AFTER_LAPS):
-                self.slots.questions.refresh(self.n)
                 for side, kept in zip(party.sides, after, strict=True):
+                    # As in a visit: what the judge itself does meanwhile is in the caches.
+                    self.slots.questions.refresh(self.n)
                     kept.windows.append(side.window(0, self.n))
+                    self._unchanged(party, 0, self.n)
 
 
 def _shuffled(values: Iterable[T]) -> list[T]:

@@ -16,6 +16,7 @@ from akgflow.terms import Status
 from akgflow.verification import memory
 from akgflow.verification.process import CandidateFailed
 from akgflow.verification.timing.questions import Questions
+from akgflow.verification.timing.spread import Threads
 from akgflow.verification.timing.taking import CudaTaker, Held, HostTaker, NotTaken, SharedTaker, Taker
 from akgflow.verification.trial import Trial
 
@@ -83,6 +84,7 @@ class Side:
     def __init__(self, trial: Trial, slots: Slots, held: Held, copies: bool) -> None:
         self.trial, self.slots, self.held = trial, slots, held
         self.calls = 0
+        self._threads = Threads(trial.process.pid)
         questions = slots.questions
         out = memory.create(questions.count * questions.out_pitch, slots.device) if copies else None
         self.taker: Taker
@@ -136,11 +138,14 @@ class Side:
         self.slots.write(first, n, cold=cold)
         time.sleep(SETTLE_SECONDS)
         waited = process.waited()
+        self._threads.spread()
         start = time.perf_counter()
         process.resume()
+        self._threads.free_main()
         reply = self._ask(first, n, again)
         process.pause()
         seconds = time.perf_counter() - start
+        self._threads.free()
         waited = process.waited() - waited
         self.taker.take(reply, self.held, first, n)
         return Window(seconds, waited)
