@@ -191,10 +191,11 @@ def test_task(place: Place, old: str, new: str, said: str) -> None:
 
 
 def test_a_workflow_that_starts_from_a_source_kernel_needs_one(place: Place) -> None:
-    place.write("agents.yaml", "version: 1\nworkflows:\n  mine: {steps: {a: {seed: source}, b: {tune: a, trials: 2}}}\n")
+    steps = "{a: {seed: source}, b: {tune: a, trials: 2}}"
+    place.write("agents.yaml", f"version: 1\nworkflows:\n  mine: {{steps: {steps}}}\n")
     place.write("tasks/small.yaml", place.task.replace("version: 1", "version: 1\nworkflow: mine"))
     (line,) = place.said()
-    assert line.startswith("tasks/small.yaml:2:11: the workflow 'mine' starts from the task's source kernel, and the task")
+    assert line.startswith("tasks/small.yaml:2:11: the workflow 'mine' starts from the task's source kernel, and")
 
 
 @pytest.mark.parametrize(
