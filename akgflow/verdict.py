@@ -31,8 +31,8 @@ class JudgeRequest:
     ``operator_file`` and ``operator`` are the reference's path and text. ``evidence`` is what the plan says can
     be gathered here; the judge gathers all of it. ``cases`` are keyword sets (empty: the operator's own
     shapes). ``time`` asks for timing where the candidate is executed, against each of ``baselines`` (``eager``,
-    ``torch.compile``). ``framework`` is ``forbid`` (the framework may not do the operator's work: `FALLBACK`) or
-    ``allow``. ``profile`` asks for the GPU's counters about what was timed.
+    ``torch.compile``; without any, nothing is timed). ``framework`` is ``forbid`` (the framework may not do the
+    operator's work: `FALLBACK`) or ``allow``. ``profile`` asks for the GPU's counters about what was timed.
     """
 
     candidate: str | SourceKernel

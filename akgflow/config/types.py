@@ -278,7 +278,7 @@ class Task:
     framework: Literal["forbid", "allow"] = "forbid"
     """Whether the framework's own kernels may do the operator's work; ``allow`` is named in the verdict."""
     baselines: tuple[str, ...] = ("eager",)
-    """What a timing compares with: ``eager``, ``torch.compile``."""
+    """What a timing compares with: ``eager``, ``torch.compile``. Without any, nothing is timed."""
     profile: bool = False
     """Whether the GPU's counters are read about what was timed, where the machine allows it."""
 

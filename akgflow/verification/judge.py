@@ -139,7 +139,7 @@ class Judge:
             trial.start(module)
             if evidence in NUMERIC:
                 self._numerics(request, trial, cases, findings)
-                if evidence is Evidence.EXECUTED and request.time:
+                if evidence is Evidence.EXECUTED and request.time and request.baselines:
                     self._time(request, trial, module, cases, grant, findings)
             else:
                 for keys in cases:

@@ -51,7 +51,7 @@ def cells(done: subprocess.CompletedProcess[str]) -> dict[tuple[str, str, str], 
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, openai_server: OpenAIServer) -> Path:
     monkeypatch.setenv("AKGFLOW_CACHE", str(tmp_path / "cache"))
-    task = make_workspace(tmp_path, openai_server.url)
+    task = make_workspace(tmp_path, openai_server.url, timed=True)
     task.write_text(task.read_text().replace("target: [cpu]", "target: [cpu, nvidia_h200]"))
     openai_server.default = by_agent("Clamp at zero.", lambda seen: fenced(RIGHT))
     return tmp_path

@@ -66,6 +66,7 @@ def test_tokens_become_a_number(place: Place, written: str, tokens: int) -> None
 def test_baselines_are_eager_unless_named_and_hold_what_a_gate_compares_with(place: Place) -> None:
     assert place.load().task.baselines == ("eager",)
     assert place.load(overrides=["baselines=[torch.compile]"]).task.baselines == ("torch.compile",)
+    assert place.load(overrides=["baselines=[]"]).task.baselines == ()
     gated = place.load(overrides=["gates.fast.over=torch.compile", "gates.fast.at_least=1"]).task
     assert gated.baselines == ("eager", "torch.compile")
 

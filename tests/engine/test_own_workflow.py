@@ -59,7 +59,7 @@ def task(tmp_path: Path, openai_server: OpenAIServer, monkeypatch: pytest.Monkey
     (tmp_path / "dsls" / "plain.yaml").write_text(
         "version: 1\ndsl: plain\ntitle: PyTorch\ntoolchain: plain_toolchain.py\nplatforms: {cpu: [executed]}\n"
     )
-    path = make_workspace(tmp_path, openai_server.url, models=AGENTS, task=TASK)
+    path = make_workspace(tmp_path, openai_server.url, models=AGENTS, task=TASK, timed=True)
     path.write_text(path.read_text().replace("dsl: [cpp]", "dsl: [plain]"))
     return path
 

@@ -35,7 +35,7 @@ def test_a_wrong_draft_is_repaired_with_advice_and_everything_is_kept(
     tmp_path: Path, openai_server: OpenAIServer
 ) -> None:
     openai_server.default = by_agent("the sketch", drafts(WRONG, RIGHT))
-    result = run(make_workspace(tmp_path, openai_server.url))
+    result = run(make_workspace(tmp_path, openai_server.url, timed=True))
     (job,) = result.jobs
     assert (job.outcome, result.exit_code) == (Outcome.MET, ExitCode.DONE)
     assert [attempt.status for attempt in job.attempts] == ["INCORRECT_NUMERICAL", "PASSED"]

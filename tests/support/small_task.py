@@ -97,7 +97,7 @@ ADVICE = json.dumps({"decision": "recode", "reason": "negative values pass", "ad
 STOP = json.dumps({"decision": "stop", "reason": "hopeless", "advice": ""})
 
 
-def make_workspace(folder: Path, url: str, *, task: str = "", models: str = "") -> Path:
+def make_workspace(folder: Path, url: str, *, task: str = "", models: str = "", timed: bool = False) -> Path:
     """Write the workspace and return the task's file. ``task`` and ``models`` are added to their files as they are."""
     (folder / "tasks" / "operators").mkdir(parents=True)
     (folder / "tasks" / "operators" / "scale.py").write_text(OPERATOR)
@@ -119,6 +119,7 @@ def make_workspace(folder: Path, url: str, *, task: str = "", models: str = "") 
         "operator: {file: operators/scale.py}\n"
         "cases: [{rows: 8, columns: 16}, {rows: 5, columns: 7}]\n"
         "matrix: {dsl: [cpp], target: [cpu]}\n"
+        f"baselines: {'[eager]' if timed else '[]'}\n"
         f"{task}"
     )
     return path

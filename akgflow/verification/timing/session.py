@@ -20,7 +20,7 @@ from akgflow.verification.timing.party import Kept, Party, make_ready
 from akgflow.verification.timing.processes import CANDIDATE, Start
 from akgflow.verification.timing.questions import NotTimed, Questions
 from akgflow.verification.timing.taking import NotTaken, sayable
-from akgflow.verification.timing.window import WARM, Side, Slots, refused
+from akgflow.verification.timing.window import WARM, Slots, Window, refused
 
 BUDGET_SECONDS = {"cpu": 5.0, "cuda": 3.0}
 WINDOW_SECONDS = {"cpu": 0.03, "cuda": 0.02}
@@ -171,40 +171,37 @@ class Session:
         for party in self.parties.values():
             party.held.taken.clear()
         for party in _shuffled(self.parties.values()):
-            at = place % len(party.sides)
-            side, kept = party.sides[at], party.kept[at]
-            kept.windows.append(side.window(0, self.n))
-            self._unchanged(party, 0, self.n)
-            for slot in self._slots_alone if alone else ():
-                kept.alone.append(side.window(slot, 1).seconds)
-                self._unchanged(party, slot, 1)
-            for slot in self._slots_cold if cold and party in (trusted, candidate) else ():
-                kept.cold.append(side.window(slot, 1, cold=True).seconds)
-        side = trusted.sides[place % len(trusted.sides)]
-        self.checker.check(candidate.sides[place], side)
-        self._null(side, alone, cold)
+            self._ask(party, place % len(party.sides), alone, cold and party in (trusted, candidate))
+        self.checker.check(candidate.sides[place], trusted.sides[place % len(trusted.sides)])
 
-    def _null(self, side: Side, alone: bool, cold: bool) -> None:
-        """What a visit costs without any work; apart from it, since a process that is asked more often is quicker."""
-        null, slot = self.figures.null, self.n
-        side.window(0, self.n)
-        null.windows.append(side.window(0, self.n, again=True))
-        if alone:
-            side.window(slot, 1)
-            null.alone += [side.window(slot, 1, again=True).seconds for _ in self._slots_alone]
-        if cold:
-            side.window(slot, 1)
-            null.cold += [side.window(slot, 1, cold=True, again=True).seconds for _ in self._slots_cold]
+    def _ask(self, party: Party, at: int, alone: bool, cold: bool) -> None:
+        """A process's share of a visit: questions together, then some one at a time, each after the last answer."""
+        kept, null = party.kept[at], self.figures.null
+        window, nothing = self._window(party, at, 0, self.n)
+        kept.windows.append(window)
+        null.windows += nothing
+        for slot in range(self.n, self.n + ALONE) if alone else ():
+            window, nothing = self._window(party, at, slot, 1)
+            kept.alone.append(window.seconds)
+            null.alone += [one.seconds for one in nothing]
+        for slot in range(self.n + ALONE, self.n + ALONE + COLD) if cold and self.slots.sweeps else ():
+            window, nothing = self._window(party, at, slot, 1, cold=True)
+            kept.cold.append(window.seconds)
+            null.cold += [one.seconds for one in nothing]
 
-    @property
-    def _slots_alone(self) -> range:
-        """Of the questions that are asked one at a time, each once the answer to the last one is held."""
-        return range(self.n, self.n + ALONE)
+    def _window(self, party: Party, at: int, first: int, n: int, cold: bool = False) -> tuple[Window, list[Window]]:
+        """A window, and what it costs where nothing is computed: of a trusted process, since others are not believed.
 
-    @property
-    def _slots_cold(self) -> range:
-        """Of those that are asked with the caches emptied; none where nothing can empty them."""
-        return range(self.n + ALONE, self.n + ALONE + (COLD if self.slots.sweeps else 0))
+        On a CPU all are asked again, since a process that is asked more often is quicker. On a GPU the answers would
+        have to be taken again, and a candidate may have put others in their place.
+        """
+        side, trusted = party.sides[at], party is self._baselines[0]
+        window = side.window(first, n, cold=cold)
+        self._unchanged(party, first, n)
+        if not trusted and self.kind == "cuda":
+            return window, []
+        nothing = side.window(first, n, again=True, cold=cold)
+        return window, [nothing] if trusted else []
 
     def _unchanged(self, party: Party, first: int, n: int) -> None:
         if self.slots.questions.draw.mutates or self.slots.unchanged(first, n):

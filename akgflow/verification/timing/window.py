@@ -108,12 +108,13 @@ class Side:
         trial.process.pause()
 
     def window(self, first: int, n: int, *, again: bool = False, cold: bool = False) -> Window:
-        """Slots ``first`` to ``first + n`` together. With ``again`` nothing is computed and the last answers are taken.
+        """Slots ``first`` to ``first + n`` together. With ``again`` nothing is computed, for what the rest costs.
 
-        On a CPU the process is stopped until the clock runs, and again before the clock is read: its answers are taken
-        afterwards, from memory that it can change no more. Nothing stops what runs on a GPU. So there the questions are
-        written once the clock runs, and the answers are taken before it is read; all that is in the null windows, too.
-        ``cold`` empties the caches between the writing and the asking.
+        On a CPU the process is stopped until the clock runs, and again before the clock is read. Its answers are taken
+        afterwards from memory that it can change no more, and once: reading them leaves them in the caches for its next
+        call. Nothing stops what runs on a GPU. So there the questions are written once the clock runs, and the answers
+        are taken before it is read; all that is in the null windows, too. ``cold`` empties the caches between the
+        writing and the asking.
         """
         if self.slots.device == "cuda":
             with on_one_core(self.trial.process.pid):
@@ -147,7 +148,8 @@ class Side:
         seconds = time.perf_counter() - start
         self._threads.free()
         waited = process.waited() - waited
-        self.taker.take(reply, self.held, first, n)
+        if not again:
+            self.taker.take(reply, self.held, first, n)
         return Window(seconds, waited)
 
     def _ask(self, first: int, n: int, again: bool) -> Mapping[str, Any]:
