@@ -75,7 +75,7 @@ import torch
 import tvm_ffi.cpp
 from torch import nn
 
-TUNABLES = {"ORDER": [0, 1, 2], "TILE": [16, 32, 48, 64, 96, 192], "ROWS": [1, 2, 4, 6, 8], "THREADS": [1, 2]}
+TUNABLES = SPACE
 ORDER = 0
 TILE = 16
 ROWS = 1
@@ -111,13 +111,8 @@ void product(tvm::ffi::TensorView x, tvm::ffi::TensorView w, tvm::ffi::TensorVie
         for (int r = 0; r < ROWS; ++r) std::copy_n(acc[r], TILE, c + (i0 + r) * n + j0);
         continue;
       }
-      for (int64_t r = 0; r < rows; ++r)
-        for (int64_t s = 0; s < cols; ++s) {
-          float sum = 0.0f;
-          for (int64_t p = 0; p < k; ++p) sum += a[(i0 + r) * k + p] * b[p * n + j0 + s];
-          c[(i0 + r) * n + j0 + s] = sum;
-        }
-#elif ORDER == 1
+#endif
+#if ORDER <= 1
       for (int64_t s = 0; s < cols; ++s)
         for (int64_t r = 0; r < rows; ++r) {
           float sum = 0.0f;
@@ -146,7 +141,7 @@ class ModelNew(nn.Module):
         out = torch.empty(x.shape[0], self.weight.shape[1])
         _library.product(x.contiguous(), self.weight.detach().contiguous(), out)
         return out
-'''
+'''.replace("SPACE", repr(SPACE), 1)
 
 WORKFLOWS = """\
 workflows:

@@ -276,11 +276,7 @@ class CandidateProcess:
 
     def waited(self) -> float:
         """Seconds that its threads have spent ready to run while others had the cores, as the kernel counts them."""
-        total = 0
-        for path in Path(f"/proc/{self.pid}/task").glob("*/schedstat"):
-            with contextlib.suppress(OSError, ValueError, IndexError):
-                total += int(path.read_text(encoding="ascii").split()[1])
-        return total / 1e9
+        return sum(thread.waited for thread in tree.schedules(self.pid).values()) / 1e9
 
     def require_alone(self) -> None:
         """Raise `CandidateFailed` when a process that it started goes on between two calls.

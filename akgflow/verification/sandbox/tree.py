@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -41,6 +42,23 @@ def running(root: int) -> dict[int, str]:
             before, _, after = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")
             if after.split()[0] not in "ZX":
                 found[pid] = before.partition("(")[2]
+    return found
+
+
+class Schedule(NamedTuple):
+    """Nanoseconds that a thread has run, and that it was ready to run while others had the cores."""
+
+    ran: int
+    waited: int
+
+
+def schedules(pid: int) -> dict[int, Schedule]:
+    """What the kernel counts for each thread of a process."""
+    found = {}
+    for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with suppress(OSError, ValueError):
+            ran, waited, _ = path.read_text(encoding="ascii").split()
+            found[int(path.parent.name)] = Schedule(int(ran), int(waited))
     return found
 
 

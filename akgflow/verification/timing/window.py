@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +12,8 @@ import torch
 from akgflow.terms import Status
 from akgflow.verification import memory
 from akgflow.verification.process import CandidateFailed
+from akgflow.verification.timing.cores import Threads, on_one_core
 from akgflow.verification.timing.questions import Questions
-from akgflow.verification.timing.spread import Threads
 from akgflow.verification.timing.taking import CudaTaker, Held, HostTaker, NotTaken, SharedTaker, Taker
 from akgflow.verification.trial import Trial
 
@@ -173,26 +170,6 @@ class Side:
     def close(self) -> None:
         """Let go of the process's memory."""
         self.taker.close()
-
-
-@contextlib.contextmanager
-def on_one_core(pid: int) -> Iterator[None]:
-    """Keep this thread and the main thread of process ``pid`` on the core where this one is.
-
-    They run in turns. A core that was idle takes long to wake, longest in a virtual machine, and longer until it is
-    quick; this one is awake.
-    """
-    before = os.sched_getaffinity(0)
-    core = {ctypes.CDLL(None).sched_getcpu()} & before
-    try:
-        for one in (0, pid) if core else ():
-            with contextlib.suppress(OSError):
-                os.sched_setaffinity(one, core)
-        yield
-    finally:
-        for one in (0, pid):
-            with contextlib.suppress(OSError):
-                os.sched_setaffinity(one, before)
 
 
 def refused(error: NotTaken) -> CandidateFailed:

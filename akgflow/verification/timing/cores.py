@@ -1,9 +1,4 @@
-"""The threads of a process, each on a core of its own while it is timed.
-
-The threads of a stopped process are woken all at once, and those of a parallel loop anew for each loop. The system puts
-two of them on one core now and then, and leaves them there for tens of milliseconds, though another core has nothing to
-do: a window's time would tell which way they fell.
-"""
+"""Which cores a process runs on while it is timed: its threads on one each, or its main one where the judge is."""
 
 from __future__ import annotations
 
@@ -11,11 +6,17 @@ import contextlib
 import ctypes
 import os
 from collections.abc import Collection, Iterator
-from pathlib import Path
+
+from akgflow.verification.sandbox.tree import schedules
 
 
 class Threads:
-    """The threads of process ``pid``, the main one first, then those that have run most since the last look."""
+    """The threads of process ``pid``, each on a core of its own: the main one first, then those that ran most lately.
+
+    Threads of a stopped process are woken all at once, and those of a parallel loop anew for each loop. The system puts
+    two of them on one core now and then, and leaves them there for tens of milliseconds, though another core has
+    nothing to do: a window's time would tell which way they fell.
+    """
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -24,7 +25,7 @@ class Threads:
 
     def spread(self) -> None:
         """Bind each thread to one core; one that has chosen its cores by itself keeps them."""
-        here = ctypes.CDLL(None).sched_getcpu()
+        here = _here()
         # The judge goes on for a moment where it is.
         cores = sorted(os.sched_getaffinity(0), key=lambda core: (core == here, core))
         for number, thread in enumerate(self._in_order()):
@@ -49,13 +50,32 @@ class Threads:
                 os.sched_setaffinity(thread, self._allowed.pop(thread))
 
     def _in_order(self) -> list[int]:
-        now = dict(self._ran())
+        now = {thread: schedule.ran for thread, schedule in schedules(self.pid).items()}
         since = {thread: ran - self._before.get(thread, 0) for thread, ran in now.items()}
         self._before = now
         return sorted(now, key=lambda thread: (thread != self.pid, -since[thread]))
 
-    def _ran(self) -> Iterator[tuple[int, int]]:
-        """Nanoseconds that each thread has run."""
-        for path in Path(f"/proc/{self.pid}/task").glob("*/schedstat"):
-            with contextlib.suppress(OSError, ValueError):
-                yield int(path.parent.name), int(path.read_text(encoding="ascii").split()[0])
+
+@contextlib.contextmanager
+def on_one_core(pid: int) -> Iterator[None]:
+    """Keep this thread and the main thread of process ``pid`` on the core where this one is.
+
+    They run in turns. A core that was idle takes long to wake, longest in a virtual machine, and longer until it is
+    quick; this one is awake.
+    """
+    before = os.sched_getaffinity(0)
+    core = {_here()} & before
+    try:
+        for one in (0, pid) if core else ():
+            with contextlib.suppress(OSError):
+                os.sched_setaffinity(one, core)
+        yield
+    finally:
+        for one in (0, pid):
+            with contextlib.suppress(OSError):
+                os.sched_setaffinity(one, before)
+
+
+def _here() -> int:
+    """The core that this thread is on."""
+    return int(ctypes.CDLL(None).sched_getcpu())
