@@ -1,6 +1,6 @@
 """Candidates judged per minute: akgflow beside KernelBench's evaluation, on the same twenty kernels, in one run.
 
-    python benchmarks/verify_throughput.py [--device cpu|cuda] [--count 20] [--seconds 600] [--json]
+    python benchmarks/verify_throughput.py [--device cpu|cuda] [--count 20] [--seconds 600] [--only ROUNDS] [--json]
 
 KernelBench's package cannot be had from PyPI, so its method is restated in `kernelbench_method.py`: one fresh process
 for each candidate, one candidate after the other, as its script does on one device. Every kernel is built anew, with
@@ -155,30 +155,36 @@ def profiled(device: str, count: int, timing: bool) -> dict[str, dict[str, float
     return found
 
 
-def measure(device: str, count: int, seconds: float) -> dict[str, Any]:
-    """All rounds, ours and KernelBench's in turn; the seconds that our judges took to start; our steps."""
+def measure(device: str, count: int, seconds: float, only: str | None) -> dict[str, Any]:
+    """The rounds, ours and KernelBench's in turn; the seconds that our judges took to start; our steps."""
     todo = candidates(device)[:count]
     many = max(1, machine.detect().cores // 2)
     rounds: list[Round] = []
     started: dict[int, float] = {}
+
+    def done(one: Round) -> None:
+        # A run that is cut short has said what it measured.
+        print(f"{one.name}: {one.judged} in {one.seconds:.1f} s", file=sys.stderr, flush=True)
+        rounds.append(one)
 
     def ours(judges: int, timing: bool) -> None:
         name = f"akgflow, {judges} judge{'s' if judges > 1 else ''}"
         with tempfile.TemporaryDirectory() as folder:
             judging = Ours(Path(folder), device, judges)
             started[judges] = judging.started
-            rounds.append(judging.judge(f"{name}, {LABELS[timing]}", todo, timing))
+            done(judging.judge(f"{name}, {LABELS[timing]}", todo, timing))
             if not timing:
-                rounds.append(judging.judge(f"{name}, built before", todo, False))
+                done(judging.judge(f"{name}, built before", todo, False))
             judging.close()
 
-    for timing, label in LABELS.items():
+    chosen = {timing: label for timing, label in LABELS.items() if only in (None, label)}
+    for timing, label in chosen.items():
         for judges in sorted({1, many}):
             ours(judges, timing)
-        rounds.append(kernelbench(f"KernelBench's method, {label}", todo, device, timing, False, seconds))
-    if device == "cpu":
-        rounds.append(kernelbench("KernelBench's method, same text", todo, device, False, True, seconds))
-    steps = {LABELS[timing]: profiled(device, count, timing) for timing in LABELS}
+        done(kernelbench(f"KernelBench's method, {label}", todo, device, timing, False, seconds))
+    if device == "cpu" and False in chosen:
+        done(kernelbench("KernelBench's method, same text", todo, device, False, True, seconds))
+    steps = {label: profiled(device, count, timing) for timing, label in chosen.items()}
     return {"rounds": rounds, "started": started, "steps": steps}
 
 
@@ -201,9 +207,10 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--count", type=int, default=20, help="how many of the twenty (default all)")
     parser.add_argument("--seconds", type=float, default=600.0, help="for each of KernelBench's rounds (default 600)")
+    parser.add_argument("--only", choices=[*LABELS.values()], help="only these rounds (default both kinds)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
-    found = measure(options.device, options.count, options.seconds)
+    found = measure(options.device, options.count, options.seconds, options.only)
     if options.json:
         plain = found | {"rounds": [vars(one) for one in found["rounds"]], "ratios": ratios(found["rounds"])}
         print(json.dumps(plain, indent=2))

@@ -176,6 +176,28 @@ def test_the_interval_covers_the_truth():
     assert sum(one.low <= 2 <= one.high for one in found) >= 390
 
 
+def visits(draw, seconds, between=0.005, laps=5):
+    """Seconds of four processes and of the other side in each of their visits: the cores are half as fast in spells."""
+    found = []
+    for ours, theirs in zip(processes(draw, seconds, between), processes(draw, 1.0, between), strict=True):
+        spells = [draw.choice((1.0, 2.0)) for _ in range(laps)]
+        found.append([(spell * ours, spell * theirs * (1 + abs(draw.gauss(0, 0.003)))) for spell in spells])
+    return found
+
+
+def test_visits_that_fall_into_spells_are_compared_with_each_other():
+    draw = random.Random(5)
+    assert [estimate.paired(visits(draw, 1.0)).call for _ in range(400)].count("same") >= 394
+    assert [estimate.paired(visits(draw, 1.08)).call for _ in range(100)].count("slower") >= 95
+    found = [estimate.paired(visits(draw, 0.5, 0.02)) for _ in range(400)]
+    assert sum(one.low <= 2 <= one.high for one in found) >= 390
+
+
+@pytest.mark.parametrize("told", [[], [[(1.0, 2.0)]], [[(1.0, 2.0)], []], [[(1.0, 2.0)], [(1.0, -2.0)]]])
+def test_visits_that_tell_nothing_give_no_interval(told):
+    assert estimate.paired(told) == (1.0, 0.0, math.inf)
+
+
 @pytest.mark.parametrize(("ours", "theirs"), [([1.0], [2.0]), ([1.0, -1.0], [2.0, 2.0])])
 def test_figures_that_tell_nothing_give_no_interval(ours, theirs):
     assert estimate.ratio(ours, theirs) == (1.0, 0.0, math.inf)
@@ -184,12 +206,6 @@ def test_figures_that_tell_nothing_give_no_interval(ours, theirs):
 def test_a_process_is_as_quick_as_its_quickest_windows():
     assert estimate.low([3.0, 1.0, 2.0]) == 1.0
     assert estimate.low([0.1, *[5.0] * 10, 1.0]) == 1.0
-
-
-def test_t_follows_student():
-    # From tables: 16, 30 and 120 degrees of freedom.
-    for freedom, value in ((16, 2.921), (30, 2.750), (120, 2.617)):
-        assert abs(estimate._t99(freedom) - value) < 0.004
 
 
 def test_torch_compile_is_a_baseline_beside_eager(bench):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from akgflow.config.types import Scalar
 from akgflow.verdict import Timing
@@ -42,6 +44,17 @@ class Timed:
     warnings: list[str] = field(default_factory=list)
 
 
+class Visit(NamedTuple):
+    """Seconds of the windows of one visit by party, and of one where nothing was computed.
+
+    ``place`` is the candidate's process.
+    """
+
+    place: int
+    seconds: Mapping[str, float]
+    null: float
+
+
 class Figures:
     """``null`` is what windows of ``n`` calls and single questions cost when nothing is computed.
 
@@ -51,12 +64,13 @@ class Figures:
     def __init__(self, parties: Mapping[str, Party], n: int, kind: str) -> None:
         self.parties, self.n, self.kind = parties, n, kind
         self.null = Kept()
+        self.visits: list[Visit] = []
         self.after: dict[str, list[Kept]] = {}
 
     @property
     def precise(self) -> bool:
         """True when more windows would say nothing that matters."""
-        for ratio in self._ratios(self._rows()).values():
+        for ratio in self._closest(self._rows()).values():
             far = ratio.low > 1 + DECIDED or ratio.high < 1 - DECIDED
             if ratio.low <= 0 or ratio.width > (1 + (DECIDED if far else PRECISE)) ** 2:
                 return False
@@ -68,7 +82,7 @@ class Figures:
         rows, alone = self._rows(), self._alone()
         if min(one for side in rows.values() for one in side) <= 0.1 * self._handing_over:
             raise NotTimed("a call is too short to be told from handing its answer over")
-        warm, ratios = estimate.centre(rows[CANDIDATE]), self._ratios(rows)
+        warm, ratios = estimate.centre(rows[CANDIDATE]), self._closest(rows)
         if self._batched(rows, alone):
             found.warnings.append(self._batched_words(rows, alone))
             found.calls, rows, ratios = 1, alone, self._ratios(alone)
@@ -108,6 +122,20 @@ class Figures:
             )
             for name in self._baselines
         }
+
+    def _closest(self, rows: Mapping[str, list[float]]) -> dict[str, Ratio]:
+        """For each baseline the ratio that is known more closely: of the quickest windows, or of visits."""
+        return {
+            name: min(ratio, self._paired(name), key=lambda one: one.width)
+            for name, ratio in self._ratios(rows).items()
+        }
+
+    def _paired(self, name: str) -> Ratio:
+        places: dict[int, list[tuple[float, float]]] = defaultdict(list)
+        for visit in self.visits:
+            ours, theirs = (visit.seconds[who] - visit.null for who in (CANDIDATE, name))
+            places[visit.place].append((ours, theirs))
+        return estimate.paired(places.values())
 
     def _batched(self, rows: Mapping[str, list[float]], alone: Mapping[str, list[float]]) -> bool:
         """True when the candidate gains by questions asked together what no sound kernel does."""

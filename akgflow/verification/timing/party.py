@@ -51,6 +51,11 @@ class Party:
         """Where the judge keeps the last answers of any of the processes."""
         return self.sides[0].held
 
+    def answer_into(self, held: Held) -> None:
+        """Let the judge keep them there."""
+        for side in self.sides:
+            side.held = held
+
     def close(self) -> None:
         """End the processes."""
         self.detach()

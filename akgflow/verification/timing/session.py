@@ -15,7 +15,7 @@ from akgflow.terms import Status
 from akgflow.verification.process import CandidateFailed
 from akgflow.verification.reference import Reference
 from akgflow.verification.timing.checker import Checker
-from akgflow.verification.timing.figures import Figures, Timed
+from akgflow.verification.timing.figures import Figures, Timed, Visit
 from akgflow.verification.timing.party import Kept, Party, make_ready
 from akgflow.verification.timing.processes import CANDIDATE, Start
 from akgflow.verification.timing.questions import NotTimed, Questions
@@ -168,17 +168,22 @@ class Session:
         """The same fresh questions to one process of each kind, in an order drawn anew."""
         questions, candidate, trusted = self.slots.questions, self.parties[CANDIDATE], self._baselines[0]
         questions.refresh(questions.count if alone else self.n)
-        for party in self.parties.values():
-            party.held.taken.clear()
+        # Some memory is quicker to copy to: no party shall have it to itself.
+        for party, held in zip(self.parties.values(), _shuffled(p.held for p in self.parties.values()), strict=True):
+            held.taken.clear()
+            party.answer_into(held)
+        seconds = {}
         for party in _shuffled(self.parties.values()):
-            self._ask(party, place % len(party.sides), alone, cold and party in (trusted, candidate))
+            at = place % len(party.sides)
+            seconds[party.name] = self._ask(party, at, alone, cold and party in (trusted, candidate))
+        self.figures.visits.append(Visit(place, seconds, self.figures.null.seconds[-1]))
         self.checker.check(candidate.sides[place], trusted.sides[place % len(trusted.sides)])
 
-    def _ask(self, party: Party, at: int, alone: bool, cold: bool) -> None:
-        """A process's share of a visit: questions together, then some one at a time, each after the last answer."""
+    def _ask(self, party: Party, at: int, alone: bool, cold: bool) -> float:
+        """A process's share of a visit: questions together, whose seconds it returns, then some one at a time."""
         kept, null = party.kept[at], self.figures.null
-        window, nothing = self._window(party, at, 0, self.n)
-        kept.windows.append(window)
+        together, nothing = self._window(party, at, 0, self.n)
+        kept.windows.append(together)
         null.windows += nothing
         for slot in range(self.n, self.n + ALONE) if alone else ():
             window, nothing = self._window(party, at, slot, 1)
@@ -188,6 +193,7 @@ class Session:
             window, nothing = self._window(party, at, slot, 1, cold=True)
             kept.cold.append(window.seconds)
             null.cold += [one.seconds for one in nothing]
+        return together.seconds
 
     def _window(self, party: Party, at: int, first: int, n: int, cold: bool = False) -> tuple[Window, list[Window]]:
         """A window, and what it costs where nothing is computed: of a trusted process, since others are not believed.

@@ -10,7 +10,7 @@ import bisect
 import ctypes
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 
@@ -32,6 +32,14 @@ class NotTaken(Exception):
     """The answers cannot be read where they are said to be; the text says why."""
 
 
+class Said(NamedTuple):
+    """Where a reply says that answers lie: addresses and strides by output; whether some answers lie in one place."""
+
+    at: list[list[int]]
+    strides: list[list[int]]
+    overwritten: bool
+
+
 class Held:
     """The judge's own memory for answers: ``count`` slots of ``pitch`` bytes.
 
@@ -45,6 +53,24 @@ class Held:
         self.sizes = [_size(place) for place in outs]
         self.taken: dict[int, tuple[int, list[list[int]]]] = {}
         self.overwritten: dict[int, bool] = {}
+        self._pieces: dict[tuple[int, int], list[torch.Tensor]] = {}
+
+    def note(self, first: int, n: int, said: Said) -> None:
+        """Slots ``first`` to ``first + n`` are about to be taken."""
+        self.taken[first] = (n, said.strides)
+        self.overwritten[first] = said.overwritten
+
+    def pieces(self, first: int, n: int) -> list[torch.Tensor]:
+        """Room for each answer of a window, by output; made once, since a clock may be running."""
+        found = self._pieces.get((first, n))
+        if found is None:
+            found = self._pieces[first, n] = [
+                self.bytes[start : start + size]
+                for output, size in enumerate(self.sizes)
+                if size
+                for start in (self.start(output, slot) for slot in range(first, first + n))
+            ]
+        return found
 
     def start(self, output: int, slot: int) -> int:
         """Where an answer begins, in bytes."""
@@ -96,8 +122,9 @@ class HostTaker:
         self._read.restype = ctypes.c_ssize_t
 
     def take(self, reply: Mapping[str, Any], held: Held, first: int, n: int) -> None:
-        at = _said(reply, held, first, n)
-        for output, column in enumerate(at):
+        said = _said(reply, held.outs, n)
+        held.note(first, n, said)
+        for output, column in enumerate(said.at):
             base, size = held.bytes.data_ptr() + held.start(output, first), held.sizes[output]
             for low in range(0, n if size else 0, _MOST_PIECES):
                 part = column[low : low + _MOST_PIECES]
@@ -115,39 +142,36 @@ class CudaTaker:
 
     def __init__(self) -> None:
         self._opened: dict[tuple[int, str], torch.Tensor] = {}
-        self._known: dict[int, tuple[Mapping[str, Any], list[torch.Tensor], list[torch.Tensor]]] = {}
+        self._known: dict[int, tuple[Mapping[str, Any], Said, list[torch.Tensor]]] = {}
 
     def take(self, reply: Mapping[str, Any], held: Held, first: int, n: int) -> None:
         known = self._known.get(first)
-        if known is None or known[0] != reply or first not in held.taken:
+        if known is None or known[0] != reply:
             # Allocators give the same places again and again; what was worked out for them serves until they do not.
-            known = self._known[first] = (reply, *self._pieces(reply, held, first, n))
+            said = _said(reply, held.outs, n)
+            known = self._known[first] = (reply, said, self._pieces(reply, said, held.sizes))
+        held.note(first, n, known[1])
+        ours, theirs = held.pieces(first, n), known[2]
         if max(held.sizes, default=0) < _LARGE_ANSWER:
-            torch._foreach_copy_(known[1], known[2])
+            torch._foreach_copy_(ours, theirs)
         else:
-            for ours, theirs in zip(known[1], known[2], strict=True):
-                ours.copy_(theirs)
+            for one, other in zip(ours, theirs, strict=True):
+                one.copy_(other)
         torch.cuda.synchronize()
 
-    def _pieces(
-        self, reply: Mapping[str, Any], held: Held, first: int, n: int
-    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        ours: list[torch.Tensor] = []
-        theirs: list[torch.Tensor] = []
-        at = _said(reply, held, first, n)
+    def _pieces(self, reply: Mapping[str, Any], said: Said, sizes: Sequence[int]) -> list[torch.Tensor]:
         if "segments" not in reply:
             raise NotTaken("a process on the device cannot share its memory here")
         try:
             spans = sorted((int(base), int(size), str(handle)) for base, size, handle in reply["segments"])
-            for output, column in enumerate(at):
-                size = held.sizes[output]
-                for slot, address in enumerate(column if size else ()):
-                    theirs.append(self._view(spans, address, size))
-                    start = held.start(output, first + slot)
-                    ours.append(held.bytes[start : start + size])
+            return [
+                self._view(spans, address, size)
+                for column, size in zip(said.at, sizes, strict=True)
+                if size
+                for address in column
+            ]
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
             raise NotTaken(f"device memory cannot be read: {error}") from error
-        return ours, theirs
 
     def _view(self, spans: Sequence[tuple[int, int, str]], address: int, size: int) -> torch.Tensor:
         place = bisect.bisect_right(spans, address, key=lambda span: span[0]) - 1
@@ -172,7 +196,7 @@ class SharedTaker:
 
     def take(self, reply: Mapping[str, Any], held: Held, first: int, n: int) -> None:
         strides = [list(torch.empty(tuple(p["shape"]), device="meta").stride()) for p in held.outs]
-        held.taken[first] = (n, strides)
+        held.note(first, n, Said([], strides, False))
         if reply:
             raise NotTaken("the reply speaks of other memory than was agreed")
         part = slice(first * held.pitch, (first + n) * held.pitch)
@@ -184,12 +208,12 @@ class SharedTaker:
         pass
 
 
-def _said(reply: Mapping[str, Any], held: Held, first: int, n: int) -> list[list[int]]:
-    """Addresses for each output; the strides are noted in ``held`` once they are seen to stay within an answer."""
+def _said(reply: Mapping[str, Any], outs: Sequence[Mapping[str, Any]], n: int) -> Said:
+    """What a reply says of ``n`` answers, once it is seen that the strides stay within an answer."""
     at, strides = reply.get("at"), reply.get("strides")
-    if not isinstance(at, list) or not isinstance(strides, list) or not len(at) == len(strides) == len(held.outs):
+    if not isinstance(at, list) or not isinstance(strides, list) or not len(at) == len(strides) == len(outs):
         raise NotTaken("the reply does not say where the answers lie")
-    for place, column, stride in zip(held.outs, at, strides, strict=True):
+    for place, column, stride in zip(outs, at, strides, strict=True):
         fits = isinstance(column, list) and isinstance(stride, list) and len(column) == n
         if not fits or not all(type(number) is int and number >= 0 for number in (*column, *stride)):
             raise NotTaken("the reply does not say where the answers lie")
@@ -197,10 +221,8 @@ def _said(reply: Mapping[str, Any], held: Held, first: int, n: int) -> list[list
         reach = sum((size - 1) * step for size, step in zip(shape, stride, strict=False))
         if len(stride) != len(shape) or (0 not in shape and reach >= max(1, _count(shape))):
             raise NotTaken("the reply describes answers that do not fit")
-    held.taken[first] = (n, strides)
-    columns = [column for place, column in zip(held.outs, at, strict=True) if 0 not in place["shape"]]
-    held.overwritten[first] = any(len(set(column)) < n for column in columns)
-    return at
+    columns = [column for place, column in zip(outs, at, strict=True) if 0 not in place["shape"]]
+    return Said(at, strides, any(len(set(column)) < n for column in columns))
 
 
 def _count(shape: Sequence[int]) -> int:
