@@ -22,7 +22,7 @@ from akgflow.verification.timing.questions import NotTimed, Questions
 from akgflow.verification.timing.taking import NotTaken, sayable
 from akgflow.verification.timing.window import WARM, Slots, Window, refused
 
-BUDGET_SECONDS = {"cpu": 5.0, "cuda": 3.0}
+BUDGET_SECONDS = {"cpu": 7.5, "cuda": 4.0}
 WINDOW_SECONDS = {"cpu": 0.03, "cuda": 0.02}
 """What the windows of the quicker side should last: long against the 100 µs that a window costs by itself."""
 LONGEST_SECONDS = 0.15
