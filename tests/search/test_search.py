@@ -215,3 +215,24 @@ def test_a_tuner_proposes_everything_once_and_finds_the_top() -> None:
     assert len({tuple(values.values()) for values in everything}) == 71
     assert max(map(score, proposals(18))) >= 9.0
     assert proposals(18) == everything[:18]
+
+
+def test_a_tuner_tries_the_neighbours_of_the_best_in_turn() -> None:
+    found = declared("TUNABLES = {'A': [1, 2, 4, 8, 16], 'B': [1, 2, 3, 4, 5]}\nA = 1\nB = 1")
+    assert found is not None
+    tuner, asked = Tuner(found, seed=1), list[tuple[int, int]]()
+    for number in range(20):
+        values = tuner.ask()
+        assert values is not None
+        place = tuple(found.space[name].index(values[name]) for name in ("A", "B"))
+        best = max(asked, default=(9, 9))  # as the scores below have it
+        untried = [one for one in _beside(best) if one not in asked]
+        if number >= 4 and number % 2 and untried:
+            assert place in untried
+        asked.append((place[0], place[1]))
+        tuner.tell(values, 10.0 * place[0] + place[1])
+
+
+def _beside(place: tuple[int, int]) -> list[tuple[int, int]]:
+    a, b = place
+    return [(x, y) for x, y in ((a - 1, b), (a + 1, b), (a, b - 1), (a, b + 1)) if 0 <= x < 5 and 0 <= y < 5]
