@@ -2,9 +2,9 @@
 
     python benchmarks/search.py [--seeds 10] [--cache FILE] [--only measure|search|tune]
 
-A matrix product in C++ with four knobs: loop order, tile, rows for each accumulator block, threads. A tenth of the
+A matrix product in C++ with five knobs: loop order, tile, rows and type of the accumulators, threads. A tenth of the
 combinations is broken: some do not compile, some forget the last rows. First every combination is judged for real and
-once: compiled, checked and timed against eager PyTorch (half an hour on a quiet machine; on a busy one the
+once: compiled, checked and timed against eager PyTorch (three quarters of an hour on a quiet machine; on a busy one the
 judge gives no times, and then there is nothing to compare). The verdicts go to the cache, one JSON object a line, and a
 second start goes on from there; what could not be timed is tried again.
 
@@ -68,7 +68,7 @@ def get_init_inputs(k: int = 192, n: int = 192) -> list[int]:
     return [k, n]
 '''
 CASES = ({"m": 192, "k": 192, "n": 192}, {"m": 19, "k": 33, "n": 50})
-SPACE = {"ORDER": [0, 1, 2], "TILE": [16, 48, 64, 96, 192], "ROWS": [1, 4, 6, 8], "THREADS": [1, 2]}
+SPACE = {"ORDER": [0, 1, 2], "TILE": [16, 48, 64, 96, 192], "ROWS": [1, 4, 6, 8], "THREADS": [1, 2], "DOUBLE": [0, 1]}
 """Coarse enough that the fastest stands alone: four rows of 48 are the most that the registers hold."""
 
 KERNEL = '''\
@@ -81,6 +81,7 @@ ORDER = 0
 TILE = 16
 ROWS = 1
 THREADS = 1
+DOUBLE = 0
 
 CPP = f"""
 #include <algorithm>
@@ -88,7 +89,13 @@ CPP = f"""
 #define TILE {TILE}
 #define ROWS {ROWS}
 #define THREADS {THREADS}
+#define DOUBLE {DOUBLE}
 """ + r"""
+#if DOUBLE
+using Sum = double;
+#else
+using Sum = float;
+#endif
 static_assert(ROWS * TILE <= 1200, "the accumulators are too large");
 
 void product(tvm::ffi::TensorView x, tvm::ffi::TensorView w, tvm::ffi::TensorView out) {
@@ -105,10 +112,10 @@ void product(tvm::ffi::TensorView x, tvm::ffi::TensorView w, tvm::ffi::TensorVie
 #if ORDER == 0
       if (rows == ROWS && cols == TILE) {
         // All bounds are known: the sums stay in registers where there are enough.
-        float acc[ROWS][TILE] = {};
+        Sum acc[ROWS][TILE] = {};
         for (int64_t p = 0; p < k; ++p)
           for (int r = 0; r < ROWS; ++r)
-            for (int s = 0; s < TILE; ++s) acc[r][s] += a[(i0 + r) * k + p] * b[p * n + j0 + s];
+            for (int s = 0; s < TILE; ++s) acc[r][s] += Sum(a[(i0 + r) * k + p]) * b[p * n + j0 + s];
         for (int r = 0; r < ROWS; ++r) std::copy_n(acc[r], TILE, c + (i0 + r) * n + j0);
         continue;
       }
@@ -116,8 +123,8 @@ void product(tvm::ffi::TensorView x, tvm::ffi::TensorView w, tvm::ffi::TensorVie
 #if ORDER <= 1
       for (int64_t s = 0; s < cols; ++s)
         for (int64_t r = 0; r < rows; ++r) {
-          float sum = 0.0f;
-          for (int64_t p = 0; p < k; ++p) sum += a[(i0 + r) * k + p] * b[p * n + j0 + s];
+          Sum sum = 0;
+          for (int64_t p = 0; p < k; ++p) sum += Sum(a[(i0 + r) * k + p]) * b[p * n + j0 + s];
           c[(i0 + r) * n + j0 + s] = sum;
         }
 #else
@@ -152,12 +159,12 @@ workflows:
   evolve:
     steps:
       code: {agent: coder, samples: 4}
-      search: {evolve: code, agent: optimizer, generations: 48, islands: 2, children: 1, population: 4, elites: 2,
-               patience: null, headroom: null, random_seed: SEED}
+      search: {evolve: code, agent: optimizer, generations: 96, islands: 2, children: 1, population: 4, elites: 2,
+               migrate_every: 1, tiers: [0.8, 0.15, 0.05], patience: null, headroom: null, random_seed: SEED}
   adaptive:
     steps:
       code: {agent: coder, samples: 4}
-      search: {adaptive: code, agent: optimizer, trials: 96, parallel: 2, explore: 0.15, patience: null, headroom: null,
+      search: {adaptive: code, agent: optimizer, trials: 192, parallel: 2, explore: 0.15, patience: null, headroom: null,
                random_seed: SEED}
   tune:
     steps:
@@ -278,7 +285,9 @@ def course(workflow: str, seed: int, verdicts: dict[Knobs, Verdict]) -> list[Kno
             texts = [(jobs / f"{s}-{a}-{n}" / "candidate.py").read_text() for s, a, n in places]
     finally:
         server.close()
-    return list(dict.fromkeys(map(knobs_of, texts)))
+    judged = list(dict.fromkeys(map(knobs_of, texts)))
+    print(f"{workflow}, seed {seed}: {len(judged)} judged", file=sys.stderr, flush=True)
+    return judged
 
 
 def compare(verdicts: dict[Knobs, Verdict], seeds: int) -> None:
