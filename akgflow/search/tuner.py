@@ -1,5 +1,4 @@
-"""Which values to try next: optuna's tree-structured Parzen estimator over the constants that a candidate declares,
-and in turn with it the neighbours of the best."""
+"""Which of the constants' values to try next: what optuna's Parzen estimator proposes, and neighbours of the best."""
 
 from __future__ import annotations
 
