@@ -164,8 +164,8 @@ workflows:
   adaptive:
     steps:
       code: {agent: coder, samples: 4}
-      search: {adaptive: code, agent: optimizer, trials: 192, parallel: 2, explore: 0.15, patience: null, headroom: null,
-               random_seed: SEED}
+      search: {adaptive: code, agent: optimizer, trials: 192, parallel: 2, explore: 0.15, patience: null,
+               headroom: null, random_seed: SEED}
   tune:
     steps:
       given: {seed: source}
