@@ -27,6 +27,7 @@ class Checker:
     def __init__(self, reference: Reference, questions: Questions, tolerance: float) -> None:
         self.reference, self.questions, self.tolerance = reference, questions, tolerance
         self._picking, self._share = 0.0, 1.0
+        self._room: dict[tuple[int, int], torch.Tensor] = {}
         bounds = [one.bound for one in questions.draw.expected]
         self.loose = [None if b is None or not b.numel() else 4.0 * tolerance * float(b.max()) for b in bounds]
 
@@ -53,10 +54,20 @@ class Checker:
         for output, loose in enumerate(self.loose):
             got, base = candidate.held.answers(output, first), baseline.held.answers(output, first)
             if got[0].numel():
-                alike = got == base if loose is None else (got - base).abs() <= loose
-                differs |= ~alike.reshape(n, -1).all(1)
+                apart = got != base if loose is None else ~(self._furthest(output, got, base) <= loose)
+                differs |= apart.reshape(n, -1).any(1)
         found: list[int] = differs.nonzero().flatten().tolist()
         return found
+
+    def _furthest(self, output: int, got: torch.Tensor, base: torch.Tensor) -> torch.Tensor:
+        """For each slot how far the answers lie apart at most; NaN where any of them does."""
+        room = self._room.get((output, len(got)))
+        if room is None:
+            # Kept, since taking memory anew for each visit takes longer than computing.
+            room = self._room[output, len(got)] = torch.empty(got.shape, dtype=got.dtype, device=got.device)
+        apart = torch.sub(got, base, out=room)
+        apart = apart.abs() if apart.is_complex() else apart.abs_()
+        return apart.reshape(len(got), -1).amax(1)
 
     def _confirm(self, candidate: Side, first: int, slot: int) -> None:
         """Compare one answer with the oracle."""
