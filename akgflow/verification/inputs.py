@@ -85,6 +85,18 @@ def draw_state(
     return state
 
 
+def tied(named: Mapping[str, torch.Tensor]) -> Mapping[str, str]:
+    """The names under which a model keeps a tensor that it also keeps under an earlier name, and that name."""
+    first: dict[tuple[Any, ...], str] = {}
+    found = {}
+    for name, tensor in named.items():
+        key = (tensor.untyped_storage().data_ptr(), tensor.storage_offset(), tuple(tensor.shape), tensor.stride())
+        earlier = first.setdefault(key, name) if tensor.numel() else name
+        if earlier != name:
+            found[name] = earlier
+    return found
+
+
 def _drawn(name: str, tensor: torch.Tensor, is_parameter: bool, generator: torch.Generator) -> torch.Tensor:
     leaf = name.rpartition(".")[2]
     if leaf == "running_var":

@@ -27,9 +27,10 @@ to no more than a tenth, one and a half roundings of a common factor, and the st
 values 1.9 % too large everywhere are refused even where a single bfloat16 element might be that wrong. And values that
 all happen to be numbers of a narrower format, where the oracle's are not, were rounded to it.
 
-Integers and booleans must equal the oracle's (or the framework's), except where roundoff in the inputs changes them;
-indices are judged by what they select (`akgflow.verification.selection`). NaN and infinities must stand where the
-oracle has them, or where the framework's own kernel has them. Complex numbers are pairs of real ones.
+Integers and booleans must equal the oracle's (or the framework's), except where roundoff in what is computed changes
+them, and then be no further from it than such roundoff takes them; indices are judged by what they select
+(`akgflow.verification.selection`). NaN and infinities must stand where the oracle has them, or where the framework's
+own kernel has them. Complex numbers are pairs of real ones.
 """
 
 from __future__ import annotations
@@ -56,9 +57,10 @@ NARROW_TOLERANCE = 10.0
 class Expected:
     """One output tensor: the oracle's values, the framework's, and each element's bound.
 
-    Without a bound, ``selection`` judges an index output; any other must be equal except where ``undecided`` marks
-    elements that roundoff changes. ``analytic`` is the largest ratio of the framework's error to the part of the bound
-    that does not come from it; ``bias`` what the elements' errors may come to together, as a share of the bounds.
+    Without a bound, ``selection`` judges an index output; any other must be equal, or as near as ``slack`` says for
+    each element where roundoff changes some. ``analytic`` is the largest ratio of the framework's error to the part of
+    the bound that does not come from it; ``bias`` what the elements' errors may come to together, as a share of the
+    bounds.
     Complex values are kept as pairs, except ``framework``.
     """
 
@@ -69,7 +71,7 @@ class Expected:
     analytic: float = 0.0
     bias: float = math.inf
     selection: Selection | None = None
-    undecided: torch.Tensor | None = None
+    slack: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,15 @@ def _bias_allowed(magnitude: torch.Tensor, bound: torch.Tensor, u: float) -> flo
     if squares == 0:
         return math.inf
     return BIAS + COMMON * u * float(magnitude.square().sum()) / total + math.sqrt(squares) / total
+
+
+def whole_slack(moved: torch.Tensor, step: float, length: int) -> torch.Tensor:
+    """How far a sound kernel's whole numbers may lie from the oracle's.
+
+    ``moved`` is how far they went at most when all inputs were changed by ``step``, relatively, a few times; ``length``
+    is L of the module's formula. What no change moved is exact.
+    """
+    return moved * max(2.0, _roundings(length, even=False) * torch.finfo(torch.float32).eps / 2 / step)
 
 
 def _roundings(length: int, even: bool) -> float:
@@ -235,10 +246,9 @@ def _exact_marks(got: torch.Tensor, expected: Expected, tolerance: float) -> _Ma
     same = (got == expected.oracle) | (got == expected.framework)
     if expected.selection is not None:
         return _Marks(values, centre, *expected.selection.judge(got, tolerance))
-    if expected.undecided is not None:
-        same |= expected.undecided
     error = torch.where(same, 0.0, (values - centre).abs())
-    return _Marks(values, centre, error, torch.zeros_like(error), same)
+    bound = torch.zeros_like(error) if expected.slack is None else expected.slack
+    return _Marks(values, centre, error, bound, same | ((bound > 0) & (error <= bound)))
 
 
 def _same_special(values: torch.Tensor, other: torch.Tensor) -> torch.Tensor:

@@ -12,9 +12,9 @@ import torch
 
 from akgflow.verification import inputs as drawing
 from akgflow.verification import memory
-from akgflow.verification.numerics import Expected, expect, real
+from akgflow.verification.numerics import Expected, expect, real, whole_slack
 from akgflow.verification.operator import OperatorError
-from akgflow.verification.selection import RANGE_BOUND, Pick, Selection, Trace
+from akgflow.verification.selection import EXACT, RANGE_BOUND, Pick, Selection, Trace
 
 STEP = 2.0**-20
 """Relative perturbation by which sensitivities are measured, small against curvature and large against 2**-53."""
@@ -134,7 +134,7 @@ class Oracle:
         watch = any(pick is not None for pick in picks)
         base = Answer(outputs, trace.sources if watch else [])
         self._repeat(wide, base, watch)
-        spread, undecided = self._sensitivity(base, made, wide, watch)
+        spread, moved = self._sensitivity(base, made, wide, watch)
         if self.length is None:
             self.length = self._length(wide, outputs) if self.seconds < SLOW_SECONDS else _longest(made)
         # A variance may be taken in one pass, from sums of squares that are several times as large as itself.
@@ -145,7 +145,9 @@ class Oracle:
             if pick is not None and sources:
                 found[i] = _with_selection(found[i], pick, sources[pick.source])
             elif found[i].bound is None:
-                found[i] = Expected(outputs[i], frame[i], None, undecided=undecided[i])
+                whole = None if self.names <= EXACT else moved[i]
+                slack = whole_slack(whole, STEP, length) if whole is not None else None
+                found[i] = Expected(outputs[i], frame[i], None, slack=slack)
         return tuple(found)
 
     def _repeat(self, wide: Any, base: Answer, watch: bool) -> None:
@@ -173,25 +175,26 @@ class Oracle:
     def _sensitivity(
         self, base: Answer, made: Any, wide: Any, watch: bool
     ) -> tuple[list[torch.Tensor], list[torch.Tensor | None]]:
-        """Root mean square of the changes that relative perturbations make, and which whole numbers they change."""
+        """Root mean square of the changes that relative perturbations make, and how far they move whole numbers."""
         samples = 8 if self.instant else 4 if self.seconds < QUICK_SECONDS else 3 if self.seconds < SLOW_SECONDS else 1
         total = [torch.zeros(real(o).shape, dtype=torch.float64, device=o.device) for o in base.all]
         moved = [
-            None if o.is_floating_point() or o.is_complex() else torch.zeros_like(o, dtype=torch.bool) for o in base.all
+            None if o.is_floating_point() or o.is_complex() else torch.zeros_like(one)
+            for o, one in zip(base.all, total, strict=True)
         ]
         for _ in range(samples):
             for one, mark, result, start in zip(total, moved, self._moved(wide, watch, STEP), base.all, strict=False):
                 if result.shape != start.shape:
                     continue
                 if mark is not None:
-                    mark |= result != start
+                    _widen_to(mark, result, start)
                 else:
                     one += (real(result - start).abs().double() / STEP).nan_to_num(0.0, 0.0, 0.0) ** 2
         coarse = max([torch.finfo(t.dtype).eps for t in memory.tensors(made) if t.is_floating_point()], default=0.0)
         if coarse > STEP and any(mark is not None for mark in moved):
             for mark, result, start in zip(moved, self._moved(wide, watch, coarse), base.all, strict=False):
                 if mark is not None and result.shape == start.shape:
-                    mark |= result != start
+                    _widen_to(mark, result, start)
         return [(one / samples).sqrt() for one in total], moved
 
     def _moved(self, wide: Any, watch: bool, step: float) -> list[torch.Tensor]:
@@ -288,8 +291,14 @@ class Oracle:
 
 def _with_selection(found: Expected, pick: Pick, source: tuple[torch.Tensor, torch.Tensor]) -> Expected:
     values, allowed = (part.flatten() for part in source)
+    if pick.stable and not bool(allowed.any()):
+        return Expected(found.oracle, found.framework, None)
     chosen = Selection(values, allowed, pick.base, pick.stride, pick.size, found.oracle, pick.distinct)
     return Expected(found.oracle, found.framework, None, selection=chosen)
+
+
+def _widen_to(mark: torch.Tensor, result: torch.Tensor, start: torch.Tensor) -> None:
+    torch.maximum(mark, (result.double() - start.double()).abs(), out=mark)
 
 
 def _copied(made: Any) -> Any:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import torch
 
+from akgflow.verification.numerics import real
+
 OPERATOR = "operator"
 """The operator's own ``get_inputs`` under a fresh seed."""
 NORMAL = "normal"
@@ -17,7 +19,8 @@ WIDE = "wide"
 TIES = "ties"
 EXTREMES = "extremes"
 NEGATIVE = "negative"
-EXTRA = (WIDE, TIES, EXTREMES, NEGATIVE)
+FAINT = "faint"
+EXTRA = (WIDE, TIES, EXTREMES, NEGATIVE, FAINT)
 
 SIGNED, POSITIVE, WITHIN = "signed", "positive", "within"
 """Ways to draw: any sign, magnitudes only, and squeezed into the range of the operator's own values."""
@@ -29,8 +32,9 @@ _SAMPLE = 4096
 class Promise:
     """What one input tensor keeps from draw to draw.
 
-    ``drawn`` is false for what is no floating tensor or is chosen rather than drawn; nothing else matters then.
-    ``zeros`` marks elements that are always zero; ``sums_to_one`` and ``ascends`` name a dimension.
+    A complex tensor is taken as pairs of real numbers. ``drawn`` is false for what is no floating tensor or is chosen
+    rather than drawn; nothing else matters then. ``zeros`` marks elements that are always zero; ``sums_to_one`` and
+    ``ascends`` name a dimension.
     """
 
     drawn: bool
@@ -50,6 +54,7 @@ class Promise:
 
 def promise(one: torch.Tensor, other: torch.Tensor) -> Promise:
     """What two draws of the same input, under different seeds, have in common."""
+    one, other = real(one), real(other)
     if not (is_free(one) and is_free(other)) or one.shape != other.shape or torch.equal(one, other):
         return Promise(False)
     both = (one, other)
@@ -91,6 +96,8 @@ def redraw(tensor: torch.Tensor, kept: Promise, distribution: str, way: str) -> 
     """A tensor of the same layout from another distribution that keeps the promise."""
     if not kept.drawn:
         return tensor
+    if tensor.is_complex():
+        return torch.view_as_complex(redraw(real(tensor), kept, distribution, way))
     values = _values(tensor, distribution)
     if way == POSITIVE:
         values = values.abs()
@@ -112,7 +119,8 @@ def _values(tensor: torch.Tensor, distribution: str) -> torch.Tensor:
 
     ``wide``: magnitudes from 0.001 to 100 (10), by decades alike frequent. ``ties``: multiples of a half, many of them
     equal. ``extremes``: a quarter are zeros of either sign, one in 64 is a thousand (thirty) times as large.
-    ``negative``: none above -0.1, where a maximum that starts at zero is wrong.
+    ``negative``: none above -0.1, where a maximum that starts at zero is wrong. ``faint``: about half of the slices
+    along the first dimension are a thousand (hundred) times smaller, where an epsilon shows.
     """
     normal = torch.randn(tensor.shape, device=tensor.device, dtype=torch.float32)
     if distribution == NORMAL:
@@ -121,8 +129,20 @@ def _values(tensor: torch.Tensor, distribution: str) -> torch.Tensor:
         return -0.1 - normal.abs()
     if distribution == TIES:
         return (2 * normal).round() / 2
+    if distribution == FAINT:
+        return normal * _faint(tensor)
     narrow, which = torch.finfo(tensor.dtype).bits < 32, torch.rand_like(normal)
     if distribution == WIDE:
         return 10.0 ** ((4 if narrow else 5) * which - 3) * normal.sign()
     values = torch.where(which < 0.25, torch.copysign(torch.zeros_like(normal), normal), normal)
     return torch.where(which > 1 - 1 / 64, (30 if narrow else 1000) * values, values)
+
+
+def _faint(tensor: torch.Tensor) -> torch.Tensor:
+    """Factors, all the same within a slice along the first dimension that has several."""
+    dim = next((d for d, size in enumerate(tensor.shape) if size > 1), 0)
+    shape = [size if d == dim else 1 for d, size in enumerate(tensor.shape)]
+    count = tensor.shape[dim]
+    small = 1e-2 if torch.finfo(tensor.dtype).bits < 32 else 1e-3
+    chosen = torch.randperm(count, device=tensor.device) < max(1, count // 2)
+    return torch.where(chosen, small, 1.0).reshape(shape)

@@ -48,6 +48,17 @@ _MOVES = {f"aten::{name}" for name in (
 RANGE_BOUND = {"aten::binary_cross_entropy", "aten::bernoulli", "aten::multinomial", "aten::_assert_async"}
 """Operations that stop the device when a value is out of their range."""
 
+_EXACT = """
+    eq ne lt le gt ge isnan isinf isfinite logical_and logical_or logical_xor logical_not bitwise_and bitwise_or
+    bitwise_xor bitwise_not bitwise_left_shift bitwise_right_shift sign sgn signbit abs neg floor ceil round trunc
+    clamp clamp_min clamp_max index gather take embedding roll repeat tril triu maximum minimum amax amin aminmax
+    relu where masked_fill searchsorted bucketize any all nonzero stack cat lift_fresh _local_scalar_dense arange
+    zeros ones full empty empty_like zeros_like ones_like full_like fill fill_ copy_ unbind select_backward
+    count_nonzero scalar_tensor
+"""
+EXACT = frozenset(f"aten::{name}" for name in _EXACT.split()) | _MOVES | _ALONG_A_DIMENSION.keys()
+"""Operations that round nothing: where there are no others, no element hangs on roundoff."""
+
 _Key = tuple[int, int, tuple[int, ...], tuple[int, ...]]
 
 
@@ -55,7 +66,7 @@ class Pick(NamedTuple):
     """How an index tensor reads: element ``i`` names position ``base[i] + stride * index[i]`` of a source's row.
 
     ``source`` numbers the sources of the trace; an index lies in ``range(size)``; ``base`` has the tensor's shape.
-    ``distinct`` says that no position is named twice, unless the oracle does.
+    ``distinct`` says that no position is named twice, unless the oracle does; ``stable`` that equals keep their order.
     """
 
     source: int
@@ -63,6 +74,7 @@ class Pick(NamedTuple):
     stride: int
     size: int
     distinct: bool
+    stable: bool = False
 
 
 class Trace(TorchDispatchMode):  # type: ignore[misc]
@@ -114,7 +126,7 @@ class Trace(TorchDispatchMode):  # type: ignore[misc]
             first = positions.narrow(dim, 0, 1)
             base = (first if index.dim() == source.dim() else first.squeeze(dim)).expand(index.shape)
             stride, size = int(positions.stride(dim)), int(source.shape[dim])
-        self._track(index, Pick(self._add(source), base, stride, size, distinct))
+        self._track(index, Pick(self._add(source), base, stride, size, distinct, given.get("stable") is True))
 
     def _plane(self, source: torch.Tensor, index: torch.Tensor, dims: int) -> None:
         planes, size = source.shape[:-dims], 1

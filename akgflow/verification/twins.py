@@ -44,6 +44,8 @@ def _with_one_changed(made: Any, wanted: int, value: str) -> Any:
 
 def _changed(tensor: torch.Tensor, kind: str) -> torch.Tensor:
     """A copy in which one secret element, no corner if that can be helped, has another value."""
+    if tensor.is_complex():
+        return torch.view_as_complex(_changed(real(tensor).contiguous(), kind))
     found = tensor.clone()
     at = tuple(_secret.randrange(1, size - 1) if size > 2 else _secret.randrange(size) for size in tensor.shape)
     least, most = tensor.min(), tensor.max()

@@ -77,7 +77,7 @@ def test_what_is_chosen_stays(name):
 
 def test_distributions_are_what_they_say():
     draws = {draw.distribution: draw.inputs[0] for draw in reference("torch.rand(100, 100)").draws}
-    assert set(draws) == {"operator", "normal", "wide", "ties", "extremes", "negative"}
+    assert set(draws) == {"operator", "normal", "wide", "ties", "extremes", "negative", "faint"}
     assert draws["negative"].max() <= -0.1
     assert draws["operator"].min() >= 0
     assert abs(float(draws["normal"].mean())) < 0.1
@@ -89,6 +89,9 @@ def test_distributions_are_what_they_say():
     assert 0.2 < float(zeros.float().mean()) < 0.3
     assert 0.4 < float(torch.signbit(draws["extremes"][zeros]).float().mean()) < 0.6
     assert float(draws["extremes"].abs().max()) > 500
+    rows = draws["faint"].std(dim=1)
+    assert int(((rows > 7e-4) & (rows < 1.3e-3)).sum()) == 50
+    assert int(((rows > 0.7) & (rows < 1.3)).sum()) == 50
 
 
 ADMITTED = {
