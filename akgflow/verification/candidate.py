@@ -112,8 +112,6 @@ class Host:
             self.locks.open()
         init = self._attach("init", request["init_region"])
         arguments = memory.rebuild(request["init"], init)
-        state_region = self._attach("state", request["state_region"])
-        state = memory.rebuild(request["state"], state_region)
         self.count_too(request.get("moves", []))
         make = getattr(self.module, self.entry)
         try:
@@ -125,6 +123,7 @@ class Host:
         if not isinstance(model, torch.nn.Module):
             raise Invalid(f"{self.entry} is not a torch.nn.Module")
         self.model = model
+        state = memory.rebuild(request["state"], self._attach("state", request["state_region"]))
         self.state, self.shared = state, memory.storages(state)
         load_state(model, state, self.device, request["stand_in"])
         return {}
@@ -232,13 +231,17 @@ def _raised_by_the_call(error: TypeError) -> bool:
     return trace is not None and trace.tb_next is None
 
 
+_PLAIN = (torch.nn.Parameter, torch.Tensor)
+_set_data, _require_grad = torch._C.TensorBase.data.__set__, torch._C.TensorBase.requires_grad_
+
+
 def load_state(model: Any, state: dict[str, torch.Tensor], device: str, stand_in: bool) -> None:
     """Give the model the judge's parameters, as views of the shared memory, so that changes to them are seen."""
     if stand_in and hasattr(model, "adopt_state"):
         # What stands for a source kernel declares no parameters: it takes all of them, under whatever names.
         model.adopt_state(state)
         return
-    own = {**dict(model.named_parameters()), **_persistent_buffers(model)}
+    own = {**dict(model.named_parameters(remove_duplicate=False)), **_persistent_buffers(model)}
     want, have = {n: list(t.shape) for n, t in state.items()}, {n: list(t.shape) for n, t in own.items()}
     if want != have:
         raise Invalid(
@@ -246,13 +249,18 @@ def load_state(model: Any, state: dict[str, torch.Tensor], device: str, stand_in
             f"expected {_listing(want)}; got {_listing(have)}. ModelNew must create parameters of the same names and "
             "shapes as Model; other tensors belong in non-persistent buffers"
         )
+    strange = sorted(name for name, tensor in own.items() if type(tensor) not in _PLAIN)
+    if strange:
+        raise Invalid(f"parameters must be exactly nn.Parameter, and these are of a subclass: {', '.join(strange)}")
     kinds = {n: t.dtype for n, t in state.items() if t.is_floating_point()}
     common = next(iter(kinds.values()), None)
     model.to(device=device, dtype=common) if common is not None else model.to(device=device)
-    own = {**dict(model.named_parameters()), **_persistent_buffers(model)}
+    own = {**dict(model.named_parameters(remove_duplicate=False)), **_persistent_buffers(model)}
     for name, tensor in state.items():
-        own[name].data = tensor
-        own[name].requires_grad_(False)
+        # By C functions: a setter of the candidate's own could compute with the weights while nothing is counted.
+        with torch._C.DisableTorchFunctionSubclass():
+            _set_data(own[name], tensor)
+            _require_grad(own[name], False)
 
 
 def _hand_back(model: Any, state: dict[str, torch.Tensor]) -> None:

@@ -29,21 +29,34 @@ Checks = tuple[Callable[..., Any], Callable[[Any], Any]]
 Charge = Callable[[str, str, bool, int, FrameType], str | None]
 """Counts elements of an operator (its name, group, whether it reduces): the reason why it may not be done, or None."""
 
+_ACCUMULATE = 3
+"""The place of that argument."""
+_NEVER = 1 << 62
 _NUMBERS = (bool, int, float, complex)
 
 
 def counted(
     current: Current, trusted: Collection[CodeType], refuse: Refuse, capturing: Callable[[], bool]
-) -> Callable[[str], Checks]:
-    """Makes the checks of an operator that may do a little in each call; they share one account."""
+) -> Callable[..., Checks]:
+    """Makes the checks of an operator, by name, that may do a little in each call; they share one account.
+
+    With ``whole`` all that a move touches counts, and not only what it computes.
+    """
     charge = _account(current, frozenset(trusted), capturing)
     count, frame_of, thread, is_a, widened = counter(), sys._getframe, threading.get_ident, type, _widener()
-    none, numbers, works = None, frozenset(_NUMBERS), dict[int, int]()
+    none, numbers, works, size = None, frozenset(_NUMBERS), dict[int, int](), len
 
-    def checks(name: str) -> Checks:
+    def checks(name: str, whole: bool = False) -> Checks:
         group, reduces = operators.group(name), operators.is_reduction(name)
+        adds, looks = (not whole and is_so(name) for is_so in (operators.adds_if_told, operators.looks_up))
 
         def before(keyset: Any, *args: Any, **kwargs: Any) -> Any:
+            if adds and not (size(args) > _ACCUMULATE and args[_ACCUMULATE]):
+                works[thread()] = _NEVER
+                return (keyset, *args)
+            if looks:
+                works[thread()] = count(args[1:])
+                return (keyset, *args)
             work = count((*args, *kwargs.values()))
             problem = charge(name, group, reduces, work, frame_of(1))
             if problem is not none:
@@ -55,7 +68,9 @@ def counted(
             return (keyset, *args)
 
         def after(result: Any) -> Any:
-            more = count(result if is_a(result) is tuple else (result,)) - works.pop(thread(), 0)
+            found, known = count(result if is_a(result) is tuple else (result,)), works.pop(thread(), 0)
+            # As many results as indices: each is one element of a table.
+            more = found - known if not looks else found if found <= known else 0
             problem = charge(name, group, reduces, more, frame_of(1)) if more > 0 else none
             return none if problem is none else refuse(problem)
 

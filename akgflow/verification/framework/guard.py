@@ -18,7 +18,8 @@ import math
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
+from pathlib import Path
 from types import CodeType
 from typing import Any
 
@@ -29,8 +30,8 @@ from akgflow.verification.framework.account import Checks, Fallback, Refuse, cou
 from akgflow.verification.framework.rules import Current
 from akgflow.verification.framework.sealed import Part, hide, join, opaque
 
-_GENERATORS = ("torch._inductor.compile_fx", "torch._inductor.graph")
-"""What ``torch.compile`` makes kernels with: they would be the framework's, not the candidate's."""
+_GENERATORS = ("compile_fx", "graph", "scheduler")
+"""Modules that ``torch.compile`` makes kernels with: they would be the framework's, not the candidate's."""
 _WATCHING = ("sys.setprofile", "sys.settrace", "sys.monitoring.register_callback")
 
 
@@ -74,7 +75,8 @@ def install(
         """Count operators that move elements: for an operator that is made of nothing else."""
         for backend in backends:
             names = [n for n in _registered(backend) if operators.base(n) in operators.MOVES]
-            _register(backend, _sealed(backend, [n for n in names if operators.group(n) in groups], checks))
+            names = [n for n in names if operators.group(n) in groups]
+            _register(backend, _sealed(backend, names, partial(checks, whole=True)))
 
     return told, opaque(also)
 
@@ -185,8 +187,13 @@ _PRODUCTS: dict[str, Callable[..., torch.Tensor]] = {
 def _forbid_generators(refuse: Refuse) -> None:
     """An audit hook cannot be taken away: it ends ``torch.compile``, and watchers of the guard's own frames."""
 
+    folder = Path(torch.__file__).parent / "_inductor"
+    names = frozenset(f"torch._inductor.{name}" for name in _GENERATORS)
+    # Whoever has the module's code run without importing it, runs its file all the same.
+    files = frozenset(str(folder / f"{name}.py") for name in _GENERATORS)
+
     def hook(event: str, args: tuple[Any, ...]) -> None:
-        if event == "import" and args[0] in _GENERATORS:
+        if (event == "import" and args[0] in names) or (event == "exec" and args[0].co_filename in files):
             raise refuse("torch.compile did the work: what it generates is not the candidate's own kernel")
         if event in _WATCHING and (not args or args[-1] is not None):
             raise refuse(f"{event} is not allowed in a candidate")

@@ -56,6 +56,11 @@ _ALIKE = {
 """Operators that can stand for each other."""
 _REDUCE = _words("sum prod amax amin argmax argmin var_mean norm linalg_vector_norm logsumexp cumsum any all")
 
+_ADDING = _words("_index_put_impl put")
+"""Moves that add up where they are told to accumulate."""
+_LOOK_UP = _words("index index_select gather take embedding")
+"""Moves that compute where each index picks one element: a table holds any function of a few bits."""
+
 FREE = _words(_PLACES) | _words(_VALUES)
 MOVES = _words(_MOVES)
 OTHER_KEYS = ("SparseCPU", "SparseCsrCPU", "QuantizedCPU", "MkldnnCPU", "NestedTensorCPU")
@@ -88,8 +93,23 @@ def is_multiplication(name: str) -> bool:
     return bool(_MULTIPLY.fullmatch(found)) and not _NOT_MULTIPLY.fullmatch(found)
 
 
+def adds_if_told(name: str) -> bool:
+    """True for moves that compute when their argument ``accumulate`` is true."""
+    return base(name) in _ADDING
+
+
+def looks_up(name: str) -> bool:
+    """True for moves that compute when there are as many indices as results."""
+    return base(name) in _LOOK_UP
+
+
 def is_counted(name: str) -> bool:
-    """True for operators that compute, and may do so for a small share of the work."""
+    """True for operators that compute, some of them only by their arguments, and may for a small share of the work."""
     if "::" in name and not name.startswith("aten::"):
         return False
+    if "reduce" in name.partition(".")[2]:
+        # scatter.reduce and the like add and multiply.
+        return True
+    if adds_if_told(name) or looks_up(name):
+        return True
     return base(name) not in FREE | MOVES and not is_multiplication(name)

@@ -73,7 +73,8 @@ class Page:
 
     def begin(self, op: str, calls: int) -> None:
         """Write the rules for a request that is about to be asked, of ``calls`` calls of the model."""
-        rules: dict[str, Any] = {"free": True, "alone": op == "load"}
+        # A module and a constructor know of no question: a basis or a twiddle factor may come from the framework.
+        rules: dict[str, Any] = {"free": True, "alone": op in ("load", "build")}
         if op in CALLING:
             work = self._work or Work(0.0, {})
             extra = self._first if self._calls == 0 else 0.0
