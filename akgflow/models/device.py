@@ -2,8 +2,8 @@
 
 How long a judgement takes is not known beforehand, and a bound that is certain (its limits) is many times what it
 takes. So nothing is reserved in advance: all judgements that run draw on what is left together, and the moment it is
-gone they are cut off. The sum never exceeds the ceiling, however many run side by side; what a judgement that was cut
-off needs to end is not counted.
+gone they are cut off; so they are when the run's wall time is over. The sum never exceeds the ceiling, however many run
+side by side; what a judgement that was cut off needs to end is not counted.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from akgflow.errors import BudgetError
+from akgflow.models.wall import WallClock
 
 _NOTHING = 1e-3
 """Seconds in which no judgement can do anything."""
 
 
 class CutOff(BudgetError):
-    """A judgement ended because the device minutes were gone; ``seconds`` it had held its place."""
+    """A judgement ended because the minutes were gone; ``seconds`` it had held its place."""
 
     def __init__(self, message: str, seconds: float) -> None:
         super().__init__(message)
@@ -30,7 +31,8 @@ class CutOff(BudgetError):
 class DeviceClock:
     """Device seconds of one run, summed over its judgements. Use it from one event loop."""
 
-    def __init__(self, ceiling_minutes: float | None = None) -> None:
+    def __init__(self, ceiling_minutes: float | None = None, wall: WallClock | None = None) -> None:
+        self._wall = wall or WallClock()
         self._ceiling = None if ceiling_minutes is None else 60.0 * ceiling_minutes
         self._settled = 0.0
         self._running: dict[asyncio.Timeout, float] = {}
@@ -48,6 +50,7 @@ class DeviceClock:
     @asynccontextmanager
     async def use(self) -> AsyncIterator[None]:
         """Hold a place. Raises `BudgetError` where nothing is left, `CutOff` when the last of it is gone."""
+        self._wall.check()
         if self._ceiling is not None and self._ceiling - self.spent < _NOTHING:
             raise BudgetError(self._words())
         seconds = 0.0
@@ -68,15 +71,22 @@ class DeviceClock:
 
     def _share(self) -> None:
         """Tell every judgement that runs when the rest will be gone if all of them go on."""
-        if self._ceiling is None or not self._running:
+        left = self._wall.left
+        lefts = [] if left is None else [left]
+        if self._ceiling is not None and self._running:
+            lefts.append((self._ceiling - self.spent) / len(self._running))
+        if not lefts:
             return
         # An event loop's time is the monotonic clock.
-        when = time.monotonic() + (self._ceiling - self.spent) / len(self._running)
+        when = time.monotonic() + min(lefts)
         for bound in self._running:
             if not bound.expired():
                 bound.reschedule(when)
 
     def _words(self) -> str:
+        left = self._wall.left
+        if left is not None and left < _NOTHING:
+            return self._wall.words
         return (
             f"the budget of {(self._ceiling or 0.0) / 60:g} device minutes is spent: raise budget.device_minutes and "
             "run the same command again to go on"

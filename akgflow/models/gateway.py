@@ -188,13 +188,13 @@ class Gateway:
         spec = request.model
         own = None if origin_of(spec.model) == "manual" else spec.limits.timeout
         provider = await self._provider(spec)
-        left = self.ledger.seconds_left()
+        left = self.ledger.wall.left
         bound = min((s for s in (own, left) if s is not None), default=None)
         try:
             async with asyncio.timeout(bound):
                 return await provider.complete(request)
         except TimeoutError:
-            self.ledger.check_time()
+            self.ledger.wall.check()
             where = f" at {spec.api_base}" if spec.api_base else ""
             raise ProviderError(
                 Failure.TIMEOUT, f"model {spec.name} ({spec.model}){where} gave no answer within {bound:g} s"
@@ -202,7 +202,7 @@ class Gateway:
         except ProviderError as failed:
             # litellm watches the same clock and may speak first; when the minutes are over, that is the reason.
             if failed.failure is Failure.TIMEOUT:
-                self.ledger.check_time()
+                self.ledger.wall.check()
             raise
 
     def _slot(self, spec: ModelSpec) -> asyncio.Semaphore:

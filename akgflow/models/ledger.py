@@ -8,7 +8,8 @@ How the ceilings are kept, the calls in flight included:
   *claims* beyond is kept apart as excess and named in the result: it may stand on the provider's bill, so no further
   call goes out on that room.
 - *usd*: the same at the model's price. Where no price is known nothing can be reserved; the gateway says so once.
-- *minutes*: wall time since the ledger was made, plus what earlier sittings of the same run took.
+- *minutes*: wall time since the ledger was made, plus what earlier sittings of the same run took. When they are over,
+  calls and judgements that run are cut off.
 - *device minutes*: `akgflow.models.device`.
 
 A call that would fit once the calls in flight have settled waits for them, for they reserve far more than they
@@ -27,6 +28,7 @@ from akgflow.errors import BudgetError
 from akgflow.models.base import Lost, Message, Usage
 from akgflow.models.device import DeviceClock
 from akgflow.models.sizes import max_output_tokens, most_tokens
+from akgflow.models.wall import WallClock
 
 
 @dataclass(frozen=True)
@@ -105,12 +107,11 @@ class Ledger:
         self, budget: Budget | None = None, *, minutes_before: float = 0.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._budget = budget or Budget()
-        self._clock = clock
-        self._start = clock() - 60.0 * minutes_before
         self._spent = Spent()
         self._held: set[Reservation] = set()
         self._change = asyncio.Event()
-        self.device = DeviceClock(self._budget.device_minutes)
+        self.wall = WallClock(self._budget.minutes, before=minutes_before, clock=clock)
+        self.device = DeviceClock(self._budget.device_minutes, self.wall)
 
     @property
     def spent(self) -> Spent:
@@ -128,27 +129,13 @@ class Ledger:
         """True when the run has a ceiling in US dollars."""
         return self._budget.usd is not None
 
-    def seconds_left(self) -> float | None:
-        """Wall seconds until the ceiling, never negative; None where there is none."""
-        if self._budget.minutes is None:
-            return None
-        return max(0.0, 60.0 * self._budget.minutes - (self._clock() - self._start))
-
-    def check_time(self) -> None:
-        """Raise `BudgetError` when the minutes are over."""
-        if self.seconds_left() == 0.0:
-            raise BudgetError(
-                f"the budget of {self._budget.minutes:g} minutes is spent: raise budget.minutes and run the same "
-                "command again to go on"
-            )
-
     async def reserve(self, estimate: Estimate) -> Reservation:
         """Hold room for a call; waits while calls in flight hold room that it needs.
 
         Raises `BudgetError` when the call does not fit into what is left even with nothing else in flight.
         """
         while True:
-            self.check_time()
+            self.wall.check()
             self._refuse_what_cannot_fit(estimate)
             if self._fits(estimate, self.reserved):
                 reservation = Reservation(estimate)

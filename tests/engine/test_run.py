@@ -221,19 +221,34 @@ def test_device_minutes_cut_the_judging_off_and_more_of_them_go_on(tmp_path: Pat
     openai_server.default = by_agent("the sketch", drafts(RIGHT))
     task = make_workspace(tmp_path, openai_server.url)
     try:
-        stopped = run(task, "budget.device_minutes=0.01")
+        stopped = run(task, "budget.device_minutes=0.001")
         assert (stopped.exit_code, stopped.finished) == (ExitCode.BUDGET, False)
         words = stopped.jobs[0].reason
-        assert stopped.spent.device_seconds == pytest.approx(0.6, abs=1e-3)
+        assert stopped.spent.device_seconds == pytest.approx(0.06, abs=1e-3)
     except BudgetError as spent:
         # Where the judge was not tried on this machine before, even that does not fit.
         words = str(spent)
-    assert "0.01 device minutes is spent: raise budget.device_minutes" in words
+    assert "0.001 device minutes is spent: raise budget.device_minutes" in words
     asked = len(openai_server.requests)
     result = run(task)
     assert result.exit_code is ExitCode.DONE
     assert len(openai_server.requests) == 2 and asked in (0, 2)
-    assert result.spent.lost == 1 and result.spent.device_seconds > 0.6
+    assert result.spent.lost == 1 and result.spent.device_seconds > 0.06
+
+
+def test_minutes_cut_the_judging_off_and_more_of_them_go_on(tmp_path: Path, openai_server: OpenAIServer) -> None:
+    openai_server.default = by_agent("the sketch", drafts(RIGHT))
+    task = make_workspace(tmp_path, openai_server.url)
+    try:
+        stopped = run(task, "budget.minutes=0.02")
+        assert (stopped.exit_code, stopped.finished) == (ExitCode.BUDGET, False)
+        words = stopped.jobs[0].reason
+    except BudgetError as spent:
+        words = str(spent)
+    assert "0.02 minutes is spent: raise budget.minutes" in words
+    result = run(task)
+    assert result.exit_code is ExitCode.DONE
+    assert len(openai_server.requests) == 2
 
 
 def test_a_gate_that_no_kernel_reaches_fails_and_hands_over_the_best(

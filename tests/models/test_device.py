@@ -8,6 +8,7 @@ import pytest
 
 from akgflow.errors import BudgetError
 from akgflow.models import CutOff, DeviceClock
+from akgflow.models.wall import WallClock
 
 SECOND = 1 / 60
 
@@ -70,6 +71,20 @@ def test_who_ends_early_leaves_the_rest_to_the_others() -> None:
         return await asyncio.gather(judge(clock, 0.05), judge(clock, 0.05), judge(clock, 5.0))
 
     assert asyncio.run(main()) == ["done", "done", "cut"]
+
+
+def test_the_run_s_wall_time_cuts_off_too() -> None:
+    async def main() -> None:
+        clock = DeviceClock(10.0, WallClock(0.3 * SECOND))
+        with pytest.raises(CutOff, match=r"raise budget\.minutes") as cut:
+            async with clock.use():
+                await asyncio.sleep(30)
+        assert cut.value.seconds == pytest.approx(0.3, abs=0.1)
+        with pytest.raises(BudgetError, match=r"raise budget\.minutes"):
+            async with clock.use():
+                raise AssertionError("it began")
+
+    asyncio.run(main())
 
 
 def test_a_timeout_of_the_judgement_s_own_is_its_own() -> None:

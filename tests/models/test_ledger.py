@@ -56,13 +56,13 @@ def test_a_journal_read_back_counts() -> None:
 def test_minutes() -> None:
     now = 0.0
     ledger = Ledger(Budget(minutes=10), minutes_before=9, clock=lambda: now)
-    assert ledger.seconds_left() == 60.0
+    assert ledger.wall.left == 60.0
     asyncio.run(ledger.reserve(Estimate(1)))
     now = 61.0
-    assert ledger.seconds_left() == 0.0
+    assert ledger.wall.left == 0.0
     with pytest.raises(BudgetError, match="budget of 10 minutes"):
         asyncio.run(ledger.reserve(Estimate(1)))
-    assert Ledger().seconds_left() is None
+    assert Ledger().wall.left is None
 
 
 def test_a_waiting_call_goes_on_when_room_is_released() -> None:
