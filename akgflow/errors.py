@@ -66,6 +66,12 @@ class ConfigError(AkgflowError):
         super().__init__("\n".join(str(p) for p in self.problems))
 
 
+class PathError(AkgflowError):
+    """A path that was given cannot be read or written."""
+
+    exit_code = ExitCode.CONFIG
+
+
 class PrerequisiteError(AkgflowError):
     """Something outside the files is missing: a compiler, a package, a key, a provider."""
 

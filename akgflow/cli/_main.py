@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -11,7 +12,7 @@ from importlib import import_module
 import click
 
 from akgflow import __version__
-from akgflow.errors import AkgflowError, ConfigError, ExitCode
+from akgflow.errors import AkgflowError, ConfigError, ExitCode, PathError
 
 # Each with the module that it is in and its line in the list of commands: that list must not import them all.
 _COMMANDS = {
@@ -28,6 +29,9 @@ _COMMANDS = {
     "knowledge": ("_knowledge", "Look after the store of verified kernels."),
     "mcp": ("_mcp", "Serve an agent in an editor over MCP."),
 }
+
+_UNUSABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENOSPC)
+"""What the system says of a path that was given and cannot be read or written."""
 
 
 class _Lazy(click.Group):
@@ -94,10 +98,19 @@ def _guarded(args: list[str]) -> int:
     except AkgflowError as wrong:
         _say(wrong, as_json="--json" in args)
         return wrong.exit_code
+    except OSError as wrong:
+        if wrong.errno not in _UNUSABLE or wrong.filename is None:
+            return _bug()
+        _say(PathError(f"{os.fsdecode(wrong.filename)} cannot be used: {wrong.strerror}"), as_json="--json" in args)
+        return ExitCode.CONFIG
     except Exception:
-        traceback.print_exc()
-        click.echo("this is a bug in akgflow, please report it with the lines above", err=True)
-        return ExitCode.BUG
+        return _bug()
+
+
+def _bug() -> int:
+    traceback.print_exc()
+    click.echo("this is a bug in akgflow, please report it with the lines above", err=True)
+    return ExitCode.BUG
 
 
 def _say(wrong: AkgflowError, *, as_json: bool) -> None:

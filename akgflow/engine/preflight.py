@@ -18,7 +18,7 @@ from pathlib import Path
 from akgflow import toolchains
 from akgflow.config.types import Operator, Target, Task, Workspace
 from akgflow.engine.folder import write_json
-from akgflow.errors import UntrustedJudge
+from akgflow.errors import ConfigError, UntrustedJudge
 from akgflow.executors.base import Executor
 from akgflow.machine import Machine
 from akgflow.planning import Plan
@@ -71,7 +71,7 @@ async def preflight(executor: Executor, machine: Machine, target: Target, task: 
     """Judge all canaries at one place, or read what came of it before; raises `UntrustedJudge` for the first wrong one.
 
     They are made from the task's operator at its first case, or from a small operator without a task. What came of it
-    on a cluster is not kept: its nodes come and go.
+    on a cluster is not kept: its nodes come and go. Raises `ConfigError` where the operator itself cannot be run.
     """
     flight = _Flight(executor, target, task)
     path = cache_dir("canaries") / f"{flight.digest(machine)}.json"
@@ -121,6 +121,8 @@ class _Flight:
     async def _try(self, canary: Canary) -> float:
         """Seconds that the judgement took."""
         verdict = await self.executor.judge(self._request(canary))
+        if verdict.status is Status.NOT_RUN and self.task and str(self.task.operator.file) in verdict.message:
+            raise ConfigError(f"the operator cannot be judged: {verdict.message}")
         if not canary.sings(verdict.status, any(said != FRAMEWORK_ALLOWED for said in verdict.warnings)):
             raise UntrustedJudge(self._complaint(canary, verdict))
         if canary.numeric and verdict.status is Status.PASSED:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -67,11 +69,12 @@ def _figures(verdict: Verdict) -> list[str]:
 
 def _footer(result: RunResult) -> str:
     spent = result.spent
+    kernels = "best/ holds the kernels, " if Path(result.folder, "best").is_dir() else ""
     money = f"${spent.usd:.4f}" + (f" and {spent.unpriced} calls of unknown price" if spent.unpriced else "")
     resumed = f"; {result.resumed_effects} finished steps were kept from before" if result.resumed_effects else ""
     return (
         f"{spent.calls} model calls, {spent.tokens:,} tokens, {money}; {seconds(result.seconds)}{resumed}\n"
-        f"kept in {result.folder}: best/ holds the kernels, jobs/ every prompt, reply, candidate and verdict"
+        f"kept in {result.folder}: {kernels}jobs/ every prompt, reply, candidate and verdict"
     )
 
 

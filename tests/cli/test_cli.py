@@ -147,6 +147,13 @@ def test_a_missing_recording_names_the_ways_to_a_real_provider(workspace: Path) 
         assert way in shown.stdout
 
 
+def test_a_path_that_cannot_be_used_is_no_bug(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    shown = akgflow("init", "file/workspace", cwd=tmp_path)
+    assert shown.returncode == 2
+    assert "file/workspace cannot be used: Not a directory" in shown.stderr and "Traceback" not in shown.stderr
+
+
 def test_init_makes_a_workspace_that_validates(tmp_path: Path) -> None:
     assert akgflow("init", "mine", cwd=tmp_path).returncode == 0
     shown = akgflow("validate", cwd=tmp_path / "mine")

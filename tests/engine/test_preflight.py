@@ -10,7 +10,7 @@ from akgflow import machine
 from akgflow.cli import main
 from akgflow.config import load
 from akgflow.engine.preflight import CPU, preflight
-from akgflow.errors import UntrustedJudge
+from akgflow.errors import ConfigError, UntrustedJudge
 from akgflow.executors.local import LocalExecutor
 from akgflow.terms import Status
 from akgflow.verification.canaries import STAND_IN, flock, self_contained
@@ -63,6 +63,13 @@ def test_all_canaries_sing_and_what_was_seen_is_kept(small, tmp_path):
     assert fly(second, task) == replace(found, cached=True)
     assert second.verdicts == []
     assert fly(other, replace(task, tolerance=3.0)).cached is False
+
+
+def test_an_operator_that_fails_is_not_the_judge_s_fault(small, tmp_path):
+    task = load(str(small)).task
+    broken = replace(task.operator, source=task.operator.source.replace("return ", "raise OSError('boom') or ", 1))
+    with pytest.raises(ConfigError, match=r"the operator cannot be judged: .*boom"):
+        fly(Counting(tmp_path / "judge"), replace(task, operator=broken))
 
 
 @pytest.mark.parametrize(
