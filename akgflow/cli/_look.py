@@ -137,7 +137,8 @@ def _folder(run: str | None, runs: Path) -> Path:
     """The folder that ``run`` names; raises `ConfigError` with the names that are there."""
     if run is not None and Path(run).is_dir():
         return Path(run)
-    known = {plan.parent.name: plan.stat().st_mtime for plan in runs.glob("*/plan.json")}
+    # A run that stopped before it did anything has a plan and no journal.
+    known = {found.parent.name: found.with_name("plan.json").stat().st_mtime for found in runs.glob("*/journal.jsonl")}
     if run is None and known:
         return runs / max(known, key=lambda name: known[name])
     if run in known:
