@@ -71,14 +71,14 @@ class DeviceClock:
 
     def _share(self) -> None:
         """Tell every judgement that runs when the rest will be gone if all of them go on."""
-        left = self._wall.left
-        lefts = [] if left is None else [left]
-        if self._ceiling is not None and self._running:
-            lefts.append((self._ceiling - self.spent) / len(self._running))
-        if not lefts:
+        if not self._running:
+            return
+        share = None if self._ceiling is None else (self._ceiling - self.spent) / len(self._running)
+        left = min((seconds for seconds in (self._wall.left, share) if seconds is not None), default=None)
+        if left is None:
             return
         # An event loop's time is the monotonic clock.
-        when = time.monotonic() + min(lefts)
+        when = time.monotonic() + left
         for bound in self._running:
             if not bound.expired():
                 bound.reschedule(when)

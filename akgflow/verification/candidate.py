@@ -241,7 +241,7 @@ def load_state(model: Any, state: dict[str, torch.Tensor], device: str, stand_in
         # What stands for a source kernel declares no parameters: it takes all of them, under whatever names.
         model.adopt_state(state)
         return
-    own = {**dict(model.named_parameters(remove_duplicate=False)), **_persistent_buffers(model)}
+    own = model.state_dict(keep_vars=True)
     want, have = {n: list(t.shape) for n, t in state.items()}, {n: list(t.shape) for n, t in own.items()}
     if want != have:
         raise Invalid(
@@ -255,7 +255,7 @@ def load_state(model: Any, state: dict[str, torch.Tensor], device: str, stand_in
     kinds = {n: t.dtype for n, t in state.items() if t.is_floating_point()}
     common = next(iter(kinds.values()), None)
     model.to(device=device, dtype=common) if common is not None else model.to(device=device)
-    own = {**dict(model.named_parameters(remove_duplicate=False)), **_persistent_buffers(model)}
+    own = model.state_dict(keep_vars=True)
     for name, tensor in state.items():
         # By C functions: a setter of the candidate's own could compute with the weights while nothing is counted.
         with torch._C.DisableTorchFunctionSubclass():
@@ -270,11 +270,6 @@ def _hand_back(model: Any, state: dict[str, torch.Tensor]) -> None:
         if place is not None and buffer is not place and buffer.data_ptr() != place.data_ptr():
             place.copy_(buffer)
             buffer.data = place
-
-
-def _persistent_buffers(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    saved = model.state_dict(keep_vars=True)
-    return {name: tensor for name, tensor in model.named_buffers() if name in saved}
 
 
 def _listing(shapes: dict[str, list[int]]) -> str:

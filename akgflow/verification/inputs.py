@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from akgflow.verification.memory import Identity, identity
 from akgflow.verification.operator import Case, seeded
 from akgflow.verification.promises import Promise, redraw
 
@@ -87,11 +88,10 @@ def draw_state(
 
 def tied(named: Mapping[str, torch.Tensor]) -> Mapping[str, str]:
     """The names under which a model keeps a tensor that it also keeps under an earlier name, and that name."""
-    first: dict[tuple[Any, ...], str] = {}
+    first: dict[Identity, str] = {}
     found = {}
     for name, tensor in named.items():
-        key = (tensor.untyped_storage().data_ptr(), tensor.storage_offset(), tuple(tensor.shape), tensor.stride())
-        earlier = first.setdefault(key, name) if tensor.numel() else name
+        earlier = first.setdefault(identity(tensor), name) if tensor.numel() else name
         if earlier != name:
             found[name] = earlier
     return found

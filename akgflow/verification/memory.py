@@ -25,6 +25,8 @@ _SCALARS = (bool, int, float, str, type(None))
 Tree = dict[str, Any]
 """The JSON description of a value: ``tensor``, ``list``, ``tuple``, ``dict``, ``value``, ``dtype`` or ``device``."""
 
+Identity = tuple[int, int, tuple[int, ...], tuple[int, ...]]
+
 
 @dataclass
 class Region:
@@ -208,6 +210,11 @@ def rebuild(tree: Tree, region: Region | None, base: int = 0) -> Any:
     if kind == "device":
         return torch.device(part)
     return part
+
+
+def identity(tensor: torch.Tensor) -> Identity:
+    """The same for two tensors that are the same memory, read alike."""
+    return (tensor.untyped_storage().data_ptr(), tensor.storage_offset(), tuple(tensor.shape), tuple(tensor.stride()))
 
 
 def storages(inputs: Any) -> set[int]:

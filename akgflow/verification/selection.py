@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from akgflow.verification.memory import Identity, identity
+
 _ALONG_A_DIMENSION = {
     "aten::argmax": 0,
     "aten::argmin": 0,
@@ -59,8 +61,6 @@ _EXACT = """
 EXACT = frozenset(f"aten::{name}" for name in _EXACT.split()) | _MOVES | _ALONG_A_DIMENSION.keys()
 """Operations that round nothing: where there are no others, no element hangs on roundoff."""
 
-_Key = tuple[int, int, tuple[int, ...], tuple[int, ...]]
-
 
 class Pick(NamedTuple):
     """How an index tensor reads: element ``i`` names position ``base[i] + stride * index[i]`` of a source's row.
@@ -92,7 +92,7 @@ class Trace(TorchDispatchMode):  # type: ignore[misc]
         self.sources: list[torch.Tensor] = []
         self.given: list[bool] = []
         self._inputs = {t.untyped_storage().data_ptr() for t in inputs or ()}
-        self._picks: dict[_Key, Pick] = {}
+        self._picks: dict[Identity, Pick] = {}
         # Storage that is freed could be given to another tensor, which would then be taken for the first.
         self._alive: list[torch.Tensor] = []
 
@@ -111,7 +111,7 @@ class Trace(TorchDispatchMode):  # type: ignore[misc]
 
     def pick_of(self, tensor: torch.Tensor) -> Pick | None:
         """How to read an output, when it is an index that was followed."""
-        return self._picks.get(_key(tensor))
+        return self._picks.get(identity(tensor))
 
     def _along(self, given: dict[str, Any], result: Any, place: int, distinct: bool) -> None:
         source, dim = given["self"], given.get("dim")
@@ -143,7 +143,7 @@ class Trace(TorchDispatchMode):  # type: ignore[misc]
             return
         if moved.is_floating_point() and _is_whole(result):
             self.truncates = True
-        found = self._picks.get(_key(moved))
+        found = self._picks.get(identity(moved))
         if found is None:
             return
         if func._schema.name == "aten::_to_copy":
@@ -163,7 +163,7 @@ class Trace(TorchDispatchMode):  # type: ignore[misc]
 
     def _track(self, index: torch.Tensor, pick: Pick) -> None:
         self._alive.append(index)
-        self._picks[_key(index)] = pick
+        self._picks[identity(index)] = pick
 
 
 def _arguments(func: Any, args: Any, kwargs: Any) -> dict[str, Any]:
@@ -180,10 +180,6 @@ def _is_whole(value: Any) -> bool:
         and not (value.is_floating_point() or value.is_complex())
         and (value.dtype != torch.bool)
     )
-
-
-def _key(tensor: torch.Tensor) -> _Key:
-    return (tensor.untyped_storage().data_ptr(), tensor.storage_offset(), tuple(tensor.shape), tuple(tensor.stride()))
 
 
 @dataclass(frozen=True)
