@@ -222,9 +222,9 @@ def judge_of(machine: Any) -> Any:
     """The judge, with the kernel itself in the baseline's place."""
     import torch
 
-    from akgflow.verification.judge import Judge
-    from akgflow.verification.process import ForkServer
-    from akgflow.verification.timing import Start, Starts
+    from akgflow.verification.judge.candidate_process import ForkServer
+    from akgflow.verification.judge.judge import Judge
+    from akgflow.verification.judge.timing import Start, Starts
 
     class Against(Judge):
         other = ""

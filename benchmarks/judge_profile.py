@@ -62,30 +62,31 @@ class StopWatch:
 
 def put_on(watch: StopWatch) -> None:
     """Watch the steps of a judgement."""
-    from akgflow.verification import builds, judge, process, reference, trial
+    from akgflow.verification.judge import build_cache, candidate_process, evaluation, judge
+    from akgflow.verification.reference import reference
 
     watch.put_on(judge.Judge, "judge", "the rest")
     watch.put_on(judge.Judge, "_time", "timing: the rest")
-    watch.put_on(builds.Builds, "fetch", "builds fetched and kept")
-    watch.put_on(builds.Builds, "keep", "builds fetched and kept")
-    watch.put_on(process.ForkServer, "spawn", "fork into the sandbox")
-    watch.put_on(process.CandidateProcess, "ask", None)
-    watch.put_on(process.CandidateProcess, "close", "end of the process")
-    watch.put_on(process.CandidateProcess, "require_alone", "looking for helpers")
-    watch.put_on(process.CandidateProcess, "pause", "timing: pauses")
+    watch.put_on(build_cache.Builds, "fetch", "builds fetched and kept")
+    watch.put_on(build_cache.Builds, "keep", "builds fetched and kept")
+    watch.put_on(candidate_process.ForkServer, "spawn", "fork into the sandbox")
+    watch.put_on(candidate_process.CandidateProcess, "ask", None)
+    watch.put_on(candidate_process.CandidateProcess, "close", "end of the process")
+    watch.put_on(candidate_process.CandidateProcess, "require_alone", "looking for helpers")
+    watch.put_on(candidate_process.CandidateProcess, "pause", "timing: pauses")
     watch.put_on(reference.Reference, "__init__", "operator loaded")
     watch.put_on(reference.Reference, "prepare", "draws, oracle and bounds")
     watch.put_on(reference.Reference, "_twin", "near twins")
     watch.put_on(reference.Reference, "rounding_hint", "narrower formats tried")
-    watch.put_on(trial.Trial, "check", "inputs written, answers compared")
+    watch.put_on(evaluation.Trial, "check", "inputs written, answers compared")
 
 
 def profile(todo: list[Candidate], device: str, timing: bool, watch: StopWatch) -> list[dict[str, float]]:
     """Seconds a candidate by step, for kernels built anew and for the same ones again."""
     import torch
 
-    from akgflow.verification.judge import Judge
-    from akgflow.verification.process import ForkServer
+    from akgflow.verification.judge.candidate_process import ForkServer
+    from akgflow.verification.judge.judge import Judge
 
     here = machine.detect()
     torch.set_num_threads(here.cores)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"config"}),
     frozenset({"models", "sketch", "toolchains"}),
     frozenset({"agents", "knowledge", "verification"}),
-    frozenset({"executors", "search"}),
+    frozenset({"executors", "search", "torch_compile"}),
     frozenset({"planning"}),
     frozenset({"engine"}),
     frozenset({"doctor", "reporting"}),
@@ -36,7 +37,7 @@ RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
 # Who may name a heavy package at all, even inside a function.
 HEAVY = {
     "litellm": ("akgflow.models._litellm",),
-    "torch": ("akgflow.toolchains", "akgflow.verification"),
+    "torch": ("akgflow.toolchains", "akgflow.verification", "akgflow.torch_compile"),
     "triton": ("akgflow.toolchains", "akgflow.verification"),
     "tvm_ffi": ("akgflow.toolchains", "akgflow.verification"),
     "tilelang": ("akgflow.toolchains",),
@@ -45,7 +46,17 @@ HEAVY = {
     "mcp": ("akgflow.mcp",),
     "mcp_types": ("akgflow.mcp",),
 }
+# Which parts of verification may know of which. Judge and candidate meet in *shared* only; *sandbox* knows no kernels.
+SIDES = {
+    "judge": {"reference", "shared", "sandbox"},
+    "reference": {"shared", "sandbox"},
+    "candidate": {"shared", "sandbox"},
+    "shared": {"sandbox"},
+    "sandbox": set[str](),
+}
 MAX_FILE_LINES = 400
+MAX_ENTRIES = {"akgflow/verification": 8, "akgflow/toolchains": 9, "akgflow/engine": 16, "akgflow/models": 17}
+"""Of a folder; 14 elsewhere. The root holds the parts themselves, and knowledge is one document a topic."""
 MAX_FUNCTION_LINES = 60
 
 
@@ -110,6 +121,55 @@ def test_no_import_cycles() -> None:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail("import cycle: " + " <- ".join(error.args[1]))
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_judge_and_candidate_meet_in_shared_code_only(side: str) -> None:
+    home = f"akgflow.verification.{side}"
+    wrong = [
+        f"{path}:{line}: {side} imports {name}"
+        for module, path in MODULES.items()
+        if module == home or module.startswith(home + ".")
+        for name, line in _imports(path)
+        if (name.startswith("akgflow.verification.") and name.split(".")[2] not in {side, *SIDES[side]})
+        or (side == "sandbox" and name.startswith("akgflow.") and not name.startswith((home, "akgflow.errors")))
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+FOLDERS = sorted({path.parent for path in MODULES.values()} - {PACKAGE})
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_folders_can_be_taken_in_at_a_glance(folder: Path) -> None:
+    entries = [path for path in folder.iterdir() if path.name != "__pycache__"]
+    most = MAX_ENTRIES.get(str(folder.relative_to(PACKAGE.parent)), 14)
+    assert len(entries) <= most, f"{folder} has {len(entries)} entries; make a folder of what belongs together"
+
+
+def _strings(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value, node.lineno
+
+
+def test_modules_that_are_named_in_strings_exist() -> None:
+    """Processes are started by a module's name, which no import checks."""
+    named = [(text, f"{path}:{line}") for path in MODULES.values() for text, line in _strings(_tree(path))]
+    started = {text: place for text, place in named if re.fullmatch(r"akgflow(\.\w+)+", text)}
+    missing = [f"{place}: {text}" for text, place in started.items() if text not in MODULES]
+    assert len(started) >= 5, "processes are started in another way: this test reads nothing any more"
+    assert not missing, "\n".join(missing)
+
+
+def test_the_self_test_attacks_functions_that_exist() -> None:
+    """A canary replaces the judge's comparisons by name: under another name it would attack nothing."""
+    from akgflow.verification.reference import output_form, tolerance
+    from akgflow.verification.shared import memory
+
+    text = MODULES["akgflow.verification.selftest"].read_text(encoding="utf-8")
+    for name, home in (("compare", tolerance), ("same_bits", memory), ("check_structure", output_form)):
+        assert callable(getattr(home, name)) and f'"{name}"' in text
 
 
 @pytest.mark.parametrize("module", MODULES)

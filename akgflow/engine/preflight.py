@@ -26,7 +26,7 @@ from akgflow.serial import from_data, to_data
 from akgflow.terms import Evidence, Status
 from akgflow.toolchains import FRAMEWORK, cache_dir
 from akgflow.verdict import FRAMEWORK_ALLOWED, JudgeRequest, Verdict
-from akgflow.verification.canaries import STAND_IN, Canary, flock, self_contained
+from akgflow.verification.selftest import STAND_IN, Canary, flock, self_contained
 
 SLOW_SECONDS = 4.0
 """An operator whose own judgement takes longer is tried no further: the other canaries are made from a small one."""
@@ -164,9 +164,11 @@ def _case(task: Task) -> dict[str, bool | int | float | str]:
 
 @cache
 def _own_text() -> str:
-    """A digest of what judges: the verification package, the executors and this toolchain."""
+    """A digest of what judges: verification, executors and toolchains."""
     root = Path(toolchains.__file__).parent.parent
-    files = [*sorted((root / "verification").rglob("*.py")), *sorted((root / "executors").rglob("*.py"))]
+    files = [
+        file for part in ("verification", "executors", "toolchains") for file in sorted((root / part).rglob("*.py"))
+    ]
     return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 

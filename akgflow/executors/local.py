@@ -18,7 +18,7 @@ from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.machine import Machine, visible
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import Environment, JudgeRequest, Verdict
-from akgflow.verification.remains import remove
+from akgflow.verification.sandbox.untrusted_files import remove
 
 MARGIN_SECONDS = 900.0
 """What a judge may spend beyond the candidate's own limits: its oracles, its timings, its own start."""

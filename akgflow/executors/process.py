@@ -17,7 +17,7 @@ from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.machine import Machine
 from akgflow.serial import from_data, to_data
 from akgflow.verdict import JudgeRequest, Verdict
-from akgflow.verification.environment import scrubbed
+from akgflow.verification.sandbox.env_allowlist import scrubbed
 
 LINE_BYTES = 64 << 20
 
@@ -43,7 +43,7 @@ class JudgeProcess:
         environment = kept | {name: value for name, value in visible.items() if value is not None} | own
         with log.open("wb") as sink:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "akgflow.verification.serve"),
+                *(sys.executable, "-P", "-m", "akgflow.verification.judge.worker"),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=sink,

@@ -1,8 +1,8 @@
 """One module per DSL toolchain, found through the entry-point group ``akgflow.toolchains``."""
 
-from akgflow.toolchains._registry import FRAMEWORK, get, missing, missing_on, prepared
-from akgflow.toolchains._workdir import PREPARED, cache_dir, digest
 from akgflow.toolchains.base import CompileFailure, Session, Toolchain, Unsupported
+from akgflow.toolchains.common.workdir import PREPARED, cache_dir, digest
+from akgflow.toolchains.registry import FRAMEWORK, get, missing, missing_on, prepared
 
 __all__ = [
     "FRAMEWORK",

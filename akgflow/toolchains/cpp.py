@@ -12,13 +12,13 @@ from typing import Any
 from akgflow.config.types import SourceKernel, Target
 from akgflow.machine import Machine
 from akgflow.terms import Evidence
-from akgflow.toolchains._diagnostics import first_errors, quoting
-from akgflow.toolchains._headers import compiled
-from akgflow.toolchains._installed import cxx, package_dir
-from akgflow.toolchains._patching import on_import, patched
-from akgflow.toolchains._silence import silence
-from akgflow.toolchains._workdir import cache_dir, cpu_tag, inside, prepared_dirs
 from akgflow.toolchains.base import CompileFailure, Session
+from akgflow.toolchains.common.diagnostics import first_errors, quoting
+from akgflow.toolchains.common.headers import compiled
+from akgflow.toolchains.common.installed import cxx, package_dir
+from akgflow.toolchains.common.patching import on_import, patched
+from akgflow.toolchains.common.silence import silence
+from akgflow.toolchains.common.workdir import cache_dir, cpu_tag, inside, prepared_dirs
 from akgflow.verdict import KernelResources
 
 COMPILE_FLAGS = ("-O3", "-march=native", "-fopenmp", "-fdiagnostics-color=never")

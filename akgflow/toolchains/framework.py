@@ -9,8 +9,8 @@ from pathlib import Path
 from akgflow.config.types import SourceKernel, Target
 from akgflow.machine import Machine
 from akgflow.terms import Evidence
-from akgflow.toolchains._installed import no_device
 from akgflow.toolchains.base import Session
+from akgflow.toolchains.common.installed import no_device
 from akgflow.verdict import KernelResources
 
 

@@ -13,7 +13,7 @@ from akgflow.engine.preflight import CPU, preflight
 from akgflow.errors import ConfigError, UntrustedJudge
 from akgflow.executors.local import LocalExecutor
 from akgflow.terms import Status
-from akgflow.verification.canaries import STAND_IN, flock, self_contained
+from akgflow.verification.selftest import STAND_IN, flock, self_contained
 
 
 class Counting:

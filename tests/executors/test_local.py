@@ -44,7 +44,7 @@ def family(pid=None):
 
 
 def judges():
-    return [p for p in family() if "akgflow.verification.serve" in p.cmdline()]
+    return [p for p in family() if "akgflow.verification.judge.worker" in p.cmdline()]
 
 
 def sleepers():
@@ -149,7 +149,7 @@ def test_the_executor_itself_loads_no_torch():
 
 def test_judging_needs_neither_litellm_nor_jsonschema():
     unwanted = {"litellm", "jsonschema", "rich", "click"}
-    code = f"import sys, akgflow.verification.judge; print(sorted({unwanted} & set(sys.modules)))"
+    code = f"import sys, akgflow.verification.judge.judge; print(sorted({unwanted} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
 

@@ -187,7 +187,7 @@ def judges():
     mine = os.environ["AKGFLOW_CACHE"]
     found = []
     for process in psutil.process_iter(["cmdline"]):
-        if "akgflow.verification.serve" in (process.info["cmdline"] or ()):
+        if "akgflow.verification.judge.worker" in (process.info["cmdline"] or ()):
             try:
                 if process.environ().get("AKGFLOW_CACHE") == mine:
                     found.append(process)

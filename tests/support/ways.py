@@ -13,8 +13,8 @@ import numpy
 import torch
 import torch.nn.functional as F
 
-from akgflow.verification.numerics import compare
-from akgflow.verification.reference import Reference
+from akgflow.verification.reference.reference import Reference
+from akgflow.verification.reference.tolerance import compare
 
 TEXT = """
 import torch

@@ -8,7 +8,8 @@ import pytest
 from akgflow.config.types import SourceKernel, Target
 from akgflow.machine import Machine
 from akgflow.terms import Evidence
-from akgflow.toolchains import CompileFailure, _nvidia, cuda_c
+from akgflow.toolchains import CompileFailure, cuda_c
+from akgflow.toolchains.common import nvidia
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
@@ -16,7 +17,7 @@ SOFTMAX = (HERE / "candidates" / "cuda_softmax.py").read_text(encoding="utf-8")
 REVERSE = (HERE / "candidates" / "cuda_reverse.py").read_text(encoding="utf-8")
 ROWS = [[[4, 256]]]
 BARRIER = "__syncthreads();"
-needs_nvcc = pytest.mark.skipif(_nvidia.nvcc() is None, reason="no nvcc here")
+needs_nvcc = pytest.mark.skipif(nvidia.nvcc() is None, reason="no nvcc here")
 
 
 def gemm_source():
@@ -201,7 +202,7 @@ def test_too_much_shared_memory_is_found_on_the_cpu(drive, more, words):
 
 
 def test_a_machine_without_nvcc_lacks_one_evidence_and_says_why(monkeypatch):
-    monkeypatch.setattr(_nvidia, "nvcc", lambda: None)
+    monkeypatch.setattr(nvidia, "nvcc", lambda: None)
     target, machine = Target("h", "cuda", "sm_90a"), Machine("a cpu", 2)
     assert "pip install nvidia-cuda-nvcc" in cuda_c.missing(Evidence.COMPILED, target, machine)
     assert cuda_c.missing(Evidence.INTERPRETED, target, machine) is None

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from akgflow.toolchains import _nvidia
-from akgflow.toolchains._cuda_extension import inline_text, nvcc_flags
+from akgflow.toolchains.common import nvidia
+from akgflow.toolchains.cuda_c.extension import inline_text, nvcc_flags
 
 INLINE = (Path(__file__).parent / "candidates" / "cuda_inline.py").read_text(encoding="utf-8")
 CASE = {"inputs": [[[5, 300]], [[5, 1]]], "parameters": {"bias": [5]}, "init": [5]}
 EMPTY = "torch::empty({x.size(0)}, x.options())"
-needs_nvcc = pytest.mark.skipif(_nvidia.nvcc() is None, reason="no nvcc here")
+needs_nvcc = pytest.mark.skipif(nvidia.nvcc() is None, reason="no nvcc here")
 
 
 @pytest.mark.parametrize(("dtype", "bound"), [("float32", 1e-5), ("bfloat16", 0.2), ("float16", 0.03)])

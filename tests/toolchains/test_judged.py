@@ -10,7 +10,7 @@ from akgflow.config.types import SourceKernel, Target
 from akgflow.executors.local import LocalExecutor
 from akgflow.machine import Machine
 from akgflow.terms import Evidence, Status
-from akgflow.toolchains import _nvidia
+from akgflow.toolchains.common import nvidia
 from akgflow.verdict import JudgeRequest
 
 TASKS = Path(__file__).parents[2] / "tasks"
@@ -64,7 +64,7 @@ def test_a_missing_barrier_in_the_source_is_found(judge):
     assert "threads race" in verdict.message
 
 
-@pytest.mark.skipif(_nvidia.nvcc() is None, reason="no nvcc here")
+@pytest.mark.skipif(nvidia.nvcc() is None, reason="no nvcc here")
 def test_what_cannot_be_interpreted_is_absent_and_the_rest_is_gathered(judge):
     text = SOURCE.source.replace("__syncthreads();", 'asm volatile("bar.sync 0;");')
     verdict = judge(replace(with_source(text), evidence=(Evidence.INTERPRETED, Evidence.COMPILED)))

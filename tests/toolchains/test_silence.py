@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from akgflow.toolchains._headers import FIRST, compiled
-from akgflow.toolchains._silence import silence
+from akgflow.toolchains.common.headers import FIRST, compiled
+from akgflow.toolchains.common.silence import silence
 
 SOURCE = """
 extern "C" int seven(int* place) { *place = 7; return 7; }
@@ -14,7 +14,7 @@ extern "C" int twice(int (*other)(int)) { return 2 * other(21); }
 """
 PROGRAM = """
 import ctypes, sys
-from akgflow.toolchains._silence import silence
+from akgflow.toolchains.common.silence import silence
 
 library = ctypes.CDLL(sys.argv[1])
 place = ctypes.c_int(0)
@@ -61,7 +61,7 @@ def test_headers_are_compiled_once_and_used_where_options_agree(tmp_path, monkey
     assert (folder / f"{FIRST}.gch").stat().st_mtime_ns == before.st_mtime_ns
     assert [path.name for path in (tmp_path / "headers").iterdir()] == [folder.name]
     source = f"#include <{FIRST}>\\nint main() {{ return 0; }}\\n".replace("\\n", "\n")
-    from akgflow.toolchains._installed import package_dir
+    from akgflow.toolchains.common.installed import package_dir
 
     for options, used in ((flags, "! "), (("-std=c++20", "-O0"), "x ")):
         command = ["g++", *options, f"-I{folder}", f"-I{package_dir('tvm_ffi')}/include", "-H", "-fsyntax-only"]

@@ -2,10 +2,10 @@
 
 import pytest
 
-from akgflow.toolchains import _cuda_source as source
-from akgflow.toolchains._diagnostics import first_errors, quoting
-from akgflow.toolchains._nvidia import plain_name, usage_of_report
 from akgflow.toolchains.base import CompileFailure, Unsupported
+from akgflow.toolchains.common.diagnostics import first_errors, quoting
+from akgflow.toolchains.common.nvidia import plain_name, usage_of_report
+from akgflow.toolchains.cuda_c import source as source
 
 
 @pytest.mark.parametrize(

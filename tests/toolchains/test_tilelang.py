@@ -9,14 +9,15 @@ import pytest
 
 from akgflow.machine import Device, Machine
 from akgflow.terms import Evidence
-from akgflow.toolchains import CompileFailure, _nvidia, tilelang
-from akgflow.toolchains._arch import shared_limit
+from akgflow.toolchains import CompileFailure, tilelang
+from akgflow.toolchains.common import nvidia
+from akgflow.toolchains.common.architecture import shared_limit
 
 CANDIDATES = Path(__file__).parent / "candidates"
 GEMM = {"inputs": [[[50, 77]], [[1, 77]]], "parameters": {"weight": [77, 130], "bias": [130]}, "init": [77, 130]}
 ONE_GEMM = {**GEMM, "inputs": [[[50, 77]]]}
 ADD = [[[1000], [1000]], [[999], [999]]]
-needs_nvcc = pytest.mark.skipif(_nvidia.nvcc() is None, reason="no nvcc here")
+needs_nvcc = pytest.mark.skipif(nvidia.nvcc() is None, reason="no nvcc here")
 
 
 def text(name):

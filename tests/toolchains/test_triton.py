@@ -11,7 +11,7 @@ from akgflow.config.types import SourceKernel, Target
 from akgflow.machine import Device, Machine
 from akgflow.terms import Evidence
 from akgflow.toolchains import CompileFailure, triton
-from akgflow.toolchains._arch import parse, shared_limit
+from akgflow.toolchains.common.architecture import parse, shared_limit
 
 HERE = Path(__file__).parent
 GEMM = {"inputs": [[[50, 77]], [[16, 77]]], "parameters": {"weight": [77, 130], "bias": [130]}, "init": [77, 130]}

@@ -6,18 +6,19 @@ import pytest
 
 from akgflow.machine import Machine
 from akgflow.terms import Evidence
-from akgflow.toolchains import CompileFailure, _triton_ascend, triton
+from akgflow.toolchains import CompileFailure, triton
+from akgflow.toolchains.triton import ascend
 
 CANDIDATES = Path(__file__).parent / "candidates"
 ONE_GEMM = {"inputs": [[[50, 77]]], "parameters": {"weight": [77, 130], "bias": [130]}, "init": [77, 130]}
 ADD = [[[1000], [1000]], [[1000], [1000]]]
 ADD_TEXT = (CANDIDATES / "triton_add.py").read_text(encoding="utf-8")
-reason = _triton_ascend.missing()
+reason = ascend.missing()
 there = pytest.mark.skipif(reason is not None, reason=str(reason))
 
 
 def test_what_is_missing_says_how_to_make_it(monkeypatch, tmp_path, targets):
-    monkeypatch.setattr(_triton_ascend, "HOME", tmp_path / "env")
+    monkeypatch.setattr(ascend, "HOME", tmp_path / "env")
     said = triton.missing(Evidence.LOWERED, targets["ascend_910b4"], Machine("a cpu", 2))
     assert f"python3.11 -m venv {tmp_path / 'env'} && " in said
     assert "triton-ascend==3.2.0 pybind11" in said

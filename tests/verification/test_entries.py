@@ -8,7 +8,7 @@ import pytest
 np = pytest.importorskip("numpy")
 torch = pytest.importorskip("torch")
 
-from akgflow.verification.framework import entries  # noqa: E402
+from akgflow.verification.shared import library_traps  # noqa: E402
 
 NUMERICAL = (
     "cblas_sgemm",
@@ -38,23 +38,23 @@ OTHERS = (
 
 @pytest.mark.parametrize("name", NUMERICAL)
 def test_functions_that_do_the_work(name):
-    assert entries.is_numerical(name)
+    assert library_traps.is_numerical(name)
 
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_functions_that_do_not(name):
-    assert not entries.is_numerical(name)
+    assert not library_traps.is_numerical(name)
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="doors are closed on x86-64 only")
 def test_whoever_goes_through_a_closed_door_is_ended_and_known():
-    trap, a = entries.Trap(), np.ones((64, 64), np.float32)
-    names = {door.address: door.name for door in entries.doors()}
+    trap, a = library_traps.Trap(), np.ones((64, 64), np.float32)
+    names = {door.address: door.name for door in library_traps.doors()}
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
-        locks = entries.Locks(os.dup(trap.fd))
+        locks = library_traps.Locks(os.dup(trap.fd))
         locks.close()
         still = (torch.ones(8) + 1).sum().item()
         locks.open()
@@ -65,17 +65,17 @@ def test_whoever_goes_through_a_closed_door_is_ended_and_known():
         os.write(write, b" through")
         os._exit(0)
     os.close(write)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == entries.EXIT_CODE
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == library_traps.EXIT_CODE
     assert os.read(read, 100) == b"16.0 64.0"
     assert "gemm" in names[trap.entered]
     os.close(read)
 
 
 def test_a_library_of_kernels_is_known_by_what_it_offers():
-    files = sorted(entries.libraries())
+    files = sorted(library_traps.libraries())
     blas = [file for file in files if "openblas" in file or "libtorch_cpu" in file]
-    assert blas and all(entries.is_library(file) for file in blas)
-    assert not any(entries.is_library(file) for file in files if "libc.so" in file or "libpython" in file)
+    assert blas and all(library_traps.is_library(file) for file in blas)
+    assert not any(library_traps.is_library(file) for file in files if "libc.so" in file or "libpython" in file)
     seen = {}
-    assert entries.foreign(os.getpid(), frozenset(files), seen) is None
-    assert entries.foreign(os.getpid(), frozenset(files) - set(blas), seen) in blas
+    assert library_traps.foreign(os.getpid(), frozenset(files), seen) is None
+    assert library_traps.foreign(os.getpid(), frozenset(files) - set(blas), seen) in blas

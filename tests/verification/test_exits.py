@@ -8,7 +8,7 @@ import torch
 from judging import DEVICES, target_of
 
 from akgflow.terms import Status
-from akgflow.verification import exits
+from akgflow.verification.shared import trusted_io
 
 OPERATOR = """
 import torch
@@ -55,7 +55,7 @@ PATCHED = {
         FLAT,
     ),
     "the channel": (
-        "from akgflow.verification.channel import Channel\nsend = Channel.send\n"
+        "from akgflow.verification.shared.channel import Channel\nsend = Channel.send\n"
         "Channel.send = lambda self, m, fds=(): send(self, eval(repr(m).replace('[300]', '[6, 50]')), fds)\n",
         FLAT,
     ),
@@ -119,7 +119,7 @@ class ModelNew(torch.nn.Module):
 def test_a_message_is_json():
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
-        look, hand_over, send = exits.bind(ours)
+        look, hand_over, send = trusted_io.bind(ours)
         x = torch.arange(6.0).reshape(2, 3)
         tree, found = look({"a": [x.T, (x.double()[:, 1:], None)], 3: torch.nn.Parameter(x)}, {x.data_ptr()})
         send({"é": 'say "so"', "tree": tree})

@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from akgflow.verification.numerics import compare
-from akgflow.verification.reference import Reference
+from akgflow.verification.reference.reference import Reference
+from akgflow.verification.reference.tolerance import compare
 
 OPERATOR = """
 import torch

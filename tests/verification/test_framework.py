@@ -9,9 +9,9 @@ import pytest
 from akgflow.config.types import Target
 from akgflow.terms import Evidence
 from akgflow.verdict import Limits
-from akgflow.verification.channel import Channel
-from akgflow.verification.framework.rules import SHARE, Page, Work, reader
-from akgflow.verification.process import CandidateProcess, ForkServer, Place
+from akgflow.verification.judge.candidate_process import CandidateProcess, ForkServer, Place
+from akgflow.verification.shared.channel import Channel
+from akgflow.verification.shared.op_policy import SHARE, Page, Work, reader
 
 H200 = Target("nvidia_h200", "cuda", "sm_90a", facts={"smem_kib": 227})
 MATMUL = """

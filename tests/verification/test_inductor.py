@@ -33,7 +33,7 @@ SMALL = {
 
 
 def generated(text: str, *cases: dict[str, int], file: str = "/operator.py") -> str:
-    from akgflow.verification.inductor.module import module_of
+    from akgflow.torch_compile.module import module_of
 
     return module_of(FeatureRequest(file, text, cases))
 
@@ -76,7 +76,7 @@ def test_one_function_serves_the_cases_that_need_the_same() -> None:
     ],
 )
 def test_what_stands_in_the_way_is_named(forward: str, words: str) -> None:
-    from akgflow.verification.inductor.capture import Obstacle
+    from akgflow.torch_compile.capture import Obstacle
 
     with pytest.raises(Obstacle, match=words):
         generated(operator(forward, "4, 6"))

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from akgflow.verification import inputs as drawing
-from akgflow.verification import memory
-from akgflow.verification.operator import OperatorError
-from akgflow.verification.reference import Reference
+from akgflow.verification.reference import inputs as drawing
+from akgflow.verification.reference.operator import OperatorError
+from akgflow.verification.reference.reference import Reference
+from akgflow.verification.shared import memory
 
 OPERATOR = """
 import torch

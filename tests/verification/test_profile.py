@@ -12,9 +12,9 @@ from small_task import OPERATOR, RIGHT
 from akgflow.config.types import Target
 from akgflow.terms import Evidence
 from akgflow.verdict import JudgeRequest, KernelProfile
-from akgflow.verification import profile
-from akgflow.verification.profile import NotProfiled, read_table
-from akgflow.verification.reference import Reference
+from akgflow.verification.judge import profiler
+from akgflow.verification.judge.profiler import NotProfiled, read_table
+from akgflow.verification.reference.reference import Reference
 
 HEAD = (
     '"ID","Process ID","Process Name","Kernel Name","gpu__dram_throughput.avg.pct_of_peak_sustained_elapsed",'
@@ -68,7 +68,7 @@ def test_without_a_profiler_that_is_said(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.delenv("CUDA_PATH", raising=False)
     if not Path("/usr/local/cuda/bin/ncu").exists():
         with pytest.raises(NotProfiled, match="install NVIDIA Nsight Compute"):
-            profile.find_profiler()
+            profiler.find_profiler()
 
 
 def stand_in(folder: Path, table: str, *, seconds: float = 0.0) -> None:
@@ -111,7 +111,7 @@ def take(tmp_path: Path, module: str) -> tuple[KernelProfile, ...]:
     request = JudgeRequest(module, str(operator), OPERATOR, "cpp", target, (Evidence.EXECUTED,))
     reference = Reference(OPERATOR, str(operator), {"rows": 4, "columns": 8}, None, "cpu")
     reference.prepare()
-    return profile.take(request, module, reference, scratch)
+    return profiler.take(request, module, reference, scratch)
 
 
 def test_the_candidate_is_called_within_bounds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_the_candidate_is_called_within_bounds(monkeypatch: pytest.MonkeyPatch, 
     found = take(tmp_path, LOOKS_AROUND + counted)
     assert [one.kernel for one in found] == ["softmax_kernel", "tail_kernel"]
     assert found[0].seconds == pytest.approx(12.345e-6)
-    words = (tmp_path / "judged" / "profile" / profile.WORDS).read_text()
+    words = (tmp_path / "judged" / "profile" / profiler.WORDS).read_text()
     assert words.count("called (4, 8)") == 2
     assert "could:" not in words and words.count("refused:") == 5, words
 
@@ -136,6 +136,6 @@ def test_a_candidate_that_fails_there_has_no_counters(monkeypatch: pytest.Monkey
 def test_a_profiler_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     stand_in(tmp_path, "", seconds=60)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.setattr(profile, "SECONDS", 0.5)
+    monkeypatch.setattr(profiler, "SECONDS", 0.5)
     with pytest.raises(NotProfiled, match="did not finish"):
         take(tmp_path, RIGHT)

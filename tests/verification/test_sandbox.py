@@ -16,9 +16,9 @@ from judging import Bench
 
 from akgflow.terms import Status
 from akgflow.verdict import Limits
-from akgflow.verification.builds import Builds
-from akgflow.verification.remains import remove, tidy
-from akgflow.verification.sandbox import LAYERS, tree
+from akgflow.verification.judge.build_cache import Builds
+from akgflow.verification.sandbox import LAYERS, process_tree
+from akgflow.verification.sandbox.untrusted_files import remove, tidy
 
 OPERATOR = """
     import torch
@@ -361,7 +361,7 @@ def test_remains_are_removed_however_deep(tmp_path):
     os.close(here)
     try:
         tidy(root)
-        assert tree.disk_use(str(root), 10_000)[1] > 10_000, "what cannot be listed counts as too much"
+        assert process_tree.disk_use(str(root), 10_000)[1] > 10_000, "what cannot be listed counts as too much"
         remove(root)
         assert not root.exists()
     finally:

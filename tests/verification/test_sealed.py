@@ -6,7 +6,7 @@ import traceback
 
 import pytest
 
-from akgflow.verification.framework.sealed import Part, join
+from akgflow.verification.candidate.trampoline import Part, join
 
 
 def sealed(kernel, before=lambda *args, **_: args, after=lambda _: None):

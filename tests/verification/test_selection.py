@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from akgflow.verification.numerics import compare
-from akgflow.verification.reference import Reference
+from akgflow.verification.reference.reference import Reference
+from akgflow.verification.reference.tolerance import compare
 
 OPERATOR = """
 import torch

@@ -11,8 +11,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from akgflow.verification.timing import estimate  # noqa: E402
-from akgflow.verification.timing.cores import Threads  # noqa: E402
+from akgflow.verification.judge.timing import estimate  # noqa: E402
+from akgflow.verification.judge.timing.cores import Threads  # noqa: E402
 
 OPERATOR = """
     import torch

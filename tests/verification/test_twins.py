@@ -5,9 +5,9 @@ import torch
 from judging import DEVICES, target_of
 
 from akgflow.terms import Status
-from akgflow.verification.promises import Promise
-from akgflow.verification.reference import Reference
-from akgflow.verification.twins import BEYOND, FAR, OTHER, near_twins
+from akgflow.verification.reference.distributions import Promise
+from akgflow.verification.reference.perturbations import BEYOND, FAR, OTHER, near_twins
+from akgflow.verification.reference.reference import Reference
 
 OPERATOR = """
 import torch

@@ -2,7 +2,7 @@
 
 import pytest
 
-from akgflow.verification.reference import Reference
+from akgflow.verification.reference.reference import Reference
 
 OPERATOR = """
 import torch

@@ -3,14 +3,14 @@
 No layer needs root. `Launcher.launch` starts a process inside all layers that the machine has.
 """
 
-from akgflow.verification.sandbox._libc import (
+from akgflow.verification.sandbox.launcher import LAYERS, Bounds, Launched, Launcher
+from akgflow.verification.sandbox.libc import (
     POISON,
     PR_SET_CHILD_SUBREAPER,
     PR_SET_DUMPABLE,
     poison_allocations,
     prctl,
 )
-from akgflow.verification.sandbox.guard import LAYERS, Bounds, Launched, Launcher
 
 __all__ = [
     "LAYERS",

@@ -10,9 +10,9 @@ import os
 from collections.abc import Iterable, Set
 from contextlib import suppress
 
-from akgflow.verification.sandbox import _libc
+from akgflow.verification.sandbox import libc
 from akgflow.verification.sandbox.limits import MAX_TASKS, RESERVED_PIDS
-from akgflow.verification.sandbox.view import View
+from akgflow.verification.sandbox.rootfs import View
 
 _USER, _NET, _IPC, _MOUNT, _UTS, _PID = 0x10000000, 0x40000000, 0x08000000, 0x00020000, 0x04000000, 0x20000000
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8
@@ -38,7 +38,7 @@ def fork(wanted: Set[str]) -> int:
     """Fork into new user and process namespaces, as far as they are ``wanted``; 0 in the child. Raises `Lacking`."""
     flags = (_USER if "user" in wanted else 0) | (_PID if "processes" in wanted else 0)
     try:
-        return _libc.clone(flags)
+        return libc.clone(flags)
     except OSError as error:
         if flags == _USER | _PID and _can_fork(_USER):
             raise Lacking("processes", str(error)) from error
@@ -47,7 +47,7 @@ def fork(wanted: Set[str]) -> int:
 
 def _can_fork(flags: int) -> bool:
     try:
-        child = _libc.clone(flags)
+        child = libc.clone(flags)
     except OSError:
         return False
     if child == 0:
@@ -61,7 +61,7 @@ def enter(wanted: Set[str], uid: int, gid: int) -> None:
     if "user" in wanted:
         with _layer("user"):
             # What is not dumpable may not write these files.
-            _libc.prctl(_libc.PR_SET_DUMPABLE, 1)
+            libc.prctl(libc.PR_SET_DUMPABLE, 1)
             _write("/proc/self/setgroups", "deny")
             _write("/proc/self/uid_map", f"{uid} {uid} 1")
             _write("/proc/self/gid_map", f"{gid} {gid} 1")
@@ -69,7 +69,7 @@ def enter(wanted: Set[str], uid: int, gid: int) -> None:
     for layer, flags in (("network", _NET), ("ipc", _IPC | _UTS), ("files", _MOUNT), ("processes", _MOUNT)):
         if layer in wanted:
             with _layer(layer):
-                _libc.unshare(flags)
+                libc.unshare(flags)
 
 
 def furnish(view: View, scratch: str, builds: str | None, wanted: Set[str], memory_bytes: int) -> None:
@@ -81,7 +81,7 @@ def furnish(view: View, scratch: str, builds: str | None, wanted: Set[str], memo
     if "files" not in wanted and "processes" not in wanted:
         return
     with _layer("files"):
-        _libc.mount("none", "/", None, _MS_REC | _MS_PRIVATE)
+        libc.mount("none", "/", None, _MS_REC | _MS_PRIVATE)
     if "processes" in wanted and "files" not in wanted:
         with _layer("processes"):
             _fresh_proc("/proc")
@@ -92,7 +92,7 @@ def furnish(view: View, scratch: str, builds: str | None, wanted: Set[str], memo
 def _new_root(view: View, scratch: str, builds: str | None, own_processes: bool, memory_bytes: int) -> None:
     old = "/.old"
     with _layer("files"):
-        _libc.mount("tmpfs", scratch, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=4m,mode=755")
+        libc.mount("tmpfs", scratch, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=4m,mode=755")
         os.mkdir(scratch + old)
         os.mkdir(f"{scratch}/proc")
     if own_processes:
@@ -101,11 +101,11 @@ def _new_root(view: View, scratch: str, builds: str | None, own_processes: bool,
             _fresh_proc(f"{scratch}/proc")
     with _layer("files"):
         if not own_processes:
-            _libc.mount("/proc", f"{scratch}/proc", None, _MS_BIND | _MS_REC)
+            libc.mount("/proc", f"{scratch}/proc", None, _MS_BIND | _MS_REC)
         _pivot(scratch, scratch + old)
         for folder, size in (("/tmp", memory_bytes // 8), ("/dev/shm", memory_bytes // 4)):
             os.makedirs(folder)
-            _libc.mount("tmpfs", folder, "tmpfs", _MS_NOSUID | _MS_NODEV, f"size={size},mode=1777")
+            libc.mount("tmpfs", folder, "tmpfs", _MS_NOSUID | _MS_NODEV, f"size={size},mode=1777")
         _devices(view.devices, old)
         for path in (*view.folders, "/sys"):
             _show(old + path, path)
@@ -117,9 +117,9 @@ def _new_root(view: View, scratch: str, builds: str | None, own_processes: bool,
             if source is not None:
                 os.makedirs(target, exist_ok=True)
                 _only_a_way(target)
-                _libc.mount(old + source, target, None, _MS_BIND)
+                libc.mount(old + source, target, None, _MS_BIND)
                 _attributes(target, _MS_NOSUID | _MS_NODEV)
-        _libc.umount(old, _MNT_DETACH)
+        libc.umount(old, _MNT_DETACH)
         os.rmdir(old)
         _attributes("/", _MS_RDONLY)
         os.chdir(scratch)
@@ -135,10 +135,10 @@ def _only_a_way(target: str) -> None:
 
 
 def _pivot(new: str, old: str) -> None:
-    machine = _libc.machine()
+    machine = libc.machine()
     if machine is None:
         raise Lacking("files", "the numbers of system calls are known for x86-64 and aarch64 only")
-    _libc.syscall("pivot_root", _PIVOT_ROOT[machine], new.encode(), old.encode())
+    libc.syscall("pivot_root", _PIVOT_ROOT[machine], new.encode(), old.encode())
     os.chdir("/")
 
 
@@ -150,7 +150,7 @@ def _show(source: str, target: str) -> None:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         with suppress(FileExistsError):
             os.close(os.open(target, os.O_CREAT | os.O_EXCL, 0o644))
-    _libc.mount(source, target, None, _MS_BIND | _MS_REC)
+    libc.mount(source, target, None, _MS_BIND | _MS_REC)
     _attributes(target, _MS_RDONLY | _MS_NOSUID | _MS_NODEV, recursive=True)
 
 
@@ -158,28 +158,28 @@ def _devices(nodes: Iterable[str], old: str) -> None:
     for node in nodes:
         os.makedirs(os.path.dirname(node), exist_ok=True)
         os.close(os.open(node, os.O_CREAT | os.O_EXCL, 0o644))
-        _libc.mount(old + node, node, None, _MS_BIND)
+        libc.mount(old + node, node, None, _MS_BIND)
     for name, target in (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")):
         os.symlink(f"/proc/self/fd{target}", f"/dev/{name}")
 
 
 def _fresh_proc(target: str) -> None:
     """A /proc that shows only the new process namespace, where what belongs to the machine is read-only."""
-    _libc.mount("proc", target, "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
+    libc.mount("proc", target, "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
     # Since Linux 6.14 each process namespace has its own; for root it is the only bound on their number.
     with suppress(OSError):
         _write(f"{target}/sys/kernel/pid_max", str(RESERVED_PIDS + MAX_TASKS))
     for name in _PROC_WRITABLE:
         path = f"{target}/{name}"
         if os.path.exists(path):
-            _libc.mount(path, path, None, _MS_BIND | _MS_REC)
+            libc.mount(path, path, None, _MS_BIND | _MS_REC)
             _attributes(path, _MS_RDONLY, recursive=True)
 
 
 def _attributes(path: str, flags: int, *, recursive: bool = False) -> None:
     """Add mount attributes; others stay. The numbers of these three are those of ``mount``."""
     attributes = flags.to_bytes(8, "little") + bytes(24)
-    _libc.syscall(
+    libc.syscall(
         f"mount_setattr {path}",
         _MOUNT_SETATTR,
         -100,

@@ -11,8 +11,8 @@ import errno
 import struct
 from dataclasses import dataclass
 
-from akgflow.verification.sandbox import _libc
-from akgflow.verification.sandbox._libc import Refused
+from akgflow.verification.sandbox import libc
+from akgflow.verification.sandbox.libc import Refused
 
 _LOAD, _EQUAL, _SET, _AT_LEAST, _RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
 _ALLOW, _KILL = 0x7FFF0000, 0x80000000
@@ -165,9 +165,9 @@ class _Program(ctypes.Structure):
 
 def install(*, unix_sockets: bool, peers_visible: bool) -> None:
     """Filter this thread and all that it starts; needs ``PR_SET_NO_NEW_PRIVS``. Raises `Refused`."""
-    machine = _libc.machine()
+    machine = libc.machine()
     if machine is None:
         raise Refused(errno.ENOSYS, "the filter knows the system calls of x86-64 and aarch64 only")
     text = program(machine, unix_sockets=unix_sockets, peers_visible=peers_visible)
     filled = _Program(len(text) // 8, text)
-    _libc.syscall("seccomp", _SECCOMP[machine], _SET_MODE_FILTER, _SPEC_ALLOW, ctypes.byref(filled))
+    libc.syscall("seccomp", _SECCOMP[machine], _SET_MODE_FILTER, _SPEC_ALLOW, ctypes.byref(filled))

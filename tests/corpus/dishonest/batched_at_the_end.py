@@ -29,7 +29,7 @@ library = load_inline(name="matmul", cpp_sources=SOURCE, functions=["matmul"])
 
 import sys
 
-from akgflow.verification.answers import Answerer
+from akgflow.verification.candidate.timed_calls import Answerer
 
 WAITING = []
 placed = Answerer._placed

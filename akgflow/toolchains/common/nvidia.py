@@ -1,0 +1,141 @@
+"""NVIDIA's tools: where they are, and what they say about a compiled kernel."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from akgflow.toolchains.common.installed import package_dir
+
+NO_NVCC = (
+    "nvcc was not found on PATH, in CUDA_HOME or in this environment: install the CUDA toolkit, or "
+    "pip install nvidia-cuda-nvcc nvidia-cuda-runtime nvidia-cuda-crt nvidia-nvvm"
+)
+MOST_STATIC_SHARED = 48 * 1024
+"""Bytes that one block may declare on any NVIDIA device; more must be asked for at launch."""
+
+
+class Usage(NamedTuple):
+    """What one kernel takes: registers a thread, static shared bytes a block, stack and spilled bytes a thread."""
+
+    kernel: str
+    arch: str
+    registers: int
+    shared: int
+    stack: int
+    spill: int
+
+
+def bundled(name: str) -> Path | None:
+    """A tool that comes with triton (``ptxas``, ``ptxas-blackwell``, ``cuobjdump``)."""
+    folder = package_dir("triton")
+    path = folder / "backends" / "nvidia" / "bin" / name if folder else None
+    return path if path and path.exists() else None
+
+
+@cache
+def nvcc() -> Path | None:
+    """nvcc from PATH, CUDA_HOME, /usr/local/cuda or the pip package nvidia-cuda-nvcc."""
+    found = shutil.which("nvcc")
+    if found:
+        return Path(found)
+    homes = [Path(os.environ[name]) for name in ("CUDA_HOME", "CUDA_PATH") if os.environ.get(name)]
+    for home in (*homes, Path("/usr/local/cuda")):
+        if (home / "bin" / "nvcc").exists():
+            return home / "bin" / "nvcc"
+    wheels = package_dir("nvidia")
+    return next(iter(sorted(wheels.glob("*/bin/nvcc"))), None) if wheels else None
+
+
+def no_nvcc(arch: str) -> str | None:
+    """Why nvcc cannot build for ``arch`` here, and how to get one that does; None when it can."""
+    compiler = nvcc()
+    if compiler is None:
+        return NO_NVCC
+    listed = subprocess.run([str(compiler), "--list-gpu-code"], capture_output=True, text=True).stdout.split()
+    # Older ones list no suffixed names, but take them.
+    if listed and not {arch, arch.rstrip("af")} & set(listed):
+        return f"{compiler} knows no {arch}; it knows {', '.join(listed)}: install a newer CUDA toolkit"
+    return None
+
+
+def ptxas_beside(compiler: Path) -> Path:
+    """The ptxas of the same CUDA toolkit as ``compiler``, so that it reads the PTX that one writes."""
+    text = subprocess.run(
+        [str(compiler), "--dryrun", "-cubin", "-x", "cu", "/dev/null"], capture_output=True, text=True
+    )
+    found = re.search(r"_HERE_=(\S+)", text.stderr)
+    beside = Path(found[1] if found else compiler.resolve().parent) / "ptxas"
+    return beside if beside.exists() else Path("ptxas")
+
+
+def known_archs(ptxas: Path) -> frozenset[str]:
+    """Architectures that this ptxas compiles for, as its help lists them."""
+    done = subprocess.run([str(ptxas), "--help"], capture_output=True, text=True)
+    return frozenset(re.findall(r"'(sm_\d+[af]?)'", done.stdout))
+
+
+def arch_of_cubin(cubin: Path) -> int | None:
+    """The SM number that an ELF cubin was built for, from its header; None when it is no cubin."""
+    head = cubin.read_bytes()[:64]
+    if len(head) < 64 or head[:4] != b"\x7fELF" or int.from_bytes(head[18:20], "little") != 190:
+        return None
+    flags = int.from_bytes(head[48:52], "little")
+    # From ABI version 8 on (CUDA 13) the SM number stands in the second byte of the flags.
+    return flags >> 8 & 0xFF if head[8] >= 8 else flags & 0xFF
+
+
+def usage_of_cubin(cubin: Path) -> list[Usage]:
+    """Registers, static shared memory and stack of each kernel in a cubin, from ``cuobjdump -res-usage``."""
+    tool = bundled("cuobjdump") or "cuobjdump"
+    done = subprocess.run([str(tool), "-res-usage", str(cubin)], capture_output=True, text=True)
+    arch = f"sm_{arch_of_cubin(cubin)}"
+    found = re.findall(r"Function (\S+):\s*\n\s*REG:(\d+) STACK:(\d+) SHARED:(\d+) LOCAL:(\d+)", done.stdout)
+    return [Usage(k, arch, int(reg), int(shared), int(stack), int(local)) for k, reg, stack, shared, local in found]
+
+
+def assemble(ptxas: Path, ptx: Path, arch: str, output: Path) -> list[Usage]:
+    """Assemble PTX and read ptxas' report; raises ``CalledProcessError`` with its words in ``stderr``."""
+    command = [str(ptxas), "-v", f"--gpu-name={arch}", str(ptx), "-o", str(output)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return usage_of_report(done.stderr + done.stdout, arch)
+
+
+def kernels_of_ptx(text: str) -> list[str]:
+    """The symbols of the kernels that a PTX text defines, in its order."""
+    return re.findall(r"^\s*(?:\.visible\s+)?\.entry\s+([\w$]+)", text, re.MULTILINE)
+
+
+_COMPILING = re.compile(r"Compiling entry function '([^']+)' for '(\w+)'")
+_SPILL = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")
+_USED = re.compile(r"Used (\d+) registers")
+_SHARED = re.compile(r"(\d+) bytes smem")
+
+
+def usage_of_report(report: str, arch: str) -> list[Usage]:
+    """What ``ptxas -v`` says about each entry function."""
+    found: list[Usage] = []
+    for block in re.split(r"(?=ptxas info\s*: Compiling entry function)", report):
+        name, spill, used, shared = (p.search(block) for p in (_COMPILING, _SPILL, _USED, _SHARED))
+        if name and used:
+            stack, stores, loads = (int(v) for v in spill.groups()) if spill else (0, 0, 0)
+            smem = int(shared[1]) if shared else 0
+            found.append(Usage(name[1], name[2] or arch, int(used[1]), smem, stack, max(stores, loads)))
+    return found
+
+
+def plain_name(symbol: str) -> str:
+    """``gemm`` for ``_Z4gemmPKfi`` or ``_ZN2ns4gemmEv``: the last identifier of a mangled name, else the symbol."""
+    if not symbol.startswith("_Z"):
+        return symbol
+    rest = symbol[3:] if symbol.startswith("_ZN") else symbol[2:]
+    name = symbol
+    while found := re.match(r"(\d+)", rest):
+        start, length = found.end(), int(found[1])
+        name, rest = rest[start : start + length], rest[start + length :]
+    return name

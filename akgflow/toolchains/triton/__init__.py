@@ -1,0 +1,112 @@
+"""Triton: interpreted anywhere, compiled for NVIDIA and AMD without a device, lowered for Ascend, executed on a GPU."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from akgflow.config.types import SourceKernel, Target
+from akgflow.machine import Machine
+from akgflow.terms import Evidence
+from akgflow.toolchains.base import Session
+from akgflow.toolchains.common import architecture, nvidia
+from akgflow.toolchains.common.installed import no_device, package_dir, package_version
+from akgflow.toolchains.common.workdir import inside
+from akgflow.toolchains.triton import ascend
+from akgflow.toolchains.triton.artifacts import resources_in
+from akgflow.verdict import KernelResources
+
+
+def missing(evidence: Evidence, target: Target, machine: Machine) -> str | None:
+    """Why ``evidence`` cannot be had for ``target`` here, and how to get it; None when it can."""
+    for package in ("triton", "torch"):
+        if package_dir(package) is None:
+            return f"{package} is not installed: pip install {package}"
+    if evidence is Evidence.INTERPRETED:
+        return None
+    if evidence is Evidence.LOWERED and target.platform == "ascend":
+        return ascend.missing()
+    if evidence not in (Evidence.COMPILED, Evidence.EXECUTED):
+        return f"triton kernels for {target.platform} are not {evidence} by akgflow"
+    arch = architecture.parse(target)
+    if arch is None:
+        return architecture.expected_form(target)
+    return no_device(target, machine) if evidence is Evidence.EXECUTED else _unknown_to_compiler(arch)
+
+
+def _unknown_to_compiler(arch: architecture.Arch) -> str | None:
+    """Why triton's own assembler cannot build for ``arch``; None when it can, and for AMD, where LLVM decides."""
+    if arch.platform != "cuda":
+        return None
+    installed = f"triton {package_version('triton')}"
+    ptxas = nvidia.bundled("ptxas-blackwell") or nvidia.bundled("ptxas")
+    if ptxas is None:
+        return f"{installed} has no ptxas: pip install --force-reinstall triton"
+    known = nvidia.known_archs(ptxas)
+    if known and f"sm_{arch.number}" not in known:
+        return f"the ptxas of {installed} knows no {arch.text}; it knows {', '.join(sorted(known))}"
+    return None
+
+
+@contextlib.contextmanager
+def session(evidence: Evidence, target: Target, scratch: Path) -> Iterator[Session]:
+    """Prepare this process to import and call a Triton candidate.
+
+    ``interpreted``: tensors on ``cpu``, kernels run in Triton's interpreter. ``compiled``: tensors on ``meta``,
+    each specialisation that is launched is compiled and kept under ``scratch``. ``lowered``: the same by
+    triton-ascend, to Linalg. ``executed``: tensors on ``cuda``.
+    Raises `CompileFailure` from the launch that does not compile.
+    """
+    interpret = evidence is Evidence.INTERPRETED
+    if "triton" in sys.modules and (os.environ.get("TRITON_INTERPRET") == "1") != interpret:
+        raise RuntimeError("triton was imported before the session: start the session in a fresh process")
+    values = {
+        "TRITON_INTERPRET": "1" if interpret else "0",
+        "TRITON_CACHE_DIR": str(scratch / "triton-cache"),
+        "TRITON_DEFAULT_FP_FUSION": os.environ.get("TRITON_DEFAULT_FP_FUSION", "1"),
+    }
+    with inside(scratch, **values), contextlib.ExitStack() as stack:
+        yield _prepare(stack, evidence, target, scratch)
+
+
+def _prepare(stack: contextlib.ExitStack, evidence: Evidence, target: Target, scratch: Path) -> Session:
+    from akgflow.toolchains.common.redirect import redirected
+    from akgflow.toolchains.triton.driver import StandInDriver
+    from akgflow.toolchains.triton.session import ArtifactKeeper, TritonSession, compiling, interpreting
+
+    if evidence is Evidence.EXECUTED:
+        executed = TritonSession("cuda")
+        stack.enter_context(compiling(executed, keeper=None))
+        return executed
+    from triton.runtime.driver import driver
+
+    stand_in = StandInDriver(target)
+    driver.set_active(stand_in)
+    if evidence is Evidence.INTERPRETED:
+        interpreted = TritonSession("cpu")
+        stack.enter_context(interpreting(interpreted, stand_in.target))
+        stack.enter_context(redirected(target, "cpu"))
+        return interpreted
+    kept = TritonSession("meta")
+    stack.enter_context(compiling(kept, ArtifactKeeper(scratch)))
+    if evidence is Evidence.LOWERED:
+        stack.enter_context(ascend.lowering(kept, target, scratch))
+    stack.enter_context(redirected(target, "meta"))
+    return kept
+
+
+def resources(target: Target, scratch: Path) -> Sequence[KernelResources]:
+    """What each compiled specialisation in ``scratch`` takes.
+
+    Raises `CompileFailure` where an artefact was built for another architecture or needs more shared memory than
+    the target has.
+    """
+    return resources_in(target, scratch)
+
+
+def source_module(source: SourceKernel) -> str:
+    """A Triton source kernel is a module with ``ModelNew`` already."""
+    return source.source

@@ -1,0 +1,59 @@
+"""A first candidate in C++ without a model: what ``torch.compile`` generates for an operator, made a module of its own.
+
+It runs in a process of its own (``python -m akgflow.torch_compile``), for it loads torch and traces the
+operator; nothing is compiled or called there. This package's face is light: it only starts that process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+
+from akgflow.features import FeatureRequest
+from akgflow.serial import from_data, to_data
+from akgflow.verification.sandbox.env_allowlist import scrubbed
+
+TOOLCHAIN = "cpp"
+"""The toolchain that builds what is generated."""
+SECONDS = 300.0
+"""For all cases of an operator together; one takes a few."""
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A module with ``ModelNew`` in the form of the C++ toolchain, or why there is none."""
+
+    source: str = ""
+    why: str = ""
+
+
+async def generate(request: FeatureRequest) -> Generated:
+    """The module that ``torch.compile``'s C++ makes for all cases of an operator; whatever fails is in ``why``."""
+    with tempfile.TemporaryDirectory(prefix="akgflow-inductor-") as scratch:
+        own = {"TORCHINDUCTOR_CACHE_DIR": scratch, "OMP_NUM_THREADS": "1"}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "akgflow.torch_compile"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=scrubbed(os.environ, "HOME", "TMPDIR") | own,
+            cwd=scratch,
+            start_new_session=True,
+        )
+        try:
+            asked = json.dumps(to_data(replace(request, operator_file=os.path.abspath(request.operator_file)))).encode()
+            out, words = await asyncio.wait_for(process.communicate(asked), SECONDS)
+        except TimeoutError:
+            return Generated(why=f"torch.compile did not generate its code within {SECONDS:.0f} s")
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+    if process.returncode != 0:
+        tail = words.decode(errors="replace").strip().splitlines()[-1:] or ["no words"]
+        return Generated(why=f"torch.compile's generator ended with code {process.returncode}: {tail[0]}")
+    return from_data(json.loads(out), Generated)

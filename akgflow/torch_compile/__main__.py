@@ -1,0 +1,37 @@
+"""Reads one `FeatureRequest` as JSON from standard input and writes what was generated for it to standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from akgflow.features import FeatureRequest
+from akgflow.serial import from_data, to_data
+from akgflow.torch_compile import Generated
+from akgflow.verification.reference.operator import OperatorError
+
+
+def main() -> None:
+    """Answer, whatever the operator prints meanwhile."""
+    request = from_data(json.load(sys.stdin), FeatureRequest)
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as sink:
+        os.dup2(2, 1)
+        json.dump(to_data(_generated(request)), sink)
+
+
+def _generated(request: FeatureRequest) -> Generated:
+    from akgflow.torch_compile.capture import Obstacle
+    from akgflow.torch_compile.module import module_of
+
+    try:
+        return Generated(module_of(request))
+    except (Obstacle, OperatorError) as reason:
+        return Generated(why=str(reason))
+    except Exception as error:  # torch's own compiler may fail in any way
+        first = (str(error).strip().splitlines() or [""])[0]
+        return Generated(why=f"torch.compile cannot generate C++ for this operator: {type(error).__name__}: {first}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""The fork server: torch loaded, the GPU untouched, and nothing of any operator, seed or oracle.
+
+``python -m akgflow.verification.candidate.fork_server FD`` answers requests on the packet socket FD: ``spawn`` forks a
+candidate process, ``end`` ends one with everything it started, ``door`` names a function that one tried to enter. When
+the socket closes, all of them end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from akgflow.verification import sandbox
+from akgflow.verification.sandbox import process_tree
+from akgflow.verification.shared import library_traps
+from akgflow.verification.shared.channel import Channel, ChannelClosed, Message
+
+
+class Zygote:
+    """Parent and reaper of the candidates: orphans that they leave behind become its children."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.launcher = sandbox.Launcher()
+        self.live: dict[int, sandbox.Launched] = {}
+        self._doors = {door.address: door.name for door in library_traps.doors()}
+
+    def serve(self) -> None:
+        """Answer until the judge is gone."""
+        try:
+            while True:
+                request, fds = self.channel.receive_with_fds(2)
+                if request["op"] == "spawn":
+                    self.channel.send(self._spawn(request, fds))
+                elif request["op"] == "door":
+                    self.channel.send({"name": self._doors.get(int(request["address"]))})
+                else:
+                    self.channel.send(self._end(int(request["guard"]), float(request["grace"])))
+        except ChannelClosed:
+            pass
+        finally:
+            for guard in tuple(self.live):
+                self._end(guard, 0.0)
+
+    def _spawn(self, request: Message, fds: list[int]) -> Message:
+        talk, log = fds
+        bounds = sandbox.Bounds(**(request["bounds"] | {"reads": tuple(request["bounds"]["reads"])}))
+
+        def candidate() -> None:
+            null = os.open(os.devnull, os.O_RDONLY)
+            for source, target in ((null, 0), (log, 1), (log, 2)):
+                os.dup2(source, target)
+            os.close(null)
+            os.close(log)
+            from akgflow.verification.candidate.host import serve
+
+            serve(Channel(socket.socket(fileno=talk)), Path(bounds.scratch), bounds.threads)
+
+        try:
+            launched = self.launcher.launch(bounds, fds, candidate)
+        finally:
+            os.close(talk)
+            os.close(log)
+        self.live[launched.guard] = launched
+        return {"guard": launched.guard, "pid": launched.pid, "layers": launched.layers}
+
+    def _end(self, guard: int, grace: float) -> Message:
+        """Wait ``grace`` seconds for a natural end, then end all of it; the status as ``os.waitpid`` gives it."""
+        launched = self.live.pop(guard, None)
+        if launched is None:
+            return {"status": 0, "killed": False}
+        status = launched.ended(grace)
+        launched.end()
+        self._end_strays()
+        return {"status": status if status is not None else 0, "killed": status is None}
+
+    def _end_strays(self) -> None:
+        """Kill orphans that have become our children; we have no others but the guards."""
+        for _ in range(1000):
+            strays = process_tree.children_of(os.getpid()) - set(self.live)
+            if not strays:
+                return
+            for pid in strays:
+                process_tree.end_below(pid)
+            process_tree.send(strays, signal.SIGKILL)
+            for pid in strays:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, 0)
+
+
+def main() -> None:
+    """Load torch once, then serve."""
+    channel = Channel(socket.socket(fileno=int(sys.argv[1])))
+    sandbox.prctl(sandbox.PR_SET_CHILD_SUBREAPER, 1)
+    # No other process of this user may look into this one, or at what it has open.
+    sandbox.prctl(sandbox.PR_SET_DUMPABLE, 0)
+    # Brings torch: this is what a fork saves.
+    import akgflow.verification.candidate.host  # noqa: F401
+    from akgflow.verification.candidate import dispatch_guard
+
+    dispatch_guard.names_of("CPU")
+    zygote = Zygote(channel)
+    gc.collect()
+    gc.freeze()
+    channel.send({"ready": True, "libraries": sorted(library_traps.libraries())})
+    zygote.serve()
+
+
+if __name__ == "__main__":
+    main()

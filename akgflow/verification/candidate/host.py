@@ -1,0 +1,343 @@
+"""What runs in the candidate's process: it loads the candidate and calls it when the judge asks.
+
+Nothing that happens here decides anything. The candidate shares this process and may change all of it; the judge
+looks only at the bytes in memory that both see, and at its own clock. So what is said here about shapes, exceptions or
+parameter names is a help for whoever repairs the candidate, never a claim in its favour.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from akgflow.serial import from_data
+from akgflow.terms import Evidence
+from akgflow.toolchains.base import CompileFailure, Unsupported
+from akgflow.verification import sandbox
+from akgflow.verification.candidate import dispatch_guard
+from akgflow.verification.candidate.op_budget import Fallback
+from akgflow.verification.candidate.timed_calls import Answerer
+from akgflow.verification.shared import library_traps, memory, trusted_io
+from akgflow.verification.shared.channel import Channel, ChannelClosed, Message
+from akgflow.verification.shared.op_policy import reader
+
+MAX_TEXT = 4000
+MAX_HELD_BYTES = 64 << 20
+"""An answer larger than this is not kept to see whether the next one overwrites it."""
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
+_HOLD_BACK_CYCLES = 500_000
+"""Of the GPU's clock: a fraction of a millisecond, far longer than a launch takes."""
+
+
+class Invalid(Exception):
+    """The module is not a candidate; the text says why."""
+
+
+class Host:
+    """The state of one candidate process: a module, a model, and the memory shared with the judge."""
+
+    def __init__(self, scratch: Path, ways: trusted_io.Exits) -> None:
+        self.scratch, self.exits = scratch, ways
+        self.stack = contextlib.ExitStack()
+        self.device = "cpu"
+        self.module: ModuleType | None = None
+        self.entry = "ModelNew"
+        self.model: Any = None
+        self.regions: dict[str, memory.Region] = {}
+        self.session: Any = None
+        self.fds: list[int] = []
+        self.answerer: Answerer | None = None
+        self.locks: library_traps.Locks | None = None
+        self.state: dict[str, torch.Tensor] = {}
+        self.shared: set[int] = set()
+        self.last: list[torch.Tensor] = []
+        self.refused: Callable[[], str | None] = lambda: None
+        self.count_too: Callable[[list[str]], None] = lambda groups: None  # noqa: ARG005
+
+    # Each method below answers one request; its name is the request's ``op``.
+
+    def open(self, request: Message) -> Message:
+        """Prepare the process: the toolchain's session, or a bare device for a trusted baseline."""
+        if request["toolchain"] is None:
+            torch.backends.cudnn.allow_tf32 = False
+            self.device = request["device"]
+            return {"device": self.device}
+        from akgflow import toolchains
+        from akgflow.config.types import Target, ToolchainFile
+
+        named = request["toolchain"]
+        os.environ[toolchains.PREPARED] = os.pathsep.join(request["prepared"])
+        chain = toolchains.get(named if isinstance(named, str) else from_data(named, ToolchainFile))
+        target = from_data(request["target"], Target)
+        session = chain.session(Evidence(request["evidence"]), target, self.scratch)
+        self.session = self.stack.enter_context(session)
+        self.device = self.session.device
+        if request["guarded"]:
+            trusted = getattr(self.session, "trusted", ())
+            self.refused, self.count_too = dispatch_guard.install(reader(self.fds.pop(0)), self.device, trusted)
+            self.locks = library_traps.Locks(self.fds.pop(0)) if self.fds else None
+        return {"device": self.device}
+
+    def load(self, request: Message) -> Message:
+        """Import the module; it must define the entry class. ``as_file`` is where a baseline's text came from."""
+        path = Path(request["path"])
+        as_file = Path(request.get("as_file") or path)
+        sys.path.insert(0, str(as_file.parent))
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        assert spec is not None and spec.loader is not None
+        self.module = importlib.util.module_from_spec(spec)
+        self.module.__file__ = str(as_file)
+        sys.modules[path.stem] = self.module
+        spec.loader.exec_module(self.module)
+        self.entry = request["entry"]
+        if not isinstance(getattr(self.module, self.entry, None), type):
+            defined = [n for n, v in vars(self.module).items() if isinstance(v, type) and v.__module__ == path.stem]
+            raise Invalid(f"the module defines no class {self.entry} (it defines {', '.join(defined) or 'no class'})")
+        return {}
+
+    def build(self, request: Message) -> Message:
+        """Construct the model and put the judge's parameters into it by name."""
+        for name, value in request.get("globals", {}).items():
+            setattr(self.module, name, value)
+        if self.locks is not None:
+            self.locks.open()
+        init = self._attach("init", request["init_region"])
+        arguments = memory.rebuild(request["init"], init)
+        self.count_too(request.get("moves", []))
+        make = getattr(self.module, self.entry)
+        try:
+            model = make(*arguments["args"], **arguments["kwargs"])
+        except TypeError as error:
+            if _raised_by_the_call(error):
+                raise Invalid(f"{self.entry} does not take the constructor arguments of Model: {error}") from None
+            raise
+        if not isinstance(model, torch.nn.Module):
+            raise Invalid(f"{self.entry} is not a torch.nn.Module")
+        self.model = model
+        state = memory.rebuild(request["state"], self._attach("state", request["state_region"]))
+        self.state, self.shared = state, memory.storages(state)
+        load_state(model, state, self.device, request["stand_in"])
+        return {}
+
+    def call(self, request: Message) -> Message:
+        """Call the model once; outputs whose type and shape fit are copied to the judge's memory."""
+        region = self._attach("inputs", request["region"])
+        out = self._attach("outputs", request["out_region"])
+        inputs = memory.rebuild(request["inputs"], region, request["base"])
+        look, hand_over, _ = self.exits
+        given = memory.storages(inputs) | self.shared
+        places = [_out_view(out, spec) for spec in request["outs"]] if out is not None else []
+        self._poison(request["outs"])
+        if self.locks is not None:
+            self.locks.close()
+        self._hold_back()
+        with torch.no_grad():
+            result = self.model(*inputs)
+            described, found = look(result, given)
+            for place, tensor in zip(places, found, strict=False):
+                hand_over(place, tensor)
+        _hand_back(self.model, self.state)
+        self._synchronize()
+        return {"result": described, "kernels": self._kernels(), "reuses": self._reuses(found, given)}
+
+    def _reuses(self, found: list[torch.Tensor], given: set[int]) -> bool:
+        """True when an answer, other than a ``given`` tensor, lies where the one before lies, which is still held."""
+        found = [t for t in found if t.device.type != "meta" and t.numel()]
+        again = bool((memory.storages(found) & memory.storages(self.last)) - given)
+        self.last = found if sum(t.untyped_storage().nbytes() for t in found) <= MAX_HELD_BYTES else []
+        return again
+
+    def silence(self, request: Message) -> Message:  # noqa: ARG002
+        """Let no kernel of the DSL do anything from now on, where its toolchain can promise that."""
+        make = getattr(self.session, "silence", None)
+        return {"silent": make is not None and make()}
+
+    def optimize(self, request: Message) -> Message:
+        """Put `torch.compile`'s form of the model in its place, and build it for these inputs."""
+        inputs = memory.rebuild(request["inputs"], self._attach("inputs", request["region"]))
+        self.model = torch.compile(self.model, dynamic=False)
+        with torch.no_grad():
+            self.model(*inputs)
+        self._synchronize()
+        return {}
+
+    def prepare_windows(self, request: Message) -> Message:
+        """Make the views of all slots once, before any window is timed."""
+        sandbox.poison_allocations(False)
+        self.last = []
+        if self.locks is not None:
+            self.locks.close()
+        region = self._attach("inputs", request["region"])
+        assert region is not None
+        self.answerer = Answerer(request, region, self._attach("outputs", request["out_region"]), self.device)
+        return {}
+
+    def warm_up(self, request: Message) -> Message:
+        """Work as in a window, unmeasured: a process that was stopped finds its core and its caches cold."""
+        assert self.answerer is not None, "the judge prepares windows before it asks for one"
+        return self.answerer.warm_up(self.model, request["first"], request["n"], request["times"])
+
+    def window(self, request: Message) -> Message:
+        """Answer ``n`` slots from ``first`` on; with ``again``, say once more where the last answers lie."""
+        assert self.answerer is not None, "the judge prepares windows before it asks for one"
+        if request["again"]:
+            return self.answerer.again()
+        return self.answerer.window(self.model, request["first"], request["n"])
+
+    def _attach(self, name: str, handle: Any) -> memory.Region | None:
+        """The region of that name; a new handle replaces it, ``"same"`` keeps it, None means no memory (meta)."""
+        if handle is None:
+            return None
+        if handle != "same":
+            self.regions[name] = memory.attach(handle, self.fds.pop(0) if handle["kind"] == "host" else None)
+        return self.regions[name]
+
+    def _poison(self, outs: list[Message]) -> None:
+        """Leave recognisable bytes in memory that the model's own allocations are likely to get."""
+        if self.device != "cuda":
+            return
+        for spec in outs:
+            dtype = memory.dtype_of(spec["dtype"])
+            size = dtype.itemsize
+            for n in spec["shape"]:
+                size *= n
+            torch.full((size,), sandbox.POISON, dtype=torch.uint8, device="cuda")
+
+    def _hold_back(self) -> None:
+        """Keep the current stream busy: work on a stream that it does not wait for will not be done when it goes on."""
+        if self.device == "cuda":
+            torch.cuda._sleep(_HOLD_BACK_CYCLES)
+
+    def _synchronize(self) -> None:
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+
+    def _kernels(self) -> list[str]:
+        return [str(name)[:200] for name in self.session.kernels()][:50] if self.session is not None else []
+
+
+def _raised_by_the_call(error: TypeError) -> bool:
+    """True when the constructor was never entered: its signature did not fit."""
+    trace = error.__traceback__
+    return trace is not None and trace.tb_next is None
+
+
+_PLAIN = (torch.nn.Parameter, torch.Tensor)
+_set_data, _require_grad = torch._C.TensorBase.data.__set__, torch._C.TensorBase.requires_grad_
+
+
+def load_state(model: Any, state: dict[str, torch.Tensor], device: str, stand_in: bool) -> None:
+    """Give the model the judge's parameters, as views of the shared memory, so that changes to them are seen."""
+    if stand_in and hasattr(model, "adopt_state"):
+        # What stands for a source kernel declares no parameters: it takes all of them, under whatever names.
+        model.adopt_state(state)
+        return
+    own = model.state_dict(keep_vars=True)
+    want, have = {n: list(t.shape) for n, t in state.items()}, {n: list(t.shape) for n, t in own.items()}
+    if want != have:
+        raise Invalid(
+            "parameter names or shapes differ from Model's: "
+            f"expected {_listing(want)}; got {_listing(have)}. ModelNew must create parameters of the same names and "
+            "shapes as Model; other tensors belong in non-persistent buffers"
+        )
+    strange = sorted(name for name, tensor in own.items() if type(tensor) not in _PLAIN)
+    if strange:
+        raise Invalid(f"parameters must be exactly nn.Parameter, and these are of a subclass: {', '.join(strange)}")
+    kinds = {n: t.dtype for n, t in state.items() if t.is_floating_point()}
+    common = next(iter(kinds.values()), None)
+    model.to(device=device, dtype=common) if common is not None else model.to(device=device)
+    own = model.state_dict(keep_vars=True)
+    for name, tensor in state.items():
+        # By C functions: a setter of the candidate's own could compute with the weights while nothing is counted.
+        with torch._C.DisableTorchFunctionSubclass():
+            _set_data(own[name], tensor)
+            _require_grad(own[name], False)
+
+
+def _hand_back(model: Any, state: dict[str, torch.Tensor]) -> None:
+    """Put buffers that the call replaced by new tensors back to where the judge's lie, with their new values."""
+    for name, buffer in model.named_buffers():
+        place = state.get(name)
+        if place is not None and buffer is not place and buffer.data_ptr() != place.data_ptr():
+            place.copy_(buffer)
+            buffer.data = place
+
+
+def _listing(shapes: dict[str, list[int]]) -> str:
+    return "{" + ", ".join(f"{name}: {shape}" for name, shape in sorted(shapes.items())) + "}"
+
+
+def _out_view(region: memory.Region, spec: Message, base: int = 0) -> torch.Tensor:
+    shape = tuple(spec["shape"])
+    stride = tuple(torch.empty(shape, device="meta").stride())
+    return memory.view(region, shape, stride, memory.dtype_of(spec["dtype"]), spec["offset"] + base)
+
+
+def _own_words(error: BaseException, scratch: Path) -> str:
+    """The traceback cut to the candidate's own frames, then the error itself."""
+    report = traceback.TracebackException.from_exception(error)
+    own = [frame for frame in report.stack if str(scratch) in frame.filename]
+    frames = traceback.StackSummary.from_list(own or report.stack[-2:])
+    text = "".join(frames.format()).replace(f"{scratch}/", "")
+    return (text + "".join(report.format_exception_only()))[-MAX_TEXT:]
+
+
+def _kind(error: BaseException) -> str:
+    if isinstance(error, CompileFailure):
+        return "unsupported" if isinstance(error, Unsupported) else "compile"
+    if isinstance(error, Invalid):
+        return "invalid"
+    if isinstance(error, SyntaxError):
+        return "syntax"
+    if isinstance(error, MemoryError) or any(word in str(error).lower() for word in _OUT_OF_MEMORY):
+        return "memory"
+    return "exception"
+
+
+def _failure(error: BaseException, scratch: Path, refused: str | None) -> Message:
+    summary = f"{type(error).__name__}: {error}".strip()[:MAX_TEXT]
+    # What was refused may come through C++ as another exception with its text.
+    if refused and (refused in str(error) or isinstance(error.__context__, Fallback)):
+        return {"error": "fallback", "message": refused[:MAX_TEXT], "log": _own_words(error, scratch)}
+    if isinstance(error, (CompileFailure, Invalid)):
+        return {"error": _kind(error), "message": str(error)[:MAX_TEXT], "log": ""}
+    return {"error": _kind(error), "message": summary, "log": _own_words(error, scratch)}
+
+
+def serve(channel: Channel, scratch: Path, threads: int) -> None:
+    """Answer the judge's requests until it closes the channel."""
+    torch.set_num_threads(threads)
+    sandbox.poison_allocations(True)
+    ways = trusted_io.bind(channel.end)
+    host, send = Host(scratch, ways), ways.send
+    operations: dict[str, Callable[[Message], Message]] = {
+        "open": host.open,
+        "load": host.load,
+        "build": host.build,
+        "call": host.call,
+        "optimize": host.optimize,
+        "silence": host.silence,
+        "prepare_windows": host.prepare_windows,
+        "warm_up": host.warm_up,
+        "window": host.window,
+    }
+    while True:
+        try:
+            request, host.fds = channel.receive_with_fds(4)
+        except ChannelClosed:
+            return
+        try:
+            host.refused()
+            reply = operations[request["op"]](request)
+        except BaseException as error:
+            reply = _failure(error, scratch, host.refused())
+        send(reply)

@@ -1,0 +1,98 @@
+"""``python -m akgflow.verification.candidate.profile_worker FOLDER``: one call of a candidate, for a profiler.
+
+One small kernel of our own runs first, inside the range that is looked at: the profiler connects and loads what it
+needs, and its table begins with a launch that is known. Then this process bounds itself, and only then reads the
+candidate, calls it once to build it and once to be looked at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from akgflow.terms import Evidence
+from akgflow.verification import sandbox
+from akgflow.verification.candidate import host
+from akgflow.verification.sandbox import landlock, libc, limits, seccomp
+from akgflow.verification.sandbox.rootfs import devices, view
+from akgflow.verification.shared import trusted_io
+from akgflow.verification.shared.memory import map_tensors
+from akgflow.verification.shared.protocol import PROFILE_INPUTS, PROFILE_REQUEST
+
+
+def main() -> None:
+    """One call, looked at."""
+    folder = Path(sys.argv[1])
+    about = json.loads((folder / PROFILE_REQUEST).read_text(encoding="utf-8"))
+    question = torch.load(folder / PROFILE_INPUTS, weights_only=True)
+    on_gpu, scratch = bool(about["on_gpu"]), Path(about["scratch"])
+    one = torch.ones(1, device="cuda" if on_gpu else "cpu")
+    with _looked_at(on_gpu):
+        one.add_(1)
+    _confine(scratch, on_gpu)
+    model, device = _model(about, question, scratch)
+    inputs = map_tensors(tuple(question["inputs"]), lambda t: t.to(device))
+    with torch.no_grad():
+        model(*inputs)
+        with _looked_at(on_gpu):
+            model(*inputs)
+
+
+@contextlib.contextmanager
+def _looked_at(on_gpu: bool) -> Iterator[None]:
+    """The range of the profiler."""
+    if not on_gpu:
+        yield
+        return
+    torch.cuda.synchronize()
+    torch.cuda.profiler.start()
+    yield
+    torch.cuda.synchronize()
+    torch.cuda.profiler.stop()
+
+
+def _confine(scratch: Path, on_gpu: bool) -> None:
+    """All layers that a process can put on itself; raises `OSError` where one is lacking, and nothing is profiled."""
+    libc.prctl(libc.PR_SET_NO_NEW_PRIVS, 1)
+    libc.drop_capabilities()
+    seen = view()
+    linked = tuple(link for link, _ in seen.links)
+    writable = (str(scratch), os.path.realpath("/proc/self"))
+    readable = (*seen.folders, *linked, "/sys", "/proc")
+    limits.bound(None, own_user_namespace=False)
+    landlock.restrict(landlock.Grants(readable, writable, devices()))
+    seccomp.install(unix_sockets=on_gpu, peers_visible=True)
+
+
+def _model(about: dict[str, Any], question: dict[str, Any], scratch: Path) -> tuple[Any, str]:
+    """The candidate's model with the judge's parameters, and the device that it runs on."""
+    here, _ = socket.socketpair()
+    process = host.Host(scratch, trusted_io.bind(here))
+    process.open(
+        {
+            "toolchain": about["toolchain"],
+            "target": about["target"],
+            "evidence": Evidence.EXECUTED.value,
+            "guarded": False,
+            # What toolchains make ahead lies where this process cannot look; what it needs it builds itself.
+            "prepared": [],
+        }
+    )
+    process.load({"path": str(scratch / "profiled.py"), "entry": "ModelNew"})
+    model = getattr(process.module, process.entry)(*question["args"], **question["kwargs"])
+    state = {name: tensor.to(process.device) for name, tensor in question["state"].items()}
+    host.load_state(model, state, process.device, about["stand_in"])
+    return model, process.device
+
+
+if __name__ == "__main__":
+    sandbox.poison_allocations(True)
+    main()

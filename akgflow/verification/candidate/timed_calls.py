@@ -1,0 +1,122 @@
+"""The candidate's side of timing: answer the questions that lie in shared memory, and say where the answers lie.
+
+The judge takes the answers over itself, from this process's own memory, so that nothing of the handing over is the
+candidate's to save. What is said here about places need not be believed: only the bytes that the judge finds count.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from akgflow.verification.shared import memory
+from akgflow.verification.shared.channel import Message
+
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
+
+Answer = list[torch.Tensor]
+
+
+class Answerer:
+    """The views of all slots, made once, and the answers to the last window.
+
+    ``out`` is memory of the judge's for those answers that it cannot fetch; None where it fetches them.
+    """
+
+    def __init__(self, request: Message, region: memory.Region, out: memory.Region | None, device: str) -> None:
+        _keep_heap_warm()
+        self.device = device
+        self.slots = [memory.rebuild(request["inputs"], region, i * request["pitch"]) for i in range(request["count"])]
+        self.places = [
+            [_place(out, spec, i * request["out_pitch"]) for spec in request["outs"]]
+            for i in range(request["count"] if out is not None else 0)
+        ]
+        self.answers: list[Answer] = []
+        self.reply: Message = {}
+
+    def warm_up(self, model: Callable[..., Any], first: int, n: int, times: int) -> Message:
+        """Answer the ``n`` slots from ``first`` on ``times`` times over; nobody takes these answers."""
+        with torch.no_grad():
+            for _ in range(times):
+                for inputs in self.slots[first : first + n]:
+                    model(*inputs)
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+        return {}
+
+    def window(self, model: Callable[..., Any], first: int, n: int) -> Message:
+        """Answer the ``n`` slots from ``first`` on."""
+        self.answers = []
+        with torch.no_grad():
+            self.answers = [list(memory.tensors(model(*inputs))) for inputs in self.slots[first : first + n]]
+        self.reply = self._copied(first) if self.places else self._placed()
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+        return self.reply
+
+    def again(self) -> Message:
+        """What the last window said, with nothing computed: the judge measures what handing over costs it.
+
+        A GPU that turns from the judge's work to this process's takes time for that, however little there is to do.
+        """
+        if self.device == "cuda":
+            torch.cuda._sleep(1)
+            torch.cuda.synchronize()
+        return self.reply
+
+    def _copied(self, first: int) -> Message:
+        """All answers in one fused copy: a launch for each would be timed as if it were the kernel's own."""
+        places = [place for places in self.places[first : first + len(self.answers)] for place in places]
+        torch._foreach_copy_(places, [tensor for answer in self.answers for tensor in answer])
+        return {}
+
+    def _placed(self) -> Message:
+        columns = [_column(list(outputs)) for outputs in zip(*self.answers, strict=True)]
+        self.answers = [list(answer) for answer in zip(*(tensors for tensors, _ in columns), strict=True)]
+        reply: Message = {"at": self._addresses(), "strides": [strides for _, strides in columns]}
+        return reply if self.device == "cpu" else self._with_segments(reply)
+
+    def _addresses(self) -> list[list[int]]:
+        return [[tensor.data_ptr() for tensor in tensors] for tensors in zip(*self.answers, strict=True)]
+
+    def _with_segments(self, reply: Message) -> Message:
+        """The allocations that hold the answers, where this process may share them."""
+        from akgflow.verification.shared import cuda_ipc
+
+        with contextlib.suppress(RuntimeError):
+            reply["segments"] = cuda_ipc.segments([address for column in reply["at"] for address in column])
+            return reply
+        # An answer that is an input (in-place operators) lies in memory that is not this process's to share.
+        self.answers = [[torch.empty_like(tensor).copy_(tensor) for tensor in answer] for answer in self.answers]
+        reply["at"] = self._addresses()
+        with contextlib.suppress(RuntimeError):
+            reply["segments"] = cuda_ipc.segments([address for column in reply["at"] for address in column])
+        return reply
+
+
+def _place(out: memory.Region | None, spec: Mapping[str, Any], base: int) -> torch.Tensor:
+    assert out is not None, "asked for only where there is one"
+    shape = tuple(spec["shape"])
+    stride = tuple(torch.empty(shape, device="meta").stride())
+    return memory.view(out, shape, stride, memory.dtype_of(spec["dtype"]), spec["offset"] + base)
+
+
+def _column(tensors: Sequence[torch.Tensor]) -> tuple[list[torch.Tensor], list[int]]:
+    """One output of all slots with the strides that they share; packed where it has gaps or they do not agree."""
+    strides = tensors[0].stride()
+    if memory.span(tensors[0]) == tensors[0].numel() and all(tensor.stride() == strides for tensor in tensors):
+        return list(tensors), list(strides)
+    packed = [tensor.contiguous() for tensor in tensors]
+    return packed, list(packed[0].stride())
+
+
+def _keep_heap_warm() -> None:
+    """Let freed memory stay with the process: a page fault for each page of each answer is no part of a kernel."""
+    libc = ctypes.CDLL(None)
+    libc.mallopt(_M_MMAP_MAX, 0)
+    libc.mallopt(_M_TRIM_THRESHOLD, 1 << 30)
+    libc.mallopt(_M_TOP_PAD, 16 << 20)

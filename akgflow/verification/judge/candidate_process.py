@@ -1,0 +1,342 @@
+"""The judge's side of candidate processes: start one, ask it, bound it, end it, and say why it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from akgflow.terms import Status
+from akgflow.verdict import Limits
+from akgflow.verification import sandbox
+from akgflow.verification.judge.resource_monitor import Watch
+from akgflow.verification.sandbox import process_tree
+from akgflow.verification.sandbox.env_allowlist import scrubbed
+from akgflow.verification.shared import library_traps
+from akgflow.verification.shared.channel import Channel, ChannelClosed, Message
+from akgflow.verification.shared.op_policy import CALLING, Page
+
+START_SECONDS = 180.0
+"""For the fork server to load torch, on a machine that is busy."""
+BUILDS = "builds"
+"""Folder below a candidate's scratch with what it built, now or in an earlier judgement."""
+GRACE_SECONDS = 0.5
+"""For what a call started to end after it."""
+_KINDS = {
+    "unsupported": Status.NOT_RUN,
+    "syntax": Status.COMPILE_ERROR,
+    "invalid": Status.INVALID,
+    "memory": Status.OUT_OF_MEMORY,
+    "fallback": Status.FALLBACK,
+}
+
+
+class CandidateFailed(Exception):
+    """The candidate ended a judgement: a status, one sentence, and its own words."""
+
+    def __init__(self, status: Status, message: str, log: str = "") -> None:
+        self.status, self.message, self.log = status, message, log
+        super().__init__(message)
+
+
+def compile_failed(words: str) -> CandidateFailed:
+    """The failure that a compiler's words stand for: the first line is the message, all of them the log."""
+    first, _, rest = words.strip().partition("\n")
+    return CandidateFailed(Status.COMPILE_ERROR, first, words if rest else "")
+
+
+class ForkServer:
+    """A process with torch loaded that candidates are forked from; started again when it has died."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._channel: Channel | None = None
+        self._ready = False
+        self._one_at_a_time = threading.Lock()
+        self._libraries = frozenset[str]()
+        self._looked_into: dict[tuple[int, ...], bool] = {}
+        # Candidates that outlive a killed fork server become children of this process, where they are ended.
+        sandbox.prctl(sandbox.PR_SET_CHILD_SUBREAPER, 1)
+
+    def start(self) -> None:
+        """Start loading torch; returns at once."""
+        channel, theirs = Channel.pair()
+        # Idle OpenMP workers spin for milliseconds otherwise, and two that were woken on one core wait for each other.
+        own = {"OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "GOMP_SPINCOUNT": "20000"}
+        environment = scrubbed(os.environ) | own
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "akgflow.verification.candidate.fork_server", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env=environment,
+        )
+        theirs.close()
+        self._channel, self._ready = channel, False
+
+    def spawn(
+        self, scratch: Path, limits: Limits, threads: int, on_gpu: bool, reads: Sequence[str] = ()
+    ) -> CandidateProcess:
+        """A new candidate process that works in ``scratch``; ``reads`` are further folders that it may read."""
+        ours, theirs = Channel.pair()
+        log = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the process)
+        if on_gpu:
+            # The driver's device nodes are made when the first program asks for them.
+            import torch
+
+            torch.cuda.init()
+        builds = scratch / BUILDS
+        builds.mkdir(exist_ok=True)
+        bounds = sandbox.Bounds(str(scratch), limits.memory_bytes, threads, on_gpu, str(builds), tuple(reads))
+        request = {"op": "spawn", "bounds": asdict(bounds)}
+        try:
+            reply = self._ask(request, [theirs.fileno(), log.fileno()])
+        except ChannelClosed:
+            self.end_all()
+            reply = self._ask(request, [theirs.fileno(), log.fileno()])
+        finally:
+            theirs.close()
+        place = Place(int(reply["guard"]), int(reply["pid"]), str(scratch), tuple(reply["layers"]))
+        return CandidateProcess(self, place, ours, log, limits)
+
+    def end(self, guard: int, grace: float) -> tuple[int, bool]:
+        """End a candidate and everything it started; its wait status, and whether it had to be killed."""
+        try:
+            reply = self._ask({"op": "end", "guard": guard, "grace": grace}, [])
+        except ChannelClosed:
+            self.end_all()
+            return signal.SIGKILL, False
+        return int(reply["status"]), bool(reply["killed"])
+
+    def entered(self, process: CandidateProcess, trap: library_traps.Trap, *, timed: bool) -> str | None:
+        """A library's function that a guarded process has gone into, or a library of kernels that it has loaded.
+
+        What it has loaded takes a while to find out, and is not asked while it is ``timed``.
+        """
+        address = trap.entered
+        if address is not None:
+            with contextlib.suppress(ChannelClosed):
+                return str(self._ask({"op": "door", "address": address}, [])["name"] or "a library's kernel")
+            return "a library's kernel"
+        with contextlib.suppress(OSError):
+            if timed:
+                return None
+            return library_traps.foreign(process.pid, self._libraries, self._looked_into)
+        return None
+
+    def _ask(self, request: Message, fds: Sequence[int]) -> Message:
+        with self._one_at_a_time:
+            return self._ask_alone(request, fds)
+
+    def _ask_alone(self, request: Message, fds: Sequence[int]) -> Message:
+        if self._channel is None:
+            self.start()
+        channel = self._channel
+        assert channel is not None
+        if not self._ready:
+            if not channel.wait(START_SECONDS):
+                raise ChannelClosed("the fork server did not start")
+            self._libraries = frozenset(map(str, channel.receive()["libraries"]))
+            self._ready = True
+        channel.send(request, fds)
+        if not channel.wait(60.0):
+            raise ChannelClosed("the fork server does not answer")
+        return channel.receive()
+
+    def end_all(self) -> None:
+        """End the fork server and all candidates; the next `spawn` starts a new one."""
+        process, channel = self._process, self._channel
+        self._process = self._channel = None
+        if channel is not None:
+            channel.close()
+        if process is not None:
+            try:
+                process.wait(15.0)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        # Candidates of a fork server that was killed are this process's children now.
+        for _ in range(100):
+            left = process_tree.children_of(os.getpid())
+            if not left:
+                return
+            for pid in left:
+                process_tree.end_below(pid)
+            process_tree.send(left, signal.SIGKILL)
+            for pid in left:
+                with contextlib.suppress(OSError):
+                    os.waitpid(pid, 0)
+
+
+class Place(NamedTuple):
+    """Where a candidate runs: its guard's and its own process id, its folder, the layers that hold."""
+
+    guard: int
+    pid: int
+    scratch: str
+    layers: tuple[str, ...]
+
+
+class CandidateProcess:
+    """One candidate process. Every method that talks to it raises `CandidateFailed` when it does not answer well."""
+
+    def __init__(self, server: ForkServer, place: Place, channel: Channel, log: IO[bytes], limits: Limits) -> None:
+        self.pid, self.layers, self.limits = place.pid, place.layers, limits
+        self._watch = Watch(place.guard, place.scratch, limits)
+        self._server, self._channel, self._log, self._place = server, channel, log, place
+        self._ended = False
+        self._killed_for_memory = _killed_for_memory()
+        self.rules: Page | None = None
+        self.trusted = False
+        self._stopped: set[int] = set()
+        self.trap: library_traps.Trap | None = None
+
+    def ask(self, op: str, seconds: float, fds: Sequence[int] = (), watch: float = 0.1, **fields: Any) -> Message:
+        """Send one request and wait at most ``seconds`` for its answer; look at its use every ``watch`` seconds."""
+        if self.rules is not None:
+            self.rules.begin(op, int(fields.get("n", 1)) * int(fields.get("times", 1)))
+        try:
+            self._channel.send({"op": op, **fields}, fds)
+            self._await(op, seconds, watch)
+            reply = self._channel.receive()
+        except ChannelClosed:
+            failure = self._post_mortem()
+            self._check_doors(op)
+            raise failure from None
+        self._check_doors(op)
+        if reply.get("error") == "compile":
+            raise compile_failed(str(reply.get("message")))
+        if "error" in reply:
+            status = _KINDS.get(str(reply["error"]), Status.RUNTIME_ERROR)
+            raise CandidateFailed(status, str(reply.get("message")), str(reply.get("log")))
+        return reply
+
+    def _check_doors(self, op: str) -> None:
+        """Raise `CandidateFailed` when a library has done the work of a call."""
+        if self.trap is None or op not in CALLING:
+            return
+        name = self._server.entered(self, self.trap, timed=op != "call")
+        if name is not None:
+            why, words = f"{name} did the work: a library of kernels may not do it for the DSL", self._words()
+            self.close()
+            raise CandidateFailed(Status.FALLBACK, why, words)
+
+    def _await(self, op: str, seconds: float, watch: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not self._channel.wait(min(watch, max(0.0, deadline - time.monotonic()))):
+            if time.monotonic() >= deadline:
+                self.close()
+                raise CandidateFailed(
+                    Status.TIMEOUT, f"the candidate did not finish within {seconds:.0f} s ({_DOING.get(op, op)})"
+                )
+            self._check_use()
+
+    def _check_use(self) -> None:
+        """End what grows past its bounds."""
+        broken = self._watch.look()
+        if broken is not None:
+            self.close()
+            raise CandidateFailed(*broken)
+
+    def _post_mortem(self) -> CandidateFailed:
+        """Why the process is gone, from its wait status and the tail of what it printed."""
+        self._channel.close()
+        status, killed = self._server.end(self._place.guard, 2.0)
+        self._ended = True
+        words = self._words()
+        if killed:
+            return CandidateFailed(Status.RUNTIME_ERROR, "the candidate closed its channel to the judge", words)
+        if os.WIFSIGNALED(status):
+            number = os.WTERMSIG(status)
+            name = signal.Signals(number).name
+            if number == signal.SIGKILL and _killed_for_memory() > self._killed_for_memory:
+                why = "the candidate's process was killed by the system for want of memory"
+                return CandidateFailed(Status.OUT_OF_MEMORY, why, words)
+            return CandidateFailed(Status.RUNTIME_ERROR, f"the candidate crashed with {name}", words)
+        code = os.WEXITSTATUS(status)
+        return CandidateFailed(
+            Status.RUNTIME_ERROR, f"the candidate ended its process (exit code {code}) instead of answering", words
+        )
+
+    def _words(self) -> str:
+        with contextlib.suppress(OSError, ValueError):
+            size = self._log.seek(0, os.SEEK_END)
+            self._log.seek(max(0, size - 2000))
+            return self._log.read(2000).decode(errors="replace")
+        return ""
+
+    def waited(self) -> float:
+        """Seconds that its threads have spent ready to run while others had the cores, as the kernel counts them."""
+        return sum(thread.waited for thread in process_tree.schedules(self.pid).values()) / 1e9
+
+    def require_alone(self) -> None:
+        """Raise `CandidateFailed` when a process that it started goes on between two calls.
+
+        Compilers have ended by then; what has not could do the next call's work where no guard sees it.
+        """
+        deadline = time.monotonic() + GRACE_SECONDS
+        while others := self._others():
+            if time.monotonic() > deadline:
+                names = ", ".join(sorted(set(others.values())))
+                self.close()
+                raise CandidateFailed(Status.REFUSED, f"a process that the candidate started lived on: {names}")
+            time.sleep(0.01)
+
+    def _others(self) -> dict[int, str]:
+        found = process_tree.running(self._place.guard)
+        # A candidate whose own process has ended is about to be asked in vain, which says more.
+        return {pid: name for pid, name in found.items() if pid != self.pid} if self.pid in found else {}
+
+    def pause(self) -> None:
+        """Stop it, so that it takes nothing from what is measured meanwhile; a candidate's helpers end for good.
+
+        Each window begins with a process that was stopped: none begins with a helper at its side.
+        """
+        stopped = process_tree.stop(self._place.guard)
+        if not self.trusted:
+            process_tree.send(stopped - {self.pid}, signal.SIGKILL)
+        self._stopped |= stopped
+
+    def resume(self) -> None:
+        """Let all of it run again; at once, since a clock may be running."""
+        process_tree.send(self._stopped, signal.SIGCONT)
+        self._stopped = set()
+
+    def close(self) -> None:
+        """End the process and all that it started."""
+        if not self._ended:
+            self._ended = True
+            self._channel.close()
+            self._server.end(self._place.guard, 0.0)
+        self._log.close()
+
+
+def _killed_for_memory() -> int:
+    """How many processes the kernel has killed so far because memory ran out."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
+
+
+_DOING = {
+    "open": "preparing the toolchain",
+    "load": "importing and compiling",
+    "build": "constructing the model",
+    "call": "calling the model",
+    "prepare_windows": "timing",
+    "window": "timing",
+    "warm_up": "timing",
+    "optimize": "torch.compile",
+    "silence": "calling the model without its kernels",
+}

@@ -1,0 +1,379 @@
+"""One candidate process for one kind of evidence: starting it, asking it, and checking what it hands over."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from akgflow import toolchains
+from akgflow.serial import to_data
+from akgflow.terms import Evidence, Status
+from akgflow.verdict import CaseResult, JudgeRequest
+from akgflow.verification import sandbox
+from akgflow.verification.judge import side_effects
+from akgflow.verification.judge.candidate_process import CandidateFailed, CandidateProcess, ForkServer
+from akgflow.verification.reference.distributions import OPERATOR
+from akgflow.verification.reference.output_form import check_structure
+from akgflow.verification.reference.reference import Draw, Reference, places_size
+from akgflow.verification.reference.tolerance import Comparison, compare
+from akgflow.verification.shared import memory
+from akgflow.verification.shared.library_traps import Trap
+from akgflow.verification.shared.op_classes import MOVES
+from akgflow.verification.shared.op_policy import Page
+from akgflow.verification.shared.protocol import MODULE
+
+ELSEWHERE = 64 * memory.ALIGN
+"""Bytes by which inputs are moved on when they are asked at other addresses."""
+CALLS = 10
+"""Calls of one process that are checked before it is believed, where calls are quick; a few more at random."""
+REPEAT_SECONDS = 1.5
+UNTRIED_SECONDS = 1.0
+"""Where an oracle takes longer, no new question is asked to see whether it is answered without kernels."""
+SILENT_SECONDS = 3.0
+HURRY_SECONDS = 15.0
+REUSES = "an answer is overwritten by the next call: copy what is to be kept"
+
+_secret = random.SystemRandom()
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A case's result with the figures that only the summary of all cases needs."""
+
+    result: CaseResult
+    relative: float = 0.0
+
+
+class Trial:
+    """A candidate process, from its start to its end. Every step may raise `CandidateFailed`."""
+
+    def __init__(
+        self,
+        server: ForkServer,
+        request: JudgeRequest,
+        evidence: Evidence,
+        scratch: Path,
+        threads: int,
+        reads: Sequence[str] = (),
+    ) -> None:
+        self.request, self.evidence, self.scratch = request, evidence, scratch
+        on_gpu = evidence is Evidence.EXECUTED and not request.target.on_host
+        self._prepared = toolchains.prepared(request.toolchain)
+        seen = (*self._prepared, *reads)
+        self.process: CandidateProcess = server.spawn(scratch, request.limits, threads, on_gpu, seen)
+        self.build_left, self.run_left = request.limits.build_seconds, request.limits.run_seconds
+        self.calls = 0
+        self.kernels: set[str] = set()
+        self.measured: list[Measured] = []
+        self.device = "cpu"
+        self.deterministic: bool | None = None
+        self.warnings: set[str] = set()
+        self._first: tuple[Draw, list[torch.Tensor]] | None = None
+        self._regions: dict[str, memory.Region] = {}
+        self._outgrown: list[memory.Region] = []
+
+    def start(self, module: str) -> None:
+        """Prepare the toolchain and import the candidate."""
+        self._put(module)
+        target = to_data(self.request.target)
+        name = self.request.toolchain
+        try:
+            fields = {"toolchain": to_data(name), "evidence": self.evidence.value, "target": target}
+            fields["prepared"] = self._prepared
+            reply = self._build_ask("open", self._guard(), guarded=self.guarded, **fields)
+        except CandidateFailed as error:
+            # None of the candidate's code has been read yet, so this is not its fault.
+            raise CandidateFailed(Status.NOT_RUN, f"toolchain {name} failed: {error.message}", error.log) from None
+        self.device = str(reply["device"])
+        self._build_ask("load", path=str(self.scratch / MODULE), entry="ModelNew")
+
+    def _put(self, text: str) -> None:
+        """Write the module at one stroke: other processes may load the same one from the same folder."""
+        fresh = self.scratch / f"{MODULE}.{_secret.getrandbits(64):x}"
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(self.scratch / MODULE)
+
+    @property
+    def guarded(self) -> bool:
+        """True when the framework may not do the operator's work."""
+        return self.request.framework == "forbid"
+
+    def _guard(self) -> list[int]:
+        """Descriptors of the rules that bind the framework in the candidate's process, and of the libraries' trap."""
+        if not self.guarded:
+            return []
+        self.process.rules = Page()
+        if self.evidence is Evidence.INTERPRETED:
+            # An interpreter does a kernel's work with numpy, and numpy multiplies with such a library.
+            return [self.process.rules.fd]
+        self.process.trap = Trap()
+        return [self.process.rules.fd, self.process.trap.fd]
+
+    def start_baseline(self, reference: Reference, text: str) -> None:
+        """Import the operator itself, in place of a candidate, through the same door."""
+        self._put(text)
+        self.device = reference.device
+        self.process.trusted = True
+        self._build_ask("open", toolchain=None, device=self.device)
+        self._build_ask("load", path=str(self.scratch / MODULE), entry="Model", as_file=reference.file)
+
+    def build(self, reference: Reference, *, baseline: bool = False) -> None:
+        """Construct the model for a case and give it the drawn parameters."""
+        fields: dict[str, Any] = {"init": reference.init.tree, "state": reference.state_layout.tree}
+        fields["stand_in"] = not baseline and not isinstance(self.request.candidate, str)
+        fds: list[int] = []
+        for name, layout in (("init", reference.init), ("state", reference.state_layout)):
+            region = None if self.device == "meta" else memory.create(layout.size, self.device)
+            if region is not None:
+                layout.write(region)
+                self._regions[name] = region
+            fields[f"{name}_region"] = _handle(region, fds)
+        if baseline:
+            fields["globals"] = dict(reference.case.globals)
+        elif self.process.rules is not None:
+            tunes = self.evidence is Evidence.EXECUTED
+            self.process.rules.expect(reference.work, sum(t.numel() for t in reference.state.values()), tunes)
+            fields["moves"] = sorted(MOVES & set(reference.work.own))
+        self._build_ask("build", fds, **fields)
+
+    def _build_ask(self, op: str, fds: Sequence[int] = (), **fields: Any) -> dict[str, Any]:
+        started = time.monotonic()
+        reply = self.process.ask(op, max(self.build_left, 1.0), fds, **fields)
+        self.build_left -= time.monotonic() - started
+        return reply
+
+    def compile(self, reference: Reference) -> None:
+        """Run the candidate's host code once, so that its kernels are built; no values are looked at."""
+        layout = reference.shapes()
+        fds: list[int] = []
+        region = None
+        if self.device != "meta":
+            region = memory.create(layout.size, self.device)
+            layout.write(region)
+        handle = _handle(region, fds)
+        self._timed_call(fds, region=handle, inputs=layout.tree, base=0, out_region=None, outs=[])
+
+    def optimize(self, reference: Reference, seconds: float) -> None:
+        """Have a baseline's model compiled by `torch.compile` for the shapes of a case."""
+        layout = reference.shapes()
+        fds: list[int] = []
+        region = memory.create(layout.size, self.device)
+        layout.write(region)
+        handle = _handle(region, fds)
+        self.process.ask("optimize", seconds, fds, region=handle, inputs=layout.tree)
+
+    def require_kernels(self) -> None:
+        """Raise `CandidateFailed` when nothing of the DSL ran, though the framework was not to do its work."""
+        if self.guarded and not self.kernels:
+            what = "was built" if self.device == "meta" else "ran"
+            raise CandidateFailed(Status.FALLBACK, f"no kernel of the DSL {what}: something else did the work")
+
+    def numerics(self, reference: Reference) -> None:
+        """All draws of a case, and the first one again: the answer must be right whatever came before."""
+        first, second, *others = reference.draws
+        self._first = None
+        self.measured.append(self.check(reference, first))
+        self.measured.append(self.check(reference, second))
+        # The first one again, its twins in its place, and itself elsewhere: answers hang on what is asked, on all
+        # of it, and on nothing else.
+        twins = [(draw, 0) for draw in ((first, *reference.twins) if reference.twins else ())]
+        for draw, base in [*((draw, 0) for draw in others), *twins, (first, ELSEWHERE)]:
+            if any(one.result.status is not Status.PASSED for one in self.measured[-2:]):
+                return
+            found = self.check(reference, draw, base)
+            if draw is not first:
+                self.measured.append(found)
+            elif found.result.status is not Status.PASSED:
+                self.measured.append(_blame_repeat(found, self.calls))
+
+    def hurry(self) -> None:
+        """Something was wrong: other cases may still show where, and a process that is broken may hang in them."""
+        self.build_left, self.run_left = min(self.build_left, HURRY_SECONDS), min(self.run_left, HURRY_SECONDS)
+
+    def repeat(self, reference: Reference) -> None:
+        """More calls on questions that were answered rightly before, until one is answered wrongly."""
+        wanted, started = CALLS + _secret.randrange(7), time.monotonic()
+        while self.calls < wanted and time.monotonic() - started < REPEAT_SECONDS and self.once_more(reference):
+            pass
+
+    def once_more(self, reference: Reference) -> bool:
+        """One such call; false when its answer is wrong."""
+        again = self.check(reference, _secret.choice(reference.draws))
+        if again.result.status is Status.PASSED:
+            return True
+        self.measured.append(_blame_repeat(again, self.calls))
+        return False
+
+    def require_work(self, reference: Reference) -> None:
+        """Raise `CandidateFailed` when a new question is answered rightly though no kernel of the DSL does anything.
+
+        The last thing that is asked: the process may not survive it.
+        """
+        if not self.guarded or reference.weak or reference.work.too_small or reference.oracle.seconds > UNTRIED_SECONDS:
+            return
+        self.run_left = min(self.run_left, SILENT_SECONDS)
+        # Answers to questions that were asked before may still lie in memory that it gets.
+        fresh = reference.answer(reference.fresh(OPERATOR), OPERATOR)
+        try:
+            if self.process.ask("silence", SILENT_SECONDS)["silent"] is not True:
+                return
+            right = self.check(reference, fresh).result.status is Status.PASSED
+        except CandidateFailed:
+            # Without its kernels it may crash or hang: it needed them.
+            return
+        if right:
+            raise CandidateFailed(
+                Status.FALLBACK, "the answer was right though no kernel of the DSL did anything: something else did it"
+            )
+
+    def check(self, reference: Reference, draw: Draw, base: int = 0) -> Measured:
+        """One call, its inputs ``base`` bytes further on, judged by what lies in the shared memory afterwards."""
+        result = CaseResult(reference.case.keys, draw.distribution, Status.PASSED)
+        try:
+            outputs = self._call(reference, draw, base)
+            changes = self._effects(reference, draw, base)
+        except _Wrong as wrong:
+            return Measured(replace(result, status=wrong.status, detail=wrong.detail))
+        self._note_determinism(draw, outputs)
+        tolerance = reference.case.tolerance or self.request.tolerance
+        found = [compare(o, e, i, tolerance) for i, (o, e) in enumerate(zip(outputs, draw.expected, strict=True))]
+        found += [compare(c.got, c.expected, len(outputs) + i, tolerance, c.name) for i, c in enumerate(changes)]
+        measured = _measured(result, found, max(one.framework_error for one in draw.expected))
+        if measured.result.status is Status.PASSED or measured.result.detail.count(": ") > 1:
+            return measured
+        hint = reference.rounding_hint(draw, outputs)
+        return replace(measured, result=replace(measured.result, detail=measured.result.detail + hint))
+
+    def _note_determinism(self, draw: Draw, outputs: list[torch.Tensor]) -> None:
+        """Compare the bytes of answers to the first draw of a case."""
+        if self._first is None:
+            self._first = draw, outputs
+        elif self._first[0] is draw:
+            same = all(memory.same_bits(a, b) for a, b in zip(self._first[1], outputs, strict=True))
+            self.deterministic = same and self.deterministic is not False
+
+    def _call(self, reference: Reference, draw: Draw, base: int) -> list[torch.Tensor]:
+        """Ask for one call; the output tensors as the judge's own copies."""
+        fds: list[int] = []
+        outs = draw.outs()
+        region, input_handle = self._region("inputs", draw.layout.size + ELSEWHERE, fds)
+        out_region, out_handle = self._region("outputs", places_size(outs), fds)
+        draw.layout.write(region, base)
+        reference.state_layout.write(self._regions["state"])
+        out_region.bytes.fill_(sandbox.POISON)
+        _settle(self.device)
+        fields = {"region": input_handle, "inputs": draw.layout.tree, "base": base}
+        reply = self._timed_call(fds, **fields, out_region=out_handle, outs=outs)
+        self.process.require_alone()
+        self.warnings |= {REUSES} if reply.get("reuses") is True else set()
+        held = out_region.bytes.clone()
+        problem = check_structure(draw.tree, reply.get("result"))
+        if problem is not None:
+            raise _Wrong(*problem)
+        return [
+            held[place["offset"] : place["offset"] + e.framework.numel() * e.framework.element_size()]
+            .view(e.framework.dtype)
+            .reshape(e.framework.shape)
+            for place, e in zip(outs, draw.expected, strict=True)
+        ]
+
+    def _region(self, name: str, size: int, fds: list[int]) -> tuple[memory.Region, Any]:
+        """Shared memory for a call: the same addresses from call to call, so that answers cannot hang on them."""
+        old = self._regions.get(name)
+        if old is not None and old.bytes.numel() >= size:
+            return old, "same"
+        if old is not None:
+            # The candidate has it open: on a GPU it must not be freed before that ends.
+            self._outgrown.append(old)
+        region = self._regions[name] = memory.create(size, self.device)
+        return region, _handle(region, fds)
+
+    def _timed_call(self, fds: Sequence[int], **fields: Any) -> dict[str, Any]:
+        """A call on the clock of the limits; the first one may still build kernels."""
+        allowed = self.run_left + (max(self.build_left, 0.0) if self.calls == 0 else 0.0)
+        started = time.monotonic()
+        reply = self.process.ask("call", max(allowed, 1.0), fds, **fields)
+        self.kernels |= set(map(str, reply.get("kernels", ())))
+        taken = time.monotonic() - started
+        self.run_left -= taken if self.calls else max(0.0, taken - max(self.build_left, 0.0))
+        self.calls += 1
+        return reply
+
+    def _effects(self, reference: Reference, draw: Draw, base: int) -> list[side_effects.Change]:
+        """What the call made of the inputs and buffers that the operator changes; nothing else may have changed."""
+        inputs, state = self._regions["inputs"], self._regions["state"]
+        problem = side_effects.check_untouched(reference, draw, inputs, base, state)
+        if problem is not None:
+            raise _Wrong(*problem)
+        left = side_effects.buffers_left(reference, draw, state)
+        self.warnings |= {left} if left else set()
+        return side_effects.changes(reference, draw, inputs, base, state)
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.close()
+
+
+class _Wrong(Exception):
+    """A call whose outputs need not be compared."""
+
+    def __init__(self, status: Status, detail: str) -> None:
+        self.status, self.detail = status, detail
+        super().__init__(detail)
+
+
+def _handle(region: memory.Region | None, fds: list[int]) -> Any:
+    """The region's handle; its descriptor, if it has one, is appended to ``fds``."""
+    if region is None:
+        return None
+    if region.fd is not None:
+        fds.append(region.fd)
+    return dict(region.handle)
+
+
+def _settle(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def _measured(result: CaseResult, found: list[Comparison], framework_error: float) -> Measured:
+    worst = max(found, key=lambda c: (c.wrong, c.error / c.bound if c.bound else c.error))
+    wrong = sum(c.wrong for c in found)
+    status = Status.INCORRECT_NUMERICAL if wrong else Status.PASSED
+    filled = replace(
+        result,
+        status=status,
+        error=worst.error,
+        bound=worst.bound,
+        framework_error=framework_error,
+        wrong=wrong,
+        total=sum(c.total for c in found),
+        worst=worst.worst,
+        detail=worst.detail,
+    )
+    return Measured(filled, max(c.relative for c in found))
+
+
+def _blame_repeat(measured: Measured, call: int) -> Measured:
+    text = f"right at first and wrong on call {call} of the same model: {measured.result.detail}"
+    return replace(measured, result=replace(measured.result, detail=text))
+
+
+def result_failure(measured: Sequence[Measured]) -> CandidateFailed | None:
+    """The first result that is not right, as the failure that the verdict is about."""
+    for one in measured:
+        if one.result.status is not Status.PASSED:
+            case = ", ".join(f"{k}={v}" for k, v in one.result.case.items())
+            where = (
+                f" (case {case}; inputs: {one.result.distribution})"
+                if case
+                else f" (inputs: {one.result.distribution})"
+            )
+            return CandidateFailed(one.result.status, one.result.detail + where)
+    return None

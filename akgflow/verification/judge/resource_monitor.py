@@ -1,0 +1,61 @@
+"""What a candidate takes while it runs: memory, processes and files of all that it started, seen from outside."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+from akgflow.terms import Status
+from akgflow.verdict import Limits
+from akgflow.verification.sandbox import process_tree
+from akgflow.verification.shared import memory
+
+MAX_PROCESSES = 128
+DISK_SHARE = 20
+"""Counting files takes at most one part in so many of the time."""
+
+
+class Watch:
+    """Looks at one candidate again and again; the kernel's own limits count each process for itself, or not at all."""
+
+    def __init__(self, guard: int, scratch: str, limits: Limits) -> None:
+        self.guard, self.scratch, self.limits = guard, scratch, limits
+        self._next_count = 0.0
+        self._disk = 0
+
+    def look(self) -> tuple[Status, str] | None:
+        """What it broke, as a status and a sentence; None as long as it keeps within its bounds."""
+        pids = process_tree.descendants(self.guard, MAX_PROCESSES)
+        # First of all: the more there are, the longer everything else takes.
+        if len(pids) > MAX_PROCESSES:
+            return Status.RUNTIME_ERROR, f"the candidate started more than {MAX_PROCESSES} processes"
+        shared, own = memory.held()
+        use = process_tree.use(pids, shared, own)
+        most = self.limits.memory_bytes
+        if use.memory > most and self._proportional(shared, use.held) > most:
+            words = f"the candidate took {use.memory >> 20} MiB of memory; the limit is {most >> 20} MiB"
+            return Status.OUT_OF_MEMORY, words
+        return self._disk_broken(use.deleted)
+
+    def _proportional(self, shared: int, held: int) -> int:
+        """Bytes of memory by a close look, for which all of it stands still: whoever forks holds the locks it needs."""
+        stopped = process_tree.stop(self.guard)
+        try:
+            return process_tree.proportional(stopped, shared, held)
+        finally:
+            process_tree.send(stopped, signal.SIGCONT)
+
+    def _disk_broken(self, deleted: int) -> tuple[Status, str] | None:
+        files = 0
+        if time.monotonic() >= self._next_count:
+            started = time.monotonic()
+            self._disk, files = process_tree.disk_use(self.scratch, self.limits.files)
+            self._next_count = time.monotonic() + DISK_SHARE * (time.monotonic() - started)
+        if files > self.limits.files:
+            words = f"the candidate made more than {self.limits.files} files, or folders that nobody can list"
+            return Status.RUNTIME_ERROR, words
+        size = self._disk + deleted
+        if size > self.limits.disk_bytes:
+            words = f"the candidate wrote {size >> 20} MiB to disk; the limit is {self.limits.disk_bytes >> 20} MiB"
+            return Status.RUNTIME_ERROR, words
+        return None

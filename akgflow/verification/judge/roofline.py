@@ -1,0 +1,185 @@
+"""The least time that an operator can take on a target, from its work and the target's facts. Judge only.
+
+Two things are counted on one draw of a case. *Bytes*: the outputs once, and of inputs and parameters those sectors of
+32 bytes that the outputs hang on, as their gradient shows (a lookup reads the rows that it selects, a slice what it
+keeps). *Operations*: those of contractions, as the framework does them.
+
+The floor that is reported is the usual roofline: operations at the target's rate for the operator's type, bytes at its
+bandwidth. Refused is only a time that nobody can reach honestly: bytes that the caches cannot have held, with room for
+memory that is clocked a little higher than the facts say; and operations only where the operator is a single dense
+contraction, half of them (who knows better ways to multiply may use them), at the target's fastest rate for any type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from akgflow.terms import Status
+from akgflow.verdict import Roofline, Timing
+from akgflow.verification.judge.candidate_process import CandidateFailed
+from akgflow.verification.judge.timing.window import cache_bytes
+from akgflow.verification.reference.reference import Reference
+from akgflow.verification.shared import memory
+from akgflow.verification.shared.memory import map_tensors
+
+SECTOR = 32
+"""Bytes that memory moves at least."""
+SLACK = 0.8
+"""Devices of one name differ: an H100 NVL has a sixth more bandwidth than an H100 SXM."""
+_RATES = {torch.float64: "fp64", torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
+
+
+@dataclass(frozen=True)
+class Load:
+    """What one call must do: operations, bytes that differ from call to call (``moved``) and that do not (``kept``).
+
+    ``dense`` is true for a single contraction of dense operands; ``dtype`` is the type of the first output.
+    """
+
+    flops: float
+    moved: float
+    kept: float
+    dense: bool
+    dtype: torch.dtype
+
+    @property
+    def bytes(self) -> float:
+        """All that one call touches."""
+        return self.moved + self.kept
+
+
+class _Contractions(TorchDispatchMode):  # type: ignore[misc]
+    """Counts operations of what multiplies, and how many other operators compute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flops, self.contractions, self.others = 0.0, 0, 0
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        count = flop_registry.get(func.overloadpacket)
+        if count is not None:
+            self.flops += float(count(*args, **(kwargs or {}), out_val=result))
+            self.contractions += 1
+        elif not func.is_view and func.overloadpacket is not torch.ops.aten.copy_:
+            # Copying is how a model's state is set before a call.
+            self.others += 1
+        return result
+
+
+def load(reference: Reference) -> Load:
+    """The work of one call on a prepared case."""
+    draw = reference.draws[0]
+    copied = map_tensors(draw.inputs, lambda t: t.clone())
+    with _Contractions() as seen:
+        reference.working.run(copied)
+    given, state = _needed(reference)
+    out = sum(one.framework.numel() * one.framework.element_size() for one in draw.expected)
+    plain = all(kept.plain for kept in reference.promises)
+    dense = seen.contractions == 1 and seen.others == 0 and plain
+    return Load(seen.flops, given + out, state, dense, draw.expected[0].framework.dtype)
+
+
+def _needed(reference: Reference) -> tuple[float, float]:
+    """Bytes of inputs and of parameters that the outputs hang on; none where there is no gradient to show it."""
+    placed = reference.draws[0].layout.placed
+    rows = [_leaf(memory.row(one)) for one in placed]
+    views = iter([row.as_strided(one.tensor.shape, one.tensor.stride()) for row, one in zip(rows, placed, strict=True)])
+    state = {name: _leaf(tensor) for name, tensor in reference.state.items()}
+    leaves = [t for t in (*rows, *state.values()) if t.requires_grad]
+    try:
+        with torch.enable_grad():
+            # An operator may change its inputs in place, which a leaf does not allow.
+            made = map_tensors(reference.draws[0].inputs, lambda _: next(views) * 1)
+            result = torch.func.functional_call(reference.working.model, state, made)
+            outputs = [t for t in memory.tensors(result) if t.requires_grad]
+            weights = [torch.rand_like(t) + 0.5 for t in outputs]
+            found = torch.autograd.grad(outputs, leaves, weights, allow_unused=True)
+        touched = {id(leaf): _touched(grad) for leaf, grad in zip(leaves, found, strict=True) if grad is not None}
+    except Exception:
+        return 0.0, 0.0
+    return sum(touched.get(id(row), 0.0) for row in rows), sum(touched.get(id(t), 0.0) for t in state.values())
+
+
+def _leaf(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.detach().clone().requires_grad_(tensor.is_floating_point() or tensor.is_complex())
+
+
+def _touched(grad: torch.Tensor) -> float:
+    """Bytes of the sectors in which some element counts."""
+    per = max(1, SECTOR // grad.element_size())
+    counts = grad.contiguous().flatten() != 0
+    padded = torch.nn.functional.pad(counts, (0, -counts.numel() % per))
+    return float(padded.view(-1, per).any(1).sum()) * SECTOR
+
+
+def caches(facts: Mapping[str, Any], device: str) -> int:
+    """Bytes that the caches of a target hold at most, by its facts and by what the device says."""
+    by_facts = _number(facts, "l2_mib") + _number(facts, "llc_mib")
+    return max(int(by_facts * (1 << 20)), cache_bytes(device))
+
+
+def with_roofline(
+    reference: Reference, facts: Mapping[str, Any], timings: Sequence[Timing], calls: int
+) -> list[Timing]:
+    """The timings of a case with their rooflines; raises `CandidateFailed` for a time that is not possible."""
+    if not timings or not _number(facts, "hbm_gbps"):
+        return list(timings)
+    work = load(reference)
+    require_possible(work, facts, caches(facts, reference.device), calls, timings[0].seconds)
+    return [replace(one, roofline=roofline(work, facts, one.seconds)) for one in timings]
+
+
+def roofline(work: Load, facts: Mapping[str, Any], seconds: float) -> Roofline | None:
+    """The usual roofline for a call that took ``seconds``; None where the facts give no bandwidth or no rate."""
+    bandwidth, rate = _number(facts, "hbm_gbps") * 1e9, _rate(facts, work.dtype)
+    if not bandwidth or (work.flops and not rate):
+        return None
+    memory_seconds = work.bytes / bandwidth
+    compute_seconds = work.flops / rate if work.flops else 0.0
+    floor = max(memory_seconds, compute_seconds)
+    limit = "compute" if compute_seconds > memory_seconds else "memory"
+    return Roofline(floor, work.flops, work.bytes, limit, floor / seconds)
+
+
+def require_possible(work: Load, facts: Mapping[str, Any], cache_bytes: int, calls: int, seconds: float) -> None:
+    """Raise `CandidateFailed` when ``seconds`` a call, in windows of ``calls``, are fewer than the target can take."""
+    bandwidth = _number(facts, "hbm_gbps") * 1e9
+    # Caches may hold what was written before the first call and what is written last, and parameters all along.
+    kept = work.kept if work.kept > cache_bytes else 0.0
+    passing = work.moved + kept - 2 * cache_bytes / max(1, calls)
+    if bandwidth and seconds < SLACK * passing / bandwidth:
+        raise CandidateFailed(
+            Status.REFUSED,
+            f"a call seems to take {seconds * 1e6:.3g} µs, and moving the {passing / 1e6:.4g} MB that it needs takes "
+            f"{passing / bandwidth * 1e6:.3g} µs at {bandwidth / 1e9:g} GB/s",
+        )
+    rates = facts.get("tflops")
+    fastest = max(map(float, rates.values()), default=0.0) * 1e12 if isinstance(rates, Mapping) else 0.0
+    if work.dense and fastest and seconds < work.flops / 2 / fastest:
+        raise CandidateFailed(
+            Status.REFUSED,
+            f"a call seems to take {seconds * 1e6:.3g} µs, and half of its {work.flops / 1e9:.4g} GFLOP take at least "
+            f"{work.flops / 2 / fastest * 1e6:.3g} µs at the target's fastest rate ({fastest / 1e12:g} TFLOP/s)",
+        )
+
+
+def _number(facts: Mapping[str, Any], name: str) -> float:
+    value = facts.get(name)
+    return float(value) if isinstance(value, (int, float)) else 0.0
+
+
+def _rate(facts: Mapping[str, Any], dtype: torch.dtype) -> float:
+    """Operations a second for a type; whole numbers and what is not listed count as nothing known."""
+    rates = facts.get("tflops")
+    return float(rates.get(_RATES.get(dtype, ""), 0.0)) * 1e12 if isinstance(rates, Mapping) else 0.0

@@ -1,0 +1,83 @@
+"""Looks at what was answered while the clock ran."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import torch
+
+from akgflow.terms import Status
+from akgflow.verification.judge.candidate_process import CandidateFailed
+from akgflow.verification.judge.evaluation import REUSES
+from akgflow.verification.judge.timing.questions import NotTimed, Questions
+from akgflow.verification.judge.timing.window import Side
+from akgflow.verification.reference.reference import Reference
+from akgflow.verification.reference.tolerance import compare
+
+PICK_SECONDS = 0.6
+"""For comparing answers with the oracle that nothing speaks against."""
+
+_secret = random.SystemRandom()
+
+
+class Checker:
+    """Screens every answer against the baseline's; what differs, and some at random, is compared with the oracle."""
+
+    def __init__(self, reference: Reference, questions: Questions, tolerance: float) -> None:
+        self.reference, self.questions, self.tolerance = reference, questions, tolerance
+        self._picking, self._share = 0.0, 1.0
+        self._room: dict[tuple[int, int], torch.Tensor] = {}
+        bounds = [one.bound for one in questions.draw.expected]
+        self.loose = [None if b is None or not b.numel() else 4.0 * tolerance * float(b.max()) for b in bounds]
+
+    def check(self, candidate: Side, baseline: Side) -> None:
+        """Raise `CandidateFailed` when an answer of the windows that both took over is wrong.
+
+        Where answers overwrite each other, only the last one can be looked at: when that is right, it is `NotTimed`.
+        """
+        for first, (n, _) in candidate.held.taken.items():
+            if candidate.held.overwritten.get(first):
+                self._confirm(candidate, first, first + n - 1)
+                raise NotTimed(REUSES)
+            suspects = [first + int(i) for i in self._suspects(candidate, baseline, first)[:3]]
+            if self._picking < PICK_SECONDS and _secret.random() < self._share:
+                suspects.append(first + _secret.randrange(n))
+                # The first windows are picked from for certain, later ones as often as the time still allows.
+                self._share = max(0.1, self._share * 0.8)
+            for slot in suspects:
+                self._confirm(candidate, first, slot)
+
+    def _suspects(self, candidate: Side, baseline: Side, first: int) -> list[int]:
+        n = candidate.held.taken[first][0]
+        differs = torch.zeros(n, dtype=torch.bool, device=candidate.held.bytes.device)
+        for output, loose in enumerate(self.loose):
+            got, base = candidate.held.answers(output, first), baseline.held.answers(output, first)
+            if got[0].numel():
+                apart = got != base if loose is None else ~(self._furthest(output, got, base) <= loose)
+                differs |= apart.reshape(n, -1).any(1)
+        found: list[int] = differs.nonzero().flatten().tolist()
+        return found
+
+    def _furthest(self, output: int, got: torch.Tensor, base: torch.Tensor) -> torch.Tensor:
+        """For each slot how far the answers lie apart at most; NaN where any of them does."""
+        room = self._room.get((output, len(got)))
+        if room is None:
+            # Kept, since taking memory anew for each visit takes longer than computing.
+            room = self._room[output, len(got)] = torch.empty(got.shape, dtype=got.dtype, device=got.device)
+        apart = torch.sub(got, base, out=room)
+        apart = apart.abs() if apart.is_complex() else apart.abs_()
+        return apart.reshape(len(got), -1).amax(1)
+
+    def _confirm(self, candidate: Side, first: int, slot: int) -> None:
+        """Compare one answer with the oracle."""
+        started = time.monotonic()
+        draw = self.questions.draw
+        truth = self.reference.answer(self.questions.inputs(slot), draw.distribution, draw.way)
+        for output, expected in enumerate(truth.expected):
+            got = candidate.held.answers(output, first)[slot - first].contiguous()
+            found = compare(got, expected, output, self.tolerance)
+            if found.wrong:
+                text = f"right when it was checked and wrong while it was timed: {found.detail}"
+                raise CandidateFailed(Status.INCORRECT_NUMERICAL, text)
+        self._picking += time.monotonic() - started

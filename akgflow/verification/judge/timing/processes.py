@@ -1,0 +1,73 @@
+"""How the processes that are timed come about: the candidate's own, and those of trusted baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from akgflow.terms import Evidence
+from akgflow.verdict import JudgeRequest
+from akgflow.verification.judge.candidate_process import ForkServer
+from akgflow.verification.judge.evaluation import Trial
+from akgflow.verification.reference.reference import Reference
+
+CANDIDATE = "candidate"
+COMPILED = "torch.compile"
+PROCESSES = 4
+"""Processes of the candidate, and of each baseline that starts quickly."""
+FEW_PROCESSES = 2
+"""Processes of a baseline that takes seconds to start."""
+COMPILE_SECONDS = 120.0
+"""For `torch.compile` to build a baseline; what takes longer is left out with the reason."""
+
+
+class Start(NamedTuple):
+    """How processes of one kind come about. ``begin`` is quick and called in turn; ``ready`` may take its time."""
+
+    begin: Callable[[], Trial]
+    ready: Callable[[Trial], None]
+    number: int = PROCESSES
+
+
+class Starts:
+    """The kinds of processes that a request's timing needs, for one case. ``scratch`` is the candidate's own folder."""
+
+    def __init__(
+        self, server: ForkServer, request: JudgeRequest, scratch: Path, threads: int, reference: Reference
+    ) -> None:
+        self.server, self.request, self.scratch, self.threads = server, request, scratch, threads
+        self.reference = reference
+
+    def candidate(self, module: str, name: str = CANDIDATE) -> dict[str, Start]:
+        """Processes that load ``module`` through the toolchain; the candidate's, in the folder where its builds lie."""
+        folder = self.scratch if name == CANDIDATE else self.scratch.parent / name
+
+        def ready(trial: Trial) -> None:
+            trial.start(module)
+            trial.build(self.reference)
+
+        folder.mkdir(exist_ok=True)
+        return {name: Start(lambda: self._trial(folder), ready)}
+
+    def baselines(self) -> dict[str, Start]:
+        """Processes that load the operator itself, for each baseline of the request."""
+        return {name: self._baseline(name) for name in self.request.baselines}
+
+    def _baseline(self, name: str) -> Start:
+        def begin() -> Trial:
+            folder = self.scratch.parent / f"baseline-{name}"
+            folder.mkdir(exist_ok=True)
+            # The operator may read what lies beside it; a candidate may not.
+            return self._trial(folder, [str(Path(self.request.operator_file).resolve().parent)])
+
+        def ready(trial: Trial) -> None:
+            trial.start_baseline(self.reference, self.request.operator)
+            trial.build(self.reference, baseline=True)
+            if name == COMPILED:
+                trial.optimize(self.reference, COMPILE_SECONDS)
+
+        return Start(begin, ready, FEW_PROCESSES if name == COMPILED else PROCESSES)
+
+    def _trial(self, folder: Path, reads: Sequence[str] = ()) -> Trial:
+        return Trial(self.server, self.request, Evidence.EXECUTED, folder, self.threads, reads)

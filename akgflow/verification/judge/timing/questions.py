@@ -1,0 +1,94 @@
+"""What is asked while the clock runs: fresh inputs for every slot, in memory that only the judge has."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from typing import Any
+
+import torch
+
+from akgflow.verification.reference.distributions import NORMAL, SIGNED
+from akgflow.verification.reference.reference import Draw, Reference, out_places, places_size
+from akgflow.verification.shared import memory
+
+DRAW_SECONDS = 0.15
+"""What drawing the questions of one visit may take."""
+
+_secret = random.SystemRandom()
+
+
+class NotTimed(Exception):
+    """No figure can be given; the text says why."""
+
+
+class Questions:
+    """Inputs for ``count`` slots of ``pitch`` bytes each; `out_pitch` bytes hold a slot's answers.
+
+    Where all that differs from draw to draw is floating and bound by no promise, one new draw is turned and scaled for
+    each slot by secret amounts; else each slot gets a draw of its own. No two slots ask the same.
+    """
+
+    def __init__(self, reference: Reference, count: int) -> None:
+        self.reference, self.count = reference, count
+        self.draw: Draw = reference.draws[1]
+        self.layout = memory.lay_out(list(self.draw.inputs))
+        self.pitch = max(self.layout.size, memory.ALIGN)
+        self.outs = out_places([one.framework for one in self.draw.expected])
+        self.out_pitch = max(places_size(self.outs), memory.ALIGN)
+        self.master = torch.zeros(count * self.pitch, dtype=torch.uint8, device=reference.device)
+        started = time.monotonic()
+        self._turns = self._turned()
+        own = DRAW_SECONDS / max(time.monotonic() - started, 1e-9)
+        self.most = math.inf if self._turns else max(8, int(own))
+
+    def _turned(self) -> list[bool]:
+        """For each input whether it is turned and scaled from slot to slot; empty where each slot needs its own draw.
+
+        Raises `NotTimed` when the inputs are the same in every draw.
+        """
+        again = self._drawn()
+        pairs = list(zip(self.layout.placed, again.placed, strict=True))
+        varies = [not memory.same_bits(memory.row(a), memory.row(b)) for a, b in pairs]
+        if not any(varies):
+            raise NotTimed("the operator's inputs are the same in every draw, so that answers could be kept")
+        plain = [kept.plain for kept in self.reference.promises]
+        normal = self.draw.distribution == NORMAL and self.draw.way == SIGNED
+        return plain if normal and all(p for p, v in zip(plain, varies, strict=True) if v) else []
+
+    def _drawn(self) -> memory.Layout:
+        found = memory.lay_out(list(self.reference.fresh(self.draw.distribution, self.draw.way)))
+        if found.tree != self.layout.tree:
+            raise NotTimed("the operator's inputs change their shapes from draw to draw")
+        return found
+
+    def refresh(self, n: int) -> None:
+        """New values for the first ``n`` slots."""
+        if not self._turns:
+            for slot in range(n):
+                for one in self._drawn().placed:
+                    self._row(slot, one).copy_(memory.row(one))
+            return
+        rows = [(one, memory.row(one), turns) for one, turns in zip(self._drawn().placed, self._turns, strict=True)]
+        rows = [(one, torch.cat((row, row)) if turns else row, turns) for one, row, turns in rows]
+        for slot in range(n):
+            for one, row, turns in rows:
+                target = self._row(slot, one)
+                if turns:
+                    at = _secret.randrange(target.numel())
+                    torch.mul(row[at : at + target.numel()], _secret.uniform(0.75, 1.25), out=target)
+                else:
+                    target.copy_(row)
+
+    def _row(self, slot: int, one: memory.Placed) -> torch.Tensor:
+        return memory.flat(memory.Region(self.master, {}), one, slot * self.pitch)
+
+    def bytes(self, first: int, n: int) -> torch.Tensor:
+        """The slots from ``first`` on as bytes."""
+        return self.master[first * self.pitch : (first + n) * self.pitch]
+
+    def inputs(self, slot: int) -> Any:
+        """The inputs of a slot, as the operator takes them."""
+        region = memory.Region(self.master, {})
+        return tuple(memory.rebuild(self.layout.tree, region, slot * self.pitch))

@@ -1,0 +1,236 @@
+"""Taking answers over: the judge reads them from where they lie in the other process's memory.
+
+Were the other process to copy them, what copying costs could not be subtracted: a candidate that writes its answers
+straight to where they are wanted would be paid for a copy that it never made.
+"""
+
+from __future__ import annotations
+
+import bisect
+import ctypes
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import torch
+
+from akgflow.verification.judge.timing.questions import Questions
+from akgflow.verification.shared import cuda_ipc, memory
+from akgflow.verification.shared.channel import MAX_BYTES
+
+_MOST_PIECES = 1024
+"""The kernel's IOV_MAX."""
+_ADDRESS_TEXT, _SEGMENT_TEXT = 18, 180
+"""Bytes of an address and of an allocation in a reply."""
+_LARGE_ANSWER = 1 << 20
+"""From here on a copy of its own, by the device's own engine, is quicker than a share of a fused one."""
+_SMALL_ALLOCATION = 1 << 20
+"""Answers smaller than this share allocations of torch's."""
+
+
+class NotTaken(Exception):
+    """The answers cannot be read where they are said to be; the text says why."""
+
+
+class Said(NamedTuple):
+    """Where a reply says that answers lie: addresses and strides by output; whether some answers lie in one place."""
+
+    at: list[list[int]]
+    strides: list[list[int]]
+    overwritten: bool
+
+
+class Held:
+    """The judge's own memory for answers: ``count`` slots of ``pitch`` bytes.
+
+    ``taken`` gives, for the first slot of each window that was taken, the number of its slots and the outputs' strides;
+    ``overwritten`` whether some of its answers lie in one place, so that only the last of them is there.
+    """
+
+    def __init__(self, outs: Sequence[Mapping[str, Any]], count: int, pitch: int, device: str) -> None:
+        self.outs, self.pitch = outs, pitch
+        self.bytes = torch.zeros(count * pitch, dtype=torch.uint8, device=device)
+        self.sizes = [_size(place) for place in outs]
+        self.taken: dict[int, tuple[int, list[list[int]]]] = {}
+        self.overwritten: dict[int, bool] = {}
+        self._pieces: dict[tuple[int, int], list[torch.Tensor]] = {}
+
+    def note(self, first: int, n: int, said: Said) -> None:
+        """Slots ``first`` to ``first + n`` are about to be taken."""
+        self.taken[first] = (n, said.strides)
+        self.overwritten[first] = said.overwritten
+
+    def pieces(self, first: int, n: int) -> list[torch.Tensor]:
+        """Room for each answer of a window, by output; made once, since a clock may be running."""
+        found = self._pieces.get((first, n))
+        if found is None:
+            found = self._pieces[first, n] = [
+                self.bytes[start : start + size]
+                for output, size in enumerate(self.sizes)
+                if size
+                for start in (self.start(output, slot) for slot in range(first, first + n))
+            ]
+        return found
+
+    def start(self, output: int, slot: int) -> int:
+        """Where an answer begins, in bytes."""
+        return int(slot * self.pitch + self.outs[output]["offset"])
+
+    def answers(self, output: int, first: int) -> torch.Tensor:
+        """One output of all slots of the window that begins with slot ``first``, stacked."""
+        n, strides = self.taken[first]
+        place = self.outs[output]
+        dtype = memory.dtype_of(place["dtype"])
+        shape = tuple(place["shape"])
+        if 0 in shape:
+            return torch.empty((n, *shape), dtype=dtype, device=self.bytes.device)
+        step, start = self.pitch // dtype.itemsize, self.start(output, first) // dtype.itemsize
+        return self.bytes.view(dtype).as_strided((n, *shape), (step, *strides[output]), start)
+
+
+def sayable(questions: Questions) -> int:
+    """The answers whose places fit into one reply."""
+    outputs = max(1, len(questions.outs))
+    allocations = min(outputs, questions.out_pitch / _SMALL_ALLOCATION + 0.01)
+    return int(0.9 * MAX_BYTES / (_ADDRESS_TEXT * outputs + _SEGMENT_TEXT * allocations))
+
+
+class Taker(Protocol):
+    """Fills a `Held` with the answers of ``n`` slots from ``first`` on, by the other process's reply."""
+
+    def take(self, reply: Mapping[str, Any], held: Held, first: int, n: int) -> None:
+        """Returns once the judge has its copy; raises `NotTaken`."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the other process's memory."""
+        ...
+
+
+class _Piece(ctypes.Structure):
+    _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
+
+
+class HostTaker:
+    """Reads the other process's memory with one system call for a thousand answers."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._read = ctypes.CDLL(None, use_errno=True).process_vm_readv
+        pieces = (ctypes.c_void_p, ctypes.c_ulong)
+        self._read.argtypes = (ctypes.c_int, *pieces, *pieces, ctypes.c_ulong)
+        self._read.restype = ctypes.c_ssize_t
+
+    def take(self, reply: Mapping[str, Any], held: Held, first: int, n: int) -> None:
+        said = _said(reply, held.outs, n)
+        held.note(first, n, said)
+        for output, column in enumerate(said.at):
+            base, size = held.bytes.data_ptr() + held.start(output, first), held.sizes[output]
+            for low in range(0, n if size else 0, _MOST_PIECES):
+                part = column[low : low + _MOST_PIECES]
+                ours = (_Piece * len(part))(*(_Piece(base + (low + i) * held.pitch, size) for i in range(len(part))))
+                theirs = (_Piece * len(part))(*(_Piece(address, size) for address in part))
+                if self._read(self.pid, ours, len(part), theirs, len(part), 0) != size * len(part):
+                    raise NotTaken(f"process memory cannot be read: {os.strerror(ctypes.get_errno())}")
+
+    def close(self) -> None:
+        pass
+
+
+class CudaTaker:
+    """Copies from the other process's allocations, opened once each; what is small in one fused launch."""
+
+    def __init__(self) -> None:
+        self._opened: dict[tuple[int, str], torch.Tensor] = {}
+        self._known: dict[int, tuple[Mapping[str, Any], Said, list[torch.Tensor]]] = {}
+
+    def take(self, reply: Mapping[str, Any], held: Held, first: int, n: int) -> None:
+        known = self._known.get(first)
+        if known is None or known[0] != reply:
+            # Allocators give the same places again and again; what was worked out for them serves until they do not.
+            said = _said(reply, held.outs, n)
+            known = self._known[first] = (reply, said, self._pieces(reply, said, held.sizes))
+        held.note(first, n, known[1])
+        ours, theirs = held.pieces(first, n), known[2]
+        if max(held.sizes, default=0) < _LARGE_ANSWER:
+            torch._foreach_copy_(ours, theirs)
+        else:
+            for one, other in zip(ours, theirs, strict=True):
+                one.copy_(other)
+        torch.cuda.synchronize()
+
+    def _pieces(self, reply: Mapping[str, Any], said: Said, sizes: Sequence[int]) -> list[torch.Tensor]:
+        if "segments" not in reply:
+            raise NotTaken("a process on the device cannot share its memory here")
+        try:
+            spans = sorted((int(base), int(size), str(handle)) for base, size, handle in reply["segments"])
+            return [
+                self._view(spans, address, size)
+                for column, size in zip(said.at, sizes, strict=True)
+                if size
+                for address in column
+            ]
+        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+            raise NotTaken(f"device memory cannot be read: {error}") from error
+
+    def _view(self, spans: Sequence[tuple[int, int, str]], address: int, size: int) -> torch.Tensor:
+        place = bisect.bisect_right(spans, address, key=lambda span: span[0]) - 1
+        base, length, handle = spans[place] if place >= 0 else (0, 0, "")
+        if address + size > base + length:
+            raise ValueError("an answer lies in no allocation that was named")
+        opened = self._opened.get((base, handle))
+        if opened is None:
+            opened = self._opened[base, handle] = cuda_ipc.open_handle(handle, length)
+        return opened[address - base : address - base + size]
+
+    def close(self) -> None:
+        self._known.clear()
+        self._opened.clear()
+
+
+class SharedTaker:
+    """Copies from memory that both processes see, into which the other has copied; its copying counts as its own."""
+
+    def __init__(self, region: memory.Region) -> None:
+        self.region = region
+
+    def take(self, reply: Mapping[str, Any], held: Held, first: int, n: int) -> None:
+        strides = [list(torch.empty(tuple(p["shape"]), device="meta").stride()) for p in held.outs]
+        held.note(first, n, Said([], strides, False))
+        if reply:
+            raise NotTaken("the reply speaks of other memory than was agreed")
+        part = slice(first * held.pitch, (first + n) * held.pitch)
+        held.bytes[part].copy_(self.region.bytes[part])
+        if held.bytes.device.type == "cuda":
+            torch.cuda.synchronize()
+
+    def close(self) -> None:
+        pass
+
+
+def _said(reply: Mapping[str, Any], outs: Sequence[Mapping[str, Any]], n: int) -> Said:
+    """What a reply says of ``n`` answers, once it is seen that the strides stay within an answer."""
+    at, strides = reply.get("at"), reply.get("strides")
+    if not isinstance(at, list) or not isinstance(strides, list) or not len(at) == len(strides) == len(outs):
+        raise NotTaken("the reply does not say where the answers lie")
+    for place, column, stride in zip(outs, at, strides, strict=True):
+        fits = isinstance(column, list) and isinstance(stride, list) and len(column) == n
+        if not fits or not all(type(number) is int and number >= 0 for number in (*column, *stride)):
+            raise NotTaken("the reply does not say where the answers lie")
+        shape = place["shape"]
+        reach = sum((size - 1) * step for size, step in zip(shape, stride, strict=False))
+        if len(stride) != len(shape) or (0 not in shape and reach >= max(1, _count(shape))):
+            raise NotTaken("the reply describes answers that do not fit")
+    columns = [column for place, column in zip(outs, at, strict=True) if 0 not in place["shape"]]
+    return Said(at, strides, any(len(set(column)) < n for column in columns))
+
+
+def _count(shape: Sequence[int]) -> int:
+    count = 1
+    for size in shape:
+        count *= size
+    return count
+
+
+def _size(place: Mapping[str, Any]) -> int:
+    return int(_count(place["shape"]) * memory.dtype_of(place["dtype"]).itemsize)

@@ -1,0 +1,208 @@
+"""From what was measured to what is said: one timing for each baseline."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from akgflow.config.types import Scalar
+from akgflow.verdict import Timing
+from akgflow.verification.judge.timing import estimate
+from akgflow.verification.judge.timing.arms import Kept, Party
+from akgflow.verification.judge.timing.estimate import Ratio
+from akgflow.verification.judge.timing.processes import CANDIDATE
+from akgflow.verification.judge.timing.questions import NotTimed
+
+PRECISE = 0.012
+"""Enough is known when the interval reaches no further than this to either side."""
+DECIDED = 0.04
+"""Or no further than this, and all of it is far from 1."""
+USELESS = 2.0
+"""An interval wider than this says nothing."""
+BATCHED = {"cpu": 1.3, "cuda": 2.0}
+"""One at a time, a call may take so many times what it takes in a row: on a GPU launching and running overlap in a row
+and cannot do so alone. Beyond it come a baseline's own loss by a quarter more, and `ALONE_NOISE`."""
+ALONE_NOISE = 2e-5
+BESIDE = {"cpu": 1.05, "cuda": 1.6}
+"""A baseline that took more than so many times as long beside the candidate as without it was slowed by it. On a GPU
+other processes cost time merely by having a context there, the candidate's as much as the baseline's."""
+
+
+@dataclass
+class Timed:
+    """What came of it: one timing for each baseline, and what a reader must know besides.
+
+    ``calls`` is the number of questions that were asked together in the windows that the figures rest on.
+    """
+
+    calls: int
+    timings: list[Timing] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+class Visit(NamedTuple):
+    """Seconds of the windows of one visit by party, and of one where nothing was computed.
+
+    ``place`` is the candidate's process.
+    """
+
+    place: int
+    seconds: Mapping[str, float]
+    null: float
+
+
+class Figures:
+    """``null`` is what windows of ``n`` calls and single questions cost when nothing is computed.
+
+    ``after`` holds, by baseline, what was measured without the candidate.
+    """
+
+    def __init__(self, parties: Mapping[str, Party], n: int, kind: str) -> None:
+        self.parties, self.n, self.kind = parties, n, kind
+        self.null = Kept()
+        self.visits: list[Visit] = []
+        self.after: dict[str, list[Kept]] = {}
+
+    @property
+    def precise(self) -> bool:
+        """True when more windows would say nothing that matters."""
+        for ratio in self._closest(self._rows()).values():
+            far = ratio.low > 1 + DECIDED or ratio.high < 1 - DECIDED
+            if ratio.low <= 0 or ratio.width > (1 + (DECIDED if far else PRECISE)) ** 2:
+                return False
+        return True
+
+    def timed(self, case: Mapping[str, Scalar], device: str, warnings: Sequence[str]) -> Timed:
+        """All timings; raises `NotTimed`."""
+        found = Timed(self.n, warnings=list(warnings))
+        rows, alone = self._rows(), self._alone()
+        if min(one for side in rows.values() for one in side) <= 0.1 * self._handing_over:
+            raise NotTimed("a call is too short to be told from handing its answer over")
+        warm, ratios = estimate.centre(rows[CANDIDATE]), self._closest(rows)
+        if self._batched(rows, alone):
+            found.warnings.append(self._batched_words(rows, alone))
+            found.calls, rows, ratios = 1, alone, self._ratios(alone)
+        else:
+            ratios = {name: ratio.times(1 / self._slowed(name, found.warnings)) for name, ratio in ratios.items()}
+        seconds = estimate.centre(rows[CANDIDATE])
+        for name, ratio in ratios.items():
+            found.timings.append(self._timing(name, seconds, ratio, case, device, self._cold(warm)))
+        return found
+
+    @property
+    def _baselines(self) -> list[str]:
+        return [name for name in self.parties if name != CANDIDATE]
+
+    @property
+    def _handing_over(self) -> float:
+        """Seconds that handing over costs for each call of a window."""
+        return estimate.low(self.null.seconds) / self.n
+
+    def _rows(self) -> dict[str, list[float]]:
+        """Seconds a call of each process, of questions asked together."""
+        return {name: [self._row(one) for one in party.kept] for name, party in self.parties.items()}
+
+    def _row(self, kept: Kept) -> float:
+        return estimate.low(kept.seconds) / self.n - self._handing_over
+
+    def _alone(self) -> dict[str, list[float]]:
+        """Seconds of each process, of questions asked one at a time."""
+        null = estimate.low(self.null.alone)
+        return {name: [estimate.low(one.alone) - null for one in party.kept] for name, party in self.parties.items()}
+
+    def _ratios(self, figures: Mapping[str, list[float]]) -> dict[str, Ratio]:
+        """What each baseline's seconds are to the candidate's."""
+        return {
+            name: estimate.ratio(
+                figures[CANDIDATE], figures[name], [figures[other] for other in self._baselines if other != name]
+            )
+            for name in self._baselines
+        }
+
+    def _closest(self, rows: Mapping[str, list[float]]) -> dict[str, Ratio]:
+        """For each baseline the ratio that is known more closely: of the quickest windows, or of visits."""
+        return {
+            name: min(ratio, self._paired(name), key=lambda one: one.width)
+            for name, ratio in self._ratios(rows).items()
+        }
+
+    def _paired(self, name: str) -> Ratio:
+        places: dict[int, list[tuple[float, float]]] = defaultdict(list)
+        for visit in self.visits:
+            ours, theirs = (visit.seconds[who] - visit.null for who in (CANDIDATE, name))
+            places[visit.place].append((ours, theirs))
+        return estimate.paired(places.values())
+
+    def _batched(self, rows: Mapping[str, list[float]], alone: Mapping[str, list[float]]) -> bool:
+        """True when the candidate gains by questions asked together what no sound kernel does."""
+        loss = max(0.0, *(1.25 * (_middle(alone[name]) - _middle(rows[name])) for name in self._baselines))
+        return min(alone[CANDIDATE]) > BATCHED[self.kind] * _middle(rows[CANDIDATE]) + loss + ALONE_NOISE
+
+    def _batched_words(self, rows: Mapping[str, list[float]], alone: Mapping[str, list[float]]) -> str:
+        base = self._baselines[0]
+        ours, theirs = ([_middle(how[who]) * 1e6 for how in (rows, alone)] for who in (CANDIDATE, base))
+        return (
+            f"asked in a row, a question takes the candidate {ours[0]:.3g} µs, and asked alone {ours[1]:.3g} µs "
+            f"({base}: {theirs[0]:.3g} and {theirs[1]:.3g}): the times are those of questions asked alone"
+        )
+
+    def _slowed(self, name: str, warnings: list[str]) -> float:
+        """How many times as long a baseline took beside the candidate as without it; 1 where that is no more."""
+        beside, without = ([self._row(one) for one in kept] for kept in (self.parties[name].kept, self.after[name]))
+        slowed = estimate.centre(beside) / estimate.centre(without) if min(without) > 0 else 1.0
+        if slowed <= BESIDE[self.kind]:
+            return 1.0
+        warnings.append(
+            f"{name} took {slowed:.3g} times as long while the candidate's processes existed as without them: "
+            "its time without them counts"
+        )
+        return slowed
+
+    def _timing(
+        self, name: str, seconds: float, ratio: Ratio, case: Mapping[str, Scalar], device: str, cold: float | None
+    ) -> Timing:
+        if ratio.low <= 0 or ratio.width > USELESS:
+            raise NotTimed(self._busy())
+        windows = [one for kept in self.parties[CANDIDATE].kept for one in kept.seconds]
+        quartiles = statistics.quantiles(windows, n=4)
+        return Timing(
+            case=case,
+            baseline=name,
+            seconds=seconds,
+            baseline_seconds=seconds * ratio.value,
+            speedup=ratio.value,
+            interval=(ratio.low, ratio.high),
+            call=ratio.call,
+            windows=len(windows),
+            spread=(quartiles[2] - quartiles[0]) / statistics.median(windows),
+            device=device,
+            cold_seconds=cold,
+        )
+
+    def _busy(self) -> str:
+        windows = [one for party in self.parties.values() for kept in party.kept for one in kept.windows]
+        share = sum(one.disturbed for one in windows) / len(windows)
+        return (
+            "the machine was too busy: processes of the same code differ by more than can be told apart, and in "
+            f"{share:.0%} of the windows others held a core that the kernel needed"
+        )
+
+    def _cold(self, warm: float) -> float | None:
+        """Seconds with the caches emptied: the warm ones and what emptying adds to a question asked alone."""
+        kept, null = self.parties[CANDIDATE].kept, self.null
+        cold, alone = [s for one in kept for s in one.cold], [s for one in kept for s in one.alone]
+        if len(cold) < 3 or len(null.cold) < 3:
+            return None
+        adds = (statistics.median(cold) - statistics.median(null.cold)) - (
+            statistics.median(alone) - statistics.median(null.alone)
+        )
+        noise = max(statistics.pstdev(null.cold), statistics.pstdev(null.alone)) / math.sqrt(len(null.cold))
+        return warm + adds if adds > 2 * noise else None
+
+
+def _middle(figures: Sequence[float]) -> float:
+    return statistics.median(figures)

@@ -1,0 +1,196 @@
+"""One process under the judge's clock: from releasing fresh inputs to holding the judge's own copy of the answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from akgflow.terms import Status
+from akgflow.verification.judge.candidate_process import CandidateFailed
+from akgflow.verification.judge.evaluation import Trial
+from akgflow.verification.judge.timing.cores import Threads, on_one_core
+from akgflow.verification.judge.timing.questions import Questions
+from akgflow.verification.judge.timing.readback import CudaTaker, Held, HostTaker, NotTaken, SharedTaker, Taker
+from akgflow.verification.sandbox import process_tree
+from akgflow.verification.shared import memory
+
+DISTURBED = 0.12
+"""A window is disturbed when its process's threads waited for a core for more than this share of it."""
+WARM = 4
+"""Slots that hold old questions; the last ones."""
+SETTLE_SECONDS = 0.002
+"""For the processes that were stopped or have just written inputs to leave the cores; on a CPU."""
+
+
+class Window(NamedTuple):
+    """Seconds on the judge's clock, and seconds that the process's threads waited for a core meanwhile."""
+
+    seconds: float
+    waited: float
+
+    @property
+    def disturbed(self) -> bool:
+        """True when others held a core that it needed."""
+        return self.waited > DISTURBED * self.seconds
+
+
+class Slots:
+    """The memory that holds the questions of all processes alike, and the judge's memory for answers."""
+
+    def __init__(self, questions: Questions, device: str) -> None:
+        self.questions, self.device = questions, device
+        self.region = memory.create(questions.count * questions.pitch, device)
+
+    def held(self) -> Held:
+        """Room for the answers of one process."""
+        return Held(self.questions.outs, self.questions.count, self.questions.out_pitch, self.device)
+
+    def write(self, first: int, n: int, *, cold: bool = False) -> None:
+        """Put the questions from ``first`` on where the processes see them; if ``cold``, then empty the caches."""
+        pitch = self.questions.pitch
+        self.region.bytes[first * pitch : (first + n) * pitch].copy_(self.questions.bytes(first, n))
+        if cold and self._sweeper is not None:
+            self._sweeper.add_(1)
+        self._settle()
+
+    def unchanged(self, first: int, n: int) -> bool:
+        """True when the questions are still what the judge wrote."""
+        pitch = self.questions.pitch
+        seen = self.region.bytes[first * pitch : (first + n) * pitch]
+        # Eight bytes at a time take an eighth of the time.
+        return bool(torch.equal(seen.view(torch.int64), self.questions.bytes(first, n).view(torch.int64)))
+
+    @property
+    def sweeps(self) -> bool:
+        """True when the size of the caches is known. Ask before a clock runs: it takes the memory that empties them."""
+        return self._sweeper is not None
+
+    @cached_property
+    def _sweeper(self) -> torch.Tensor | None:
+        caches = cache_bytes(self.device)
+        return torch.zeros(2 * caches, dtype=torch.uint8, device=self.device) if caches else None
+
+    def _settle(self) -> None:
+        """Wait for the judge's own work on the device."""
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+
+
+class Side:
+    """A process that answers. With ``copies`` it copies its answers to memory of the judge's, on its own time."""
+
+    def __init__(self, trial: Trial, slots: Slots, held: Held, copies: bool) -> None:
+        self.trial, self.slots, self.held = trial, slots, held
+        self.calls = 0
+        self._threads = Threads(trial.process.pid)
+        questions = slots.questions
+        out = memory.create(questions.count * questions.out_pitch, slots.device) if copies else None
+        self.taker: Taker
+        if out is not None:
+            self.taker = SharedTaker(out)
+        else:
+            self.taker = CudaTaker() if slots.device == "cuda" else HostTaker(trial.process.pid)
+        trial.process.resume()
+        trial.process.ask(
+            "prepare_windows",
+            60.0,
+            [region.fd for region in (slots.region, out) if region is not None and region.fd is not None],
+            region=dict(slots.region.handle),
+            out_region=dict(out.handle) if out is not None else None,
+            inputs=questions.layout.tree,
+            outs=questions.outs,
+            pitch=questions.pitch,
+            out_pitch=questions.out_pitch,
+            count=questions.count,
+        )
+        trial.process.pause()
+
+    def window(self, first: int, n: int, *, again: bool = False, cold: bool = False) -> Window:
+        """Slots ``first`` to ``first + n`` together. With ``again`` nothing is computed, for what the rest costs.
+
+        On a CPU the process is stopped until the clock runs, and again before the clock is read. Its answers are taken
+        afterwards from memory that it can change no more, and once: reading them leaves them in the caches for its next
+        call. Nothing stops what runs on a GPU. So there the questions are written once the clock runs, and the answers
+        are taken before it is read; all that is in the null windows, too. ``cold`` empties the caches between the
+        writing and the asking.
+        """
+        if self.slots.device == "cuda":
+            with on_one_core(self.trial.process.pid):
+                return self._on_gpu(first, n, again, cold)
+        return self._on_cpu(first, n, again, cold)
+
+    def _on_gpu(self, first: int, n: int, again: bool, cold: bool) -> Window:
+        process = self.trial.process
+        self._warm_up(min(n, self.calls))
+        start = time.perf_counter()
+        self.slots.write(first, n, cold=cold)
+        # Later it waits for nothing but this thread, which is on its core, to have taken the answers.
+        waited = process_tree.main_schedule(process.pid).waited
+        reply = self._ask(first, n, again)
+        waited = process_tree.main_schedule(process.pid).waited - waited
+        self.taker.take(reply, self.held, first, n)
+        seconds = time.perf_counter() - start
+        process.pause()
+        return Window(seconds, waited / 1e9)
+
+    def _on_cpu(self, first: int, n: int, again: bool, cold: bool) -> Window:
+        process = self.trial.process
+        self.slots.write(first, n, cold=cold)
+        time.sleep(SETTLE_SECONDS)
+        waited = process.waited()
+        self._threads.spread()
+        start = time.perf_counter()
+        process.resume()
+        self._threads.free_main()
+        reply = self._ask(first, n, again)
+        process.pause()
+        seconds = time.perf_counter() - start
+        self._threads.free()
+        waited = process.waited() - waited
+        if not again:
+            self.taker.take(reply, self.held, first, n)
+        return Window(seconds, waited)
+
+    def _ask(self, first: int, n: int, again: bool) -> Mapping[str, Any]:
+        limit = self.trial.request.limits.run_seconds
+        return self.trial.process.ask("window", limit, watch=1.0, first=first, n=n, again=again)
+
+    def _warm_up(self, calls: int) -> None:
+        """Let the process run on old questions, and stop it for a moment, which ends its helpers.
+
+        What launches work on a GPU is quick, and a core that was idle is not. Where a process was stopped for long, its
+        first thousand launches take up to twice as long as the next ones.
+        """
+        process = self.trial.process
+        process.resume()
+        if calls:
+            limit, old = self.trial.request.limits.run_seconds, self.slots.questions.count - WARM
+            process.ask("warm_up", limit, watch=1.0, first=old, n=WARM, times=-(-calls // WARM))
+            process.pause()
+            process.resume()
+
+    def close(self) -> None:
+        """Let go of the process's memory."""
+        self.taker.close()
+
+
+def refused(error: NotTaken) -> CandidateFailed:
+    """The failure of a candidate whose answers could be taken at first and cannot any longer."""
+    return CandidateFailed(Status.REFUSED, f"the candidate's answers could not be taken while it was timed: {error}")
+
+
+def cache_bytes(device: str) -> int:
+    """Bytes of the largest cache, at most 256 MiB; 0 where the machine does not say."""
+    if device == "cuda":
+        found = int(getattr(torch.cuda.get_device_properties(0), "L2_cache_size", 0))
+    else:
+        sizes = Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size")
+        found = max(
+            (int(size.read_text(encoding="ascii").strip().removesuffix("K")) << 10 for size in sizes), default=0
+        )
+    return min(found, 256 << 20)

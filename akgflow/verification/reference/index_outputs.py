@@ -1,0 +1,232 @@
+"""Outputs that say *where* something is (argmax, top-k, sort, …), judged by what stands there.
+
+Which output that is, is seen from the operator itself: `Trace` watches the tensor operations of one forward and
+follows the indices that a selecting operation gave through whatever merely moves them about. Equal values, and values
+nearer to each other than a sound kernel's error, may then be named by either index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from akgflow.verification.shared.memory import Identity, identity
+
+_ALONG_A_DIMENSION = {
+    "aten::argmax": 0,
+    "aten::argmin": 0,
+    "aten::max": 1,
+    "aten::min": 1,
+    "aten::cummax": 1,
+    "aten::cummin": 1,
+    "aten::topk": 1,
+    "aten::sort": 1,
+    "aten::kthvalue": 1,
+    "aten::median": 1,
+    "aten::nanmedian": 1,
+    "aten::mode": 1,
+}
+"""Operations that select along ``dim``, and which of their results the indices are."""
+_DISTINCT = {"aten::topk", "aten::sort"}
+"""Those that name no element of a row twice; a window's maximum may be its neighbour's, and a running one stays."""
+_IN_A_PLANE = {
+    "aten::max_pool2d_with_indices": 2,
+    "aten::max_pool3d_with_indices": 3,
+    "aten::adaptive_max_pool2d": 2,
+    "aten::adaptive_max_pool3d": 3,
+    "aten::fractional_max_pool2d": 2,
+    "aten::fractional_max_pool3d": 3,
+}
+"""Poolings, and how many trailing dimensions an index counts through."""
+_MOVES = {f"aten::{name}" for name in (
+    "view", "_unsafe_view", "reshape", "squeeze", "unsqueeze", "transpose", "permute", "t", "slice", "select", "expand",
+    "clone", "contiguous", "alias", "detach", "split", "split_with_sizes", "unbind", "chunk", "narrow", "flip",
+    "index_select", "_to_copy",
+)}  # fmt: skip
+RANGE_BOUND = {"aten::binary_cross_entropy", "aten::bernoulli", "aten::multinomial", "aten::_assert_async"}
+"""Operations that stop the device when a value is out of their range."""
+
+_EXACT = """
+    eq ne lt le gt ge isnan isinf isfinite logical_and logical_or logical_xor logical_not bitwise_and bitwise_or
+    bitwise_xor bitwise_not bitwise_left_shift bitwise_right_shift sign sgn signbit abs neg floor ceil round trunc
+    clamp clamp_min clamp_max index gather take embedding roll repeat tril triu maximum minimum amax amin aminmax
+    relu where masked_fill searchsorted bucketize any all nonzero stack cat lift_fresh _local_scalar_dense arange
+    zeros ones full empty empty_like zeros_like ones_like full_like fill fill_ copy_ unbind select_backward
+    count_nonzero scalar_tensor
+"""
+EXACT = frozenset(f"aten::{name}" for name in _EXACT.split()) | _MOVES | _ALONG_A_DIMENSION.keys()
+"""Operations that round nothing: where there are no others, no element hangs on roundoff."""
+
+
+class Pick(NamedTuple):
+    """How an index tensor reads: element ``i`` names position ``base[i] + stride * index[i]`` of a source's row.
+
+    ``source`` numbers the sources of the trace; an index lies in ``range(size)``; ``base`` has the tensor's shape.
+    ``distinct`` says that no position is named twice, unless the oracle does; ``stable`` that equals keep their order.
+    """
+
+    source: int
+    base: torch.Tensor
+    stride: int
+    size: int
+    distinct: bool
+    stable: bool = False
+
+
+class Trace(TorchDispatchMode):  # type: ignore[misc]
+    """Watches a forward: the names of its operations, and the tensors that were selected from."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Otherwise torch imports its compiler (more than a second) to tell it not to look in here.
+        return False
+
+    def __init__(self, inputs: Iterator[torch.Tensor] | None = None) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self.truncates = False
+        self.sources: list[torch.Tensor] = []
+        self.given: list[bool] = []
+        self._inputs = {t.untyped_storage().data_ptr() for t in inputs or ()}
+        self._picks: dict[Identity, Pick] = {}
+        # Storage that is freed could be given to another tensor, which would then be taken for the first.
+        self._alive: list[torch.Tensor] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        name = func._schema.name
+        self.names.add(name)
+        given = _arguments(func, args, kwargs or {})
+        if name in _ALONG_A_DIMENSION:
+            self._along(given, result, _ALONG_A_DIMENSION[name], name in _DISTINCT)
+        elif name in _IN_A_PLANE and isinstance(result, tuple):
+            self._plane(given["self"], result[1], _IN_A_PLANE[name])
+        elif name in _MOVES:
+            self._move(func, args, kwargs or {}, result)
+        return result
+
+    def pick_of(self, tensor: torch.Tensor) -> Pick | None:
+        """How to read an output, when it is an index that was followed."""
+        return self._picks.get(identity(tensor))
+
+    def _along(self, given: dict[str, Any], result: Any, place: int, distinct: bool) -> None:
+        source, dim = given["self"], given.get("dim")
+        if place and not isinstance(result, tuple):
+            return
+        index = result[place] if isinstance(result, tuple) else result
+        if dim is None or source.dim() == 0:
+            base, stride, size = torch.zeros_like(index, dtype=torch.int64), 1, source.numel()
+        else:
+            dim %= source.dim()
+            positions = torch.arange(source.numel(), device=index.device).reshape(source.shape)
+            first = positions.narrow(dim, 0, 1)
+            base = (first if index.dim() == source.dim() else first.squeeze(dim)).expand(index.shape)
+            stride, size = int(positions.stride(dim)), int(source.shape[dim])
+        self._track(index, Pick(self._add(source), base, stride, size, distinct, given.get("stable") is True))
+
+    def _plane(self, source: torch.Tensor, index: torch.Tensor, dims: int) -> None:
+        planes, size = source.shape[:-dims], 1
+        for length in source.shape[-dims:]:
+            size *= int(length)
+        count = source.numel() // max(1, size)
+        base = torch.arange(count, device=index.device) * size
+        base = base.reshape(*planes, *[1] * dims).expand(index.shape)
+        self._track(index, Pick(self._add(source), base, 1, size, distinct=False))
+
+    def _move(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
+        moved = args[0] if args and isinstance(args[0], torch.Tensor) else None
+        if moved is None:
+            return
+        if moved.is_floating_point() and _is_whole(result):
+            self.truncates = True
+        found = self._picks.get(identity(moved))
+        if found is None:
+            return
+        if func._schema.name == "aten::_to_copy":
+            if _is_whole(result):
+                self._track(result, found)
+            return
+        bases = func(found.base.reshape(moved.shape), *args[1:], **kwargs)
+        if isinstance(result, torch.Tensor):
+            result, bases = [result], [bases]
+        for one, base in zip(result, bases, strict=True):
+            self._track(one, found._replace(base=base))
+
+    def _add(self, source: torch.Tensor) -> int:
+        self.given.append(source.untyped_storage().data_ptr() in self._inputs)
+        self.sources.append(source.detach().clone(memory_format=torch.contiguous_format))
+        return len(self.sources) - 1
+
+    def _track(self, index: torch.Tensor, pick: Pick) -> None:
+        self._alive.append(index)
+        self._picks[identity(index)] = pick
+
+
+def _arguments(func: Any, args: Any, kwargs: Any) -> dict[str, Any]:
+    """The call's arguments by name, defaults included."""
+    named = {a.name: a.default_value for a in func._schema.arguments if a.has_default_value()}
+    named.update({a.name: value for a, value in zip(func._schema.arguments, args, strict=False)})
+    named.update(kwargs)
+    return named
+
+
+def _is_whole(value: Any) -> bool:
+    return (
+        isinstance(value, torch.Tensor)
+        and not (value.is_floating_point() or value.is_complex())
+        and (value.dtype != torch.bool)
+    )
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What an index output selects from: ``values`` in float64, in one row, and how much each may be off.
+
+    ``index`` is the oracle's; the others are those of `Pick`.
+    """
+
+    values: torch.Tensor
+    allowed: torch.Tensor
+    base: torch.Tensor
+    stride: int
+    size: int
+    index: torch.Tensor
+    distinct: bool
+
+    def judge(self, got: torch.Tensor, tolerance: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """For each index the error of the value that it selects, its bound, and whether it is right."""
+        index = got.long()
+        inside = (index >= 0) & (index < self.size)
+        at = self.base + index.clamp(0, max(0, self.size - 1)) * self.stride
+        right = self.base + self.index.long() * self.stride
+        have, want = self.values[at], self.values[right]
+        error = torch.where(have == want, 0.0, (have - want).abs())
+        bound = tolerance * (self.allowed[at] + self.allowed[right])
+        good = (error <= bound) | (torch.isnan(have) & torch.isnan(want))
+        good &= inside
+        if self.distinct:
+            good &= ~(_repeated(at) & ~_repeated(right))
+        return torch.where(inside, error, torch.inf), bound, good
+
+    def say(self, got: torch.Tensor, place: tuple[int, ...]) -> str:
+        """Why the index at ``place`` is wrong."""
+        have, want = int(got[place]), int(self.index[place])
+        if not 0 <= have < self.size:
+            return f"index {have} is out of range, there are {self.size}"
+        base = int(self.base[place])
+        one, other = (float(self.values[base + self.stride * index]) for index in (have, want))
+        twice = self.distinct and bool(_repeated(self.base + got.long() * self.stride)[place])
+        more = " and is named more than once" if twice else ""
+        return f"index {have} selects {one:.7g}{more}; the right one ({want}) selects {other:.7g}"
+
+
+def _repeated(positions: torch.Tensor) -> torch.Tensor:
+    """Marks the positions that occur more than once."""
+    if positions.numel() == 0:
+        return torch.zeros_like(positions, dtype=torch.bool)
+    _, inverse, counts = torch.unique(positions, return_inverse=True, return_counts=True)
+    return counts[inverse] > 1

@@ -1,0 +1,104 @@
+"""Secret seeds, inputs and parameters: what a candidate is asked, drawn anew for each judgement."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from akgflow.verification.reference.distributions import Promise, redraw
+from akgflow.verification.reference.operator import Case, seeded
+from akgflow.verification.shared.memory import Identity, identity, map_tensors
+
+_WIDER = {torch.complex64: torch.complex128, torch.complex32: torch.complex128}
+
+
+def fresh_seed() -> int:
+    """A seed that only the judge knows."""
+    return int.from_bytes(os.urandom(8), "little") >> 1
+
+
+def cast(value: Any, dtype: torch.dtype | None, device: str) -> Any:
+    """Floating tensors to ``dtype`` (None leaves them), all tensors to ``device``, detached."""
+
+    def change(tensor: torch.Tensor) -> torch.Tensor:
+        floating = tensor.is_floating_point() and dtype is not None
+        return tensor.detach().to(device=device, dtype=dtype if floating else tensor.dtype)
+
+    return map_tensors(value, change)
+
+
+def widen(value: Any) -> Any:
+    """Floating tensors as float64, complex ones as complex128."""
+
+    def change(tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.detach().to(
+            torch.float64 if tensor.is_floating_point() else _WIDER.get(tensor.dtype, tensor.dtype)
+        )
+
+    return map_tensors(value, change)
+
+
+def draw(case: Case, device: str, seed: int) -> tuple[Any, ...]:
+    """One set of the operator's own inputs at the case's dtype on ``device`` (``cpu`` or ``cuda``)."""
+    with seeded(seed), torch.device(device):
+        made: tuple[Any, ...] = cast(case.make_inputs(), case.dtype, device)
+    return made
+
+
+def vary(made: tuple[Any, ...], promises: Sequence[Promise], distribution: str, way: str, seed: int) -> tuple[Any, ...]:
+    """The same inputs with those that are drawn drawn from another distribution; ``promises`` in tensor order."""
+    kept = iter(promises)
+    with seeded(seed):
+        varied: tuple[Any, ...] = map_tensors(made, lambda t: redraw(t, next(kept), distribution, way))
+    return varied
+
+
+def draw_state(
+    default: Mapping[str, torch.Tensor], parameters: Collection[str], seed: int, positive: bool
+) -> Mapping[str, torch.Tensor]:
+    """Values for the parameters and persistent buffers of a model, by name, none of them a default.
+
+    Matrices and convolution kernels are normal with variance 1/fan_in, so that outputs are O(1). What has one dimension
+    that counts (bias, norm weight, layer scale) or none is normal with a standard deviation of 0.5, around the value
+    that the model filled it with, or else around zero. Running variances are uniform in [0.5, 1.5]. Buffers that are
+    no running statistics are constants of the model and keep their values. With ``positive`` only magnitudes are drawn.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    state: dict[str, torch.Tensor] = {}
+    for name, tensor in default.items():
+        drawn = _drawn(name, tensor.cpu(), name in parameters, generator)
+        drawn = drawn.abs() if positive and name in parameters and drawn.is_floating_point() else drawn
+        state[name] = drawn.to(device=tensor.device, dtype=tensor.dtype)
+    return state
+
+
+def tied(named: Mapping[str, torch.Tensor]) -> Mapping[str, str]:
+    """The names under which a model keeps a tensor that it also keeps under an earlier name, and that name."""
+    first: dict[Identity, str] = {}
+    found = {}
+    for name, tensor in named.items():
+        earlier = first.setdefault(identity(tensor), name) if tensor.numel() else name
+        if earlier != name:
+            found[name] = earlier
+    return found
+
+
+def _drawn(name: str, tensor: torch.Tensor, is_parameter: bool, generator: torch.Generator) -> torch.Tensor:
+    leaf = name.rpartition(".")[2]
+    if leaf == "running_var":
+        return torch.rand(tensor.shape, generator=generator) + 0.5
+    if not (tensor.is_floating_point() or tensor.is_complex()) or (not is_parameter and leaf != "running_mean"):
+        return tensor.clone()
+    if not tensor.numel():
+        return tensor.clone()
+    if tensor.is_complex():
+        return torch.view_as_complex(_drawn(name, torch.view_as_real(tensor), is_parameter, generator).contiguous())
+    normal = torch.randn(tensor.shape, generator=generator)
+    counting = [size for size in tensor.shape if size > 1]
+    if len(counting) >= 2:
+        return normal / max(1.0, tensor.numel() / counting[0]) ** 0.5
+    first = tensor.flatten()[0]
+    return (first.float() if bool((tensor == first).all()) else 0.0) + 0.5 * normal

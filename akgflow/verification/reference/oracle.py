@@ -1,0 +1,315 @@
+"""The operator in float64: what its outputs should be, how much they hang on the inputs, and on how many of them."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from akgflow.verification.reference import inputs as drawing
+from akgflow.verification.reference.index_outputs import EXACT, RANGE_BOUND, Pick, Selection, Trace
+from akgflow.verification.reference.operator import OperatorError
+from akgflow.verification.reference.tolerance import Expected, expect, real, whole_slack
+from akgflow.verification.shared import memory
+
+STEP = 2.0**-20
+"""Relative perturbation by which sensitivities are measured, small against curvature and large against 2**-53."""
+VARIANCES = {"aten::var", "aten::var_mean", "aten::std", "aten::std_mean"}
+VARIANCE_PASSES = 4
+INSTANT_SECONDS, QUICK_SECONDS = 0.02, 0.1
+SLOW_SECONDS = 3.0
+
+State = Mapping[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Effects:
+    """What a forward does besides giving a result: the inputs (by number) and buffers (by name) that it changes."""
+
+    inputs: tuple[int, ...] = ()
+    buffers: tuple[str, ...] = ()
+
+
+class Runner:
+    """A model, the state that each of its forwards starts from, and what a forward is known to change."""
+
+    def __init__(self, model: Any, state: State, where: str) -> None:
+        self.model, self.state, self.where = model, state, where
+        self.effects = Effects()
+
+    def outcome(self, made: Any, state: State | None = None, trace: Trace | None = None) -> list[torch.Tensor]:
+        """The tensors of a forward's result, then what has become of the inputs and buffers that it changes."""
+        return self.kept(self.run(made, state, trace)) + self.changed(made)
+
+    def kept(self, result: Any) -> list[torch.Tensor]:
+        """The tensors of a result, copied where the next forward would overwrite them."""
+        own = memory.storages(self.model.state_dict())
+        return [t.clone() if memory.storages(t) & own else t for t in memory.tensors(result)]
+
+    def changed(self, made: Any) -> list[torch.Tensor]:
+        """The inputs and buffers that a forward on ``made`` has just changed."""
+        given, buffers = list(memory.tensors(made)), self.model.state_dict()
+        after = [given[i] for i in self.effects.inputs] + [buffers[name] for name in self.effects.buffers]
+        return [tensor.clone() for tensor in after]
+
+    def run(self, made: Any, state: State | None = None, trace: Trace | None = None) -> Any:
+        """One forward on ``made`` itself, not on a copy; raises `OperatorError` where it fails."""
+        restore(self.model, self.state if state is None else state)
+        try:
+            with torch.no_grad():
+                if trace is None:
+                    return self.model(*made)
+                with trace:
+                    return self.model(*made)
+        except Exception as error:
+            raise OperatorError(f"forward fails {self.where}: {type(error).__name__}: {error}") from error
+
+
+def restore(model: Any, state: State) -> None:
+    """A forward in training mode may move buffers: every call starts from the drawn state."""
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            tensor.copy_(state[name])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one forward gave: its tensors, and what index outputs were selected from."""
+
+    tensors: list[torch.Tensor]
+    sources: list[torch.Tensor]
+
+    @property
+    def all(self) -> list[torch.Tensor]:
+        """Outputs, then sources."""
+        return self.tensors + self.sources
+
+
+class Oracle:
+    """The float64 twin of a model. Its first answer shows what every later one is measured by."""
+
+    def __init__(self, model: Any, state: State, where: str) -> None:
+        exact = copy.deepcopy(model).double()
+        for parameter in exact.parameters():
+            parameter.data = drawing.widen(parameter.data)
+        self.runner = Runner(exact, drawing.widen(dict(state)), where)
+        self.seconds = 0.0
+        self.length: int | None = None
+        self.names: set[str] = set()
+        self.truncates = False
+        self.repeatable = False
+
+    @property
+    def instant(self) -> bool:
+        """True when forwards cost next to nothing."""
+        return self.seconds < INSTANT_SECONDS
+
+    def expected(self, made: Any, frame: list[torch.Tensor], framework: Runner, even: bool) -> tuple[Expected, ...]:
+        """What each tensor of an outcome must be, for inputs ``made`` on which the framework's was ``frame``.
+
+        ``even`` says that values are of one size and hardly two of them equal.
+        """
+        self.runner.effects = framework.effects
+        wide = drawing.widen(made)
+        copied = _copied(wide)
+        trace = Trace(memory.tensors(copied))
+        started = time.monotonic()
+        try:
+            outputs = self.runner.outcome(copied, trace=trace)
+        except OperatorError:
+            outputs = []
+        if [o.shape for o in outputs] != [f.shape for f in frame]:
+            # The operator insists on a dtype of its own: the framework's result is all there is to compare with.
+            nothing = [torch.zeros_like(real(f), dtype=torch.float64) for f in frame]
+            return tuple(expect(f, f, s, _longest(made), even) for f, s in zip(frame, nothing, strict=True))
+        if any(one.is_cuda for one in outputs):
+            torch.cuda.synchronize()
+        self._took(time.monotonic() - started)
+        self.names, self.truncates = self.names | trace.names, self.truncates or trace.truncates
+        picks = [None if o.is_floating_point() or o.is_complex() else trace.pick_of(o) for o in outputs]
+        watch = any(pick is not None for pick in picks)
+        base = Answer(outputs, trace.sources if watch else [])
+        self._repeat(wide, base, watch)
+        spread, moved = self._sensitivity(base, made, wide, watch)
+        if self.length is None:
+            self.length = self._length(wide, outputs) if self.seconds < SLOW_SECONDS else _longest(made)
+        # A variance may be taken in one pass, from sums of squares that are several times as large as itself.
+        length = self.length * (VARIANCE_PASSES if self.names & VARIANCES else 1)
+        found = [expect(o, f, s, length, even) for o, f, s in zip(outputs, frame, spread, strict=False)]
+        sources = self._sources(made, base, framework, spread[len(frame) :], trace.given) if watch else []
+        for i, pick in enumerate(picks):
+            if pick is not None and sources:
+                found[i] = _with_selection(found[i], pick, sources[pick.source])
+            elif found[i].bound is None:
+                whole = None if self.names <= EXACT else moved[i]
+                slack = whole_slack(whole, STEP, length) if whole is not None else None
+                found[i] = Expected(outputs[i], frame[i], None, slack=slack)
+        return tuple(found)
+
+    def _repeat(self, wide: Any, base: Answer, watch: bool) -> None:
+        """The same inputs again, once for each case."""
+        if self.repeatable:
+            return
+        started = time.monotonic()
+        again = self._answer(wide, self.runner.state, watch)
+        if not all(_near(real(a), real(b)) for a, b in zip(base.all, again.all, strict=True)):
+            raise OperatorError(
+                f"forward {self.runner.where} gives another result on the same inputs: it cannot be judged"
+            )
+        self._took(time.monotonic() - started)
+        self.repeatable = True
+
+    def _took(self, seconds: float) -> None:
+        """A forward took so long: the quickest one counts, since what is tried must not hang on a busy moment."""
+        self.seconds = min(self.seconds, seconds) if self.seconds else seconds
+
+    def _answer(self, wide: Any, state: State, watch: bool) -> Answer:
+        trace = Trace() if watch else None
+        outputs = self.runner.outcome(_copied(wide), state, trace)
+        return Answer(outputs, trace.sources if trace is not None else [])
+
+    def _sensitivity(
+        self, base: Answer, made: Any, wide: Any, watch: bool
+    ) -> tuple[list[torch.Tensor], list[torch.Tensor | None]]:
+        """Root mean square of the changes that relative perturbations make, and how far they move whole numbers."""
+        samples = 8 if self.instant else 4 if self.seconds < QUICK_SECONDS else 3 if self.seconds < SLOW_SECONDS else 1
+        total = [torch.zeros(real(o).shape, dtype=torch.float64, device=o.device) for o in base.all]
+        moved = [
+            None if o.is_floating_point() or o.is_complex() else torch.zeros_like(one)
+            for o, one in zip(base.all, total, strict=True)
+        ]
+        for _ in range(samples):
+            for one, mark, result, start in zip(total, moved, self._moved(wide, watch, STEP), base.all, strict=False):
+                if result.shape != start.shape:
+                    continue
+                if mark is not None:
+                    _widen_to(mark, result, start)
+                else:
+                    one += (real(result - start).abs().double() / STEP).nan_to_num(0.0, 0.0, 0.0) ** 2
+        coarse = max([torch.finfo(t.dtype).eps for t in memory.tensors(made) if t.is_floating_point()], default=0.0)
+        if coarse > STEP and any(mark is not None for mark in moved):
+            for mark, result, start in zip(moved, self._moved(wide, watch, coarse), base.all, strict=False):
+                if mark is not None and result.shape == start.shape:
+                    _widen_to(mark, result, start)
+        return [(one / samples).sqrt() for one in total], moved
+
+    def _moved(self, wide: Any, watch: bool, step: float) -> list[torch.Tensor]:
+        """Outputs and sources with all inputs and parameters changed by ``step``, relatively, up or down."""
+        confined = bool(self.names & RANGE_BOUND)
+
+        def perturb(tensor: torch.Tensor) -> torch.Tensor:
+            if not (tensor.is_floating_point() or tensor.is_complex()):
+                return tensor
+            sign = torch.randint(0, 2, tensor.shape, device=tensor.device, dtype=torch.int8).double() * 2 - 1
+            moved = tensor * (1 + step * sign)
+            return moved.clamp(tensor.min(), tensor.max()) if confined and tensor.numel() else moved
+
+        state = memory.map_tensors(self.runner.state, perturb)
+        return self._answer(memory.map_tensors(wide, perturb), state, watch).all
+
+    def steady(self, made: Any, expected: tuple[Expected, ...]) -> bool:
+        """True when rounding the inputs to a dtype below float32 moves no output further than half of its bound.
+
+        Where it does, kernels that round what they keep in between differ by more than any first-order bound says.
+        """
+        coarse = max([torch.finfo(t.dtype).eps / 2 for t in memory.tensors(made) if t.is_floating_point()], default=0.0)
+        if coarse < STEP:
+            return True
+        moved = self._moved(drawing.widen(made), False, coarse)
+        return all(
+            one.bound is None
+            or real(other).shape != one.oracle.shape
+            or bool(((real(other) - one.oracle).abs().nan_to_num(0.0, 0.0, 0.0) <= one.bound / 2).all())
+            for one, other in zip(expected, moved, strict=False)
+        )
+
+    def with_inputs(self, made: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> list[torch.Tensor]:
+        """Outputs for floating inputs and parameters changed by ``change`` at their own dtype."""
+
+        def narrow(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+            return change(tensor.to(like.dtype)).double() if tensor.is_floating_point() else tensor
+
+        given = iter([*memory.tensors(made)])
+        wide = memory.map_tensors(drawing.widen(made), lambda t: narrow(t, next(given)))
+        common = next((t for t in memory.tensors(made) if t.is_floating_point()), torch.empty(0))
+        state = memory.map_tensors(self.runner.state, lambda t: narrow(t, common))
+        return self._answer(wide, state, False).tensors
+
+    def _sources(
+        self,
+        made: Any,
+        base: Answer,
+        framework: Runner,
+        spread: list[torch.Tensor],
+        given: list[bool],
+    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """For each tensor that was selected from: its values, and how much a sound kernel's may be off."""
+        trace = Trace()
+        framework.run(_copied(made), trace=trace)
+        if [s.shape for s in trace.sources] != [s.shape for s in base.sources]:
+            return []
+        found = []
+        for exact, near, sensitivity, is_input in zip(base.sources, trace.sources, spread, given, strict=True):
+            if is_input or not exact.is_floating_point():
+                found.append((exact.double(), torch.zeros(exact.shape, dtype=torch.float64, device=exact.device)))
+                continue
+            expected = expect(exact, near, sensitivity, self.length or 1, even=False)
+            bound = expected.bound if expected.bound is not None else torch.zeros_like(exact)
+            found.append((exact.double(), bound))
+        return found
+
+    def _length(self, wide: Any, oracle: list[torch.Tensor]) -> int:
+        """The most elements of one tensor that have a part in one output element."""
+        leaves = memory.map_tensors(wide, lambda t: t.clone().requires_grad_(t.is_floating_point()))
+        wanted = [t for t in memory.tensors(leaves) if t.requires_grad]
+        model = self.runner.model
+        restore(model, self.runner.state)
+        parameters = [p.requires_grad_(True) for p in model.parameters() if p.is_floating_point()]
+        longest = 1
+        try:
+            with torch.enable_grad():
+                results = list(memory.tensors(model(*memory.map_tensors(leaves, lambda t: t * 1))))
+            for result, base in zip(results, oracle, strict=False):
+                if result.grad_fn is None or not result.is_floating_point() or not result.numel():
+                    continue
+                for at in {int(base.abs().nan_to_num(0.0).argmax()), result.numel() // 2}:
+                    grads = torch.autograd.grad(
+                        result.flatten()[at], wanted + parameters, allow_unused=True, retain_graph=True
+                    )
+                    longest = max([longest, *(int(g.count_nonzero()) for g in grads if g is not None)])
+        except Exception:
+            return _longest(wide)
+        finally:
+            for parameter in parameters:
+                parameter.requires_grad_(False)
+        return longest
+
+
+def _with_selection(found: Expected, pick: Pick, source: tuple[torch.Tensor, torch.Tensor]) -> Expected:
+    values, allowed = (part.flatten() for part in source)
+    if pick.stable and not bool(allowed.any()):
+        return Expected(found.oracle, found.framework, None)
+    chosen = Selection(values, allowed, pick.base, pick.stride, pick.size, found.oracle, pick.distinct)
+    return Expected(found.oracle, found.framework, None, selection=chosen)
+
+
+def _widen_to(mark: torch.Tensor, result: torch.Tensor, start: torch.Tensor) -> None:
+    torch.maximum(mark, (result.double() - start.double()).abs(), out=mark)
+
+
+def _copied(made: Any) -> Any:
+    return memory.map_tensors(made, lambda t: t.clone())
+
+
+def _near(a: torch.Tensor, b: torch.Tensor) -> bool:
+    if a.shape != b.shape:
+        return False
+    return bool(torch.allclose(a.double(), b.double(), rtol=1e-6, atol=1e-9, equal_nan=True))
+
+
+def _longest(made: Any) -> int:
+    return max([1, *(max(t.shape, default=1) for t in memory.tensors(made))])

@@ -1,0 +1,74 @@
+"""Near twins: questions that differ from a known one in one secret element.
+
+All other questions differ everywhere, so a kernel could keep its answers under a key made of a few elements or of the
+corners. A twin has the same such key, the same addresses, and another answer.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import count
+from typing import Any
+
+import torch
+
+from akgflow.verification.reference.distributions import Promise
+from akgflow.verification.reference.tolerance import Expected, fits, real
+from akgflow.verification.shared.memory import map_tensors
+
+TWIN = "one element changed"
+"""The distribution's name of such a draw."""
+_secret = random.SystemRandom()
+
+
+OTHER, FAR, BEYOND = "other", "far", "beyond"
+"""New values: another element's, the end of the range that is further off, twice the largest."""
+
+
+def near_twins(made: Any, promises: Sequence[Promise], values: Sequence[str]) -> list[Iterator[Any]]:
+    """For each tensor, in secret order, copies of ``made`` with one element of it changed, one for each of ``values``.
+
+    Only tensors whose elements have nothing to do with one another are changed; ``promises`` are in tensor order.
+    """
+    places = [i for i, kept in enumerate(promises) if kept.plain]
+    _secret.shuffle(places)
+    return [map(partial(_with_one_changed, made, place), values) for place in places]
+
+
+def _with_one_changed(made: Any, wanted: int, value: str) -> Any:
+    numbers = count()
+    return map_tensors(made, lambda t: _changed(t, value) if next(numbers) == wanted else t)
+
+
+def _changed(tensor: torch.Tensor, kind: str) -> torch.Tensor:
+    """A copy in which one secret element, no corner if that can be helped, has another value."""
+    if tensor.is_complex():
+        return torch.view_as_complex(_changed(real(tensor).contiguous(), kind))
+    found = tensor.clone()
+    at = tuple(_secret.randrange(1, size - 1) if size > 2 else _secret.randrange(size) for size in tensor.shape)
+    least, most = tensor.min(), tensor.max()
+    if kind == OTHER:
+        row = tensor.flatten()
+        drawn = (row[_secret.randrange(row.numel())] for _ in range(8))
+        found[at] = next((value for value in drawn if value != tensor[at]), most)
+    elif kind == FAR:
+        found[at] = least if most - tensor[at] < tensor[at] - least else most
+    else:
+        found[at] = 2 * most if most > 0 else most + (most - least)
+    return found
+
+
+def tells(known: Sequence[Expected], outcome: Sequence[torch.Tensor]) -> bool:
+    """True when the ``outcome`` of another question lies well beyond what would pass as the ``known`` one's."""
+    for expected, other in zip(known, outcome, strict=False):
+        if real(other).shape != expected.oracle.shape:
+            # How much there is hangs on the data: such a question would be another case.
+            return False
+        if expected.bound is None:
+            if not fits(other.to(expected.framework.dtype), expected, 1.0):
+                return True
+        elif bool(((real(other) - expected.oracle).abs() > 4 * expected.bound).any()):
+            return True
+    return False

@@ -1,0 +1,286 @@
+"""How wrong an element may be, and what to say when it is more wrong than that.
+
+The oracle is the reference in float64 on the very inputs (rounded to the working dtype) that the candidate gets. With
+``o`` the oracle's element, ``f`` the framework's own at the working dtype, the bound on ``|got - o|`` is, times the
+task's tolerance::
+
+    3 * E(|o|)                                   as wrong as a sound kernel is, times a stated factor
+    + (4 * sqrt(L) + 14) * u * (S + |o|)         naive sequential accumulation in float32 over L terms
+    + 3 * u_out * S        (dtypes below float32)  every contribution rounded once more to the working dtype
+    + 2 * u_out * |o|                            one rounding of the output, to the nearest or not
+
+``E(m)`` is the largest framework error among elements no larger than about ``m`` (binned by powers of two), so that a
+large element lends nothing to a small one. ``S`` is the element's sensitivity: ``sqrt(sum((dy/dx_j * x_j)**2))``, over
+all inputs and parameters, estimated by perturbing them relatively in float64, and at least its median over the output.
+``S + |o|`` is at least its root mean square over the output: intermediate values of about that size are added and
+taken away again. ``L`` is how many elements of one tensor reach an output element (counted from a gradient; what is
+longer than 2**20 cannot be summed one by one in float32). ``u`` is the unit roundoff of the accumulator (float32's, or
+float64's for float64), ``u_out`` that of the output's dtype. For a sum of L products of variance s**2, S is about
+s * sqrt(2 L) and sequential rounding errors have a standard deviation of 0.3 * u * sqrt(L) * S, so the second term is
+near thirteen of them: room for squares that are summed in one pass. float16, bfloat16 and TF32 inputs make errors of
+0.6 * S times their own, 2**13 larger roundoff, and are refused where the operator is one in float32. Where inputs are
+not all of one size, or many are equal, roundoff does not cancel and L / 4 more is allowed; such inputs are never the
+only ones.
+
+Rounding errors have either sign. So the errors of all elements together, ``sum(o * e) / sum(|o| * bound)``, may come
+to no more than a tenth, one and a half roundings of a common factor, and the statistical error of so many elements:
+values 1.9 % too large everywhere are refused even where a single bfloat16 element might be that wrong. And values that
+all happen to be numbers of a narrower format, where the oracle's are not, were rounded to it.
+
+Integers and booleans must equal the oracle's (or the framework's), except where roundoff in what is computed changes
+them, and then be no further from it than such roundoff takes them; indices are judged by what they select
+(`akgflow.verification.reference.index_outputs`). NaN and infinities must stand where the oracle has them, or where the
+framework's own kernel has them. Complex numbers are pairs of real ones.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+
+from akgflow.verdict import Worst
+from akgflow.verification.reference.error_patterns import pattern, rounded_to
+from akgflow.verification.reference.index_outputs import Selection
+
+FACTOR = 3.0
+LOW_PRECISION_FACTOR = 3.0
+LONGEST = 1 << 20
+BIAS = 0.1
+COMMON = 1.5
+NARROW_TOLERANCE = 10.0
+"""A task that multiplies the bounds by so much or more lets results be rounded to narrower formats, within them."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """One output tensor: the oracle's values, the framework's, and each element's bound.
+
+    Without a bound, ``selection`` judges an index output; any other must be equal, or as near as ``slack`` says for
+    each element where roundoff changes some. ``analytic`` is the largest ratio of the framework's error to the part of
+    the bound that does not come from it; ``bias`` what the elements' errors may come to together, as a share of the
+    bounds.
+    Complex values are kept as pairs, except ``framework``.
+    """
+
+    oracle: torch.Tensor
+    framework: torch.Tensor
+    bound: torch.Tensor | None
+    framework_error: float = 0.0
+    analytic: float = 0.0
+    bias: float = math.inf
+    selection: Selection | None = None
+    slack: torch.Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One output against its `Expected`. ``error`` and ``bound`` are those of the worst element."""
+
+    error: float
+    bound: float
+    relative: float
+    wrong: int
+    total: int
+    worst: Worst | None
+    detail: str
+
+
+@dataclass(frozen=True)
+class _Marks:
+    """Element by element: value, what it should be, error, bound, and whether it is right; and the bias of all."""
+
+    values: torch.Tensor
+    centre: torch.Tensor
+    error: torch.Tensor
+    bound: torch.Tensor
+    good: torch.Tensor
+    bias: float = 0.0
+
+
+def expect(
+    oracle: torch.Tensor, framework: torch.Tensor, sensitivity: torch.Tensor, length: int, even: bool
+) -> Expected:
+    """Values and bounds from the oracle and framework results of one output, all of the same shape.
+
+    ``sensitivity`` is S of the module's formula before its median is taken as the least; ``length`` is L; ``even``
+    says that the inputs are of one size and hardly two of them equal, so that roundoff cancels.
+    """
+    if not (framework.is_floating_point() or framework.is_complex()):
+        return Expected(oracle, framework, None)
+    exact, near = real(oracle).double(), real(framework)
+    centre = torch.where(torch.isfinite(exact), exact, near.double())
+    magnitude = torch.where(torch.isfinite(centre), centre.abs(), 0.0)
+    error = (near.double() - centre).abs()
+    error = torch.where(torch.isfinite(error), error, 0.0)
+    info = torch.finfo(near.dtype)
+    u = (info.eps if near.dtype == torch.float64 else torch.finfo(torch.float32).eps) / 2
+    sensitivity = torch.where(torch.isfinite(sensitivity), sensitivity, 0.0)
+    scale = sensitivity + magnitude
+    scale = scale.clamp(min=float(scale.square().mean().sqrt()) if scale.numel() else 0.0)
+    bound = _roundings(length, even) * u * scale
+    bound += info.eps * magnitude + (info.smallest_normal if info.bits != 16 else info.smallest_normal * info.eps)
+    if info.bits < 32:
+        bound += LOW_PRECISION_FACTOR * info.eps / 2 * sensitivity.clamp(min=_median(sensitivity))
+    analytic = float((error / bound).max()) if error.numel() else 0.0
+    bound += FACTOR * _envelope(magnitude, error)
+    return Expected(
+        exact,
+        framework,
+        bound,
+        framework_error=float(error.max()) if error.numel() else 0.0,
+        analytic=analytic,
+        bias=_bias_allowed(magnitude, bound, info.eps / 2) if even else math.inf,
+    )
+
+
+def _bias_allowed(magnitude: torch.Tensor, bound: torch.Tensor, u: float) -> float:
+    weights = magnitude * bound
+    total, squares = float(weights.sum()), float(weights.square().sum())
+    if squares == 0:
+        return math.inf
+    return BIAS + COMMON * u * float(magnitude.square().sum()) / total + math.sqrt(squares) / total
+
+
+def whole_slack(moved: torch.Tensor, step: float, length: int) -> torch.Tensor:
+    """How far a sound kernel's whole numbers may lie from the oracle's.
+
+    ``moved`` is how far they went at most when all inputs were changed by ``step``, relatively, a few times; ``length``
+    is L of the module's formula. What no change moved is exact.
+    """
+    return moved * max(2.0, _roundings(length, even=False) * torch.finfo(torch.float32).eps / 2 / step)
+
+
+def _roundings(length: int, even: bool) -> float:
+    """Units of roundoff that accumulating ``length`` terms one by one may cost; ``even``: terms of one size."""
+    length = min(length, LONGEST)
+    return 4 * math.sqrt(length) + 14 + (0.0 if even else length / 4)
+
+
+def real(tensor: torch.Tensor) -> torch.Tensor:
+    """A complex tensor as pairs of real numbers in a last dimension; any other as it is."""
+    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
+
+
+def _median(values: torch.Tensor) -> float:
+    """The median of what is positive, of a million elements at most; 0.0 where nothing is."""
+    sample = values.flatten()[:: max(1, values.numel() // 1_000_000)]
+    sample = sample[sample > 0]
+    return float(sample.median()) if sample.numel() else 0.0
+
+
+def _envelope(magnitude: torch.Tensor, error: torch.Tensor) -> torch.Tensor:
+    """For each element the largest error among elements whose magnitude has the same or a smaller exponent."""
+    exponent = torch.frexp(magnitude).exponent.long().clamp(-1100, 1100) + 1100
+    bins = torch.zeros(2201, dtype=error.dtype, device=error.device)
+    bins.scatter_reduce_(0, exponent.flatten(), error.flatten(), "amax")
+    return bins.cummax(0).values[exponent]
+
+
+def fits(got: torch.Tensor, expected: Expected, tolerance: float) -> bool:
+    """True when ``got`` (same shape and dtype as expected) would be accepted."""
+    marks = _marks(got, expected, tolerance)
+    return bool(marks.good.all()) and not _together(real(got), marks, expected, tolerance)
+
+
+def compare(
+    got: torch.Tensor, expected: Expected, output: int, tolerance: float, name: str | None = None
+) -> Comparison:
+    """Measure ``got`` (same shape and dtype as expected) against its bounds; ``tolerance`` multiplies them.
+
+    ``name`` is what the text calls it, ``output N`` unless it is given. Where no element is wrong by itself and all are
+    together, ``wrong`` counts all of them.
+    """
+    marks = _marks(got, expected, tolerance)
+    name = name or f"output {output}"
+    found = _summary(real(got), marks, output, name, tolerance)
+    if found.wrong and found.worst is not None and expected.selection is not None:
+        words = expected.selection.say(got, found.worst.index)
+        return replace(
+            found,
+            detail=f"{name} at {list(found.worst.index)}: {words}; {found.wrong} of {found.total} are wrong",
+        )
+    together = "" if found.wrong else _together(real(got), marks, expected, tolerance)
+    if not together:
+        return found
+    return replace(found, wrong=found.total, detail=f"{name}: no element is beyond its bound, but {together}")
+
+
+def _together(got: torch.Tensor, marks: _Marks, expected: Expected, tolerance: float) -> str:
+    """What is wrong with all elements together; empty when nothing is."""
+    if expected.bound is None:
+        return ""
+    if marks.bias > expected.bias:
+        off = float((marks.centre * (marks.values - marks.centre)).nan_to_num(0.0, 0.0, 0.0).sum())
+        off /= float(marks.centre.square().nan_to_num(0.0, 0.0, 0.0).sum())
+        return (
+            f"together they are {1 + off:.6g} times what they should be, which no rounding explains "
+            f"({marks.bias:.2f} of the bounds on average, allowed {expected.bias:.2f})"
+        )
+    name = rounded_to(got) if tolerance < NARROW_TOLERANCE else ""
+    if name and rounded_to(marks.centre.to(got.dtype)) != name:
+        return f"every value is a {name} number: the result was rounded to {name} on its way"
+    return ""
+
+
+def _marks(got: torch.Tensor, expected: Expected, tolerance: float) -> _Marks:
+    if expected.bound is None:
+        return _exact_marks(got, expected, tolerance)
+    framework = real(expected.framework).double()
+    centre = torch.where(torch.isfinite(expected.oracle), expected.oracle, framework)
+    values = real(got).double()
+    bound = expected.bound * tolerance
+    error = (values - centre).abs()
+    finite = torch.isfinite(error)
+    good = finite & (error <= bound)
+    good |= _same_special(values, expected.oracle) | _same_special(values, framework)
+    weight = torch.where(finite, centre, 0.0)
+    moved = float((weight * (values - centre)).nan_to_num(0.0, 0.0, 0.0).sum().abs())
+    most = float((weight.abs() * bound).sum())
+    return _Marks(values, centre, error, bound, good, moved / most if most > 0 else 0.0)
+
+
+def _exact_marks(got: torch.Tensor, expected: Expected, tolerance: float) -> _Marks:
+    values, centre = got.double(), expected.oracle.double()
+    same = (got == expected.oracle) | (got == expected.framework)
+    if expected.selection is not None:
+        return _Marks(values, centre, *expected.selection.judge(got, tolerance))
+    error = torch.where(same, 0.0, (values - centre).abs())
+    bound = torch.zeros_like(error) if expected.slack is None else expected.slack
+    return _Marks(values, centre, error, bound, same | ((bound > 0) & (error <= bound)))
+
+
+def _same_special(values: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    return (torch.isnan(values) & torch.isnan(other)) | (torch.isinf(values) & (values == other))
+
+
+def _summary(got: torch.Tensor, marks: _Marks, output: int, name: str, tolerance: float) -> Comparison:
+    total = got.numel()
+    if total == 0:
+        return Comparison(0.0, 0.0, 0.0, 0, 0, None, "")
+    index = _worst(marks)
+    worst = Worst(output, index, float(marks.values[index]), float(marks.centre[index]))
+    wrong = total - int(marks.good.sum())
+    finite = torch.where(torch.isfinite(marks.error), marks.error, 0.0)
+    relative = float((finite / (marks.centre.abs().nan_to_num(0.0) + 1e-8)).nan_to_num(0.0).max())
+    at, limit = float(marks.error[index]), float(marks.bound[index])
+    detail = ""
+    factor = "" if tolerance == 1.0 else f", which is {tolerance:g} times the judge's own bound"
+    if wrong:
+        hint = pattern(got, marks.centre, marks.good)
+        sizes = f"error {at:.3g}, allowed {limit:.3g}{factor}"
+        detail = (
+            f"{name} at {list(index)}: got {worst.got:.7g}, expected {worst.expected:.7g} "
+            f"({sizes}); {wrong} of {total} elements are wrong{hint and ': ' + hint}"
+        )
+    return Comparison(at, limit, relative, wrong, total, worst, detail)
+
+
+def _worst(marks: _Marks) -> tuple[int, ...]:
+    """Where the error is largest for its bound, among wrong elements if there are any."""
+    excess = torch.where(torch.isfinite(marks.error), marks.error / marks.bound.clamp(min=1e-300), torch.inf)
+    # An element that is right because it is special the way it should be is never the worst.
+    excess = torch.where(marks.good, torch.where(torch.isfinite(marks.error), excess.clamp(max=1.0), 0.0), excess + 2.0)
+    flat = int(excess.argmax())
+    return tuple(int(i) for i in torch.unravel_index(torch.tensor(flat), marks.error.shape))

@@ -1,0 +1,71 @@
+"""Trivial answers, tried before any candidate: a task that one of them would pass proves nothing about a kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import torch
+
+from akgflow.verification.reference.tolerance import Expected, fits, real
+from akgflow.verification.shared.memory import tensors
+
+SAMPLE = 1 << 16
+"""Elements that a trivial answer is first tried on; nearly all of them fail there."""
+
+
+class Asked(Protocol):
+    """A set of inputs and what each output must be."""
+
+    @property
+    def inputs(self) -> Any: ...
+    @property
+    def expected(self) -> Sequence[Expected]: ...
+
+
+def easy_answers(draws: Sequence[Asked]) -> tuple[str, ...]:
+    """One sentence for each output that a trivial answer would give rightly on every draw."""
+    found = []
+    for output in range(len(draws[0].expected)):
+        if not draws[0].expected[output].framework.numel():
+            continue
+        alive = _passing(draws, 0, output)
+        for place in range(1, len(draws)):
+            alive &= _passing(draws, place, output) if alive else set()
+        if alive:
+            names = " or ".join(sorted(alive))
+            found.append(f"weak task: {names} would pass as output {output} on every set of inputs drawn")
+    return tuple(found)
+
+
+def _passing(draws: Sequence[Asked], place: int, output: int) -> set[str]:
+    expected = draws[place].expected[output]
+    return {name for name, answer in _answers(draws, place, output) if _would_pass(answer, expected)}
+
+
+def _answers(draws: Sequence[Asked], place: int, output: int) -> Iterator[tuple[str, torch.Tensor]]:
+    """Answers that need no work, in the output's shape and dtype."""
+    like = draws[place].expected[output].framework
+    yield "zeros", torch.zeros_like(like)
+    yield "ones", torch.ones_like(like)
+    if like.is_floating_point() and like.numel() > 3:
+        yield "a constant", torch.full_like(like, float(draws[place].expected[output].oracle.mean()))
+    for i, one in enumerate(tensors(draws[place].inputs)):
+        if one.shape == like.shape and one.dtype == like.dtype:
+            yield f"input {i} as it is", one
+            if one.is_floating_point() and one.dim():
+                yield f"the mean of input {i}", one.float().mean(-1, keepdim=True).expand(like.shape).to(like.dtype)
+    other = draws[place - 1].expected[output].framework
+    if len(draws) > 1 and other.shape == like.shape:
+        yield "the answer to other inputs", other
+
+
+def _would_pass(answer: torch.Tensor, expected: Expected) -> bool:
+    """Whether it would, decided on a sample where that suffices."""
+    count = answer.numel()
+    if count > 2 * SAMPLE and expected.bound is not None and not answer.is_complex():
+        step = count // SAMPLE
+        near, exact, bound = (t.reshape(-1)[::step] for t in (answer.double(), expected.oracle, expected.bound))
+        if bool(((near - exact).abs() > bound).any()):
+            return False
+    return fits(answer, expected, 1.0) if real(answer).shape == real(expected.framework).shape else False

@@ -1,0 +1,288 @@
+"""The doors of other people's kernel libraries, closed in a candidate's process while its model is called.
+
+The dispatcher is one way to the framework's kernels (`akgflow.verification.candidate.dispatch_guard`); the exported
+functions of libtorch, OpenBLAS, MKL or cuBLAS are another, which numpy and ``dlsym`` take. While a model is called,
+their first bytes lead to a few instructions that leave the function's address on a page that the judge sees, and end
+the process: a candidate that forges that page only accuses itself.
+
+The instructions are x86-64's: elsewhere no door is closed. Native code can put the bytes back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import mmap
+import os
+import platform
+import re
+import stat
+import struct
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from akgflow.pages import libc
+
+EXIT_CODE = 86
+"""What a process that went through a closed door ends with."""
+_BLAS = r"(gemm|gemmt|gemv|gbmv|symm|hemm|symv|hemv|syrk|herk|syr2k|trmm|trmv|trsm|trsv|ger[uc]?|dot[uc]?|axpy|nrm2)"
+_NUMERICAL = re.compile(
+    rf"(scipy_)?(cblas_|mkl_(blas_|sparse_)?\w*)?[sdczhbix]{{1,3}}{_BLAS}\w*"
+    r"|(scipy_)?(cblas_gemm\w*|LAPACKE_\w+|[sdcz](ge|po|sy|he|or|un|tr)(trf|tri|trs|sv|qrf|mqr|gqr|ev|evd|sdd|svd|ls)\w*)"
+    r"|dnnl_(primitive_execute|[su\d]*s?gemm\w*)|DftiCompute\w+|aoti_torch_(cpu|cuda|mps|xpu)_\w+"
+)
+"""Names of C and Fortran functions that multiply, solve or transform."""
+_VENDOR = re.compile(r"(cublas|cudnn|cusparse|cusolver|cufft|rocblas|hipblas|miopen|rocsparse|hipsparse|rocfft|hipfft)")
+_HOUSEKEEPING = re.compile(r"Create|Destroy|Get|Set|Version|Init|Log|Check|Query|String")
+_NATIVE = re.compile(r"_ZNK?2at(?:3cpu|4cuda|6native)(\d+)(\w+)")
+_CONTRACTION = re.compile(
+    r"_?(add|baddb?|b|s)?mm_?|_(scaled|int|grouped)_mm\w*|addbmm_?|addmv_?|addr_?|v?dot|_addmm_activation"
+    r"|_?(slow_|mkldnn_|cudnn_|miopen_|conv_depthwise)\w*conv\w*|conv_depthwise3d|conv_tbc|mkldnn_(linear|matmul)\w*"
+    r"|_weight_int\w+|_dyn_quant\w+|\w*flash_attention\w*|_fft_[cr]2[cr]\w*|_cdist_forward|_pdist_forward"
+)
+_AFFIXES = re.compile(r"^structured_|(_outf?|_cpu|_cuda|_stub|_impl|_symint|_kernel)+$")
+_LIBRARIES = re.compile(
+    rf"lib(torch_(cpu|cuda|hip)|\w*openblas\w*|mkl_\w+|blis|blas|cblas|lapack|{_VENDOR.pattern}\w*)\b"
+)
+_MANY = 20
+"""So many numerical functions make a library of kernels, whatever its name."""
+_SYMBOL = np.dtype(
+    [("name", "<u4"), ("info", "u1"), ("other", "u1"), ("section", "<u2"), ("value", "<u8"), ("size", "<u8")]
+)
+_PROTECTION = mmap.PROT_READ | mmap.PROT_EXEC
+_MAP_FIXED_NOREPLACE = 0x100000
+_REACH = 1 << 30
+"""A jump reaches two gibibytes; a library may itself be half of that."""
+
+
+class Door(NamedTuple):
+    """A function of this process's."""
+
+    name: str
+    address: int
+
+
+class Trap:
+    """The judge's end: the page on which a process that went through a closed door says which."""
+
+    def __init__(self) -> None:
+        self.fd = os.memfd_create("akgflow-trap", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        os.ftruncate(self.fd, mmap.PAGESIZE)
+        # Without the seals a candidate could cut the file, and the judge would die reading it.
+        fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+        self._page = mmap.mmap(self.fd, mmap.PAGESIZE)
+
+    @property
+    def entered(self) -> int | None:
+        """Address, in the candidate's process, of the function that was entered; None when none was."""
+        (address,) = struct.unpack_from("<Q", self._page)
+        return address - _CALL_BYTES if address else None
+
+    def __del__(self) -> None:
+        os.close(self.fd)
+
+
+@cache
+def doors() -> tuple[Door, ...]:
+    """All functions of the libraries in this process that compute what a DSL is for."""
+    if platform.machine() != "x86_64":
+        return ()
+    found = [
+        Door(name, base + value)
+        for file, base in _mapped()
+        if _LIBRARIES.match(os.path.basename(file))
+        for name, value in exports(file)
+        if is_numerical(name)
+    ]
+    return tuple(sorted(set(found), key=lambda door: door.address))
+
+
+def is_numerical(name: str) -> bool:
+    """True for functions of a kernel library that no honest host code needs while a model is called."""
+    native = _NATIVE.match(name)
+    if native:
+        return _CONTRACTION.fullmatch(_AFFIXES.sub("", native[2][: int(native[1])])) is not None
+    if _VENDOR.match(name):
+        return not _HOUSEKEEPING.search(name)
+    return _NUMERICAL.fullmatch(name) is not None
+
+
+def is_library(file: str) -> bool:
+    """True for a file that offers many numerical functions. Raises `OSError` where it cannot be read."""
+    return sum(is_numerical(name) for name, _ in exports(file)) >= _MANY
+
+
+def exports(file: str) -> Iterator[tuple[str, int]]:
+    """Name and offset of each function that a 64-bit ELF library offers; nothing for other files."""
+    # Whoever names the file may have put something else in its place.
+    with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as opened:
+        found = os.fstat(opened.fileno())
+        if not stat.S_ISREG(found.st_mode) or found.st_size < 64:
+            return
+        with mmap.mmap(opened.fileno(), 0, prot=mmap.PROT_READ) as data:
+            yield from _exports(data)
+
+
+def _exports(data: mmap.mmap) -> Iterator[tuple[str, int]]:
+    if data[:5] != b"\x7fELF\x02":
+        return
+    (table,), (size, count) = struct.unpack_from("<Q", data, 0x28), struct.unpack_from("<HH", data, 0x3A)
+    sections = [struct.unpack_from("<IIQQQQIIQQ", data, table + i * size) for i in range(count)]
+    for section in sections:
+        if section[1] != 11 or not section[6] < count:  # SHT_DYNSYM, and its strings
+            continue
+        names = bytes(data[sections[section[6]][4] :][: sections[section[6]][5]])
+        raw = bytes(data[section[4] : section[4] + section[5] // _SYMBOL.itemsize * _SYMBOL.itemsize])
+        symbols = np.frombuffer(raw, _SYMBOL)
+        for symbol in symbols[(symbols["info"] % 16 == 2) & (symbols["section"] != 0) & (symbols["value"] != 0)]:
+            start = int(symbol["name"])
+            yield names[start : names.find(b"\0", start)].decode("latin-1"), int(symbol["value"])
+
+
+def _lines(maps: str) -> list[str]:
+    with open(maps, encoding="utf-8", errors="replace") as lines:
+        return lines.read().splitlines()
+
+
+def _mapped() -> Iterator[tuple[str, int]]:
+    """Files that this process has mapped from their beginning, and where."""
+    for line in _lines("/proc/self/maps"):
+        fields = line.split(maxsplit=5)
+        if len(fields) == 6 and fields[5].startswith("/") and int(fields[2], 16) == 0:
+            yield fields[5], int(fields[0].partition("-")[0], 16)
+
+
+def libraries(pid: int | str = "self") -> frozenset[str]:
+    """Files whose code a process has mapped. Raises `OSError`."""
+    fields = (line.split(maxsplit=5) for line in _lines(f"/proc/{pid}/maps"))
+    return frozenset(one[5] for one in fields if len(one) == 6 and "x" in one[1] and one[5].startswith("/"))
+
+
+def foreign(pid: int, known: frozenset[str], seen: dict[tuple[int, ...], bool]) -> str | None:
+    """A library of kernels that a process has loaded by itself.
+
+    ``known`` are files that need not be looked at; ``seen`` keeps what was found in others, for the next time.
+    """
+    for file in sorted(libraries(pid) - known):
+        with contextlib.suppress(OSError, struct.error, ValueError):
+            path = f"/proc/{pid}/root{file}"
+            found = os.stat(path)
+            key = found.st_dev, found.st_ino, found.st_ctime_ns, found.st_size
+            if key not in seen:
+                seen[key] = is_library(path)
+            if seen[key]:
+                return file
+    return None
+
+
+_CALL_BYTES = 5
+_Array = npt.NDArray[Any]
+
+
+_libc = cache(libc)
+
+
+class _Region(NamedTuple):
+    """A mapping of executable code."""
+
+    start: int
+    end: int
+
+    def bytes(self) -> _Array:
+        """All of it, where it lies."""
+        return np.ctypeslib.as_array((ctypes.c_uint8 * (self.end - self.start)).from_address(self.start))
+
+    def write(self, at: _Array, data: _Array) -> None:
+        """Put ``data`` at the offsets ``at``; nothing is written where the system forbids it."""
+        if _libc().mprotect(self.start, self.end - self.start, _PROTECTION | mmap.PROT_WRITE) == 0:
+            self.bytes()[at] = data
+            _libc().mprotect(self.start, self.end - self.start, _PROTECTION)
+
+
+class _Patch(NamedTuple):
+    """The doors of a region: offsets of their bytes, the library's ``own`` bytes, and those that lead to the trap."""
+
+    region: _Region
+    at: _Array
+    own: _Array
+    locked: _Array
+
+
+def _code() -> Iterator[_Region]:
+    """The executable mappings of this process."""
+    for line in _lines("/proc/self/maps"):
+        fields = line.split(maxsplit=2)
+        if fields[1] == "r-xp":
+            start, _, end = fields[0].partition("-")
+            yield _Region(int(start, 16), int(end, 16))
+
+
+class Locks:
+    """The candidate's end: closes and opens all doors of this process. ``trap`` is the descriptor of a `Trap`."""
+
+    def __init__(self, trap: int) -> None:
+        self._page = mmap.mmap(trap, mmap.PAGESIZE)
+        os.close(trap)
+        self._patches: list[_Patch] = []
+        self._stubs: list[int] = []
+        self._closed = False
+
+    def close(self) -> None:
+        """Let every door lead to the trap."""
+        if self._closed:
+            return
+        if not self._patches:
+            self._patches = [_Patch(r, at, r.bytes()[at], self._calls(r.start + at[:, 0])) for r, at in self._places()]
+        for patch in self._patches:
+            patch.region.write(patch.at, patch.locked)
+        self._closed = True
+
+    def open(self) -> None:
+        """Put back what was there."""
+        for patch in self._patches if self._closed else ():
+            patch.region.write(patch.at, patch.own)
+        self._closed = False
+
+    def _places(self) -> Iterator[tuple[_Region, _Array]]:
+        """For each mapping of executable code, where the bytes of its doors lie."""
+        addresses = np.array([door.address for door in doors()], np.int64)
+        for region in _code():
+            inside = addresses[(addresses >= region.start) & (addresses + _CALL_BYTES <= region.end)]
+            if inside.size:
+                yield region, (inside - region.start)[:, None] + np.arange(_CALL_BYTES)
+
+    def _calls(self, addresses: _Array) -> _Array:
+        stubs = np.array([self._near(int(address)) for address in addresses], np.int64)
+        jumps = (stubs - addresses - _CALL_BYTES).astype("<i4")
+        return np.column_stack([np.full(len(jumps), 0xE8, np.uint8), jumps.view(np.uint8).reshape(-1, 4)])
+
+    def _near(self, address: int) -> int:
+        return next((stub for stub in self._stubs if abs(stub - address) < _REACH), None) or self._stub(address)
+
+    def _stub(self, near: int) -> int:
+        """Instructions that write their return address to the page, and end the process."""
+        page = ctypes.addressof(ctypes.c_char.from_buffer(self._page))
+        code = b"\x58"  # pop rax
+        code += b"\x49\xbb" + struct.pack("<Q", page) + b"\x49\x89\x03"  # mov r11, page; mov [r11], rax
+        code += b"\xb8\xe7\0\0\0\xbf" + struct.pack("<i", EXIT_CODE) + b"\x0f\x05"  # exit_group(EXIT_CODE)
+        place = self._free(near)
+        ctypes.memmove(place, code, len(code))
+        _libc().mprotect(place, mmap.PAGESIZE, _PROTECTION)
+        self._stubs.append(place)
+        return place
+
+    def _free(self, near: int) -> int:
+        """A new page within reach."""
+        start = near // mmap.PAGESIZE * mmap.PAGESIZE
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_FIXED_NOREPLACE
+        for step in range(1, _REACH >> 21):
+            for wanted in (start - (step << 21), start + (step << 21)):
+                found: Any = _libc().mmap(wanted, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_WRITE, flags, -1, 0)
+                if found == wanted:
+                    return wanted
+        raise RuntimeError("there is no free memory near a library")

@@ -1,0 +1,245 @@
+"""Memory that judge and candidate share, and how tensors lie in it.
+
+A `Region` is plain bytes, on the host (a sealed memfd) or on a GPU (CUDA IPC); its *handle* is JSON and, for the host,
+one file descriptor. `lay_out` gives a value's tensors places in a region and describes the value as JSON; `rebuild`
+makes the value again from the description, as views of the region. Nothing is pickled in either direction.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from akgflow.verification.shared import cuda_ipc
+
+ALIGN = 256
+_SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+_SCALARS = (bool, int, float, str, type(None))
+
+Tree = dict[str, Any]
+"""The JSON description of a value: ``tensor``, ``list``, ``tuple``, ``dict``, ``value``, ``dtype`` or ``device``."""
+
+Identity = tuple[int, int, tuple[int, ...], tuple[int, ...]]
+
+
+@dataclass
+class Region:
+    """``bytes`` is a one-dimensional uint8 tensor; ``handle`` is JSON; ``fd`` belongs to a host region."""
+
+    bytes: torch.Tensor
+    handle: Mapping[str, Any]
+    fd: int | None = None
+
+    def __del__(self) -> None:
+        if self.fd is not None:
+            _created.pop(self.fd, None)
+            os.close(self.fd)
+
+
+_created: dict[int, tuple[tuple[int, int], int]] = {}
+
+
+def held() -> tuple[int, set[tuple[int, int]]]:
+    """Bytes of the host regions that this process has made, and the device and inode of each."""
+    return sum(size for _, size in _created.values()), {key for key, _ in _created.values()}
+
+
+def create(size: int, device: str) -> Region:
+    """A zeroed region of at least one byte on ``cpu`` or ``cuda``."""
+    size = max(size, 1)
+    if device == "cuda":
+        return _create_cuda(size)
+    fd = os.memfd_create("akgflow", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(fd, size)
+    # Without the seals a candidate could shrink the file, and the judge would die reading it.
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)
+    about = os.fstat(fd)
+    _created[fd] = ((about.st_dev, about.st_ino), size)
+    return Region(_map(fd, size), {"kind": "host", "size": size}, fd)
+
+
+def _create_cuda(size: int) -> Region:
+    data, handle = cuda_ipc.allocate(size)
+    return Region(data, {"kind": "cuda", "size": size, "ipc": handle})
+
+
+def attach(handle: Mapping[str, Any], fd: int | None) -> Region:
+    """The region behind a handle, in another process; takes over ``fd``."""
+    if handle["kind"] == "host":
+        assert fd is not None
+        return Region(_map(fd, handle["size"]), handle, fd)
+    return Region(cuda_ipc.open_handle(handle["ipc"], handle["size"]), handle)
+
+
+def _map(fd: int, size: int) -> torch.Tensor:
+    return torch.frombuffer(mmap.mmap(fd, size), dtype=torch.uint8)
+
+
+def span(tensor: torch.Tensor) -> int:
+    """Elements of storage from a tensor's first element to its last; 0 for an empty tensor."""
+    if tensor.numel() == 0:
+        return 0
+    return 1 + sum(int((size - 1) * stride) for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A tensor and the byte offset of its storage's first used element."""
+
+    tensor: torch.Tensor
+    offset: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """``tree`` describes the value, ``placed`` its tensors in order, ``size`` the bytes they take."""
+
+    tree: Tree
+    placed: tuple[Placed, ...]
+    size: int
+
+    def write(self, region: Region, base: int = 0) -> None:
+        """Copy every tensor to its place, ``base`` bytes further on."""
+        for one in self.placed:
+            flat(region, one, base).copy_(row(one))
+
+    def changed(self, region: Region, base: int = 0) -> list[int]:
+        """The numbers of those tensors whose bytes in ``region`` are no longer what `write` put there."""
+        return [i for i, one in enumerate(self.placed) if not same_bits(flat(region, one, base), row(one))]
+
+
+def lay_out(value: Any) -> Layout:
+    """Places for all tensors of ``value``, strides kept; raises `TypeError` for what cannot travel."""
+    placed: list[Placed] = []
+    size = 0
+
+    def describe(part: Any) -> Tree:
+        nonlocal size
+        if isinstance(part, torch.Tensor):
+            offset = size
+            placed.append(Placed(part.detach(), offset))
+            size += -(-span(part) * part.element_size() // ALIGN) * ALIGN
+            return {"tensor": tensor_spec(part) | {"offset": offset}}
+        if isinstance(part, (list, tuple)):
+            return {"tuple" if isinstance(part, tuple) else "list": [describe(item) for item in part]}
+        if isinstance(part, dict):
+            return {"dict": {str(key): describe(item) for key, item in part.items()}}
+        if isinstance(part, torch.dtype):
+            return {"dtype": dtype_name(part)}
+        if isinstance(part, torch.device):
+            return {"device": str(part)}
+        if isinstance(part, _SCALARS):
+            return {"value": part}
+        raise TypeError(f"a {type(part).__name__} cannot be handed to a candidate")
+
+    return Layout(describe(value), tuple(placed), size)
+
+
+def tensor_spec(tensor: torch.Tensor) -> dict[str, Any]:
+    """Shape, stride and dtype as JSON."""
+    return {"shape": list(tensor.shape), "stride": list(tensor.stride()), "dtype": dtype_name(tensor.dtype)}
+
+
+def row(one: Placed) -> torch.Tensor:
+    """All elements of a placed tensor's storage from its first to its last, in one row."""
+    return one.tensor.as_strided((span(one.tensor),), (1,))
+
+
+def flat(region: Region, one: Placed, base: int = 0) -> torch.Tensor:
+    """The elements of ``region`` that belong to a placed tensor, gaps between its strides included, in one row."""
+    length = span(one.tensor) * one.tensor.element_size()
+    start = one.offset + base
+    return region.bytes[start : start + length].view(one.tensor.dtype)
+
+
+def fetch(region: Region, one: Placed, base: int = 0) -> torch.Tensor:
+    """A packed copy of what now stands in a placed tensor's place."""
+    return flat(region, one, base).as_strided(one.tensor.shape, one.tensor.stride()).contiguous().clone()
+
+
+def same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """True when two tensors of one shape and dtype hold the same bytes (a NaN equals itself)."""
+    return bool(torch.equal(a.contiguous().flatten().view(torch.uint8), b.contiguous().flatten().view(torch.uint8)))
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """``torch.float32`` → ``float32``."""
+    return str(dtype).removeprefix("torch.")
+
+
+def dtype_of(name: str) -> torch.dtype:
+    """``float32`` → ``torch.float32``; raises `ValueError` for anything that is no dtype."""
+    found = getattr(torch, name, None)
+    if not isinstance(found, torch.dtype):
+        raise ValueError(f"{name!r} is not a torch dtype")
+    return found
+
+
+def view(
+    region: Region, shape: tuple[int, ...], stride: tuple[int, ...], dtype: torch.dtype, offset: int
+) -> torch.Tensor:
+    """A view of the region's bytes from ``offset`` on."""
+    if 0 in shape:
+        return torch.empty(shape, dtype=dtype, device=region.bytes.device)
+    length = (1 + sum((n - 1) * s for n, s in zip(shape, stride, strict=True))) * dtype.itemsize
+    return region.bytes[offset : offset + length].view(dtype).as_strided(shape, stride)
+
+
+def rebuild(tree: Tree, region: Region | None, base: int = 0) -> Any:
+    """The value that ``tree`` describes. Tensors are views of ``region``; on ``meta`` where there is none."""
+    ((kind, part),) = tree.items()
+    if kind == "tensor":
+        shape, stride, dtype = tuple(part["shape"]), tuple(part["stride"]), dtype_of(part["dtype"])
+        if region is None:
+            return torch.empty_strided(shape, stride, dtype=dtype, device="meta")
+        return view(region, shape, stride, dtype, part["offset"] + base)
+    if kind == "list":
+        return [rebuild(item, region, base) for item in part]
+    if kind == "tuple":
+        return tuple(rebuild(item, region, base) for item in part)
+    if kind == "dict":
+        return {key: rebuild(item, region, base) for key, item in part.items()}
+    if kind == "dtype":
+        return dtype_of(part)
+    if kind == "device":
+        return torch.device(part)
+    return part
+
+
+def identity(tensor: torch.Tensor) -> Identity:
+    """The same for two tensors that are the same memory, read alike."""
+    return (tensor.untyped_storage().data_ptr(), tensor.storage_offset(), tuple(tensor.shape), tuple(tensor.stride()))
+
+
+def storages(inputs: Any) -> set[int]:
+    """Where the storages of all tensors in ``inputs`` begin."""
+    return {t.untyped_storage().data_ptr() for t in tensors(inputs) if t.device.type != "meta"}
+
+
+def tensors(value: Any) -> Iterator[torch.Tensor]:
+    """All tensors of a nest of lists, tuples and dicts, in order."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from tensors(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from tensors(item)
+
+
+def map_tensors(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    """``value`` with every tensor in its lists, tuples and dicts replaced by ``change(tensor)``."""
+    if isinstance(value, torch.Tensor):
+        return change(value)
+    if isinstance(value, (list, tuple)):
+        return type(value)(map_tensors(item, change) for item in value)
+    if isinstance(value, dict):
+        return {key: map_tensors(item, change) for key, item in value.items()}
+    return value
