@@ -25,6 +25,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"agents", "knowledge", "verification"}),
     frozenset({"executors", "search"}),
     frozenset({"planning"}),
+    frozenset({"runs"}),
     frozenset({"engine"}),
     frozenset({"doctor", "reporting"}),
     frozenset({"mcp"}),

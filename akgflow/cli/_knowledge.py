@@ -148,7 +148,7 @@ def export_command(
     file: Path, dsl: str | None, target: str | None, workspace: Path | None, overrides: tuple[str, ...], as_json: bool
 ) -> None:
     """Write the judged entries to FILE, one line of JSON each."""
-    from akgflow.engine.folder import write_text
+    from akgflow.runs.folder import write_text
 
     entries = _space(workspace, overrides)[1].entries(dsl=dsl, target=target, trust="judged")
     write_text(file, "".join(f"{line}\n" for line in to_lines(entries)))
@@ -190,7 +190,7 @@ def import_command(
 
 
 def _of_run(folder: Path) -> list[Entry]:
-    from akgflow.engine.harvest import NOT_ASKED, harvest
+    from akgflow.runs.harvest import NOT_ASKED, harvest
 
     entries = harvest(folder)
     if entries and entries[0].features == NOT_ASKED:

@@ -124,7 +124,8 @@ def show_command(run: str | None, workspace: Path | None, as_json: bool) -> None
 
     RUN is its folder, or the folder's name; without it, the run of the workspace that was begun last.
     """
-    from akgflow.reporting import console, read_run, show_run
+    from akgflow.reporting import console, show_run
+    from akgflow.runs.reader import read_run
 
     found = read_run(_folder(run, (workspace or find_root()) / "runs"))
     if as_json:

@@ -14,7 +14,8 @@ from akgflow.config import Loaded, load, suggest
 from akgflow.errors import ConfigError
 
 if TYPE_CHECKING:
-    from akgflow.engine.matrix import Matrix, Wanted
+    from akgflow.engine.matrix import Wanted
+    from akgflow.runs.matrix import Matrix
 
 
 @click.command("matrix")
@@ -48,8 +49,9 @@ def matrix_command(
 
     Exits 0 when every cell that can hold a kernel holds a right one.
     """
-    from akgflow.engine.matrix import Wanted, best_of_run, latest_run, of_run
+    from akgflow.engine.matrix import Wanted
     from akgflow.reporting import console, show_matrix
+    from akgflow.runs.matrix import best_of_run, latest_run, of_run
 
     loaded = load(task, root=workspace, overrides=overrides)
     for name in targets:

@@ -48,9 +48,10 @@ def run_command(
     fresh: bool,
 ) -> None:
     """Run TASK: a file, or the name of a task. The same command on an unfinished run goes on where it stopped."""
-    from akgflow.engine import claim, open_folder, run_in_folder
+    from akgflow.engine import run_in_folder
     from akgflow.planning.here import plan_here
     from akgflow.reporting import Progress, console, show_plan, show_result
+    from akgflow.runs import claim, open_folder
 
     loaded = load(task, root=workspace, overrides=overrides)
     plan = plan_here(loaded)

@@ -7,18 +7,19 @@ import re
 import time
 
 from akgflow.config.types import SourceKernel
-from akgflow.engine.accounts import JUDGE_TRIED, accounts, book_earlier_sittings
-from akgflow.engine.context import Finished, RunContext
-from akgflow.engine.folder import OPERATOR, RESULT, write_json, write_text
+from akgflow.engine.context import RunContext
 from akgflow.engine.gates import unmet
-from akgflow.engine.knowledge import cause_in, lessons_of
-from akgflow.engine.preflight import Preflight, places, preflight
-from akgflow.engine.result import JobResult, Outcome, RunResult
+from akgflow.engine.preflight import places, preflight
 from akgflow.engine.state import JobState
 from akgflow.engine.steps import run_step
 from akgflow.errors import BudgetError, ConfigError, Mark, PrerequisiteError, Problem
 from akgflow.models.base import Lost
 from akgflow.planning import Job
+from akgflow.runs.folder import OPERATOR, RESULT, write_json, write_text
+from akgflow.runs.lessons import cause_in, lessons_of
+from akgflow.runs.records import Finished, Preflight
+from akgflow.runs.result import JobResult, Outcome, RunResult
+from akgflow.runs.spending import JUDGE_TRIED, accounts, book_earlier_sittings
 from akgflow.terms import Status
 from akgflow.verdict import Verdict
 

@@ -6,12 +6,8 @@ import asyncio
 from pathlib import Path
 
 from akgflow.config.types import Task, Workspace
-from akgflow.engine.accounts import note_lost
-from akgflow.engine.context import Finished, Notify, RunContext
-from akgflow.engine.folder import RunFolder
-from akgflow.engine.journal import Journal
+from akgflow.engine.context import Notify, RunContext
 from akgflow.engine.knowledge import RunKnowledge
-from akgflow.engine.result import RunResult
 from akgflow.engine.run import run_plan
 from akgflow.executors.everywhere import Everywhere
 from akgflow.models.base import Lost
@@ -19,6 +15,11 @@ from akgflow.models.gateway import Gateway
 from akgflow.models.ledger import Ledger
 from akgflow.models.recording import RecordedReply, write_recording
 from akgflow.planning import Plan
+from akgflow.runs.folder import RunFolder
+from akgflow.runs.journal import Journal
+from akgflow.runs.records import Finished
+from akgflow.runs.result import RunResult
+from akgflow.runs.spending import note_lost
 
 
 def run_in_folder(

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from akgflow.config import load
-from akgflow.engine import RESULT, folder_for
 from akgflow.errors import ConfigError
 from akgflow.models.redact import redact
 from akgflow.planning.here import plan_here
+from akgflow.runs import RESULT, folder_for
 
 MANUAL = "manual"
 """Stands for the model that the agent plays itself."""

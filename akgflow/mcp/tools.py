@@ -19,7 +19,8 @@ from akgflow.machine import detect
 from akgflow.mcp.runs import MANUAL, Runs, RunState
 from akgflow.models.desk import Desk, Waiting
 from akgflow.planning.here import Question, plan_here
-from akgflow.reporting import console, read_run, show_plan, show_run, show_verdict
+from akgflow.reporting import console, show_plan, show_run, show_verdict
+from akgflow.runs.reader import read_run
 
 _POLL = 0.2
 _LONGEST_WAIT = 300.0

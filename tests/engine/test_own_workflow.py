@@ -10,10 +10,11 @@ from openai_server import Answer, OpenAIServer, Seen
 from small_task import fenced, make_workspace, sketch
 
 from akgflow.config import load
-from akgflow.engine import RunResult, open_folder, run_in_folder
+from akgflow.engine import run_in_folder
 from akgflow.errors import ExitCode
 from akgflow.machine import detect
 from akgflow.planning import Plan, build_plan
+from akgflow.runs import RunResult, open_folder
 from akgflow.toolchains import missing_on
 
 PLAIN = """\

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from akgflow.config import load
-from akgflow.engine import RunResult, open_folder, run_in_folder
+from akgflow.engine import run_in_folder
 from akgflow.machine import detect
 from akgflow.planning import build_plan
+from akgflow.runs import RunResult, open_folder
 from akgflow.toolchains import missing_on
 
 

@@ -7,16 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from akgflow.config.types import Budget
-from akgflow.engine import RESULT, Account, RunResult
-from akgflow.engine.accounts import accounts
-from akgflow.engine.journal import Journal
 from akgflow.errors import ConfigError
-from akgflow.reporting._console import say
-from akgflow.reporting.accounts import show_accounts
-from akgflow.reporting.results import show_result
+from akgflow.runs.folder import RESULT
+from akgflow.runs.journal import Journal
+from akgflow.runs.result import Account, RunResult
+from akgflow.runs.spending import accounts
 from akgflow.serial import from_data
 
 
@@ -43,18 +39,6 @@ def read_run(folder: Path) -> RunResult | Unfinished:
     done = tuple(key for key, _ in journal.items("") if not key.startswith("lost "))
     plan = _read(folder / "plan.json") or {}
     return Unfinished(str(folder), done, from_data(plan.get("budget", {}), Budget), accounts(journal))
-
-
-def show_run(run: RunResult | Unfinished, out: Console) -> None:
-    """Print either."""
-    if isinstance(run, RunResult):
-        show_result(run, out)
-        return
-    count = len(run.done)
-    say(out, f"{run.folder} is unfinished; {count} steps are done, and the command that began it repeats none of them:")
-    for key in run.done:
-        say(out, f"  {key}")
-    show_accounts(run.accounts, run.budget, out)
 
 
 def _read(path: Path) -> Any:

@@ -10,15 +10,15 @@ from pathlib import Path
 import cattrs
 
 from akgflow import __version__
-from akgflow.engine.context import Finished
-from akgflow.engine.folder import OPERATOR
-from akgflow.engine.journal import Journal
-from akgflow.engine.knowledge import cause_in, lessons_of
-from akgflow.engine.result import Attempt
 from akgflow.errors import ConfigError
 from akgflow.features import OperatorFeatures
 from akgflow.knowledge import Entry, why_not
 from akgflow.planning import Job, Plan
+from akgflow.runs.folder import OPERATOR
+from akgflow.runs.journal import Journal
+from akgflow.runs.lessons import cause_in, lessons_of
+from akgflow.runs.records import Finished
+from akgflow.runs.result import Attempt
 from akgflow.search import Candidate
 from akgflow.serial import from_data
 from akgflow.verdict import Verdict

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from akgflow.engine.journal import Journal, JournalError
+from akgflow.runs.journal import Journal, JournalError
 
 
 @pytest.fixture
