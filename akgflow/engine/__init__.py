@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from akgflow.lazily import lazily
 
 if TYPE_CHECKING:
-    from akgflow.engine.sitting import run_in_folder
+    from akgflow.engine.sitting import record_replies, run_in_folder
 
-__all__ = ["run_in_folder"]
+__all__ = ["record_replies", "run_in_folder"]
 
-__getattr__ = lazily(__name__, {"sitting": ("run_in_folder",)})
+__getattr__ = lazily(__name__, {"sitting": ("record_replies", "run_in_folder")})

@@ -16,12 +16,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from akgflow import toolchains
+from akgflow.atomic import write_json
 from akgflow.config.types import Operator, Target, Task, Workspace
 from akgflow.errors import ConfigError, UntrustedJudge
 from akgflow.executors.base import Executor
 from akgflow.machine import Machine
 from akgflow.planning import Plan
-from akgflow.runs.folder import write_json
 from akgflow.runs.records import Preflight
 from akgflow.serial import from_data, to_data
 from akgflow.terms import Evidence, Status

@@ -10,6 +10,7 @@ from dataclasses import replace
 from akgflow.knowledge import Lesson
 from akgflow.runs.result import Attempt
 from akgflow.terms import Status
+from akgflow.text import lines
 
 MOST_LESSONS = 12
 """Failures that one entry remembers; the later ones are nearer to what was right."""
@@ -41,7 +42,7 @@ def cause_in(reply: str) -> str:
         data = json.loads(reply[reply.index("{") : reply.rindex("}") + 1])
         if isinstance(data, dict) and "decision" in data:
             return str(data.get("reason", ""))
-    for line in reply.splitlines():
+    for line in lines(reply):
         if line.lower().startswith("lesson:"):
             return line.partition(":")[2].strip()
     return ""

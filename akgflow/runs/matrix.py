@@ -6,20 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
-
-import cattrs
 
 from akgflow.config.types import Scalar, Task
 from akgflow.errors import ConfigError, ExitCode
-from akgflow.planning import Plan
-from akgflow.runs.folder import RESULT
-from akgflow.runs.result import RunResult
-from akgflow.serial import from_data
+from akgflow.runs.damage import DamagedRun
+from akgflow.runs.reader import best_candidate, best_verdict, plan_of, result_of, runs_in
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import CaseResult, KernelResources, Timing, Verdict
 
-T = TypeVar("T")
 OWN = "own"
 """The dtype of a task that leaves it to the operator."""
 
@@ -81,16 +75,16 @@ class Matrix:
 
 def of_run(task: Task, folder: Path) -> Matrix:
     """The best kernels of a run, finished or not, as they were judged there. Raises `ConfigError` for other folders."""
-    plan = _plan(folder)
+    plan = plan_of(folder)
     if plan is None or plan.task != task.name:
         raise ConfigError(f"{folder} is no run of {task.name}")
     # JSON has sorted the names in a case; the task has them as they were written.
     cases = task.cases if task.cases == plan.cases else plan.cases
-    ended = _result(folder)
+    ended = result_of(folder)
     reasons = {job.job: job.reason for job in ended.jobs} if ended else {}
     cells = []
     for job in plan.jobs:
-        verdict = _read(folder / "best" / job.id / "verdict.json", Verdict)
+        verdict = best_verdict(folder, job.id)
         empty = Cell(job.dsl, job.target, plan.dtype or OWN)
         if job.impossible:
             cells.append(replace(empty, reason=job.impossible, possible=False))
@@ -103,23 +97,27 @@ def of_run(task: Task, folder: Path) -> Matrix:
 
 def latest_run(task: Task, runs: Path) -> Path:
     """The run of ``task`` that was at work last; raises `ConfigError` where there is none."""
-    mine = [path.parent for path in runs.glob("*/plan.json") if (plan := _plan(path.parent)) and plan.task == task.name]
-    if not mine:
-        raise ConfigError(
-            f"there is no run of {task.name} in {runs}: akgflow run it first, or name kernels with --candidate DSL=FILE"
-        )
-    return max(mine, key=lambda folder: (folder / "journal.jsonl").stat().st_mtime)
+    damaged = []
+    for folder in runs_in(runs):
+        try:
+            plan = plan_of(folder)
+        except DamagedRun:
+            damaged.append(folder.name)
+            continue
+        if plan is not None and plan.task == task.name:
+            return folder
+    others = f" (what {', '.join(damaged)} ran cannot be read)" if damaged else ""
+    raise ConfigError(
+        f"there is no run of {task.name} in {runs}{others}: akgflow run it first, or name kernels with "
+        "--candidate DSL=FILE"
+    )
 
 
 def best_of_run(folder: Path) -> dict[tuple[str, str], str]:
     """The text of the best candidate for each (DSL, target) of a run."""
-    plan = _plan(folder)
-    found = {}
-    for job in plan.jobs if plan else ():
-        path = folder / "best" / job.id / "candidate.py"
-        if path.exists():
-            found[job.dsl, job.target] = path.read_text(encoding="utf-8")
-    return found
+    plan = plan_of(folder)
+    found = {(job.dsl, job.target): best_candidate(folder, job.id) for job in plan.jobs} if plan else {}
+    return {key: text for key, text in found.items() if text is not None}
 
 
 def filled(empty: Cell, verdict: Verdict, cases: Sequence[Mapping[str, Scalar]]) -> Cell:
@@ -153,19 +151,3 @@ def _shape(case: Mapping[str, Scalar], results: Sequence[CaseResult], verdict: V
         timing=tuple(timing for timing in verdict.timing if timing.case == case),
         reason=worst.detail if wrong else "",
     )
-
-
-def _plan(folder: Path) -> Plan | None:
-    return _read(folder / "plan.json", Plan)
-
-
-def _result(folder: Path) -> RunResult | None:
-    return _read(folder / RESULT, RunResult)
-
-
-def _read(path: Path, kind: type[T]) -> T | None:
-    """A value that a run has written; None where it has not, or where another akgflow wrote it in another form."""
-    try:
-        return from_data(json.loads(path.read_text(encoding="utf-8")), kind)
-    except (OSError, ValueError, cattrs.BaseValidationError):
-        return None

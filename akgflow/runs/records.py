@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from akgflow.models.base import CallKey, ModelReply
+from akgflow.agents import Examples
+from akgflow.features import OperatorFeatures
+from akgflow.models.base import CallKey, Embedded, Lost, ModelReply
+from akgflow.serial import fit
+from akgflow.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -57,3 +63,30 @@ class Seeds:
 
     found: tuple[Seed, ...] = ()
     why: str = ""
+
+
+RECORDS: Mapping[str, type] = {
+    "call": Finished,
+    "canaries": Preflight,
+    "embedding": Embedded,
+    "examples": Examples,
+    "features": OperatorFeatures,
+    "form": str,
+    "kept": Kept,
+    "lost": Lost,
+    "seeds": Seeds,
+    "verdict": Verdict,
+}
+"""What a key's first word says about its data."""
+
+
+def why_unfit(key: str, data: Any) -> str:
+    """Why ``data`` is not what ``key`` says; empty where it is."""
+    kind = RECORDS.get(key.partition(" ")[0])
+    if kind is None:
+        return ""
+    try:
+        fit(data, kind)
+    except ValueError as wrong:
+        return str(wrong)
+    return ""
