@@ -15,7 +15,7 @@ from typing import Any
 from akgflow.executors.slots import Floor
 from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.machine import Machine
-from akgflow.serial import from_data, to_data
+from akgflow.serial import from_data, of_others, to_data
 from akgflow.verdict import JudgeRequest, Verdict
 from akgflow.verification.sandbox.env_allowlist import scrubbed
 
@@ -104,7 +104,7 @@ class JudgeProcess:
         line = await self._process.stdout.readline()
         if not line.endswith(b"\n"):
             raise JudgeLost(await self._last_words())
-        message: dict[str, Any] = json.loads(line)
+        message: dict[str, Any] = of_others(line)
         return message
 
     async def _last_words(self) -> str:

@@ -1,34 +1,32 @@
 """The journal of a run: every finished effect, on disk before the next step begins.
 
 A run is replayed from its start each time it is resumed; an effect (a model call, a verdict) that the journal holds is
-read back instead of being repeated. One JSON object a line, flushed to the disk; a torn last line is what a killed
-process leaves and is dropped.
+read back instead of being repeated. `akgflow.runs.lines` has the form on disk. A torn last line is what a killed
+process leaves, and is dropped.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
-from akgflow.errors import AkgflowError
+from akgflow.runs.damage import DamagedRun
+from akgflow.runs.lines import read_lines, to_line
+from akgflow.runs.records import why_unfit
 from akgflow.serial import from_data, to_data
 
 T = TypeVar("T")
 
 
-class JournalError(AkgflowError):
-    """A journal that this version cannot read."""
-
-
 class Journal:
     """Finished effects by key. One process at a time may write; the run folder's lock sees to that.
 
-    Whoever only reads must not ``mend``: a torn last line may be one that is being written.
+    Whoever only reads must not ``mend``: a torn last line may be one that is being written. Raises `DamagedRun` for a
+    line that is none of a journal's.
     """
 
     def __init__(self, path: Path, *, mend: bool = True) -> None:
@@ -38,8 +36,9 @@ class Journal:
         self._locks: dict[str, asyncio.Lock] = {}
         self._seconds_before = 0.0
         self._start = time.monotonic()
-        self._file: TextIO | None = None
-        self._load(mend)
+        self._file: BinaryIO | None = None
+        if path.exists():
+            self._load(mend)
 
     @property
     def minutes_before(self) -> float:
@@ -74,13 +73,13 @@ class Journal:
     def write(self, key: str, value: Any, *, step: str = "") -> None:
         """Put a finished effect on the disk."""
         data = to_data(value)
-        line = {"key": key, "seconds": self._seconds_before + time.monotonic() - self._start, "data": data}
-        if step:
-            line["step"] = self._steps[key] = step
-        self._file = self._file or self._path.open("a", encoding="utf-8")
-        self._file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+        seconds = self._seconds_before + time.monotonic() - self._start
+        self._file = self._file or self._path.open("ab")
+        self._file.write(to_line(key, seconds, data, step))
         self._file.flush()
         os.fsync(self._file.fileno())
+        if step:
+            self._steps[key] = step
         self._effects[key] = data
 
     def close(self) -> None:
@@ -90,20 +89,16 @@ class Journal:
             self._file = None
 
     def _load(self, mend: bool) -> None:
-        if not self._path.exists():
-            return
         raw = self._path.read_bytes()
-        whole = raw[: raw.rfind(b"\n") + 1]
-        if mend and len(whole) < len(raw):
+        found = read_lines(raw, why_unfit)
+        if found.damaged:
+            raise DamagedRun.of_journal(self._path, found)
+        if mend and (found.unended or found.end < len(raw)):
             with self._path.open("r+b") as file:
-                file.truncate(len(whole))
-        for number, line in enumerate(whole.decode("utf-8").splitlines(), 1):
-            try:
-                entry = json.loads(line)
-                self._effects[entry["key"]] = entry["data"]
-                self._steps[entry["key"]] = entry.get("step", "")
-                self._seconds_before = entry["seconds"]
-            except (ValueError, KeyError, TypeError) as error:
-                raise JournalError(
-                    f"{self._path}:{number}: not a journal entry ({error}): start afresh with --fresh"
-                ) from None
+                file.truncate(found.end)
+                file.seek(found.end)
+                file.write(b"\n" if found.unended else b"")
+        for line in found.lines:
+            self._effects[line.key] = line.data
+            self._steps[line.key] = line.step
+            self._seconds_before = max(self._seconds_before, line.seconds)
