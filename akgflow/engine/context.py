@@ -18,14 +18,15 @@ from akgflow.agents import (
     summary,
     with_complaint,
 )
+from akgflow.budget.device import CutOff
+from akgflow.budget.usage import Lost
 from akgflow.config.types import AgentSpec, DslPack, SourceKernel, Task, ToolchainFile, Workspace
 from akgflow.engine.folder import RunFolder, write_json, write_text
 from akgflow.engine.journal import Journal
 from akgflow.engine.knowledge import RunKnowledge
 from akgflow.engine.state import JobState
 from akgflow.executors.base import Executor
-from akgflow.models.base import CallKey, Lost, ModelReply
-from akgflow.models.device import CutOff
+from akgflow.models.base import CallKey, ModelReply
 from akgflow.models.gateway import Gateway
 from akgflow.planning import Job, Plan, Reach
 from akgflow.search import Candidate, Judged, normal_form

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from akgflow import __version__
 from akgflow.agents import Examples, KernelView, LessonView
+from akgflow.budget.ledger import Ledger
 from akgflow.config.types import Target, Task, Workspace
 from akgflow.engine.journal import Journal
 from akgflow.engine.result import Attempt
@@ -39,7 +40,6 @@ from akgflow.knowledge import (
 from akgflow.models.base import Embedded, ProviderError
 from akgflow.models.embeddings import embed
 from akgflow.models.gateway import origin_of
-from akgflow.models.ledger import Ledger
 from akgflow.models.sizes import estimate_tokens
 from akgflow.planning import Job, Plan
 from akgflow.terms import Status

@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 
+from akgflow.budget.usage import Lost
 from akgflow.config.types import SourceKernel
 from akgflow.engine.accounts import JUDGE_TRIED, accounts, book_earlier_sittings
 from akgflow.engine.context import Finished, RunContext
@@ -17,7 +18,6 @@ from akgflow.engine.result import JobResult, Outcome, RunResult
 from akgflow.engine.state import JobState
 from akgflow.engine.steps import run_step
 from akgflow.errors import BudgetError, ConfigError, Mark, PrerequisiteError, Problem
-from akgflow.models.base import Lost
 from akgflow.planning import Job
 from akgflow.terms import Status
 from akgflow.verdict import Verdict

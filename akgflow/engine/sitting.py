@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from akgflow.budget.ledger import Ledger
+from akgflow.budget.usage import Lost
 from akgflow.config.types import Task, Workspace
 from akgflow.engine.accounts import note_lost
 from akgflow.engine.context import Finished, Notify, RunContext
@@ -14,9 +16,7 @@ from akgflow.engine.knowledge import RunKnowledge
 from akgflow.engine.result import RunResult
 from akgflow.engine.run import run_plan
 from akgflow.executors.everywhere import Everywhere
-from akgflow.models.base import Lost
 from akgflow.models.gateway import Gateway
-from akgflow.models.ledger import Ledger
 from akgflow.models.recording import RecordedReply, write_recording
 from akgflow.planning import Plan
 

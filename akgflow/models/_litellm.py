@@ -10,10 +10,11 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from akgflow.budget.usage import Usage
 from akgflow.config.types import ModelSpec
 from akgflow.models._failures import explain
 from akgflow.models._reading import Answer, count, streamed, whole
-from akgflow.models.base import Embedded, Failure, ModelReply, ModelRequest, ProviderError, Usage
+from akgflow.models.base import Embedded, Failure, ModelReply, ModelRequest, ProviderError
 from akgflow.models.prices import price_of
 from akgflow.models.sizes import estimate_tokens, max_output_tokens
 

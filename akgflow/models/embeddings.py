@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
+from akgflow.budget.ledger import Estimate, Ledger
 from akgflow.config.types import ModelSpec
 from akgflow.models.base import Embedded, Failure, ProviderError
-from akgflow.models.ledger import Estimate, Ledger
 from akgflow.models.prices import price_of
 from akgflow.models.sizes import most_tokens
 

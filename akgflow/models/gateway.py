@@ -8,24 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from akgflow.budget.ledger import Estimate, Ledger, Reservation
+from akgflow.budget.usage import Lost, Usage
 from akgflow.config.types import ModelSpec
-from akgflow.models.base import (
-    CallKey,
-    Failure,
-    Lost,
-    Message,
-    Meter,
-    ModelReply,
-    ModelRequest,
-    Provider,
-    ProviderError,
-    Usage,
-)
-from akgflow.models.ledger import Estimate, Ledger, Reservation
+from akgflow.models.base import CallKey, Failure, Message, Meter, ModelReply, ModelRequest, Provider, ProviderError
 from akgflow.models.manual import ManualProvider
 from akgflow.models.prices import price_of
 from akgflow.models.recorded import RecordedProvider
-from akgflow.models.sizes import estimate_tokens
+from akgflow.models.sizes import estimate_of, estimate_tokens
 
 
 @dataclass(frozen=True)
@@ -181,7 +171,7 @@ class Gateway:
             self._notify(
                 f"no price is known for {spec.model}, so budget.usd cannot hold it: give models.{spec.name} a price"
             )
-        return Estimate.of(request.messages, spec, price)
+        return estimate_of(request.messages, spec, price)
 
     async def _timed(self, request: ModelRequest) -> ModelReply:
         """One attempt within the model's timeout and the run's minutes; a person may take as long as they like."""

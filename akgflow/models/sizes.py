@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from akgflow.config.types import ModelSpec
+from akgflow.budget.ledger import Estimate
+from akgflow.config.types import ModelSpec, Price
+from akgflow.models.base import Message
 from akgflow.models.prices import longest_reply
 
 OUTPUT_TOKENS = 16_000
@@ -33,3 +35,10 @@ def max_output_tokens(spec: ModelSpec) -> int:
     """The most tokens that one reply of this model may have."""
     value = spec.params.get("max_completion_tokens") or spec.params.get("max_tokens")
     return int(value or min(OUTPUT_TOKENS, longest_reply(spec.model) or OUTPUT_TOKENS))
+
+
+def estimate_of(messages: Sequence[Message], spec: ModelSpec, price: Price | None) -> Estimate:
+    """The most that asking ``spec`` these messages can take."""
+    prompt = most_tokens([message.content for message in messages])
+    reply = max_output_tokens(spec)
+    return Estimate(prompt, reply, (prompt * price.input + reply * price.output) / 1e6 if price else 0.0)

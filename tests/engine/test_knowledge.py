@@ -14,6 +14,7 @@ from running import run
 from small_task import OPERATOR, RIGHT, WRONG, by_agent, fenced, make_workspace
 
 from akgflow.agents import Examples, KernelView
+from akgflow.budget.ledger import Ledger
 from akgflow.config import load
 from akgflow.engine import Outcome
 from akgflow.engine.harvest import harvest
@@ -24,7 +25,6 @@ from akgflow.errors import ConfigError
 from akgflow.executors.local import LocalExecutor
 from akgflow.knowledge import Found, Lesson, Store
 from akgflow.machine import detect
-from akgflow.models.ledger import Ledger
 from akgflow.planning import build_plan
 from akgflow.toolchains import missing_on
 

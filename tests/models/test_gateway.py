@@ -11,9 +11,12 @@ import pytest
 from model_bench import Bench, call, spec
 from openai_server import Answer, OpenAIServer, error
 
+from akgflow.budget.ledger import Ledger, Spent
 from akgflow.config.types import Budget, Price
 from akgflow.errors import BudgetError
-from akgflow.models import Backoff, Failure, Ledger, ProviderError, RecordedReply, Spent, write_recording
+from akgflow.models.base import Failure, ProviderError
+from akgflow.models.gateway import Backoff
+from akgflow.models.recording import RecordedReply, write_recording
 
 ANSWER = Answer("pong", usage=(10, 10))
 

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from akgflow.config.types import ModelSpec, Price
-from akgflow.models import origin_of, price_of
+from akgflow.models.gateway import origin_of
+from akgflow.models.prices import price_of
 from akgflow.models.redact import brief, redact
 
 
@@ -38,7 +39,8 @@ def test_price_in_yaml_comes_first() -> None:
 
 def test_prices_do_not_import_litellm() -> None:
     script = (
-        "import sys; from akgflow.models import price_of, Gateway; from akgflow.config.types import ModelSpec; "
+        "import sys, akgflow.models.gateway; from akgflow.models.prices import price_of; "
+        "from akgflow.config.types import ModelSpec; "
         "print(price_of(ModelSpec('m', 'openai/gpt-4o')), 'litellm' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

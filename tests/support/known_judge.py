@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from akgflow.budget.usage import Lost
 from akgflow.config import load
 from akgflow.engine.context import RunContext
 from akgflow.engine.folder import claim
@@ -17,7 +18,6 @@ from akgflow.engine.steps import run_step
 from akgflow.errors import AkgflowError
 from akgflow.features import OperatorFeatures
 from akgflow.machine import Machine
-from akgflow.models.base import Lost
 from akgflow.models.gateway import Gateway
 from akgflow.planning import Plan, build_plan
 from akgflow.terms import Evidence, Status
