@@ -133,7 +133,6 @@ def knowledge(node: Node | None, root: Path) -> KnowledgeSpec:
         add=data.get("add", default.add),
         examples=int(data.get("examples", default.examples)),
         max_tokens=tokens(data.get("max_tokens", default.max_tokens)),
-        embedding_model=data.get("embedding_model"),
     )
 
 

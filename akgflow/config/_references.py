@@ -18,7 +18,6 @@ A section whose file cannot be read is left out: what names something in it is t
 _IN_AGENTS: tuple[tuple[tuple[str | None, ...], str], ...] = (
     (("models", None, "fallbacks", None), "models"),
     (("agents", None, "model"), "models"),
-    (("knowledge", "embedding_model"), "models"),
     (("workflows", None, "steps", None, "agent"), "agents"),
     (("workflows", None, "steps", None, "advisor"), "agents"),
 )

@@ -289,7 +289,7 @@ class KnowledgeSpec:
 
     ``use`` is ``always``, ``never``, or ``auto``: whenever anything but a recording may answer. ``add`` keeps the
     kernels of jobs that met their gates. At most ``examples`` kernels and ``max_tokens`` tokens of them go into a
-    prompt. ``embedding_model`` names an entry of ``models`` whose embeddings stand in for the comparison of words.
+    prompt.
     """
 
     store: Path | None = None
@@ -297,7 +297,6 @@ class KnowledgeSpec:
     add: bool = True
     examples: int = 2
     max_tokens: int = 2_000
-    embedding_model: str | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from akgflow.engine.context import Finished
 from akgflow.engine.journal import Journal
 from akgflow.engine.preflight import Preflight
 from akgflow.engine.result import Account
-from akgflow.models.base import Embedded
 from akgflow.verdict import Verdict
 
 JUDGE_TRIED = "judge tried"
@@ -34,8 +33,6 @@ def book_earlier_sittings(journal: Journal, ledger: Ledger) -> None:
         if kind == "call":
             reply = journal.read(key, Finished).reply
             ledger.charge(reply.usage, charge_usd=reply.origin == "live")
-        elif kind == "embedding":
-            ledger.charge(journal.read(key, Embedded).usage)
         elif kind == "lost":
             ledger.lose(journal.read(key, Lost))
         else:
@@ -54,9 +51,6 @@ def _entries(journal: Journal) -> Iterator[Account]:
             finished = journal.read(key, Finished)
             reply = finished.reply
             yield _called(finished.key.step, reply.answered_by, reply.usage, live=reply.origin == "live")
-        elif kind == "embedding":
-            embedded = journal.read(key, Embedded)
-            yield _called(kind, embedded.model, embedded.usage, live=True)
         elif kind == "lost":
             lost = journal.read(key, Lost)
             step = lost.step.rpartition(".")[2]

@@ -60,7 +60,7 @@ async def _sit(
         plan.machine, folder.path / "scratch", using=ledger.device.use, notify=lambda text: notify("", text)
     )
     try:
-        knowledge = RunKnowledge(task, workspace, plan, journal, executor, notify, ledger)
+        knowledge = RunKnowledge(task, workspace, plan, journal, executor, notify)
         context = RunContext(task, workspace, plan, folder, journal, gateway, executor, notify, knowledge, lose)
         return await run_plan(context)
     finally:

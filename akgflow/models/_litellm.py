@@ -7,14 +7,13 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 from akgflow.budget.usage import Usage
 from akgflow.config.types import ModelSpec
 from akgflow.models._failures import explain
 from akgflow.models._reading import Answer, count, streamed, whole
-from akgflow.models.base import Embedded, Failure, ModelReply, ModelRequest, ProviderError
+from akgflow.models.base import Failure, ModelReply, ModelRequest, ProviderError
 from akgflow.models.prices import price_of
 from akgflow.models.sizes import estimate_tokens, max_output_tokens
 
@@ -41,27 +40,6 @@ class LitellmProvider:
             secrets = [key or "", *(str(value) for value in spec.params.get("extra_headers", {}).values())]
             raise explain(failed, spec, _missing_keys(litellm, spec), secrets) from None
         return _reply(litellm, answer, request)
-
-    async def embed(self, spec: ModelSpec, texts: Sequence[str]) -> Embedded:
-        """One vector for each text, or `ProviderError` in words a user can act on."""
-        named_key = _key_from_environment(spec)
-        litellm = await asyncio.to_thread(_load)
-        key = named_key or (_NO_KEY if spec.api_base and _missing_keys(litellm, spec) else None)
-        own = {name: value for name, value in (("api_base", spec.api_base), ("api_key", key)) if value}
-        # What the provider's own client would choose is base64, which not every server speaks.
-        fixed = {"encoding_format": "float", "timeout": spec.limits.timeout, "max_retries": 0}
-        try:
-            response = await litellm.aembedding(model=spec.model, input=list(texts), **fixed, **own)
-        except Exception as failed:
-            raise explain(failed, spec, _missing_keys(litellm, spec), [key or ""]) from None
-        rows = sorted(response.data or [], key=lambda row: row["index"])
-        if len(rows) != len(texts):
-            raise _nonsense(spec, f"{len(rows)} embeddings of {len(texts)} texts")
-        told = getattr(response, "usage", None)
-        tokens = count(told, "prompt_tokens") or sum(map(estimate_tokens, texts))
-        price = price_of(spec)
-        usage = Usage(tokens, 0, tokens * price.input / 1e6 if price else None, told is None)
-        return Embedded(tuple(tuple(map(float, row["embedding"])) for row in rows), usage)
 
     async def aclose(self) -> None:
         """Close the connections that litellm keeps open."""

@@ -90,15 +90,6 @@ class ModelReply:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Embedded:
-    """One vector for each text, in their order, and what they took."""
-
-    vectors: tuple[tuple[float, ...], ...]
-    usage: Usage
-    model: str = ""
-
-
 class Failure(StrEnum):
     """Why a provider gave no reply."""
 

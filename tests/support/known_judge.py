@@ -102,7 +102,7 @@ def run_steps(task: Path, judge: KnownJudge, *overrides: str, folder: str = "run
 
     async def main() -> AkgflowError | None:
         gateway = Gateway(space.models, recordings=Path())
-        knowledge = RunKnowledge(loaded.task, space, plan, journal, judge, notify, gateway.ledger)
+        knowledge = RunKnowledge(loaded.task, space, plan, journal, judge, notify)
         run = RunContext(loaded.task, space, plan, where, journal, gateway, judge, notify, knowledge, lost.append)
         try:
             for step in space.workflows[loaded.task.workflow].steps:
