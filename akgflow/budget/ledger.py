@@ -7,7 +7,8 @@ How the ceilings are kept, the calls in flight included:
   beyond that is cut off where it is read, and no call is ever booked with more than it reserved. What a provider
   *claims* beyond is kept apart as excess and named in the result: it may stand on the provider's bill, so no further
   call goes out on that room.
-- *usd*: the same at the model's price. Where no price is known nothing can be reserved; the gateway says so once.
+- *usd*: the same at the model's price. A model without a known price is refused before the first call, unless it says
+  ``price: unknown``: then its calls are counted and their cost is not.
 - *minutes*: wall time since the ledger was made, plus what earlier sittings of the same run took. When they are over,
   calls and judgements that run are cut off.
 - *device minutes*: `akgflow.budget.device`.

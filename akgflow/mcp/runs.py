@@ -14,6 +14,7 @@ from akgflow.engine import RESULT, folder_for
 from akgflow.errors import ConfigError
 from akgflow.models.redact import redact
 from akgflow.planning.here import plan_here
+from akgflow.planning.pricing import models_in_use
 
 MANUAL = "manual"
 """Stands for the model that the agent plays itself."""
@@ -84,8 +85,9 @@ class Runs:
         if model is None:
             return list(overrides)
         model = f"{MANUAL}/{self.desk}" if model == MANUAL else model
-        plan = plan_here(load(task, root=self.workspace, overrides=overrides))
-        return [*overrides, *(f"models.{name}.model={model}" for name in plan.models)]
+        loaded = load(task, root=self.workspace, overrides=overrides)
+        names = models_in_use(loaded.workspace.workflows[loaded.task.workflow], loaded.workspace)
+        return [*overrides, *(f"models.{name}.model={model}" for name in names)]
 
     async def start(self, task: str, model: str | None, overrides: Sequence[str], fresh: bool) -> BackgroundRun:
         """Start or go on with the run of a task; raises `ConfigError` for what `akgflow run` would refuse."""

@@ -166,7 +166,9 @@ def _usage(litellm: Any, answer: Answer, request: ModelRequest) -> Usage:
     price = price_of(spec)
     if price is None:
         return Usage(prompt, completion, None, estimated)
-    cost = (prompt * price.input + completion * price.output) / 1e6
+    cached = min(prompt, count(getattr(answer.usage, "prompt_tokens_details", None), "cached_tokens"))
+    again = price.input if price.cached_input is None else price.cached_input
+    cost = ((prompt - cached) * price.input + cached * again + completion * price.output) / 1e6
     if spec.price is None and not estimated:
         cost = _list_cost(litellm, spec, answer.usage, cost)
     return Usage(prompt, completion, cost, estimated)
