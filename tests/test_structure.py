@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "akgflow"
 
 # From the bottom up. A part imports from itself and from the layers below it, never sideways or upwards.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "lazily", "terms", "serial", "platforms", "pages"}),
+    frozenset({"errors", "lazily", "terms", "serial", "platforms", "pages", "secrets"}),
     frozenset({"config.steps"}),
     frozenset({"config.types"}),
     frozenset({"features", "machine", "verdict", "resources", "budget"}),

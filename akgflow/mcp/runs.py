@@ -12,9 +12,9 @@ from pathlib import Path
 from akgflow.config import load
 from akgflow.engine import RESULT, folder_for
 from akgflow.errors import ConfigError
-from akgflow.models.redact import redact
 from akgflow.planning.here import plan_here
 from akgflow.planning.pricing import models_in_use
+from akgflow.secrets import redact
 
 MANUAL = "manual"
 """Stands for the model that the agent plays itself."""

@@ -15,7 +15,7 @@ from akgflow.models._failures import explain
 from akgflow.models._reading import Answer, count, streamed, whole
 from akgflow.models.base import Failure, ModelReply, ModelRequest, ProviderError
 from akgflow.models.prices import price_of
-from akgflow.models.sizes import estimate_tokens, max_output_tokens
+from akgflow.models.sizes import asked_tokens, estimate_tokens, max_output_tokens
 
 # A server on one's own machine wants no key, but the clients insist on sending one.
 _NO_KEY = "none"
@@ -118,7 +118,7 @@ def _arguments(request: ModelRequest, key: str | None) -> dict[str, Any]:
     if arguments["stream"]:
         arguments["stream_options"] = {"include_usage": True}
     if "max_completion_tokens" not in spec.params:
-        arguments["max_tokens"] = max_output_tokens(spec)
+        arguments["max_tokens"] = asked_tokens(spec)
     if spec.api_base:
         arguments["api_base"] = spec.api_base
     if key:

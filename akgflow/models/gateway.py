@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from akgflow.budget.ledger import Estimate, Ledger, Reservation
+from akgflow.budget.request import refusals
 from akgflow.budget.usage import Lost, Usage
 from akgflow.config.types import ModelSpec
 from akgflow.errors import ConfigError
@@ -171,6 +172,8 @@ class Gateway:
 
     def _estimate(self, request: ModelRequest) -> Estimate:
         spec = request.model
+        for _, what, hint in refusals(spec.params):
+            raise ConfigError(f"models.{spec.name}.params: {what}: {hint}")
         price = price_of(spec)
         if price is None and spec.price != "unknown" and self.ledger.usd_is_bounded:
             raise ConfigError(
