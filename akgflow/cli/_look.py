@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 import click
 
 from akgflow.cli._options import echo_json, json_option, set_option, workspace_option
-from akgflow.config import KINDS, find_root, list_tasks, load, load_all, load_workspace, schema_text, suggest
+from akgflow.config import KINDS, Loaded, find_root, list_tasks, load, load_all, load_workspace, schema_text, suggest
 from akgflow.config.types import Workspace
 from akgflow.errors import ConfigError, Problem
 from akgflow.streams import echo
@@ -24,22 +25,28 @@ Row = dict[str, str]
 def validate_command(tasks: tuple[str, ...], workspace: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """Check TASKS, or the whole workspace: every problem of every file at once."""
     if tasks:
-        names = _checked(tasks, workspace, overrides)
+        names = _checked(partial(load, task, root=workspace, overrides=overrides) for task in tasks)
     else:
-        names = [task.name for task in load_all(workspace or find_root(), overrides=overrides)[1]]
+        space, found = load_all(workspace or find_root(), overrides=overrides)
+        names = _checked(partial(Loaded, space, task) for task in found)
     if as_json:
         echo_json({"valid": names})
     else:
         echo(f"valid: {', '.join(names) or 'the workspace (it has no tasks)'}")
 
 
-def _checked(tasks: tuple[str, ...], workspace: Path | None, overrides: tuple[str, ...]) -> list[str]:
+def _checked(tasks: Iterable[Callable[[], Loaded]]) -> list[str]:
     """Names of the tasks; the problems of all of them are raised together."""
+    from akgflow.models.prices import price_of
+    from akgflow.planning.pricing import check_prices
+
     names: list[str] = []
     problems: dict[Problem, None] = {}
     for task in tasks:
         try:
-            names.append(load(task, root=workspace, overrides=overrides).task.name)
+            loaded = task()
+            check_prices(loaded.task, loaded.workspace, price_of)
+            names.append(loaded.task.name)
         except ConfigError as wrong:
             problems.update(dict.fromkeys(wrong.problems))
     if problems:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from akgflow.config._operators import forward_inputs
 from akgflow.config._prompts import first_line
@@ -53,7 +53,6 @@ def model(name: str, node: Node) -> ModelSpec:
     """One entry of ``models``."""
     data = node.data()
     limits = data.get("limits", {})
-    price = data.get("price")
     default = ModelLimits()
     return ModelSpec(
         name=name,
@@ -67,8 +66,18 @@ def model(name: str, node: Node) -> ModelSpec:
             retries=int(limits.get("retries", default.retries)),
         ),
         fallbacks=tuple(data.get("fallbacks", ())),
-        price=Price(float(price["input"]), float(price["output"])) if price else None,
+        price=_price(data.get("price")),
     )
+
+
+def _price(data: Any) -> Price | Literal["unknown"] | None:
+    if data in (None, "unknown"):
+        return "unknown" if data else None
+    if data == "free":
+        return Price(0.0, 0.0)
+    rates = data.get("usd_per_million_tokens", {"in": data.get("input"), "out": data.get("output")})
+    cached = rates.get("cached_in")
+    return Price(float(rates["in"]), float(rates["out"]), None if cached is None else float(cached))
 
 
 def agent(name: str, node: Node) -> AgentSpec:
@@ -133,7 +142,6 @@ def knowledge(node: Node | None, root: Path) -> KnowledgeSpec:
         add=data.get("add", default.add),
         examples=int(data.get("examples", default.examples)),
         max_tokens=tokens(data.get("max_tokens", default.max_tokens)),
-        embedding_model=data.get("embedding_model"),
     )
 
 
@@ -175,6 +183,7 @@ def task(node: Node, file: Path, read: Read) -> Task:
     operator, source = data["operator"], data.get("source")
     reference = Path(os.path.abspath(file.parent / operator["file"]))
     gates = _gates(data.get("gates", {}))
+    usd = node.at("budget", "usd")
     over = (gates.fast.over,) if gates.fast else ()
     return Task(
         name=data["name"],
@@ -190,6 +199,7 @@ def task(node: Node, file: Path, read: Read) -> Task:
         source=_source(source, file.parent, read, forward_inputs(read(reference))) if source else None,
         gates=gates,
         budget=_budget(data.get("budget", {})),
+        usd_mark=usd.mark if usd else None,
         tolerance=float(data.get("tolerance", 1.0)),
         framework=data.get("framework", "forbid"),
         profile=bool(data.get("profile", False)),

@@ -4,40 +4,22 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from akgflow import secrets
 from akgflow.errors import ConfigError, Mark, Problem
 
 MAX_BYTES = 1 << 20
-_SECRET_NAME = re.compile(
-    r"(^|_)((api|access|private|secret|auth)_?key|secret|token|password|passwd|authorization|credentials?)$"
-)
-_SECRET_VALUE = re.compile(r"\b(sk|pk|rk|gsk|xai|hf|ghp|glpat)[-_][A-Za-z0-9_-]{16,}|\bBearer\s+\S+", re.IGNORECASE)
-_SETTING = re.compile(r"""([A-Za-z0-9_-]+)(["']?\s*[:=]\s*)([^\s,}][^,}]*)""")
 _SHOWN_NAMES = 12
 _SHOWN_WIDTH = 110
 
 
-def is_secret_name(name: str) -> bool:
-    """True for the name of what holds a key: ``api_key``, ``Authorization``, ``HF_TOKEN``; not ``max_tokens``."""
-    return _SECRET_NAME.search(name.lower().replace("-", "_")) is not None
-
-
-def is_secret_value(text: str) -> bool:
-    """True for text in the usual form of a key."""
-    return _SECRET_VALUE.search(text) is not None
-
-
 def masked(line: str) -> str:
     """``line`` without what looks like a key or steers a terminal: what is shown may end in a log."""
-
-    def hide(found: re.Match[str]) -> str:
-        return found[1] + found[2] + "***" if is_secret_name(found[1]) else found[0]
-
-    visible = "".join(char if char.isprintable() or char == "\t" else "\N{REPLACEMENT CHARACTER}" for char in line)
-    return _SECRET_VALUE.sub("***", _SETTING.sub(hide, visible))
+    return secrets.masked(
+        "".join(char if char.isprintable() or char == "\t" else "\N{REPLACEMENT CHARACTER}" for char in line)
+    )
 
 
 def nearest(name: str, options: Iterable[str]) -> str | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from akgflow.config._problems import Problems, is_secret_name, is_secret_value, suggest
+from akgflow.config._models import check_models
+from akgflow.config._problems import Problems, suggest
 from akgflow.config._yaml import Node
 from akgflow.config.steps import FROM_EARLIER
+from akgflow.secrets import is_secret_name, is_secret_value
 
 Names = Mapping[str, Collection[str]]
 """For each of models, agents, workflows, targets and dsls, the names that there are.
@@ -18,7 +20,6 @@ A section whose file cannot be read is left out: what names something in it is t
 _IN_AGENTS: tuple[tuple[tuple[str | None, ...], str], ...] = (
     (("models", None, "fallbacks", None), "models"),
     (("agents", None, "model"), "models"),
-    (("knowledge", "embedding_model"), "models"),
     (("workflows", None, "steps", None, "agent"), "agents"),
     (("workflows", None, "steps", None, "advisor"), "agents"),
 )
@@ -43,6 +44,7 @@ def check_agents(root: Node, names: Names, problems: Problems) -> None:
     models = root.at("models")
     if models is not None:
         _check_secrets(models, problems)
+        check_models(models, problems)
 
 
 def check_task(root: Node, names: Names, problems: Problems) -> None:

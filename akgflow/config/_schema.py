@@ -9,9 +9,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from akgflow import resources
-from akgflow.config._problems import Problems, is_secret_name, is_secret_value, nearest, suggest
+from akgflow.config._problems import Problems, nearest, suggest
 from akgflow.config._yaml import Node
 from akgflow.errors import Mark
+from akgflow.secrets import is_secret_name, is_secret_value
 
 if TYPE_CHECKING:
     from jsonschema import Draft7Validator

@@ -49,15 +49,23 @@ class ModelLimits:
 
 @dataclass(frozen=True)
 class Price:
-    """US dollars for a million tokens."""
+    """US dollars for a million tokens.
+
+    ``cached_input`` is for what the provider reads again from its cache; None where that costs what ``input`` costs.
+    """
 
     input: float
     output: float
+    cached_input: float | None = None
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """One entry of ``agents.yaml: models``. ``model`` is a litellm id or ``recorded/…`` or ``manual/…``."""
+    """One entry of ``agents.yaml: models``. ``model`` is a litellm id or ``recorded/…`` or ``manual/…``.
+
+    Without a ``price`` litellm's list price is taken; ``unknown`` lets the model run under a ceiling in dollars that
+    does not count it.
+    """
 
     name: str
     model: str
@@ -66,7 +74,7 @@ class ModelSpec:
     api_key_env: str | None = None
     limits: ModelLimits = ModelLimits()
     fallbacks: tuple[str, ...] = ()
-    price: Price | None = None
+    price: Price | Literal["unknown"] | None = None
 
 
 @dataclass(frozen=True)
@@ -279,6 +287,8 @@ class Task:
     """Whether the framework's own kernels may do the operator's work; ``allow`` is named in the verdict."""
     baselines: tuple[str, ...] = ("eager",)
     """What a timing compares with: ``eager``, ``torch.compile``. Without any, nothing is timed."""
+    usd_mark: Mark | None = None
+    """Where the file states ``budget.usd``."""
     profile: bool = False
     """Whether the GPU's counters are read about what was timed, where the machine allows it."""
 
@@ -289,7 +299,7 @@ class KnowledgeSpec:
 
     ``use`` is ``always``, ``never``, or ``auto``: whenever anything but a recording may answer. ``add`` keeps the
     kernels of jobs that met their gates. At most ``examples`` kernels and ``max_tokens`` tokens of them go into a
-    prompt. ``embedding_model`` names an entry of ``models`` whose embeddings stand in for the comparison of words.
+    prompt.
     """
 
     store: Path | None = None
@@ -297,7 +307,6 @@ class KnowledgeSpec:
     add: bool = True
     examples: int = 2
     max_tokens: int = 2_000
-    embedding_model: str | None = None
 
 
 @dataclass(frozen=True)

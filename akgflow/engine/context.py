@@ -19,12 +19,13 @@ from akgflow.agents import (
     with_complaint,
 )
 from akgflow.atomic import write_json, write_text
+from akgflow.budget.device import CutOff
+from akgflow.budget.usage import Lost
 from akgflow.config.types import AgentSpec, DslPack, SourceKernel, Task, ToolchainFile, Workspace
 from akgflow.engine.knowledge import RunKnowledge
 from akgflow.engine.state import JobState
 from akgflow.executors.base import Executor
-from akgflow.models.base import CallKey, Lost, ModelReply
-from akgflow.models.device import CutOff
+from akgflow.models.base import CallKey, ModelReply
 from akgflow.models.gateway import Gateway
 from akgflow.planning import Job, Plan, Reach
 from akgflow.runs.folder import RunFolder

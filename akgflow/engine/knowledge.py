@@ -6,15 +6,14 @@ A store that cannot be used never ends a run; the run says so and goes on withou
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from akgflow import __version__
 from akgflow.agents import Examples, KernelView, LessonView
 from akgflow.config.types import Target, Task, Workspace
-from akgflow.errors import BudgetError
 from akgflow.executors.base import Executor
 from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.knowledge import (
@@ -28,14 +27,10 @@ from akgflow.knowledge import (
     examples,
     lessons,
     model_text,
-    search_text,
     seeds,
     why_not,
 )
-from akgflow.models.base import Embedded, ProviderError
-from akgflow.models.embeddings import embed
 from akgflow.models.gateway import origin_of
-from akgflow.models.ledger import Ledger
 from akgflow.models.sizes import estimate_tokens
 from akgflow.planning import Job, Plan
 from akgflow.runs.journal import Journal
@@ -43,8 +38,6 @@ from akgflow.runs.records import Kept
 from akgflow.verdict import Verdict
 
 T = TypeVar("T")
-MOST_EMBEDDED, MOST_CHARACTERS = 64, 8_000
-"""Entries that one run embeds for the store, and characters of each."""
 _SHORTLIST = 4
 """Entries to choose from for each that is shown: the best may be too long."""
 
@@ -59,7 +52,6 @@ class RunKnowledge:
     journal: Journal
     executor: Executor
     notify: Callable[[str, str], None]
-    ledger: Ledger
     _shown: dict[str, Examples] = field(default_factory=dict)
 
     @property
@@ -126,33 +118,10 @@ class RunKnowledge:
     async def _look_up(self, job: Job) -> Examples:
         query = self._query(job, await self.features())
         spec = self.workspace.knowledge
-        vectors: Mapping[str, tuple[float, ...]] = {}
-        if spec.embedding_model is not None:
-            query = replace(query, vector=await self._vector(query, spec.embedding_model))
-            vectors = self.store.vectors(self.workspace.models[spec.embedding_model].model)
-        found = await asyncio.to_thread(examples, self.store, query, spec.examples * _SHORTLIST, vectors)
+        found = await asyncio.to_thread(examples, self.store, query, spec.examples * _SHORTLIST)
         heard = await asyncio.to_thread(lessons, self.store, query)
         views = tuple(LessonView(one.dsl, one.lesson.status, one.lesson.text) for one in heard)
         return Examples(within(found, spec.examples, spec.max_tokens), views)
-
-    async def _vector(self, query: Query, name: str) -> tuple[float, ...]:
-        """The operator's embedding, asked for once in a run together with those that the store lacks; else empty."""
-        spec, store = self.workspace.models[name], self.store
-        missing = [one for one in store.entries(trust="judged") if one.id not in store.vectors(spec.model)][
-            :MOST_EMBEDDED
-        ]
-        texts = [" ".join((query.text, *query.terms)), *(search_text(one) for one in missing)]
-
-        async def effect() -> Embedded:
-            found = await embed(spec, [text[:MOST_CHARACTERS] for text in texts], self.ledger)
-            store.keep_vectors(spec.model, dict(zip((one.id for one in missing), found.vectors[1:], strict=True)))
-            return replace(found, vectors=found.vectors[:1])
-
-        try:
-            return (await self.journal.once("embedding", Embedded, effect)).vectors[0]
-        except (ProviderError, BudgetError) as failed:
-            self.notify("", f"examples are found by words alone: {failed}")
-            return ()
 
     def _query(self, job: Job, features: OperatorFeatures) -> Query:
         task = self.task

@@ -7,6 +7,7 @@ import re
 import time
 
 from akgflow.atomic import write_json, write_text
+from akgflow.budget.usage import Lost
 from akgflow.config.types import SourceKernel
 from akgflow.engine.context import RunContext
 from akgflow.engine.gates import unmet
@@ -14,7 +15,6 @@ from akgflow.engine.preflight import places, preflight
 from akgflow.engine.state import JobState
 from akgflow.engine.steps import run_step
 from akgflow.errors import BudgetError, ConfigError, Mark, PrerequisiteError, Problem
-from akgflow.models.base import Lost
 from akgflow.planning import Job
 from akgflow.runs.layout import OPERATOR, RESULT
 from akgflow.runs.lessons import cause_in, lessons_of

@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from akgflow.budget.ledger import Ledger
+from akgflow.budget.usage import Lost
 from akgflow.config.types import Task, Workspace
 from akgflow.engine.context import Notify, RunContext
 from akgflow.engine.knowledge import RunKnowledge
 from akgflow.engine.run import run_plan
 from akgflow.executors.everywhere import Everywhere
-from akgflow.models.base import Lost
 from akgflow.models.gateway import Gateway
-from akgflow.models.ledger import Ledger
 from akgflow.models.recording import RecordedReply, write_recording
 from akgflow.planning import Plan
 from akgflow.runs.folder import RunFolder
@@ -80,7 +80,7 @@ async def _sit(
     )
     executor = Everywhere(plan.machine, folder.scratch, using=ledger.device.use, notify=lambda text: notify("", text))
     try:
-        knowledge = RunKnowledge(task, workspace, plan, journal, executor, notify, ledger)
+        knowledge = RunKnowledge(task, workspace, plan, journal, executor, notify)
         context = RunContext(task, workspace, plan, folder, journal, gateway, executor, notify, knowledge, lose)
         try:
             result = await run_plan(context)

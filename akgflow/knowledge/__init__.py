@@ -3,7 +3,7 @@
 from akgflow.knowledge.entry import Entry, Lesson, Surface, model_text, operator_id, why_not
 from akgflow.knowledge.retrieval import Found, HeardLesson, Query, examples, lessons, seeds
 from akgflow.knowledge.similarity import FLOOR, likeness, structure
-from akgflow.knowledge.store import KnowledgeError, Store, default_path, from_lines, search_text, to_lines
+from akgflow.knowledge.store import KnowledgeError, Store, default_path, from_lines, to_lines
 
 __all__ = [
     "FLOOR",
@@ -22,7 +22,6 @@ __all__ = [
     "likeness",
     "model_text",
     "operator_id",
-    "search_text",
     "seeds",
     "structure",
     "to_lines",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from akgflow.knowledge.similarity import FLOOR, likeness, structure
 from akgflow.knowledge.store import Outline, Store
 
 TEXT_SHARE = 0.15
-"""What words, or an embedding, can add to a likeness of 1."""
+"""What words can add to a likeness of 1."""
 TEXT_FLOOR = 0.5
 """Share of an untraced operator's words that an entry must have: its graph cannot speak for it."""
 VARIETY = 0.3
@@ -26,10 +26,7 @@ _LESSON_CHARACTERS = 240
 
 @dataclass(frozen=True)
 class Query:
-    """An operator to be written in ``dsl`` for ``target``. ``text`` is what is called by name: task, description, kind.
-
-    ``vector`` is the embedding of `Query.document`, where embeddings are used.
-    """
+    """An operator to be written in ``dsl`` for ``target``; ``text`` holds task name, description and kind."""
 
     operator: str
     features: OperatorFeatures
@@ -37,7 +34,6 @@ class Query:
     target: str
     platform: str
     text: str = ""
-    vector: tuple[float, ...] = ()
 
     @property
     def terms(self) -> list[str]:
@@ -59,14 +55,12 @@ class HeardLesson(NamedTuple):
     lesson: Lesson
 
 
-def examples(
-    store: Store, query: Query, count: int, vectors: Mapping[str, tuple[float, ...]] | None = None
-) -> list[Found]:
+def examples(store: Store, query: Query, count: int) -> list[Found]:
     """At most ``count`` entries in the query's DSL and for its platform, at most one for each operator.
 
     None that is less alike than `FLOOR`; nothing is better than a kernel that has nothing to do with the operator.
     """
-    near = _fetched(store, _ranked(store, query, vectors or {}, same_language=True))
+    near = _fetched(store, _ranked(store, query, same_language=True))
     found = [Found(entry, score + _merit(entry, query)) for entry, score in near]
     best: dict[str, Found] = {}
     for one in sorted(found, key=lambda f: (-f.score, f.entry.id)):
@@ -76,7 +70,7 @@ def examples(
 
 def lessons(store: Store, query: Query) -> list[HeardLesson]:
     """What failed on the way to kernels of similar operators; the query's DSL first, other DSLs after it."""
-    near = _fetched(store, _ranked(store, query, {}))
+    near = _fetched(store, _ranked(store, query))
     heard: dict[tuple[str, str], HeardLesson] = {}
     for entry, _ in sorted(near, key=lambda pair: (pair[0].dsl != query.dsl, -pair[1], pair[0].id)):
         for lesson in entry.lessons:
@@ -93,9 +87,7 @@ def seeds(store: Store, query: Query, count: int) -> list[Found]:
     """Kernels that could stand in for the operator as they are: the same reference, or one that is built and called
     alike and has the same graph. The fastest on the query's own target come first."""
     own, shape = operator_id(query.operator), surface(query.operator)
-    here = [
-        pair for pair in _ranked(store, query, {}) if (pair[0].dsl, pair[0].platform) == (query.dsl, query.platform)
-    ]
+    here = [pair for pair in _ranked(store, query) if (pair[0].dsl, pair[0].platform) == (query.dsl, query.platform)]
     found = []
     for entry, score in _fetched(store, here):
         alike = entry.features.primitives == query.features.primitives and not query.features.unknown
@@ -104,9 +96,7 @@ def seeds(store: Store, query: Query, count: int) -> list[Found]:
     return sorted(found, key=lambda f: (-f.score, f.entry.id))[:count]
 
 
-def _ranked(
-    store: Store, query: Query, vectors: Mapping[str, tuple[float, ...]], *, same_language: bool = False
-) -> list[tuple[Outline, float]]:
+def _ranked(store: Store, query: Query, *, same_language: bool = False) -> list[tuple[Outline, float]]:
     """All judged entries that are relevant, with their scores; only those of the query's DSL and platform if asked."""
     told = store.matching(query.terms)
     most = max(told.values(), default=0.0)
@@ -116,8 +106,6 @@ def _ranked(
         if same_language and (one.dsl, one.platform) != (query.dsl, query.platform):
             continue
         text = told.get(one.id, 0.0) / most if most else 0.0
-        if one.id in vectors and query.vector:
-            text = max(0.0, cosine(vectors[one.id], query.vector))
         if one.operator == own:
             ranked.append((one, 1.0 + TEXT_SHARE * text))
         elif query.features.unknown or one.features.unknown:
@@ -155,14 +143,6 @@ def _varied(found: Sequence[Found], count: int) -> list[Found]:
 
 def _nearest(one: Found, chosen: Sequence[Found]) -> float:
     return max((structure(one.entry.features, other.entry.features) for other in chosen), default=0.0)
-
-
-def cosine(one: Sequence[float], other: Sequence[float]) -> float:
-    """Of two vectors; 0 where they have different lengths or one is zero."""
-    if len(one) != len(other):
-        return 0.0
-    length = math.hypot(*one) * math.hypot(*other)
-    return sum(a * b for a, b in zip(one, other, strict=True)) / length if length else 0.0
 
 
 def _fetched(store: Store, ranked: Sequence[tuple[Outline, float]]) -> list[tuple[Entry, float]]:

@@ -39,12 +39,6 @@ CREATE TABLE entries (
 );
 CREATE INDEX entries_by_language ON entries (dsl, platform, trust);
 CREATE VIRTUAL TABLE texts USING fts5 (id UNINDEXED, text, tokenize = 'porter unicode61');
-CREATE TABLE vectors (
-    id TEXT NOT NULL REFERENCES entries (id) ON DELETE CASCADE,
-    model TEXT NOT NULL,
-    vector TEXT NOT NULL,
-    PRIMARY KEY (id, model)
-);
 """
 
 
@@ -137,22 +131,6 @@ class Store:
             entry = self._one(db, prefix)
             self._drop(db, entry.id)
         return entry
-
-    def vectors(self, model: str) -> Mapping[str, tuple[float, ...]]:
-        """Embeddings of entries by a model."""
-        with self._open() as db:
-            rows = db.execute("SELECT id, vector FROM vectors WHERE model = ?", (model,))
-            return {found: tuple(json.loads(vector)) for found, vector in rows}
-
-    def keep_vectors(self, model: str, vectors: Mapping[str, Sequence[float]]) -> None:
-        """Keep embeddings of entries that are still there."""
-        with self._open(write=True) as db:
-            for found, vector in vectors.items():
-                row = (found, model, json.dumps(list(vector)), found)
-                db.execute(
-                    "INSERT OR REPLACE INTO vectors SELECT ?, ?, ? WHERE EXISTS (SELECT 1 FROM entries WHERE id = ?)",
-                    row,
-                )
 
     def _put(self, db: sqlite3.Connection, entry: Entry) -> None:
         self._drop(db, entry.id)

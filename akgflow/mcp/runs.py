@@ -11,9 +11,10 @@ from pathlib import Path
 
 from akgflow.config import load
 from akgflow.errors import ConfigError
-from akgflow.models.redact import redact
 from akgflow.planning.here import plan_here
+from akgflow.planning.pricing import models_in_use
 from akgflow.runs import RESULT, folder_for
+from akgflow.secrets import redact
 from akgflow.text import lines as lines_of
 from akgflow.text import received
 
@@ -86,8 +87,9 @@ class Runs:
         if model is None:
             return list(overrides)
         model = f"{MANUAL}/{self.desk}" if model == MANUAL else model
-        plan = plan_here(load(task, root=self.workspace, overrides=overrides))
-        return [*overrides, *(f"models.{name}.model={model}" for name in plan.models)]
+        loaded = load(task, root=self.workspace, overrides=overrides)
+        names = models_in_use(loaded.workspace.workflows[loaded.task.workflow], loaded.workspace)
+        return [*overrides, *(f"models.{name}.model={model}" for name in names)]
 
     async def start(self, task: str, model: str | None, overrides: Sequence[str], fresh: bool) -> BackgroundRun:
         """Start or go on with the run of a task; raises `ConfigError` for what `akgflow run` would refuse."""

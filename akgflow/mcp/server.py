@@ -12,7 +12,7 @@ from akgflow import __version__
 from akgflow.errors import AkgflowError, PrerequisiteError
 from akgflow.mcp.runs import MANUAL, Runs
 from akgflow.mcp.tools import Tools
-from akgflow.models.redact import redact
+from akgflow.secrets import redact
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer

@@ -15,7 +15,7 @@ from typing import Any
 
 from akgflow.config.types import ModelSpec
 from akgflow.models.base import Failure, ProviderError
-from akgflow.models.redact import brief, redact
+from akgflow.secrets import brief, redact
 
 _TIMEOUTS = {"TimeoutException", "TimeoutError", "APITimeoutError", "Timeout"}
 _TRANSPORT = {"TransportError", "ConnectionError", "gaierror", "ClientConnectionError", "ClientPayloadError"}

@@ -7,15 +7,15 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
+from akgflow.budget.usage import Usage
 from akgflow.config.types import ModelSpec
 from akgflow.models._failures import explain
 from akgflow.models._reading import Answer, count, streamed, whole
-from akgflow.models.base import Embedded, Failure, ModelReply, ModelRequest, ProviderError, Usage
+from akgflow.models.base import Failure, ModelReply, ModelRequest, ProviderError
 from akgflow.models.prices import price_of
-from akgflow.models.sizes import estimate_tokens, max_output_tokens
+from akgflow.models.sizes import asked_tokens, estimate_tokens, max_output_tokens
 from akgflow.text import received
 
 # A server on one's own machine wants no key, but the clients insist on sending one.
@@ -41,27 +41,6 @@ class LitellmProvider:
             secrets = [key or "", *(str(value) for value in spec.params.get("extra_headers", {}).values())]
             raise explain(failed, spec, _missing_keys(litellm, spec), secrets) from None
         return _reply(litellm, answer, request)
-
-    async def embed(self, spec: ModelSpec, texts: Sequence[str]) -> Embedded:
-        """One vector for each text, or `ProviderError` in words a user can act on."""
-        named_key = _key_from_environment(spec)
-        litellm = await asyncio.to_thread(_load)
-        key = named_key or (_NO_KEY if spec.api_base and _missing_keys(litellm, spec) else None)
-        own = {name: value for name, value in (("api_base", spec.api_base), ("api_key", key)) if value}
-        # What the provider's own client would choose is base64, which not every server speaks.
-        fixed = {"encoding_format": "float", "timeout": spec.limits.timeout, "max_retries": 0}
-        try:
-            response = await litellm.aembedding(model=spec.model, input=list(texts), **fixed, **own)
-        except Exception as failed:
-            raise explain(failed, spec, _missing_keys(litellm, spec), [key or ""]) from None
-        rows = sorted(response.data or [], key=lambda row: row["index"])
-        if len(rows) != len(texts):
-            raise _nonsense(spec, f"{len(rows)} embeddings of {len(texts)} texts")
-        told = getattr(response, "usage", None)
-        tokens = count(told, "prompt_tokens") or sum(map(estimate_tokens, texts))
-        price = price_of(spec)
-        usage = Usage(tokens, 0, tokens * price.input / 1e6 if price else None, told is None)
-        return Embedded(tuple(tuple(map(float, row["embedding"])) for row in rows), usage)
 
     async def aclose(self) -> None:
         """Close the connections that litellm keeps open."""
@@ -140,7 +119,7 @@ def _arguments(request: ModelRequest, key: str | None) -> dict[str, Any]:
     if arguments["stream"]:
         arguments["stream_options"] = {"include_usage": True}
     if "max_completion_tokens" not in spec.params:
-        arguments["max_tokens"] = max_output_tokens(spec)
+        arguments["max_tokens"] = asked_tokens(spec)
     if spec.api_base:
         arguments["api_base"] = spec.api_base
     if key:
@@ -188,7 +167,9 @@ def _usage(litellm: Any, answer: Answer, request: ModelRequest) -> Usage:
     price = price_of(spec)
     if price is None:
         return Usage(prompt, completion, None, estimated)
-    cost = (prompt * price.input + completion * price.output) / 1e6
+    cached = min(prompt, count(getattr(answer.usage, "prompt_tokens_details", None), "cached_tokens"))
+    again = price.input if price.cached_input is None else price.cached_input
+    cost = ((prompt - cached) * price.input + cached * again + completion * price.output) / 1e6
     if spec.price is None and not estimated:
         cost = _list_cost(litellm, spec, answer.usage, cost)
     return Usage(prompt, completion, cost, estimated)

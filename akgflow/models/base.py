@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from akgflow.budget.usage import Usage
 from akgflow.config.types import ModelSpec
 from akgflow.errors import ExitCode, PrerequisiteError
 
@@ -74,43 +75,6 @@ class ModelRequest:
 
 
 @dataclass(frozen=True)
-class Usage:
-    """Tokens in and out. ``cost`` in US dollars, None where no price is known.
-
-    ``estimated`` where the provider gave no figures and they were counted from the text. ``reserved`` tokens were
-    held while the call was out, and no call is booked with more; what a provider claims beyond them is ``excess``,
-    in tokens and in dollars.
-    """
-
-    prompt_tokens: int
-    completion_tokens: int
-    cost: float | None = None
-    estimated: bool = False
-    reserved: int = 0
-    excess: int = 0
-    excess_usd: float = 0.0
-
-    @property
-    def tokens(self) -> int:
-        """Tokens in and out."""
-        return self.prompt_tokens + self.completion_tokens
-
-
-@dataclass(frozen=True)
-class Lost:
-    """What was spent without a result: a call that broke off while it was read, a judgement that was cut off.
-
-    ``step`` is ``JOB.STEP``; ``device_seconds`` are a judgement's.
-    """
-
-    step: str
-    reason: str
-    model: str = ""
-    usage: Usage | None = None
-    device_seconds: float = 0.0
-
-
-@dataclass(frozen=True)
 class ModelReply:
     """``answered_by`` is the id that really answered (a fallback's, if one took over).
 
@@ -124,15 +88,6 @@ class ModelReply:
     origin: str
     finish_reason: str = "stop"
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Embedded:
-    """One vector for each text, in their order, and what they took."""
-
-    vectors: tuple[tuple[float, ...], ...]
-    usage: Usage
-    model: str = ""
 
 
 class Failure(StrEnum):

@@ -8,24 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from akgflow.budget.ledger import Estimate, Ledger, Reservation
+from akgflow.budget.request import refusals
+from akgflow.budget.usage import Lost, Usage
 from akgflow.config.types import ModelSpec
-from akgflow.models.base import (
-    CallKey,
-    Failure,
-    Lost,
-    Message,
-    Meter,
-    ModelReply,
-    ModelRequest,
-    Provider,
-    ProviderError,
-    Usage,
-)
-from akgflow.models.ledger import Estimate, Ledger, Reservation
+from akgflow.errors import ConfigError
+from akgflow.models.base import CallKey, Failure, Message, Meter, ModelReply, ModelRequest, Provider, ProviderError
 from akgflow.models.manual import ManualProvider
 from akgflow.models.prices import price_of
 from akgflow.models.recorded import RecordedProvider
-from akgflow.models.sizes import estimate_tokens
+from akgflow.models.sizes import estimate_of, estimate_tokens
 
 
 @dataclass(frozen=True)
@@ -62,7 +54,7 @@ class Gateway:
     """Answers calls by the name of a model; one for a run, used from one event loop.
 
     ``recordings`` is the folder in which ``recorded/NAME`` looks for ``TASK.NAME.yaml``. ``notify`` hears one
-    sentence for each thing that a user should know while it happens: a retry, a fallback, an unknown price. ``lose``
+    sentence for each thing that a user should know while it happens: a retry or a fallback. ``lose``
     hears of every call that broke off while its reply was read: the provider may bill it.
 
     A recorded reply is reported with the usage that it had when it was made; its tokens count against the budget,
@@ -87,7 +79,6 @@ class Gateway:
         self._backoff = backoff
         self._slots: dict[str, asyncio.Semaphore] = {}
         self._providers: dict[str, Provider] = {}
-        self._unpriced: set[str] = set()
 
     async def complete(
         self, key: CallKey, model_name: str, messages: Sequence[Message], fingerprint: str
@@ -158,7 +149,13 @@ class Gateway:
                 self._broken(request, held, failed)
                 raise
         booked = self.ledger.settle(held, reply.usage, charge_usd=reply.origin not in {"recorded", "manual"})
-        return replace(reply, usage=booked, notes=(*reply.notes, *_overclaimed(spec, booked)))
+        notes = (*reply.notes, *_overclaimed(spec, booked), *self._uncounted(spec, booked))
+        return replace(reply, usage=booked, notes=notes)
+
+    def _uncounted(self, spec: ModelSpec, booked: Usage) -> tuple[str, ...]:
+        if booked.cost is not None or spec.price != "unknown" or not self.ledger.usd_is_bounded:
+            return ()
+        return (f"budget.usd does not count {spec.model}: models.{spec.name} says that its price is unknown",)
 
     def _broken(self, request: ModelRequest, held: Reservation, failed: BaseException) -> None:
         """Give the room of a call back that failed; what had been read of its reply is booked."""
@@ -175,13 +172,15 @@ class Gateway:
 
     def _estimate(self, request: ModelRequest) -> Estimate:
         spec = request.model
+        for _, what, hint in refusals(spec.params):
+            raise ConfigError(f"models.{spec.name}.params: {what}: {hint}")
         price = price_of(spec)
-        if price is None and self.ledger.usd_is_bounded and spec.model not in self._unpriced:
-            self._unpriced.add(spec.model)
-            self._notify(
-                f"no price is known for {spec.model}, so budget.usd cannot hold it: give models.{spec.name} a price"
+        if price is None and spec.price != "unknown" and self.ledger.usd_is_bounded:
+            raise ConfigError(
+                f"no price is known for {spec.model}, so budget.usd cannot hold: give models.{spec.name} a price, "
+                "'free' or 'unknown'"
             )
-        return Estimate.of(request.messages, spec, price)
+        return estimate_of(request.messages, spec, price)
 
     async def _timed(self, request: ModelRequest) -> ModelReply:
         """One attempt within the model's timeout and the run's minutes; a person may take as long as they like."""

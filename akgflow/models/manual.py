@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from akgflow.budget.usage import Usage
 from akgflow.errors import ConfigError
-from akgflow.models.base import Failure, ModelReply, ModelRequest, ProviderError, Usage
+from akgflow.models.base import Failure, ModelReply, ModelRequest, ProviderError
 from akgflow.models.desk import Desk, Waiting
 from akgflow.models.sizes import estimate_tokens, max_output_tokens
 

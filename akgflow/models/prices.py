@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
@@ -11,29 +12,39 @@ from typing import Any
 
 from akgflow.config.types import ModelSpec, Price
 
+_THINKING = "output_cost_per_reasoning_token"
 _TABLE = "model_prices_and_context_window_backup.json"
 
 
 def price_of(spec: ModelSpec) -> Price | None:
     """The price given in YAML, else litellm's list price; free for replies that no provider sends; else None."""
-    if spec.price is not None:
-        return spec.price
     if spec.model.partition("/")[0] in {"recorded", "manual"}:
         return Price(0.0, 0.0)
-    return list_price(spec.model)
+    if spec.price is not None:
+        return None if spec.price == "unknown" else spec.price
+    return list_price(spec.model, str(spec.params.get("service_tier", "")))
 
 
-def list_price(model: str) -> Price | None:
+def list_price(model: str, tier: str = "") -> Price | None:
     """US dollars for a million tokens of a litellm id, or None where the table does not know it.
+
+    Where the table has several prices for one direction (a dearer service ``tier``, dearer thinking) it is the highest.
 
     The part before the slash is dropped only where the table says that this very provider serves the model: the
     same weights on one's own machine (``hosted_vllm/…``) have no list price.
     """
     entry = _entry(model)
-    try:
-        return Price(float(entry["input_cost_per_token"]) * 1e6, float(entry["output_cost_per_token"]) * 1e6)
-    except (KeyError, TypeError, ValueError):
+    tiers = ("", f"_{tier}") if tier else ("",)
+    sent = [_rate(entry, f"input_cost_per_token{one}") for one in tiers]
+    received = [_rate(entry, f"{name}{one}") for one in tiers for name in ("output_cost_per_token", _THINKING)]
+    if sent[0] is None or received[0] is None:
         return None
+    return Price(max(rate or 0.0 for rate in sent) * 1e6, max(rate or 0.0 for rate in received) * 1e6)
+
+
+def _rate(entry: Mapping[str, Any], name: str) -> float | None:
+    value = entry.get(name)
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) and value >= 0 else None
 
 
 def longest_reply(model: str) -> int | None:

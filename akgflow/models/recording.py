@@ -40,8 +40,9 @@ import yaml
 
 from akgflow import __version__, serial
 from akgflow.atomic import write_text
+from akgflow.budget.usage import Usage
 from akgflow.errors import ConfigError, Mark, Problem
-from akgflow.models.base import CallKey, ModelReply, Usage
+from akgflow.models.base import CallKey, ModelReply
 
 VERSION = 1
 _Slot = tuple[str, str, int, int, str, int]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from akgflow.config.types import ModelSpec
+from akgflow.budget.ledger import Estimate
+from akgflow.budget.request import LENGTHS, sent_text, thinking_tokens
+from akgflow.config.types import ModelSpec, Price
+from akgflow.models.base import Message
 from akgflow.models.prices import longest_reply
 
 OUTPUT_TOKENS = 16_000
@@ -29,7 +32,20 @@ def most_tokens(texts: Sequence[str]) -> int:
     )
 
 
+def asked_tokens(spec: ModelSpec) -> int:
+    """The most tokens of one reply that a request to this model names."""
+    given = [int(spec.params[name]) for name in LENGTHS if spec.params.get(name)]
+    return max(given, default=min(OUTPUT_TOKENS, longest_reply(spec.model) or OUTPUT_TOKENS))
+
+
 def max_output_tokens(spec: ModelSpec) -> int:
-    """The most tokens that one reply of this model may have."""
-    value = spec.params.get("max_completion_tokens") or spec.params.get("max_tokens")
-    return int(value or min(OUTPUT_TOKENS, longest_reply(spec.model) or OUTPUT_TOKENS))
+    """The most tokens that one reply of this model may have, its thinking included."""
+    return asked_tokens(spec) + thinking_tokens(spec.params)
+
+
+def estimate_of(messages: Sequence[Message], spec: ModelSpec, price: Price | None) -> Estimate:
+    """The most that asking ``spec`` these messages can take."""
+    beside = sent_text(spec.params)
+    prompt = most_tokens([*(message.content for message in messages), *([beside] if beside else [])])
+    reply = max_output_tokens(spec)
+    return Estimate(prompt, reply, (prompt * price.input + reply * price.output) / 1e6 if price else 0.0)

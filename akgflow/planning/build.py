@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from akgflow.config.types import DslPack, ModelSpec, Price, Target, Task, Workflow, Workspace
+from akgflow.config.types import DslPack, ModelSpec, Target, Task, Workflow, Workspace
 from akgflow.machine import Machine
 from akgflow.planning.bounds import ceiling, planned_steps
+from akgflow.planning.pricing import PriceOf, check_prices, models_in_use
 from akgflow.planning.prompts import openings
 from akgflow.planning.types import Job, Plan, Reach, SourceCheck
 from akgflow.serial import to_data, to_json
@@ -33,10 +34,11 @@ def build_plan(
     *,
     missing: Missing,
     at: At = here,
-    price_of: Callable[[ModelSpec], Price | None],
+    price_of: PriceOf,
     reply_tokens_of: Callable[[ModelSpec], int],
 ) -> Plan:
-    """The plan of ``task``; reads nothing and changes nothing."""
+    """The plan of ``task``; reads nothing and changes nothing. Raises `ConfigError` for a ceiling that cannot hold."""
+    check_prices(task, workspace, price_of)
     workflow = workspace.workflows[task.workflow]
     jobs = tuple(
         _job(workspace.dsls[dsl], workspace.targets[target], task, workflow, workspace, missing, at)
@@ -53,7 +55,7 @@ def build_plan(
         dtype=task.dtype,
         gates=task.gates,
         budget=task.budget,
-        models={name: workspace.models[name].model for name in _models_in_use(workflow, workspace)},
+        models={name: workspace.models[name].model for name in models_in_use(workflow, workspace)},
         source=_source_check(task, workspace, missing, at),
         jobs=jobs,
         ceiling=ceiling(
@@ -137,16 +139,6 @@ def _source_check(task: Task, workspace: Workspace, missing: Missing, at: At) ->
     options = [(name, reach(pack, workspace.targets[name], missing, at)) for name in (*task.targets, *others)]
     best, found = max(options, key=lambda option: (strength(option[1].evidence), option[0] in task.targets))
     return SourceCheck(pack.name, best, found)
-
-
-def _models_in_use(workflow: Workflow, workspace: Workspace) -> list[str]:
-    names: dict[str, None] = {}
-    for step in planned_steps(workflow, workspace):
-        for agent in step.agents:
-            name = workspace.agents[agent].model
-            names[name] = None
-            names.update(dict.fromkeys(workspace.models[name].fallbacks))
-    return list(names)
 
 
 def _inputs(task: Task, workflow: Workflow, workspace: Workspace) -> dict[str, str]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from akgflow.agents import Examples
+from akgflow.budget.usage import Lost
 from akgflow.features import OperatorFeatures
-from akgflow.models.base import CallKey, Embedded, Lost, ModelReply
+from akgflow.models.base import CallKey, ModelReply
 from akgflow.serial import fit
 from akgflow.verdict import Verdict
 
@@ -68,7 +69,6 @@ class Seeds:
 RECORDS: Mapping[str, type] = {
     "call": Finished,
     "canaries": Preflight,
-    "embedding": Embedded,
     "examples": Examples,
     "features": OperatorFeatures,
     "form": str,

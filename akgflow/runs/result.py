@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from akgflow.budget.ledger import Spent
 from akgflow.config.types import Budget
 from akgflow.errors import ExitCode
-from akgflow.models.ledger import Spent
 from akgflow.verdict import Verdict
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from akgflow.models.base import Embedded, Lost, Usage
-from akgflow.models.ledger import Ledger
+from akgflow.budget.ledger import Ledger
+from akgflow.budget.usage import Lost, Usage
 from akgflow.runs.journal import Journal
 from akgflow.runs.records import Finished, Preflight
 from akgflow.runs.result import Account
@@ -32,8 +32,6 @@ def book_earlier_sittings(journal: Journal, ledger: Ledger) -> None:
         if kind == "call":
             reply = journal.read(key, Finished).reply
             ledger.charge(reply.usage, charge_usd=reply.origin == "live")
-        elif kind == "embedding":
-            ledger.charge(journal.read(key, Embedded).usage)
         elif kind == "lost":
             ledger.lose(journal.read(key, Lost))
         else:
@@ -52,9 +50,6 @@ def _entries(journal: Journal) -> Iterator[Account]:
             finished = journal.read(key, Finished)
             reply = finished.reply
             yield _called(finished.key.step, reply.answered_by, reply.usage, live=reply.origin == "live")
-        elif kind == "embedding":
-            embedded = journal.read(key, Embedded)
-            yield _called(kind, embedded.model, embedded.usage, live=True)
         elif kind == "lost":
             lost = journal.read(key, Lost)
             step = lost.step.rpartition(".")[2]

@@ -90,7 +90,7 @@ def test_what_was_exported_is_a_claim_until_it_is_judged(folder: Path, knowledge
         (("add", "right.py", "--operator", "scale.py", "--dsl", "cp", "--target", "cpu"), "did you mean 'cpp'?"),
         (("import", "right.py"), "is not an export"),
         (("list", "--set", "knowledge.use=sometimes"), "'sometimes'"),
-        (("list", "--set", "knowledge.embedding_model=defalt"), "'default'"),
+        (("list", "--set", "knowledge.embedding_model=default"), "knows no key 'embedding_model'"),
         (("list", "--set", "knowledge.exampels=1"), "'examples'"),
     ],
 )

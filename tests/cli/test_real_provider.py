@@ -25,6 +25,7 @@ def test_the_shipped_task_runs_with_a_model_behind_an_api(tmp_path: Path, openai
         loaded, read_recording(task.parent / "recordings/gemm_migrate.akgflow.yaml")
     )
     env = {"AKGFLOW_MODEL": "openai/anything", "AKGFLOW_API_BASE": openai_server.url, "OPENAI_API_KEY": "sk-local-test"}
+    env["AKGFLOW_PRICE"] = "free"
     recording = tmp_path / "made.yaml"
     shown = subprocess.run(
         [

@@ -84,6 +84,17 @@ def _agents(section: str, entry: str) -> str:
         (_agents("models", "{model: x, limits: {timeout: 0}}"), "'timeout' must be more than 0, not the number 0"),
         (_agents("models", "{model: x, limits: {retries: 2.5}}"), "'retries' must be a whole number"),
         (_agents("models", "{model: x, price: {input: 1}}"), "'price' lacks 'output'"),
+        (
+            _agents("models", "{model: x, price: cheap}"),
+            "'price' cannot be the text 'cheap': choose from free, unknown",
+        ),
+        (_agents("models", "{model: x, price: 3}"), "'price' must be a mapping or text or null, not the number 3"),
+        (_agents("models", "{model: x, price: {usd_per_million_tokens: {in: 3}}}"), "lacks 'out'"),
+        (
+            _agents("models", "{model: x, price: {usd_per_million_tokens: {in: 3, out: -1}}}"),
+            "'out' must be at least 0",
+        ),
+        (_agents("models", "{model: x, price: {usd_per_million_tokens: {in: 1, outt: 1}}}"), "did you mean 'out'?"),
         (_agents("models", "{model: {env: NOPE}}"), "3:23: the environment variable NOPE is not set: set NOPE, or add"),
         (_agents("models", "{model: {env: NOPE, defualt: x}}"), "knows no key 'defualt': did you mean 'default'?"),
         (_agents("models", "{model: {env: NO-PE}}"), "'NO-PE' is no name of an environment variable"),
@@ -141,6 +152,12 @@ def test_agents(place: Place, text: str, said: str) -> None:
     assert len(lines) == 1, lines
     assert lines[0].startswith("agents.yaml:3:")
     assert said in lines[0]
+
+
+@pytest.mark.parametrize("number", [".nan", ".inf", "-.inf", "1e999"])
+def test_a_price_that_is_no_number_is_refused(place: Place, number: str) -> None:
+    place.write("agents.yaml", _agents("models", f"{{model: x, price: {{usd_per_million_tokens: {{in: {number}}}}}}}"))
+    assert any("agents.yaml:3:" in line and number in line and "number" in line for line in place.said())
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from known import entry, features, timed
-from openai_server import Answer, OpenAIServer, Seen, error
+from openai_server import OpenAIServer
 from running import run
 from small_task import OPERATOR, RIGHT, WRONG, by_agent, fenced, make_workspace
 
@@ -20,7 +19,6 @@ from akgflow.errors import ConfigError
 from akgflow.executors.local import LocalExecutor
 from akgflow.knowledge import Found, Lesson, Store
 from akgflow.machine import detect
-from akgflow.models.ledger import Ledger
 from akgflow.planning import build_plan
 from akgflow.runs import Outcome
 from akgflow.runs.harvest import harvest
@@ -77,9 +75,9 @@ def test_a_run_keeps_its_kernel_with_what_failed_before_it_and_the_next_prompt_s
     assert "## Kernels that were judged right" not in prompt.read_text()
 
 
-def shown(folder: Path, operator: str, *overrides: str, models: str = "") -> Examples:
+def shown(folder: Path, operator: str, *overrides: str) -> Examples:
     """What the prompts of a C++ job for an operator would show."""
-    task = make_workspace(folder, "http://127.0.0.1:1/v1", models=models)
+    task = make_workspace(folder, "http://127.0.0.1:1/v1")
     (folder / "tasks" / "operators" / "scale.py").write_text(operator)
     loaded = load(str(task), overrides=overrides)
     machine = detect()
@@ -97,9 +95,7 @@ def shown(folder: Path, operator: str, *overrides: str, models: str = "") -> Exa
         if "features" not in journal:  # what a judge would say, without starting one
             journal.write("features", features(operator))
         try:
-            made = RunKnowledge(
-                loaded.task, loaded.workspace, plan, journal, executor, lambda job, text: None, Ledger()
-            )
+            made = RunKnowledge(loaded.task, loaded.workspace, plan, journal, executor, lambda job, text: None)
             await made.prepare()
             return made.examples("cpp-cpu")
         finally:
@@ -137,36 +133,6 @@ def test_what_was_shown_once_stays_when_the_store_changes(tmp_path: Path, knowle
     (tmp_path / "again").mkdir()
     (tmp_path / "run" / "journal.jsonl").rename(tmp_path / "again" / "journal.jsonl")
     assert shown(tmp_path / "again", RELATED) == before
-
-
-EMBEDDED = "  words: {{model: openai/embedder, api_base: {url}, api_key_env: TEST_KEY}}\n"
-
-
-def test_embeddings_stand_in_for_words_and_are_asked_for_once(
-    tmp_path: Path, knowledge: Path, openai_server: OpenAIServer
-) -> None:
-    """Two operators with one graph: whose text points where the query's does is shown first."""
-    for name in ("north", "south"):
-        text = RELATED.replace('"""y = relu', f'"""{name}ward y = relu')
-        Store(knowledge).add(entry(name, text, f"# {name}"))
-
-    def vectors(seen: Seen) -> Answer:
-        rows = [[0.0, -1.0] if "southward" in text else [1.0, 0.1] for text in seen.body["input"]]
-        data = [{"object": "embedding", "index": i, "embedding": row} for i, row in enumerate(rows)]
-        usage = {"prompt_tokens": 40, "total_tokens": 40}
-        return Answer(body=json.dumps({"object": "list", "model": "embedder", "data": data, "usage": usage}))
-
-    openai_server.default = vectors
-    models, asked = EMBEDDED.format(url=openai_server.url), ("knowledge.embedding_model=words", "knowledge.examples=1")
-    assert [one.task for one in shown(tmp_path / "one", OPERATOR, *asked, models=models).kernels] == ["north"]
-    (seen,) = openai_server.requests
-    assert seen.path == "/v1/embeddings" and len(seen.body["input"]) == 3
-    south = OPERATOR.replace('"""y = relu', '"""southward y = relu')
-    assert [one.task for one in shown(tmp_path / "two", south, *asked, models=models).kernels] == ["south"]
-    assert len(openai_server.requests[-1].body["input"]) == 1  # the store keeps what it was told
-
-    openai_server.default = error(500, "no")
-    assert shown(tmp_path / "three", OPERATOR, *asked, models=models).kernels  # by words alone
 
 
 def test_a_broken_store_costs_a_sentence_and_no_run(tmp_path: Path, knowledge: Path) -> None:

@@ -14,7 +14,7 @@ from small_task import make_workspace
 
 from akgflow.config.steps import KINDS
 from akgflow.engine.steps import RUNS
-from akgflow.models import most_tokens
+from akgflow.models.sizes import most_tokens
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import Verdict
 

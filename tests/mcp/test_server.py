@@ -56,8 +56,11 @@ def test_an_agent_sees_the_tools_and_plans_and_is_told_what_is_wrong(tmp_path: P
         assert all(tool.description for tool in tools.values())
         assert set(tools["answer"].input_schema["properties"]) == {"id", "text"}
         assert "gemm_migrate" in await call(client, "tasks")
-        plan = await call(client, "plan", task="gemm_migrate", overrides=["budget.usd=0.5"])
+        plan = await call(
+            client, "plan", task="gemm_migrate", overrides=["budget.usd=0.5", "models.default.price=free"]
+        )
         assert "triton" in plan and "impossible" in plan and "$0.5" in plan
+        assert "budget.usd cannot hold" in await call(client, "plan", task="gemm_migrate")
         assert "did you mean 'gemm_migrate'" in await call(client, "plan", task="gemm_migrat")
         assert "start one with run" in (await call(client, "next_prompt", wait_seconds=0))["say"]
         assert "no prompt 'x'" in await call(client, "answer", id="x", text="y")

@@ -11,9 +11,12 @@ import pytest
 from model_bench import Bench, call, spec
 from openai_server import Answer, OpenAIServer, error
 
+from akgflow.budget.ledger import Ledger, Spent
 from akgflow.config.types import Budget, Price
-from akgflow.errors import BudgetError
-from akgflow.models import Backoff, Failure, Ledger, ProviderError, RecordedReply, Spent, write_recording
+from akgflow.errors import BudgetError, ConfigError
+from akgflow.models.base import Failure, ProviderError
+from akgflow.models.gateway import Backoff
+from akgflow.models.recording import RecordedReply, write_recording
 
 ANSWER = Answer("pong", usage=(10, 10))
 
@@ -276,13 +279,29 @@ def test_the_minutes_end_a_call_in_flight(openai_server: OpenAIServer) -> None:
         Bench(spec(openai_server.url, timeout=60, retries=4), ledger=Ledger(Budget(minutes=0.01))).once()
 
 
-def test_an_unknown_price_is_said_once(openai_server: OpenAIServer) -> None:
-    bench = Bench(spec(openai_server.url), ledger=Ledger(Budget(usd=1.0)))
-    assert _many(bench, 3) == ["pong"] * 3
-    assert bench.said == [
-        "no price is known for openai/anything, so budget.usd cannot hold it: give models.default a price"
-    ]
-    assert bench.gateway.ledger.spent.unpriced == 3
+@pytest.mark.parametrize("usd", [0.0, 1.0])
+def test_a_model_without_a_price_is_not_asked_under_a_ceiling_in_dollars(
+    usd: float, openai_server: OpenAIServer
+) -> None:
+    bench = Bench(spec(openai_server.url), ledger=Ledger(Budget(usd=usd)))
+    with pytest.raises(ConfigError, match=r"no price is known for openai/anything.*models\.default"):
+        bench.once()
+    assert not openai_server.requests
+
+
+def test_a_price_that_is_said_to_be_unknown_is_not_counted_and_named(openai_server: OpenAIServer) -> None:
+    bench = Bench(spec(openai_server.url, price="unknown"), ledger=Ledger(Budget(usd=0.0)))
+    reply = bench.once()
+    assert (reply.text, reply.usage.cost) == ("pong", None)
+    assert reply.notes == ("budget.usd does not count openai/anything: models.default says that its price is unknown",)
+    assert bench.gateway.ledger.spent.unpriced == 1
+
+
+def test_what_the_provider_read_from_its_cache_costs_what_the_price_says(openai_server: OpenAIServer) -> None:
+    usage = {"prompt_tokens": 100, "completion_tokens": 10, "prompt_tokens_details": {"cached_tokens": 80}}
+    openai_server.default = Answer(usage=usage)
+    cost = Bench(spec(openai_server.url, price=Price(10.0, 50.0, 1.0))).once().usage.cost
+    assert cost == pytest.approx((20 * 10 + 80 * 1 + 10 * 50) / 1e6)
 
 
 def test_a_replay_counts_its_tokens_and_not_its_dollars(tmp_path: Path) -> None:

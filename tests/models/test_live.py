@@ -10,7 +10,7 @@ from model_bench import Bench, spec
 from openai_server import Answer, OpenAIServer, error
 
 from akgflow.config.types import Price
-from akgflow.models import Failure, ProviderError
+from akgflow.models.base import Failure, ProviderError
 
 SECRET = "sk-live-3f9a7c21d4e8b605"
 

@@ -15,7 +15,7 @@ from model_bench import call
 
 from akgflow.config.types import ModelSpec
 from akgflow.errors import ConfigError
-from akgflow.models import Message, ModelReply, ModelRequest, ProviderError
+from akgflow.models.base import Message, ModelReply, ModelRequest, ProviderError
 from akgflow.models.desk import INDEX, Desk
 from akgflow.models.manual import ManualProvider
 

@@ -11,17 +11,11 @@ import pytest
 import yaml
 from model_bench import Bench, call, spec
 
+from akgflow.budget.usage import Usage
 from akgflow.errors import ConfigError
-from akgflow.models import (
-    Failure,
-    ModelReply,
-    ProviderError,
-    RecordedReply,
-    Usage,
-    read_recording,
-    recording,
-    write_recording,
-)
+from akgflow.models import recording
+from akgflow.models.base import Failure, ModelReply, ProviderError
+from akgflow.models.recording import RecordedReply, read_recording, write_recording
 
 REPLY = RecordedReply("triton-cpu", "code", 1, 1, "coder", 0, "openai/m", "print", 11, 7, 0.02, False, "stop", "pong")
 

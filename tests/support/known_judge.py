@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from akgflow.budget.usage import Lost
 from akgflow.config import load
 from akgflow.engine.context import RunContext
 from akgflow.engine.knowledge import RunKnowledge
@@ -15,7 +16,6 @@ from akgflow.engine.steps import run_step
 from akgflow.errors import AkgflowError
 from akgflow.features import OperatorFeatures
 from akgflow.machine import Machine
-from akgflow.models.base import Lost
 from akgflow.models.gateway import Gateway
 from akgflow.planning import Plan, build_plan
 from akgflow.runs.folder import claim
@@ -102,7 +102,7 @@ def run_steps(task: Path, judge: KnownJudge, *overrides: str, folder: str = "run
 
     async def main() -> AkgflowError | None:
         gateway = Gateway(space.models, recordings=Path())
-        knowledge = RunKnowledge(loaded.task, space, plan, journal, judge, notify, gateway.ledger)
+        knowledge = RunKnowledge(loaded.task, space, plan, journal, judge, notify)
         run = RunContext(loaded.task, space, plan, where, journal, gateway, judge, notify, knowledge, lost.append)
         try:
             for step in space.workflows[loaded.task.workflow].steps:

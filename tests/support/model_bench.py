@@ -6,8 +6,11 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from akgflow.budget.ledger import Ledger
+from akgflow.budget.usage import Lost
 from akgflow.config.types import ModelLimits, ModelSpec
-from akgflow.models import Backoff, CallKey, Gateway, Ledger, Lost, Message, ModelReply
+from akgflow.models.base import CallKey, Message, ModelReply
+from akgflow.models.gateway import Backoff, Gateway
 
 QUICK = Backoff(first=0.01, longest=0.02, patience=5.0)
 

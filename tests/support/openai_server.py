@@ -16,10 +16,11 @@ from typing import Any
 class Answer:
     """What the server does with one request.
 
-    ``body`` (text or bytes) replaces the chat completion that is made from ``text``; ``sent`` cuts the body after so
-    many bytes while Content-Length still promises all of it; ``hang`` never answers; ``hangup`` closes without a byte;
-    ``delay`` is in seconds. A request that asks for a stream gets one, in pieces of ``piece`` characters with ``pause``
-    seconds after each, unless the server ``streams`` not; ``stalls`` leaves off after so many pieces and hangs.
+    ``usage`` is (tokens in, tokens out), or the object as it is sent. ``body`` (text or bytes) replaces the chat
+    completion that is made from ``text``; ``sent`` cuts the body after so many bytes while Content-Length still
+    promises all of it; ``hang`` never answers; ``hangup`` closes without a byte; ``delay`` is in seconds. A request
+    that asks for a stream gets one, in pieces of ``piece`` characters with ``pause`` seconds after each, unless the
+    server ``streams`` not; ``stalls`` leaves off after so many pieces and hangs.
     """
 
     text: str | None = "pong"
@@ -28,7 +29,7 @@ class Answer:
     body: str | bytes | None = None
     content_type: str = "application/json"
     finish_reason: str = "stop"
-    usage: tuple[int, int] | None = (11, 7)
+    usage: tuple[int, int] | Mapping[str, Any] | None = (11, 7)
     delay: float = 0.0
     sent: int | None = None
     hang: bool = False
@@ -46,7 +47,7 @@ class Answer:
             yield _event({**head, "choices": [_choice({"content": text[start : start + self.piece]}, None)]})
         yield _event({**head, "choices": [_choice({}, self.finish_reason)]})
         if self.usage:
-            yield _event({**head, "choices": [], "usage": _usage(*self.usage)})
+            yield _event({**head, "choices": [], "usage": _usage(self.usage)})
         yield b"data: [DONE]\n\n"
 
     def payload(self, model: str) -> bytes:
@@ -62,11 +63,14 @@ class Answer:
             "choices": [{"index": 0, "message": message, "finish_reason": self.finish_reason}],
         }
         if self.usage:
-            data["usage"] = _usage(*self.usage)
+            data["usage"] = _usage(self.usage)
         return json.dumps(data).encode()
 
 
-def _usage(prompt: int, completion: int) -> dict[str, int]:
+def _usage(given: tuple[int, int] | Mapping[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(given, tuple):
+        return given
+    prompt, completion = given
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
 

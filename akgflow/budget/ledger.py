@@ -7,10 +7,11 @@ How the ceilings are kept, the calls in flight included:
   beyond that is cut off where it is read, and no call is ever booked with more than it reserved. What a provider
   *claims* beyond is kept apart as excess and named in the result: it may stand on the provider's bill, so no further
   call goes out on that room.
-- *usd*: the same at the model's price. Where no price is known nothing can be reserved; the gateway says so once.
+- *usd*: the same at the model's price. A model without a known price is refused before the first call, unless it says
+  ``price: unknown``: then its calls are counted and their cost is not.
 - *minutes*: wall time since the ledger was made, plus what earlier sittings of the same run took. When they are over,
   calls and judgements that run are cut off.
-- *device minutes*: `akgflow.models.device`.
+- *device minutes*: `akgflow.budget.device`.
 
 A call that would fit once the calls in flight have settled waits for them, for they reserve far more than they
 take. Only a call that cannot fit raises `BudgetError`.
@@ -20,15 +21,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from akgflow.config.types import Budget, ModelSpec, Price
+from akgflow.budget.device import DeviceClock
+from akgflow.budget.usage import Lost, Usage
+from akgflow.budget.wall import WallClock
+from akgflow.config.types import Budget
 from akgflow.errors import BudgetError
-from akgflow.models.base import Lost, Message, Usage
-from akgflow.models.device import DeviceClock
-from akgflow.models.sizes import max_output_tokens, most_tokens
-from akgflow.models.wall import WallClock
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,6 @@ class Estimate:
     def tokens(self) -> int:
         """Tokens in and out."""
         return self.prompt_tokens + self.reply_tokens
-
-    @classmethod
-    def of(cls, messages: Sequence[Message], spec: ModelSpec, price: Price | None) -> Estimate:
-        """The most that asking ``spec`` these messages can take."""
-        prompt = most_tokens([message.content for message in messages])
-        reply = max_output_tokens(spec)
-        return cls(prompt, reply, (prompt * price.input + reply * price.output) / 1e6 if price else 0.0)
 
     def bound(self, usage: Usage) -> Usage:
         """``usage`` as it is booked: never more than this, and what it claims beyond named as excess."""

@@ -13,8 +13,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from akgflow.budget.wall import WallClock
 from akgflow.errors import BudgetError
-from akgflow.models.wall import WallClock
 
 _NOTHING = 1e-3
 """Seconds in which no judgement can do anything."""

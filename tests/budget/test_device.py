@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
+from akgflow.budget.device import CutOff, DeviceClock
+from akgflow.budget.wall import WallClock
 from akgflow.errors import BudgetError
-from akgflow.models import CutOff, DeviceClock
-from akgflow.models.wall import WallClock
 
 SECOND = 1 / 60
 

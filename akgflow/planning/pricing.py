@@ -1,0 +1,45 @@
+"""Ceilings in dollars that cannot hold are refused: nothing may be spent under one that is only printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from akgflow.config.types import ModelSpec, Price, Task, Workflow, Workspace
+from akgflow.errors import ConfigError, Problem
+from akgflow.planning.bounds import planned_steps
+
+PriceOf = Callable[[ModelSpec], Price | None]
+"""What a model costs, or None where nobody knows."""
+
+
+def models_in_use(workflow: Workflow, workspace: Workspace) -> list[str]:
+    """Names of the models that a workflow may ask, each before its fallbacks."""
+    names: dict[str, None] = {}
+    for step in planned_steps(workflow, workspace):
+        for agent in step.agents:
+            name = workspace.agents[agent].model
+            names[name] = None
+            names.update(dict.fromkeys(workspace.models[name].fallbacks))
+    return list(names)
+
+
+def check_prices(task: Task, workspace: Workspace, price_of: PriceOf) -> None:
+    """Raise `ConfigError` where the task has a ceiling in dollars and may ask a model whose price nobody knows.
+
+    A model that says ``price: unknown`` is let through: its calls are counted, and their cost is named as unknown.
+    """
+    if task.budget.usd is None:
+        return
+    models = (workspace.models[name] for name in models_in_use(workspace.workflows[task.workflow], workspace))
+    unpriced = [spec for spec in models if spec.price != "unknown" and price_of(spec) is None]
+    if unpriced:
+        raise ConfigError([_problem(spec, task) for spec in unpriced])
+
+
+def _problem(spec: ModelSpec, task: Task) -> Problem:
+    return Problem(
+        task.usd_mark,
+        f"budget.usd cannot hold: no price is known for {spec.model} (model {spec.name!r}), which this task may ask",
+        f"give models.{spec.name} in agents.yaml a price: {{usd_per_million_tokens: {{in: …, out: …}}}}, 'free', or "
+        f"'unknown' to leave it out of budget.usd; --set models.{spec.name}.price=free does it for one run",
+    )
