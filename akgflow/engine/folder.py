@@ -2,7 +2,7 @@
 
 ```
 runs/gemm_migrate-1f0c2b3a/
-  plan.json  operator.py  journal.jsonl  result.json
+  plan.json  operator.py  journal.jsonl  calls.jsonl  result.json
   jobs/triton-cpu/code-1-1/          prompt.coder.md  reply.coder.md  candidate.py  verdict.json
   best/triton-cpu/                   candidate.py  verdict.json
 ```
@@ -22,6 +22,8 @@ from akgflow.planning import Plan, identity
 from akgflow.serial import to_data, to_json
 
 RESULT = "result.json"
+CALLS = "calls.jsonl"
+"""The calls that went out, each before it did."""
 OPERATOR = "operator.py"
 """The reference as it was when the run began."""
 

@@ -8,7 +8,7 @@ import time
 
 from akgflow.budget.usage import Lost
 from akgflow.config.types import SourceKernel
-from akgflow.engine.accounts import JUDGE_TRIED, accounts, book_earlier_sittings
+from akgflow.engine.accounts import JUDGE_TRIED, accounts, book_earlier_sittings, unknown_ends
 from akgflow.engine.context import Finished, RunContext
 from akgflow.engine.folder import OPERATOR, RESULT, write_json, write_text
 from akgflow.engine.gates import unmet
@@ -48,7 +48,7 @@ async def run_plan(run: RunContext) -> RunResult:
         spent=run.gateway.ledger.spent,
         seconds=60.0 * run.journal.minutes_before + time.monotonic() - started,
         source=source,
-        notes=tuple(dict.fromkeys(note for finished in calls for note in finished.reply.notes)),
+        notes=(*dict.fromkeys(note for one in calls for note in one.reply.notes), *unknown_ends(run.journal)),
         resumed_effects=resumed,
         budget=run.task.budget,
         accounts=accounts(run.journal),

@@ -6,11 +6,12 @@ import asyncio
 from pathlib import Path
 
 from akgflow.budget.ledger import Ledger
+from akgflow.budget.outstanding import CallLog
 from akgflow.budget.usage import Lost
 from akgflow.config.types import Task, Workspace
-from akgflow.engine.accounts import note_lost
+from akgflow.engine.accounts import note_left, note_lost
 from akgflow.engine.context import Finished, Notify, RunContext
-from akgflow.engine.folder import RunFolder
+from akgflow.engine.folder import CALLS, RunFolder
 from akgflow.engine.journal import Journal
 from akgflow.engine.knowledge import RunKnowledge
 from akgflow.engine.result import RunResult
@@ -48,6 +49,8 @@ async def _sit(
     def lose(lost: Lost) -> None:
         note_lost(journal, lost)
 
+    calls = CallLog(folder.path / CALLS)
+    note_left(journal, calls)
     ledger = Ledger(task.budget, minutes_before=journal.minutes_before)
     gateway = Gateway(
         workspace.models,
@@ -55,6 +58,7 @@ async def _sit(
         ledger=ledger,
         notify=lambda text: notify("", text),
         lose=lose,
+        calls=calls,
     )
     executor = Everywhere(
         plan.machine, folder.path / "scratch", using=ledger.device.use, notify=lambda text: notify("", text)
