@@ -12,6 +12,7 @@ from typing import Any, Never
 
 from akgflow.agents.edits import EditError, apply_edits, has_edits
 from akgflow.config.types import DslPack, ReplyForm
+from akgflow.models.base import TOO_LONG
 from akgflow.sketch import check
 
 _PYTHON = frozenset({"python", "py", "python3"})
@@ -48,7 +49,7 @@ def parse_reply(
     """
     if finish_reason == "length":
         raise MalformedReply("it was cut off at max_tokens before it ended; answer more briefly")
-    if len(text.encode("utf-8", "replace")) > form.max_bytes:
+    if finish_reason == TOO_LONG or len(text.encode("utf-8", "replace")) > form.max_bytes:
         raise MalformedReply(f"it is longer than {form.max_bytes} bytes; answer more briefly")
     text = _without_reasoning(text)
     if not text.strip():

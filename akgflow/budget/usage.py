@@ -30,9 +30,9 @@ class Usage:
 
 @dataclass(frozen=True)
 class Lost:
-    """What was spent without a result: a call that broke off while it was read, a judgement that was cut off.
+    """What was spent without a result: a call whose end is unknown, a judgement that was cut off.
 
-    ``step`` is ``JOB.STEP``; ``device_seconds`` are a judgement's.
+    ``step`` is ``JOB.STEP``; ``device_seconds`` are a judgement's; ``call`` is the id under which a call went out.
     """
 
     step: str
@@ -40,3 +40,4 @@ class Lost:
     model: str = ""
     usage: Usage | None = None
     device_seconds: float = 0.0
+    call: str = ""

@@ -25,7 +25,7 @@ from akgflow.config.types import AgentSpec, DslPack, SourceKernel, Task, Toolcha
 from akgflow.engine.knowledge import RunKnowledge
 from akgflow.engine.state import JobState
 from akgflow.executors.base import Executor
-from akgflow.models.base import CallKey, ModelReply
+from akgflow.models.base import TOO_LONG, CallKey, ModelReply
 from akgflow.models.gateway import Gateway
 from akgflow.planning import Job, Plan, Reach
 from akgflow.runs.folder import RunFolder
@@ -50,6 +50,8 @@ class Turn:
 
 MAX_HISTORY = 6
 """Earlier attempts in one prompt."""
+MOST_SHOWN = 2_000
+"""Characters of a reply that was too long, in the prompt that asks for it again."""
 Note = Callable[[ModelReply], None]
 """Hears every reply that a call brought."""
 OF_TASK = "task"
@@ -129,7 +131,9 @@ class RunContext:
             parsed = parse_reply(reply.text, agent.reply, pack, reply.finish_reason, context.candidate)
         except MalformedReply as malformed:
             self.notify(job, f"{turn.step}: {agent.name}'s reply is malformed ({malformed}); asked again")
-            again = with_complaint(rendered, reply.text, str(malformed))
+            # Of a reply without end its beginning says as much as the rest.
+            shown = reply.text[:MOST_SHOWN] + "\n…" if reply.finish_reason == TOO_LONG else reply.text
+            again = with_complaint(rendered, shown, str(malformed))
             reply = await self._call(job, note, agent, turn, again, 1)
             parsed = parse_reply(reply.text, agent.reply, pack, reply.finish_reason, context.candidate)
         return Answer(parsed, rendered.answered(reply.text))
@@ -145,7 +149,9 @@ class RunContext:
             prompt = "\n\n".join(f"# {message.role}\n\n{message.content}" for message in rendered.messages)
             write_text(place / f"prompt.{suffix}", prompt + "\n")
             self.notify(job, f"{turn.step}: asking {agent.name}")
-            reply = await self.gateway.complete(key, agent.model, rendered.messages, rendered.fingerprint)
+            reply = await self.gateway.complete(
+                key, agent.model, rendered.messages, rendered.fingerprint, agent.reply.max_bytes
+            )
             reply = replace(reply, text=received(reply.text))
             write_text(place / f"reply.{suffix}", reply.text)
             return Finished(key, rendered.fingerprint, reply)

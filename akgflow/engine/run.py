@@ -20,7 +20,7 @@ from akgflow.runs.layout import OPERATOR, RESULT
 from akgflow.runs.lessons import cause_in, lessons_of
 from akgflow.runs.records import Finished, Preflight
 from akgflow.runs.result import JobResult, Outcome, RunResult
-from akgflow.runs.spending import JUDGE_TRIED, accounts, book_earlier_sittings
+from akgflow.runs.spending import JUDGE_TRIED, accounts, book_earlier_sittings, unknown_ends
 from akgflow.terms import Status
 from akgflow.text import lines as lines_of
 from akgflow.verdict import Verdict
@@ -51,7 +51,7 @@ async def run_plan(run: RunContext) -> RunResult:
         spent=run.gateway.ledger.spent,
         seconds=60.0 * run.journal.minutes_before + time.monotonic() - started,
         source=source,
-        notes=tuple(dict.fromkeys(note for finished in calls for note in finished.reply.notes)),
+        notes=(*dict.fromkeys(note for one in calls for note in one.reply.notes), *unknown_ends(run.journal)),
         resumed_effects=resumed,
         budget=run.task.budget,
         accounts=accounts(run.journal),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from akgflow.budget.ledger import Ledger
+from akgflow.budget.outstanding import CallLog
 from akgflow.budget.usage import Lost
 from akgflow.config.types import Task, Workspace
 from akgflow.engine.context import Notify, RunContext
@@ -18,9 +19,10 @@ from akgflow.models.recording import RecordedReply, write_recording
 from akgflow.planning import Plan
 from akgflow.runs.folder import RunFolder
 from akgflow.runs.journal import Journal
+from akgflow.runs.layout import CALLS
 from akgflow.runs.records import Finished
 from akgflow.runs.result import RunResult
-from akgflow.runs.spending import note_lost
+from akgflow.runs.spending import note_left, note_lost
 
 
 def run_in_folder(
@@ -70,6 +72,8 @@ async def _sit(
     def lose(lost: Lost) -> None:
         note_lost(journal, lost)
 
+    calls = CallLog(folder.path / CALLS)
+    note_left(journal, calls)
     ledger = Ledger(task.budget, minutes_before=journal.minutes_before)
     gateway = Gateway(
         workspace.models,
@@ -77,6 +81,7 @@ async def _sit(
         ledger=ledger,
         notify=lambda text: notify("", text),
         lose=lose,
+        calls=calls,
     )
     executor = Everywhere(plan.machine, folder.scratch, using=ledger.device.use, notify=lambda text: notify("", text))
     try:

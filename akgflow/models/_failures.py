@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from akgflow.config.types import ModelSpec
+from akgflow.models._events import WireError
+from akgflow.models._wire import RedirectRefused
 from akgflow.models.base import Failure, ProviderError
 from akgflow.secrets import brief, redact
 
@@ -32,7 +35,11 @@ def explain(failed: BaseException, spec: ModelSpec, missing: Sequence[str], secr
     """The `ProviderError` for an exception of litellm's; ``missing`` names the key variables that are not set."""
     links = list(_chain(failed))
     answered = next(filter(None, (_response(link) for link in links)), None)
-    if _any_named(links, _TIMEOUTS):
+    wire = next((link for link in links if isinstance(link, WireError)), None)
+    if wire is not None:
+        failure = Failure.REQUEST if isinstance(wire, RedirectRefused) else Failure.NONSENSE
+        what = brief(redact(str(wire)))
+    elif _any_named(links, _TIMEOUTS):
         failure, what = Failure.TIMEOUT, f"gave no answer within {spec.limits.timeout:g} s"
     elif _any_named(links, _TRANSPORT):
         failure, what = Failure.CONNECTION, f"cannot be reached or broke off: {_innermost(links)}"
@@ -52,14 +59,14 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     if value is None:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
     except ValueError:
-        pass
-    try:
-        when = parsedate_to_datetime(value)
-        return max(0.0, (when - when.now(when.tzinfo)).total_seconds())
-    except (ValueError, TypeError):
-        return None
+        try:
+            when = parsedate_to_datetime(value)
+            seconds = (when - when.now(when.tzinfo)).total_seconds()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return None if math.isnan(seconds) else max(0.0, seconds)
 
 
 def _chain(failed: BaseException | None) -> Iterator[BaseException]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import sys
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 from akgflow.budget.usage import Usage
 from akgflow.config.types import ModelSpec
 from akgflow.models._failures import explain
 from akgflow.models._reading import Answer, count, streamed, whole
+from akgflow.models._wire import Call, install, on_wire
 from akgflow.models.base import Failure, ModelReply, ModelRequest, ProviderError
 from akgflow.models.prices import price_of
 from akgflow.models.sizes import asked_tokens, estimate_tokens, max_output_tokens
@@ -35,12 +38,16 @@ class LitellmProvider:
         named_key = _key_from_environment(spec)
         litellm = await asyncio.to_thread(_load)
         key = named_key or (_NO_KEY if spec.api_base and _missing_keys(litellm, spec) else None)
-        try:
-            answer = await _answer(litellm, request, key)
-        except Exception as failed:
-            secrets = [key or "", *(str(value) for value in spec.params.get("extra_headers", {}).values())]
-            raise explain(failed, spec, _missing_keys(litellm, spec), secrets) from None
-        return _reply(litellm, answer, request)
+        with on_wire(request.meter, max_output_tokens(spec)) as call:
+            try:
+                answer = await _answer(litellm, request, key)
+            except Exception as failed:
+                secrets = [key or "", *(str(value) for value in spec.params.get("extra_headers", {}).values())]
+                reason = explain(failed, spec, _missing_keys(litellm, spec), secrets)
+                # What is wrong with the request or its key is said before anything is written.
+                request.meter.out &= reason.failure not in (Failure.AUTH, Failure.REQUEST)
+                raise reason from None
+        return _reply(litellm, answer, request, call)
 
     async def aclose(self) -> None:
         """Close the connections that litellm keeps open."""
@@ -62,6 +69,7 @@ def _load() -> Any:
     warnings.filterwarnings("ignore", "Accessing the 'model_(computed_)?fields'", DeprecationWarning)
     import litellm
 
+    install()
     litellm.suppress_debug_info = True
     # A hundred equal pieces end a stream otherwise; max_tokens bounds it already, and kernels do repeat themselves.
     litellm.REPEATED_STREAMING_CHUNK_LIMIT = sys.maxsize
@@ -100,7 +108,7 @@ async def _answer(litellm: Any, request: ModelRequest, key: str | None) -> Answe
     response = await litellm.acompletion(**arguments)
     if not arguments["stream"]:
         return whole(response)
-    return await streamed(response, max_output_tokens(request.model), request.meter)
+    return await streamed(response, max_output_tokens(request.model), request.max_bytes, request.meter)
 
 
 def _arguments(request: ModelRequest, key: str | None) -> dict[str, Any]:
@@ -127,43 +135,52 @@ def _arguments(request: ModelRequest, key: str | None) -> dict[str, Any]:
     return arguments
 
 
-def _reply(litellm: Any, answer: Answer, request: ModelRequest) -> ModelReply:
+def _reply(litellm: Any, answer: Answer, request: ModelRequest, call: Call) -> ModelReply:
     spec = request.model
+    usage = _usage(litellm, answer, request)
+    told = None if usage.estimated else usage
     if not answer.choices:
-        raise _nonsense(spec, "no choices")
+        raise _nonsense(spec, "no choices", told)
     if answer.finish_reason == "content_filter":
-        raise ProviderError(
-            Failure.REQUEST, f"model {spec.name} ({spec.model}): the provider's content filter refused the prompt"
-        )
+        words = f"model {spec.name} ({spec.model}): the provider's content filter refused the prompt"
+        raise ProviderError(Failure.REQUEST, words, usage=told)
     # Cut off at max_tokens is the model's failure to answer, not the provider's: whoever reads the reply says so.
     if not answer.text.strip() and answer.finish_reason != "length":
-        raise _nonsense(spec, "an empty reply")
+        raise _nonsense(spec, "an empty reply", told)
     # Half of a surrogate pair, which a server's JSON may hold, cannot be written to any file.
     text = received(answer.text)
-    most = max_output_tokens(spec)
-    notes = (f"{spec.model} went on beyond the {most:,} tokens that it was asked for, and was cut off",)
     return ModelReply(
-        text,
-        _usage(litellm, answer, request),
-        answered_by=spec.model,
-        origin="live",
-        finish_reason=answer.finish_reason,
-        notes=notes if answer.cut else (),
+        text, usage, spec.model, "live", answer.finish_reason, tuple(_oddities(answer, usage, spec, call))
     )
 
 
-def _nonsense(spec: ModelSpec, what: str) -> ProviderError:
+def _oddities(answer: Answer, usage: Usage, spec: ModelSpec, call: Call) -> Iterator[str]:
+    """What the user should hear about a reply that is kept."""
+    if answer.cut:
+        most = max_output_tokens(spec)
+        yield f"{spec.model} went on beyond the {most:,} tokens that it was asked for, and was cut off"
+    if call.tidier.others:
+        yield f"{spec.model} sent more replies than the one that was asked for; the first is kept"
+    if usage.estimated and not answer.cut:
+        given = "figures of usage that are no counts" if call.tidier.odd_usage else "no figures of usage"
+        yield f"{spec.model} gives {given}: its tokens are estimated from the text"
+
+
+def _nonsense(spec: ModelSpec, what: str, usage: Usage | None) -> ProviderError:
     where = f" at {spec.api_base}" if spec.api_base else ""
-    return ProviderError(Failure.NONSENSE, f"model {spec.name} ({spec.model}){where} answered with {what}")
+    words = f"model {spec.name} ({spec.model}){where} answered with {what}"
+    return ProviderError(Failure.NONSENSE, words, usage=usage)
 
 
 def _usage(litellm: Any, answer: Answer, request: ModelRequest) -> Usage:
-    spec = request.model
+    """What the provider says, else what the text says: a figure of nothing for a text that is there is no figure."""
+    spec, meter = request.model, request.meter
     prompt, completion = (count(answer.usage, name) for name in ("prompt_tokens", "completion_tokens"))
-    estimated = answer.usage is None
+    estimated = not prompt or (not completion and bool(answer.text))
     if estimated:
-        prompt = sum(estimate_tokens(m.content) for m in request.messages)
-        completion = max_output_tokens(spec) if answer.cut else estimate_tokens(answer.text)
+        prompt = prompt or sum(estimate_tokens(m.content) for m in request.messages)
+        written = max_output_tokens(spec) if answer.cut else max(estimate_tokens(answer.text), meter.tokens)
+        completion = completion or written
     price = price_of(spec)
     if price is None:
         return Usage(prompt, completion, None, estimated)
@@ -178,6 +195,7 @@ def _usage(litellm: Any, answer: Answer, request: ModelRequest) -> Usage:
 def _list_cost(litellm: Any, spec: ModelSpec, usage: Any, plain: float) -> float:
     """What litellm computes for ``usage``, cached prompts and the like included; ``plain`` where it cannot."""
     try:
-        return float(sum(litellm.cost_per_token(model=spec.model, usage_object=usage)))
+        cost = float(sum(litellm.cost_per_token(model=spec.model, usage_object=usage)))
+        return cost if 0.0 <= cost < math.inf else plain
     except Exception:  # its price table and its calculator do not know the same models
         return plain

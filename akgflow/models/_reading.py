@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+from akgflow.models._events import as_count
 from akgflow.models.base import Meter
 
 
@@ -34,15 +35,15 @@ def whole(response: Any) -> Answer:
     choices = getattr(response, "choices", None) or []
     if not choices:
         return Answer("", "", choices=False)
-    text = getattr(getattr(choices[0], "message", None), "content", None) or ""
+    text = _as_text(getattr(getattr(choices[0], "message", None), "content", None))
     finish = str(getattr(choices[0], "finish_reason", None) or "stop")
     return Answer(text, finish, _figures(getattr(response, "usage", None)))
 
 
-async def streamed(stream: Any, most: int, meter: Meter) -> Answer:
-    """An answer read piece by piece, and no further than ``most`` tokens; what is read counts on ``meter``."""
+async def streamed(stream: Any, most: int, max_bytes: int, meter: Meter) -> Answer:
+    """An answer read piece by piece, and no further than ``most`` tokens and ``max_bytes``; it counts on ``meter``."""
     parts: list[str] = []
-    finish, usage, started = "", None, False
+    finish, usage, started, size = "", None, False, 0
     try:
         plain = await _not_streamed(stream)
         if plain is not None:
@@ -53,7 +54,8 @@ async def streamed(stream: Any, most: int, meter: Meter) -> Answer:
                 started = True
                 finish = str(getattr(choice, "finish_reason", None) or finish)
                 parts.append(_take(getattr(choice, "delta", None), meter))
-            if meter.tokens > most or count(usage, "completion_tokens") > most:
+                size += len(parts[-1])
+            if meter.tokens > most or size > max_bytes or count(usage, "completion_tokens") > most:
                 break
         else:
             reported = any(_figures(getattr(chunk, "usage", None)) for chunk in getattr(stream, "chunks", ()))
@@ -62,7 +64,7 @@ async def streamed(stream: Any, most: int, meter: Meter) -> Answer:
     finally:
         # Closing tells the server to stop writing: it may bill what nobody reads.
         await stream.aclose()
-    return Answer("".join(parts), "length", usage, cut=meter.tokens > most)
+    return Answer("".join(parts), "length", usage, cut=meter.tokens > most or size > max_bytes)
 
 
 async def _not_streamed(stream: Any) -> Answer | None:
@@ -75,7 +77,7 @@ async def _not_streamed(stream: Any) -> Answer | None:
     body = (await response.aread()).decode("utf-8", "replace")
     try:
         data = json.loads(body, object_hook=lambda fields: SimpleNamespace(**fields))
-    except ValueError:
+    except (ValueError, RecursionError):
         data = None
     if not isinstance(getattr(data, "choices", None), list):
         raise Unreadable(body or "an empty body")
@@ -83,10 +85,15 @@ async def _not_streamed(stream: Any) -> Answer | None:
 
 
 def _take(delta: Any, meter: Meter) -> str:
-    """The text of one piece; reasoning that models show apart is paid for as well."""
-    text = getattr(delta, "content", None) or ""
-    meter.read(text + (getattr(delta, "reasoning_content", None) or ""))
+    """The text of one piece; reasoning and calls of tools, which models write apart, are paid for as well."""
+    text = _as_text(getattr(delta, "content", None))
+    apart = [getattr(delta, name, None) for name in ("reasoning_content", "tool_calls", "function_call")]
+    meter.read(text + "".join(str(value) for value in apart if value))
     return text
+
+
+def _as_text(content: Any) -> str:
+    return content if isinstance(content, str) else ""
 
 
 def _figures(usage: Any) -> Any:
@@ -96,5 +103,4 @@ def _figures(usage: Any) -> Any:
 
 def count(usage: Any, name: str) -> int:
     """A figure of a usage object; 0 where it is absent or no count."""
-    value = getattr(usage, name, 0)
-    return value if isinstance(value, int) and value > 0 else 0
+    return as_count(getattr(usage, name, 0)) or 0

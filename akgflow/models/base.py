@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from akgflow.budget.usage import Usage
-from akgflow.config.types import ModelSpec
+from akgflow.config.types import ModelSpec, ReplyForm
 from akgflow.errors import ExitCode, PrerequisiteError
 
 
@@ -42,10 +42,14 @@ class Message:
 
 @dataclass(eq=False)
 class Meter:
-    """What one call has read of its reply so far: the provider counts it in, whoever ends the call reads it off."""
+    """What one call has read of its reply so far: the provider counts it in, whoever ends the call reads it off.
+
+    ``out`` while a provider may bill the call: from the moment it goes out until a server has refused it.
+    """
 
     pieces: int = 0
     size: int = 0
+    out: bool = False
 
     def read(self, text: str) -> None:
         """Count in one piece of a reply, hidden reasoning too; an empty one counts for nothing."""
@@ -65,13 +69,21 @@ class Meter:
 
 @dataclass(frozen=True)
 class ModelRequest:
-    """One call. ``fingerprint`` is a sha256 of the prompt with everything measured on this machine left out."""
+    """One call. ``fingerprint`` is a sha256 of the prompt with everything measured on this machine left out.
+
+    Of a reply ``max_bytes`` are kept.
+    """
 
     key: CallKey
     model: ModelSpec
     messages: tuple[Message, ...]
     fingerprint: str
+    max_bytes: int = ReplyForm.max_bytes
     meter: Meter = field(default_factory=Meter, compare=False, repr=False)
+
+
+TOO_LONG = "too_long"
+"""The reason why a reply ends that was longer than its form allows: the rest was dropped."""
 
 
 @dataclass(frozen=True)
@@ -117,14 +129,18 @@ class Failure(StrEnum):
 class ProviderError(PrerequisiteError):
     """A provider gave no reply; the run stops cleanly and can be resumed.
 
-    ``retry_after`` is the number of seconds that the server asked to wait, where it did.
+    ``retry_after`` is the number of seconds that the server asked to wait, where it did; ``usage`` what it says that
+    the call took, where it says so.
     """
 
     exit_code = ExitCode.PREREQUISITE
 
-    def __init__(self, failure: Failure, message: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self, failure: Failure, message: str, retry_after: float | None = None, usage: Usage | None = None
+    ) -> None:
         self.failure = failure
         self.retry_after = retry_after
+        self.usage = usage
         super().__init__(message)
 
 

@@ -9,15 +9,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from akgflow.budget.ledger import Estimate, Ledger, Reservation
+from akgflow.budget.outstanding import CallLog, Outstanding, reserved_usage
 from akgflow.budget.request import refusals
 from akgflow.budget.usage import Lost, Usage
-from akgflow.config.types import ModelSpec
+from akgflow.config.types import ModelSpec, ReplyForm
 from akgflow.errors import ConfigError
-from akgflow.models.base import CallKey, Failure, Message, Meter, ModelReply, ModelRequest, Provider, ProviderError
+from akgflow.models.base import (
+    TOO_LONG,
+    CallKey,
+    Failure,
+    Message,
+    Meter,
+    ModelReply,
+    ModelRequest,
+    Provider,
+    ProviderError,
+)
 from akgflow.models.manual import ManualProvider
 from akgflow.models.prices import price_of
 from akgflow.models.recorded import RecordedProvider
-from akgflow.models.sizes import estimate_of, estimate_tokens
+from akgflow.models.sizes import estimate_of
 
 
 @dataclass(frozen=True)
@@ -55,7 +66,8 @@ class Gateway:
 
     ``recordings`` is the folder in which ``recorded/NAME`` looks for ``TASK.NAME.yaml``. ``notify`` hears one
     sentence for each thing that a user should know while it happens: a retry or a fallback. ``lose``
-    hears of every call that broke off while its reply was read: the provider may bill it.
+    hears of every call that brought no reply and that the provider may bill; it counts at what was reserved for it.
+    ``calls`` notes each call before it goes out, so that those of a killed process count as well.
 
     A recorded reply is reported with the usage that it had when it was made; its tokens count against the budget,
     its dollars do not, for nobody pays them twice.
@@ -69,6 +81,7 @@ class Gateway:
         ledger: Ledger | None = None,
         notify: Callable[[str], None] = lambda _: None,
         lose: Callable[[Lost], None] = lambda _: None,
+        calls: CallLog | None = None,
         backoff: Backoff = Backoff(),
     ) -> None:
         self.ledger = ledger or Ledger()
@@ -76,14 +89,20 @@ class Gateway:
         self._recordings = recordings
         self._notify = notify
         self._lose = lose
+        self._calls = calls
         self._backoff = backoff
         self._slots: dict[str, asyncio.Semaphore] = {}
         self._providers: dict[str, Provider] = {}
 
     async def complete(
-        self, key: CallKey, model_name: str, messages: Sequence[Message], fingerprint: str
+        self,
+        key: CallKey,
+        model_name: str,
+        messages: Sequence[Message],
+        fingerprint: str,
+        max_bytes: int = ReplyForm.max_bytes,
     ) -> ModelReply:
-        """One reply from the named model, or from its fallbacks in their order.
+        """One reply from the named model, or from its fallbacks in their order; at most ``max_bytes`` of it.
 
         Any failure moves on to the next fallback, except a missing recording: replay is strict and never turns into
         a paid call. Raises `ProviderError` when nobody answered, `BudgetError` when the call does not fit.
@@ -91,7 +110,7 @@ class Gateway:
         failures: list[ProviderError] = []
         names = dict.fromkeys((model_name, *self._models[model_name].fallbacks))
         for name in names:
-            request = ModelRequest(key, self._models[name], tuple(messages), fingerprint)
+            request = ModelRequest(key, self._models[name], tuple(messages), fingerprint, max_bytes)
             try:
                 reply = await self._persist(request)
             except ProviderError as failed:
@@ -143,11 +162,8 @@ class Gateway:
             held = await self.ledger.reserve(known)
         else:
             held = await self.ledger.reserve(self._estimate(request))
-            try:
-                reply = await self._timed(request)
-            except BaseException as failed:
-                self._broken(request, held, failed)
-                raise
+            reply = await self._sent(request, held)
+        reply = _shortened(reply, request.max_bytes)
         booked = self.ledger.settle(held, reply.usage, charge_usd=reply.origin not in {"recorded", "manual"})
         notes = (*reply.notes, *_overclaimed(spec, booked), *self._uncounted(spec, booked))
         return replace(reply, usage=booked, notes=notes)
@@ -157,18 +173,31 @@ class Gateway:
             return ()
         return (f"budget.usd does not count {spec.model}: models.{spec.name} says that its price is unknown",)
 
-    def _broken(self, request: ModelRequest, held: Reservation, failed: BaseException) -> None:
-        """Give the room of a call back that failed; what had been read of its reply is booked."""
-        if not request.meter.size:
-            self.ledger.release(held)
-            return
-        price = price_of(request.model)
-        prompt = sum(estimate_tokens(message.content) for message in request.messages)
-        cost = (prompt * price.input + request.meter.tokens * price.output) / 1e6 if price else None
-        booked = self.ledger.settle(held, Usage(prompt, request.meter.tokens, cost, estimated=True))
+    async def _sent(self, request: ModelRequest, held: Reservation) -> ModelReply:
+        """The reply to a call for which room is held; the room is given back or booked where there is none."""
+        spec, key = request.model, request.key
+        reserved = reserved_usage(held.estimate, priced=price_of(spec) is not None)
+        call = Outstanding("", f"{key.job}.{key.step}", spec.model, reserved)
+        try:
+            if self._calls is not None and origin_of(spec.model) == "live":
+                call = self._calls.send(str(key), call.step, call.model, reserved)
+            return await self._timed(request)
+        except BaseException as failed:
+            if request.meter.out:
+                self._broken(call, held, failed)
+            else:
+                self.ledger.release(held)
+                if self._calls is not None and call.id:
+                    self._calls.refuse(call)
+            raise
+
+    def _broken(self, call: Outstanding, held: Reservation, failed: BaseException) -> None:
+        """Book a call that went out and brought no reply: at what the provider says, else at what was reserved."""
+        lost = call.lost(str(failed) or type(failed).__name__)
+        known = failed.usage if isinstance(failed, ProviderError) else None
+        booked = self.ledger.settle(held, known or call.reserved)
         self.ledger.count_lost()
-        reason = str(failed) or type(failed).__name__
-        self._lose(Lost(f"{request.key.job}.{request.key.step}", reason, request.model.model, booked))
+        self._lose(replace(lost, usage=booked))
 
     def _estimate(self, request: ModelRequest) -> Estimate:
         spec = request.model
@@ -235,10 +264,19 @@ def _overclaimed(spec: ModelSpec, booked: Usage) -> tuple[str, ...]:
     )
 
 
+def _shortened(reply: ModelReply, most: int) -> ModelReply:
+    """A reply of at most so many bytes, whoever wrote it: what is longer is neither kept nor sent back."""
+    raw = reply.text.encode("utf-8", "replace")
+    if len(raw) <= most:
+        return reply
+    note = f"a reply of {reply.answered_by} was longer than {most:,} bytes, and the rest was dropped"
+    return replace(reply, text=raw[:most].decode("utf-8", "ignore"), finish_reason=TOO_LONG, notes=(*reply.notes, note))
+
+
 def _tried(failed: ProviderError, times: int) -> ProviderError:
     if times == 1:
         return failed
-    return ProviderError(failed.failure, f"{failed} (tried {times} times)", failed.retry_after)
+    return ProviderError(failed.failure, f"{failed} (tried {times} times)", failed.retry_after, failed.usage)
 
 
 def _nobody(failures: Sequence[ProviderError]) -> ProviderError:

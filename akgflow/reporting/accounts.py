@@ -91,5 +91,5 @@ def _remarks(total: Account) -> list[str]:
         lines.append(f"{total.excess:,} tokens were claimed beyond what was asked for; they are not booked")
     if total.lost:
         broke = "1 call or judgement" if total.lost == 1 else f"{total.lost} calls or judgements"
-        lines.append(f"{broke} broke off; what was taken until then is in the sums")
+        lines.append(f"{broke} brought no result; what they took, or what was reserved for them, is in the sums")
     return lines

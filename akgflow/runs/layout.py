@@ -2,7 +2,7 @@
 
 ```
 runs/gemm_migrate-1f0c2b3a/
-  plan.json  operator.py  journal.jsonl  result.json
+  plan.json  operator.py  journal.jsonl  calls.jsonl  result.json
   jobs/triton-cpu/code-1-1/          prompt.coder.md  reply.coder.md  candidate.py  verdict.json
   best/triton-cpu/                   candidate.py  verdict.json
 ```
@@ -10,6 +10,8 @@ runs/gemm_migrate-1f0c2b3a/
 
 PLAN = "plan.json"
 JOURNAL = "journal.jsonl"
+CALLS = "calls.jsonl"
+"""The calls that went out, each before it did."""
 RESULT = "result.json"
 """There once the run is done; a run that a budget or a provider stopped has none."""
 OPERATOR = "operator.py"

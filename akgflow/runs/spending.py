@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from akgflow.budget.ledger import Ledger
+from akgflow.budget.outstanding import CallLog
 from akgflow.budget.usage import Lost, Usage
 from akgflow.runs.journal import Journal
 from akgflow.runs.records import Finished, Preflight
 from akgflow.runs.result import Account
 from akgflow.verdict import Verdict
 
+KILLED = "the process ended while it was out"
 JUDGE_TRIED = "judge tried"
 """The row of the kernels with which the judge itself is tried."""
 
@@ -41,6 +43,30 @@ def book_earlier_sittings(journal: Journal, ledger: Ledger) -> None:
 def note_lost(journal: Journal, lost: Lost) -> None:
     """Keep what was spent without a result, so that a later sitting counts it too."""
     journal.write(f"lost {sum(1 for _ in journal.items('lost ')) + 1}", lost)
+
+
+def note_left(journal: Journal, calls: CallLog) -> None:
+    """Keep the calls that were out when an earlier session was killed: the provider may bill them."""
+    answered = {key.removeprefix("call ") for key, _ in journal.items("call ")}
+    settled = {lost.call for lost in _lost(journal)}
+    for call in calls.left(answered, settled):
+        note_lost(journal, call.lost(KILLED))
+
+
+def unknown_ends(journal: Journal) -> tuple[str, ...]:
+    """One sentence about the calls that went out and brought no reply; nothing where there are none."""
+    lost = [one for one in _lost(journal) if one.usage is not None]
+    if not lost:
+        return ()
+    tokens = sum(one.usage.tokens for one in lost if one.usage)
+    killed = sum(one.reason == KILLED for one in lost)
+    how = f", {killed} of them because the process ended" if killed else ""
+    went = "1 call went out and brought" if len(lost) == 1 else f"{len(lost)} calls went out and brought"
+    return (f"{went} no reply{how}: what was reserved for them is counted as spent ({tokens:,} tokens)",)
+
+
+def _lost(journal: Journal) -> list[Lost]:
+    return [journal.read(key, Lost) for key, _ in journal.items("lost ")]
 
 
 def _entries(journal: Journal) -> Iterator[Account]:

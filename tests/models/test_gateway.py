@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from model_bench import Bench, call, spec
@@ -228,16 +230,116 @@ def _watched(bench: Bench, calls: int) -> tuple[list[str], list[str], Spent]:
     return asyncio.run(main()), notes, highest
 
 
-def test_what_was_read_before_a_call_broke_off_is_booked(openai_server: OpenAIServer) -> None:
-    openai_server.script.append(Answer("word " * 40, piece=5, stalls=25))
-    ledger = Ledger(Budget(tokens=100_000))
-    bench = Bench(spec(openai_server.url, timeout=1.0, retries=1), ledger=ledger)
-    assert bench.once().text == "pong"
-    (lost,) = bench.lost
-    assert (lost.step, lost.model) == ("triton-cpu.code", "openai/anything")
-    assert lost.usage is not None and lost.usage.estimated and 20 <= lost.usage.completion_tokens <= 40
+NO_END = {
+    "never an answer": Answer(hang=True),
+    "a stall in the middle": Answer("word " * 40, piece=5, stalls=25),
+    "a stall before the first piece": Answer("word " * 40, piece=5, stalls=0),
+    "closed without a byte": Answer(hangup=True),
+    "half a body": Answer(sent=40),
+    "a stream that breaks off": Answer("word " * 40, piece=5, sent=20),
+    "no chat completion": Answer(body="<html>Log in</html>", content_type="text/html"),
+    "a proxy that gave up": error(504, "upstream timed out"),
+}
+
+
+@pytest.mark.parametrize("params", [{}, {"stream": False}], ids=["stream", "whole"])
+@pytest.mark.parametrize("case", NO_END)
+def test_a_call_whose_end_is_unknown_counts_at_what_was_reserved(
+    case: str, params: dict[str, Any], openai_server: OpenAIServer
+) -> None:
+    openai_server.script.append(NO_END[case])
+    ledger = Ledger(Budget(tokens=100_000, usd=5.0))
+    model = spec(
+        openai_server.url, timeout=1.0, retries=1, params={"max_tokens": 100, **params}, price=Price(10.0, 20.0)
+    )
+    bench = Bench(model, ledger=ledger)
+    assert bench.once("p").text in ("pong", "word " * 40)
+    lost = bench.lost
+    if case.startswith("a stall") and params:
+        # What is not streamed cannot stall in this server: it is a plain reply.
+        assert not lost and ledger.spent.lost == 0
+        return
+    ((step, model_id, usage),) = [(one.step, one.model, one.usage) for one in lost]
+    assert (step, model_id) == ("triton-cpu.code", "openai/anything")
+    assert usage is not None and usage.estimated
+    assert (usage.prompt_tokens, usage.completion_tokens) == (PROMPT, 100)
+    assert usage.cost == pytest.approx((PROMPT * 10 + 100 * 20) / 1e6)
     assert (ledger.spent.calls, ledger.spent.lost, ledger.reserved.tokens) == (2, 1, 0)
-    assert ledger.spent.tokens == lost.usage.tokens + 11 + 7
+    assert ledger.spent.tokens == PROMPT + 100 + 11 + 7
+
+
+REFUSALS = [error(400), error(401), error(403), error(404), error(422), error(429), error(500), error(503), error(529)]
+
+
+@pytest.mark.parametrize("answer", REFUSALS, ids=lambda answer: str(answer.status))
+def test_a_call_that_a_server_refuses_takes_nothing(answer: Answer, openai_server: OpenAIServer) -> None:
+    openai_server.default = answer
+    bench = Bench(spec(openai_server.url, retries=2), ledger=Ledger(Budget(tokens=100_000)))
+    with pytest.raises(ProviderError):
+        bench.once()
+    assert (bench.gateway.ledger.spent, bench.gateway.ledger.reserved.tokens, bench.lost) == (Spent(), 0, [])
+
+
+def test_a_server_that_is_not_there_takes_nothing() -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        bench = Bench(spec(f"http://127.0.0.1:{held.getsockname()[1]}/v1"), ledger=Ledger(Budget(tokens=100_000)))
+        with pytest.raises(ProviderError):
+            bench.once()
+    assert (bench.gateway.ledger.spent, bench.lost) == (Spent(), [])
+
+
+def test_an_empty_reply_counts_at_what_the_provider_says(openai_server: OpenAIServer) -> None:
+    openai_server.default = Answer("", usage=(30, 5))
+    bench = Bench(spec(openai_server.url), ledger=Ledger(Budget(tokens=100_000)))
+    with pytest.raises(ProviderError, match="an empty reply"):
+        bench.once()
+    assert (bench.gateway.ledger.spent.tokens, bench.gateway.ledger.spent.lost) == (35, 1)
+
+
+def test_retries_of_calls_without_an_end_stop_at_the_ceiling(openai_server: OpenAIServer) -> None:
+    # 237 tokens each: four fit into 1,000, whatever the number of retries.
+    openai_server.default = Answer(hangup=True)
+    bench = Bench(spec(openai_server.url, retries=9, params={"max_tokens": 100}), ledger=Ledger(Budget(tokens=1000)))
+    with pytest.raises(BudgetError):
+        bench.once("p")
+    assert len(openai_server.requests) == 4 and bench.gateway.ledger.spent.tokens == 4 * 237
+
+
+def test_a_cancelled_call_counts_at_what_was_reserved(openai_server: OpenAIServer) -> None:
+    openai_server.default = Answer("word " * 40, piece=5, stalls=0)
+    bench = Bench(spec(openai_server.url, params={"max_tokens": 100}), ledger=Ledger(Budget(tokens=1000)))
+
+    async def main() -> None:
+        asking = asyncio.create_task(bench.ask("p"))
+        while not openai_server.requests:
+            await asyncio.sleep(0.01)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        await bench.gateway.aclose()
+
+    asyncio.run(main())
+    assert bench.gateway.ledger.spent.tokens == 237 and bench.lost[0].reason == "CancelledError"
+
+
+@pytest.mark.parametrize("asked", ["1e9", "1000000000", "inf", "Fri, 31 Dec 9999 23:59:59 GMT", "9" * 400])
+def test_an_endless_retry_after_is_not_waited_for(asked: str, openai_server: OpenAIServer) -> None:
+    openai_server.default = error(429, headers={"Retry-After": asked})
+    with pytest.raises(ProviderError, match=r"asks to wait .* which is too long to wait for"):
+        Bench(spec(openai_server.url, retries=3)).once()
+    assert len(openai_server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["-5", "-1e300", "-inf", "nan", "soon", "", "Thu, 01 Jan 1970 00:00:00 GMT", "Fri, 99 Foo 99999999999 25:61"],
+)
+def test_a_retry_after_that_makes_no_sense_is_no_pause(asked: str, openai_server: OpenAIServer) -> None:
+    openai_server.script.append(error(429, headers={"Retry-After": asked}))
+    began = time.monotonic()
+    assert Bench(spec(openai_server.url, retries=1)).once().text == "pong"
+    assert time.monotonic() - began < 3.0
 
 
 def test_calls_wait_for_room_instead_of_failing(openai_server: OpenAIServer) -> None:

@@ -119,7 +119,7 @@ FAILURES = {
     "half a stream": (
         Answer(body='data: {"choices": [{"delta": {"content": "po', content_type="text/event-stream"),
         Failure.NONSENSE,
-        "an empty reply",
+        "an event that is not JSON",
     ),
     "a stream that breaks off": (Answer("x" * 200, sent=20), Failure.CONNECTION, "broke off"),
     "a stream that stalls": (Answer("x" * 200, stalls=9), Failure.TIMEOUT, "gave no answer within 0.8 s"),

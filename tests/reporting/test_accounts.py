@@ -39,7 +39,7 @@ def test_a_row_for_each_step_and_model_and_the_sum_under_the_ceiling() -> None:
     words = [" ".join(line) for line in lines[-3:]]
     assert words[0].startswith("?: 1 call of unknown price")
     assert words[1].startswith("70 tokens were claimed beyond what was asked for")
-    assert words[2].startswith("1 call or judgement broke off")
+    assert words[2].startswith("1 call or judgement brought no result")
 
 
 def test_nothing_spent_is_nothing_said() -> None:
