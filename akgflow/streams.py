@@ -38,14 +38,18 @@ class Streams:
                 _fill(number)
         if sys.stdin is None:
             sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
-        self._out, sys.stdout = _opened(1, sys.stdout)
-        self._err, sys.stderr = _opened(2, sys.stderr)
+        # A caller that has replaced a stream reads it there.
+        self._out: _Descriptor | None = None
+        if sys.stdout is sys.__stdout__:
+            self._out, sys.stdout = _opened(1, sys.stdout)
+        if sys.stderr is sys.__stderr__:
+            _, sys.stderr = _opened(2, sys.stderr)
 
     @property
     def lost(self) -> str:
         """Why what was printed on standard output did not arrive; empty where it did, or its reader went away."""
         sys.stdout.flush()
-        failed = self._out.failed
+        failed = self._out.failed if self._out is not None else None
         return "" if failed is None or failed.errno == errno.EPIPE else str(failed.strerror)
 
 

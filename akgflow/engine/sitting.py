@@ -14,12 +14,13 @@ from akgflow.engine.context import Notify, RunContext
 from akgflow.engine.knowledge import RunKnowledge
 from akgflow.engine.run import run_plan
 from akgflow.executors.everywhere import Everywhere
+from akgflow.executors.scratch import Scratch, sweep
 from akgflow.models.gateway import Gateway
 from akgflow.models.recording import RecordedReply, write_recording
 from akgflow.planning import Plan
 from akgflow.runs.folder import RunFolder
 from akgflow.runs.journal import Journal
-from akgflow.runs.layout import CALLS
+from akgflow.runs.layout import CALLS, SCRATCH
 from akgflow.runs.records import Finished
 from akgflow.runs.result import RunResult
 from akgflow.runs.spending import note_left, note_lost
@@ -83,7 +84,9 @@ async def _sit(
         lose=lose,
         calls=calls,
     )
-    executor = Everywhere(plan.machine, folder.scratch, using=ledger.device.use, notify=lambda text: notify("", text))
+    sweep(folder.path.parent.glob(f"*/{SCRATCH}"))
+    scratch = Scratch(folder.scratch)
+    executor = Everywhere(plan.machine, scratch.path, using=ledger.device.use, notify=lambda text: notify("", text))
     try:
         knowledge = RunKnowledge(task, workspace, plan, journal, executor, notify)
         context = RunContext(task, workspace, plan, folder, journal, gateway, executor, notify, knowledge, lose)
@@ -97,3 +100,4 @@ async def _sit(
     finally:
         await executor.close()
         await gateway.aclose()
+        scratch.close()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from akgflow.executors.everywhere import Everywhere
+from akgflow.executors.scratch import temporary
 from akgflow.machine import Machine
 from akgflow.verdict import JudgeRequest, Verdict
 
@@ -15,12 +14,15 @@ from akgflow.verdict import JudgeRequest, Verdict
 @asynccontextmanager
 async def executor_alone(machine: Machine) -> AsyncIterator[Everywhere]:
     """An executor with a scratch folder of its own; both are gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="akgflow-") as scratch:
-        executor = Everywhere(machine, Path(scratch))
+    scratch = temporary()
+    executor = Everywhere(machine, scratch.path)
+    try:
+        yield executor
+    finally:
         try:
-            yield executor
-        finally:
             await executor.close()
+        finally:
+            scratch.close()
 
 
 async def judge_alone(request: JudgeRequest, machine: Machine) -> Verdict:

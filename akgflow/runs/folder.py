@@ -8,15 +8,16 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from akgflow.atomic import write_json, write_text
+from akgflow.atomic import PART, write_json, write_text
 from akgflow.errors import ConfigError
 from akgflow.planning import Plan, identity
-from akgflow.runs.damage import DamagedRun
+from akgflow.runs.damage import DamagedRun, read_whole_text
 from akgflow.runs.layout import IDENTITY, JOURNAL, PLAN, SCRATCH
 from akgflow.runs.reader import plan_of, result_of
 from akgflow.runs.repair import repair
 from akgflow.runs.result import RunResult
 
+_DIGEST = re.compile("[0-9a-f]{64}")
 LOCK_SECONDS = 2.0
 """How long another process may hold a run's lock to clean it."""
 
@@ -95,6 +96,8 @@ def claim(path: Path, plan: Plan, *, mend: bool = False) -> RunFolder:
     try:
         _check_owner(path, plan, mend=mend)
         repaired = tuple(repair(path)) if mend else ()
+        for part in path.rglob(f".*{PART}"):
+            part.unlink(missing_ok=True)  # a kill leaves files that were being written
         write_text(path / IDENTITY, identity(plan))
         write_json(path / PLAN, plan)
     except BaseException:
@@ -106,10 +109,13 @@ def claim(path: Path, plan: Plan, *, mend: bool = False) -> RunFolder:
 def _check_owner(path: Path, plan: Plan, *, mend: bool) -> None:
     """Raises where the folder is not known to be this plan's: by its stamp, or by the plan that it holds."""
     try:
-        stamp = (path / IDENTITY).read_bytes()
-    except FileNotFoundError:
-        return
-    if stamp == identity(plan).encode() or (mend and not re.fullmatch(rb"[0-9a-f]{64}", stamp)):
+        stamp = read_whole_text(path / IDENTITY)
+    except DamagedRun:
+        if mend:
+            return
+        raise
+    is_digest = stamp is not None and _DIGEST.fullmatch(stamp) is not None
+    if stamp is None or stamp == identity(plan) or (mend and not is_digest):
         return
     try:
         held = plan_of(path)
@@ -117,6 +123,6 @@ def _check_owner(path: Path, plan: Plan, *, mend: bool) -> None:
         held = None
     if held is not None and identity(held) == identity(plan):
         return
-    if not re.fullmatch(rb"[0-9a-f]{64}", stamp):
+    if not is_digest:
         raise DamagedRun.of_file(path / IDENTITY, "it is no digest of a plan")
     raise ConfigError(f"{path} belongs to a run of another plan: name another folder with --run-dir")

@@ -7,11 +7,13 @@ is replaced stays beside it, as ``NAME.damaged-1``.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from akgflow.atomic import PART
 from akgflow.runs.damage import DamagedRun, read_file, read_whole_text
 from akgflow.runs.layout import IDENTITY, JOURNAL, OPERATOR, PLAN, RESULT, SCRATCH
 from akgflow.runs.lines import read_lines
@@ -35,7 +37,7 @@ def repair(folder: Path) -> list[str]:
 
 def _readers(folder: Path) -> Readers:
     """The files that a run makes from its journal, and how each is read; then the folders that it makes."""
-    yield folder / IDENTITY, partial(read_whole_text, folder / IDENTITY)
+    yield folder / IDENTITY, partial(_is_stamp, folder / IDENTITY)
     yield folder / PLAN, partial(plan_of, folder)
     yield folder / OPERATOR, partial(read_whole_text, folder / OPERATOR)
     yield folder / RESULT, partial(read_file, folder / RESULT, RunResult)
@@ -44,6 +46,11 @@ def _readers(folder: Path) -> Readers:
         yield folder / "best" / job / "candidate.py", partial(best_candidate, folder, job)
     for name in ("jobs", "best", SCRATCH):
         yield folder / name, partial(_is_folder, folder / name)
+
+
+def _is_stamp(path: Path) -> None:
+    if re.fullmatch("[0-9a-f]{64}", read_whole_text(path) or "0" * 64) is None:
+        raise DamagedRun.of_file(path, "it is no digest of a plan")
 
 
 def _is_folder(path: Path) -> None:
@@ -80,7 +87,7 @@ def _repair_journal(path: Path) -> list[str]:
         return []
     old = _beside(path)
     shutil.copy2(path, old)
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{path.name}{PART}")
     with part.open("wb") as file:
         file.writelines(line.raw + b"\n" for line in found.lines)
         file.flush()

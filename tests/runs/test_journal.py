@@ -94,9 +94,7 @@ def test_a_failed_effect_is_not_kept(tmp_path: Path, opened: Opened) -> None:
 
 def test_a_foreign_file_is_named_with_its_line(tmp_path: Path, opened: Opened) -> None:
     (tmp_path / "j").write_text('{"key": "a", "seconds": 1, "data": 1}\n{"not": "ours"}\n')
-    with pytest.raises(
-        DamagedRun, match=r"j:2:1: this line of the journal cannot be used: it is no journal entry \(.not.\)"
-    ):
+    with pytest.raises(DamagedRun, match=r"j:2:1: this line of the journal cannot be used: it is no"):
         opened()
 
 

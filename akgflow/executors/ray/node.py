@@ -7,7 +7,6 @@ import json
 import os
 import tempfile
 from dataclasses import replace
-from pathlib import Path
 
 import ray
 
@@ -16,6 +15,7 @@ from akgflow.config.types import Target
 from akgflow.errors import AkgflowError
 from akgflow.executors.local import LocalExecutor
 from akgflow.executors.reach import Question
+from akgflow.executors.scratch import temporary
 from akgflow.machine import Device, Machine, detect
 from akgflow.serial import from_data, to_data
 from akgflow.terms import Evidence
@@ -50,7 +50,8 @@ class NodeJudge:
         machine = replace(found, cores=min(found.cores, cores or found.cores))
         self._locks: list[int] = []
         self._machine = self._with_one_device(machine, from_data(json.loads(target), Target))
-        self._executor = LocalExecutor(self._machine, Path(tempfile.mkdtemp(prefix="akgflow-")), judges=1)
+        self._scratch = temporary()
+        self._executor = LocalExecutor(self._machine, self._scratch.path, judges=1)
 
     def _with_one_device(self, machine: Machine, target: Target) -> Machine:
         devices = [d for d in machine.devices if replace(machine, devices=(d,)).device_for(target) is not None]
@@ -83,3 +84,4 @@ class NodeJudge:
     async def close(self) -> None:
         """End the judge and all that it started."""
         await self._executor.close()
+        self._scratch.close()
