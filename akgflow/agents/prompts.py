@@ -11,8 +11,8 @@ from functools import lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from akgflow.agents.context import PromptContext
 from akgflow.config import prompt_environment
+from akgflow.config.prompts.context import PromptContext
 from akgflow.config.types import AgentSpec, Prompt
 from akgflow.errors import ConfigError, Mark, Problem
 from akgflow.models.base import Message

@@ -124,9 +124,13 @@ def _say(wrong: AkgflowError, *, as_json: bool) -> None:
     from akgflow.serial import to_data
 
     if as_json:
-        click.echo(json.dumps({"problems": to_data(wrong.problems), "exit_code": wrong.exit_code}, indent=2))
+        data = {"problems": to_data(wrong.problems), "more": wrong.more, "exit_code": wrong.exit_code}
+        click.echo(json.dumps(data, indent=2))
     color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
     for problem in wrong.problems:
         click.echo(format_problem(problem, color), err=True)
-    count = len(wrong.problems)
-    click.echo(f"{count} problem{'s' * (count != 1)}; nothing was run and nothing was spent", err=True)
+    if wrong.more:
+        click.echo(f"… and {wrong.more} more", err=True)
+    count = len(wrong.problems) + wrong.more
+    spent = "; nothing was run and nothing was spent" * wrong.before_anything
+    click.echo(f"{count} problem{'s' * (count != 1)}{spent}", err=True)

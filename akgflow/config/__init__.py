@@ -2,10 +2,10 @@
 
 from akgflow.config._command_line import check_operator, parse_case
 from akgflow.config._load import Loaded, find_root, list_tasks, load, load_all, load_tasks, load_workspace
-from akgflow.config._operators import CallError, parse_call, parse_dimension
 from akgflow.config._problems import format_problem, suggest
-from akgflow.config._prompts import prompt_environment
 from akgflow.config._schema import KINDS, schema_text
+from akgflow.config.checks.operators import CallError, parse_call, parse_dimension
+from akgflow.config.prompts.analysis import prompt_environment
 
 __all__ = [
     "KINDS",

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from akgflow.config._operators import forward_inputs
-from akgflow.config._prompts import first_line
 from akgflow.config._yaml import Node
+from akgflow.config.checks.operators import forward_inputs
+from akgflow.config.prompts.analysis import first_line
 from akgflow.config.steps import read_step
 from akgflow.config.types import (
     AgentSpec,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from akgflow.config._operators import read_operator
 from akgflow.config._problems import Problems, display, suggest
 from akgflow.config._yaml import ScalarError, resolve
+from akgflow.config.checks.operators import read_operator
 from akgflow.config.types import Operator, Scalar
 from akgflow.errors import ConfigError, Mark
 
@@ -36,7 +36,7 @@ def check_operator(path: Path, cases: Sequence[Mapping[str, Scalar]]) -> Operato
     if surface is not None:
         for name in sorted({name for case in cases for name in case}):
             if not surface.anything and name not in surface.names:
-                problems.add(None, f"--case: the operator takes no {name!r}", suggest(name, surface.names))
+                problems.add(None, f"--case: the operator takes no {name!r}", suggest(name, sorted(surface.names)))
         for name in sorted(surface.required):
             if not cases or any(name not in case for case in cases):
                 problems.add(None, f"the operator needs a value for {name!r}", f"give --case {name}=…")

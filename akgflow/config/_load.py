@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from akgflow import resources
 from akgflow.config import _build
-from akgflow.config._checks import check_archs, check_knowledge, check_task_files, check_toolchain
 from akgflow.config._layers import (
     Layered,
     Override,
@@ -20,11 +19,12 @@ from akgflow.config._layers import (
     parse_override,
     resolve_environment,
 )
-from akgflow.config._problems import Problems, display, suggest
-from akgflow.config._prompts import check_prompts
-from akgflow.config._references import Names, check_agents, check_start, check_task
+from akgflow.config._problems import Problems, display, quoted, suggest
 from akgflow.config._schema import validate
 from akgflow.config._yaml import Node, parse
+from akgflow.config.checks.files import check_archs, check_knowledge, check_task_files, check_toolchain
+from akgflow.config.checks.references import Names, check_agents, check_start, check_task
+from akgflow.config.prompts.analysis import check_prompts
 from akgflow.config.types import Task, Workspace
 from akgflow.errors import ConfigError, Mark, Problem
 
@@ -104,14 +104,14 @@ def load_all(
 
 def _find_task(task: str, root: Path) -> Path:
     """An existing file, or a name among the tasks of the workspace and the shipped ones."""
-    if Path(task).is_file():
-        return Path(task)
     named = list_tasks(root)
-    if task in named:
+    if task in named and not os.path.isfile(task):
         return named[task]
+    if os.path.exists(task):  # what is no file is refused when it is read, by what it is
+        return Path(task)
     looks_like_path = task.endswith((".yaml", ".yml")) or "/" in task
-    message = f"there is no task {'file' if looks_like_path else 'named'} {task!r}"
-    raise ConfigError([Problem(None, message, suggest(Path(task).stem, named))])
+    message = f"there is no task {'file' if looks_like_path else 'named'} {quoted(task)}"
+    raise ConfigError([Problem(None, message, suggest(Path(task).stem, named))], before_anything=True)
 
 
 @dataclass
@@ -145,12 +145,12 @@ class _Loader:
 
     @property
     def _names(self) -> Names:
-        found: dict[str, list[str]] = {"dsls": list(self._packs)}
+        found: dict[str, dict[str, None]] = {"dsls": dict.fromkeys(self._packs)}
         for section, kind in _FILE_OF.items():
             node = (self._agents if kind == "agents" else self._hardware).at(section)
             if node is not None and not isinstance(node.value, dict):
                 self._unsure.add(section)
-            found[section] = list(node.entries) if node else []
+            found[section] = dict.fromkeys(node.entries if node else ())
         return {section: names for section, names in found.items() if section not in self._unsure}
 
     def add_task(self, path: Path) -> None:
@@ -198,7 +198,7 @@ class _Loader:
         shipped_path, own_path = resources.defaults() / f"{kind}.yaml", self.root / f"{kind}.yaml"
         shipped = self._read(shipped_path, "the shipped file") if shipped_path.is_file() else None
         own = None
-        if own_path.is_file() and not _same(own_path, shipped_path):
+        if own_path.exists() and not _same(own_path, shipped_path):
             own = self._read(own_path, "the file")
             if own is None or not isinstance(own.value, dict):
                 self._unsure.update(_SECTIONS[kind])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import islice
 
-from akgflow.config._problems import Problems, is_secret_name, is_secret_value, suggest
+from akgflow.config._problems import Problems, is_secret_name, is_secret_value, quoted, suggest, suggestion
 from akgflow.config._yaml import Node
 from akgflow.config.steps import FROM_EARLIER
 
-Names = Mapping[str, Collection[str]]
+Names = Mapping[str, Mapping[str, object]]
 """For each of models, agents, workflows, targets and dsls, the names that there are.
 
 A section whose file cannot be read is left out: what names something in it is then not checked.
@@ -68,8 +70,8 @@ def _check(root: Node, rules: tuple[tuple[tuple[str | None, ...], str], ...], na
             continue
         for node in _reach(root, pattern):
             if node.text is not None and node.text not in names[section]:
-                what = f"there is no {_SINGULAR[section]} {node.text!r}"
-                problems.add(node.mark, what, suggest(node.text, sorted(names[section])))
+                what = f"there is no {_SINGULAR[section]} {quoted(node.text)}"
+                problems.add(node.mark, what, suggestion(node.text, sorted(names[section])))
 
 
 def _reach(node: Node, pattern: tuple[str | None, ...]) -> Iterator[Node]:
@@ -87,13 +89,18 @@ def _reach(node: Node, pattern: tuple[str | None, ...]) -> Iterator[Node]:
 
 def _check_steps(workflow: Node, problems: Problems) -> None:
     steps = workflow.at("steps")
-    earlier: list[str] = []
+    earlier: set[str] = set()
     for name, step in steps.entries.items() if steps else ():
         for node in (found for key in FROM_EARLIER for found in _one_or_many(step.entries.get(key))):
-            if node.text is not None and node.text not in earlier:
-                hint = suggest(node.text, earlier) if earlier else "put the step that it takes from before it"
-                problems.add(node.mark, f"no step {node.text!r} comes before {name!r}", hint)
-        earlier.append(name)
+            if steps is not None and node.text is not None and node.text not in earlier:
+                what = f"no step {quoted(node.text)} comes before {quoted(name)}"
+                problems.add(node.mark, what, partial(_earlier_hint, node.text, steps, len(earlier)))
+        earlier.add(name)
+
+
+def _earlier_hint(name: str, steps: Node, count: int) -> str:
+    earlier = list(islice(steps.entries, count))
+    return suggest(name, earlier) if earlier else "put the step that it takes from before it"
 
 
 def _one_or_many(node: Node | None) -> list[Node]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from pathlib import Path
 
-from akgflow.config._operators import (
+from akgflow.config._problems import Problems, display
+from akgflow.config._yaml import Node
+from akgflow.config.checks.operators import (
     CallError,
     check_cases,
     check_source_module,
@@ -14,8 +15,7 @@ from akgflow.config._operators import (
     parse_dimension,
     read_operator,
 )
-from akgflow.config._problems import Problems, display
-from akgflow.config._yaml import Node
+from akgflow.config.python_text import PythonError, definitions, parse_python
 from akgflow.platforms import PLATFORMS
 
 
@@ -55,11 +55,10 @@ def check_toolchain(pack: Node, folder: Path, problems: Problems) -> None:
     if text is None:
         return
     try:
-        body = ast.parse(text).body
-    except SyntaxError as error:
-        problems.add(node.mark, f"line {error.lineno} of the toolchain {node.text} is no Python", str(error.msg))
+        defined = definitions(parse_python(text).body)
+    except PythonError as error:
+        problems.add(node.mark, f"line {error.line} of the toolchain {node.text} is no Python", str(error))
         return
-    defined = {part.name for part in body if isinstance(part, ast.FunctionDef)}
     lacking = [name for name in TOOLCHAIN_FUNCTIONS if name not in defined]
     if lacking:
         what = f"the toolchain {node.text} defines no {' and no '.join(lacking)}"
