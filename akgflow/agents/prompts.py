@@ -7,19 +7,12 @@ import json
 import linecache
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from types import TracebackType
-from typing import TYPE_CHECKING
 
-from akgflow.config import prompt_environment
 from akgflow.config.prompts.context import PromptContext
+from akgflow.config.prompts.environment import failed_at, reason_of, rendered
 from akgflow.config.types import AgentSpec, Prompt
 from akgflow.errors import ConfigError, Mark, Problem
 from akgflow.models.base import Message
-
-if TYPE_CHECKING:
-    from jinja2 import Template
-
 
 _MOST_TAIL = 12_000
 """Characters of a conversation after its first prompt; a longer one starts again from the module as it is."""
@@ -91,47 +84,16 @@ def _fingerprint(messages: Sequence[Message]) -> str:
 
 def _text(agent: AgentSpec, name: str, prompt: Prompt, context: PromptContext) -> str:
     try:
-        variables = context.variables(of_task=agent.reply.format == "sketch")
-        return _template(prompt.text).render(variables).strip()
+        return rendered(prompt, context.variables(of_task=agent.reply.format == "sketch"))
     except Exception as failed:  # a template can raise anything: it calls what it likes on the values it is given
         raise _problem(agent, name, prompt, failed) from None
 
 
-@lru_cache(maxsize=64)
-def _template(text: str) -> Template:
-    return prompt_environment().from_string(text)
-
-
 def _problem(agent: AgentSpec, name: str, prompt: Prompt, failed: Exception) -> ConfigError:
-    line = prompt.mark.line + _template_line(failed) - 1
-    source = linecache.getline(prompt.mark.file, line).rstrip("\n")
-    column = len(source) - len(source.lstrip()) + 1 if source.strip() else prompt.mark.column
-    for opener in ("{{", "{%"):
-        if opener in source:
-            column = source.index(opener) + 1
-            break
-    reason = str(failed).rstrip(".") or type(failed).__name__
-    return ConfigError(
-        [
-            Problem(
-                Mark(prompt.mark.file, line, column),
-                f"the {name} of agent {agent.name} cannot be rendered: {reason}",
-                "mend the template",
-                source,
-            )
-        ]
-    )
+    mark = failed_at(prompt, failed, _source)
+    what = f"the {name} of agent {agent.name} cannot be rendered: {reason_of(failed)}"
+    return ConfigError([Problem(mark, what, "mend the template", _source(mark))])
 
 
-def _template_line(failed: Exception) -> int:
-    """The line of the template: a syntax error knows it, else the innermost frame that Jinja2 maps to it."""
-    line = getattr(failed, "lineno", None)
-    if isinstance(line, int):
-        return line
-    found = 1
-    frame: TracebackType | None = failed.__traceback__
-    while frame is not None:
-        if frame.tb_frame.f_code.co_filename == "<template>":
-            found = frame.tb_lineno
-        frame = frame.tb_next
-    return found
+def _source(mark: Mark) -> str:
+    return linecache.getline(mark.file, mark.line).rstrip("\n")

@@ -5,13 +5,15 @@ from akgflow.config._load import Loaded, find_root, list_tasks, load, load_all, 
 from akgflow.config._problems import format_problem, suggest
 from akgflow.config._schema import KINDS, schema_text
 from akgflow.config.checks.operators import CallError, parse_call, parse_dimension
-from akgflow.config.prompts.analysis import prompt_environment
+from akgflow.config.python_text import PythonError, definitions, parse_python
 
 __all__ = [
     "KINDS",
     "CallError",
     "Loaded",
+    "PythonError",
     "check_operator",
+    "definitions",
     "find_root",
     "format_problem",
     "list_tasks",
@@ -22,7 +24,7 @@ __all__ = [
     "parse_call",
     "parse_case",
     "parse_dimension",
-    "prompt_environment",
+    "parse_python",
     "schema_text",
     "suggest",
 ]

@@ -109,6 +109,11 @@ def wants_text(kind: str, path: Sequence[str | int]) -> bool:
     return "string" in kinds and not {"number", "integer", "boolean"} & kinds
 
 
+def keys_at(kind: str, definition: str, key: str) -> tuple[str, ...]:
+    """The keys that the schema of ``kind`` lists for one entry of a definition."""
+    return tuple(_schema(kind)["definitions"][definition]["properties"][key]["properties"])
+
+
 def _child(kind: str, schema: Any, step: str | int) -> Any:
     """The schema of an entry or an item; of a step of a workflow, whichever kind knows the key."""
     here = _deref(kind, schema)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
-from akgflow.config._problems import Problems, display
+from akgflow import resources
+from akgflow.config._problems import Problems, display, quoted, suggest
 from akgflow.config._yaml import Node
 from akgflow.config.checks.operators import (
     CallError,
@@ -46,10 +48,15 @@ TOOLCHAIN_FUNCTIONS = ("missing", "session", "resources", "source_module")
 """What a toolchain module defines; `akgflow.toolchains.base.Toolchain` says what they do."""
 
 
-def check_toolchain(pack: Node, folder: Path, problems: Problems) -> None:
-    """A toolchain that is a file beside its pack is Python, and defines what toolchains define."""
+def check_toolchain(pack: Node, folder: Path, shipped: Collection[str], problems: Problems) -> None:
+    """A toolchain is installed (the ``shipped`` ones are), or a file beside its pack that defines what they define."""
     node = pack.at("toolchain")
-    if node is None or not node.text or not node.text.endswith(".py"):
+    if node is None or not node.text:
+        return
+    if not node.text.endswith(".py"):
+        if node.text not in shipped and node.text not in (installed := resources.toolchains()):
+            what = f"no toolchain {quoted(node.text)} is installed"
+            problems.add(node.mark, what, suggest(node.text, sorted(installed)))
         return
     text = problems.read(folder / node.text, node.mark, "the toolchain")
     if text is None:

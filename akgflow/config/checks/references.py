@@ -52,16 +52,30 @@ def check_task(root: Node, names: Names, problems: Problems) -> None:
     _check(root, _IN_TASK, names, problems)
 
 
-def check_start(task: Node, workflows: Node | None, problems: Problems) -> None:
-    """A workflow that starts from nothing but the task's source kernel is for tasks that have one."""
-    chosen = task.at("workflow")
-    steps = workflows.at(chosen.text, "steps") if workflows and chosen and chosen.text else None
-    if chosen is None or steps is None or "source" in task.entries:
+def check_start(task: Node, workflows: Node | None, defaults: Mapping[str, str], problems: Problems) -> None:
+    """The workflow has what it starts from: the task's source kernel, and for ``optimize`` a kernel at all.
+
+    ``defaults`` are the workflows of tasks that name none, by their kind.
+    """
+    kind, chosen = task.at("kind"), task.at("workflow")
+    name = chosen.text if chosen else defaults.get((kind.text if kind else None) or "")
+    steps = workflows.at(name, "steps") if workflows and name else None
+    at = chosen or kind
+    if at is None or steps is None:
         return
+    seeds = [seed.text for step in steps.entries.values() if (seed := step.at("seed")) is not None]
     first = [step for step in steps.entries.values() if not any(key in step.entries for key in FROM_EARLIER)]
-    if first and all((seed := step.at("seed")) is not None and seed.text == "source" for step in first):
-        what = f"the workflow {chosen.text!r} starts from the task's source kernel, and the task gives none"
-        problems.add(chosen.mark, what, "add 'source: {dsl: NAME, file: FILE}', or choose another workflow")
+    if (
+        first
+        and all("seed" in step.entries for step in first)
+        and set(seeds) == {"source"}
+        and "source" not in task.entries
+    ):
+        what = f"the workflow {name!r} starts from the task's source kernel, and the task gives none"
+        problems.add(at.mark, what, "add 'source: {dsl: NAME, file: FILE}', or choose another workflow")
+    elif kind is not None and kind.text == "optimize" and not seeds:
+        what = f"the workflow {name!r} starts from no kernel, and the task is to make one faster"
+        problems.add(at.mark, what, "choose one with a step 'seed', such as improve, or write 'kind: generate'")
 
 
 def _check(root: Node, rules: tuple[tuple[tuple[str | None, ...], str], ...], names: Names, problems: Problems) -> None:

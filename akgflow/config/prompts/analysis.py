@@ -1,38 +1,34 @@
-"""Prompt templates: the one Jinja2 environment, and what can be said about a template before it is rendered."""
+"""What can be said about a prompt template without rendering it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
-from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from akgflow.config._problems import Problems, suggest
 from akgflow.config._yaml import Node
-from akgflow.config.types import OF_ONE_JOB, PROMPT_VARIABLES
+from akgflow.config.prompts.context import OF_ONE_JOB, PROMPT_VARIABLES
+from akgflow.config.prompts.environment import prompt_environment
+from akgflow.config.prompts.walk import Fault, StepRead, Walk, guarded_paths
 from akgflow.errors import Mark
 
 if TYPE_CHECKING:
     from jinja2 import nodes
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+PARTS = ("system", "prompt", "repair")
+"""The templates of an agent."""
 
 
-class _Fault(NamedTuple):
-    line: int
-    word: str
-    message: str
-    hint: str
+@dataclass(frozen=True)
+class Analysis:
+    """What a template reads, and what is wrong with it whatever it is rendered with."""
 
-
-@cache
-def prompt_environment() -> ImmutableSandboxedEnvironment:
-    """Where prompts are checked and rendered: sandboxed, strict about undefined names; a block tag takes its line."""
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    return ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
+    variables: frozenset[str] = frozenset()
+    steps: tuple[StepRead, ...] = ()
+    faults: tuple[Fault, ...] = ()
 
 
 def first_line(node: Node) -> Mark:
@@ -40,49 +36,64 @@ def first_line(node: Node) -> Mark:
     return Mark(node.mark.file, node.mark.line + 1, 1) if node.literal else node.mark
 
 
-def check_prompts(agents: Node, problems: Problems) -> None:
-    """Parse the templates of every agent; note bad syntax, unknown variables and includes."""
+def check_prompts(agents: Node, facts: frozenset[str], problems: Problems) -> None:
+    """Note unknown variables, attributes, filters and tests in all branches of every agent's templates."""
     for agent in agents.entries.values():
         form = agent.at("reply", "format")
         shared = form is not None and form.text == "sketch"
-        for name in ("system", "prompt", "repair"):
+        for name in PARTS:
             node = agent.entries.get(name)
             if node is not None and node.text is not None:
-                for fault in _faults(node.text, OF_ONE_JOB if shared else ()):
-                    problems.add(_place(node, fault, problems), fault.message, fault.hint)
+                found = analyse(node.text, facts)
+                for fault in (*found.faults, *(_closed(node.text, found) if shared else ())):
+                    problems.add(place_of(node, fault.line, fault.word, problems), fault.message, fault.hint)
 
 
-def _place(node: Node, fault: _Fault, problems: Problems) -> Mark:
+def place_of(node: Node, line: int, word: str, problems: Problems) -> Mark:
+    """Where in its file a word on a line of a template stands."""
     if not node.literal:
         return node.mark
-    mark = first_line(node)
-    line = mark.line + fault.line - 1
-    source = problems.line(Mark(mark.file, line, 1))
-    found = re.search(rf"\b{re.escape(fault.word)}\b", source) if fault.word else None
+    first = first_line(node)
+    mark = Mark(first.file, first.line + line - 1, 1)
+    source = problems.line(mark)
+    found = re.search(rf"(?<=[.\['\"]){re.escape(word)}\b|\b{re.escape(word)}\b", source) if word else None
     column = found.start() + 1 if found else len(source) - len(source.lstrip()) + 1
-    return Mark(mark.file, line, column)
+    return Mark(mark.file, mark.line, column)
 
 
-def _faults(text: str, closed: Collection[str]) -> Iterator[_Fault]:
+@lru_cache(maxsize=1024)
+def analyse(text: str, facts: frozenset[str]) -> Analysis:
+    """The analysis of one template; ``facts`` are the names that a target's facts may have."""
     from jinja2 import TemplateSyntaxError, meta, nodes
 
+    walk: Walk | None = None
     try:
         tree = prompt_environment().parse(text)
+        walk = Walk(facts, guarded_paths(tree))
+        walk.visit(tree)
         named = meta.find_undeclared_variables(tree)
     except TemplateSyntaxError as error:
+        if walk and walk.faults:  # it stumbles over the same, and says less about it
+            return Analysis(faults=tuple(walk.faults))
         message = (error.message or "syntax error").rstrip(".")
-        yield _Fault(error.lineno, "", f"the template cannot be read: {message[:1].lower()}{message[1:]}", "")
-        return
+        what = f"the template cannot be read: {message[:1].lower()}{message[1:]}"
+        return Analysis(faults=(Fault(error.lineno, "", what, ""),))
     except RecursionError:
-        yield _Fault(1, "", "the template is nested too deeply", "flatten it")
-        return
-    for name in sorted(named - set(PROMPT_VARIABLES)):
-        yield _Fault(_line_of(tree, name), name, f"prompts have no variable {name!r}", suggest(name, PROMPT_VARIABLES))
-    for name in sorted(named & set(closed)):
-        message = f"a sketch belongs to the whole task, so its prompt has no variable {name!r}"
-        yield _Fault(_line_of(tree, name), name, message, "take it out; 'targets' lists all targets of the task")
+        return Analysis(faults=(Fault(1, "", "the template is nested too deeply", "flatten it"),))
+    faults = [
+        Fault(_line_of(tree, name), name, f"prompts have no variable {name!r}", suggest(name, PROMPT_VARIABLES))
+        for name in sorted(named - {*PROMPT_VARIABLES, *prompt_environment().globals})
+    ]
     for node in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
-        yield _Fault(node.lineno, "", "a prompt cannot take in other templates", "write the text here")
+        faults.append(Fault(node.lineno, "", "a prompt cannot take in other templates", "write the text here"))
+    return Analysis(frozenset(named & set(PROMPT_VARIABLES)), tuple(walk.steps), (*faults, *walk.faults))
+
+
+def _closed(text: str, found: Analysis) -> Iterator[Fault]:
+    for name in sorted(found.variables & set(OF_ONE_JOB)):
+        message = f"a sketch belongs to the whole task, so its prompt has no variable {name!r}"
+        hint = "take it out; 'targets' lists all targets of the task"
+        yield Fault(_line_of(prompt_environment().parse(text), name), name, message, hint)
 
 
 def _line_of(tree: nodes.Template, name: str) -> int:
