@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import linecache
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from akgflow.config.prompts.context import PromptContext
 from akgflow.config.prompts.environment import failed_at, reason_of, rendered
@@ -40,25 +41,26 @@ def render(agent: AgentSpec, context: PromptContext, earlier: Rendered | None = 
     """
     masked = context.without_measurements()
     if agent.repair is None or not context.candidate:
-        return Rendered(_opening(agent, context), _fingerprint(_opening(agent, masked)))
-    opening = _opening(agent, context.at_first())
-    if earlier is not None and _goes_on(earlier, opening):
+        return Rendered(opening(agent, context), _fingerprint(opening(agent, masked)))
+    first = opening(agent, context.at_first())
+    if earlier is not None and _goes_on(earlier, first):
         # What was tried, and what the DSL's documents say about mending, stands in the conversation itself.
         before: tuple[Message, ...] = earlier.messages
         marks: tuple[Message, ...] = (Message("before", earlier.fingerprint),)
-        told_before = any(message.role == "user" for message in earlier.messages[len(opening) :])
+        told_before = any(message.role == "user" for message in earlier.messages[len(first) :])
         dsl = replace(context.dsl, repair=(), improve=()) if told_before else context.dsl
         context, masked = (replace(each, history=(), dsl=dsl) for each in (context, masked))
     else:
         module = (Message("assistant", f"```python\n{context.candidate.strip()}\n```"),)
-        before, marks = opening + module, _opening(agent, masked.at_first()) + module
-    told, mark = (Message("user", _text(agent, "repair", agent.repair, each)) for each in (context, masked))
+        before, marks = first + module, opening(agent, masked.at_first()) + module
+    values = [each.variables(of_task=agent.reply.format == "sketch") for each in (context, masked)]
+    told, mark = (Message("user", _text(agent, "repair", agent.repair, each)) for each in values)
     return Rendered((*before, told), _fingerprint((*marks, mark)))
 
 
-def _goes_on(earlier: Rendered, opening: tuple[Message, ...]) -> bool:
-    tail = earlier.messages[len(opening) :]
-    return earlier.messages[: len(opening)] == opening and sum(len(m.content) for m in tail) <= _MOST_TAIL
+def _goes_on(earlier: Rendered, first: tuple[Message, ...]) -> bool:
+    tail = earlier.messages[len(first) :]
+    return earlier.messages[: len(first)] == first and sum(len(m.content) for m in tail) <= _MOST_TAIL
 
 
 def with_complaint(rendered: Rendered, reply: str, reason: str) -> Rendered:
@@ -69,10 +71,16 @@ def with_complaint(rendered: Rendered, reply: str, reason: str) -> Rendered:
     return Rendered((*rendered.messages, *added), _fingerprint((before, *added)))
 
 
-def _opening(agent: AgentSpec, context: PromptContext) -> tuple[Message, ...]:
+Render = Callable[[Prompt, Mapping[str, Any]], str]
+"""Makes the text of a prompt from the values of its variables."""
+
+
+def opening(agent: AgentSpec, context: PromptContext, render: Render = rendered) -> tuple[Message, ...]:
+    """The system prompt and the prompt; raises `ConfigError` with the place in ``agents.yaml``."""
+    values = context.variables(of_task=agent.reply.format == "sketch")
     texts = (
-        ("system", _text(agent, "system", agent.system, context)),
-        ("user", _text(agent, "prompt", agent.prompt, context)),
+        ("system", _text(agent, "system", agent.system, values, render)),
+        ("user", _text(agent, "prompt", agent.prompt, values, render)),
     )
     return tuple(Message(role, text) for role, text in texts if text)
 
@@ -82,9 +90,9 @@ def _fingerprint(messages: Sequence[Message]) -> str:
     return hashlib.sha256(data.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _text(agent: AgentSpec, name: str, prompt: Prompt, context: PromptContext) -> str:
+def _text(agent: AgentSpec, name: str, prompt: Prompt, values: Mapping[str, Any], render: Render = rendered) -> str:
     try:
-        return rendered(prompt, context.variables(of_task=agent.reply.format == "sketch"))
+        return render(prompt, values)
     except Exception as failed:  # a template can raise anything: it calls what it likes on the values it is given
         raise _problem(agent, name, prompt, failed) from None
 

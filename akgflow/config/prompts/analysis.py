@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from akgflow.config._problems import Problems, suggest
 from akgflow.config._yaml import Node
 from akgflow.config.prompts.context import OF_ONE_JOB, PROMPT_VARIABLES
-from akgflow.config.prompts.environment import prompt_environment
+from akgflow.config.prompts.environment import prompt_environment, tree_of
 from akgflow.config.prompts.walk import Fault, StepRead, Walk, guarded_paths
 from akgflow.errors import Mark
 
@@ -62,16 +62,24 @@ def place_of(node: Node, line: int, word: str, problems: Problems) -> Mark:
 
 
 @lru_cache(maxsize=1024)
+def variables_of(text: str) -> frozenset[str]:
+    """The names that a sound template takes from outside."""
+    from jinja2 import meta
+
+    return frozenset(meta.find_undeclared_variables(tree_of(text)))
+
+
+@lru_cache(maxsize=1024)
 def analyse(text: str, facts: frozenset[str]) -> Analysis:
     """The analysis of one template; ``facts`` are the names that a target's facts may have."""
-    from jinja2 import TemplateSyntaxError, meta, nodes
+    from jinja2 import TemplateSyntaxError, nodes
 
     walk: Walk | None = None
     try:
-        tree = prompt_environment().parse(text)
+        tree = tree_of(text)
         walk = Walk(facts, guarded_paths(tree))
         walk.visit(tree)
-        named = meta.find_undeclared_variables(tree)
+        named = variables_of(text)
     except TemplateSyntaxError as error:
         if walk and walk.faults:  # it stumbles over the same, and says less about it
             return Analysis(faults=tuple(walk.faults))
@@ -86,14 +94,14 @@ def analyse(text: str, facts: frozenset[str]) -> Analysis:
     ]
     for node in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
         faults.append(Fault(node.lineno, "", "a prompt cannot take in other templates", "write the text here"))
-    return Analysis(frozenset(named & set(PROMPT_VARIABLES)), tuple(walk.steps), (*faults, *walk.faults))
+    return Analysis(named & set(PROMPT_VARIABLES), tuple(walk.steps), (*faults, *walk.faults))
 
 
 def _closed(text: str, found: Analysis) -> Iterator[Fault]:
     for name in sorted(found.variables & set(OF_ONE_JOB)):
         message = f"a sketch belongs to the whole task, so its prompt has no variable {name!r}"
         hint = "take it out; 'targets' lists all targets of the task"
-        yield Fault(_line_of(prompt_environment().parse(text), name), name, message, hint)
+        yield Fault(_line_of(tree_of(text), name), name, message, hint)
 
 
 def _line_of(tree: nodes.Template, name: str) -> int:

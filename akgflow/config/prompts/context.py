@@ -55,6 +55,12 @@ class DslView:
     repair: tuple[str, ...] = ()
     improve: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, pack: DslPack, kind: str | None, platform: str) -> DslView:
+        """What prompts see of a DSL for operators of that kind on that platform."""
+        knowledge = pack.knowledge(kind_of_operator(kind) if kind else None, platform)
+        return cls(pack.name, pack.title, knowledge, pack.repair, pack.improve)
+
 
 @dataclass(frozen=True)
 class TargetView:
@@ -162,12 +168,11 @@ class PromptContext:
         ``targets`` are all those of the task (none: the job's own).
         """
         kind = task.operator.kind
-        knowledge = dsl.knowledge(kind_of_operator(kind) if kind else None, target.platform)
         return cls(
             task=TaskView(task.name, task.kind, task.description, task.dtype),
             operator=OperatorView(task.operator.source, kind),
             source=SourceView(task.source.dsl, task.source.source) if task.source else None,
-            dsl=DslView(dsl.name, dsl.title, knowledge, dsl.repair, dsl.improve),
+            dsl=DslView.of(dsl, kind, target.platform),
             target=TargetView.of(target),
             machine=machine,
             cases=task.cases,
@@ -200,5 +205,7 @@ class PromptContext:
         )
 
 
+VIEWS = (TaskView, OperatorView, SourceView, DslView, TargetView, HistoryEntry, KernelView, LessonView, CandidateView)
+"""Records whose fields are plain values: a template may read every one of them."""
 PROMPT_VARIABLES = tuple(variable.name for variable in fields(PromptContext))
 """What a prompt template may name; the agents render with exactly these."""

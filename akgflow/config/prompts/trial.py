@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from akgflow.config._problems import Problems
 from akgflow.config.prompts.analysis import analyse
@@ -22,56 +23,72 @@ from akgflow.config.prompts.context import (
     PromptContext,
     TargetView,
 )
-from akgflow.config.prompts.environment import failed_at, reason_of, rendered
+from akgflow.config.prompts.environment import failed_at, reason_of
+from akgflow.config.prompts.memo import Memo
 from akgflow.config.steps import ROLES, AgentStep, Role, kind_of
 from akgflow.config.types import AgentSpec, Prompt, Task, Workflow, Workspace
 from akgflow.machine import Machine
 
-Stages = Callable[[PromptContext], list[PromptContext]]
+Stages = Callable[[PromptContext], Iterator[PromptContext]]
+"""The contexts of one role in one cell, the fullest first."""
 
 _MODULE = "class ModelNew: ..."
 _HISTORY = (HistoryEntry(1, "INCORRECT_NUMERICAL", MEASURED),)
 _KERNELS = (KernelView("task", "target", MEASURED, _MODULE, _MODULE),)
 _LESSONS = (LessonView("dsl", "COMPILE_ERROR", MEASURED),)
-_EXAMPLES = (Examples(), Examples(_KERNELS, _LESSONS), Examples(_KERNELS), Examples((), _LESSONS))
+_EXAMPLES = (Examples(_KERNELS, _LESSONS), Examples(_KERNELS), Examples((), _LESSONS), Examples())
 _VIEWS = tuple(CandidateView(_MODULE, "PASSED", MEASURED) for _ in range(8))
 _SKETCH, _ADVICE = "sizes(M)", "advice"
+_ALL_STAGES = 64
+"""Cells that are tried at all stages whatever they hold."""
 
 
-def _asked(base: PromptContext) -> list[PromptContext]:
+def _asked(base: PromptContext) -> Iterator[PromptContext]:
     sketched = replace(base, sketch=_SKETCH)
-    return [base, *(replace(sketched, examples=examples) for examples in _EXAMPLES)]
+    yield from (replace(sketched, examples=examples) for examples in _EXAMPLES)
+    yield base
 
 
-def _without_candidate(base: PromptContext) -> list[PromptContext]:
+def _without_candidate(base: PromptContext) -> Iterator[PromptContext]:
     """Where earlier replies were malformed, or a seed found nothing, there is nothing to mend."""
-    return [replace(base, attempt=2), replace(base, attempt=2, history=_HISTORY, sketch=_SKETCH)]
+    yield replace(base, attempt=2, history=_HISTORY, sketch=_SKETCH)
+    yield replace(base, attempt=2)
 
 
-def _mended(base: PromptContext) -> list[PromptContext]:
-    judged = replace(base, sketch=_SKETCH, candidate=_MODULE, feedback=MEASURED, history=_HISTORY, attempt=2)
-    advised = replace(judged, advice=_ADVICE)
+def _judged(base: PromptContext) -> PromptContext:
+    return replace(base, sketch=_SKETCH, candidate=_MODULE, feedback=MEASURED, history=_HISTORY, attempt=2)
+
+
+def _mended(base: PromptContext) -> Iterator[PromptContext]:
+    judged = _judged(base)
+    yield replace(judged, advice=_ADVICE, examples=_EXAMPLES[0])
+    yield replace(judged, sketch="")
     # What was said before in a conversation is not said again.
-    later = replace(judged, history=(), dsl=replace(judged.dsl, repair=(), improve=()))
-    return [*_asked(base), *_without_candidate(base), judged, advised, later, replace(judged, sketch="")]
+    yield replace(judged, history=(), dsl=replace(judged.dsl, repair=(), improve=()))
+    yield from _asked(base)
+    yield from _without_candidate(base)
 
 
-def _advises(base: PromptContext) -> list[PromptContext]:
-    judged = replace(base, candidate=_MODULE, feedback=MEASURED, history=_HISTORY)
-    return [judged, replace(judged, sketch=_SKETCH, attempt=2)]
+def _advises(base: PromptContext) -> Iterator[PromptContext]:
+    yield _judged(base)
+    yield replace(_judged(base), sketch="")
 
 
-def _redesigns(base: PromptContext) -> list[PromptContext]:
-    judged = replace(base, sketch=_SKETCH, candidate=_MODULE, feedback=MEASURED, history=_HISTORY, attempt=2)
-    return [replace(judged, advice=""), replace(judged, advice=_ADVICE)]
+def _redesigns(base: PromptContext) -> Iterator[PromptContext]:
+    yield replace(_judged(base), advice=_ADVICE)
+    yield _judged(base)
 
 
 def _bred(parents: int, inspirations: int) -> Stages:
-    def stages(base: PromptContext) -> list[PromptContext]:
-        judged = replace(base, sketch=_SKETCH, candidate=_MODULE, feedback=MEASURED, parents=_VIEWS[:1])
-        later = replace(judged, dsl=replace(judged.dsl, repair=(), improve=()))
-        full = replace(judged, parents=_VIEWS[:parents], inspirations=_VIEWS[:inspirations], history=_HISTORY)
-        return [*_asked(base), *_without_candidate(base), judged, later, full]
+    all_parents, others = _VIEWS[:parents], _VIEWS[:inspirations]
+
+    def stages(base: PromptContext) -> Iterator[PromptContext]:
+        judged = replace(_judged(base), parents=_VIEWS[:1], history=())
+        yield replace(judged, parents=all_parents, inspirations=others, history=_HISTORY)
+        yield judged
+        yield replace(judged, dsl=replace(judged.dsl, repair=(), improve=()))
+        yield from _asked(base)
+        yield from _without_candidate(base)
 
     return stages
 
@@ -105,42 +122,43 @@ def _parts(workflow: Workflow, space: Workspace) -> Iterator[_Part]:
 
 
 def try_prompts(task: Task, space: Workspace, facts: frozenset[str], problems: Problems) -> None:
-    """Render the prompts of all agents of the task's workflow in all cells that can be; note what fails, each once."""
-    cells = list(_cells(task, space))
+    """Render the prompts of all agents of the task's workflow in all cells that can be; note what fails, each once.
+
+    Where there are many cells, one that holds no new DSL and no new target is tried at the fullest stage alone.
+    """
     trial = _Trial(facts, problems)
-    for part in dict.fromkeys(_parts(space.workflows[task.workflow], space)):
-        agent = space.agents[part.agent]
-        for base in cells:
-            told = replace(base, steps=trial.texts(part.steps))
-            for context in part.stages(told):
-                trial.render(agent, context)
+    parts = list(dict.fromkeys(_parts(space.workflows[task.workflow], space)))
+    known: set[object] = set()
+    for number, base in enumerate(_cells(task, space)):
+        news = {(base.dsl.name, base.target.platform), base.target.name} - known
+        known |= news
+        for part in parts:
+            stages = part.stages(replace(base, steps=trial.texts(part.steps)))
+            for context in stages if news or number < _ALL_STAGES else islice(stages, 1):
+                trial.render(space.agents[part.agent], context)
 
 
 def _cells(task: Task, space: Workspace) -> Iterator[PromptContext]:
     """The context of every cell before anything is written; cells that share a value share the very object."""
     machine = Machine(MEASURED, 1)
     targets = [space.targets[name] for name in task.targets]
-    first: PromptContext | None = None
-    dsls: dict[tuple[str, str], DslView] = {}
-    views: dict[str, TargetView] = {}
-    for dsl in task.dsls:
-        pack = space.dsls[dsl]
+    packs = [space.dsls[name] for name in task.dsls]
+    first = PromptContext.of(task, packs[0], targets[0], machine, targets)
+    views = {target.name: TargetView.of(target) for target in targets}
+    for pack in packs:
+        dsls: dict[str, DslView] = {}
         for target in (one for one in targets if one.platform in pack.platforms):
-            made = PromptContext.of(task, pack, target, machine, targets)
-            first = first or made
-            yield replace(
-                first,
-                dsl=dsls.setdefault((dsl, target.platform), made.dsl),
-                target=views.setdefault(target.name, made.target),
-            )
+            if target.platform not in dsls:
+                dsls[target.platform] = DslView.of(pack, task.operator.kind, target.platform)
+            yield replace(first, dsl=dsls[target.platform], target=views[target.name])
 
 
 class _Trial:
-    """Renders each template once for each set of values that it reads."""
+    """Renders, and notes what fails."""
 
     def __init__(self, facts: frozenset[str], problems: Problems) -> None:
         self._facts, self._problems = facts, problems
-        self._seen: dict[tuple[object, ...], tuple[object, ...]] = {}
+        self._memo = Memo()
         self._said: set[tuple[object, ...]] = set()
         self._texts: dict[tuple[str, ...], dict[str, str]] = {}
 
@@ -152,24 +170,19 @@ class _Trial:
         """The templates of one call, as `akgflow.agents.render` puts them together."""
         goes_on = agent.repair is not None and bool(context.candidate)
         opening = context.at_first() if goes_on else context
-        self._render(agent, "system", agent.system, opening)
-        self._render(agent, "prompt", agent.prompt, opening)
+        self._render(agent, {"system": agent.system, "prompt": agent.prompt}, opening)
         if agent.repair is not None and goes_on:
-            self._render(agent, "repair", agent.repair, context)
+            self._render(agent, {"repair": agent.repair}, context)
 
-    def _render(self, agent: AgentSpec, part: str, prompt: Prompt, context: PromptContext) -> None:
-        found = analyse(prompt.text, self._facts)
-        shared = agent.reply.format == "sketch"
-        values = context.variables(of_task=shared)
-        read = tuple(values[name] for name in sorted(found.variables) if name in values)
-        key = (prompt.text, shared, *map(id, read))
-        if found.faults or key in self._seen:
-            return
-        self._seen[key] = read  # kept alive, so that no other object takes over an id
-        try:
-            rendered(prompt, values)
-        except Exception as failed:  # whatever the template's own calls raise
-            self._note(agent, part, prompt, context, failed)
+    def _render(self, agent: AgentSpec, prompts: dict[str, Prompt], context: PromptContext) -> None:
+        values = context.variables(of_task=agent.reply.format == "sketch")
+        for part, prompt in prompts.items():
+            if analyse(prompt.text, self._facts).faults:
+                continue
+            try:
+                self._memo.render(prompt, values)
+            except Exception as failed:
+                self._note(agent, part, prompt, context, failed)
 
     def _note(self, agent: AgentSpec, part: str, prompt: Prompt, context: PromptContext, failed: Exception) -> None:
         mark = failed_at(prompt, failed, self._problems.line)
