@@ -12,7 +12,7 @@ import click
 
 from akgflow import __version__
 from akgflow.cli._options import echo_json, json_option, set_option, workspace_option
-from akgflow.config import check_operator, find_root, load_workspace, parse_case
+from akgflow.config import check_dtype, check_operator, find_root, load_workspace, parse_cases, read_text
 from akgflow.config.types import Operator, Scalar, Workspace
 from akgflow.errors import ConfigError, ExitCode
 from akgflow.features import FeatureRequest, OperatorFeatures
@@ -110,7 +110,8 @@ def add_command(
     else:
         if operator_file is None or dsl is None or target is None:
             raise click.UsageError("a candidate is judged first: give --operator FILE, --dsl and --target")
-        given = tuple(parse_case(text) for text in cases)
+        given = parse_cases(cases)
+        dtype = check_dtype(dtype) if dtype is not None else None
         operator = check_operator(operator_file, given)
         entries, refused = _of_candidate(space, path, operator, dsl, target, given, dtype, time)
     added = [entry for entry in entries if store.add(entry)]
@@ -214,7 +215,7 @@ def _of_candidate(
     from akgflow.planning.here import request_for
 
     machine = detect()
-    source = path.read_text(encoding="utf-8")
+    source = read_text(path, "the candidate")
     request = replace(request_for(space, operator, source, dsl, target, machine), cases=cases, dtype=dtype)
     asked = FeatureRequest(str(operator.file), operator.source, cases, dtype)
     ((verdict, features),) = _judged([(replace(request, time=time), asked)], machine)

@@ -114,6 +114,11 @@ def keys_at(kind: str, definition: str, key: str) -> tuple[str, ...]:
     return tuple(_schema(kind)["definitions"][definition]["properties"][key]["properties"])
 
 
+def options_at(kind: str, key: str) -> tuple[str, ...]:
+    """The words that the schema of ``kind`` allows for one of its keys."""
+    return tuple(_schema(kind)["properties"][key]["else"]["enum"])
+
+
 def _child(kind: str, schema: Any, step: str | int) -> Any:
     """The schema of an entry or an item; of a step of a workflow, whichever kind knows the key."""
     here = _deref(kind, schema)
