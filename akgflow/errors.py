@@ -36,13 +36,15 @@ class Mark:
 class Problem:
     """One thing that is wrong in what the user wrote.
 
-    ``message`` says what is wrong, ``hint`` what to do (may be empty), ``snippet`` the source line.
+    ``message`` says what is wrong, ``hint`` what to do (may be empty), ``snippet`` the source line, cut around the
+    place where it is long, and ``caret`` the column of the place within it (0: the snippet is the whole line).
     """
 
     mark: Mark | None
     message: str
     hint: str = ""
     snippet: str = ""
+    caret: int = 0
 
     def __str__(self) -> str:
         place = f"{self.mark}: " if self.mark else ""
@@ -56,11 +58,16 @@ class AkgflowError(Exception):
 
 
 class ConfigError(AkgflowError):
-    """One or more problems in YAML files, overrides or what they refer to; all of them at once."""
+    """One or more problems in YAML files, overrides or what they refer to; all of them at once.
+
+    ``more`` counts those beyond the ones that are listed. ``before_anything`` says that they were found before
+    anything was run or spent.
+    """
 
     exit_code = ExitCode.CONFIG
 
-    def __init__(self, problems: Sequence[Problem] | str) -> None:
+    def __init__(self, problems: Sequence[Problem] | str, *, more: int = 0, before_anything: bool = False) -> None:
+        self.more, self.before_anything = more, before_anything
         listed = [Problem(None, problems)] if isinstance(problems, str) else list(problems)
         self.problems: tuple[Problem, ...] = tuple(listed)
         super().__init__("\n".join(str(p) for p in self.problems))

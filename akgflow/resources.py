@@ -1,11 +1,21 @@
-"""Where the files that ship with akgflow are: beside the package in a checkout, inside it in an installed wheel."""
+"""What ships with akgflow or is installed beside it.
+
+Its files stand beside the package in a checkout, inside it in an installed wheel.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from akgflow.errors import PrerequisiteError
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+TOOLCHAINS = "akgflow.toolchains"
+"""The group of entry points in which packages offer toolchains."""
 _PACKAGE = Path(__file__).resolve().parent
 
 
@@ -30,3 +40,10 @@ def schema(kind: str) -> Path:
 def tasks() -> Path:
     """The folder of the shipped tasks."""
     return defaults() / "tasks"
+
+
+def toolchains() -> Mapping[str, EntryPoint]:
+    """The installed toolchains by name."""
+    from importlib.metadata import entry_points  # slow to load, and rarely asked for
+
+    return {point.name: point for point in entry_points(group=TOOLCHAINS)}

@@ -19,15 +19,17 @@ _ADDRESS = r"(?<=://)[^/@\s\"']+(?=@)"
 _VALUE = re.compile(rf"\b(?:{_PREFIXES})[-_A-Za-z0-9.]{{16,}}|{_HEADER}|{_ADDRESS}", re.IGNORECASE)
 # In what a server says a key is often cut or starred out in its middle.
 _SHOWN_VALUE = re.compile(rf"\b(?:{_PREFIXES})[-_A-Za-z0-9*.]{{8,}}|{_HEADER}|{_ADDRESS}")
-_SETTING = re.compile(r"""([A-Za-z0-9_-]+)(["']?\s*[:=]\s*)([^\s,}][^,}]*)""")
+# A word is looked at from its beginning only, and given up as a whole: a long line takes time once for each character.
+_SETTING = re.compile(r"""(?<![A-Za-z0-9_-])([A-Za-z0-9_-]++)(["']?\s*+[:=]\s*+)([^\s,}][^,}]*+)""")
 _SAID = re.compile(r"""((?i:key|secret|password|passwd|passphrase)["']?\s*[:=]\s*["']?)([^\s,;}"']{6,})""")
 # A secret shorter than this would blank out ordinary words.
 _SHORTEST = 6
+_LONGEST_NAME = 100
 
 
 def is_secret_name(name: str) -> bool:
     """True for the name of what holds a key: ``api_key``, ``Authorization``, ``HF_TOKEN``; not ``max_tokens``."""
-    return _NAMES.search(name.lower().replace("-", "_")) is not None
+    return len(name) <= _LONGEST_NAME and _NAMES.search(name.lower().replace("-", "_")) is not None
 
 
 def may_hold_secret(name: str) -> bool:

@@ -56,7 +56,7 @@ def write_workspace(folder: Path) -> None:
             "cases": cases,
             "matrix": {"dsl": ["cpp"], "target": ["cpu"]},
             "workflow": "no_model",
-            "gates": {"correct": {}, "evidence": "executed"},
+            "gates": {"evidence": "executed"},
         }
         (folder / "tasks" / f"{name}.yaml").write_text(json.dumps(task, indent=2), encoding="utf-8")
 

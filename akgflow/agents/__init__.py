@@ -1,6 +1,9 @@
 """Prompt rendering and reply parsing."""
 
-from akgflow.agents.context import (
+from akgflow.agents.feedback import describe, summary
+from akgflow.agents.prompts import Rendered, opening, render, with_complaint
+from akgflow.agents.replies import MalformedReply, Parsed, parse_reply
+from akgflow.config.prompts.context import (
     CandidateView,
     DslView,
     Examples,
@@ -13,9 +16,6 @@ from akgflow.agents.context import (
     TargetView,
     TaskView,
 )
-from akgflow.agents.feedback import describe, summary
-from akgflow.agents.prompts import Rendered, render, with_complaint
-from akgflow.agents.replies import MalformedReply, Parsed, parse_reply
 
 __all__ = [
     "CandidateView",
@@ -33,6 +33,7 @@ __all__ = [
     "TargetView",
     "TaskView",
     "describe",
+    "opening",
     "parse_reply",
     "render",
     "summary",

@@ -5,21 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import linecache
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import Any
 
-from akgflow.agents.context import PromptContext
-from akgflow.config import prompt_environment
+from akgflow.config.prompts.context import PromptContext
+from akgflow.config.prompts.environment import failed_at, reason_of, rendered
 from akgflow.config.types import AgentSpec, Prompt
 from akgflow.errors import ConfigError, Mark, Problem
 from akgflow.models.base import Message
-
-if TYPE_CHECKING:
-    from jinja2 import Template
-
 
 _MOST_TAIL = 12_000
 """Characters of a conversation after its first prompt; a longer one starts again from the module as it is."""
@@ -47,25 +41,26 @@ def render(agent: AgentSpec, context: PromptContext, earlier: Rendered | None = 
     """
     masked = context.without_measurements()
     if agent.repair is None or not context.candidate:
-        return Rendered(_opening(agent, context), _fingerprint(_opening(agent, masked)))
-    opening = _opening(agent, context.at_first())
-    if earlier is not None and _goes_on(earlier, opening):
+        return Rendered(opening(agent, context), _fingerprint(opening(agent, masked)))
+    first = opening(agent, context.at_first())
+    if earlier is not None and _goes_on(earlier, first):
         # What was tried, and what the DSL's documents say about mending, stands in the conversation itself.
         before: tuple[Message, ...] = earlier.messages
         marks: tuple[Message, ...] = (Message("before", earlier.fingerprint),)
-        told_before = any(message.role == "user" for message in earlier.messages[len(opening) :])
+        told_before = any(message.role == "user" for message in earlier.messages[len(first) :])
         dsl = replace(context.dsl, repair=(), improve=()) if told_before else context.dsl
         context, masked = (replace(each, history=(), dsl=dsl) for each in (context, masked))
     else:
         module = (Message("assistant", f"```python\n{context.candidate.strip()}\n```"),)
-        before, marks = opening + module, _opening(agent, masked.at_first()) + module
-    told, mark = (Message("user", _text(agent, "repair", agent.repair, each)) for each in (context, masked))
+        before, marks = first + module, opening(agent, masked.at_first()) + module
+    values = [each.variables(of_task=agent.reply.format == "sketch") for each in (context, masked)]
+    told, mark = (Message("user", _text(agent, "repair", agent.repair, each)) for each in values)
     return Rendered((*before, told), _fingerprint((*marks, mark)))
 
 
-def _goes_on(earlier: Rendered, opening: tuple[Message, ...]) -> bool:
-    tail = earlier.messages[len(opening) :]
-    return earlier.messages[: len(opening)] == opening and sum(len(m.content) for m in tail) <= _MOST_TAIL
+def _goes_on(earlier: Rendered, first: tuple[Message, ...]) -> bool:
+    tail = earlier.messages[len(first) :]
+    return earlier.messages[: len(first)] == first and sum(len(m.content) for m in tail) <= _MOST_TAIL
 
 
 def with_complaint(rendered: Rendered, reply: str, reason: str) -> Rendered:
@@ -76,10 +71,16 @@ def with_complaint(rendered: Rendered, reply: str, reason: str) -> Rendered:
     return Rendered((*rendered.messages, *added), _fingerprint((before, *added)))
 
 
-def _opening(agent: AgentSpec, context: PromptContext) -> tuple[Message, ...]:
+Render = Callable[[Prompt, Mapping[str, Any]], str]
+"""Makes the text of a prompt from the values of its variables."""
+
+
+def opening(agent: AgentSpec, context: PromptContext, render: Render = rendered) -> tuple[Message, ...]:
+    """The system prompt and the prompt; raises `ConfigError` with the place in ``agents.yaml``."""
+    values = context.variables(of_task=agent.reply.format == "sketch")
     texts = (
-        ("system", _text(agent, "system", agent.system, context)),
-        ("user", _text(agent, "prompt", agent.prompt, context)),
+        ("system", _text(agent, "system", agent.system, values, render)),
+        ("user", _text(agent, "prompt", agent.prompt, values, render)),
     )
     return tuple(Message(role, text) for role, text in texts if text)
 
@@ -89,49 +90,18 @@ def _fingerprint(messages: Sequence[Message]) -> str:
     return hashlib.sha256(data.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _text(agent: AgentSpec, name: str, prompt: Prompt, context: PromptContext) -> str:
+def _text(agent: AgentSpec, name: str, prompt: Prompt, values: Mapping[str, Any], render: Render = rendered) -> str:
     try:
-        variables = context.variables(of_task=agent.reply.format == "sketch")
-        return _template(prompt.text).render(variables).strip()
+        return render(prompt, values)
     except Exception as failed:  # a template can raise anything: it calls what it likes on the values it is given
         raise _problem(agent, name, prompt, failed) from None
 
 
-@lru_cache(maxsize=64)
-def _template(text: str) -> Template:
-    return prompt_environment().from_string(text)
-
-
 def _problem(agent: AgentSpec, name: str, prompt: Prompt, failed: Exception) -> ConfigError:
-    line = prompt.mark.line + _template_line(failed) - 1
-    source = linecache.getline(prompt.mark.file, line).rstrip("\n")
-    column = len(source) - len(source.lstrip()) + 1 if source.strip() else prompt.mark.column
-    for opener in ("{{", "{%"):
-        if opener in source:
-            column = source.index(opener) + 1
-            break
-    reason = str(failed).rstrip(".") or type(failed).__name__
-    return ConfigError(
-        [
-            Problem(
-                Mark(prompt.mark.file, line, column),
-                f"the {name} of agent {agent.name} cannot be rendered: {reason}",
-                "mend the template",
-                source,
-            )
-        ]
-    )
+    mark = failed_at(prompt, failed, _source)
+    what = f"the {name} of agent {agent.name} cannot be rendered: {reason_of(failed)}"
+    return ConfigError([Problem(mark, what, "mend the template", _source(mark))])
 
 
-def _template_line(failed: Exception) -> int:
-    """The line of the template: a syntax error knows it, else the innermost frame that Jinja2 maps to it."""
-    line = getattr(failed, "lineno", None)
-    if isinstance(line, int):
-        return line
-    found = 1
-    frame: TracebackType | None = failed.__traceback__
-    while frame is not None:
-        if frame.tb_frame.f_code.co_filename == "<template>":
-            found = frame.tb_lineno
-        frame = frame.tb_next
-    return found
+def _source(mark: Mark) -> str:
+    return linecache.getline(mark.file, mark.line).rstrip("\n")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Never
 
 from akgflow.agents.edits import EditError, apply_edits, has_edits
+from akgflow.config import PythonError, definitions, parse_python
 from akgflow.config.types import DslPack, ReplyForm
 from akgflow.models.base import TOO_LONG
 from akgflow.sketch import check
@@ -56,7 +55,7 @@ def parse_reply(
         raise MalformedReply("it is empty")
     if form.format == "code":
         edited = form.edits and has_edits(text)
-        return Parsed(_edited(text, form, dsl, module) if edited else _code(text, form, dsl), {})
+        return Parsed(_edited(text, form, module) if edited else _code(text, form, dsl), {})
     if form.format == "sketch":
         return Parsed(_sketch(text), {})
     if form.format == "json":
@@ -109,12 +108,11 @@ def _code(text: str, form: ReplyForm, dsl: DslPack | None) -> str:
     code = chosen[0].body
     if not code.strip():
         raise MalformedReply("its code block is empty")
-    if dsl is None or dsl.suffix == ".py":
-        _check_python(code, form.must_define)
+    _check_python(code, form.must_define)
     return code
 
 
-def _edited(text: str, form: ReplyForm, dsl: DslPack | None, module: str) -> str:
+def _edited(text: str, form: ReplyForm, module: str) -> str:
     if not module:
         raise MalformedReply(
             "it holds edits, and there is no module yet; put the whole module into one ```python block"
@@ -123,8 +121,7 @@ def _edited(text: str, form: ReplyForm, dsl: DslPack | None, module: str) -> str
         code = apply_edits(text, module)
     except EditError as wrong:
         raise MalformedReply(str(wrong)) from None
-    if dsl is None or dsl.suffix == ".py":
-        _check_python(code, form.must_define, "with the edits, ")
+    _check_python(code, form.must_define, "with the edits, ")
     return code
 
 
@@ -142,31 +139,14 @@ def _sketch(text: str) -> str:
 
 def _check_python(code: str, must_define: tuple[str, ...], when: str = "") -> None:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(code)
-    except SyntaxError as wrong:
-        line = (wrong.text or "").strip()
-        shown = f" ({line[:120]})" if line else ""
-        raise MalformedReply(f"{when}its code is not valid Python: line {wrong.lineno}{shown}: {wrong.msg}") from None
-    except (ValueError, RecursionError, MemoryError) as wrong:
-        raise MalformedReply(f"{when}its code is not valid Python: {wrong or type(wrong).__name__}") from None
-    missing = [name for name in must_define if name not in set(_defined(tree.body))]
+        defined = definitions(parse_python(code).body)
+    except PythonError as wrong:
+        shown = f" ({wrong.text[:120]})" if wrong.text else ""
+        place = f"line {wrong.line}{shown}: " if wrong.text else ""
+        raise MalformedReply(f"{when}its code is not valid Python: {place}{wrong}") from None
+    missing = [name for name in must_define if name not in defined]
     if missing:
         raise MalformedReply(f"{when}its module does not define {' and '.join(missing)} at top level")
-
-
-def _defined(body: list[ast.stmt]) -> Iterator[str]:
-    """Names that a module binds at top level, also under ``if``, ``try`` and ``with``."""
-    for node in body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node.name
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            yield from (t.id for target in targets for t in ast.walk(target) if isinstance(t, ast.Name))
-        elif isinstance(node, ast.If | ast.Try | ast.With):
-            for inner in ("body", "orelse", "finalbody"):
-                yield from _defined(getattr(node, inner, []))
 
 
 def _json(text: str, form: ReplyForm) -> Mapping[str, Any]:

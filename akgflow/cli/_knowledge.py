@@ -12,14 +12,15 @@ import click
 
 from akgflow import __version__
 from akgflow.cli._options import echo_json, json_option, set_option, workspace_option
-from akgflow.config import check_operator, find_root, load_workspace, parse_case
+from akgflow.config import check_dtype, check_operator, find_root, load_workspace, parse_cases, read_text
 from akgflow.config.types import Operator, Scalar, Workspace
 from akgflow.errors import ConfigError, ExitCode
 from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.knowledge import Entry, Store, default_path, from_lines, to_lines, why_not
 from akgflow.machine import Machine, detect
 from akgflow.streams import echo
-from akgflow.text import lines, read_text
+from akgflow.text import lines
+from akgflow.text import read_text as read_foreign
 from akgflow.verdict import JudgeRequest, Verdict
 
 _Space = tuple[Workspace, Store]
@@ -112,7 +113,8 @@ def add_command(
     else:
         if operator_file is None or dsl is None or target is None:
             raise click.UsageError("a candidate is judged first: give --operator FILE, --dsl and --target")
-        given = tuple(parse_case(text) for text in cases)
+        given = parse_cases(cases)
+        dtype = check_dtype(dtype) if dtype is not None else None
         operator = check_operator(operator_file, given)
         entries, refused = _of_candidate(space, path, operator, dsl, target, given, dtype, time)
     added = [entry for entry in entries if store.add(entry)]
@@ -182,7 +184,7 @@ def import_command(
     Judging runs the references in FILE as it runs those of your own tasks: judge what you have looked at.
     """
     space, store = _space(workspace, overrides)
-    entries = from_lines(lines(read_text(file)), str(file))
+    entries = from_lines(lines(read_foreign(file)), str(file))
     refused: dict[str, str] = {}
     if judge:
         entries, refused = _judged_again(space, entries, time)
@@ -216,7 +218,7 @@ def _of_candidate(
     from akgflow.planning.here import request_for
 
     machine = detect()
-    source = read_text(path)
+    source = read_text(path, "the candidate")
     request = replace(request_for(space, operator, source, dsl, target, machine), cases=cases, dtype=dtype)
     asked = FeatureRequest(str(operator.file), operator.source, cases, dtype)
     ((verdict, features),) = _judged([(replace(request, time=time), asked)], machine)

@@ -38,14 +38,15 @@ def validate_command(tasks: tuple[str, ...], workspace: Path | None, overrides: 
 def _checked(tasks: Iterable[Callable[[], Loaded]]) -> list[str]:
     """Names of the tasks; the problems of all of them are raised together."""
     from akgflow.models.prices import price_of
-    from akgflow.planning.pricing import check_prices
+    from akgflow.planning.pricing import agents_in, check_prices
 
     names: list[str] = []
     problems: dict[Problem, None] = {}
     for task in tasks:
         try:
             loaded = task()
-            check_prices(loaded.task, loaded.workspace, price_of)
+            agents = agents_in(loaded.workspace.workflows[loaded.task.workflow], loaded.workspace)
+            check_prices(loaded.task, loaded.workspace, agents, price_of)
             names.append(loaded.task.name)
         except ConfigError as wrong:
             problems.update(dict.fromkeys(wrong.problems))

@@ -139,14 +139,21 @@ def _said(wrong: AkgflowError, *, as_json: bool) -> int:
     from akgflow.serial import to_json
 
     if as_json:
-        echo(to_json({"problems": wrong.problems, "exit_code": wrong.exit_code}, indent=2, ascii_only=True))
+        data = {"problems": wrong.problems, "more": wrong.more, "exit_code": wrong.exit_code}
+        echo(to_json(data, indent=2, ascii_only=True))
     for problem in wrong.problems:
         write(f"{format_problem(_visible(problem), color)}\n", err=True)
-    count = len(wrong.problems)
-    echo(f"{count} problem{'s' * (count != 1)}; nothing was run and nothing was spent", err=True)
+    if wrong.more:
+        echo(f"… and {wrong.more} more", err=True)
+    count = len(wrong.problems) + wrong.more
+    spent = "; nothing was run and nothing was spent" * wrong.before_anything
+    echo(f"{count} problem{'s' * (count != 1)}{spent}", err=True)
     return wrong.exit_code
 
 
 def _visible(problem: Problem) -> Problem:
     mark = problem.mark and replace(problem.mark, file=visible(problem.mark.file))
-    return Problem(mark, *map(visible, (problem.message, problem.hint, problem.snippet)))
+    # What is written out is longer: the caret would stand elsewhere.
+    snippet = visible(problem.snippet)
+    caret = problem.caret if snippet == problem.snippet else 0
+    return Problem(mark, visible(problem.message), visible(problem.hint), snippet, caret)

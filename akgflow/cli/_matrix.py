@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from akgflow.cli._options import echo_json, json_option, set_option, workspace_option
-from akgflow.config import Loaded, load, suggest
+from akgflow.config import Loaded, check_dtype, load, read_text, suggest
 from akgflow.errors import ConfigError
-from akgflow.text import read_text
 
 if TYPE_CHECKING:
     from akgflow.engine.matrix import Wanted
@@ -58,7 +57,7 @@ def matrix_command(
     for name in targets:
         _known("target", name, loaded.workspace.targets)
     aims = targets or loaded.task.targets
-    numbers = tuple(dtypes) or (loaded.task.dtype,)
+    numbers = tuple(map(check_dtype, dtypes)) or (loaded.task.dtype,)
     if candidates:
         texts = dict(_candidate(text, loaded) for text in candidates)
         kernels = {(dsl, target): text for dsl, text in texts.items() for target in aims}
@@ -80,10 +79,7 @@ def _candidate(text: str, loaded: Loaded) -> tuple[str, str]:
     if not equals:
         raise click.UsageError("a candidate is DSL=FILE, for example --candidate triton=kernel.py")
     _known("DSL", dsl, loaded.workspace.dsls)
-    try:
-        return dsl, read_text(Path(name))
-    except OSError as error:
-        raise ConfigError(f"the candidate {name} cannot be read: {error.strerror}") from None
+    return dsl, read_text(Path(name), "the candidate")
 
 
 def _known(kind: str, name: str, known: Collection[str]) -> None:

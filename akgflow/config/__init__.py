@@ -1,17 +1,21 @@
 """Strict YAML with positions -> validated -> frozen values."""
 
-from akgflow.config._command_line import check_operator, parse_case
+from akgflow.config._command_line import check_cases, check_dtype, check_operator, parse_cases, read_text
 from akgflow.config._load import Loaded, find_root, list_tasks, load, load_all, load_tasks, load_workspace
-from akgflow.config._operators import CallError, parse_call, parse_dimension
 from akgflow.config._problems import format_problem, suggest
-from akgflow.config._prompts import prompt_environment
 from akgflow.config._schema import KINDS, schema_text
+from akgflow.config.checks.operators import CallError, parse_call, parse_dimension
+from akgflow.config.python_text import PythonError, definitions, parse_python
 
 __all__ = [
     "KINDS",
     "CallError",
     "Loaded",
+    "PythonError",
+    "check_cases",
+    "check_dtype",
     "check_operator",
+    "definitions",
     "find_root",
     "format_problem",
     "list_tasks",
@@ -20,9 +24,10 @@ __all__ = [
     "load_tasks",
     "load_workspace",
     "parse_call",
-    "parse_case",
+    "parse_cases",
     "parse_dimension",
-    "prompt_environment",
+    "parse_python",
+    "read_text",
     "schema_text",
     "suggest",
 ]

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from akgflow.config._operators import forward_inputs
-from akgflow.config._prompts import first_line
 from akgflow.config._yaml import Node
+from akgflow.config.checks.operators import forward_inputs
+from akgflow.config.checks.vocabulary import kind_of_operator
+from akgflow.config.prompts.analysis import first_line
 from akgflow.config.steps import read_step
 from akgflow.config.types import (
     AgentSpec,
@@ -36,7 +37,8 @@ from akgflow.terms import Evidence, in_order
 Read = Callable[[Path], str]
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _TOKENS = {"k": 1_000, "M": 1_000_000}
-DEFAULT_WORKFLOW = "design_code_repair"
+DEFAULT_WORKFLOWS = {"generate": "design_code_repair", "migrate": "design_code_repair", "optimize": "improve"}
+"""The workflow of a task that names none, by its kind."""
 
 
 def seconds(value: float | str) -> float:
@@ -97,7 +99,6 @@ def agent(name: str, node: Node) -> AgentSpec:
 def _reply(data: dict[str, Any]) -> ReplyForm:
     return ReplyForm(
         format=data["format"],
-        language_of=data.get("language_of"),
         must_define=tuple(data.get("must_define", ())),
         fields=data.get("fields", {}),
         max_bytes=int(data.get("max_bytes", ReplyForm.max_bytes)),
@@ -126,10 +127,14 @@ def target(name: str, node: Node) -> Target:
         arch=data["arch"],
         title=data.get("title", ""),
         device=data.get("device", ""),
-        facts=data.get("facts", {}),
+        facts=_facts(data.get("facts", {})),
         sources=tuple(data.get("sources", ())),
         reach=_reach(data["reach"]["ray"]) if "reach" in data else None,
     )
+
+
+def _facts(data: dict[str, Any]) -> dict[str, Any]:
+    return {**{name: value for name, value in data.items() if name != "extra"}, **data.get("extra", {})}
 
 
 def knowledge(node: Node | None, root: Path) -> KnowledgeSpec:
@@ -153,7 +158,7 @@ def _reach(data: dict[str, Any]) -> RayReach:
 def dsl_pack(name: str, node: Node, folder: Path, read: Read) -> DslPack:
     """One DSL pack, with the text of its documents."""
     data = node.data()
-    file, knowledge = data.get("file", {}), data.get("knowledge", {})
+    knowledge = data.get("knowledge", {})
 
     def texts(documents: list[str]) -> tuple[str, ...]:
         return tuple(read(folder / document) for document in documents)
@@ -163,10 +168,8 @@ def dsl_pack(name: str, node: Node, folder: Path, read: Read) -> DslPack:
         title=data["title"],
         toolchain=_toolchain(data["toolchain"], folder, read),
         platforms={key: in_order(map(Evidence, kinds)) for key, kinds in data["platforms"].items()},
-        suffix=file.get("suffix", DslPack.suffix),
-        entry=file.get("entry", DslPack.entry),
         always=texts(knowledge.get("always", [])),
-        by_operator={kind: texts(listed) for kind, listed in knowledge.get("by_operator", {}).items()},
+        by_operator={kind_of_operator(k): texts(listed) for k, listed in knowledge.get("by_operator", {}).items()},
         by_platform={name: texts(listed) for name, listed in knowledge.get("by_platform", {}).items()},
         repair=texts(knowledge.get("repair", [])),
         improve=texts(knowledge.get("improve", [])),
@@ -192,7 +195,7 @@ def task(node: Node, file: Path, read: Read) -> Task:
         operator=Operator(reference, read(reference), operator.get("kind")),
         dsls=tuple(data["matrix"]["dsl"]),
         targets=tuple(data["matrix"]["target"]),
-        workflow=data.get("workflow", DEFAULT_WORKFLOW),
+        workflow=data.get("workflow", DEFAULT_WORKFLOWS[data["kind"]]),
         description=data.get("description", ""),
         cases=tuple(data.get("cases", ())),
         dtype=data.get("dtype"),

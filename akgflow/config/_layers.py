@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from akgflow.config._problems import Problems, masked, suggest
+from akgflow.config._problems import Problems, masked, quoted, suggest, suggestion
 from akgflow.config._schema import wants_text
 from akgflow.config._yaml import Node, ScalarError, parse, resolve
 from akgflow.errors import Mark
@@ -106,6 +106,10 @@ def extend(layered: Layered, sections: tuple[str, ...], problems: Problems) -> N
     return replace(layered.root, value=merged) if isinstance(layered.root.value, dict) else layered.root
 
 
+MAX_CHAIN = 20
+"""Entries that one may build on, one upon the other: what a reader can still follow."""
+
+
 class _Extender:
     def __init__(self, section: str, entries: dict[str, Node], layered: Layered, problems: Problems) -> None:
         self._section = section
@@ -113,40 +117,60 @@ class _Extender:
         self._shadowed = layered.shadowed
         self._problems = problems
         self._done: dict[str, Node] = {}
+        self._depth: dict[str, int] = {}
 
     def all(self) -> dict[str, Node]:
-        return {name: self._named(name, ()) for name in self._entries}
+        return {name: self._named(name) for name in self._entries}
 
-    def _named(self, name: str, above: tuple[str, ...]) -> Node:
-        if name not in self._done:
-            self._done[name] = self._worked(name, self._entries[name], above)
-        return self._done[name]
+    def _named(self, name: str) -> Node:
+        """The entry with all that it extends, worked in from the deepest base upwards."""
+        if name in self._done:
+            return self._done[name]
+        chain = self._chain(name)
+        (_, made), depth = chain[-1], self._depth.get(chain[-1][0], 1)
+        for key, node in reversed(chain[:-1]):
+            made = merge(made, replace(node, value={k: v for k, v in node.entries.items() if k != "extends"}))
+            depth += 1
+            if node is self._entries[key]:
+                self._done[key], self._depth[key] = made, depth
+            if depth > MAX_CHAIN:
+                what = f"{quoted(key)} builds on {MAX_CHAIN} others or more, one upon the other"
+                self._problems.add(node.place, what, "write out what they say")
+        return made
 
-    def _worked(self, name: str, node: Node, above: tuple[str, ...]) -> Node:
-        wish = node.entries.get("extends")
-        if wish is None or wish.text is None:
-            return node  # where it is no text, the schema says so
-        base = self._base(name, wish.text, wish.mark, above)
-        if base is None:
-            return node
-        return merge(base, replace(node, value={k: v for k, v in node.entries.items() if k != "extends"}))
+    def _chain(self, name: str) -> list[tuple[str, Node]]:
+        """The entry, what it extends, what that extends, …; it ends where a base is done or cannot be had."""
+        chain = [(name, self._entries[name])]
+        seen = {name: None}
+        while (wish := chain[-1][1].entries.get("extends")) is not None and wish.text is not None:
+            base = self._base(chain[-1][0], chain[-1][1], wish, seen)
+            if base is None:
+                break
+            if wish.text in self._done and base is self._entries[wish.text]:
+                chain.append((wish.text, self._done[wish.text]))
+                break
+            chain.append((wish.text, base))
+            seen[wish.text] = None
+        return chain
 
-    def _base(self, name: str, wished: str, mark: Mark, above: tuple[str, ...]) -> Node | None:
-        what = f"{self._section[:-1]} {wished!r}"
-        chain = (*above, name)
-        if wished == name and name not in above:
-            hidden = self._shadowed.get((self._section, name))
-            if hidden is None:
+    def _base(self, name: str, node: Node, wish: Node, seen: dict[str, None]) -> Node | None:
+        """What the entry ``name`` extends; an entry that extends its own name means the shipped one that it hides."""
+        wished, mark = wish.text or "", wish.mark
+        what = f"{self._section[:-1]} {quoted(wished)}"
+        shadowed = self._shadowed.get((self._section, name))
+        if wished == name and node is not shadowed:
+            if shadowed is None:
                 self._problems.add(mark, f"{what} extends itself and shadows no shipped one", "name another one")
-            return self._worked(name, hidden, chain) if hidden else None
-        if wished in chain:
-            circle = " → ".join((*chain[chain.index(wished) :], wished))
+            return shadowed
+        if wished in seen:
+            names = list(seen)
+            circle = " → ".join((*names[names.index(wished) :], wished))
             self._problems.add(mark, f"'extends' goes in a circle: {circle}", "break it at one of them")
             return None
         if wished not in self._entries:
-            self._problems.add(mark, f"there is no {what} to extend", suggest(wished, self._entries))
+            self._problems.add(mark, f"there is no {what} to extend", suggestion(wished, self._entries))
             return None
-        return self._named(wished, chain)
+        return self._entries[wished]
 
 
 def merge(base: Node, over: Node) -> Node:

@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from akgflow import resources
 from akgflow.config import _build
-from akgflow.config._checks import check_archs, check_knowledge, check_task_files, check_toolchain
 from akgflow.config._layers import (
     Layered,
     Override,
@@ -20,11 +19,21 @@ from akgflow.config._layers import (
     parse_override,
     resolve_environment,
 )
-from akgflow.config._problems import Problems, display, suggest
-from akgflow.config._prompts import check_prompts
-from akgflow.config._references import Names, check_agents, check_start, check_task
+from akgflow.config._problems import Problems, display, quoted, suggest
 from akgflow.config._schema import validate
 from akgflow.config._yaml import Node, parse
+from akgflow.config.checks.files import check_archs, check_knowledge, check_task_files, check_toolchain
+from akgflow.config.checks.references import Names, check_agents, check_start, check_task
+from akgflow.config.checks.roles import check_forms, check_workflows
+from akgflow.config.checks.vocabulary import (
+    check_extra,
+    check_kind_of_task,
+    check_kinds_of_pack,
+    fact_names,
+    own_kinds,
+)
+from akgflow.config.prompts.analysis import check_prompts
+from akgflow.config.prompts.trial import try_prompts
 from akgflow.config.types import Task, Workspace
 from akgflow.errors import ConfigError, Mark, Problem
 
@@ -104,14 +113,14 @@ def load_all(
 
 def _find_task(task: str, root: Path) -> Path:
     """An existing file, or a name among the tasks of the workspace and the shipped ones."""
-    if Path(task).is_file():
-        return Path(task)
     named = list_tasks(root)
-    if task in named:
+    if task in named and not os.path.isfile(task):
         return named[task]
+    if os.path.exists(task):  # what is no file is refused when it is read, by what it is
+        return Path(task)
     looks_like_path = task.endswith((".yaml", ".yml")) or "/" in task
-    message = f"there is no task {'file' if looks_like_path else 'named'} {task!r}"
-    raise ConfigError([Problem(None, message, suggest(Path(task).stem, named))])
+    message = f"there is no task {'file' if looks_like_path else 'named'} {quoted(task)}"
+    raise ConfigError([Problem(None, message, suggest(Path(task).stem, named))], before_anything=True)
 
 
 @dataclass
@@ -132,25 +141,32 @@ class _Loader:
         self._overrides = [override for override in made if override]
         self._used: set[int] = set()
         self._unsure: set[str] = set()
+        self._shipped_toolchains: set[str] = set()
         self._agents = self._sections("agents")
         self._hardware = self._sections("hardware")
         self._packs = self._load_packs()
         self._tasks: list[tuple[Node, Path]] = []
-        check_prompts(self._agents.at("agents") or Node({}, Mark("", 1, 1)), self.problems)
+        agents, targets = self._agents.at("agents"), self._hardware.at("targets")
+        self._facts = fact_names(targets)
+        check_prompts(agents or Node({}, Mark("", 1, 1)), self._facts, self.problems)
         check_agents(self._agents, self._names, self.problems)
-        check_archs(self._hardware.at("targets"), self.problems)
+        check_forms(agents, self.problems)
+        check_workflows(self._agents.at("workflows"), agents, self._facts, self.problems)
+        check_archs(targets, self.problems)
+        check_extra(targets, self.problems)
         for pack in self._packs.values():
             check_knowledge(pack.node, pack.folder, self.problems)
-            check_toolchain(pack.node, pack.folder, self.problems)
+            check_kinds_of_pack(pack.node, self.problems)
+            check_toolchain(pack.node, pack.folder, self._shipped_toolchains, self.problems)
 
     @property
     def _names(self) -> Names:
-        found: dict[str, list[str]] = {"dsls": list(self._packs)}
+        found: dict[str, dict[str, None]] = {"dsls": dict.fromkeys(self._packs)}
         for section, kind in _FILE_OF.items():
             node = (self._agents if kind == "agents" else self._hardware).at(section)
             if node is not None and not isinstance(node.value, dict):
                 self._unsure.add(section)
-            found[section] = list(node.entries) if node else []
+            found[section] = dict.fromkeys(node.entries if node else ())
         return {section: names for section, names in found.items() if section not in self._unsure}
 
     def add_task(self, path: Path) -> None:
@@ -162,7 +178,8 @@ class _Loader:
             return
         node = self._resolved(self._overridden(node, self._of_task()), "task")
         check_task(node, self._names, self.problems)
-        check_start(node, self._agents.at("workflows"), self.problems)
+        check_start(node, self._agents.at("workflows"), _build.DEFAULT_WORKFLOWS, self.problems)
+        check_kind_of_task(node, own_kinds(pack.node for pack in self._packs.values()), self.problems)
         check_task_files(node, path, self.problems)
         self._tasks.append((node, path))
 
@@ -184,7 +201,11 @@ class _Loader:
             dsls=packs,
             knowledge=_build.knowledge(self._agents.at("knowledge"), self.root),
         )
-        return workspace, tuple(_build.task(node, path, self._text) for node, path in self._tasks)
+        tasks = tuple(_build.task(node, path, self._text) for node, path in self._tasks)
+        for task in tasks:
+            try_prompts(task, workspace, self._facts, self.problems)
+        self.problems.check()
+        return workspace, tasks
 
     def _text(self, path: Path) -> str:
         return self.problems.read(path, None, "the file") or ""
@@ -198,7 +219,7 @@ class _Loader:
         shipped_path, own_path = resources.defaults() / f"{kind}.yaml", self.root / f"{kind}.yaml"
         shipped = self._read(shipped_path, "the shipped file") if shipped_path.is_file() else None
         own = None
-        if own_path.is_file() and not _same(own_path, shipped_path):
+        if own_path.exists() and not _same(own_path, shipped_path):
             own = self._read(own_path, "the file")
             if own is None or not isinstance(own.value, dict):
                 self._unsure.update(_SECTIONS[kind])
@@ -215,6 +236,9 @@ class _Loader:
         packs: dict[str, _Pack] = {}
         for folder in folders:
             packs |= self._packs_in(folder)
+            if folder == shipped:
+                named = (pack.node.at("toolchain") for pack in packs.values())
+                self._shipped_toolchains = {node.text for node in named if node is not None and node.text}
         for override in self._overrides:
             names = override.names
             if names[0] != "dsls":

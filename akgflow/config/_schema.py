@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from akgflow import resources
-from akgflow.config._problems import Problems, nearest, suggest
+from akgflow.config._problems import Hint, Problems, nearest, quoted, suggestion
 from akgflow.config._yaml import Node
 from akgflow.errors import Mark
 from akgflow.secrets import is_secret_name, is_secret_value
@@ -42,26 +43,58 @@ def _schema(kind: str) -> dict[str, Any]:
 
 
 @cache
-def _validator(kind: str) -> Draft7Validator:
+def _validator(kind: str, *part: str) -> Draft7Validator:
+    """Draft 7 with one rule for whole numbers (``2.0`` is none) and a uniqueness that takes linear time."""
     from jsonschema import Draft7Validator
+    from jsonschema.validators import extend
 
-    return Draft7Validator(_schema(kind))
+    checker = Draft7Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    ours: Any = extend(Draft7Validator, {"uniqueItems": _unique_items}, type_checker=checker)  # type: ignore[no-untyped-call]
+    schema = _schema(kind)
+    for step in part:
+        schema = schema[step]
+    made: Draft7Validator = ours({**schema, "definitions": _schema(kind)["definitions"]} if part else schema)
+    return made
 
 
-def validate(root: Node, kind: str, problems: Problems) -> None:
-    """Note whatever in ``root`` does not fit the schema of ``kind``."""
-    faults = [_fault(error, root, kind) for error in _validator(kind).iter_errors(root.data())]
-    typos = [(fault.path, name) for fault in faults for name in fault.unknown_keys]
+def _unique_items(_: Any, wanted: bool, items: Any, __: Any) -> Iterator[ValidationError]:
+    from jsonschema.exceptions import ValidationError
+
+    if wanted and isinstance(items, list) and _first_repeated(items) is not None:
+        yield ValidationError("an item is here twice")
+
+
+def _first_repeated(items: Sequence[Any]) -> int | None:
+    """The place of the first item that equals an earlier one."""
+    seen: set[str] = set()
+    for place, item in enumerate(items):
+        key = json.dumps(item, sort_keys=True)
+        if key in seen:
+            return place
+        seen.add(key)
+    return None
+
+
+def validate(root: Node, kind: str, problems: Problems, part: tuple[str, ...] = ()) -> None:
+    """Note whatever in ``root`` does not fit the schema of ``kind``, or that ``part`` of it."""
+    faults = [_fault(error, root, kind, part) for error in _validator(kind, *part).iter_errors(root.data())]
+    typos: dict[tuple[str | int, ...], list[str]] = defaultdict(list)
+    for fault in faults:
+        typos[fault.path] += fault.unknown_keys[:_MAX_TYPOS]
     for fault in faults:
         if fault.keyword == "additionalProperties":
             _note_unknown(fault, problems)
         elif fault.node.broken:
             continue
         elif fault.keyword == "required":
-            _note_missing(fault, [name for path, name in typos if path == fault.path], problems)
+            _note_missing(fault, typos[fault.path][:_MAX_TYPOS], problems)
         else:
             message, hint = _SENTENCES.get(fault.keyword, _otherwise)(fault)
             problems.add(fault.mark, message, hint)
+
+
+_MAX_TYPOS = 20
+"""Unknown keys of one mapping that may be a misspelt required one."""
 
 
 def wants_text(kind: str, path: Sequence[str | int]) -> bool:
@@ -75,6 +108,16 @@ def wants_text(kind: str, path: Sequence[str | int]) -> bool:
     kinds = here.get("else", here).get("type", ())
     kinds = {kinds} if isinstance(kinds, str) else set(kinds)
     return "string" in kinds and not {"number", "integer", "boolean"} & kinds
+
+
+def keys_at(kind: str, definition: str, key: str) -> tuple[str, ...]:
+    """The keys that the schema of ``kind`` lists for one entry of a definition."""
+    return tuple(_schema(kind)["definitions"][definition]["properties"][key]["properties"])
+
+
+def options_at(kind: str, key: str) -> tuple[str, ...]:
+    """The words that the schema of ``kind`` allows for one of its keys."""
+    return tuple(_schema(kind)["properties"][key]["else"]["enum"])
 
 
 def _child(kind: str, schema: Any, step: str | int) -> Any:
@@ -127,7 +170,7 @@ class _Fault:
     def what(self) -> str:
         """What the error is about, by name."""
         names = [step for step in self.path if isinstance(step, str)]
-        name = repr(names[-1]) if names else "the file"
+        name = quoted(names[-1]) if names else "the file"
         last = self.path[-1] if self.path else ""
         return f"item {last + 1} of {name}" if isinstance(last, int) else name
 
@@ -149,7 +192,7 @@ class _Fault:
         return f"the text {value if len(value) <= 40 else value[:37] + '…'!r}"
 
 
-def _fault(error: ValidationError, root: Node, kind: str) -> _Fault:
+def _fault(error: ValidationError, root: Node, kind: str, part: tuple[str, ...]) -> _Fault:
     names = "propertyNames" in error.absolute_schema_path
     schema = error.schema if isinstance(error.schema, dict) else {}
     return _Fault(
@@ -158,7 +201,7 @@ def _fault(error: ValidationError, root: Node, kind: str) -> _Fault:
         value=error.instance,
         path=tuple(error.absolute_path),
         known=tuple(schema.get("properties", ())),
-        description=_description(kind, list(error.absolute_schema_path)[:-1]),
+        description=_description(kind, [*part, *error.absolute_schema_path][:-1]),
         node=root.at(*error.absolute_path) or root,
         kind=kind,
     )
@@ -184,7 +227,8 @@ def _note_unknown(fault: _Fault, problems: Problems) -> None:
     for name in fault.unknown_keys:
         if models and is_secret_name(name):
             continue
-        problems.add(fault.node.entries[name].place, f"{fault.what} knows no key {name!r}", suggest(name, fault.known))
+        what = f"{fault.what} knows no key {quoted(name)}"
+        problems.add(fault.node.entries[name].place, what, suggestion(name, fault.known))
 
 
 def _note_missing(fault: _Fault, typos: list[str], problems: Problems) -> None:
@@ -195,15 +239,11 @@ def _note_missing(fault: _Fault, typos: list[str], problems: Problems) -> None:
 
 
 def _repeated(node: Node) -> Node:
-    seen: list[Any] = []
-    for item in node.items:
-        if item.data() in seen:
-            return item
-        seen.append(item.data())
-    return node
+    place = _first_repeated(node.data())
+    return node if place is None else node.items[place]
 
 
-Sentence = tuple[str, str]
+Sentence = tuple[str, Hint]
 
 
 def _type(fault: _Fault) -> Sentence:
@@ -211,16 +251,19 @@ def _type(fault: _Fault) -> Sentence:
     if not fault.path and fault.value is None:
         return "the file is empty", "start it with 'version: 1'"
     hint = "quote it" if wanted == "text" and isinstance(fault.value, bool | int | float) else ""
+    if "a whole number" in wanted and isinstance(fault.value, float) and fault.value.is_integer():
+        hint = f"write {int(fault.value)}"
     return f"{fault.what} must be {wanted}, not {fault.shown}", hint
 
 
 def _enum(fault: _Fault) -> Sentence:
     options = [str(option) for option in fault.limit]
-    return f"{fault.what} cannot be {fault.shown}", suggest(str(fault.value), options)
+    return f"{fault.what} cannot be {fault.shown}", suggestion(str(fault.value), options)
 
 
 def _unique(fault: _Fault) -> Sentence:
-    return f"{fault.what} names {_repeated(fault.node).data()!r} twice", "keep one"
+    item = _repeated(fault.node).data()
+    return f"{fault.what} names {quoted(item) if isinstance(item, str) else item} twice", "keep one"
 
 
 def _otherwise(fault: _Fault) -> Sentence:
@@ -241,7 +284,7 @@ _SENTENCES: dict[str, Callable[[_Fault], Sentence]] = {
     "uniqueItems": _unique,
     "const": lambda fault: (f"{fault.what} must be {json.dumps(fault.limit)}, not {fault.shown}", ""),
     "pattern": lambda fault: (f"{fault.what} cannot be {fault.shown}", fault.description),
-    "name": lambda fault: (f"{fault.value!r} is no name for an entry of {fault.what}", fault.description),
+    "name": lambda fault: (f"{quoted(fault.value)} is no name for an entry of {fault.what}", fault.description),
     "not": lambda fault: (f"{fault.what} does not belong here", fault.description),
     "minimum": _bound("be at least"),
     "maximum": _bound("be at most"),

@@ -14,11 +14,21 @@ from typing import Any
 
 import yaml
 
-from akgflow.config._problems import Problems
+from akgflow.config._problems import LINE_END, Problems, quoted
 from akgflow.config.types import Scalar
 from akgflow.errors import Mark
 
 MAX_DEPTH = 40
+MAX_NODES = 20_000
+"""Values in one file: ten times what the largest shipped one has."""
+_LONGEST_NUMBER = 100
+"""Characters; what is longer is converted in more than linear time."""
+_EXPLAINED = 50_000
+"""Characters up to which a broken text is read once more by the slower parser, which says better what is wrong."""
+_NOT_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What YAML 1.1 allows in no text, surrogates among it: bytes of a command line that are no UTF-8 come as these."""
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+"""What an escape can write, and neither a path nor a message of ours can hold."""
 _CONSTANTS: dict[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -27,6 +37,8 @@ _CONSTANTS: dict[str, bool | None] = {
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)|0x[0-9a-fA-F]+|0o[0-7]+")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_POWER = re.compile(r"([-+]?(?:0|[1-9][0-9]*))[eE]\+?([0-9]{1,2})")
+"""A whole number however it is counted: ``1e6`` is one, and fits where ``2.0`` does not."""
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
@@ -97,27 +109,42 @@ class ScalarError(ValueError):
 def parse(text: str, file: str, problems: Problems, column: int = 0) -> Node | None:
     """Compose one document; None where its syntax is broken. ``column`` shifts the places on the first line."""
     composer = _Composer(file, problems, column)
-    if stray := re.search("[\ud800-\udfff]", text):  # bytes of a command line that are no UTF-8
-        problems.add(composer.shifted(0, stray.start()), "not valid YAML: a byte that is no UTF-8", "remove it")
+    if stray := _NOT_PRINTABLE.search(text):
+        _note_stray(stray, text, composer)
         return None
     try:
         try:
             return composer.compose(yaml.parse(text, Loader=_fast_loader()))
         except yaml.YAMLError:
-            # libyaml is ten times faster; PyYAML's own parser says better what it stumbled over.
+            if len(text) > _EXPLAINED:
+                raise
             return composer.compose(yaml.parse(text, Loader=yaml.SafeLoader))
     except yaml.YAMLError as error:
-        mark, message, hint = _explain(error, text)
+        mark, message, hint = _explain(error)
         problems.add(composer.shifted(*mark), f"not valid YAML: {message}", hint)
     except _Refused:
         pass
     return None
 
 
+def _note_stray(stray: re.Match[str], text: str, composer: _Composer) -> None:
+    before = LINE_END.split(text[: stray.start()])
+    mark = composer.shifted(len(before) - 1, len(before[-1]))
+    if "\ud800" <= stray[0] <= "\udfff":
+        composer.problems.add(mark, "not valid YAML: a byte that is no UTF-8", "remove it")
+    else:
+        what = f"not valid YAML: the character U+{ord(stray[0]):04X} is not printable"
+        composer.problems.add(mark, what, "remove it")
+
+
 def resolve(text: str) -> Scalar | None:
     """What a plain scalar means; raises `ScalarError` where that is not safe to say."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
+    if len(text) > _LONGEST_NUMBER:
+        if _INTEGER.fullmatch(text) or _FLOAT.fullmatch(text) or _LEADING_ZERO.fullmatch(text):
+            raise ScalarError(f"a number of {len(text)} characters is too long: quote it if it is text")
+        return text
     if _LEADING_ZERO.fullmatch(text):
         raise ScalarError(
             f'{text} may be octal, decimal or text: write {text.lstrip("+-").lstrip("0") or "0"} or "{text}"'
@@ -128,6 +155,8 @@ def resolve(text: str) -> Scalar | None:
         whole = int(text, 0) if len(text) < 30 else 1 << 64
         if abs(whole) >= 1 << 63:
             raise ScalarError("a whole number this large does not fit 64 bits: quote it if it is text")
+        return whole
+    if (power := _POWER.fullmatch(text)) and abs(whole := int(power[1]) * 10 ** int(power[2])) < 1 << 63:
         return whole
     if _FLOAT.fullmatch(text):
         number = float(text)
@@ -140,8 +169,9 @@ def resolve(text: str) -> Scalar | None:
 class _Composer:
     def __init__(self, file: str, problems: Problems, column: int) -> None:
         self._file = file
-        self._problems = problems
+        self.problems = problems
         self._column = column
+        self._nodes = 0
 
     def shifted(self, line: int, column: int) -> Mark:
         """A `Mark` from places that count from 0."""
@@ -149,6 +179,7 @@ class _Composer:
 
     def compose(self, events: Iterator[Any]) -> Node:
         root: Node | None = None
+        self._nodes = 0
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
                 if root is not None:
@@ -158,6 +189,9 @@ class _Composer:
 
     def _node(self, event: Any, events: Iterator[Any], depth: int) -> Node:
         mark = self._mark(event)
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            self._refuse(event, f"more than {MAX_NODES:,} keys and values", "split the file, or shorten it")
         if isinstance(event, yaml.AliasEvent):
             self._note(event, f"the alias *{event.anchor} is not allowed", "write the value out, or use 'extends'")
             return Node(None, mark, broken=True)
@@ -175,6 +209,8 @@ class _Composer:
 
     def _scalar(self, event: Any) -> Scalar | None:
         if not event.implicit[0]:
+            if stray := _NO_TEXT.search(event.value):
+                self._note(event, f"no text can hold the character U+{ord(stray[0]):04X}", "remove its escape")
             return str(event.value)
         try:
             return resolve(event.value)
@@ -196,13 +232,13 @@ class _Composer:
             if isinstance(event, yaml.AliasEvent):
                 continue
             if not isinstance(key.value, str):
-                shown = event.value if isinstance(event, yaml.ScalarEvent) else "a collection"
+                shown = quoted(event.value)[1:-1] if isinstance(event, yaml.ScalarEvent) else "a collection"
                 self._note(event, f"the key {shown or '(empty)'} is not text", "quote it")
             elif key.value == "<<" and event.implicit[0]:
                 self._note(event, "the merge key '<<' is not allowed", "use 'extends' where the entry knows it")
             elif key.value in found:
                 first = found[key.value].place.line
-                self._note(event, f"the key {key.value!r} is here twice", f"line {first} has it too; keep one")
+                self._note(event, f"the key {quoted(key.value)} is here twice", f"line {first} has it too; keep one")
             else:
                 found[key.value] = value
         return found
@@ -211,7 +247,7 @@ class _Composer:
         return self.shifted(event.start_mark.line, event.start_mark.column)
 
     def _note(self, event: Any, message: str, hint: str = "") -> None:
-        self._problems.add(self._mark(event), message, hint)
+        self.problems.add(self._mark(event), message, hint)
 
     def _refuse(self, event: Any, message: str, hint: str) -> None:
         self._note(event, message, hint)
@@ -222,12 +258,8 @@ def _fast_loader() -> Any:
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def _explain(error: yaml.YAMLError, text: str) -> tuple[tuple[int, int], str, str]:
+def _explain(error: yaml.YAMLError) -> tuple[tuple[int, int], str, str]:
     """Line and column from 0, what is wrong, what to do."""
-    if isinstance(error, yaml.reader.ReaderError):
-        before = text[: error.position]
-        place = before.count("\n"), len(before) - (before.rfind("\n") + 1)
-        return place, f"the character U+{ord(text[error.position]):04X} is not printable", "remove it"
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
         return (0, 0), str(error), ""
     mark = error.problem_mark

@@ -7,35 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from akgflow.config.steps import Step
+from akgflow.config.steps import AgentStep, Step
 from akgflow.errors import Mark
 from akgflow.platforms import PLATFORMS
 from akgflow.terms import Evidence
 
 Scalar = str | int | float | bool
-
-PROMPT_VARIABLES = (
-    "task",
-    "operator",
-    "source",
-    "dsl",
-    "target",
-    "machine",
-    "sketch",
-    "candidate",
-    "feedback",
-    "advice",
-    "history",
-    "attempt",
-    "cases",
-    "examples",
-    "targets",
-    "parents",
-    "inspirations",
-)
-"""What a prompt template may name; the agents render with exactly these."""
-OF_ONE_JOB = ("dsl", "target", "machine", "candidate", "history", "examples", "parents", "inspirations")
-"""Those that a sketch's prompt may not name: it belongs to the task and is shared by all of its jobs."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +54,10 @@ class ModelSpec:
     price: Price | Literal["unknown"] | None = None
 
 
+DESIGNS = ("sketch", "text")
+"""Forms of a reply that can be the job's design, and be asked for once more where that fails."""
+
+
 @dataclass(frozen=True)
 class ReplyForm:
     """How a reply is read: ``code`` (one fenced block), a checked ``sketch``, ``text``, or ``json`` with ``fields``.
@@ -86,7 +67,6 @@ class ReplyForm:
     """
 
     format: Literal["code", "sketch", "text", "json"] = "text"
-    language_of: Literal["dsl"] | None = None
     must_define: tuple[str, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
     max_bytes: int = 200_000
@@ -126,6 +106,12 @@ class Workflow:
     steps: tuple[Step, ...]
     description: str = ""
 
+    def designer(self, agents: Mapping[str, AgentSpec]) -> str | None:
+        """Whose reply is the sketch: the first agent asked that writes a sketch, else the first that writes a text."""
+        asked = [step.agent for step in self.steps if isinstance(step, AgentStep)]
+        forms = (next((name for name in asked if agents[name].reply.format == form), None) for form in DESIGNS)
+        return next((name for name in forms if name is not None), None)
+
 
 @dataclass(frozen=True)
 class RayReach:
@@ -149,7 +135,7 @@ class RayReach:
 
 @dataclass(frozen=True)
 class Target:
-    """One entry of ``hardware.yaml``. ``facts`` are as written there; ``sources`` cites them.
+    """One entry of ``hardware.yaml``. ``facts`` are as written there, one's own among them; ``sources`` cites them.
 
     ``device`` is what the name of a local device must contain for a run on it to be a run on this target
     (an H100 and an H200 share ``sm_90a`` and are not the same device). ``reach`` says that it is elsewhere.
@@ -194,8 +180,6 @@ class DslPack:
     title: str
     toolchain: str | ToolchainFile
     platforms: Mapping[str, tuple[Evidence, ...]]
-    suffix: str = ".py"
-    entry: str = "ModelNew"
     always: tuple[str, ...] = ()
     by_operator: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     by_platform: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -209,7 +193,7 @@ class DslPack:
 
 @dataclass(frozen=True)
 class Operator:
-    """The PyTorch reference in KernelBench form. ``kind`` (gemm, softmax, …) chooses knowledge."""
+    """The PyTorch reference in KernelBench form. ``kind`` (gemm, softmax, … as the task has it) chooses knowledge."""
 
     file: Path
     source: str
@@ -244,9 +228,8 @@ class FastGate:
 
 @dataclass(frozen=True)
 class Gates:
-    """What a matrix cell must reach for the run to exit 0."""
+    """What a matrix cell must reach for the run to exit 0, beside a verdict that passes."""
 
-    correct: bool = True
     evidence: Evidence = Evidence.NONE
     fast: FastGate | None = None
 

@@ -21,6 +21,7 @@ from akgflow.agents import (
 from akgflow.atomic import write_json, write_text
 from akgflow.budget.device import CutOff
 from akgflow.budget.usage import Lost
+from akgflow.config.steps import AgentStep
 from akgflow.config.types import AgentSpec, DslPack, SourceKernel, Task, ToolchainFile, Workspace
 from akgflow.engine.knowledge import RunKnowledge
 from akgflow.engine.state import JobState
@@ -82,12 +83,25 @@ class RunContext:
     lose: Callable[[Lost], None]
     _shared: dict[str, asyncio.Task[tuple[Answer, ModelReply]]] = field(default_factory=dict)
 
-    def prompt_context(self, job: Job) -> PromptContext:
-        """The prompt variables of a job before anything is written for it."""
+    @property
+    def designer(self) -> str | None:
+        """The agent whose answer is the sketch."""
+        return self.workspace.workflows[self.task.workflow].designer(self.workspace.agents)
+
+    @property
+    def design_steps(self) -> tuple[str, ...]:
+        """The steps that ask the designer."""
+        steps = self.workspace.workflows[self.task.workflow].steps
+        return tuple(step.name for step in steps if isinstance(step, AgentStep) and step.agent == self.designer)
+
+    def prompt_context(self, state: JobState) -> PromptContext:
+        """The prompt variables of a job before there is a candidate to mend."""
+        job = state.job
         pack, target = self.workspace.dsls[job.dsl], self.workspace.targets[job.target]
         targets = [self.workspace.targets[name] for name in self.task.targets]
         context = PromptContext.of(self.task, pack, target, self.plan.machine, targets)
-        return replace(context, examples=self.knowledge.examples(job.id))
+        examples = self.knowledge.examples(job.id)
+        return replace(context, sketch=state.sketch, steps=dict(state.texts), examples=examples)
 
     async def ask(
         self, state: JobState, agent: str, turn: Turn, context: PromptContext, earlier: Rendered | None = None

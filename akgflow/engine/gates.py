@@ -10,7 +10,7 @@ from akgflow.verdict import Verdict
 def unmet(gates: Gates, verdict: Verdict) -> list[str]:
     """One sentence for each gate that the verdict does not meet; empty when it meets them all."""
     reasons = []
-    if gates.correct and not verdict.passed:
+    if not verdict.passed:
         reasons.append(f"correct: {verdict.status}: {verdict.message}")
     if not gates.evidence.satisfied_by(verdict.evidence):
         have = ", ".join(verdict.evidence) or "none"

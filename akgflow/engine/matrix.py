@@ -64,6 +64,7 @@ class Judging:
             dtype=dtype,
             tolerance=task.tolerance,
             framework=task.framework,
+            profile=task.profile,
             baselines=task.baselines,
             time=self.wanted.time,
         )

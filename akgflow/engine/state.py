@@ -21,12 +21,14 @@ class JobState:
     """Grows as the job's steps run.
 
     ``made`` holds what each step hands on, in an order that is the same whenever the same replies come: what it has
-    made, after what it took from earlier steps where it only improves on that. ``notes`` are what the job's reader
-    should know, such as why a search ended early.
+    made, after what it took from earlier steps where it only improves on that. ``texts`` are the answers in text or
+    JSON by the steps that asked for them. ``notes`` are what the job's reader should know, such as why a search ended
+    early.
     """
 
     job: Job
     sketch: str = ""
+    texts: dict[str, str] = field(default_factory=dict)
     made: dict[str, list[Judged]] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from akgflow.verification.remains import remove
+from akgflow.verification.sandbox.untrusted_files import remove
 
 _PREFIX = "akgflow-judge-"
 _PATIENCE_SECONDS = 5.0

@@ -12,7 +12,7 @@ from pathlib import Path
 from akgflow.config import load
 from akgflow.errors import ConfigError
 from akgflow.planning.here import plan_here
-from akgflow.planning.pricing import models_in_use
+from akgflow.planning.pricing import agents_in, models_in_use
 from akgflow.runs import RESULT, folder_for
 from akgflow.secrets import redact
 from akgflow.text import lines as lines_of
@@ -88,7 +88,8 @@ class Runs:
             return list(overrides)
         model = f"{MANUAL}/{self.desk}" if model == MANUAL else model
         loaded = load(task, root=self.workspace, overrides=overrides)
-        names = models_in_use(loaded.workspace.workflows[loaded.task.workflow], loaded.workspace)
+        agents = agents_in(loaded.workspace.workflows[loaded.task.workflow], loaded.workspace)
+        names = models_in_use(agents, loaded.workspace)
         return [*overrides, *(f"models.{name}.model={model}" for name in names)]
 
     async def start(self, task: str, model: str | None, overrides: Sequence[str], fresh: bool) -> BackgroundRun:

@@ -15,14 +15,9 @@ TALK_TOKENS = 8_000
 
 
 def crew_of(workflow: Workflow, workspace: Workspace) -> Crew:
-    """The agents as the caps of this workflow's steps see them.
-
-    A redesign asks the agent of the first step whose reply is a sketch or a text, and not code.
-    """
-    forms = {name: agent.reply.format for name, agent in workspace.agents.items()}
-    asked = [step.agent for step in workflow.steps if isinstance(step, AgentStep)]
-    designer = next((agent for agent in asked if forms[agent] in ("sketch", "text")), None)
-    return Crew(frozenset(name for name, form in forms.items() if form == "code"), designer)
+    """The agents as the caps of this workflow's steps see them; a redesign asks the workflow's designer."""
+    coders = frozenset(name for name, agent in workspace.agents.items() if agent.reply.format == "code")
+    return Crew(coders, workflow.designer(workspace.agents))
 
 
 def planned_steps(workflow: Workflow, workspace: Workspace) -> tuple[PlannedStep, ...]:
@@ -43,7 +38,7 @@ Opening = Callable[[str, Job], int]
 
 
 def ceiling(
-    workflow: Workflow,
+    steps: Sequence[PlannedStep],
     workspace: Workspace,
     jobs: Sequence[Job],
     *,
@@ -51,8 +46,7 @@ def ceiling(
     price_of: Callable[[ModelSpec], Price | None],
     reply_tokens_of: Callable[[ModelSpec], int],
 ) -> Ceiling:
-    """The worst case of these jobs, each of which runs ``workflow``."""
-    steps = planned_steps(workflow, workspace)
+    """The worst case of these jobs, each of which takes these ``steps``."""
     models = {agent: workspace.models[workspace.agents[agent].model] for step in steps for agent in step.asks}
     longest = max((reply_tokens_of(spec) for spec in models.values()), default=0)
     calls = prompts = replies = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from akgflow.machine import Machine
 from akgflow.planning.bounds import ceiling, planned_steps
 from akgflow.planning.pricing import PriceOf, check_prices, models_in_use
 from akgflow.planning.prompts import openings
-from akgflow.planning.types import Job, Plan, Reach, SourceCheck
+from akgflow.planning.types import Job, Plan, PlannedStep, Reach, SourceCheck
 from akgflow.serial import to_data, to_json
 from akgflow.terms import Evidence, in_order, strength
 
@@ -38,10 +38,12 @@ def build_plan(
     reply_tokens_of: Callable[[ModelSpec], int],
 ) -> Plan:
     """The plan of ``task``; reads nothing and changes nothing. Raises `ConfigError` for a ceiling that cannot hold."""
-    check_prices(task, workspace, price_of)
     workflow = workspace.workflows[task.workflow]
+    steps = planned_steps(workflow, workspace)
+    agents = tuple(dict.fromkeys(agent for step in steps for agent in step.agents))
+    check_prices(task, workspace, agents, price_of)
     jobs = tuple(
-        _job(workspace.dsls[dsl], workspace.targets[target], task, workflow, workspace, missing, at)
+        _job(workspace.dsls[dsl], workspace.targets[target], task, steps, missing, at)
         for dsl in task.dsls
         for target in task.targets
     )
@@ -55,11 +57,11 @@ def build_plan(
         dtype=task.dtype,
         gates=task.gates,
         budget=task.budget,
-        models={name: workspace.models[name].model for name in models_in_use(workflow, workspace)},
+        models={name: workspace.models[name].model for name in models_in_use(agents, workspace)},
         source=_source_check(task, workspace, missing, at),
         jobs=jobs,
         ceiling=ceiling(
-            workflow,
+            steps,
             workspace,
             live,
             opening=openings(task, workspace, machine),
@@ -67,7 +69,7 @@ def build_plan(
             reply_tokens_of=reply_tokens_of,
         ),
         machine=machine,
-        inputs=_inputs(task, workflow, workspace),
+        inputs=_inputs(task, workflow, agents, workspace),
     )
 
 
@@ -99,15 +101,12 @@ def reach(pack: DslPack, target: Target, missing: Missing, at: At = here) -> Rea
     return Reach(tuple(have), gaps, at(target))
 
 
-def _job(
-    pack: DslPack, target: Target, task: Task, workflow: Workflow, workspace: Workspace, missing: Missing, at: At
-) -> Job:
+def _job(pack: DslPack, target: Target, task: Task, steps: tuple[PlannedStep, ...], missing: Missing, at: At) -> Job:
     found = reach(pack, target, missing, at)
     impossible = _why_impossible(pack, target, task, found)
-    steps = () if impossible else planned_steps(workflow, workspace)
-    return Job(
-        f"{pack.name}-{target.name}", pack.name, target.name, target.platform, target.arch, found, steps, impossible
-    )
+    name = f"{pack.name}-{target.name}"
+    todo = () if impossible else steps
+    return Job(name, pack.name, target.name, target.platform, target.arch, found, todo, impossible)
 
 
 def why_nothing(pack: DslPack, target: Target, found: Reach) -> str:
@@ -141,16 +140,15 @@ def _source_check(task: Task, workspace: Workspace, missing: Missing, at: At) ->
     return SourceCheck(pack.name, best, found)
 
 
-def _inputs(task: Task, workflow: Workflow, workspace: Workspace) -> dict[str, str]:
+def _inputs(task: Task, workflow: Workflow, agents: Sequence[str], workspace: Workspace) -> dict[str, str]:
     texts = {"operator": task.operator.source, "workflow": to_json(workflow)}
     if task.source:
         texts["source"] = to_json([task.source.source, task.source.call, task.source.out])
-    for step in planned_steps(workflow, workspace):
-        for agent in step.agents:
-            spec = workspace.agents[agent]
-            texts[f"agent {agent}"] = to_json(
-                [spec.system.text, spec.prompt.text, spec.repair.text if spec.repair else None, to_data(spec.reply)]
-            )
+    for agent in agents:
+        spec = workspace.agents[agent]
+        texts[f"agent {agent}"] = to_json(
+            [spec.system.text, spec.prompt.text, spec.repair.text if spec.repair else None, to_data(spec.reply)]
+        )
     for dsl in task.dsls:
         texts[f"dsl {dsl}"] = to_json(workspace.dsls[dsl])
     texts["knowledge"] = to_json(replace(workspace.knowledge, store=None))

@@ -6,7 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from akgflow.config import Loaded, check_operator, find_root, load, load_workspace, parse_case, suggest
+from akgflow.config import (
+    Loaded,
+    check_cases,
+    check_dtype,
+    check_operator,
+    find_root,
+    load,
+    load_workspace,
+    parse_cases,
+    suggest,
+)
 from akgflow.config.types import Operator, Scalar, Workspace
 from akgflow.errors import ConfigError
 from akgflow.executors.reach import Places
@@ -75,18 +85,22 @@ class Question:
         """What to ask of the judge; raises `ConfigError` where that makes no sense here."""
         if (self.operator_file is None) == (self.task is None):
             raise ConfigError("give either an operator's file or a task")
-        cases: tuple[Mapping[str, Scalar], ...] = tuple(parse_case(text) for text in self.cases)
+        cases: tuple[Mapping[str, Scalar], ...] = parse_cases(self.cases)
+        if self.dtype is not None:
+            check_dtype(self.dtype)
         return self._of_task(self.task, cases) if self.task is not None else self._of_operator(cases)
 
     def _of_task(self, name: str, cases: tuple[Mapping[str, Scalar], ...]) -> JudgeRequest:
         loaded = load(name, root=self.workspace, overrides=self.overrides)
         task = loaded.task
+        check_cases(task.operator, cases)
         return replace(
             self._asked(loaded.workspace, task.operator),
             cases=cases or task.cases,
             dtype=self.dtype or task.dtype,
             tolerance=task.tolerance,
             framework=self.framework or task.framework,
+            profile=task.profile,
             baselines=tuple(dict.fromkeys(self.baselines)) or task.baselines,
         )
 

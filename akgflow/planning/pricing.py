@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from akgflow.config.types import ModelSpec, Price, Task, Workflow, Workspace
 from akgflow.errors import ConfigError, Problem
@@ -12,25 +12,29 @@ PriceOf = Callable[[ModelSpec], Price | None]
 """What a model costs, or None where nobody knows."""
 
 
-def models_in_use(workflow: Workflow, workspace: Workspace) -> list[str]:
-    """Names of the models that a workflow may ask, each before its fallbacks."""
+def models_in_use(agents: Iterable[str], workspace: Workspace) -> list[str]:
+    """Names of the models that ``agents`` may ask, each before its fallbacks."""
     names: dict[str, None] = {}
-    for step in planned_steps(workflow, workspace):
-        for agent in step.agents:
-            name = workspace.agents[agent].model
-            names[name] = None
-            names.update(dict.fromkeys(workspace.models[name].fallbacks))
+    for agent in agents:
+        name = workspace.agents[agent].model
+        names[name] = None
+        names.update(dict.fromkeys(workspace.models[name].fallbacks))
     return list(names)
 
 
-def check_prices(task: Task, workspace: Workspace, price_of: PriceOf) -> None:
-    """Raise `ConfigError` where the task has a ceiling in dollars and may ask a model whose price nobody knows.
+def agents_in(workflow: Workflow, workspace: Workspace) -> tuple[str, ...]:
+    """Names of the agents that a workflow's steps ask, in order."""
+    return tuple(dict.fromkeys(agent for step in planned_steps(workflow, workspace) for agent in step.agents))
+
+
+def check_prices(task: Task, workspace: Workspace, agents: Iterable[str], price_of: PriceOf) -> None:
+    """Raise `ConfigError` where the task has a ceiling in dollars and ``agents`` ask a model whose price nobody knows.
 
     A model that says ``price: unknown`` is let through: its calls are counted, and their cost is named as unknown.
     """
     if task.budget.usd is None:
         return
-    models = (workspace.models[name] for name in models_in_use(workspace.workflows[task.workflow], workspace))
+    models = (workspace.models[name] for name in models_in_use(agents, workspace))
     unpriced = [spec for spec in models if spec.price != "unknown" and price_of(spec) is None]
     if unpriced:
         raise ConfigError([_problem(spec, task) for spec in unpriced])

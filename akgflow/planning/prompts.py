@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
-from akgflow.agents import PromptContext, render
+from akgflow.agents import opening
+from akgflow.config.prompts.context import DslView, PromptContext, TargetView
+from akgflow.config.prompts.memo import Memo
 from akgflow.config.types import Task, Workspace
 from akgflow.machine import Machine
 from akgflow.models.sizes import most_tokens
@@ -15,12 +18,19 @@ from akgflow.planning.types import Job
 def openings(task: Task, workspace: Workspace, machine: Machine) -> Opening:
     """For an agent and a job: the most tokens of its first prompt, without a sketch and without examples."""
     targets = [workspace.targets[name] for name in task.targets]
+    first = PromptContext.of(task, workspace.dsls[task.dsls[0]], targets[0], machine, targets)
+    views = {target.name: TargetView.of(target) for target in targets}
+
+    @cache
+    def dsl_view(dsl: str, platform: str) -> DslView:
+        return DslView.of(workspace.dsls[dsl], task.operator.kind, platform)
+
+    memo = Memo()
 
     @cache
     def tokens(agent: str, dsl: str, target: str) -> int:
-        context = PromptContext.of(task, workspace.dsls[dsl], workspace.targets[target], machine, targets)
-        rendered = render(workspace.agents[agent], context)
-        return most_tokens([message.content for message in rendered.messages])
+        context = replace(first, dsl=dsl_view(dsl, workspace.targets[target].platform), target=views[target])
+        return most_tokens([message.content for message in opening(workspace.agents[agent], context, memo.render)])
 
     def of(agent: str, job: Job) -> int:
         return tokens(agent, job.dsl, job.target)

@@ -7,17 +7,16 @@ import linecache
 import sys
 from collections.abc import Callable
 from functools import cache
-from importlib.metadata import entry_points
 from types import ModuleType
 from typing import cast
 
+from akgflow import resources
 from akgflow.config.types import DslPack, Target, ToolchainFile
 from akgflow.errors import PrerequisiteError
 from akgflow.machine import Machine
 from akgflow.terms import Evidence
 from akgflow.toolchains.base import Toolchain
 
-GROUP = "akgflow.toolchains"
 FRAMEWORK = "framework"
 """What judges are tried with; no DSL has it."""
 
@@ -31,7 +30,7 @@ def get(name: str | ToolchainFile) -> Toolchain:
         from akgflow.toolchains import framework
 
         return cast(Toolchain, framework)
-    found = {point.name: point for point in entry_points(group=GROUP)}
+    found = resources.toolchains()
     if name not in found:
         known = ", ".join(sorted(found)) or "none (is akgflow installed?)"
         raise PrerequisiteError(f"no toolchain {name!r} is installed; known: {known}")

@@ -10,7 +10,7 @@ from akgflow.agents import MalformedReply, parse_reply
 from akgflow.config.types import DslPack, ReplyForm
 
 TRITON = DslPack("triton", "Triton", "triton", {})
-MENDS = ReplyForm("code", "dsl", ("ModelNew",), edits=True)
+MENDS = ReplyForm("code", ("ModelNew",), edits=True)
 MODULE = """\
 import torch
 

@@ -10,8 +10,7 @@ from akgflow.agents import MalformedReply, parse_reply
 from akgflow.config.types import DslPack, ReplyForm
 
 TRITON = DslPack("triton", "Triton", "triton", {})
-ASM = DslPack("asm", "Assembler", "asm", {}, suffix=".s")
-CODE = ReplyForm("code", "dsl", ("ModelNew",))
+CODE = ReplyForm("code", ("ModelNew",))
 JSON = ReplyForm(
     "json",
     fields={
@@ -71,10 +70,6 @@ def test_a_name_may_be_defined_in_any_way(code: str) -> None:
 def test_longer_fences_may_hold_shorter_ones() -> None:
     code = 'class ModelNew:\n    """\n    ```\n    x\n    ```\n    """\n'
     assert parse_reply(_fenced(code, fence="````"), CODE, TRITON).text == code
-
-
-def test_code_of_another_language_is_not_read_as_python() -> None:
-    assert parse_reply(_fenced("mov r0, r1\n", "asm"), CODE, ASM).text == "mov r0, r1\n"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from small_task import BROKEN, RIGHT, make_workspace
 from akgflow import resources
 
 NOWHERE = "http://127.0.0.1:9/v1"
+VERIFY = ["verify", "k.py", "--dsl=cpp", "--target=cpu"]
 
 
 def akgflow(*args: str | Path, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -60,6 +61,16 @@ def test_help_lists_the_commands_and_the_exit_codes(tmp_path: Path) -> None:
             ["verify", "k.py", "--operator", "tasks/operators/scale.py", "--dsl=cpp", "--target=cpu", "--case=row=3"],
             "did you mean 'rows'?",
         ),
+        ([*VERIFY, "--task", "scale", "--dtype", "bflaot16"], "did you mean 'bfloat16'?"),
+        ([*VERIFY, "--operator", "tasks/operators/scale.py", "--dtype", "int8"], "no number type 'int8'"),
+        ([*VERIFY, "--task", "scale", "--case", "rows=2.0"], "wants a whole number for 'rows', not a number: 2.0"),
+        ([*VERIFY, "--task", "scale", "--case", "rows=2,dtype=float61"], "did you mean 'float64'?"),
+        ([*VERIFY, "--task", "scale", "--case", "row=2"], "the operator takes no 'row': did you mean 'rows'?"),
+        ([*VERIFY, "--task", "scale", "--case", "rows"], "a case is NAME=VALUE"),
+        ([*VERIFY, "--task", "scale", "--case", "rows=.inf"], "is not a finite number"),
+        (["verify", "pipe", *VERIFY[2:], "--task", "scale"], "the candidate 'pipe' cannot be read: is a pipe"),
+        (["matrix", "scale", "--candidate", "cpp=k.py", "--dtype", "flaot16"], "did you mean 'float16'?"),
+        (["matrix", "scale", "--candidate", "cpp=pipe"], "the candidate 'pipe' cannot be read: is a pipe"),
         (["show", "tasks"], "is not a run's folder"),
         (["show"], "akgflow run TASK makes one"),
         (["show", "scale-1"], "there is no run 'scale-1'"),
@@ -68,6 +79,7 @@ def test_help_lists_the_commands_and_the_exit_codes(tmp_path: Path) -> None:
 )
 def test_bad_input_is_one_clear_message_and_exit_code_2(workspace: Path, args: list[str], words: str) -> None:
     (workspace / "k.py").write_text(RIGHT)
+    os.mkfifo(workspace / "pipe")
     shown = akgflow(*args, cwd=workspace)
     assert shown.returncode == 2
     assert words in shown.stderr

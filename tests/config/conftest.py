@@ -34,7 +34,7 @@ agents:
       {{ source.source }}
       {% endif %}
       {{ sketch }}
-    reply: {format: code, language_of: dsl, must_define: [ModelNew]}
+    reply: {format: code, must_define: [ModelNew]}
 workflows:
   design_code_repair:
     steps:

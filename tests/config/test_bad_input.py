@@ -353,7 +353,7 @@ def test_overrides(place: Place, override: str, said: str) -> None:
 
 
 def test_dsl_packs(place: Place) -> None:
-    pack = "version: 1\ndsl: mine\ntitle: M\ntoolchain: t\n"
+    pack = "version: 1\ndsl: mine\ntitle: M\ntoolchain: triton\n"
     place.write("dsls/a.yaml", pack + "platforms: {cpu: [executed, guessed], tpu: [executed]}\n")
     place.write("dsls/b.yaml", pack + "platforms: {cpu: [executed]}\nknowledge: {always: [none.md]}\n")
     place.write("dsls/c.yaml", pack.replace("mine", "Not-a-name") + "platforms: {}\n")

@@ -86,12 +86,14 @@ def test_the_workspace_comes_before_what_ships(place: Place) -> None:
 
 def test_a_target_is_added_by_an_entry_alone(place: Place) -> None:
     place.write(
-        "hardware.yaml", "version: 1\ntargets:\n  mine: {platform: cuda, arch: sm_86, facts: {odd: {fp32: 1}}}\n"
+        "hardware.yaml",
+        "version: 1\ntargets:\n  mine:\n    {platform: cuda, arch: sm_86, facts: {sms: 3, extra: {odd: {fp32: 1}}}}\n",
     )
     place.write("tasks/small.yaml", place.task.replace("[cpu]", "[cpu, mine]"))
     loaded = place.load()
     assert loaded.task.targets == ("cpu", "mine")
     assert loaded.workspace.targets["mine"].arch == "sm_86"
+    assert loaded.workspace.targets["mine"].facts == {"sms": 3, "odd": {"fp32": 1}}
 
 
 def test_extends_merges_mappings_and_replaces_the_rest(place: Place) -> None:
@@ -172,7 +174,7 @@ def test_overrides_reach_every_file(place: Place) -> None:
     assert task.budget == Budget(0.5, 400_000, 30.0)
     assert task.targets == ("cpu", "nvidia_h200")
     assert task.cases[0]["m"] == 8
-    assert task.gates == Gates(True, Evidence.INTERPRETED, FastGate("eager", 1.5))
+    assert task.gates == Gates(Evidence.INTERPRETED, FastGate("eager", 1.5))
     assert space.models["default"].params["temperature"] == 0
     assert space.models["extra"].model == "openai/x"
     assert space.workflows["design_code_repair"].steps[2] == RepairStep("fix", "code", "coder", 1)

@@ -13,7 +13,7 @@ from jsonschema import Draft7Validator
 
 from akgflow.config import KINDS, schema_text
 from akgflow.config._schema import wants_text
-from akgflow.config.types import PROMPT_VARIABLES
+from akgflow.config.prompts.context import PROMPT_VARIABLES
 from akgflow.platforms import PLATFORMS
 from akgflow.serial import to_data
 from akgflow.terms import Evidence, Status
@@ -49,7 +49,7 @@ def test_every_key_is_described_and_no_other_allowed(kind: str) -> None:
             assert len(found.get("description", "")) > 3, path
         if found.get("type") == "object" and path[-1:] not in {(name,) for name in OPEN}:
             assert "additionalProperties" in found, path
-            if found.get("properties") and path[-1:] not in {("facts",), ("case",)}:
+            if found.get("properties") and path[-1:] not in {("case",)}:
                 assert found["additionalProperties"] is False, path
 
 

@@ -22,7 +22,7 @@ def workspace(folder: Path, forward: str) -> Path:
     task = folder / "tasks" / "mine.yaml"
     task.write_text(
         "version: 1\nname: mine\nkind: generate\noperator: {file: mine.py}\n"
-        "matrix: {dsl: [cpp], target: [cpu]}\nworkflow: no_model\ngates: {correct: {}, evidence: executed}\n"
+        "matrix: {dsl: [cpp], target: [cpu]}\nworkflow: no_model\ngates: {evidence: executed}\n"
     )
     return task
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, Literal
 
 from akgflow.config.steps.adaptive import AdaptiveStep
 from akgflow.config.steps.agent import AgentStep
@@ -32,6 +32,24 @@ FROM_EARLIER = ("repair", "evolve", "adaptive", "tune")
 """Keys that name earlier steps: one, or a list of them."""
 
 
+Role = Literal["ask", "write", "mend", "breed", "advise"]
+"""What an agent does in a step: answer, write candidates and mend them, mend, breed, or advise who mends."""
+
+ROLES: Mapping[str, Mapping[str, Role]] = {
+    "agent": {"agent": "ask"},
+    "best_of": {"agent": "write"},
+    "repair": {"agent": "mend", "advisor": "advise"},
+    "evolve": {"agent": "breed"},
+    "adaptive": {"agent": "breed"},
+}
+"""By the kind of a step, the keys that name agents and what these do there."""
+
+
+def kind_of(step: Step) -> str:
+    """The key that makes a step one of its kind."""
+    return next(key for key, kind in KINDS.items() if isinstance(step, kind))
+
+
 def read_step(name: str, data: Mapping[str, Any]) -> Step:
     """The step ``name`` from its YAML, which fits the schema: its keys are the fields of its kind."""
     kind = next(kind for key, kind in KINDS.items() if key in data)
@@ -50,6 +68,7 @@ def _as_field(value: Any, kind: str) -> Any:
 __all__ = [
     "FROM_EARLIER",
     "KINDS",
+    "ROLES",
     "AdaptiveStep",
     "AgentStep",
     "BestOfStep",
@@ -58,8 +77,10 @@ __all__ = [
     "EvolveStep",
     "Kind",
     "RepairStep",
+    "Role",
     "SeedStep",
     "Step",
     "TuneStep",
+    "kind_of",
     "read_step",
 ]

@@ -25,7 +25,7 @@ async def write(
     context: PromptContext,
     earlier: Rendered | None = None,
 ) -> Made:
-    """Ask ``agent``; its code is judged, its text becomes the job's sketch (the first sample's does).
+    """Ask ``agent``; its code is judged, and any other answer is kept for later prompts.
 
     ``earlier`` is the conversation that wrote the candidate which is to be mended. A reply in the form of a sketch is
     asked for once and serves all jobs.
@@ -42,7 +42,8 @@ async def write(
     if form == "code":
         candidate = Candidate(text, turn.step, turn.attempt, turn.sample, answer.talk)
         return await run.judge_candidate(state, candidate)
-    if turn.sample == 1:
+    state.texts[turn.step] = text
+    if agent == run.designer:
         state.sketch = text
     return None
 
@@ -62,8 +63,7 @@ async def breed(
     The first parent stands as the agent's own last reply, which edits change.
     """
     context = replace(
-        run.prompt_context(state.job),
-        sketch=state.sketch,
+        run.prompt_context(state),
         candidate=parents[0].candidate.source if parents else "",
         feedback=describe(parents[0].verdict) if parents else "",
         attempt=turn.attempt,

@@ -1,8 +1,6 @@
-"""The step ``agent``: ask for one or several replies; code is judged, text becomes the job's sketch."""
+"""The step ``agent``: ask for one or several replies; code is judged, other answers are kept for later prompts."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 from akgflow.config.steps import AgentStep
 from akgflow.engine.context import RunContext, Turn
@@ -12,6 +10,6 @@ from akgflow.engine.steps._writing import side_by_side, write
 
 async def run(step: AgentStep, state: JobState, run: RunContext) -> None:
     """Ask for the samples side by side."""
-    context = replace(run.prompt_context(state.job), sketch=state.sketch)
+    context = run.prompt_context(state)
     turns = [Turn(step.name, 1, sample) for sample in range(1, step.samples + 1)]
     await side_by_side([write(state, run, step.agent, turn, context) for turn in turns], state.add)

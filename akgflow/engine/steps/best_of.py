@@ -29,7 +29,7 @@ async def run(step: BestOfStep, state: JobState, run: RunContext) -> None:
 
 async def _line(step: BestOfStep, sample: int, line: list[Made], state: JobState, run: RunContext) -> None:
     """One sample and its repairs, put on ``line`` as they are made."""
-    context = replace(run.prompt_context(state.job), sketch=state.sketch)
+    context = run.prompt_context(state)
     talk: Rendered | None = None
     for attempt in range(1, step.repairs + 2):
         made = await write(state, run, step.agent, Turn(step.name, attempt, sample), context, talk)

@@ -12,7 +12,6 @@ from akgflow.engine.context import RunContext, Turn, history_of
 from akgflow.engine.gates import unmet
 from akgflow.engine.state import JobState
 from akgflow.engine.steps._writing import write
-from akgflow.planning.bounds import crew_of
 from akgflow.search import Judged, Stopping
 
 
@@ -78,12 +77,13 @@ async def _advice(
 async def _redesign(
     turn: Turn, state: JobState, run: RunContext, current: Judged | None, advice: Mapping[str, Any]
 ) -> None:
-    designer = crew_of(run.workspace.workflows[run.task.workflow], run.workspace).designer
+    designer = run.designer
     if designer is None:
         return
     context = replace(_context(turn, state, run, current), advice=str(advice.get("advice", "")))
     try:
         state.sketch = (await run.ask(state, designer, turn, context)).parsed.text
+        state.texts.update(dict.fromkeys(run.design_steps, state.sketch))
     except MalformedReply as malformed:
         run.notify(state.job.id, f"{turn.step} {turn.attempt}: the old sketch stays ({malformed})")
 
@@ -98,8 +98,7 @@ async def _recode(
 
 def _context(turn: Turn, state: JobState, run: RunContext, current: Judged | None) -> PromptContext:
     return replace(
-        run.prompt_context(state.job),
-        sketch=state.sketch,
+        run.prompt_context(state),
         candidate=current.candidate.source if current else "",
         feedback=describe(current.verdict) if current else "",
         history=history_of(state),

@@ -57,7 +57,7 @@ def no_nvcc(arch: str) -> str | None:
     compiler = nvcc()
     if compiler is None:
         return NO_NVCC
-    listed = subprocess.run([str(compiler), "--list-gpu-code"], capture_output=True, text=True).stdout.split()
+    listed = _said_by(compiler, "--list-gpu-code").split()
     # Older ones list no suffixed names, but take them.
     if listed and not {arch, arch.rstrip("af")} & set(listed):
         return f"{compiler} knows no {arch}; it knows {', '.join(listed)}: install a newer CUDA toolkit"
@@ -76,8 +76,21 @@ def ptxas_beside(compiler: Path) -> Path:
 
 def known_archs(ptxas: Path) -> frozenset[str]:
     """Architectures that this ptxas compiles for, as its help lists them."""
-    done = subprocess.run([str(ptxas), "--help"], capture_output=True, text=True)
-    return frozenset(re.findall(r"'(sm_\d+[af]?)'", done.stdout))
+    return frozenset(re.findall(r"'(sm_\d+[af]?)'", _said_by(ptxas, "--help")))
+
+
+def _said_by(tool: Path, option: str) -> str:
+    """What a tool prints for an option that compiles nothing: a plan asks it for each of its cells."""
+    try:
+        changed = tool.stat().st_mtime_ns
+    except OSError:
+        changed = 0
+    return _said_once(str(tool), option, changed)
+
+
+@cache
+def _said_once(tool: str, option: str, changed: int) -> str:  # noqa: ARG001
+    return subprocess.run([tool, option], capture_output=True, text=True).stdout
 
 
 def arch_of_cubin(cubin: Path) -> int | None:

@@ -128,7 +128,7 @@ def _torch_cuda(target: Target, where: str) -> list[tuple[Any, str, Any]]:
         multi_processor_count=known["multiprocessor_count"],
         shared_memory_per_block_optin=known["max_shared_mem"],
         warp_size=known["warpSize"],
-        total_memory=int(target.facts.get("memory_gib", 16)) << 30,
+        total_memory=int(target.facts.get("hbm_gib", 16)) << 30,
         gcnArchName=target.arch,
     )
     answers: dict[str, Any] = {

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from akgflow.config.types import OF_ONE_JOB, PROMPT_VARIABLES, DslPack, Scalar, Target, Task
+from akgflow.config.checks.vocabulary import kind_of_operator
+from akgflow.config.types import DslPack, Scalar, Target, Task
 from akgflow.machine import Machine
 
+OF_ONE_JOB = ("dsl", "target", "machine", "candidate", "history", "examples", "parents", "inspirations", "steps")
+"""Variables that a sketch's prompt may not name: it belongs to the task and is shared by all of its jobs."""
 MEASURED = "(measured)"
 """Stands in a fingerprint for everything that was measured on one machine."""
 
@@ -48,10 +51,15 @@ class DslView:
 
     name: str
     title: str
-    entry: str
     knowledge: tuple[str, ...]
     repair: tuple[str, ...] = ()
     improve: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, pack: DslPack, kind: str | None, platform: str) -> DslView:
+        """What prompts see of a DSL for operators of that kind on that platform."""
+        knowledge = pack.knowledge(kind_of_operator(kind) if kind else None, platform)
+        return cls(pack.name, pack.title, knowledge, pack.repair, pack.improve)
 
 
 @dataclass(frozen=True)
@@ -128,7 +136,8 @@ class PromptContext:
     what the conductor advises. ``attempt`` counts from 1. ``cases`` are the shapes that will be judged. ``targets``
     are all targets of the task, for prompts that belong to no single one. ``examples`` are verified kernels of similar
     operators; they stay the same throughout a run. In a search, ``parents`` are the candidates to go on from,
-    ``history`` what came of them before, and ``inspirations`` others to look at.
+    ``history`` what came of them before, and ``inspirations`` others to look at. ``steps`` holds, by the names of the
+    earlier steps that ask an agent for text or JSON, what it answered (the first sample).
     """
 
     task: TaskView
@@ -148,6 +157,7 @@ class PromptContext:
     targets: tuple[TargetView, ...] = ()
     parents: tuple[CandidateView, ...] = ()
     inspirations: tuple[CandidateView, ...] = ()
+    steps: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -162,7 +172,7 @@ class PromptContext:
             task=TaskView(task.name, task.kind, task.description, task.dtype),
             operator=OperatorView(task.operator.source, kind),
             source=SourceView(task.source.dsl, task.source.source) if task.source else None,
-            dsl=DslView(dsl.name, dsl.title, dsl.entry, dsl.knowledge(kind, target.platform), dsl.repair, dsl.improve),
+            dsl=DslView.of(dsl, kind, target.platform),
             target=TargetView.of(target),
             machine=machine,
             cases=task.cases,
@@ -172,7 +182,7 @@ class PromptContext:
     def variables(self, *, of_task: bool = False) -> dict[str, Any]:
         """Name to value, for a template; ``of_task`` leaves out what belongs to one job."""
         closed = OF_ONE_JOB if of_task else ()
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in closed}
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name not in closed}
 
     def at_first(self) -> PromptContext:
         """The same before there was anything to mend: the beginning that all attempts share."""
@@ -195,5 +205,7 @@ class PromptContext:
         )
 
 
-if tuple(field.name for field in fields(PromptContext)) != PROMPT_VARIABLES:
-    raise AssertionError("PromptContext and config.types.PROMPT_VARIABLES name different variables")
+VIEWS = (TaskView, OperatorView, SourceView, DslView, TargetView, HistoryEntry, KernelView, LessonView, CandidateView)
+"""Records whose fields are plain values: a template may read every one of them."""
+PROMPT_VARIABLES = tuple(variable.name for variable in fields(PromptContext))
+"""What a prompt template may name; the agents render with exactly these."""

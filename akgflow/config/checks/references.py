@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import islice
 
-from akgflow.config._models import check_models
-from akgflow.config._problems import Problems, suggest
+from akgflow.config._problems import Problems, quoted, suggest, suggestion
 from akgflow.config._yaml import Node
+from akgflow.config.checks.models import check_models
 from akgflow.config.steps import FROM_EARLIER
 from akgflow.secrets import is_secret_name, is_secret_value
 
-Names = Mapping[str, Collection[str]]
+Names = Mapping[str, Mapping[str, object]]
 """For each of models, agents, workflows, targets and dsls, the names that there are.
 
 A section whose file cannot be read is left out: what names something in it is then not checked.
@@ -52,16 +54,30 @@ def check_task(root: Node, names: Names, problems: Problems) -> None:
     _check(root, _IN_TASK, names, problems)
 
 
-def check_start(task: Node, workflows: Node | None, problems: Problems) -> None:
-    """A workflow that starts from nothing but the task's source kernel is for tasks that have one."""
-    chosen = task.at("workflow")
-    steps = workflows.at(chosen.text, "steps") if workflows and chosen and chosen.text else None
-    if chosen is None or steps is None or "source" in task.entries:
+def check_start(task: Node, workflows: Node | None, defaults: Mapping[str, str], problems: Problems) -> None:
+    """The workflow has what it starts from: the task's source kernel, and for ``optimize`` a kernel at all.
+
+    ``defaults`` are the workflows of tasks that name none, by their kind.
+    """
+    kind, chosen = task.at("kind"), task.at("workflow")
+    name = chosen.text if chosen else defaults.get((kind.text if kind else None) or "")
+    steps = workflows.at(name, "steps") if workflows and name else None
+    at = chosen or kind
+    if at is None or steps is None:
         return
+    seeds = [seed.text for step in steps.entries.values() if (seed := step.at("seed")) is not None]
     first = [step for step in steps.entries.values() if not any(key in step.entries for key in FROM_EARLIER)]
-    if first and all((seed := step.at("seed")) is not None and seed.text == "source" for step in first):
-        what = f"the workflow {chosen.text!r} starts from the task's source kernel, and the task gives none"
-        problems.add(chosen.mark, what, "add 'source: {dsl: NAME, file: FILE}', or choose another workflow")
+    if (
+        first
+        and all("seed" in step.entries for step in first)
+        and set(seeds) == {"source"}
+        and "source" not in task.entries
+    ):
+        what = f"the workflow {name!r} starts from the task's source kernel, and the task gives none"
+        problems.add(at.mark, what, "add 'source: {dsl: NAME, file: FILE}', or choose another workflow")
+    elif kind is not None and kind.text == "optimize" and not seeds:
+        what = f"the workflow {name!r} starts from no kernel, and the task is to make one faster"
+        problems.add(at.mark, what, "choose one with a step 'seed', such as improve, or write 'kind: generate'")
 
 
 def _check(root: Node, rules: tuple[tuple[tuple[str | None, ...], str], ...], names: Names, problems: Problems) -> None:
@@ -70,8 +86,8 @@ def _check(root: Node, rules: tuple[tuple[tuple[str | None, ...], str], ...], na
             continue
         for node in _reach(root, pattern):
             if node.text is not None and node.text not in names[section]:
-                what = f"there is no {_SINGULAR[section]} {node.text!r}"
-                problems.add(node.mark, what, suggest(node.text, sorted(names[section])))
+                what = f"there is no {_SINGULAR[section]} {quoted(node.text)}"
+                problems.add(node.mark, what, suggestion(node.text, sorted(names[section])))
 
 
 def _reach(node: Node, pattern: tuple[str | None, ...]) -> Iterator[Node]:
@@ -89,13 +105,18 @@ def _reach(node: Node, pattern: tuple[str | None, ...]) -> Iterator[Node]:
 
 def _check_steps(workflow: Node, problems: Problems) -> None:
     steps = workflow.at("steps")
-    earlier: list[str] = []
+    earlier: set[str] = set()
     for name, step in steps.entries.items() if steps else ():
         for node in (found for key in FROM_EARLIER for found in _one_or_many(step.entries.get(key))):
-            if node.text is not None and node.text not in earlier:
-                hint = suggest(node.text, earlier) if earlier else "put the step that it takes from before it"
-                problems.add(node.mark, f"no step {node.text!r} comes before {name!r}", hint)
-        earlier.append(name)
+            if steps is not None and node.text is not None and node.text not in earlier:
+                what = f"no step {quoted(node.text)} comes before {quoted(name)}"
+                problems.add(node.mark, what, partial(_earlier_hint, node.text, steps, len(earlier)))
+        earlier.add(name)
+
+
+def _earlier_hint(name: str, steps: Node, count: int) -> str:
+    earlier = list(islice(steps.entries, count))
+    return suggest(name, earlier) if earlier else "put the step that it takes from before it"
 
 
 def _one_or_many(node: Node | None) -> list[Node]:

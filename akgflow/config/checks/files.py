@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import re
+from collections.abc import Collection
 from pathlib import Path
 
-from akgflow.config._operators import (
+from akgflow import resources
+from akgflow.config._problems import Problems, display, quoted, suggest
+from akgflow.config._yaml import Node
+from akgflow.config.checks.operators import (
     CallError,
     check_cases,
     check_source_module,
@@ -14,8 +17,7 @@ from akgflow.config._operators import (
     parse_dimension,
     read_operator,
 )
-from akgflow.config._problems import Problems, display
-from akgflow.config._yaml import Node
+from akgflow.config.python_text import PythonError, definitions, parse_python
 from akgflow.platforms import PLATFORMS
 
 
@@ -46,20 +48,24 @@ TOOLCHAIN_FUNCTIONS = ("missing", "session", "resources", "source_module")
 """What a toolchain module defines; `akgflow.toolchains.base.Toolchain` says what they do."""
 
 
-def check_toolchain(pack: Node, folder: Path, problems: Problems) -> None:
-    """A toolchain that is a file beside its pack is Python, and defines what toolchains define."""
+def check_toolchain(pack: Node, folder: Path, shipped: Collection[str], problems: Problems) -> None:
+    """A toolchain is installed (the ``shipped`` ones are), or a file beside its pack that defines what they define."""
     node = pack.at("toolchain")
-    if node is None or not node.text or not node.text.endswith(".py"):
+    if node is None or not node.text:
+        return
+    if not node.text.endswith(".py"):
+        if node.text not in shipped and node.text not in (installed := resources.toolchains()):
+            what = f"no toolchain {quoted(node.text)} is installed"
+            problems.add(node.mark, what, suggest(node.text, sorted(installed)))
         return
     text = problems.read(folder / node.text, node.mark, "the toolchain")
     if text is None:
         return
     try:
-        body = ast.parse(text).body
-    except SyntaxError as error:
-        problems.add(node.mark, f"line {error.lineno} of the toolchain {node.text} is no Python", str(error.msg))
+        defined = definitions(parse_python(text).body)
+    except PythonError as error:
+        problems.add(node.mark, f"line {error.line} of the toolchain {node.text} is no Python", str(error))
         return
-    defined = {part.name for part in body if isinstance(part, ast.FunctionDef)}
     lacking = [name for name in TOOLCHAIN_FUNCTIONS if name not in defined]
     if lacking:
         what = f"the toolchain {node.text} defines no {' and no '.join(lacking)}"

@@ -3,61 +3,72 @@
 from __future__ import annotations
 
 import ast
-import warnings
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 
-from akgflow.config._problems import Problems, suggest
+from akgflow.config._problems import Problems, quoted, suggest, suggestion
 from akgflow.config._yaml import Node
+from akgflow.config.python_text import PythonError, definitions, parse_expression, parse_python
 from akgflow.errors import Mark
 
-_DTYPE = "dtype"
+_OF_A_CASE = ("dtype", "tolerance")
+"""What a case sets beside the operator's own names."""
 
 
 @dataclass(frozen=True)
 class Surface:
     """What a case may set: arguments of ``get_inputs`` and ``get_init_inputs``, and the module's global values.
 
-    ``required`` are arguments without a default; ``anything`` is true where ``**names`` takes any argument.
+    ``required`` are arguments without a default; ``anything`` is true where ``**names`` takes any argument. ``types``
+    gives int, float, str or bool for those that are annotated so; ``whole`` are those whose default is a whole number.
     """
 
     arguments: frozenset[str]
     required: frozenset[str]
     globals: frozenset[str]
     anything: bool
+    types: Mapping[str, type] = field(default_factory=dict)
+    whole: frozenset[str] = frozenset()
 
-    @property
-    def names(self) -> list[str]:
+    @cached_property
+    def names(self) -> frozenset[str]:
         """Every name that a case may set."""
-        return sorted({*self.arguments, *self.globals, _DTYPE})
+        return frozenset((*self.arguments, *self.globals, *_OF_A_CASE))
 
 
 def read_operator(source: str, file: str, at: Mark, problems: Problems) -> Surface | None:
     """Check that ``source`` is an operator in KernelBench form; None where that cannot be said."""
-    tree = parse_python(source, file, problems)
+    tree = _parsed(source, file, problems)
     if tree is None:
         return None
-    defined = dict(_definitions(tree.body))
+    defined = definitions(tree.body)
     for name, what in (("Model", "class"), ("get_inputs", "function"), ("get_init_inputs", "function")):
         if name not in defined:
             hint = f"define the {what} {name} in {file}"
             problems.add(at, f"the operator {file!r} has no {name}", _moved(name, defined) or hint)
     functions = [defined.get(name) for name in ("get_inputs", "get_init_inputs")]
     signatures = [node.args for node in functions if isinstance(node, ast.FunctionDef)]
-    values = (name for name, node in defined.items() if isinstance(node, ast.Assign | ast.AnnAssign))
+    values = {name: node for name, node in defined.items() if isinstance(node, ast.Assign | ast.AnnAssign)}
+    said = [(name, getattr(node, "annotation", None), node.value) for name, node in values.items()]
+    said += [one for signature in signatures for one in _said(signature)]
     return Surface(
         arguments=frozenset(a.arg for s in signatures for a in (*s.args, *s.kwonlyargs)),
         required=frozenset(name for s in signatures for name in _required(s)),
         globals=frozenset(values),
         anything=any(s.kwarg is not None for s in signatures),
+        types={name: _BY_NAME[n.id] for name, n, _ in said if isinstance(n, ast.Name) and n.id in _BY_NAME},
+        whole=frozenset(
+            name for name, note, value in said if note is None and value is not None and _is_integer(value)
+        ),
     )
 
 
 def forward_inputs(source: str) -> tuple[str, ...]:
     """Names of what ``Model.forward`` takes, in order; empty where it is not written out in ``source``."""
-    tree = parse_python(source, "", Problems())
-    model = dict(_definitions(tree.body)).get("Model") if tree else None
-    forward = dict(_definitions(model.body)).get("forward") if isinstance(model, ast.ClassDef) else None
+    tree = _parsed(source, "", Problems())
+    model = definitions(tree.body).get("Model") if tree else None
+    forward = definitions(model.body).get("forward") if isinstance(model, ast.ClassDef) else None
     if not isinstance(forward, ast.FunctionDef):
         return ()
     return tuple(argument.arg for argument in (*forward.args.posonlyargs, *forward.args.args))[1:]
@@ -65,19 +76,23 @@ def forward_inputs(source: str) -> tuple[str, ...]:
 
 def check_source_module(source: str, file: str, at: Mark, problems: Problems) -> None:
     """Check that a source kernel in Python defines ``ModelNew``."""
-    tree = parse_python(source, file, problems)
-    if tree is not None and "ModelNew" not in dict(_definitions(tree.body)):
+    tree = _parsed(source, file, problems)
+    if tree is not None and "ModelNew" not in definitions(tree.body):
         problems.add(at, f"the source kernel {file!r} has no ModelNew", f"define the class ModelNew in {file}")
 
 
 def check_cases(task: Node, surface: Surface, problems: Problems) -> None:
-    """Every name in a case exists in the operator, and every argument without a default has a value."""
+    """Every name in a case exists in the operator and has a value of its type; all that need a value have one."""
     cases = task.at("cases")
     for case in cases.items if cases else ():
         for name, value in case.entries.items():
             if not surface.anything and name not in surface.names:
-                what = f"the operator takes no {name!r}: no argument of get_inputs or get_init_inputs, and no global"
-                problems.add(value.place, what, suggest(name, surface.names))
+                what = (
+                    f"the operator takes no {quoted(name)}: no argument of get_inputs or get_init_inputs, and no global"
+                )
+                problems.add(value.place, what, suggestion(name, sorted(surface.names)))
+            elif wrong := misfit(name, value.value, surface):
+                problems.add(value.mark, wrong)
         for name in sorted(surface.required - set(case.entries)):
             problems.add(case.mark, f"this case gives no {name!r}, which the operator needs", f"add '{name}: …'")
     file = task.at("operator", "file")
@@ -86,36 +101,44 @@ def check_cases(task: Node, surface: Surface, problems: Problems) -> None:
         problems.add(file.mark, f"the operator needs values for {names}", "give 'cases', or defaults in the operator")
 
 
-def parse_python(source: str, file: str, problems: Problems) -> ast.Module | None:
+_TYPES = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+_BY_NAME = {kind.__name__: kind for kind in _TYPES}
+
+
+def misfit(name: str, value: object, surface: Surface) -> str:
+    """Why a case's value is not what the operator says that it takes; empty where it may be.
+
+    An annotation is believed. A default that is a whole number refuses ``2.0`` alone: a size is no such thing, and
+    what is no whole number may be meant.
+    """
+    wanted = surface.types.get(name)
+    if wanted is None and name in surface.whole and isinstance(value, float) and value.is_integer():
+        wanted = int
+    if wanted is None or type(value) not in _TYPES or type(value) is wanted or (wanted is float and type(value) is int):
+        return ""
+    shown = quoted(value) if isinstance(value, str) else value
+    return f"the operator wants {_TYPES[wanted]} for {name!r}, not {_TYPES[type(value)]}: {shown}"
+
+
+_Said = tuple[str, ast.expr | None, ast.expr | None]
+"""A name, its annotation and its default."""
+
+
+def _said(signature: ast.arguments) -> Iterator[_Said]:
+    positional = [*signature.posonlyargs, *signature.args]
+    defaults: list[ast.expr | None] = [None] * (len(positional) - len(signature.defaults))
+    defaults += signature.defaults
+    pairs = (*zip(positional, defaults, strict=True), *zip(signature.kwonlyargs, signature.kw_defaults, strict=True))
+    yield from ((argument.arg, argument.annotation, default) for argument, default in pairs)
+
+
+def _parsed(source: str, file: str, problems: Problems) -> ast.Module | None:
     """The syntax tree; None, with a problem at its own place in ``file``, where the syntax is wrong."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a stray backslash in someone's docstring is not our matter
-            return ast.parse(source, filename=file)
-    except SyntaxError as error:
-        mark = Mark(file, error.lineno or 1, max(error.offset or 1, 1))
-        problems.add(mark, f"not valid Python: {error.msg}")
-    except (ValueError, RecursionError, MemoryError) as error:
-        problems.add(Mark(file, 1, 1), f"not valid Python: {error or 'nested too deeply'}")
-    return None
-
-
-def _definitions(body: Iterable[ast.stmt]) -> Iterator[tuple[str, ast.stmt]]:
-    """Names bound at the top level, also below ``if``, ``try`` and ``with``."""
-    for node in body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node.name, node
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            names = (found for target in targets for found in ast.walk(target) if isinstance(found, ast.Name))
-            yield from ((found.id, node) for found in names if isinstance(found.ctx, ast.Store))
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            yield from ((alias.asname or alias.name.partition(".")[0], node) for alias in node.names)
-        else:
-            for block in ("body", "orelse", "finalbody"):
-                yield from _definitions(getattr(node, block, ()))
-            for handler in getattr(node, "handlers", ()):
-                yield from _definitions(handler.body)
+        return parse_python(source)
+    except PythonError as error:
+        problems.add(Mark(file, error.line, error.column), f"not valid Python: {error}")
+        return None
 
 
 def _required(signature: ast.arguments) -> list[str]:
@@ -125,7 +148,7 @@ def _required(signature: ast.arguments) -> list[str]:
     return [a.arg for a in (*positional[:first_default], *named)]
 
 
-def _moved(name: str, defined: dict[str, ast.stmt]) -> str:
+def _moved(name: str, defined: Mapping[str, ast.stmt]) -> str:
     close = suggest(name, [d for d in defined if d.lower().replace("_", "") == name.lower().replace("_", "")])
     return close if close.startswith("did") else ""
 
@@ -152,16 +175,18 @@ def parse_dimension(text: str) -> str:
     """One dimension of an output's shape in the terms of `parse_call`; raises `CallError`."""
     node = _expression(text)
     if node is None:
-        raise CallError(f"{text!r} is not {_ARGUMENTS}")
+        raise CallError(f"{quoted(text)} is not {_ARGUMENTS}")
     return _argument(node)
+
+
+_LONGEST = 500
+"""Characters of a call; a longer text is no call, and may nest deeper than it could be shown."""
 
 
 def _expression(text: str) -> ast.expr | None:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return parse_expression(text.strip()) if len(text) <= _LONGEST else None
+    except PythonError:
         return None
 
 
