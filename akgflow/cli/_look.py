@@ -51,7 +51,7 @@ def _checked(tasks: Iterable[Callable[[], Loaded]]) -> list[str]:
         except ConfigError as wrong:
             problems.update(dict.fromkeys(wrong.problems))
     if problems:
-        raise ConfigError(list(problems))
+        raise ConfigError(list(problems), before_anything=True)
     return names
 
 

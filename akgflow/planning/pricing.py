@@ -37,7 +37,7 @@ def check_prices(task: Task, workspace: Workspace, agents: Iterable[str], price_
     models = (workspace.models[name] for name in models_in_use(agents, workspace))
     unpriced = [spec for spec in models if spec.price != "unknown" and price_of(spec) is None]
     if unpriced:
-        raise ConfigError([_problem(spec, task) for spec in unpriced])
+        raise ConfigError([_problem(spec, task) for spec in unpriced], before_anything=True)
 
 
 def _problem(spec: ModelSpec, task: Task) -> Problem:

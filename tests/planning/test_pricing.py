@@ -12,13 +12,19 @@ import pytest
 from openai_server import OpenAIServer
 from small_task import make_workspace
 
-from akgflow.config import load
+from akgflow.config import Loaded, load
 from akgflow.errors import ConfigError
 from akgflow.models.prices import price_of
-from akgflow.planning.pricing import check_prices
+from akgflow.planning.pricing import agents_in, check_prices
 
 PRICED = "    price: {usd_per_million_tokens: {in: 3, out: 15}}\n"
 CAPPED = "budget: {usd: 0}\n"
+
+
+def check(loaded: Loaded) -> None:
+    """`check_prices` for the agents of the task's workflow."""
+    agents = agents_in(loaded.workspace.workflows[loaded.task.workflow], loaded.workspace)
+    check_prices(loaded.task, loaded.workspace, agents, price_of)
 
 
 def akgflow(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -73,7 +79,7 @@ def test_every_model_that_may_be_asked_needs_a_price(
     loaded = load(str(task), overrides=overrides)
     refused: list[str] = []
     try:
-        check_prices(loaded.task, loaded.workspace, price_of)
+        check(loaded)
     except ConfigError as wrong:
         refused = [name for name in unpriced if any(f"known for {name} " in p.message for p in wrong.problems)]
         assert len(wrong.problems) == len(unpriced)
@@ -82,4 +88,4 @@ def test_every_model_that_may_be_asked_needs_a_price(
 
 def test_without_a_ceiling_in_dollars_no_price_is_needed(tmp_path: Path) -> None:
     loaded = load(str(make_workspace(tmp_path, "http://127.0.0.1:9/v1")))
-    check_prices(loaded.task, loaded.workspace, price_of)
+    check(loaded)
