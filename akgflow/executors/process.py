@@ -18,6 +18,7 @@ from akgflow.machine import Machine
 from akgflow.serial import from_data, of_others, to_data
 from akgflow.verdict import JudgeRequest, Verdict
 from akgflow.verification.sandbox.env_allowlist import scrubbed
+from akgflow.verification.sandbox.process_tree import signal_name
 
 LINE_BYTES = 64 << 20
 
@@ -111,9 +112,7 @@ class JudgeProcess:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._process.wait(), 5.0)
         code = self._process.returncode
-        how = (
-            f"was ended by {signal.Signals(-code).name}" if code is not None and code < 0 else f"ended with code {code}"
-        )
+        how = f"was ended by {signal_name(-code)}" if code is not None and code < 0 else f"ended with code {code}"
         tail = self._log.read_text(encoding="utf-8", errors="replace")[-1500:].strip()
         return f"the judge process {how}{': ' + tail if tail else ''}"
 

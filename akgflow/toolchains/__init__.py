@@ -2,7 +2,7 @@
 
 from akgflow.toolchains.base import CompileFailure, Session, Toolchain, Unsupported
 from akgflow.toolchains.common.workdir import PREPARED, cache_dir, digest
-from akgflow.toolchains.registry import FRAMEWORK, get, missing, missing_on, prepared
+from akgflow.toolchains.registry import FRAMEWORK, get, missing, missing_on, prepared, sees_kernels, silences
 
 __all__ = [
     "FRAMEWORK",
@@ -17,4 +17,6 @@ __all__ = [
     "missing",
     "missing_on",
     "prepared",
+    "sees_kernels",
+    "silences",
 ]

@@ -34,7 +34,8 @@ class Session(Protocol):
 
     A session may also have ``trusted``: code objects of its own functions that compare or copy whole tensors with the
     framework's operators, which candidates may not do. And it may have ``silence() -> bool``: from then on no kernel of
-    the DSL does anything in this process, though all calls of kernels come back; false where it cannot promise that.
+    the DSL does anything in this process, though all calls of kernels come back; false where that failed. It is asked
+    only where the toolchain's ``silences`` says that it can.
     """
 
     def kernels(self) -> Sequence[str]:
@@ -63,3 +64,11 @@ class Toolchain(Protocol):
 
     # A toolchain may also have ``prepared() -> Sequence[str]``, called in a trusted process: folders that it has made
     # once for this machine, which its sessions find in `_workdir.prepared_dirs` and candidates may only read.
+    #
+    # What a candidate's process says of its kernels is no evidence; these two are asked in the judge.
+    #
+    # ``silences(evidence, target) -> bool``: a session can silence its kernels. Without it, it cannot.
+    #
+    # ``sees_kernels(evidence, target, scratch, files) -> bool | None``: a process that has mapped the code in ``files``
+    # by itself, and has written ``scratch``, has kernels of the DSL (false again once they are silenced); None where
+    # they would not be seen, which is the case without it.

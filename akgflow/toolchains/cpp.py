@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ from akgflow.terms import Evidence
 from akgflow.toolchains.base import CompileFailure, Session
 from akgflow.toolchains.common.diagnostics import first_errors, quoting
 from akgflow.toolchains.common.headers import compiled
-from akgflow.toolchains.common.installed import cxx, package_dir
+from akgflow.toolchains.common.installed import cxx, not_installed, package_dir
 from akgflow.toolchains.common.patching import on_import, patched
-from akgflow.toolchains.common.silence import silence
+from akgflow.toolchains.common.silence import can_silence, silence
 from akgflow.toolchains.common.workdir import cache_dir, cpu_tag, inside, prepared_dirs
 from akgflow.verdict import KernelResources
 
@@ -47,6 +47,16 @@ def prepared() -> Sequence[str]:
     return () if folder is None else (str(folder),)
 
 
+def silences(evidence: Evidence, target: Target) -> bool:  # noqa: ARG001
+    """True where `_CppSession.silence` works."""
+    return can_silence()
+
+
+def sees_kernels(evidence: Evidence, target: Target, scratch: Path, files: Collection[str]) -> bool:  # noqa: ARG001
+    """True when a process that has mapped the code in ``files`` has some that is not installed here."""
+    return bool(not_installed(files, str(scratch)))
+
+
 class _CppSession:
     """Remembers which functions of the built libraries were called, and which libraries were here before."""
 
@@ -68,8 +78,8 @@ def _mapped() -> set[str]:
     """Files with code that this process has mapped, but for those that are installed with Python or the system."""
     lines = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines()
     fields = [line.split(maxsplit=5) for line in lines]
-    installed = (sys.prefix, sys.base_prefix, "/usr/", "/lib")
-    return {f[5] for f in fields if len(f) == 6 and "x" in f[1] and f[5][0] == "/" and not f[5].startswith(installed)}
+    found = {f[5] for f in fields if len(f) == 6 and "x" in f[1] and f[5][0] == "/"}
+    return not_installed(found, os.getcwd(), str(cache_dir(".")))
 
 
 class _Library:
@@ -104,13 +114,13 @@ def session(evidence: Evidence, target: Target, scratch: Path) -> Iterator[Sessi
     Builds are kept in the build cache, keyed by their content. Raises `CompileFailure` from the candidate's
     ``load_inline`` with the compiler's words.
     """
-    here = _CppSession()
     cache = str(cache_dir(f"cpp-{cpu_tag()}"))
     values = {"TVM_FFI_CACHE_DIR": f"{cache}/tvm-ffi", "TORCH_EXTENSIONS_DIR": f"{cache}/torch", "MAX_JOBS": "2"}
     with inside(scratch, **values), contextlib.ExitStack() as stack:
         import tvm_ffi.cpp
         import tvm_ffi.cpp.extension
 
+        here = _CppSession()
         ours = _tvm_loader(tvm_ffi.cpp.load_inline, here)
         stack.enter_context(patched((tvm_ffi.cpp, "load_inline", ours), (tvm_ffi.cpp.extension, "load_inline", ours)))
         # Its import takes longer than most kernels: candidates that use torch's builder pay for it, others do not.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import linecache
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import cast
 
@@ -67,3 +68,17 @@ def missing(toolchain: str | ToolchainFile, evidence: Evidence, target: Target, 
     if evidence is Evidence.EXECUTED and target.on_host and not machine.is_a(target):
         return f"this processor is no {target.name} ({target.device!r} is not in its name, {machine.cpu!r}): run there"
     return get(toolchain).missing(evidence, target, machine)
+
+
+def silences(toolchain: str | ToolchainFile, evidence: Evidence, target: Target) -> bool:
+    """True when a toolchain can let all kernels of a candidate's process do nothing."""
+    can = getattr(get(toolchain), "silences", None)
+    return can is not None and bool(can(evidence, target))
+
+
+def sees_kernels(
+    toolchain: str | ToolchainFile, evidence: Evidence, target: Target, scratch: Path, files: Collection[str]
+) -> bool | None:
+    """Whether a candidate's process has kernels, by what is seen from outside; None where they are not visible."""
+    look = getattr(get(toolchain), "sees_kernels", None)
+    return None if look is None else look(evidence, target, scratch, files)

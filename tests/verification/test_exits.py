@@ -122,9 +122,9 @@ def test_a_message_is_json():
         look, hand_over, send = trusted_io.bind(ours)
         x = torch.arange(6.0).reshape(2, 3)
         tree, found = look({"a": [x.T, (x.double()[:, 1:], None)], 3: torch.nn.Parameter(x)}, {x.data_ptr()})
-        send({"é": 'say "so"', "tree": tree})
+        send("12", {"é": 'say "so"', "tree": tree, "nothing": None})
         got = json.loads(theirs.recv(10_000))
-        assert got["é"] == 'say "so"'
+        assert (got["number"], got["é"], "nothing" in got) == ("12", 'say "so"', False)
         first, second = got["tree"]["dict"]["a"]["list"]
         assert first["tensor"] == {
             "shape": [3, 2],

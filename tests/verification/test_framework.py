@@ -1,8 +1,10 @@
 """Who did the work: candidates that leave it to the framework are fallbacks; small host work beside kernels is not."""
 
+import json
 import os
 import tempfile
 import textwrap
+import threading
 
 import pytest
 
@@ -12,6 +14,7 @@ from akgflow.verdict import Limits
 from akgflow.verification.judge.candidate_process import CandidateProcess, ForkServer, Place
 from akgflow.verification.shared.channel import Channel
 from akgflow.verification.shared.op_policy import SHARE, Page, Work, reader
+from akgflow.verification.shared.protocol import WarmUp, Window
 
 H200 = Target("nvidia_h200", "cuda", "sm_90a", facts={"smem_kib": 227})
 MATMUL = """
@@ -250,10 +253,18 @@ def test_the_rules_of_a_request_hold_for_all_its_calls(tmp_path):
         process.rules = Page()
         process.rules.expect(Work(1e6, {}), state_elements=0, tunes=False)
         rules, budgets = reader(os.dup(process.rules.fd)), []
-        for op, fields in (("window", {"n": 4}), ("warm_up", {"n": 4, "times": 25})):
-            theirs.send(b"{}")
-            process.ask(op, 5.0, first=0, **fields)
+
+        def answer():
+            for _ in range(2):
+                number = json.loads(theirs.recv(1 << 16))["number"]
+                theirs.send(json.dumps({"number": number}).encode())
+
+        candidate = threading.Thread(target=answer)
+        candidate.start()
+        for request in (Window(0, 4, False), WarmUp(0, 4, 25)):
+            process.ask(request, 5.0)
             budgets.append(rules()[1]["budget"])
+        candidate.join()
     assert budgets == [4 * SHARE * 1e6, 100 * SHARE * 1e6]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
+from collections.abc import Collection
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -64,3 +66,9 @@ def no_device(target: Target, machine: Machine) -> str | None:
     if built != target.platform:
         return f"torch is built for {built}, not for {target.platform}: install the build for {target.platform}"
     return None
+
+
+def not_installed(files: Collection[str], *homes: str) -> set[str]:
+    """Those files that came neither with Python nor with the system; what is below ``homes`` never did."""
+    installed = (sys.prefix, sys.base_prefix, "/usr/", "/lib")
+    return {file for file in files if file.startswith(homes) or not file.startswith(installed)}

@@ -10,7 +10,7 @@ import json
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from akgflow.config.types import SourceKernel, Target
@@ -18,7 +18,7 @@ from akgflow.machine import Machine
 from akgflow.terms import Evidence
 from akgflow.toolchains.base import CompileFailure, Session
 from akgflow.toolchains.common import architecture, nvidia
-from akgflow.toolchains.common.installed import cxx, no_device
+from akgflow.toolchains.common.installed import cxx, no_device, not_installed
 from akgflow.toolchains.common.workdir import ARTIFACTS, inside
 from akgflow.toolchains.cuda_c import inline
 from akgflow.toolchains.cuda_c.backends import LAUNCHES, Backend, CompileOnly, OnCpu, OnDevice, default_backend
@@ -100,6 +100,13 @@ def _as_in_caller(source: str, caller: str) -> tuple[str, str]:
         return name, source
     at = whole.find(source) if source.strip() else -1
     return name, "\n" * whole.count("\n", 0, max(at, 0)) + source
+
+
+def sees_kernels(evidence: Evidence, target: Target, scratch: Path, files: Collection[str]) -> bool:  # noqa: ARG001
+    """True when a compiled text is in ``scratch``, or among the ``files`` whose code a process has mapped."""
+    if evidence is Evidence.COMPILED:
+        return any((scratch / ARTIFACTS).glob("*.ptx"))
+    return bool(not_installed(files, str(scratch)))
 
 
 def resources(target: Target, scratch: Path) -> Sequence[KernelResources]:

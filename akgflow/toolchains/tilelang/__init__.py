@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from akgflow.config.types import SourceKernel, Target
@@ -12,8 +12,8 @@ from akgflow.machine import Machine
 from akgflow.terms import Evidence
 from akgflow.toolchains.base import Session
 from akgflow.toolchains.common import architecture, nvidia
-from akgflow.toolchains.common.installed import cxx, no_device, package_dir, package_version
-from akgflow.toolchains.common.workdir import cache_dir, inside
+from akgflow.toolchains.common.installed import cxx, no_device, not_installed, package_dir, package_version
+from akgflow.toolchains.common.workdir import artifacts_in, cache_dir, inside
 from akgflow.toolchains.tilelang.artifacts import Keeper, resources_in
 from akgflow.verdict import KernelResources
 
@@ -86,6 +86,13 @@ def session(evidence: Evidence, target: Target, scratch: Path) -> Iterator[Sessi
         stack.enter_context(bound(kept, target, Keeper(target, scratch)))
         stack.enter_context(redirected(target, "meta"))
         yield kept
+
+
+def sees_kernels(evidence: Evidence, target: Target, scratch: Path, files: Collection[str]) -> bool | None:
+    """True when a kernel is in ``scratch``, or, on a CPU, among the ``files`` whose code is mapped; else None."""
+    if evidence is not Evidence.EXECUTED:
+        return bool(artifacts_in(scratch))
+    return bool(not_installed(files, str(scratch))) if target.platform == "cpu" else None
 
 
 def resources(target: Target, scratch: Path) -> Sequence[KernelResources]:

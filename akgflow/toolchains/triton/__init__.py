@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from akgflow.config.types import SourceKernel, Target
@@ -14,7 +14,7 @@ from akgflow.terms import Evidence
 from akgflow.toolchains.base import Session
 from akgflow.toolchains.common import architecture, nvidia
 from akgflow.toolchains.common.installed import no_device, package_dir, package_version
-from akgflow.toolchains.common.workdir import inside
+from akgflow.toolchains.common.workdir import artifacts_in, inside
 from akgflow.toolchains.triton import ascend
 from akgflow.toolchains.triton.artifacts import resources_in
 from akgflow.verdict import KernelResources
@@ -96,6 +96,23 @@ def _prepare(stack: contextlib.ExitStack, evidence: Evidence, target: Target, sc
         stack.enter_context(ascend.lowering(kept, target, scratch))
     stack.enter_context(redirected(target, "meta"))
     return kept
+
+
+def silences(evidence: Evidence, target: Target) -> bool:  # noqa: ARG001
+    """True where launches pass through Python only: on a device a graph may launch kernels by itself."""
+    return evidence is Evidence.INTERPRETED
+
+
+def sees_kernels(
+    evidence: Evidence,
+    target: Target,  # noqa: ARG001
+    scratch: Path,
+    files: Collection[str],  # noqa: ARG001
+) -> bool | None:
+    """True when a compiled kernel is in ``scratch``; None where there is none to be seen."""
+    if evidence in (Evidence.COMPILED, Evidence.LOWERED):
+        return bool(artifacts_in(scratch))
+    return None
 
 
 def resources(target: Target, scratch: Path) -> Sequence[KernelResources]:

@@ -29,9 +29,8 @@ class TritonSession:
         return tuple(self.launched)
 
     def silence(self) -> bool:
-        # On a device a graph may launch kernels that no Python function sees.
-        self.silent = self.device == "cpu"
-        return self.silent
+        self.silent = True
+        return True
 
 
 class ArtifactKeeper:

@@ -1,7 +1,7 @@
 """The fork server: torch loaded, the GPU untouched, and nothing of any operator, seed or oracle.
 
 ``python -m akgflow.verification.candidate.fork_server FD`` answers requests on the packet socket FD: ``spawn`` forks a
-candidate process, ``end`` ends one with everything it started, ``door`` names a function that one tried to enter. When
+candidate process, ``end`` ends one with everything it started, ``name`` names a function that one tried to enter. When
 the socket closes, all of them end.
 """
 
@@ -18,7 +18,18 @@ from pathlib import Path
 from akgflow.verification import sandbox
 from akgflow.verification.sandbox import process_tree
 from akgflow.verification.shared import library_traps
-from akgflow.verification.shared.channel import Channel, ChannelClosed, Message
+from akgflow.verification.shared.channel import Channel, ChannelClosed
+from akgflow.verification.shared.fork_protocol import (
+    End,
+    Ended,
+    Named,
+    NameFunction,
+    Ready,
+    Request,
+    Spawn,
+    Spawned,
+    request_in,
+)
 
 
 class Zygote:
@@ -34,22 +45,25 @@ class Zygote:
         """Answer until the judge is gone."""
         try:
             while True:
-                request, fds = self.channel.receive_with_fds(2)
-                if request["op"] == "spawn":
-                    self.channel.send(self._spawn(request, fds))
-                elif request["op"] == "door":
-                    self.channel.send({"name": self._doors.get(int(request["address"]))})
-                else:
-                    self.channel.send(self._end(int(request["guard"]), float(request["grace"])))
+                message, fds = self.channel.receive_with_fds(2)
+                self.channel.send(self._answer(request_in(message), fds).data())
         except ChannelClosed:
             pass
         finally:
             for guard in tuple(self.live):
                 self._end(guard, 0.0)
 
-    def _spawn(self, request: Message, fds: list[int]) -> Message:
+    def _answer(self, request: Request, fds: list[int]) -> Spawned | Ended | Named:
+        match request:
+            case Spawn():
+                return self._spawn(request.bounds, fds)
+            case End():
+                return self._end(request.guard, request.grace)
+            case NameFunction():
+                return Named(self._doors.get(request.address))
+
+    def _spawn(self, bounds: sandbox.Bounds, fds: list[int]) -> Spawned:
         talk, log = fds
-        bounds = sandbox.Bounds(**(request["bounds"] | {"reads": tuple(request["bounds"]["reads"])}))
 
         def candidate() -> None:
             null = os.open(os.devnull, os.O_RDONLY)
@@ -67,17 +81,17 @@ class Zygote:
             os.close(talk)
             os.close(log)
         self.live[launched.guard] = launched
-        return {"guard": launched.guard, "pid": launched.pid, "layers": launched.layers}
+        return Spawned(launched.guard, launched.pid, launched.layers)
 
-    def _end(self, guard: int, grace: float) -> Message:
+    def _end(self, guard: int, grace: float) -> Ended:
         """Wait ``grace`` seconds for a natural end, then end all of it; the status as ``os.waitpid`` gives it."""
         launched = self.live.pop(guard, None)
         if launched is None:
-            return {"status": 0, "killed": False}
+            return Ended(0, killed=False)
         status = launched.ended(grace)
         launched.end()
         self._end_strays()
-        return {"status": status if status is not None else 0, "killed": status is None}
+        return Ended(status or 0, killed=status is None)
 
     def _end_strays(self) -> None:
         """Kill orphans that have become our children; we have no others but the guards."""
@@ -107,7 +121,7 @@ def main() -> None:
     zygote = Zygote(channel)
     gc.collect()
     gc.freeze()
-    channel.send({"ready": True, "libraries": sorted(library_traps.libraries())})
+    channel.send(Ready(sorted(library_traps.libraries())).data())
     zygote.serve()
 
 

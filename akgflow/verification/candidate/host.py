@@ -12,23 +12,22 @@ import importlib.util
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import torch
 
-from akgflow.serial import from_data
-from akgflow.terms import Evidence
 from akgflow.toolchains.base import CompileFailure, Unsupported
 from akgflow.verification import sandbox
 from akgflow.verification.candidate import dispatch_guard
 from akgflow.verification.candidate.op_budget import Fallback
 from akgflow.verification.candidate.timed_calls import Answerer
-from akgflow.verification.shared import library_traps, memory, trusted_io
-from akgflow.verification.shared.channel import Channel, ChannelClosed, Message
+from akgflow.verification.shared import library_traps, memory, protocol, trusted_io
+from akgflow.verification.shared.channel import Channel, ChannelClosed
 from akgflow.verification.shared.op_policy import reader
+from akgflow.verification.shared.protocol import Answered, Called, Done, ErrorKind, Failure, Opened, Reply
 
 MAX_TEXT = 4000
 MAX_HELD_BYTES = 64 << 20
@@ -61,36 +60,34 @@ class Host:
         self.shared: set[int] = set()
         self.last: list[torch.Tensor] = []
         self.refused: Callable[[], str | None] = lambda: None
-        self.count_too: Callable[[list[str]], None] = lambda groups: None  # noqa: ARG005
+        self.count_too: Callable[[Sequence[str]], None] = lambda groups: None  # noqa: ARG005
 
     # Each method below answers one request; its name is the request's ``op``.
 
-    def open(self, request: Message) -> Message:
-        """Prepare the process: the toolchain's session, or a bare device for a trusted baseline."""
-        if request["toolchain"] is None:
-            torch.backends.cudnn.allow_tf32 = False
-            self.device = request["device"]
-            return {"device": self.device}
+    def open(self, request: protocol.Open) -> Opened:
+        """Prepare the process: the toolchain's session, and what binds the framework."""
         from akgflow import toolchains
-        from akgflow.config.types import Target, ToolchainFile
 
-        named = request["toolchain"]
-        os.environ[toolchains.PREPARED] = os.pathsep.join(request["prepared"])
-        chain = toolchains.get(named if isinstance(named, str) else from_data(named, ToolchainFile))
-        target = from_data(request["target"], Target)
-        session = chain.session(Evidence(request["evidence"]), target, self.scratch)
+        os.environ[toolchains.PREPARED] = os.pathsep.join(request.prepared)
+        session = toolchains.get(request.toolchain).session(request.evidence, request.target, self.scratch)
         self.session = self.stack.enter_context(session)
         self.device = self.session.device
-        if request["guarded"]:
+        if request.guarded:
             trusted = getattr(self.session, "trusted", ())
             self.refused, self.count_too = dispatch_guard.install(reader(self.fds.pop(0)), self.device, trusted)
             self.locks = library_traps.Locks(self.fds.pop(0)) if self.fds else None
-        return {"device": self.device}
+        return Opened(self.device)
 
-    def load(self, request: Message) -> Message:
-        """Import the module; it must define the entry class. ``as_file`` is where a baseline's text came from."""
-        path = Path(request["path"])
-        as_file = Path(request.get("as_file") or path)
+    def open_baseline(self, request: protocol.OpenBaseline) -> Opened:
+        """A bare device, for a trusted baseline."""
+        torch.backends.cudnn.allow_tf32 = False
+        self.device = request.device
+        return Opened(self.device)
+
+    def load(self, request: protocol.Load) -> Done:
+        """Import the module; it must define the entry class."""
+        path = Path(request.path)
+        as_file = Path(request.as_file or path)
         sys.path.insert(0, str(as_file.parent))
         spec = importlib.util.spec_from_file_location(path.stem, path)
         assert spec is not None and spec.loader is not None
@@ -98,21 +95,21 @@ class Host:
         self.module.__file__ = str(as_file)
         sys.modules[path.stem] = self.module
         spec.loader.exec_module(self.module)
-        self.entry = request["entry"]
+        self.entry = request.entry
         if not isinstance(getattr(self.module, self.entry, None), type):
             defined = [n for n, v in vars(self.module).items() if isinstance(v, type) and v.__module__ == path.stem]
             raise Invalid(f"the module defines no class {self.entry} (it defines {', '.join(defined) or 'no class'})")
-        return {}
+        return Done()
 
-    def build(self, request: Message) -> Message:
+    def build(self, request: protocol.Build) -> Done:
         """Construct the model and put the judge's parameters into it by name."""
-        for name, value in request.get("globals", {}).items():
+        for name, value in (request.globals or {}).items():
             setattr(self.module, name, value)
         if self.locks is not None:
             self.locks.open()
-        init = self._attach("init", request["init_region"])
-        arguments = memory.rebuild(request["init"], init)
-        self.count_too(request.get("moves", []))
+        init = self._attach("init", request.init_region)
+        arguments = memory.rebuild(request.init, init)
+        self.count_too(request.moves)
         make = getattr(self.module, self.entry)
         try:
             model = make(*arguments["args"], **arguments["kwargs"])
@@ -123,20 +120,20 @@ class Host:
         if not isinstance(model, torch.nn.Module):
             raise Invalid(f"{self.entry} is not a torch.nn.Module")
         self.model = model
-        state = memory.rebuild(request["state"], self._attach("state", request["state_region"]))
+        state = memory.rebuild(request.state, self._attach("state", request.state_region))
         self.state, self.shared = state, memory.storages(state)
-        load_state(model, state, self.device, request["stand_in"])
-        return {}
+        load_state(model, state, self.device, request.stand_in)
+        return Done()
 
-    def call(self, request: Message) -> Message:
+    def call(self, request: protocol.Call) -> Called:
         """Call the model once; outputs whose type and shape fit are copied to the judge's memory."""
-        region = self._attach("inputs", request["region"])
-        out = self._attach("outputs", request["out_region"])
-        inputs = memory.rebuild(request["inputs"], region, request["base"])
+        region = self._attach("inputs", request.region)
+        out = self._attach("outputs", request.out_region)
+        inputs = memory.rebuild(request.inputs, region, request.base)
         look, hand_over, _ = self.exits
         given = memory.storages(inputs) | self.shared
-        places = [_out_view(out, spec) for spec in request["outs"]] if out is not None else []
-        self._poison(request["outs"])
+        places = [_out_view(out, spec) for spec in request.outs] if out is not None else []
+        self._poison(request.outs)
         if self.locks is not None:
             self.locks.close()
         self._hold_back()
@@ -147,7 +144,7 @@ class Host:
                 hand_over(place, tensor)
         _hand_back(self.model, self.state)
         self._synchronize()
-        return {"result": described, "kernels": self._kernels(), "reuses": self._reuses(found, given)}
+        return Called(described, self._kernels(), self._reuses(found, given))
 
     def _reuses(self, found: list[torch.Tensor], given: set[int]) -> bool:
         """True when an answer, other than a ``given`` tensor, lies where the one before lies, which is still held."""
@@ -156,52 +153,55 @@ class Host:
         self.last = found if sum(t.untyped_storage().nbytes() for t in found) <= MAX_HELD_BYTES else []
         return again
 
-    def silence(self, request: Message) -> Message:  # noqa: ARG002
-        """Let no kernel of the DSL do anything from now on, where its toolchain can promise that."""
-        make = getattr(self.session, "silence", None)
-        return {"silent": make is not None and make()}
+    def silence(self, request: protocol.Silence) -> Done:  # noqa: ARG002
+        """Let no kernel of the DSL do anything from now on. Raises `RuntimeError` where that cannot be done."""
+        if not self.session.silence():
+            raise RuntimeError("no kernel of the DSL was found that could be silenced")
+        return Done()
 
-    def optimize(self, request: Message) -> Message:
+    def ping(self, request: protocol.Ping) -> Done:  # noqa: ARG002
+        """Answer, and nothing else."""
+        return Done()
+
+    def optimize(self, request: protocol.Optimize) -> Done:
         """Put `torch.compile`'s form of the model in its place, and build it for these inputs."""
-        inputs = memory.rebuild(request["inputs"], self._attach("inputs", request["region"]))
+        inputs = memory.rebuild(request.inputs, self._attach("inputs", request.region))
         self.model = torch.compile(self.model, dynamic=False)
         with torch.no_grad():
             self.model(*inputs)
         self._synchronize()
-        return {}
+        return Done()
 
-    def prepare_windows(self, request: Message) -> Message:
+    def prepare_windows(self, request: protocol.PrepareWindows) -> Done:
         """Make the views of all slots once, before any window is timed."""
         sandbox.poison_allocations(False)
         self.last = []
         if self.locks is not None:
             self.locks.close()
-        region = self._attach("inputs", request["region"])
+        region = self._attach("inputs", request.region)
         assert region is not None
-        self.answerer = Answerer(request, region, self._attach("outputs", request["out_region"]), self.device)
-        return {}
+        self.answerer = Answerer(request, region, self._attach("outputs", request.out_region), self.device)
+        return Done()
 
-    def warm_up(self, request: Message) -> Message:
+    def warm_up(self, request: protocol.WarmUp) -> Done:
         """Work as in a window, unmeasured: a process that was stopped finds its core and its caches cold."""
         assert self.answerer is not None, "the judge prepares windows before it asks for one"
-        return self.answerer.warm_up(self.model, request["first"], request["n"], request["times"])
+        return self.answerer.warm_up(self.model, request)
 
-    def window(self, request: Message) -> Message:
-        """Answer ``n`` slots from ``first`` on; with ``again``, say once more where the last answers lie."""
+    def window(self, request: protocol.Window) -> Answered:
+        """Answer the slots of a window, or say once more where the last answers are."""
         assert self.answerer is not None, "the judge prepares windows before it asks for one"
-        if request["again"]:
-            return self.answerer.again()
-        return self.answerer.window(self.model, request["first"], request["n"])
+        return self.answerer.again() if request.again else self.answerer.window(self.model, request)
 
-    def _attach(self, name: str, handle: Any) -> memory.Region | None:
+    def _attach(self, name: str, handle: protocol.Handle) -> memory.Region | None:
         """The region of that name; a new handle replaces it, ``"same"`` keeps it, None means no memory (meta)."""
         if handle is None:
             return None
-        if handle != "same":
+        if not isinstance(handle, str):
             self.regions[name] = memory.attach(handle, self.fds.pop(0) if handle["kind"] == "host" else None)
         return self.regions[name]
 
-    def _poison(self, outs: list[Message]) -> None:
+    def _poison(self, outs: Sequence[Mapping[str, Any]]) -> None:
         """Leave recognisable bytes in memory that the model's own allocations are likely to get."""
         if self.device != "cuda":
             return
@@ -276,7 +276,7 @@ def _listing(shapes: dict[str, list[int]]) -> str:
     return "{" + ", ".join(f"{name}: {shape}" for name, shape in sorted(shapes.items())) + "}"
 
 
-def _out_view(region: memory.Region, spec: Message, base: int = 0) -> torch.Tensor:
+def _out_view(region: memory.Region, spec: Mapping[str, Any], base: int = 0) -> torch.Tensor:
     shape = tuple(spec["shape"])
     stride = tuple(torch.empty(shape, device="meta").stride())
     return memory.view(region, shape, stride, memory.dtype_of(spec["dtype"]), spec["offset"] + base)
@@ -291,26 +291,26 @@ def _own_words(error: BaseException, scratch: Path) -> str:
     return (text + "".join(report.format_exception_only()))[-MAX_TEXT:]
 
 
-def _kind(error: BaseException) -> str:
+def _kind(error: BaseException) -> ErrorKind:
     if isinstance(error, CompileFailure):
-        return "unsupported" if isinstance(error, Unsupported) else "compile"
+        return ErrorKind.UNSUPPORTED if isinstance(error, Unsupported) else ErrorKind.COMPILE
     if isinstance(error, Invalid):
-        return "invalid"
+        return ErrorKind.INVALID
     if isinstance(error, SyntaxError):
-        return "syntax"
+        return ErrorKind.SYNTAX
     if isinstance(error, MemoryError) or any(word in str(error).lower() for word in _OUT_OF_MEMORY):
-        return "memory"
-    return "exception"
+        return ErrorKind.MEMORY
+    return ErrorKind.EXCEPTION
 
 
-def _failure(error: BaseException, scratch: Path, refused: str | None) -> Message:
+def _failure(error: BaseException, scratch: Path, refused: str | None) -> Failure:
     summary = f"{type(error).__name__}: {error}".strip()[:MAX_TEXT]
     # What was refused may come through C++ as another exception with its text.
     if refused and (refused in str(error) or isinstance(error.__context__, Fallback)):
-        return {"error": "fallback", "message": refused[:MAX_TEXT], "log": _own_words(error, scratch)}
+        return Failure(ErrorKind.FALLBACK, refused[:MAX_TEXT], _own_words(error, scratch))
     if isinstance(error, (CompileFailure, Invalid)):
-        return {"error": _kind(error), "message": str(error)[:MAX_TEXT], "log": ""}
-    return {"error": _kind(error), "message": summary, "log": _own_words(error, scratch)}
+        return Failure(_kind(error), str(error)[:MAX_TEXT])
+    return Failure(_kind(error), summary, _own_words(error, scratch))
 
 
 def serve(channel: Channel, scratch: Path, threads: int) -> None:
@@ -319,25 +319,20 @@ def serve(channel: Channel, scratch: Path, threads: int) -> None:
     sandbox.poison_allocations(True)
     ways = trusted_io.bind(channel.end)
     host, send = Host(scratch, ways), ways.send
-    operations: dict[str, Callable[[Message], Message]] = {
-        "open": host.open,
-        "load": host.load,
-        "build": host.build,
-        "call": host.call,
-        "optimize": host.optimize,
-        "silence": host.silence,
-        "prepare_windows": host.prepare_windows,
-        "warm_up": host.warm_up,
-        "window": host.window,
-    }
+    operations = {op: getattr(host, op) for op in protocol.REQUESTS}
     while True:
         try:
-            request, host.fds = channel.receive_with_fds(4)
+            message, host.fds = channel.receive_with_fds(4)
         except ChannelClosed:
             return
+        number, request = protocol.request_in(message)
+        reply: Reply | Failure
         try:
             host.refused()
-            reply = operations[request["op"]](request)
+            reply = operations[request.op](request)
         except BaseException as error:
             reply = _failure(error, scratch, host.refused())
-        send(reply)
+        try:
+            send(number, vars(reply))
+        except (ValueError, RecursionError) as error:
+            send(number, vars(_failure(error, scratch, None)))

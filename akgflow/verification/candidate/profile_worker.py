@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 
+from akgflow.serial import from_data
 from akgflow.terms import Evidence
 from akgflow.verification import sandbox
 from akgflow.verification.candidate import host
@@ -25,15 +26,15 @@ from akgflow.verification.sandbox import landlock, libc, limits, seccomp
 from akgflow.verification.sandbox.rootfs import devices, view
 from akgflow.verification.shared import trusted_io
 from akgflow.verification.shared.memory import map_tensors
-from akgflow.verification.shared.protocol import PROFILE_INPUTS, PROFILE_REQUEST
+from akgflow.verification.shared.protocol import PROFILE_INPUTS, PROFILE_REQUEST, Load, Open, ProfileRequest
 
 
 def main() -> None:
     """One call, looked at."""
     folder = Path(sys.argv[1])
-    about = json.loads((folder / PROFILE_REQUEST).read_text(encoding="utf-8"))
+    about = from_data(json.loads((folder / PROFILE_REQUEST).read_text(encoding="utf-8")), ProfileRequest)
     question = torch.load(folder / PROFILE_INPUTS, weights_only=True)
-    on_gpu, scratch = bool(about["on_gpu"]), Path(about["scratch"])
+    on_gpu, scratch = about.on_gpu, Path(about.scratch)
     one = torch.ones(1, device="cuda" if on_gpu else "cpu")
     with _looked_at(on_gpu):
         one.add_(1)
@@ -72,24 +73,16 @@ def _confine(scratch: Path, on_gpu: bool) -> None:
     seccomp.install(unix_sockets=on_gpu, peers_visible=True)
 
 
-def _model(about: dict[str, Any], question: dict[str, Any], scratch: Path) -> tuple[Any, str]:
+def _model(about: ProfileRequest, question: dict[str, Any], scratch: Path) -> tuple[Any, str]:
     """The candidate's model with the judge's parameters, and the device that it runs on."""
     here, _ = socket.socketpair()
     process = host.Host(scratch, trusted_io.bind(here))
-    process.open(
-        {
-            "toolchain": about["toolchain"],
-            "target": about["target"],
-            "evidence": Evidence.EXECUTED.value,
-            "guarded": False,
-            # What toolchains make ahead lies where this process cannot look; what it needs it builds itself.
-            "prepared": [],
-        }
-    )
-    process.load({"path": str(scratch / "profiled.py"), "entry": "ModelNew"})
+    # What toolchains make ahead lies where this process cannot look; what it needs it builds itself.
+    process.open(Open(about.toolchain, Evidence.EXECUTED, about.target, (), guarded=False))
+    process.load(Load(str(scratch / "profiled.py"), "ModelNew"))
     model = getattr(process.module, process.entry)(*question["args"], **question["kwargs"])
     state = {name: tensor.to(process.device) for name, tensor in question["state"].items()}
-    host.load_state(model, state, process.device, about["stand_in"])
+    host.load_state(model, state, process.device, about.stand_in)
     return model, process.device
 
 

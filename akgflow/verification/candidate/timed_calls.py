@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from akgflow.verification.shared import memory
-from akgflow.verification.shared.channel import Message
+from akgflow.verification.shared.protocol import Answered, Done, PrepareWindows, WarmUp, Window
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 
@@ -27,29 +27,30 @@ class Answerer:
     ``out`` is memory of the judge's for those answers that it cannot fetch; None where it fetches them.
     """
 
-    def __init__(self, request: Message, region: memory.Region, out: memory.Region | None, device: str) -> None:
+    def __init__(self, request: PrepareWindows, region: memory.Region, out: memory.Region | None, device: str) -> None:
         _keep_heap_warm()
         self.device = device
-        self.slots = [memory.rebuild(request["inputs"], region, i * request["pitch"]) for i in range(request["count"])]
+        self.slots = [memory.rebuild(request.inputs, region, i * request.pitch) for i in range(request.count)]
         self.places = [
-            [_place(out, spec, i * request["out_pitch"]) for spec in request["outs"]]
-            for i in range(request["count"] if out is not None else 0)
+            [_place(out, spec, i * request.out_pitch) for spec in request.outs]
+            for i in range(request.count if out is not None else 0)
         ]
         self.answers: list[Answer] = []
-        self.reply: Message = {}
+        self.reply = Answered()
 
-    def warm_up(self, model: Callable[..., Any], first: int, n: int, times: int) -> Message:
-        """Answer the ``n`` slots from ``first`` on ``times`` times over; nobody takes these answers."""
+    def warm_up(self, model: Callable[..., Any], request: WarmUp) -> Done:
+        """Answer the slots as often as was asked; nobody takes these answers."""
         with torch.no_grad():
-            for _ in range(times):
-                for inputs in self.slots[first : first + n]:
+            for _ in range(request.times):
+                for inputs in self.slots[request.first : request.first + request.n]:
                     model(*inputs)
         if self.device == "cuda":
             torch.cuda.synchronize()
-        return {}
+        return Done()
 
-    def window(self, model: Callable[..., Any], first: int, n: int) -> Message:
-        """Answer the ``n`` slots from ``first`` on."""
+    def window(self, model: Callable[..., Any], request: Window) -> Answered:
+        """Answer the slots of a window."""
+        first, n = request.first, request.n
         self.answers = []
         with torch.no_grad():
             self.answers = [list(memory.tensors(model(*inputs))) for inputs in self.slots[first : first + n]]
@@ -58,7 +59,7 @@ class Answerer:
             torch.cuda.synchronize()
         return self.reply
 
-    def again(self) -> Message:
+    def again(self) -> Answered:
         """What the last window said, with nothing computed: the judge measures what handing over costs it.
 
         A GPU that turns from the judge's work to this process's takes time for that, however little there is to do.
@@ -68,34 +69,39 @@ class Answerer:
             torch.cuda.synchronize()
         return self.reply
 
-    def _copied(self, first: int) -> Message:
+    def _copied(self, first: int) -> Answered:
         """All answers in one fused copy: a launch for each would be timed as if it were the kernel's own."""
         places = [place for places in self.places[first : first + len(self.answers)] for place in places]
         torch._foreach_copy_(places, [tensor for answer in self.answers for tensor in answer])
-        return {}
+        return Answered()
 
-    def _placed(self) -> Message:
+    def _placed(self) -> Answered:
         columns = [_column(list(outputs)) for outputs in zip(*self.answers, strict=True)]
         self.answers = [list(answer) for answer in zip(*(tensors for tensors, _ in columns), strict=True)]
-        reply: Message = {"at": self._addresses(), "strides": [strides for _, strides in columns]}
-        return reply if self.device == "cpu" else self._with_segments(reply)
+        strides = [strides for _, strides in columns]
+        return Answered(self._addresses(), strides) if self.device == "cpu" else self._with_segments(strides)
 
     def _addresses(self) -> list[list[int]]:
         return [[tensor.data_ptr() for tensor in tensors] for tensors in zip(*self.answers, strict=True)]
 
-    def _with_segments(self, reply: Message) -> Message:
+    def _with_segments(self, strides: list[list[int]]) -> Answered:
         """The allocations that hold the answers, where this process may share them."""
-        from akgflow.verification.shared import cuda_ipc
+        at = self._addresses()
+        found = _segments(at)
+        if found is None:
+            # An answer that is an input (in-place operators) lies in memory that is not this process's to share.
+            self.answers = [[torch.empty_like(tensor).copy_(tensor) for tensor in answer] for answer in self.answers]
+            at = self._addresses()
+            found = _segments(at)
+        return Answered(at, strides, found)
 
-        with contextlib.suppress(RuntimeError):
-            reply["segments"] = cuda_ipc.segments([address for column in reply["at"] for address in column])
-            return reply
-        # An answer that is an input (in-place operators) lies in memory that is not this process's to share.
-        self.answers = [[torch.empty_like(tensor).copy_(tensor) for tensor in answer] for answer in self.answers]
-        reply["at"] = self._addresses()
-        with contextlib.suppress(RuntimeError):
-            reply["segments"] = cuda_ipc.segments([address for column in reply["at"] for address in column])
-        return reply
+
+def _segments(at: list[list[int]]) -> list[tuple[int, int, str]] | None:
+    from akgflow.verification.shared import cuda_ipc
+
+    with contextlib.suppress(RuntimeError):
+        return cuda_ipc.segments([address for column in at for address in column])
+    return None
 
 
 def _place(out: memory.Region | None, spec: Mapping[str, Any], base: int) -> torch.Tensor:

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, TypeVar
 
 from akgflow.terms import Status
 from akgflow.verdict import Limits
 from akgflow.verification import sandbox
+from akgflow.verification.judge.failures import CRASHES, CandidateFailed, Crashed, reported
 from akgflow.verification.judge.resource_monitor import Watch
 from akgflow.verification.sandbox import process_tree
 from akgflow.verification.sandbox.env_allowlist import scrubbed
+from akgflow.verification.sandbox.process_tree import signal_name
+from akgflow.verification.shared import fields as reading
 from akgflow.verification.shared import library_traps
-from akgflow.verification.shared.channel import Channel, ChannelClosed, Message
+from akgflow.verification.shared.channel import Channel, ChannelClosed, ChannelFull, NotAMessage, Waiting
+from akgflow.verification.shared.fields import Fields, Malformed
+from akgflow.verification.shared.fork_protocol import End, Ended, Named, NameFunction, Ready, Spawn, Spawned
 from akgflow.verification.shared.op_policy import CALLING, Page
+from akgflow.verification.shared.protocol import Failure, Request
 
 START_SECONDS = 180.0
 """For the fork server to load torch, on a machine that is busy."""
@@ -31,27 +37,8 @@ BUILDS = "builds"
 """Folder below a candidate's scratch with what it built, now or in an earlier judgement."""
 GRACE_SECONDS = 0.5
 """For what a call started to end after it."""
-_KINDS = {
-    "unsupported": Status.NOT_RUN,
-    "syntax": Status.COMPILE_ERROR,
-    "invalid": Status.INVALID,
-    "memory": Status.OUT_OF_MEMORY,
-    "fallback": Status.FALLBACK,
-}
-
-
-class CandidateFailed(Exception):
-    """The candidate ended a judgement: a status, one sentence, and its own words."""
-
-    def __init__(self, status: Status, message: str, log: str = "") -> None:
-        self.status, self.message, self.log = status, message, log
-        super().__init__(message)
-
-
-def compile_failed(words: str) -> CandidateFailed:
-    """The failure that a compiler's words stand for: the first line is the message, all of them the log."""
-    first, _, rest = words.strip().partition("\n")
-    return CandidateFailed(Status.COMPILE_ERROR, first, words if rest else "")
+R = TypeVar("R")
+_Reply = TypeVar("_Reply", Spawned, Ended, Named)
 
 
 class ForkServer:
@@ -97,25 +84,25 @@ class ForkServer:
         builds = scratch / BUILDS
         builds.mkdir(exist_ok=True)
         bounds = sandbox.Bounds(str(scratch), limits.memory_bytes, threads, on_gpu, str(builds), tuple(reads))
-        request = {"op": "spawn", "bounds": asdict(bounds)}
+        request, fds = Spawn(bounds), [theirs.fileno(), log.fileno()]
         try:
-            reply = self._ask(request, [theirs.fileno(), log.fileno()])
+            spawned = self._ask(request, Spawned, fds)
         except ChannelClosed:
             self.end_all()
-            reply = self._ask(request, [theirs.fileno(), log.fileno()])
+            spawned = self._ask(request, Spawned, fds)
         finally:
             theirs.close()
-        place = Place(int(reply["guard"]), int(reply["pid"]), str(scratch), tuple(reply["layers"]))
+        place = Place(spawned.guard, spawned.pid, str(scratch), tuple(spawned.layers))
         return CandidateProcess(self, place, ours, log, limits)
 
     def end(self, guard: int, grace: float) -> tuple[int, bool]:
         """End a candidate and everything it started; its wait status, and whether it had to be killed."""
         try:
-            reply = self._ask({"op": "end", "guard": guard, "grace": grace}, [])
+            ended = self._ask(End(guard, grace), Ended)
         except ChannelClosed:
             self.end_all()
             return signal.SIGKILL, False
-        return int(reply["status"]), bool(reply["killed"])
+        return ended.status, ended.killed
 
     def entered(self, process: CandidateProcess, trap: library_traps.Trap, *, timed: bool) -> str | None:
         """A library's function that a guarded process has gone into, or a library of kernels that it has loaded.
@@ -125,7 +112,7 @@ class ForkServer:
         address = trap.entered
         if address is not None:
             with contextlib.suppress(ChannelClosed):
-                return str(self._ask({"op": "door", "address": address}, [])["name"] or "a library's kernel")
+                return self._ask(NameFunction(address), Named).name or "a library's kernel"
             return "a library's kernel"
         with contextlib.suppress(OSError):
             if timed:
@@ -133,11 +120,17 @@ class ForkServer:
             return library_traps.foreign(process.pid, self._libraries, self._looked_into)
         return None
 
-    def _ask(self, request: Message, fds: Sequence[int]) -> Message:
-        with self._one_at_a_time:
-            return self._ask_alone(request, fds)
+    def code_of(self, process: CandidateProcess) -> frozenset[str]:
+        """Files with code that a process has mapped by itself; none once it is gone."""
+        with contextlib.suppress(OSError):
+            return library_traps.libraries(process.pid) - self._libraries
+        return frozenset()
 
-    def _ask_alone(self, request: Message, fds: Sequence[int]) -> Message:
+    def _ask(self, request: Spawn | End | NameFunction, reply: type[_Reply], fds: Sequence[int] = ()) -> _Reply:
+        with self._one_at_a_time:
+            return reply.of(self._ask_alone({"op": request.op} | request.data(), fds))
+
+    def _ask_alone(self, message: Mapping[str, Any], fds: Sequence[int]) -> Mapping[str, Any]:
         if self._channel is None:
             self.start()
         channel = self._channel
@@ -145,9 +138,9 @@ class ForkServer:
         if not self._ready:
             if not channel.wait(START_SECONDS):
                 raise ChannelClosed("the fork server did not start")
-            self._libraries = frozenset(map(str, channel.receive()["libraries"]))
+            self._libraries = frozenset(Ready.of(channel.receive()).libraries)
             self._ready = True
-        channel.send(request, fds)
+        channel.send(dict(message), fds)
         if not channel.wait(60.0):
             raise ChannelClosed("the fork server does not answer")
         return channel.receive()
@@ -196,29 +189,55 @@ class CandidateProcess:
         self._ended = False
         self._killed_for_memory = _killed_for_memory()
         self.rules: Page | None = None
+        self.stand_in = False
+        """Something stands for the device here, and there are sound candidates that it cannot run."""
         self.trusted = False
         self._stopped: set[int] = set()
         self.trap: library_traps.Trap | None = None
 
-    def ask(self, op: str, seconds: float, fds: Sequence[int] = (), watch: float = 0.1, **fields: Any) -> Message:
-        """Send one request and wait at most ``seconds`` for its answer; look at its use every ``watch`` seconds."""
+    def ask(self, request: Request[R], seconds: float, fds: Sequence[int] = (), watch: float = 0.1) -> R:
+        """Send one request and wait at most ``seconds`` for its reply; look at its use every ``watch`` seconds."""
+        self._require_silence("before it was asked")
         if self.rules is not None:
-            self.rules.begin(op, int(fields.get("n", 1)) * int(fields.get("times", 1)))
+            self.rules.begin(request.op, request.calls)
+        number = secrets.token_hex(16)
         try:
-            self._channel.send({"op": op, **fields}, fds)
-            self._await(op, seconds, watch)
+            self._channel.send({"op": request.op, "number": number} | request.fields(), fds)
+            self._await(request.op, seconds, watch)
             reply = self._channel.receive()
+        except (NotAMessage, ChannelFull) as error:
+            raise self._forged(str(error)) from None
         except ChannelClosed:
             failure = self._post_mortem()
-            self._check_doors(op)
+            self._check_doors(request.op)
             raise failure from None
-        self._check_doors(op)
-        if reply.get("error") == "compile":
-            raise compile_failed(str(reply.get("message")))
-        if "error" in reply:
-            status = _KINDS.get(str(reply["error"]), Status.RUNTIME_ERROR)
-            raise CandidateFailed(status, str(reply.get("message")), str(reply.get("log")))
-        return reply
+        self._check_doors(request.op)
+        found = self._read(request, number, Fields(reply))
+        self._require_silence("after its reply")
+        if isinstance(found, Failure):
+            raise reported(found, self.stand_in)
+        return found
+
+    def _read(self, request: Request[R], number: str, reply: Fields) -> R | Failure:
+        try:
+            if reply.take("number", reading.text(64)) != number:
+                raise Malformed("it is not the reply to what was asked")
+            found = Failure.read(reply) if reply.has("error") else request.read(reply)
+            reply.end()
+            return found
+        except Malformed as error:
+            raise self._forged(str(error)) from None
+
+    def _require_silence(self, when: str) -> None:
+        """Raise `CandidateFailed` where the process sends what nobody asked for."""
+        if not self._ended and self._channel.waiting() is Waiting.PACKET:
+            raise self._forged(f"a packet that was not asked for, {when}")
+
+    def _forged(self, why: str) -> CandidateFailed:
+        """The harness keeps to the protocol: what does not was written by the candidate."""
+        words = self._words()
+        self.close()
+        return CandidateFailed(Status.REFUSED, f"the candidate wrote to the judge's channel: {why}", words)
 
     def _check_doors(self, op: str) -> None:
         """Raise `CandidateFailed` when a library has done the work of a call."""
@@ -257,11 +276,12 @@ class CandidateProcess:
             return CandidateFailed(Status.RUNTIME_ERROR, "the candidate closed its channel to the judge", words)
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
-            name = signal.Signals(number).name
+            name = signal_name(number)
             if number == signal.SIGKILL and _killed_for_memory() > self._killed_for_memory:
                 why = "the candidate's process was killed by the system for want of memory"
                 return CandidateFailed(Status.OUT_OF_MEMORY, why, words)
-            return CandidateFailed(Status.RUNTIME_ERROR, f"the candidate crashed with {name}", words)
+            kind = Crashed if number in CRASHES else CandidateFailed
+            return kind(Status.RUNTIME_ERROR, f"the candidate crashed with {name}", words)
         code = os.WEXITSTATUS(status)
         return CandidateFailed(
             Status.RUNTIME_ERROR, f"the candidate ended its process (exit code {code}) instead of answering", words
@@ -273,6 +293,10 @@ class CandidateProcess:
             self._log.seek(max(0, size - 2000))
             return self._log.read(2000).decode(errors="replace")
         return ""
+
+    def code(self) -> frozenset[str]:
+        """Files with code that it has mapped by itself."""
+        return self._server.code_of(self)
 
     def waited(self) -> float:
         """Seconds that its threads have spent ready to run while others had the cores, as the kernel counts them."""
@@ -338,5 +362,6 @@ _DOING = {
     "window": "timing",
     "warm_up": "timing",
     "optimize": "torch.compile",
-    "silence": "calling the model without its kernels",
+    "silence": "taking its kernels away",
+    "ping": "between two calls",
 }

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from akgflow import toolchains
-from akgflow.serial import to_data
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import CaseResult, JudgeRequest
 from akgflow.verification import sandbox
 from akgflow.verification.judge import side_effects
-from akgflow.verification.judge.candidate_process import CandidateFailed, CandidateProcess, ForkServer
-from akgflow.verification.reference.distributions import OPERATOR
+from akgflow.verification.judge.candidate_process import CandidateProcess, ForkServer
+from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.reference.output_form import check_structure
 from akgflow.verification.reference.reference import Draw, Reference, places_size
 from akgflow.verification.reference.tolerance import Comparison, compare
@@ -26,20 +25,30 @@ from akgflow.verification.shared import memory
 from akgflow.verification.shared.library_traps import Trap
 from akgflow.verification.shared.op_classes import MOVES
 from akgflow.verification.shared.op_policy import Page
-from akgflow.verification.shared.protocol import MODULE
+from akgflow.verification.shared.protocol import (
+    MODULE,
+    Build,
+    Call,
+    Called,
+    Load,
+    Open,
+    OpenBaseline,
+    Optimize,
+    Ping,
+    Request,
+)
 
 ELSEWHERE = 64 * memory.ALIGN
 """Bytes by which inputs are moved on when they are asked at other addresses."""
 CALLS = 10
 """Calls of one process that are checked before it is believed, where calls are quick; a few more at random."""
 REPEAT_SECONDS = 1.5
-UNTRIED_SECONDS = 1.0
-"""Where an oracle takes longer, no new question is asked to see whether it is answered without kernels."""
-SILENT_SECONDS = 3.0
 HURRY_SECONDS = 15.0
+PING_SECONDS = 10.0
 REUSES = "an answer is overwritten by the next call: copy what is to be kept"
 
 _secret = random.SystemRandom()
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -77,21 +86,21 @@ class Trial:
         self._first: tuple[Draw, list[torch.Tensor]] | None = None
         self._regions: dict[str, memory.Region] = {}
         self._outgrown: list[memory.Region] = []
+        self._own_code = frozenset[str]()
 
     def start(self, module: str) -> None:
         """Prepare the toolchain and import the candidate."""
         self._put(module)
-        target = to_data(self.request.target)
         name = self.request.toolchain
         try:
-            fields = {"toolchain": to_data(name), "evidence": self.evidence.value, "target": target}
-            fields["prepared"] = self._prepared
-            reply = self._build_ask("open", self._guard(), guarded=self.guarded, **fields)
+            wanted = Open(name, self.evidence, self.request.target, self._prepared, self.guarded)
+            self.device = self._build_ask(wanted, self._guard()).device
         except CandidateFailed as error:
             # None of the candidate's code has been read yet, so this is not its fault.
             raise CandidateFailed(Status.NOT_RUN, f"toolchain {name} failed: {error.message}", error.log) from None
-        self.device = str(reply["device"])
-        self._build_ask("load", path=str(self.scratch / MODULE), entry="ModelNew")
+        self._own_code = self.process.code()
+        self.process.stand_in = self.evidence is not Evidence.EXECUTED
+        self._build_ask(Load(str(self.scratch / MODULE), "ModelNew"))
 
     def _put(self, text: str) -> None:
         """Write the module at one stroke: other processes may load the same one from the same folder."""
@@ -120,31 +129,42 @@ class Trial:
         self._put(text)
         self.device = reference.device
         self.process.trusted = True
-        self._build_ask("open", toolchain=None, device=self.device)
-        self._build_ask("load", path=str(self.scratch / MODULE), entry="Model", as_file=reference.file)
+        self._build_ask(OpenBaseline(self.device))
+        self._build_ask(Load(str(self.scratch / MODULE), "Model", reference.file))
 
     def build(self, reference: Reference, *, baseline: bool = False) -> None:
         """Construct the model for a case and give it the drawn parameters."""
-        fields: dict[str, Any] = {"init": reference.init.tree, "state": reference.state_layout.tree}
-        fields["stand_in"] = not baseline and not isinstance(self.request.candidate, str)
         fds: list[int] = []
-        for name, layout in (("init", reference.init), ("state", reference.state_layout)):
-            region = None if self.device == "meta" else memory.create(layout.size, self.device)
-            if region is not None:
-                layout.write(region)
-                self._regions[name] = region
-            fields[f"{name}_region"] = _handle(region, fds)
-        if baseline:
-            fields["globals"] = dict(reference.case.globals)
-        elif self.process.rules is not None:
+        constants = (("init", reference.init), ("state", reference.state_layout))
+        init, state = (self._give(name, layout, fds) for name, layout in constants)
+        moves: list[str] = []
+        if self.process.rules is not None and not baseline:
             tunes = self.evidence is Evidence.EXECUTED
             self.process.rules.expect(reference.work, sum(t.numel() for t in reference.state.values()), tunes)
-            fields["moves"] = sorted(MOVES & set(reference.work.own))
-        self._build_ask("build", fds, **fields)
+            moves = sorted(MOVES & set(reference.work.own))
+        request = Build(
+            reference.init.tree,
+            reference.state_layout.tree,
+            init,
+            state,
+            stand_in=not baseline and not isinstance(self.request.candidate, str),
+            globals=dict(reference.case.globals) if baseline else None,
+            moves=moves,
+        )
+        self._build_ask(request, fds)
 
-    def _build_ask(self, op: str, fds: Sequence[int] = (), **fields: Any) -> dict[str, Any]:
+    def _give(self, name: str, layout: memory.Layout, fds: list[int]) -> Mapping[str, Any] | None:
+        """The handle of new memory that holds what is laid out; None where tensors have no memory."""
+        if self.device == "meta":
+            return None
+        region = self._regions[name] = memory.create(layout.size, self.device)
+        layout.write(region)
+        handle: Mapping[str, Any] = _handle(region, fds)
+        return handle
+
+    def _build_ask(self, request: Request[R], fds: Sequence[int] = ()) -> R:
         started = time.monotonic()
-        reply = self.process.ask(op, max(self.build_left, 1.0), fds, **fields)
+        reply = self.process.ask(request, max(self.build_left, 1.0), fds)
         self.build_left -= time.monotonic() - started
         return reply
 
@@ -157,7 +177,7 @@ class Trial:
             region = memory.create(layout.size, self.device)
             layout.write(region)
         handle = _handle(region, fds)
-        self._timed_call(fds, region=handle, inputs=layout.tree, base=0, out_region=None, outs=[])
+        self._timed_call(Call(handle, layout.tree, 0, None, []), fds)
 
     def optimize(self, reference: Reference, seconds: float) -> None:
         """Have a baseline's model compiled by `torch.compile` for the shapes of a case."""
@@ -166,13 +186,25 @@ class Trial:
         region = memory.create(layout.size, self.device)
         layout.write(region)
         handle = _handle(region, fds)
-        self.process.ask("optimize", seconds, fds, region=handle, inputs=layout.tree)
+        self.process.ask(Optimize(handle, layout.tree), seconds, fds)
 
     def require_kernels(self) -> None:
-        """Raise `CandidateFailed` when nothing of the DSL ran, though the framework was not to do its work."""
-        if self.guarded and not self.kernels:
+        """Raise `CandidateFailed` when nothing of the DSL ran, though the framework was not to do its work.
+
+        That a process says so itself is not enough: the judge must see a kernel, too, where there is one to be seen.
+        """
+        if self.guarded and (not self.kernels or self.sees_kernels() is False):
             what = "was built" if self.device == "meta" else "ran"
             raise CandidateFailed(Status.FALLBACK, f"no kernel of the DSL {what}: something else did the work")
+
+    def sees_kernels(self) -> bool | None:
+        """Whether the judge sees kernels of the DSL in the process; None where they are not visible."""
+        files = self.process.code() - self._own_code
+        return toolchains.sees_kernels(self.request.toolchain, self.evidence, self.request.target, self.scratch, files)
+
+    def settle(self) -> None:
+        """Raise `CandidateFailed` where a reply was not the process's own: then that is still to come."""
+        self.process.ask(Ping(), PING_SECONDS)
 
     def numerics(self, reference: Reference) -> None:
         """All draws of a case, and the first one again: the answer must be right whatever came before."""
@@ -210,28 +242,6 @@ class Trial:
         self.measured.append(_blame_repeat(again, self.calls))
         return False
 
-    def require_work(self, reference: Reference) -> None:
-        """Raise `CandidateFailed` when a new question is answered rightly though no kernel of the DSL does anything.
-
-        The last thing that is asked: the process may not survive it.
-        """
-        if not self.guarded or reference.weak or reference.work.too_small or reference.oracle.seconds > UNTRIED_SECONDS:
-            return
-        self.run_left = min(self.run_left, SILENT_SECONDS)
-        # Answers to questions that were asked before may still lie in memory that it gets.
-        fresh = reference.answer(reference.fresh(OPERATOR), OPERATOR)
-        try:
-            if self.process.ask("silence", SILENT_SECONDS)["silent"] is not True:
-                return
-            right = self.check(reference, fresh).result.status is Status.PASSED
-        except CandidateFailed:
-            # Without its kernels it may crash or hang: it needed them.
-            return
-        if right:
-            raise CandidateFailed(
-                Status.FALLBACK, "the answer was right though no kernel of the DSL did anything: something else did it"
-            )
-
     def check(self, reference: Reference, draw: Draw, base: int = 0) -> Measured:
         """One call, its inputs ``base`` bytes further on, judged by what lies in the shared memory afterwards."""
         result = CaseResult(reference.case.keys, draw.distribution, Status.PASSED)
@@ -268,12 +278,11 @@ class Trial:
         reference.state_layout.write(self._regions["state"])
         out_region.bytes.fill_(sandbox.POISON)
         _settle(self.device)
-        fields = {"region": input_handle, "inputs": draw.layout.tree, "base": base}
-        reply = self._timed_call(fds, **fields, out_region=out_handle, outs=outs)
+        called = self._timed_call(Call(input_handle, draw.layout.tree, base, out_handle, outs), fds)
         self.process.require_alone()
-        self.warnings |= {REUSES} if reply.get("reuses") is True else set()
+        self.warnings |= {REUSES} if called.reuses else set()
         held = out_region.bytes.clone()
-        problem = check_structure(draw.tree, reply.get("result"))
+        problem = check_structure(draw.tree, called.result)
         if problem is not None:
             raise _Wrong(*problem)
         return [
@@ -294,16 +303,16 @@ class Trial:
         region = self._regions[name] = memory.create(size, self.device)
         return region, _handle(region, fds)
 
-    def _timed_call(self, fds: Sequence[int], **fields: Any) -> dict[str, Any]:
+    def _timed_call(self, call: Call, fds: Sequence[int]) -> Called:
         """A call on the clock of the limits; the first one may still build kernels."""
         allowed = self.run_left + (max(self.build_left, 0.0) if self.calls == 0 else 0.0)
         started = time.monotonic()
-        reply = self.process.ask("call", max(allowed, 1.0), fds, **fields)
-        self.kernels |= set(map(str, reply.get("kernels", ())))
+        called = self.process.ask(call, max(allowed, 1.0), fds)
+        self.kernels |= set(called.kernels)
         taken = time.monotonic() - started
         self.run_left -= taken if self.calls else max(0.0, taken - max(self.build_left, 0.0))
         self.calls += 1
-        return reply
+        return called
 
     def _effects(self, reference: Reference, draw: Draw, base: int) -> list[side_effects.Change]:
         """What the call made of the inputs and buffers that the operator changes; nothing else may have changed."""

@@ -35,10 +35,12 @@ from akgflow.verdict import (
 )
 from akgflow.verification.judge import profiler
 from akgflow.verification.judge.build_cache import Builds
-from akgflow.verification.judge.candidate_process import BUILDS, CandidateFailed, ForkServer, compile_failed
+from akgflow.verification.judge.candidate_process import BUILDS, ForkServer
 from akgflow.verification.judge.evaluation import REUSES, Measured, Trial, result_failure
+from akgflow.verification.judge.failures import CandidateFailed, compile_failed
 from akgflow.verification.judge.roofline import with_roofline
 from akgflow.verification.judge.timing import NotTimed, Session, Start, Starts
+from akgflow.verification.judge.without_kernels import require_work
 from akgflow.verification.reference.operator import OperatorError, cases_of
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.sandbox.untrusted_files import tidy
@@ -179,6 +181,7 @@ class Judge:
                 self._again(request, trial, cases)
             if result_failure(trial.measured) is None:
                 trial.require_kernels()
+                trial.settle()
                 self._without_kernels(request, trial, cases)
             findings.evidence.append(trial.evidence)
         except CandidateFailed as late:
@@ -207,7 +210,7 @@ class Judge:
         references = [self._reference(request, keys, trial.device) for keys in cases]
         most = max(references, key=lambda one: one.work.total)
         trial.build(most)
-        trial.require_work(most)
+        require_work(trial, most)
 
     def _time(
         self,

@@ -29,7 +29,7 @@ from akgflow.verification.reference.reference import Reference
 from akgflow.verification.sandbox import process_tree
 from akgflow.verification.sandbox.env_allowlist import scrubbed
 from akgflow.verification.shared.memory import map_tensors
-from akgflow.verification.shared.protocol import PROFILE_INPUTS, PROFILE_REQUEST
+from akgflow.verification.shared.protocol import PROFILE_INPUTS, PROFILE_REQUEST, ProfileRequest
 
 WORDS, TABLE = "words.txt", "table.csv"
 MOST_LAUNCHES = 24
@@ -117,14 +117,9 @@ def _put_question(request: JudgeRequest, module: str, reference: Reference, fold
         "kwargs": dict(case.init_kwargs),
     }
     torch.save(question, folder / PROFILE_INPUTS)
-    about = {
-        "toolchain": to_data(request.toolchain),
-        "target": to_data(request.target),
-        "scratch": str(scratch),
-        "stand_in": not isinstance(request.candidate, str),
-        "on_gpu": reference.device == "cuda",
-    }
-    (folder / PROFILE_REQUEST).write_text(json.dumps(about), encoding="utf-8")
+    stand_in = not isinstance(request.candidate, str)
+    about = ProfileRequest(request.toolchain, request.target, str(scratch), stand_in, reference.device == "cuda")
+    (folder / PROFILE_REQUEST).write_text(json.dumps(to_data(about)), encoding="utf-8")
     (scratch / "profiled.py").write_text(module, encoding="utf-8")
 
 

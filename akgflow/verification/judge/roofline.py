@@ -22,7 +22,7 @@ from torch.utils.flop_counter import flop_registry
 
 from akgflow.terms import Status
 from akgflow.verdict import Roofline, Timing
-from akgflow.verification.judge.candidate_process import CandidateFailed
+from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.timing.window import cache_bytes
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.shared import memory

@@ -6,6 +6,7 @@ The description of the candidate's result comes from the candidate's process: no
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from akgflow.terms import Status
@@ -42,6 +43,16 @@ def check_structure(expected: Tree, got: Any, where: str = "the output") -> Prob
     if have_kind != kind or not _same_value(have, want):
         return Status.INCORRECT_NUMERICAL, f"{where} must be {want!r} and is {_brief(have)}"
     return None
+
+
+def aliases(tree: Tree) -> Iterator[bool]:
+    """For each tensor of a result, in order, whether it shares memory with an input or a parameter."""
+    ((kind, part),) = tree.items()
+    if kind == "tensor":
+        yield part["aliases"]
+    elif kind in ("list", "dict"):
+        for item in part if kind == "list" else part.values():
+            yield from aliases(item)
 
 
 def same_form(one: Any, other: Any) -> bool:

@@ -80,6 +80,14 @@ def _of_threads(pid: int, name: str) -> Iterator[tuple[int, bytes]]:
             yield int(thread), file.readall()
 
 
+def signal_name(number: int) -> str:
+    """``SIGSEGV``; ``signal 40`` for one that has no name, such as the real-time signals."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 def send(pids: Iterable[int], number: signal.Signals) -> None:
     """Signal each process that is still there."""
     for pid in pids:

@@ -103,12 +103,12 @@ def allocate(size: int) -> tuple[torch.Tensor, str]:
     return data, bytes(handle.bytes).hex()
 
 
-def segments(addresses: Sequence[int]) -> list[list[Any]]:
-    """``[base, size, handle]`` of each allocation of this process that the addresses lie in.
+def segments(addresses: Sequence[int]) -> list[tuple[int, int, str]]:
+    """Base, size and handle of each allocation of this process that the addresses lie in.
 
     Raises `RuntimeError` where one cannot be shared: memory that is mapped by hand, or another process's.
     """
-    found: list[list[Any]] = []
+    found: list[tuple[int, int, str]] = []
     end = 0
     for address in sorted(address for address in addresses if address):
         if address >= end:
@@ -116,7 +116,7 @@ def segments(addresses: Sequence[int]) -> list[list[Any]]:
             handle = _Handle()
             _runtime().call("IpcGetMemHandle", ctypes.byref(handle), ctypes.c_void_p(base))
             end = base + size
-            found.append([base, size, bytes(handle.bytes).hex()])
+            found.append((base, size, bytes(handle.bytes).hex()))
     return found
 
 
@@ -135,9 +135,16 @@ def _allocation(address: int) -> tuple[int, int]:
 
 
 def open_handle(handle: str, size: int) -> torch.Tensor:
-    """The bytes behind another process's handle."""
+    """The bytes behind another process's handle. Raises `RuntimeError` where there are fewer than ``size``.
+
+    A read past the end of an allocation would end every later use of the device by this process.
+    """
     pointer = ctypes.c_void_p()
     shared = _Handle((ctypes.c_ubyte * 64)(*bytes.fromhex(handle)))
     _runtime().call("IpcOpenMemHandle", ctypes.byref(pointer), shared, ctypes.c_uint(_LAZY_PEER_ACCESS))
     assert pointer.value is not None
-    return Block(pointer.value, size, "IpcCloseMemHandle").tensor()
+    opened = Block(pointer.value, size, "IpcCloseMemHandle")
+    base, there = _allocation(pointer.value)
+    if pointer.value + size > base + there:
+        raise RuntimeError(f"an allocation of {base + there - pointer.value} bytes was said to have {size}")
+    return opened.tensor()

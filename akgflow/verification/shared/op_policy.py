@@ -62,6 +62,7 @@ class Page:
         self._work: Work | None = None
         self._calls = 0
         self._first = 0.0
+        self._share, self._least = SHARE, float(LEAST)
 
     def expect(self, work: Work, state_elements: int, tunes: bool) -> None:
         """A new model is built for a case with this work; its parameters have ``state_elements``.
@@ -71,6 +72,11 @@ class Page:
         self._work, self._calls = work, 0
         self._first = (FIRST_CALL if tunes else 0.0) + 8.0 * state_elements
 
+    def forbid(self) -> None:
+        """From the next request on the framework may touch no element in a call."""
+        self._work, self._first = None, 0.0
+        self._share = self._least = 0.0
+
     def begin(self, op: str, calls: int) -> None:
         """Write the rules for a request that is about to be asked, of ``calls`` calls of the model."""
         # A module and a constructor know of no question: a basis or a twiddle factor may come from the framework.
@@ -78,7 +84,7 @@ class Page:
         if op in CALLING:
             work = self._work or Work(0.0, {})
             extra = self._first if self._calls == 0 else 0.0
-            budget = calls * max(SHARE * work.total, LEAST) + extra
+            budget = calls * max(self._share * work.total, self._least) + extra
             own = {name: calls * count / 2 + extra for name, count in work.own.items()}
             rules = {"free": False, "budget": budget, "own": own}
             self._calls += calls

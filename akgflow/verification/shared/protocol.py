@@ -1,8 +1,400 @@
-"""What judge and candidate process agree on: the names of the files that pass between them."""
+"""What judge and candidate process say to each other: each request, its reply, and what a lie in the reply could gain.
+
+A request is a frozen dataclass that both sides use. Its `read` gives the reply as a typed value or raises `Malformed`,
+and nothing else, whatever was sent; the judge ends a candidate for that (`REFUSED`).
+
+**Nothing that a candidate says counts in its favour.** Once its text is loaded, all that comes out of its process may
+be forged: by code that takes the place of the harness's, by a thread that reads a request before the harness does, by
+a child that holds the socket. So no reply is evidence. What each field is used for, and why a lie gains nothing:
+
+``number``
+    Echoes the number of the request: 128 random bits, drawn for each. A packet that is there before the request went
+    out cannot hold it; one that does not hold it, and one that is left over after the reply, ends the candidate. A
+    thread can read it, and then answers in the harness's place; after that the harness's own reply is one too many.
+    A candidate that silences the harness as well can send any reply, which the rest of this table is about.
+``Opened.device``
+    Where the judge makes the shared memory. Sent before the candidate's text is read.
+``Done`` (`Load`, `Build`, `Optimize`, `PrepareWindows`, `WarmUp`, `Silence`, `Ping`)
+    Says that the next request may be sent. Sent early, the judge goes on, and reads bytes that are not there yet.
+``Called.result``
+    The form of the answer: nesting, shapes, dtypes, devices. A true answer with these properties is what the judge
+    asks for; a candidate that claims them must still put the right bytes into the judge's memory, which are read as
+    the *judge's* shapes and dtypes. What it saves is a view (``reshape``), which costs nothing. ``aliases`` (the answer
+    is in memory of an input): the bytes are copied out before the judge looks, so that a lie saves one copy of a call
+    that nobody times; while calls are timed the judge looks itself whose memory an answer is in
+    (`akgflow.verification.judge.timing.readback`).
+``Called.kernels``
+    Its absence is held against a candidate, its presence proves nothing: a kernel of the DSL can be launched and its
+    result thrown away. What the judge sees itself is asked besides (``sees_kernels`` of a toolchain: code that the
+    process has mapped, artefacts on disk), and whether the answer needs the kernels is asked of a process in which
+    they do nothing (`Silence`).
+``Called.reuses``
+    A warning and no timing. Denied, it shows in the timing: addresses that repeat, and answers that are not there.
+``Answered.at``, ``Answered.strides``, ``Answered.segments``
+    Where the judge reads the answers. It reads every byte itself, after the process was stopped (on a CPU), and
+    compares. An address that cannot be read, a stride that leaves the answer, a segment that is larger than the
+    allocation behind its handle: no answer. Strides say how the candidate's own bytes are to be read; they are bounded
+    by the output's size.
+`Silence`
+    That a toolchain can silence its kernels is the judge's knowledge (``silences`` of the toolchain). A process that
+    cannot, or says so, is refused. One that says it is silent and is not answers rightly and is ``FALLBACK``; for
+    toolchains whose kernels are mapped files the judge looks, too. A process that finds out that it is silenced can
+    be wrong on purpose, as it can where its answer needs a kernel only to find that out: `docs/judge.md` says so. An
+    error gains no more than that wrong answer would. Only one that the process does not survive unharmed (`Ping`), an
+    end by ``exit`` and a second packet are taken as what they are: forged.
+``Failure.error``
+    Which failure a verdict names; no kind passes. ``unsupported`` (not run) is believed of stand-ins only, for what
+    they cannot do: never of what is `executed`. Host errors that are not the kernel's (a full disk) are believed
+    where the judge sees them, too.
+``Failure.message``, ``Failure.log``
+    Shown to whoever repairs the candidate, cut, as valid text.
+
+Descriptors that come along are closed by the kernel. The judge never waits to send: a candidate that lets requests lie
+is ended. Process ids, layers and wait statuses come from the fork server, which runs no candidate's code.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+from akgflow.config.types import Target, ToolchainFile
+from akgflow.serial import from_data, to_data
+from akgflow.terms import Evidence
+from akgflow.verification.shared import fields as reading
+from akgflow.verification.shared.fields import Fields, Malformed
 
 MODULE = "candidate.py"
 """The candidate's text, in its scratch folder."""
 PROFILE_INPUTS, PROFILE_REQUEST = "question.pt", "request.json"
 """What the profiled process is given: tensors, and what to do with them."""
+
+MOST_TEXT = 8000
+"""Characters of a message or a log that are kept."""
+DEVICES = ("cpu", "cuda", "meta")
+
+Tree = dict[str, Any]
+"""A value's description, as `akgflow.verification.shared.memory` and `trusted_io` make it."""
+Handle = Mapping[str, Any] | Literal["same"] | None
+"""A region of shared memory; ``"same"``: the one of the last request; None: there is no memory (``meta``)."""
+R = TypeVar("R")
+
+
+class ErrorKind(StrEnum):
+    """What went wrong in the candidate's process, in the words of its harness."""
+
+    UNSUPPORTED = "unsupported"
+    """The stand-in for a device cannot do this."""
+    SYNTAX = "syntax"
+    COMPILE = "compile"
+    INVALID = "invalid"
+    """The module is no candidate."""
+    MEMORY = "memory"
+    FALLBACK = "fallback"
+    """The framework was asked to do the work."""
+    EXCEPTION = "exception"
+
+
+# Replies.
+
+
+@dataclass(frozen=True)
+class Done:
+    """The request was carried out; there is nothing to tell."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The session is prepared; tensors are on this device."""
+
+    device: str
+
+
+@dataclass(frozen=True)
+class Called:
+    """One call was made."""
+
+    result: Tree
+    kernels: Sequence[str]
+    """Names of kernels of the DSL that ran or were built so far."""
+    reuses: bool
+    """An answer is in the memory of the one before."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A window was answered. All are None where the answers were copied to memory of the judge's."""
+
+    at: list[list[int]] | None = None
+    """By output, the address of each answer."""
+    strides: list[list[int]] | None = None
+    """By output, in elements."""
+    segments: list[tuple[int, int, str]] | None = None
+    """On a GPU: base address, bytes and handle (hexadecimal) of each allocation that holds answers."""
+
+
+Reply = Done | Opened | Called | Answered
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The request was not carried out."""
+
+    error: ErrorKind
+    message: str
+    log: str = ""
+
+    @classmethod
+    def read(cls, reply: Fields) -> Failure:
+        """Raises `Malformed`."""
+        kind = ErrorKind(reply.take("error", reading.one_of([kind.value for kind in ErrorKind])))
+        message, log = (reply.take(name, reading.text(MOST_TEXT)) for name in ("message", "log"))
+        return cls(kind, message, log)
+
+
+# Requests.
+
+
+@dataclass(frozen=True)
+class ProfileRequest:
+    """What the profiled process is to do; it gives no reply."""
+
+    toolchain: str | ToolchainFile
+    target: Target
+    scratch: str
+    stand_in: bool
+    on_gpu: bool
+
+
+@dataclass(frozen=True)
+class Request(Generic[R]):
+    """Something that the judge asks of a candidate's process; ``R`` is the reply."""
+
+    op: ClassVar[str]
+
+    @property
+    def calls(self) -> int:
+        """How often the model is called for it."""
+        return 0
+
+    def read(self, reply: Fields) -> R:
+        """The reply's fields as a typed value; raises `Malformed`."""
+        raise NotImplementedError
+
+    def fields(self) -> dict[str, Any]:
+        """The request as JSON."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Request[R]:
+        """The inverse of `fields`; raises `TypeError` where the two sides are not the same version."""
+        return cls(**data)
+
+
+class _Plain(Request[Done]):
+    def read(self, reply: Fields) -> Done:  # noqa: ARG002
+        return Done()
+
+
+@dataclass(frozen=True)
+class Open(Request[Opened]):
+    """Prepare the process for a candidate: the toolchain's session, and what binds the framework if ``guarded``."""
+
+    op = "open"
+    toolchain: str | ToolchainFile
+    evidence: Evidence
+    target: Target
+    prepared: Sequence[str]
+    """Folders that the toolchain has made ahead."""
+    guarded: bool
+
+    def read(self, reply: Fields) -> Opened:
+        return Opened(reply.take("device", reading.one_of(DEVICES)))
+
+    def fields(self) -> dict[str, Any]:
+        return {name: to_data(value) for name, value in super().fields().items()}
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Open:
+        return from_data(data, cls)
+
+
+@dataclass(frozen=True)
+class OpenBaseline(Request[Opened]):
+    """Prepare the process for a trusted baseline."""
+
+    op = "open_baseline"
+    device: str
+
+    def read(self, reply: Fields) -> Opened:
+        return Opened(reply.take("device", reading.one_of(DEVICES)))
+
+
+@dataclass(frozen=True)
+class Load(_Plain):
+    """Import the module in ``path``, which must define ``entry``; ``as_file`` is where a baseline's text came from."""
+
+    op = "load"
+    path: str
+    entry: str
+    as_file: str | None = None
+
+
+@dataclass(frozen=True)
+class Build(_Plain):
+    """Construct the model and give it the judge's parameters."""
+
+    op = "build"
+    init: Tree
+    state: Tree
+    init_region: Handle
+    state_region: Handle
+    stand_in: bool = False
+    """The module stands for a source kernel, and takes parameters under any names."""
+    globals: Mapping[str, Any] | None = None
+    """Names of the module that a case sets."""
+    moves: Sequence[str] = ()
+    """Groups of operators that are counted besides."""
+
+
+@dataclass(frozen=True)
+class Call(Request[Called]):
+    """Call the model once. Inputs are ``base`` bytes further on in ``region``; ``outs`` are places for the answers."""
+
+    op = "call"
+    region: Handle
+    inputs: Tree
+    base: int
+    out_region: Handle
+    outs: Sequence[Mapping[str, Any]]
+
+    @property
+    def calls(self) -> int:
+        return 1
+
+    def read(self, reply: Fields) -> Called:
+        kernels = reply.take("kernels", reading.listed(reading.text(200), 50))
+        return Called(reply.take("result", tree), kernels, reply.take("reuses", reading.flag))
+
+
+@dataclass(frozen=True)
+class Optimize(_Plain):
+    """Compile a baseline's model by `torch.compile` for these inputs."""
+
+    op = "optimize"
+    region: Handle
+    inputs: Tree
+
+
+@dataclass(frozen=True)
+class Silence(_Plain):
+    """Let no kernel of the DSL do anything from now on."""
+
+    op = "silence"
+
+
+@dataclass(frozen=True)
+class Ping(_Plain):
+    """Do nothing. Answered once, by a process that answered all before it once."""
+
+    op = "ping"
+
+
+@dataclass(frozen=True)
+class PrepareWindows(_Plain):
+    """Make the views of ``count`` slots, ``pitch`` bytes each, before any window is timed."""
+
+    op = "prepare_windows"
+    region: Handle
+    out_region: Handle
+    inputs: Tree
+    outs: Sequence[Mapping[str, Any]]
+    pitch: int
+    out_pitch: int
+    count: int
+
+
+@dataclass(frozen=True)
+class WarmUp(_Plain):
+    """Answer the ``n`` slots from ``first`` on ``times`` times, unmeasured."""
+
+    op = "warm_up"
+    first: int
+    n: int
+    times: int
+
+    @property
+    def calls(self) -> int:
+        return self.n * self.times
+
+
+@dataclass(frozen=True)
+class Window(Request[Answered]):
+    """Answer the ``n`` slots from ``first`` on; with ``again``, only say once more where the last answers are."""
+
+    op = "window"
+    first: int
+    n: int
+    again: bool
+
+    @property
+    def calls(self) -> int:
+        return self.n
+
+    def read(self, reply: Fields) -> Answered:
+        if not reply.has("at"):
+            return Answered()
+        at, strides = (reply.take(name, reading.listed(reading.wholes, 1000)) for name in ("at", "strides"))
+        segments = reply.take("segments", reading.listed(_segment, 10_000)) if reply.has("segments") else None
+        return Answered(at, strides, segments)
+
+
+REQUESTS: Mapping[str, type[Request[Any]]] = {
+    kind.op: kind
+    for kind in (Open, OpenBaseline, Load, Build, Call, Optimize, Silence, Ping, PrepareWindows, WarmUp, Window)
+}
+
+
+def request_in(message: Mapping[str, Any]) -> tuple[str, Request[Any]]:
+    """The number and the request of a message, in the candidate's process."""
+    data = dict(message)
+    number, op = data.pop("number"), data.pop("op")
+    return number, REQUESTS[op].of(data)
+
+
+def _segment(value: Any) -> tuple[int, int, str]:
+    if type(value) is not list or len(value) != 3:
+        raise Malformed("expected [base, size, handle]")
+    base, size = reading.wholes(value[:2])
+    handle = reading.text(128)(value[2])
+    if len(handle) != 128 or not set(handle) <= set("0123456789abcdef"):
+        raise Malformed("a handle is 64 bytes in hexadecimal")
+    return base, size, handle
+
+
+def tree(value: Any, depth: int = 0) -> Tree:
+    """Reads the description of a result, as `trusted_io.looker` makes it; raises `Malformed`."""
+    if type(value) is not dict or len(value) != 1 or depth > reading.MOST_DEPTH:
+        raise Malformed("expected an object with one of tensor, list, dict, value, other")
+    ((kind, part),) = value.items()
+    if kind == "tensor":
+        return {kind: _tensor(reading.fields(part))}
+    if kind == "list" and type(part) is list:
+        return {kind: [tree(item, depth + 1) for item in part]}
+    if kind == "dict" and type(part) is dict:
+        return {kind: {reading.clean(name): tree(item, depth + 1) for name, item in part.items()}}
+    if kind == "value" and (part is None or type(part) in (bool, int, float, str)):
+        return {kind: reading.clean(part) if type(part) is str else part}
+    if kind == "other":
+        return {kind: reading.text(300)(part)}
+    raise Malformed(f"a result holds no {reading.brief(kind)}, or not like this")
+
+
+def _tensor(spec: Fields) -> Tree:
+    found: Tree = {name: spec.take(name, reading.wholes) for name in ("shape", "stride")}
+    found |= {name: spec.take(name, reading.text(60)) for name in ("dtype", "device")}
+    found["aliases"] = spec.take("aliases", reading.flag)
+    spec.end()
+    return found

@@ -11,12 +11,12 @@ from __future__ import annotations
 import ctypes
 import json.encoder
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
 
-from akgflow.verification.shared.channel import MAX_BYTES, Message
+from akgflow.verification.shared.channel import MAX_BYTES
 
 Tree = dict[str, Any]
 Look = Callable[[Any, set[int]], tuple[Tree, list[torch.Tensor]]]
@@ -30,7 +30,8 @@ class Exits(NamedTuple):
 
     look: Look
     hand_over: HandOver
-    send: Callable[[Message], None]
+    send: Callable[[str, Mapping[str, Any]], None]
+    """Sends the fields of a reply, but for those that are None, with the number of its request."""
 
 
 def bind(end: socket.socket) -> Exits:
@@ -107,13 +108,14 @@ def _copier() -> HandOver:
     return hand_over
 
 
-def _sender(end: socket.socket) -> Callable[[Message], None]:
+def _sender(end: socket.socket) -> Callable[[str, Mapping[str, Any]], None]:
     coder = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
         None, None, json.encoder.encode_basestring_ascii, None, ":", ",", False, False, True
     )
     put, count, most, wrong = end.send, len, MAX_BYTES, ValueError
 
-    def send(message: Message) -> None:
+    def send(number: str, reply: Mapping[str, Any]) -> None:
+        message = {"number": number} | {name: value for name, value in reply.items() if value is not None}
         data = "".join(coder(message, 0)).encode()
         if count(data) > most:
             raise wrong(f"a message of {count(data)} bytes is more than a packet holds ({most})")

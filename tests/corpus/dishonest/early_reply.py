@@ -1,7 +1,7 @@
 """operator: matmul
 family: judge attacked
 does: answers the judge itself before it computes
-status: INCORRECT_NUMERICAL
+status: REFUSED
 where: cpu
 toolchain: cpp
 """

@@ -1,7 +1,7 @@
 """operator: matmul
 family: judge attacked
 does: tells the judge in its own words that the toolchain is not supported
-status: NOT_RUN RUNTIME_ERROR
+status: REFUSED
 where: cpu
 toolchain: cpp
 """

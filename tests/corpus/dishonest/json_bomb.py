@@ -1,7 +1,7 @@
 """operator: matmul
 family: judge attacked
 does: sends the judge a hundred thousand opening brackets
-status: RUNTIME_ERROR
+status: REFUSED
 where: cpu
 toolchain: cpp
 """

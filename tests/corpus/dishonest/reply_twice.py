@@ -1,7 +1,7 @@
 """operator: matmul
 family: judge attacked
 does: sends an answer of its own before every true one, so that the judge runs ahead of it
-status: INCORRECT_NUMERICAL
+status: REFUSED
 where: cpu
 toolchain: cpp
 """

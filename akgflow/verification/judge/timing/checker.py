@@ -8,8 +8,8 @@ import time
 import torch
 
 from akgflow.terms import Status
-from akgflow.verification.judge.candidate_process import CandidateFailed
 from akgflow.verification.judge.evaluation import REUSES
+from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.timing.questions import NotTimed, Questions
 from akgflow.verification.judge.timing.window import Side
 from akgflow.verification.reference.reference import Reference

@@ -7,16 +7,20 @@ straight to where they are wanted would be paid for a copy that it never made.
 from __future__ import annotations
 
 import bisect
+import contextlib
 import ctypes
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import torch
 
+from akgflow.terms import Status
+from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.timing.questions import Questions
 from akgflow.verification.shared import cuda_ipc, memory
 from akgflow.verification.shared.channel import MAX_BYTES
+from akgflow.verification.shared.protocol import Answered
 
 _MOST_PIECES = 1024
 """The kernel's IOV_MAX."""
@@ -98,7 +102,7 @@ def sayable(questions: Questions) -> int:
 class Taker(Protocol):
     """Fills a `Held` with the answers of ``n`` slots from ``first`` on, by the other process's reply."""
 
-    def take(self, reply: Mapping[str, Any], held: Held, first: int, n: int) -> None:
+    def take(self, reply: Answered, held: Held, first: int, n: int) -> None:
         """Returns once the judge has its copy; raises `NotTaken`."""
         ...
 
@@ -112,18 +116,24 @@ class _Piece(ctypes.Structure):
 
 
 class HostTaker:
-    """Reads the other process's memory with one system call for a thousand answers."""
+    """Reads the other process's memory with one system call for a thousand answers.
 
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
+    ``separate`` says for each output whether its answers must be in memory that is not the judge's. Where a process
+    says so of single calls, it is believed; here a copy that it leaves out would be time that it saves.
+    """
+
+    def __init__(self, pid: int, separate: Sequence[bool]) -> None:
+        self.pid, self.separate = pid, separate
         self._read = ctypes.CDLL(None, use_errno=True).process_vm_readv
         pieces = (ctypes.c_void_p, ctypes.c_ulong)
         self._read.argtypes = (ctypes.c_int, *pieces, *pieces, ctypes.c_ulong)
         self._read.restype = ctypes.c_ssize_t
 
-    def take(self, reply: Mapping[str, Any], held: Held, first: int, n: int) -> None:
+    def take(self, reply: Answered, held: Held, first: int, n: int) -> None:
         said = _said(reply, held.outs, n)
         held.note(first, n, said)
+        if any(self.separate):
+            self._require_own_memory(said.at)
         for output, column in enumerate(said.at):
             base, size = held.bytes.data_ptr() + held.start(output, first), held.sizes[output]
             for low in range(0, n if size else 0, _MOST_PIECES):
@@ -133,8 +143,29 @@ class HostTaker:
                 if self._read(self.pid, ours, len(part), theirs, len(part), 0) != size * len(part):
                     raise NotTaken(f"process memory cannot be read: {os.strerror(ctypes.get_errno())}")
 
+    def _require_own_memory(self, at: Sequence[Sequence[int]]) -> None:
+        shared = list(_shared_by(self.pid))
+        for column, separate in zip(at, self.separate, strict=True):
+            if separate and any(start <= address < end for address in column for start, end in shared):
+                why = "shares its memory with an input or a parameter while it is timed; it must be a tensor of its own"
+                raise CandidateFailed(Status.REFUSED, f"the output {why}")
+
     def close(self) -> None:
         pass
+
+
+def _shared_by(pid: int) -> Iterator[tuple[int, int]]:
+    """Where a process has mapped memory of the judge's: first address, and the one after the last."""
+    _, keys = memory.held()
+    inodes = {str(inode).encode() for _, inode in keys}
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/maps", "rb") as lines:
+        for line in lines:
+            place, _, _, device, inode = line.split(maxsplit=5)[:5]
+            if inode in inodes:
+                major, minor = (int(part, 16) for part in device.split(b":"))
+                if (os.makedev(major, minor), int(inode)) in keys:
+                    start, end = (int(part, 16) for part in place.split(b"-"))
+                    yield start, end
 
 
 class CudaTaker:
@@ -142,9 +173,9 @@ class CudaTaker:
 
     def __init__(self) -> None:
         self._opened: dict[tuple[int, str], torch.Tensor] = {}
-        self._known: dict[int, tuple[Mapping[str, Any], Said, list[torch.Tensor]]] = {}
+        self._known: dict[int, tuple[Answered, Said, list[torch.Tensor]]] = {}
 
-    def take(self, reply: Mapping[str, Any], held: Held, first: int, n: int) -> None:
+    def take(self, reply: Answered, held: Held, first: int, n: int) -> None:
         known = self._known.get(first)
         if known is None or known[0] != reply:
             # Allocators give the same places again and again; what was worked out for them serves until they do not.
@@ -159,18 +190,18 @@ class CudaTaker:
                 one.copy_(other)
         torch.cuda.synchronize()
 
-    def _pieces(self, reply: Mapping[str, Any], said: Said, sizes: Sequence[int]) -> list[torch.Tensor]:
-        if "segments" not in reply:
+    def _pieces(self, reply: Answered, said: Said, sizes: Sequence[int]) -> list[torch.Tensor]:
+        if reply.segments is None:
             raise NotTaken("a process on the device cannot share its memory here")
         try:
-            spans = sorted((int(base), int(size), str(handle)) for base, size, handle in reply["segments"])
+            spans = sorted(reply.segments)
             return [
                 self._view(spans, address, size)
                 for column, size in zip(said.at, sizes, strict=True)
                 if size
                 for address in column
             ]
-        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        except (ValueError, RuntimeError) as error:
             raise NotTaken(f"device memory cannot be read: {error}") from error
 
     def _view(self, spans: Sequence[tuple[int, int, str]], address: int, size: int) -> torch.Tensor:
@@ -194,10 +225,10 @@ class SharedTaker:
     def __init__(self, region: memory.Region) -> None:
         self.region = region
 
-    def take(self, reply: Mapping[str, Any], held: Held, first: int, n: int) -> None:
+    def take(self, reply: Answered, held: Held, first: int, n: int) -> None:
         strides = [list(torch.empty(tuple(p["shape"]), device="meta").stride()) for p in held.outs]
         held.note(first, n, Said([], strides, False))
-        if reply:
+        if reply != Answered():
             raise NotTaken("the reply speaks of other memory than was agreed")
         part = slice(first * held.pitch, (first + n) * held.pitch)
         held.bytes[part].copy_(self.region.bytes[part])
@@ -208,21 +239,27 @@ class SharedTaker:
         pass
 
 
-def _said(reply: Mapping[str, Any], outs: Sequence[Mapping[str, Any]], n: int) -> Said:
+def _said(reply: Answered, outs: Sequence[Mapping[str, Any]], n: int) -> Said:
     """What a reply says of ``n`` answers, once it is seen that the strides stay within an answer."""
-    at, strides = reply.get("at"), reply.get("strides")
-    if not isinstance(at, list) or not isinstance(strides, list) or not len(at) == len(strides) == len(outs):
+    if reply.at is None or reply.strides is None or not len(reply.at) == len(reply.strides) == len(outs):
         raise NotTaken("the reply does not say where the answers lie")
-    for place, column, stride in zip(outs, at, strides, strict=True):
-        fits = isinstance(column, list) and isinstance(stride, list) and len(column) == n
-        if not fits or not all(type(number) is int and number >= 0 for number in (*column, *stride)):
-            raise NotTaken("the reply does not say where the answers lie")
-        shape = place["shape"]
-        reach = sum((size - 1) * step for size, step in zip(shape, stride, strict=False))
-        if len(stride) != len(shape) or (0 not in shape and reach >= max(1, _count(shape))):
-            raise NotTaken("the reply describes answers that do not fit")
-    columns = [column for place, column in zip(outs, at, strict=True) if 0 not in place["shape"]]
-    return Said(at, strides, any(len(set(column)) < n for column in columns))
+    if any(len(column) != n for column in reply.at):
+        raise NotTaken("the reply does not say where the answers lie")
+    strides = [_within(place["shape"], stride) for place, stride in zip(outs, reply.strides, strict=True)]
+    columns = [column for place, column in zip(outs, reply.at, strict=True) if 0 not in place["shape"]]
+    return Said(reply.at, strides, any(len(set(column)) < n for column in columns))
+
+
+def _within(shape: Sequence[int], strides: list[int]) -> list[int]:
+    """The strides, 0 where an axis has one element; raises `NotTaken` where they lead out of a packed answer."""
+    if len(strides) != len(shape):
+        raise NotTaken("the reply describes answers that do not fit")
+    # Along an axis of one element nothing is stepped over: what is said there may be anything.
+    used = [step if size > 1 else 0 for size, step in zip(shape, strides, strict=True)]
+    reach = sum((size - 1) * step for size, step in zip(shape, used, strict=True))
+    if 0 not in shape and reach >= max(1, _count(shape)):
+        raise NotTaken("the reply describes answers that do not fit")
+    return used
 
 
 def _count(shape: Sequence[int]) -> int:

@@ -12,7 +12,7 @@ import psutil
 import torch
 
 from akgflow.terms import Status
-from akgflow.verification.judge.candidate_process import CandidateFailed
+from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.timing.arms import Kept, Party, make_ready
 from akgflow.verification.judge.timing.checker import Checker
 from akgflow.verification.judge.timing.processes import CANDIDATE, Start

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
 from akgflow.terms import Status
-from akgflow.verification.judge.candidate_process import CandidateFailed
 from akgflow.verification.judge.evaluation import Trial
+from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.timing.cores import Threads, on_one_core
 from akgflow.verification.judge.timing.questions import Questions
 from akgflow.verification.judge.timing.readback import CudaTaker, Held, HostTaker, NotTaken, SharedTaker, Taker
+from akgflow.verification.reference.output_form import aliases
 from akgflow.verification.sandbox import process_tree
-from akgflow.verification.shared import memory
+from akgflow.verification.shared import memory, protocol
+from akgflow.verification.shared.protocol import Answered, PrepareWindows, WarmUp
 
 DISTURBED = 0.12
 """A window is disturbed when its process's threads waited for a core for more than this share of it."""
@@ -94,21 +95,25 @@ class Side:
         if out is not None:
             self.taker = SharedTaker(out)
         else:
-            self.taker = CudaTaker() if slots.device == "cuda" else HostTaker(trial.process.pid)
+            self.taker = CudaTaker() if slots.device == "cuda" else HostTaker(trial.process.pid, self._separate())
         trial.process.resume()
-        trial.process.ask(
-            "prepare_windows",
-            60.0,
-            [region.fd for region in (slots.region, out) if region is not None and region.fd is not None],
-            region=dict(slots.region.handle),
-            out_region=dict(out.handle) if out is not None else None,
-            inputs=questions.layout.tree,
-            outs=questions.outs,
-            pitch=questions.pitch,
-            out_pitch=questions.out_pitch,
-            count=questions.count,
+        request = PrepareWindows(
+            dict(slots.region.handle),
+            dict(out.handle) if out is not None else None,
+            questions.layout.tree,
+            questions.outs,
+            questions.pitch,
+            questions.out_pitch,
+            questions.count,
         )
+        fds = [region.fd for region in (slots.region, out) if region is not None and region.fd is not None]
+        trial.process.ask(request, 60.0, fds)
         trial.process.pause()
+
+    def _separate(self) -> list[bool]:
+        """For each output whether its answers may be nobody's memory but the process's."""
+        trusted = self.trial.process.trusted
+        return [not trusted and not alias for alias in aliases(self.slots.questions.draw.tree)]
 
     def window(self, first: int, n: int, *, again: bool = False, cold: bool = False) -> Window:
         """Slots ``first`` to ``first + n`` together. With ``again`` nothing is computed, for what the rest costs.
@@ -156,9 +161,9 @@ class Side:
             self.taker.take(reply, self.held, first, n)
         return Window(seconds, waited)
 
-    def _ask(self, first: int, n: int, again: bool) -> Mapping[str, Any]:
+    def _ask(self, first: int, n: int, again: bool) -> Answered:
         limit = self.trial.request.limits.run_seconds
-        return self.trial.process.ask("window", limit, watch=1.0, first=first, n=n, again=again)
+        return self.trial.process.ask(protocol.Window(first, n, again), limit, watch=1.0)
 
     def _warm_up(self, calls: int) -> None:
         """Let the process run on old questions, and stop it for a moment, which ends its helpers.
@@ -170,7 +175,7 @@ class Side:
         process.resume()
         if calls:
             limit, old = self.trial.request.limits.run_seconds, self.slots.questions.count - WARM
-            process.ask("warm_up", limit, watch=1.0, first=old, n=WARM, times=-(-calls // WARM))
+            process.ask(WarmUp(old, WARM, -(-calls // WARM)), limit, watch=1.0)
             process.pause()
             process.resume()
 

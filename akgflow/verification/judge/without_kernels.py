@@ -1,0 +1,72 @@
+"""The last question to a candidate: is its answer right though no kernel of the DSL does anything?
+
+Then something else did the work, whatever that was. That kernels can be taken away is the toolchain's to know, never
+the candidate's to say. A process that finds out about it can be wrong on purpose; whatever else it does gains no more.
+"""
+
+from __future__ import annotations
+
+from akgflow import toolchains
+from akgflow.terms import Status
+from akgflow.verification.judge.evaluation import Trial
+from akgflow.verification.judge.failures import CandidateFailed, Crashed, Reported
+from akgflow.verification.reference.distributions import OPERATOR
+from akgflow.verification.reference.reference import Reference
+from akgflow.verification.shared.protocol import Silence
+
+ORACLE_SECONDS = 1.0
+"""Where an oracle takes longer, the question is not asked."""
+SECONDS = 3.0
+"""For all calls."""
+QUESTIONS = 4
+"""What memory happens to hold is the right answer now and then, where an answer is one bit."""
+LOST = (Status.TIMEOUT, Status.OUT_OF_MEMORY, Status.FALLBACK)
+"""What may become of a sound candidate: it waits for a result, believes a size, or turns to what it may not use."""
+
+
+def require_work(trial: Trial, reference: Reference) -> None:
+    """Raise `CandidateFailed` when new questions are answered rightly by something that is no kernel.
+
+    Nothing can be asked afterwards: the process may not survive it.
+    """
+    request = trial.request
+    if not trial.guarded or reference.weak or reference.oracle.seconds > ORACLE_SECONDS:
+        return
+    if not toolchains.silences(request.toolchain, trial.evidence, request.target):
+        return
+    _silence(trial)
+    trial.run_left = min(trial.run_left, SECONDS)
+    if reference.work.too_small and trial.process.rules is not None:
+        # What the framework may always do would be all of it.
+        trial.process.rules.forbid()
+    try:
+        right = all(_answers_rightly(trial, reference) for _ in range(QUESTIONS))
+    except Reported:
+        # Host code that works with what a kernel returns may fail without it. It then still answers, once.
+        trial.settle()
+        return
+    except CandidateFailed as failure:
+        if failure.status in LOST or isinstance(failure, Crashed):
+            return
+        raise
+    if right:
+        raise CandidateFailed(
+            Status.FALLBACK, "the answer was right though no kernel of the DSL did anything: something else did it"
+        )
+
+
+def _answers_rightly(trial: Trial, reference: Reference) -> bool:
+    # Answers to questions that were asked before may still be in memory that it gets.
+    fresh = reference.answer(reference.fresh(OPERATOR), OPERATOR)
+    return trial.check(reference, fresh).result.status is Status.PASSED
+
+
+def _silence(trial: Trial) -> None:
+    """Let no kernel do anything; a process in which one still can is refused."""
+    try:
+        trial.process.ask(Silence(), SECONDS)
+    except Reported as failure:
+        why = f"the candidate's kernels could not be taken away for the last question: {failure.message}"
+        raise CandidateFailed(Status.REFUSED, why, failure.log) from None
+    if trial.sees_kernels():
+        raise CandidateFailed(Status.REFUSED, "the candidate kept its kernels for the question without them")
