@@ -20,7 +20,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "lazily", "terms", "serial", "platforms", "pages"}),
     frozenset({"config.steps"}),
     frozenset({"config.types"}),
-    frozenset({"features", "machine", "verdict", "resources"}),
+    frozenset({"durable", "features", "machine", "verdict", "resources"}),
     frozenset({"config"}),
     frozenset({"models", "sketch", "toolchains"}),
     frozenset({"agents", "knowledge", "verification"}),

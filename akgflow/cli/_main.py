@@ -12,7 +12,7 @@ from importlib import import_module
 import click
 
 from akgflow import __version__
-from akgflow.errors import AkgflowError, ConfigError, ExitCode, PathError
+from akgflow.errors import AkgflowError, ConfigError, ExitCode, PathError, machine_error
 
 # Each with the module that it is in and its line in the list of commands: that list must not import them all.
 _COMMANDS = {
@@ -30,7 +30,7 @@ _COMMANDS = {
     "mcp": ("_mcp", "Serve an agent in an editor over MCP."),
 }
 
-_UNUSABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENOSPC)
+_UNUSABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
 """What the system says of a path that was given and cannot be read or written."""
 
 
@@ -70,7 +70,8 @@ def cli() -> None:
       0 done and gates met          4 a prerequisite is missing
       1 a gate failed               5 budget spent
       2 usage or configuration      6 the judge cannot be believed here
-      3 a bug in akgflow          130 interrupted
+      3 a bug in akgflow            7 the machine could not go on (disk full, …)
+                                  130 interrupted
     """
 
 
@@ -98,13 +99,19 @@ def _guarded(args: list[str]) -> int:
     except AkgflowError as wrong:
         _say(wrong, as_json="--json" in args)
         return wrong.exit_code
-    except OSError as wrong:
-        if wrong.errno not in _UNUSABLE or wrong.filename is None:
+    except Exception as wrong:
+        known = _unusable(wrong) or machine_error(wrong)
+        if known is None:
             return _bug()
-        _say(PathError(f"{os.fsdecode(wrong.filename)} cannot be used: {wrong.strerror}"), as_json="--json" in args)
-        return ExitCode.CONFIG
-    except Exception:
-        return _bug()
+        _say(known, as_json="--json" in args)
+        return known.exit_code
+
+
+def _unusable(wrong: Exception) -> PathError | None:
+    """What is wrong with a path that was given; None where the error says something else."""
+    if not isinstance(wrong, OSError) or wrong.errno not in _UNUSABLE or wrong.filename is None:
+        return None
+    return PathError(f"{os.fsdecode(wrong.filename)} cannot be used: {wrong.strerror}")
 
 
 def _bug() -> int:

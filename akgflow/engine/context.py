@@ -151,10 +151,11 @@ class RunContext:
             write_text(place / f"prompt.{suffix}", prompt + "\n")
             self.notify(job, f"{turn.step}: asking {agent.name}")
             reply = await self.gateway.complete(key, agent.model, rendered.messages, rendered.fingerprint)
-            write_text(place / f"reply.{suffix}", reply.text)
             return Finished(key, rendered.fingerprint, reply)
 
         finished = await self.journal.once(f"call {key}", Finished, effect)
+        # After the journal has it: what is paid for must not be lost because this file finds no room.
+        write_text(place / f"reply.{suffix}", finished.reply.text)
         note(finished.reply)
         return finished.reply
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, TypeVar
 
-from akgflow.errors import AkgflowError
+from akgflow.durable import LineFile
+from akgflow.errors import AkgflowError, MachineExhausted
 from akgflow.serial import from_data, to_data
 
 T = TypeVar("T")
@@ -38,8 +38,10 @@ class Journal:
         self._locks: dict[str, asyncio.Lock] = {}
         self._seconds_before = 0.0
         self._start = time.monotonic()
-        self._file: TextIO | None = None
-        self._load(mend)
+        self._halted: MachineExhausted | None = None
+        self._lines = LineFile(path, self._load(mend))
+        if mend:
+            self._take(self._lines.take_in())
 
     @property
     def minutes_before(self) -> float:
@@ -65,39 +67,54 @@ class Journal:
         return self._steps.get(key, "")
 
     async def once(self, key: str, kind: type[T], effect: Callable[[], Awaitable[T]], *, step: str = "") -> T:
-        """The result of ``effect``, which runs only if no earlier sitting finished it."""
+        """The result of ``effect``, which runs only if no earlier sitting finished it.
+
+        Raises `MachineExhausted` in place of an effect that would begin after `halt`.
+        """
         async with self._locks.setdefault(key, asyncio.Lock()):
             if key not in self._effects:
+                if self._halted is not None:
+                    raise self._halted
                 self.write(key, await effect(), step=step)
         return self.read(key, kind)
 
+    def halt(self, why: MachineExhausted) -> None:
+        """Let no further effect begin; those under way finish, for they are paid for."""
+        self._halted = self._halted or why
+
     def write(self, key: str, value: Any, *, step: str = "") -> None:
-        """Put a finished effect on the disk."""
+        """Put a finished effect on the disk. Where that fails it is kept in memory, and `MachineExhausted` raised."""
         data = to_data(value)
         line = {"key": key, "seconds": self._seconds_before + time.monotonic() - self._start, "data": data}
         if step:
             line["step"] = self._steps[key] = step
-        self._file = self._file or self._path.open("a", encoding="utf-8")
-        self._file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        text = json.dumps(line, ensure_ascii=False, allow_nan=False)
         self._effects[key] = data
+        try:
+            self._lines.append(text)
+        except MachineExhausted as short:
+            self.halt(short)
+            raise
 
-    def close(self) -> None:
-        """Let go of the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+    def close(self, notify: Callable[[str], None] = lambda text: None) -> None:  # noqa: ARG005
+        """Let go of the file once everything is on a disk; ``notify`` hears what there is to wait for."""
+        self._lines.close(notify)
 
-    def _load(self, mend: bool) -> None:
+    def _load(self, mend: bool) -> int:
+        """Read what is there; the bytes of its whole lines."""
         if not self._path.exists():
-            return
+            return 0
         raw = self._path.read_bytes()
         whole = raw[: raw.rfind(b"\n") + 1]
         if mend and len(whole) < len(raw):
             with self._path.open("r+b") as file:
                 file.truncate(len(whole))
-        for number, line in enumerate(whole.decode("utf-8").splitlines(), 1):
+        self._take(whole)
+        return len(whole)
+
+    def _take(self, whole: bytes) -> None:
+        # Not by `str.splitlines`: a reply may hold separators that JSON does not escape.
+        for number, line in enumerate(whole.decode("utf-8").split("\n")[:-1], 1):
             try:
                 entry = json.loads(line)
                 self._effects[entry["key"]] = entry["data"]

@@ -9,14 +9,22 @@ import time
 from akgflow.config.types import SourceKernel
 from akgflow.engine.accounts import JUDGE_TRIED, accounts, book_earlier_sittings
 from akgflow.engine.context import Finished, RunContext
-from akgflow.engine.folder import OPERATOR, RESULT, write_json, write_text
+from akgflow.engine.folder import OPERATOR, write_json, write_text
 from akgflow.engine.gates import unmet
 from akgflow.engine.knowledge import cause_in, lessons_of
 from akgflow.engine.preflight import Preflight, places, preflight
 from akgflow.engine.result import JobResult, Outcome, RunResult
 from akgflow.engine.state import JobState
 from akgflow.engine.steps import run_step
-from akgflow.errors import BudgetError, ConfigError, Mark, PrerequisiteError, Problem
+from akgflow.errors import (
+    BudgetError,
+    ConfigError,
+    MachineExhausted,
+    Mark,
+    PrerequisiteError,
+    Problem,
+    machine_error,
+)
 from akgflow.models.base import Lost
 from akgflow.planning import Job
 from akgflow.terms import Status
@@ -41,7 +49,7 @@ async def run_plan(run: RunContext) -> RunResult:
     await run.knowledge.prepare()
     jobs = await _all_jobs(run)
     calls = _finished_calls(run)
-    result = RunResult(
+    return RunResult(
         task=run.plan.task,
         folder=str(run.folder.path),
         jobs=tuple(jobs),
@@ -53,9 +61,6 @@ async def run_plan(run: RunContext) -> RunResult:
         budget=run.task.budget,
         accounts=accounts(run.journal),
     )
-    if result.finished:
-        write_json(run.folder.path / RESULT, result)
-    return result
 
 
 def _finished_calls(run: RunContext) -> list[Finished]:
@@ -103,16 +108,36 @@ async def _try_judge(run: RunContext) -> None:
 
 
 async def _all_jobs(run: RunContext) -> list[JobResult]:
-    """All jobs side by side; the first bug ends them all, a missing provider or a spent budget only its own job."""
+    """All jobs side by side; the first bug ends them all, a missing provider or a spent budget only its own job.
+
+    Where the machine ran out of something, no job begins anything new; what is under way is finished and kept before
+    `MachineExhausted` is raised.
+    """
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(_job(job, run)) for job in run.plan.jobs]
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from None
-    return [task.result() for task in tasks]
+    ended = [task.result() for task in tasks]
+    for one in ended:
+        if isinstance(one, MachineExhausted):
+            raise one
+    return [one for one in ended if isinstance(one, JobResult)]
 
 
-async def _job(job: Job, run: RunContext) -> JobResult:
+async def _job(job: Job, run: RunContext) -> JobResult | MachineExhausted:
+    try:
+        return await _finished(job, run)
+    except Exception as error:
+        short = machine_error(error)
+        if short is None:
+            raise
+        run.journal.halt(short)
+        run.notify(job.id, str(short))
+        return short
+
+
+async def _finished(job: Job, run: RunContext) -> JobResult:
     state = JobState(job)
     if job.impossible:
         return JobResult(job.id, job.dsl, job.target, Outcome.IMPOSSIBLE, job.impossible)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from akgflow.config.types import Task, Workspace
 from akgflow.engine.accounts import note_lost
 from akgflow.engine.context import Finished, Notify, RunContext
-from akgflow.engine.folder import RunFolder
+from akgflow.engine.folder import RESULT, RunFolder, write_json
 from akgflow.engine.journal import Journal
 from akgflow.engine.knowledge import RunKnowledge
 from akgflow.engine.result import RunResult
 from akgflow.engine.run import run_plan
+from akgflow.errors import machine_error
 from akgflow.executors.everywhere import Everywhere
 from akgflow.models.base import Lost
 from akgflow.models.gateway import Gateway
@@ -33,13 +36,33 @@ def run_in_folder(
     if len(journal):
         notify("", f"going on in {folder.path}: {len(journal)} finished steps are kept")
     try:
-        return asyncio.run(_sit(task, workspace, plan, folder, journal, notify))
+        with _machine_errors():
+            try:
+                result = asyncio.run(_sit(task, workspace, plan, folder, journal, notify))
+            finally:
+                journal.close(lambda text: notify("", text))
+                if record is not None:
+                    _record(record, task, journal)
+            if result.finished:
+                # Last of all: where anything before it fails, the same command goes on with this run.
+                write_json(folder.path / RESULT, result)
+            return result
     finally:
-        if record is not None:
-            calls = (journal.read(key, Finished) for key, _ in journal.items("call "))
-            write_recording(record, task.name, [RecordedReply.of(c.key, c.fingerprint, c.reply) for c in calls])
-        journal.close()
         folder.release()
+
+
+@contextmanager
+def _machine_errors() -> Iterator[None]:
+    """Raise `MachineExhausted` for an error of the system that means a shortage."""
+    try:
+        yield
+    except OSError as error:
+        raise machine_error(error) or error from error
+
+
+def _record(file: Path, task: Task, journal: Journal) -> None:
+    calls = (journal.read(key, Finished) for key, _ in journal.items("call "))
+    write_recording(file, task.name, [RecordedReply.of(c.key, c.fingerprint, c.reply) for c in calls])
 
 
 async def _sit(

@@ -29,7 +29,7 @@ class LitellmProvider:
         await asyncio.to_thread(_load)
 
     async def complete(self, request: ModelRequest) -> ModelReply:
-        """One reply, or `ProviderError` in words a user can act on."""
+        """One reply, or `ProviderError` in words a user can act on, or `MachineExhausted`."""
         spec = request.model
         named_key = _key_from_environment(spec)
         litellm = await asyncio.to_thread(_load)

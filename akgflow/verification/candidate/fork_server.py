@@ -36,7 +36,7 @@ class Zygote:
             while True:
                 request, fds = self.channel.receive_with_fds(2)
                 if request["op"] == "spawn":
-                    self.channel.send(self._spawn(request, fds))
+                    self.channel.send(self._spawned(request, fds))
                 elif request["op"] == "door":
                     self.channel.send({"name": self._doors.get(int(request["address"]))})
                 else:
@@ -46,6 +46,14 @@ class Zygote:
         finally:
             for guard in tuple(self.live):
                 self._end(guard, 0.0)
+
+    def _spawned(self, request: Message, fds: list[int]) -> Message:
+        """The reply to ``spawn``: a process, or why none could be started."""
+        try:
+            return self._spawn(request, fds)
+        except (OSError, RuntimeError) as error:
+            number = error.errno if isinstance(error, OSError) else None
+            return {"failed": str(error), "errno": number or 0}
 
     def _spawn(self, request: Message, fds: list[int]) -> Message:
         talk, log = fds

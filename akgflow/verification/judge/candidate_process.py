@@ -18,6 +18,7 @@ from typing import IO, Any, NamedTuple
 from akgflow.terms import Status
 from akgflow.verdict import Limits
 from akgflow.verification import sandbox
+from akgflow.verification.judge.machine_pressure import Pressure
 from akgflow.verification.judge.resource_monitor import Watch
 from akgflow.verification.sandbox import process_tree
 from akgflow.verification.sandbox.env_allowlist import scrubbed
@@ -48,6 +49,13 @@ class CandidateFailed(Exception):
         super().__init__(message)
 
 
+class Disturbed(CandidateFailed):
+    """Somebody else may have ended it: it is judged once more before that counts.
+
+    The status is `Status.NOT_RUN` where it cannot have been the candidate's own doing.
+    """
+
+
 def compile_failed(words: str) -> CandidateFailed:
     """The failure that a compiler's words stand for: the first line is the message, all of them the log."""
     first, _, rest = words.strip().partition("\n")
@@ -61,6 +69,9 @@ class ForkServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: Channel | None = None
         self._ready = False
+        self.pressure = Pressure()
+        self.lives = 1
+        """How often it was started: candidates end with the fork server that they come from."""
         self._one_at_a_time = threading.Lock()
         self._libraries = frozenset[str]()
         self._looked_into: dict[tuple[int, ...], bool] = {}
@@ -88,7 +99,7 @@ class ForkServer:
     ) -> CandidateProcess:
         """A new candidate process that works in ``scratch``; ``reads`` are further folders that it may read."""
         ours, theirs = Channel.pair()
-        log = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the process)
+        log = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115  (lives as long as the process)
         if on_gpu:
             # The driver's device nodes are made when the first program asks for them.
             import torch
@@ -105,16 +116,24 @@ class ForkServer:
             reply = self._ask(request, [theirs.fileno(), log.fileno()])
         finally:
             theirs.close()
+        if "failed" in reply:
+            raise OSError(int(reply["errno"]), f"no candidate process can be started: {reply['failed']}")
         place = Place(int(reply["guard"]), int(reply["pid"]), str(scratch), tuple(reply["layers"]))
         return CandidateProcess(self, place, ours, log, limits)
 
-    def end(self, guard: int, grace: float) -> tuple[int, bool]:
-        """End a candidate and everything it started; its wait status, and whether it had to be killed."""
-        try:
-            reply = self._ask({"op": "end", "guard": guard, "grace": grace}, [])
-        except ChannelClosed:
-            self.end_all()
-            return signal.SIGKILL, False
+    def end(self, guard: int, life: int, grace: float) -> tuple[int, bool]:
+        """End a candidate and everything it started; its wait status, and whether it had to be killed.
+
+        Raises `ChannelClosed` where the fork server that it came from has ended, and it with it.
+        """
+        with self._one_at_a_time:
+            if life != self.lives:
+                raise ChannelClosed("the fork server was started again")
+            try:
+                reply = self._ask_alone({"op": "end", "guard": guard, "grace": grace}, [])
+            except ChannelClosed:
+                self.end_all()
+                raise
         return int(reply["status"]), bool(reply["killed"])
 
     def entered(self, process: CandidateProcess, trap: library_traps.Trap, *, timed: bool) -> str | None:
@@ -156,6 +175,7 @@ class ForkServer:
         """End the fork server and all candidates; the next `spawn` starts a new one."""
         process, channel = self._process, self._channel
         self._process = self._channel = None
+        self.lives += 1
         if channel is not None:
             channel.close()
         if process is not None:
@@ -193,7 +213,7 @@ class CandidateProcess:
         self.pid, self.layers, self.limits = place.pid, place.layers, limits
         self._watch = Watch(place.guard, place.scratch, limits)
         self._server, self._channel, self._log, self._place = server, channel, log, place
-        self._ended = False
+        self._ended, self._life = False, server.lives
         self._killed_for_memory = _killed_for_memory()
         self.rules: Page | None = None
         self.trusted = False
@@ -201,7 +221,21 @@ class CandidateProcess:
         self.trap: library_traps.Trap | None = None
 
     def ask(self, op: str, seconds: float, fds: Sequence[int] = (), watch: float = 0.1, **fields: Any) -> Message:
-        """Send one request and wait at most ``seconds`` for its answer; look at its use every ``watch`` seconds."""
+        """Send one request and wait at most ``seconds`` for its answer; look at its use every ``watch`` seconds.
+
+        Raises `MachineExhausted` for a failure that the machine's own state explains.
+        """
+        try:
+            return self._answer(op, seconds, fds, watch, **fields)
+        except CandidateFailed as failure:
+            self._server.pressure.look(self._watch.most_memory)
+            short = self._server.pressure.explain(f"{failure.message}\n{failure.log}")
+            if short is None:
+                raise
+            self.close()
+            raise short from failure
+
+    def _answer(self, op: str, seconds: float, fds: Sequence[int], watch: float, **fields: Any) -> Message:
         if self.rules is not None:
             self.rules.begin(op, int(fields.get("n", 1)) * int(fields.get("times", 1)))
         try:
@@ -243,6 +277,7 @@ class CandidateProcess:
     def _check_use(self) -> None:
         """End what grows past its bounds."""
         broken = self._watch.look()
+        self._server.pressure.look(self._watch.most_memory)
         if broken is not None:
             self.close()
             raise CandidateFailed(*broken)
@@ -250,8 +285,11 @@ class CandidateProcess:
     def _post_mortem(self) -> CandidateFailed:
         """Why the process is gone, from its wait status and the tail of what it printed."""
         self._channel.close()
-        status, killed = self._server.end(self._place.guard, 2.0)
         self._ended = True
+        try:
+            status, killed = self._server.end(self._place.guard, self._life, 2.0)
+        except ChannelClosed:
+            return Disturbed(Status.NOT_RUN, "the process that candidates are forked from was ended")
         words = self._words()
         if killed:
             return CandidateFailed(Status.RUNTIME_ERROR, "the candidate closed its channel to the judge", words)
@@ -259,8 +297,12 @@ class CandidateProcess:
             number = os.WTERMSIG(status)
             name = signal.Signals(number).name
             if number == signal.SIGKILL and _killed_for_memory() > self._killed_for_memory:
+                self._server.pressure.memory_ran_out()
                 why = "the candidate's process was killed by the system for want of memory"
                 return CandidateFailed(Status.OUT_OF_MEMORY, why, words)
+            if number in process_tree.FROM_OUTSIDE:
+                status_of = Status.NOT_RUN if self.trusted else Status.RUNTIME_ERROR
+                return Disturbed(status_of, f"the candidate's process was ended by {name}", words)
             return CandidateFailed(Status.RUNTIME_ERROR, f"the candidate crashed with {name}", words)
         code = os.WEXITSTATUS(status)
         return CandidateFailed(
@@ -316,7 +358,8 @@ class CandidateProcess:
         if not self._ended:
             self._ended = True
             self._channel.close()
-            self._server.end(self._place.guard, 0.0)
+            with contextlib.suppress(ChannelClosed):
+                self._server.end(self._place.guard, self._life, 0.0)
         self._log.close()
 
 
