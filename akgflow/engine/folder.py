@@ -90,7 +90,13 @@ def claim(path: Path, plan: Plan) -> RunFolder:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file so that a reader sees all of it or none."""
+    """Write a file so that a reader sees all of it or none; one that holds the text already is left as it is.
+
+    So a run that goes on needs no room for what it has written before.
+    """
+    with suppress(OSError):
+        if path.read_bytes() == text.encode():
+            return
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
