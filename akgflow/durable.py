@@ -35,9 +35,9 @@ class LineFile:
         """Lines that are in memory only."""
         return len(self._waiting)
 
-    def append(self, line: str) -> None:
-        """Put a line on the disk. Raises `MachineExhausted` where it has to wait in memory."""
-        self._waiting.append(line.encode() + b"\n")
+    def append(self, line: bytes) -> None:
+        """Put a line with its end on the disk. Raises `MachineExhausted` where it has to wait in memory."""
+        self._waiting.append(line)
         self.save()
 
     def save(self) -> None:
@@ -152,9 +152,8 @@ class LineFile:
         except OSError:
             return b""
         if mark.decode(errors="replace") == self._mark():
-            self._waiting = [line + b"\n" for line in lines.splitlines()]
+            self._waiting = [line + b"\n" for line in lines.split(b"\n")[:-1]]
             self.save()
-        else:
-            lines = b""
-        self._aside.unlink()
-        return lines
+            self._aside.unlink()
+            return lines
+        return b""

@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from akgflow.text import escaped_in_json, received_data
+
 if TYPE_CHECKING:
     import cattrs
 
@@ -67,6 +69,33 @@ def from_data(data: Any, kind: type[T]) -> T:
     return _converter().structure(data, kind)
 
 
-def to_json(value: Any, indent: int | None = None) -> str:
-    """Canonical JSON text: sorted keys, no NaN literals; equal values give equal text."""
-    return json.dumps(to_data(value), sort_keys=True, indent=indent, allow_nan=False, ensure_ascii=False)
+def fit(data: Any, kind: type[T]) -> T:
+    """`from_data` for data that may be damaged; raises `ValueError` with what does not fit, and nothing else."""
+    import cattrs
+
+    if kind is str and not isinstance(data, str):
+        raise ValueError("it is no text")
+    try:
+        return from_data(data, kind)
+    except cattrs.BaseValidationError as wrong:
+        raise ValueError("; ".join(cattrs.transform_error(wrong, path="it")[:3])) from None
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError, OverflowError) as wrong:
+        raise ValueError(f"{type(wrong).__name__}: {wrong}") from None
+
+
+def to_json(value: Any, indent: int | None = None, *, ascii_only: bool = False) -> str:
+    """Canonical JSON text: sorted keys, no NaN literals; equal values give equal text.
+
+    Characters that some readers take for the end of a line, and those that cannot be encoded, are escaped: the text is
+    one line without ``indent``, and can be written to any file. With ``ascii_only`` also to any terminal and pipe.
+    """
+    data = to_data(value)
+    return escaped_in_json(json.dumps(data, sort_keys=True, indent=indent, allow_nan=False, ensure_ascii=ascii_only))
+
+
+def of_others(text: str | bytes) -> Any:
+    """JSON that another process wrote, its texts made valid Unicode; raises `ValueError` where it is none."""
+    try:
+        return received_data(json.loads(text))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None

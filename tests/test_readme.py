@@ -1,4 +1,4 @@
-"""What README.md and CONTRIBUTING.md show is what akgflow does: their YAML is valid, their tables are complete."""
+"""What README, docs and CONTRIBUTING show is what akgflow does: YAML is valid, tables are complete, links lead on."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from akgflow.terms import Evidence
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
@@ -39,8 +40,8 @@ def _column(text: str, header: str) -> list[str]:
 def workspace(tmp_path: Path) -> Path:
     """A workspace that holds what the documents show, and no more."""
     shutil.copytree(ROOT / "tasks", tmp_path / "tasks")
-    (tmp_path / "tasks" / "gemm_migrate.yaml").write_text(_yaml_with(README, "kind: migrate"), encoding="utf-8")
-    models, flows = _yaml_with(README, "models:"), _yaml_with(CONTRIBUTING, "workflows:")
+    (tmp_path / "tasks" / "gemm_migrate.yaml").write_text(_yaml_with(PAGES["tasks"], "kind: migrate"), encoding="utf-8")
+    models, flows = _yaml_with(PAGES["models"], "models:"), _yaml_with(CONTRIBUTING, "workflows:")
     (tmp_path / "agents.yaml").write_text(f"version: 1\n{models}{flows}", encoding="utf-8")
     return tmp_path
 
@@ -50,7 +51,7 @@ def _akgflow(workspace: Path, *arguments: str) -> subprocess.CompletedProcess[st
     return subprocess.run(command, cwd=workspace, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("document", [README, CONTRIBUTING], ids=["README", "CONTRIBUTING"])
+@pytest.mark.parametrize("document", [PAGES["hardware"], CONTRIBUTING], ids=["hardware", "CONTRIBUTING"])
 def test_the_yaml_shown_is_valid(workspace: Path, document: str) -> None:
     (workspace / "hardware.yaml").write_text(f"version: 1\n{_yaml_with(document, '  nvidia_l40s:')}", encoding="utf-8")
     done = _akgflow(workspace, "validate")
@@ -60,21 +61,22 @@ def test_the_yaml_shown_is_valid(workspace: Path, document: str) -> None:
 
 
 def test_hardware_that_is_elsewhere_is_one_line_more(workspace: Path) -> None:
-    shown = _yaml_with(README, "  nvidia_h200:")
+    shown = _yaml_with(PAGES["hardware"], "  nvidia_h200:")
     (workspace / "hardware.yaml").write_text(f"version: 1\n{shown}", encoding="utf-8")
     reach = load_workspace(workspace).targets["nvidia_h200"].reach
     assert str(reach) == "Ray at 10.0.0.1:6379, h200: 1"
 
 
 def test_a_target_of_hardware_yaml_alone_is_planned(workspace: Path) -> None:
-    (workspace / "hardware.yaml").write_text(f"version: 1\n{_yaml_with(README, '  nvidia_l40s:')}", encoding="utf-8")
+    shown = _yaml_with(PAGES["hardware"], "  nvidia_l40s:")
+    (workspace / "hardware.yaml").write_text(f"version: 1\n{shown}", encoding="utf-8")
     done = _akgflow(workspace, "plan", "gemm_migrate", "--set", "matrix.target=[nvidia_l40s]")
     assert done.returncode == 0, done.stderr
     assert "nvidia_l40s" in done.stdout
 
 
 def test_a_misspelt_key_of_a_target_is_shown_with_its_place(workspace: Path) -> None:
-    shown = _yaml_with(README, "  nvidia_l40s:").replace("arch:", "arhc:")
+    shown = _yaml_with(PAGES["hardware"], "  nvidia_l40s:").replace("arch:", "arhc:")
     (workspace / "hardware.yaml").write_text(f"version: 1\n{shown}", encoding="utf-8")
     done = _akgflow(workspace, "validate")
     assert done.returncode == ExitCode.CONFIG
@@ -82,18 +84,55 @@ def test_a_misspelt_key_of_a_target_is_shown_with_its_place(workspace: Path) -> 
 
 
 def test_every_command_is_listed() -> None:
-    listed = {re.split(r"\s", name.removeprefix("akgflow "), maxsplit=1)[0] for name in _column(README, "command")}
+    listed = {
+        re.split(r"\s", name.removeprefix("akgflow "), maxsplit=1)[0] for name in _column(PAGES["commands"], "command")
+    }
     assert listed == set(cli.list_commands(click.Context(cli)))
 
 
 def test_every_exit_code_is_listed() -> None:
-    assert [int(code) for code in _column(README, "code")] == [int(code) for code in ExitCode]
+    assert [int(code) for code in _column(PAGES["commands"], "code")] == [int(code) for code in ExitCode]
 
 
 def test_every_evidence_is_listed() -> None:
-    after = README.split("### Evidence", 1)[1]
+    after = PAGES["words"].split("## Evidence", 1)[1]
     assert _column(after, "word") == [str(evidence) for evidence in Evidence]
 
 
 def test_every_shipped_task_is_listed() -> None:
-    assert sorted(_column(README, "task | from")) == sorted(path.stem for path in (ROOT / "tasks").glob("*.yaml"))
+    assert sorted(_column(PAGES["tasks"], "task | from")) == sorted(
+        path.stem for path in (ROOT / "tasks").glob("*.yaml")
+    )
+
+
+def test_the_operator_shown_in_the_readme_is_a_task_that_plans(tmp_path: Path) -> None:
+    (tmp_path / "operators").mkdir()
+    operator = re.findall(r"```python\n(.*?)```", PAGES["operators"], re.S)[0]
+    (tmp_path / "operators" / "softmax.py").write_text(operator, encoding="utf-8")
+    (tmp_path / "my_softmax.yaml").write_text(_yaml_with(README, "kind: generate"), encoding="utf-8")
+    done = _akgflow(tmp_path, "plan", "my_softmax.yaml")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_fits_on_a_few_screens() -> None:
+    lines = README.splitlines()
+    assert len(lines) <= 150
+    (shown,) = re.findall(r"```text\n(.*?)```", README, re.S)
+    assert len(shown.splitlines()) <= 15 and max(map(len, shown.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))])
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    targets = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+    for link in targets:
+        name, _, anchor = link.partition("#")
+        file = page if not name else (page.parent / name).resolve()
+        assert file.exists(), f"{page.name} links to {link}, which is not there"
+        if anchor:
+            titles = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.M)
+            assert anchor in {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}, link
+
+
+def test_every_page_is_in_the_index() -> None:
+    assert set(re.findall(r"\((\w+)\.md\)", PAGES["index"])) == set(PAGES) - {"index"}

@@ -17,7 +17,10 @@ PACKAGE = Path(__file__).resolve().parents[1] / "akgflow"
 
 # From the bottom up. A part imports from itself and from the layers below it, never sideways or upwards.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "lazily", "terms", "serial", "platforms", "pages"}),
+    frozenset({"errors", "lazily", "terms", "platforms", "pages"}),
+    frozenset({"text"}),
+    frozenset({"serial", "streams"}),
+    frozenset({"atomic"}),
     frozenset({"config.steps"}),
     frozenset({"config.types"}),
     frozenset({"durable", "features", "machine", "verdict", "resources"}),
@@ -26,6 +29,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"agents", "knowledge", "verification"}),
     frozenset({"executors", "search", "torch_compile"}),
     frozenset({"planning"}),
+    frozenset({"runs"}),
     frozenset({"engine"}),
     frozenset({"doctor", "reporting"}),
     frozenset({"mcp"}),

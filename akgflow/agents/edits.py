@@ -17,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from akgflow.text import lines
+
 BEGIN, MIDDLE, END = "<<<<<<< SEARCH", "=======", ">>>>>>> REPLACE"
 _WHOLE = "send the whole module in one ```python block instead"
 
@@ -34,22 +36,22 @@ class Edit(NamedTuple):
 
 def has_edits(text: str) -> bool:
     """True when a reply holds at least the beginning of an edit."""
-    return any(line.strip() == BEGIN for line in text.splitlines())
+    return any(line.strip() == BEGIN for line in lines(text))
 
 
 def apply_edits(text: str, module: str) -> str:
     """``module`` with all the edits of ``text``; raises `EditError`."""
-    lines = module.split("\n")
-    placed = sorted((_place(number, edit, lines), edit) for number, edit in enumerate(_edits(text), 1))
+    rows = module.split("\n")
+    placed = sorted((_place(number, edit, rows), edit) for number, edit in enumerate(_edits(text), 1))
     end = 0
     made: list[str] = []
     for at, edit in placed:
         if at < end:
             raise EditError(f"two edits overlap at line {at + 1}; {_WHOLE}")
-        made += lines[end:at]
+        made += rows[end:at]
         made += edit.replace
         end = at + len(edit.search)
-    changed = "\n".join(made + lines[end:])
+    changed = "\n".join(made + rows[end:])
     if changed == module:
         raise EditError("the edits change nothing")
     return changed

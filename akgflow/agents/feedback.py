@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 
 from akgflow.terms import Status
+from akgflow.text import lines as lines_of
+from akgflow.text import visible
 from akgflow.verdict import CaseResult, KernelProfile, KernelResources, Timing, Verdict
 
 MAX_CHARACTERS = 1_600
@@ -51,8 +53,8 @@ def describe(verdict: Verdict) -> str:
     tail = [*_timing(verdict), *_resources(verdict.resources, bool(verdict.timing)), *_counters(verdict.profile)]
     if "timing" in verdict.absent:
         tail.append(f"Not timed: {verdict.absent['timing']}")
-    text = "\n".join([*head, *tail])
-    log = "" if wrong else _cut_log(verdict.log, verdict.message)
+    text = visible("\n".join([*head, *tail]))
+    log = "" if wrong else _cut_log(visible(verdict.log), visible(verdict.message))
     if log:
         text += "\n" + _both_ends(log, max(300, MAX_CHARACTERS - len(text) - 1))
     return _both_ends(text, MAX_CHARACTERS)
@@ -60,7 +62,7 @@ def describe(verdict: Verdict) -> str:
 
 def summary(text: str) -> str:
     """One line about an earlier attempt, at most `MAX_SUMMARY` characters long."""
-    line = " ".join(text.split())
+    line = " ".join(visible(text).split())
     return line if len(line) <= MAX_SUMMARY else line[: MAX_SUMMARY - 1] + "…"
 
 
@@ -145,8 +147,8 @@ def _counters(found: tuple[KernelProfile, ...]) -> Iterator[str]:
 
 def _cut_log(log: str, message: str) -> str:
     """The compiler's or the candidate's own words without what is said already and what nobody acts on."""
-    said = {line.strip() for line in message.splitlines()}
-    lines = [line.rstrip() for line in log.splitlines() if not _NOISE.search(line) and line.strip() not in said]
+    said = {line.strip() for line in lines_of(message)}
+    lines = [line.rstrip() for line in lines_of(log) if not _NOISE.search(line) and line.strip() not in said]
     kept = [line for line in lines if line.strip()]
     if len(kept) > MAX_LOG_LINES:
         half = MAX_LOG_LINES // 2

@@ -9,6 +9,7 @@ import click
 from akgflow.cli._options import echo_json, json_option, workspace_option
 from akgflow.config import find_root, load_workspace
 from akgflow.errors import ExitCode
+from akgflow.streams import echo
 
 
 @click.command("doctor")
@@ -27,5 +28,5 @@ def doctor_command(ctx: click.Context, canaries: bool, workspace: Path | None, a
     else:
         for check in found:
             mark = "ok     " if check.ok else ("missing" if check.needed else "-      ")
-            click.echo(f"{mark}  {check.name:<24} {check.detail}{': ' + check.hint if check.hint else ''}")
+            echo(f"{mark}  {check.name:<24} {check.detail}{': ' + check.hint if check.hint else ''}")
     ctx.exit(ExitCode.DONE if all(check.ok or not check.needed for check in found) else ExitCode.PREREQUISITE)

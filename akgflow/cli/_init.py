@@ -9,6 +9,7 @@ import click
 
 from akgflow import resources
 from akgflow.errors import ConfigError
+from akgflow.streams import echo
 
 
 @click.command("init")
@@ -26,4 +27,4 @@ def init_command(directory: Path) -> None:
             shutil.copytree(source, directory / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copyfile(source, directory / name)
-    click.echo(f"{directory} is a workspace now; next: cd {directory} && akgflow run tasks/gemm_migrate.yaml")
+    echo(f"{directory} is a workspace now; next: cd {directory} && akgflow run tasks/gemm_migrate.yaml")

@@ -18,6 +18,8 @@ from akgflow.errors import ConfigError, ExitCode
 from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.knowledge import Entry, Store, default_path, from_lines, to_lines, why_not
 from akgflow.machine import Machine, detect
+from akgflow.streams import echo
+from akgflow.text import lines, read_text
 from akgflow.verdict import JudgeRequest, Verdict
 
 _Space = tuple[Workspace, Store]
@@ -134,7 +136,7 @@ def forget_command(
         echo_json([_outline(entry) for entry in gone])
     else:
         for entry in gone:
-            click.echo(f"forgotten: {entry.id} ({entry.task}, {entry.dsl}, {entry.target})")
+            echo(f"forgotten: {entry.id} ({entry.task}, {entry.dsl}, {entry.target})")
 
 
 @knowledge_command.command("export")
@@ -148,14 +150,14 @@ def export_command(
     file: Path, dsl: str | None, target: str | None, workspace: Path | None, overrides: tuple[str, ...], as_json: bool
 ) -> None:
     """Write the judged entries to FILE, one line of JSON each."""
-    from akgflow.engine.folder import write_text
+    from akgflow.atomic import write_text
 
     entries = _space(workspace, overrides)[1].entries(dsl=dsl, target=target, trust="judged")
     write_text(file, "".join(f"{line}\n" for line in to_lines(entries)))
     if as_json:
         echo_json({"file": str(file), "exported": [entry.id for entry in entries]})
     else:
-        click.echo(f"exported: {len(entries)} entries to {file}")
+        echo(f"exported: {len(entries)} entries to {file}")
 
 
 @knowledge_command.command("import")
@@ -180,7 +182,7 @@ def import_command(
     Judging runs the references in FILE as it runs those of your own tasks: judge what you have looked at.
     """
     space, store = _space(workspace, overrides)
-    entries = from_lines(file.read_text(encoding="utf-8").splitlines(), str(file))
+    entries = from_lines(lines(read_text(file)), str(file))
     refused: dict[str, str] = {}
     if judge:
         entries, refused = _judged_again(space, entries, time)
@@ -190,7 +192,7 @@ def import_command(
 
 
 def _of_run(folder: Path) -> list[Entry]:
-    from akgflow.engine.harvest import NOT_ASKED, harvest
+    from akgflow.runs.harvest import NOT_ASKED, harvest
 
     entries = harvest(folder)
     if entries and entries[0].features == NOT_ASKED:
@@ -214,7 +216,7 @@ def _of_candidate(
     from akgflow.planning.here import request_for
 
     machine = detect()
-    source = path.read_text(encoding="utf-8")
+    source = read_text(path)
     request = replace(request_for(space, operator, source, dsl, target, machine), cases=cases, dtype=dtype)
     asked = FeatureRequest(str(operator.file), operator.source, cases, dtype)
     ((verdict, features),) = _judged([(replace(request, time=time), asked)], machine)
@@ -315,10 +317,10 @@ def _report(added: Sequence[Entry], known: Sequence[Entry], refused: Mapping[str
         echo_json({**{name: [one.id for one in found] for name, found in names.items()}, "refused": refused})
         return
     for entry in added:
-        click.echo(f"{'added' if entry.trust == 'judged' else 'imported'}: {entry.id} ({entry.task}, {entry.claim})")
+        echo(f"{'added' if entry.trust == 'judged' else 'imported'}: {entry.id} ({entry.task}, {entry.claim})")
     for entry in known:
-        click.echo(f"already there with a verdict at least as good: {entry.id} ({entry.task})")
+        echo(f"already there with a verdict at least as good: {entry.id} ({entry.task})")
     for name, reason in refused.items():
-        click.echo(f"not added: {name}: {reason}")
+        echo(f"not added: {name}: {reason}")
     if not added and not known and not refused:
-        click.echo("nothing to add: no kernel was verified there")
+        echo("nothing to add: no kernel was verified there")

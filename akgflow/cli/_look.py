@@ -11,6 +11,7 @@ from akgflow.cli._options import echo_json, json_option, set_option, workspace_o
 from akgflow.config import KINDS, find_root, list_tasks, load, load_all, load_workspace, schema_text, suggest
 from akgflow.config.types import Workspace
 from akgflow.errors import ConfigError, Problem
+from akgflow.streams import echo
 
 Row = dict[str, str]
 
@@ -29,7 +30,7 @@ def validate_command(tasks: tuple[str, ...], workspace: Path | None, overrides: 
     if as_json:
         echo_json({"valid": names})
     else:
-        click.echo(f"valid: {', '.join(names) or 'the workspace (it has no tasks)'}")
+        echo(f"valid: {', '.join(names) or 'the workspace (it has no tasks)'}")
 
 
 def _checked(tasks: tuple[str, ...], workspace: Path | None, overrides: tuple[str, ...]) -> list[str]:
@@ -105,14 +106,14 @@ def list_command(kind: str, workspace: Path | None, overrides: tuple[str, ...], 
     columns = list(dict.fromkeys(name for row in rows for name in row))
     widths = {name: max(len(name), *(len(row.get(name, "")) for row in rows)) for name in columns}
     for row in [{name: name for name in columns}, *rows]:
-        click.echo("  ".join(row.get(name, "").ljust(widths[name]) for name in columns).rstrip())
+        echo("  ".join(row.get(name, "").ljust(widths[name]) for name in columns).rstrip())
 
 
 @click.command("schema")
 @click.argument("kind", type=click.Choice(KINDS))
 def schema_command(kind: str) -> None:
     """Print the JSON Schema of KIND, for editors and other tools."""
-    click.echo(schema_text(kind), nl=False)
+    echo(schema_text(kind), end="")
 
 
 @click.command("show")
@@ -122,9 +123,10 @@ def schema_command(kind: str) -> None:
 def show_command(run: str | None, workspace: Path | None, as_json: bool) -> None:
     """Show the table of a RUN, or how far an unfinished one came, and where its means went.
 
-    RUN is its folder, or the folder's name; without it, the run of the workspace that was begun last.
+    RUN is its folder, or the folder's name; without it, the run of the workspace that was at work last.
     """
-    from akgflow.reporting import console, read_run, show_run
+    from akgflow.reporting import console, show_run
+    from akgflow.runs import read_run
 
     found = read_run(_folder(run, (workspace or find_root()) / "runs"))
     if as_json:
@@ -135,14 +137,15 @@ def show_command(run: str | None, workspace: Path | None, as_json: bool) -> None
 
 def _folder(run: str | None, runs: Path) -> Path:
     """The folder that ``run`` names; raises `ConfigError` with the names that are there."""
+    from akgflow.runs import runs_in
+
     if run is not None and Path(run).is_dir():
         return Path(run)
-    # A run that stopped before it did anything has a plan and no journal.
-    known = {found.parent.name: found.with_name("plan.json").stat().st_mtime for found in runs.glob("*/journal.jsonl")}
+    known = {folder.name: folder for folder in runs_in(runs)}
     if run is None and known:
-        return runs / max(known, key=lambda name: known[name])
+        return next(iter(known.values()))
     if run in known:
-        return runs / run
+        return known[run]
     if run is None:
         raise ConfigError(f"there is no run in {runs} yet: akgflow run TASK makes one")
     raise ConfigError(f"there is no run {run!r}: " + (suggest(run, known) if known else f"{runs} holds none"))

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import sys
 import traceback
+from dataclasses import replace
 from importlib import import_module
 
 import click
 
 from akgflow import __version__
-from akgflow.errors import AkgflowError, ConfigError, ExitCode, PathError, machine_error
+from akgflow.errors import AkgflowError, ConfigError, ExitCode, PathError, Problem, machine_error
+from akgflow.streams import Streams, echo, write
+from akgflow.text import visible
 
 # Each with the module that it is in and its line in the list of commands: that list must not import them all.
 _COMMANDS = {
@@ -30,8 +34,12 @@ _COMMANDS = {
     "mcp": ("_mcp", "Serve an agent in an editor over MCP."),
 }
 
-_UNUSABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
-"""What the system says of a path that was given and cannot be read or written."""
+_UNUSABLE = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY),
+    *(errno.ELOOP, errno.ENAMETOOLONG, errno.EXDEV, errno.EBUSY, errno.ETXTBSY, errno.EFBIG),
+}
+"""What the system says of a path that cannot be read or written."""
+_RED = "\x1b[31m%s\x1b[0m\n"
 
 
 class _Lazy(click.Group):
@@ -77,7 +85,15 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command and leave with its exit code."""
-    sys.exit(_guarded(sys.argv[1:]))
+    streams, args = Streams(), sys.argv[1:]
+    if streams.closed:
+        echo("error: standard output is closed, so nothing was run: send it to /dev/null if nobody reads it", err=True)
+        sys.exit(ExitCode.CONFIG)
+    code = _guarded(args)
+    if streams.lost:
+        echo(f"error: standard output cannot be written ({streams.lost}): what was printed is lost", err=True)
+        code = PathError.exit_code
+    sys.exit(code)
 
 
 def _guarded(args: list[str]) -> int:
@@ -87,53 +103,54 @@ def _guarded(args: list[str]) -> int:
     except click.exceptions.Exit as left:
         return left.exit_code
     except click.ClickException as wrong:
-        wrong.show()
+        words = io.StringIO()
+        wrong.show(words)
+        echo(words.getvalue(), err=True, end="")
         return ExitCode.CONFIG
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted: the same command goes on where this one stopped", err=True)
+        echo("interrupted: the same command goes on where this one stopped", err=True)
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the output has gone; Python would complain about that once more when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.DONE
     except AkgflowError as wrong:
-        _say(wrong, as_json="--json" in args)
-        return wrong.exit_code
+        return _said(wrong, as_json="--json" in args)
     except Exception as wrong:
         known = _unusable(wrong) or machine_error(wrong)
-        if known is None:
-            return _bug()
-        _say(known, as_json="--json" in args)
-        return known.exit_code
+        return _bug() if known is None else _said(known, as_json="--json" in args)
 
 
 def _unusable(wrong: Exception) -> PathError | None:
-    """What is wrong with a path that was given; None where the error says something else."""
-    if not isinstance(wrong, OSError) or wrong.errno not in _UNUSABLE or wrong.filename is None:
+    """What is wrong with a path; None where the error says something else."""
+    if not isinstance(wrong, OSError) or wrong.errno not in _UNUSABLE or "No usable temporary" in str(wrong):
         return None
-    return PathError(f"{os.fsdecode(wrong.filename)} cannot be used: {wrong.strerror}")
+    what = os.fsdecode(wrong.filename) if isinstance(wrong.filename, str | bytes) else "a file or a process"
+    return PathError(f"{what} cannot be used: {wrong.strerror}")
 
 
 def _bug() -> int:
-    traceback.print_exc()
-    click.echo("this is a bug in akgflow, please report it with the lines above", err=True)
+    echo(traceback.format_exc(), err=True, end="")
+    echo("this is a bug in akgflow, please report it with the lines above", err=True)
     return ExitCode.BUG
 
 
-def _say(wrong: AkgflowError, *, as_json: bool) -> None:
-    """The problems, each with its place; as JSON on standard output where the command was asked for JSON."""
+def _said(wrong: AkgflowError, *, as_json: bool) -> int:
+    """Say the problems, each with its place, also as JSON where the command was asked for JSON; the exit code."""
+    color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
     if not isinstance(wrong, ConfigError):
         if as_json:
-            click.echo(json.dumps({"error": str(wrong), "exit_code": wrong.exit_code}))
-        click.secho(f"error: {wrong}", fg="red", err=True)
-        return
+            echo(json.dumps({"error": str(wrong), "exit_code": wrong.exit_code}))
+        write((_RED if color else "%s\n") % f"error: {visible(str(wrong))}", err=True)
+        return wrong.exit_code
     from akgflow.config import format_problem
-    from akgflow.serial import to_data
+    from akgflow.serial import to_json
 
     if as_json:
-        click.echo(json.dumps({"problems": to_data(wrong.problems), "exit_code": wrong.exit_code}, indent=2))
-    color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+        echo(to_json({"problems": wrong.problems, "exit_code": wrong.exit_code}, indent=2, ascii_only=True))
     for problem in wrong.problems:
-        click.echo(format_problem(problem, color), err=True)
+        write(f"{format_problem(_visible(problem), color)}\n", err=True)
     count = len(wrong.problems)
-    click.echo(f"{count} problem{'s' * (count != 1)}; nothing was run and nothing was spent", err=True)
+    echo(f"{count} problem{'s' * (count != 1)}; nothing was run and nothing was spent", err=True)
+    return wrong.exit_code
+
+
+def _visible(problem: Problem) -> Problem:
+    mark = problem.mark and replace(problem.mark, file=visible(problem.mark.file))
+    return Problem(mark, *map(visible, (problem.message, problem.hint, problem.snippet)))

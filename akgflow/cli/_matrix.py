@@ -12,9 +12,11 @@ import click
 from akgflow.cli._options import echo_json, json_option, set_option, workspace_option
 from akgflow.config import Loaded, load, suggest
 from akgflow.errors import ConfigError
+from akgflow.text import read_text
 
 if TYPE_CHECKING:
-    from akgflow.engine.matrix import Matrix, Wanted
+    from akgflow.engine.matrix import Wanted
+    from akgflow.runs.matrix import Matrix
 
 
 @click.command("matrix")
@@ -48,8 +50,9 @@ def matrix_command(
 
     Exits 0 when every cell that can hold a kernel holds a right one.
     """
-    from akgflow.engine.matrix import Wanted, best_of_run, latest_run, of_run
+    from akgflow.engine.matrix import Wanted
     from akgflow.reporting import console, show_matrix
+    from akgflow.runs.matrix import best_of_run, latest_run, of_run
 
     loaded = load(task, root=workspace, overrides=overrides)
     for name in targets:
@@ -78,9 +81,9 @@ def _candidate(text: str, loaded: Loaded) -> tuple[str, str]:
         raise click.UsageError("a candidate is DSL=FILE, for example --candidate triton=kernel.py")
     _known("DSL", dsl, loaded.workspace.dsls)
     try:
-        return dsl, Path(name).read_text(encoding="utf-8")
-    except (OSError, UnicodeError) as error:
-        raise ConfigError(f"the candidate {name} cannot be read: {error}") from None
+        return dsl, read_text(Path(name))
+    except OSError as error:
+        raise ConfigError(f"the candidate {name} cannot be read: {error.strerror}") from None
 
 
 def _known(kind: str, name: str, known: Collection[str]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from akgflow.serial import to_json
+from akgflow.streams import echo
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -31,4 +32,4 @@ json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="P
 
 def echo_json(value: Any) -> None:
     """A value as indented JSON on standard output."""
-    click.echo(to_json(value, indent=2))
+    echo(to_json(value, indent=2, ascii_only=True))

@@ -10,6 +10,7 @@ import click
 from akgflow.cli._options import echo_json, json_option, set_option, workspace_option
 from akgflow.errors import ExitCode
 from akgflow.machine import detect
+from akgflow.text import read_text
 
 
 @click.command("verify")
@@ -61,7 +62,7 @@ def verify_command(
     if (operator_file is None) == (task is None):
         raise click.UsageError("give either --operator FILE or --task TASK")
     question = Question(
-        candidate=candidate.read_text(encoding="utf-8"),
+        candidate=read_text(candidate),
         dsl=dsl,
         target=target,
         operator_file=operator_file,

@@ -7,28 +7,8 @@ from typing import TYPE_CHECKING
 from akgflow.lazily import lazily
 
 if TYPE_CHECKING:
-    from akgflow.engine.folder import RESULT, RunFolder, claim, folder_for, open_folder
-    from akgflow.engine.result import Account, Attempt, JobResult, Outcome, RunResult
-    from akgflow.engine.sitting import run_in_folder
+    from akgflow.engine.sitting import record_replies, run_in_folder
 
-_HOMES = {
-    "folder": ("RESULT", "RunFolder", "claim", "folder_for", "open_folder"),
-    "result": ("Account", "Attempt", "JobResult", "Outcome", "RunResult"),
-    "sitting": ("run_in_folder",),
-}
+__all__ = ["record_replies", "run_in_folder"]
 
-__all__ = [
-    "RESULT",
-    "Account",
-    "Attempt",
-    "JobResult",
-    "Outcome",
-    "RunFolder",
-    "RunResult",
-    "claim",
-    "folder_for",
-    "open_folder",
-    "run_in_folder",
-]
-
-__getattr__ = lazily(__name__, _HOMES)
+__getattr__ = lazily(__name__, {"sitting": ("record_replies", "run_in_folder")})

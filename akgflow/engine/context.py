@@ -18,9 +18,8 @@ from akgflow.agents import (
     summary,
     with_complaint,
 )
+from akgflow.atomic import write_json, write_text
 from akgflow.config.types import AgentSpec, DslPack, SourceKernel, Task, ToolchainFile, Workspace
-from akgflow.engine.folder import RunFolder, write_json, write_text
-from akgflow.engine.journal import Journal
 from akgflow.engine.knowledge import RunKnowledge
 from akgflow.engine.state import JobState
 from akgflow.executors.base import Executor
@@ -28,20 +27,15 @@ from akgflow.models.base import CallKey, Lost, ModelReply
 from akgflow.models.device import CutOff
 from akgflow.models.gateway import Gateway
 from akgflow.planning import Job, Plan, Reach
+from akgflow.runs.folder import RunFolder
+from akgflow.runs.journal import Journal
+from akgflow.runs.records import Finished
 from akgflow.search import Candidate, Judged, normal_form
+from akgflow.text import received
 from akgflow.verdict import JudgeRequest, Verdict
 
 Notify = Callable[[str, str], None]
 """Hears (job id or empty, one line) for everything that happens."""
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A model call as the journal keeps it."""
-
-    key: CallKey
-    fingerprint: str
-    reply: ModelReply
 
 
 @dataclass(frozen=True)
@@ -151,6 +145,7 @@ class RunContext:
             write_text(place / f"prompt.{suffix}", prompt + "\n")
             self.notify(job, f"{turn.step}: asking {agent.name}")
             reply = await self.gateway.complete(key, agent.model, rendered.messages, rendered.fingerprint)
+            reply = replace(reply, text=received(reply.text))
             return Finished(key, rendered.fingerprint, reply)
 
         finished = await self.journal.once(f"call {key}", Finished, effect)

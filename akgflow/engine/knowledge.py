@@ -6,9 +6,7 @@ A store that cannot be used never ends a run; the run says so and goes on withou
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -16,8 +14,6 @@ from typing import TypeVar
 from akgflow import __version__
 from akgflow.agents import Examples, KernelView, LessonView
 from akgflow.config.types import Target, Task, Workspace
-from akgflow.engine.journal import Journal
-from akgflow.engine.result import Attempt
 from akgflow.errors import BudgetError
 from akgflow.executors.base import Executor
 from akgflow.features import FeatureRequest, OperatorFeatures
@@ -42,24 +38,15 @@ from akgflow.models.gateway import origin_of
 from akgflow.models.ledger import Ledger
 from akgflow.models.sizes import estimate_tokens
 from akgflow.planning import Job, Plan
-from akgflow.terms import Status
+from akgflow.runs.journal import Journal
+from akgflow.runs.records import Kept
 from akgflow.verdict import Verdict
 
 T = TypeVar("T")
-MOST_LESSONS = 12
-"""Failures that one entry remembers; the later ones are nearer to what was right."""
 MOST_EMBEDDED, MOST_CHARACTERS = 64, 8_000
 """Entries that one run embeds for the store, and characters of each."""
 _SHORTLIST = 4
 """Entries to choose from for each that is shown: the best may be too long."""
-
-
-@dataclass(frozen=True)
-class Kept:
-    """What a job has added to the store: ids of entries, and why nothing where there are none."""
-
-    ids: tuple[str, ...]
-    note: str = ""
 
 
 @dataclass
@@ -225,35 +212,3 @@ def entry_of(
         akgflow=__version__,
         added=verdict.timestamp or datetime.now(UTC).isoformat(timespec="seconds"),
     )
-
-
-def lessons_of(attempts: Sequence[Attempt], causes: Mapping[tuple[str, int], str]) -> tuple[Lesson, ...]:
-    """What failed on the way, each failure once.
-
-    ``causes`` holds what was said before an attempt of a step, by its name and number: it is about the failure that
-    came before.
-    """
-    lessons: dict[tuple[str, str], Lesson] = {}
-    last: tuple[str, str] | None = None
-    before: tuple[str, int] | None = None
-    for attempt in attempts:
-        place = (attempt.step, attempt.attempt)
-        cause = causes.get(place, "")
-        if cause and last is not None and before != place and not lessons[last].cause:
-            lessons[last] = replace(lessons[last], cause=cause)
-        if attempt.status != Status.PASSED:
-            last, before = (attempt.status, attempt.message), place
-            lessons.setdefault(last, Lesson(*last))
-    return tuple(lessons.values())[-MOST_LESSONS:]
-
-
-def cause_in(reply: str) -> str:
-    """The one line in which a reply names the cause: an advisor's ``reason``, or a line ``Lesson: …``; else empty."""
-    with suppress(ValueError):
-        data = json.loads(reply[reply.index("{") : reply.rindex("}") + 1])
-        if isinstance(data, dict) and "decision" in data:
-            return str(data.get("reason", ""))
-    for line in reply.splitlines():
-        if line.lower().startswith("lesson:"):
-            return line.partition(":")[2].strip()
-    return ""

@@ -10,19 +10,20 @@ import json
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from akgflow import toolchains
+from akgflow.atomic import write_json
 from akgflow.config.types import Operator, Target, Task, Workspace
-from akgflow.engine.folder import write_json
 from akgflow.errors import ConfigError, UntrustedJudge
 from akgflow.executors.base import Executor
 from akgflow.machine import Machine
 from akgflow.planning import Plan
+from akgflow.runs.records import Preflight
 from akgflow.serial import from_data, to_data
 from akgflow.terms import Evidence, Status
 from akgflow.toolchains import FRAMEWORK, cache_dir
@@ -32,25 +33,6 @@ from akgflow.verification.selftest import STAND_IN, Canary, flock, self_containe
 SLOW_SECONDS = 4.0
 """An operator whose own judgement takes longer is tried no further: the other canaries are made from a small one."""
 CPU = Target("cpu", "cpu", "native")
-
-
-@dataclass(frozen=True)
-class Preflight:
-    """The canaries at one place: the target's name, how many were judged, and what should be known about it.
-
-    ``seconds`` are the judgements' own.
-    """
-
-    target: str
-    canaries: int
-    seconds: float
-    notes: tuple[str, ...] = ()
-    cached: bool = False
-
-    def __str__(self) -> str:
-        how = "as on an earlier run" if self.cached else f"in {self.seconds:.1f} s"
-        notes = "".join(f"; {note}" for note in self.notes)
-        return f"the judge was tried on {self.target} with {self.canaries} kernels of known verdict: right {how}{notes}"
 
 
 def places(plan: Plan, workspace: Workspace) -> list[Target]:

@@ -6,14 +6,11 @@ import asyncio
 import re
 import time
 
+from akgflow.atomic import write_json, write_text
 from akgflow.config.types import SourceKernel
-from akgflow.engine.accounts import JUDGE_TRIED, accounts, book_earlier_sittings
-from akgflow.engine.context import Finished, RunContext
-from akgflow.engine.folder import OPERATOR, write_json, write_text
+from akgflow.engine.context import RunContext
 from akgflow.engine.gates import unmet
-from akgflow.engine.knowledge import cause_in, lessons_of
-from akgflow.engine.preflight import Preflight, places, preflight
-from akgflow.engine.result import JobResult, Outcome, RunResult
+from akgflow.engine.preflight import places, preflight
 from akgflow.engine.state import JobState
 from akgflow.engine.steps import run_step
 from akgflow.errors import (
@@ -27,7 +24,13 @@ from akgflow.errors import (
 )
 from akgflow.models.base import Lost
 from akgflow.planning import Job
+from akgflow.runs.layout import OPERATOR, RESULT
+from akgflow.runs.lessons import cause_in, lessons_of
+from akgflow.runs.records import Finished, Preflight
+from akgflow.runs.result import JobResult, Outcome, RunResult
+from akgflow.runs.spending import JUDGE_TRIED, accounts, book_earlier_sittings
 from akgflow.terms import Status
+from akgflow.text import lines as lines_of
 from akgflow.verdict import Verdict
 
 KEPT = 4
@@ -49,7 +52,7 @@ async def run_plan(run: RunContext) -> RunResult:
     await run.knowledge.prepare()
     jobs = await _all_jobs(run)
     calls = _finished_calls(run)
-    return RunResult(
+    result = RunResult(
         task=run.plan.task,
         folder=str(run.folder.path),
         jobs=tuple(jobs),
@@ -61,6 +64,9 @@ async def run_plan(run: RunContext) -> RunResult:
         budget=run.task.budget,
         accounts=accounts(run.journal),
     )
+    if result.finished:
+        write_json(run.folder.path / RESULT, result, durable=True)
+    return result
 
 
 def _finished_calls(run: RunContext) -> list[Finished]:
@@ -81,7 +87,7 @@ async def _check_source(run: RunContext) -> Verdict | None:
 def _source_problem(source: SourceKernel, verdict: Verdict) -> Problem:
     """The judge's words about a source kernel, at the line that the compiler names."""
     named = re.search(rf"{re.escape(source.file.name)}[:(](\d+)", f"{verdict.message}\n{verdict.log}")
-    lines = [line for line in verdict.log.strip().splitlines() if line not in verdict.message]
+    lines = [line for line in lines_of(verdict.log.strip()) if line not in verdict.message]
     hint = "\n".join(lines) or "mend the kernel, or the operator that it is compared with"
     return Problem(
         Mark(str(source.file), int(named[1]) if named else 1, 1),

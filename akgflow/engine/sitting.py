@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from akgflow.config.types import Task, Workspace
-from akgflow.engine.accounts import note_lost
-from akgflow.engine.context import Finished, Notify, RunContext
-from akgflow.engine.folder import RESULT, RunFolder, write_json
-from akgflow.engine.journal import Journal
+from akgflow.engine.context import Notify, RunContext
 from akgflow.engine.knowledge import RunKnowledge
-from akgflow.engine.result import RunResult
 from akgflow.engine.run import run_plan
 from akgflow.errors import machine_error
 from akgflow.executors.everywhere import Everywhere
@@ -22,31 +18,38 @@ from akgflow.models.gateway import Gateway
 from akgflow.models.ledger import Ledger
 from akgflow.models.recording import RecordedReply, write_recording
 from akgflow.planning import Plan
+from akgflow.runs.folder import RunFolder
+from akgflow.runs.journal import Journal
+from akgflow.runs.records import Finished
+from akgflow.runs.result import RunResult
+from akgflow.runs.spending import note_lost
 
 
 def run_in_folder(
-    task: Task, workspace: Workspace, plan: Plan, folder: RunFolder, *, notify: Notify, record: Path | None = None
+    task: Task,
+    workspace: Workspace,
+    plan: Plan,
+    folder: RunFolder,
+    *,
+    notify: Notify,
+    record: Path | None = None,
+    ended: Callable[[RunResult], None] = lambda result: None,  # noqa: ARG005
 ) -> RunResult:
     """Run or go on with ``plan`` in ``folder`` and let go of the folder.
 
-    With ``record`` every reply of the run, of earlier sittings too, is written to that recording, also when this
-    sitting is interrupted or fails.
+    ``ended`` hears the result as soon as it is on disk: judges take seconds to close, and who waits should not. With
+    ``record`` every reply of the run, of earlier sittings too, is written to that recording, also when this sitting is
+    interrupted or fails.
     """
-    journal = Journal(folder.journal)
-    if len(journal):
-        notify("", f"going on in {folder.path}: {len(journal)} finished steps are kept")
     try:
         with _machine_errors():
+            journal = Journal(folder.journal)
+            if len(journal):
+                notify("", f"going on in {folder.path}: {len(journal)} finished steps are kept")
             try:
-                result = asyncio.run(_sit(task, workspace, plan, folder, journal, notify))
+                return asyncio.run(_sit(task, workspace, plan, folder, journal, notify, record, ended))
             finally:
                 journal.close(lambda text: notify("", text))
-                if record is not None:
-                    _record(record, task, journal)
-            if result.finished:
-                # Last of all: where anything before it fails, the same command goes on with this run.
-                write_json(folder.path / RESULT, result)
-            return result
     finally:
         folder.release()
 
@@ -60,13 +63,21 @@ def _machine_errors() -> Iterator[None]:
         raise machine_error(error) or error from error
 
 
-def _record(file: Path, task: Task, journal: Journal) -> None:
+def record_replies(task: Task, journal: Journal, recording: Path) -> None:
+    """Write every reply that a journal holds to a recording."""
     calls = (journal.read(key, Finished) for key, _ in journal.items("call "))
-    write_recording(file, task.name, [RecordedReply.of(c.key, c.fingerprint, c.reply) for c in calls])
+    write_recording(recording, task.name, [RecordedReply.of(c.key, c.fingerprint, c.reply) for c in calls])
 
 
 async def _sit(
-    task: Task, workspace: Workspace, plan: Plan, folder: RunFolder, journal: Journal, notify: Notify
+    task: Task,
+    workspace: Workspace,
+    plan: Plan,
+    folder: RunFolder,
+    journal: Journal,
+    notify: Notify,
+    record: Path | None,
+    ended: Callable[[RunResult], None],
 ) -> RunResult:
     def lose(lost: Lost) -> None:
         note_lost(journal, lost)
@@ -79,13 +90,17 @@ async def _sit(
         notify=lambda text: notify("", text),
         lose=lose,
     )
-    executor = Everywhere(
-        plan.machine, folder.path / "scratch", using=ledger.device.use, notify=lambda text: notify("", text)
-    )
+    executor = Everywhere(plan.machine, folder.scratch, using=ledger.device.use, notify=lambda text: notify("", text))
     try:
         knowledge = RunKnowledge(task, workspace, plan, journal, executor, notify, ledger)
         context = RunContext(task, workspace, plan, folder, journal, gateway, executor, notify, knowledge, lose)
-        return await run_plan(context)
+        try:
+            result = await run_plan(context)
+            ended(result)
+            return result
+        finally:
+            if record is not None:
+                record_replies(task, journal, record)
     finally:
         await executor.close()
         await gateway.aclose()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from akgflow.engine.result import Attempt
 from akgflow.models.base import ModelReply
 from akgflow.planning import Job
+from akgflow.runs.result import Attempt
 from akgflow.search import Judged
 
 

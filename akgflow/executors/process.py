@@ -16,7 +16,7 @@ from akgflow.errors import MachineExhausted
 from akgflow.executors.slots import Floor
 from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.machine import Machine
-from akgflow.serial import from_data, to_data
+from akgflow.serial import from_data, of_others, to_data
 from akgflow.verdict import JudgeRequest, Verdict
 from akgflow.verification.sandbox.env_allowlist import scrubbed
 from akgflow.verification.sandbox.process_tree import FROM_OUTSIDE
@@ -116,9 +116,9 @@ class JudgeProcess:
         line = await self._process.stdout.readline()
         if not line.endswith(b"\n"):
             raise await self._lost()
-        message: dict[str, Any] = json.loads(line)
+        message: dict[str, Any] = of_others(line)
         if "exhausted" in message:
-            raise MachineExhausted(message["exhausted"])
+            raise MachineExhausted(str(message["exhausted"]))
         return message
 
     async def _lost(self) -> JudgeLost:

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from akgflow.config import load
-from akgflow.engine import RESULT, folder_for
 from akgflow.errors import ConfigError
 from akgflow.models.redact import redact
 from akgflow.planning.here import plan_here
+from akgflow.runs import RESULT, folder_for
+from akgflow.text import lines as lines_of
+from akgflow.text import received
 
 MANUAL = "manual"
 """Stands for the model that the agent plays itself."""
@@ -46,7 +48,7 @@ class BackgroundRun:
 
     def state(self, lines: int = 8) -> RunState:
         """What can be said of it now."""
-        said = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
+        said = lines_of(received(self._log.read_bytes()))[-lines:]
         finished = (self.folder / RESULT).exists()
         return RunState(
             self.task, str(self.folder), self.running, finished, self._process.returncode, tuple(map(redact, said))

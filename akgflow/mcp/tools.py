@@ -19,7 +19,9 @@ from akgflow.machine import detect
 from akgflow.mcp.runs import MANUAL, Runs, RunState
 from akgflow.models.desk import Desk, Waiting
 from akgflow.planning.here import Question, plan_here
-from akgflow.reporting import console, read_run, show_plan, show_run, show_verdict
+from akgflow.reporting import console, show_plan, show_run, show_verdict
+from akgflow.runs.reader import read_run
+from akgflow.text import lines, received
 
 _POLL = 0.2
 _LONGEST_WAIT = 300.0
@@ -150,7 +152,7 @@ class Tools:
         time: false asks for correctness only, which is quicker.
         """
         question = Question(
-            candidate=code,
+            candidate=received(code),
             dsl=dsl,
             target=target,
             operator_file=self._file(operator_file) if operator_file else None,
@@ -203,4 +205,4 @@ def _printed(show: Callable[[Console], None]) -> str:
     """What ``show`` prints, as text."""
     text = io.StringIO()
     show(console(text))
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines()).strip("\n")
+    return "\n".join(line.rstrip() for line in lines(text.getvalue())).strip("\n")

@@ -16,6 +16,7 @@ from akgflow.models._reading import Answer, count, streamed, whole
 from akgflow.models.base import Embedded, Failure, ModelReply, ModelRequest, ProviderError, Usage
 from akgflow.models.prices import price_of
 from akgflow.models.sizes import estimate_tokens, max_output_tokens
+from akgflow.text import received
 
 # A server on one's own machine wants no key, but the clients insist on sending one.
 _NO_KEY = "none"
@@ -159,7 +160,7 @@ def _reply(litellm: Any, answer: Answer, request: ModelRequest) -> ModelReply:
     if not answer.text.strip() and answer.finish_reason != "length":
         raise _nonsense(spec, "an empty reply")
     # Half of a surrogate pair, which a server's JSON may hold, cannot be written to any file.
-    text = answer.text.encode("utf-8", "replace").decode("utf-8")
+    text = received(answer.text)
     most = max_output_tokens(spec)
     notes = (f"{spec.model} went on beyond the {most:,} tokens that it was asked for, and was cut off",)
     return ModelReply(

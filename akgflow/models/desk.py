@@ -20,9 +20,11 @@ from pathlib import Path
 import psutil
 from filelock import FileLock
 
+from akgflow.atomic import write_json, write_text
 from akgflow.errors import ConfigError
 from akgflow.models.base import Message, ModelRequest
-from akgflow.serial import from_data, to_data, to_json
+from akgflow.serial import from_data
+from akgflow.text import received
 
 INDEX = "waiting.json"
 _PROMPT, _REPLY = ".prompt.md", ".reply.md"
@@ -55,7 +57,7 @@ class Desk:
     def ask(self, request: ModelRequest) -> Waiting:
         """Lay a prompt down and list it; the same prompt twice is one."""
         key, text = request.key, render(request.messages)
-        stem = re.sub(r"[^\w.+-]", "_", f"{key.task}.{key}.{hashlib.sha256(text.encode()).hexdigest()[:8]}")
+        stem = re.sub(r"[^\w.+-]", "_", f"{key.task}.{key}.{hashlib.sha256(received(text).encode()).hexdigest()[:8]}")
         waiting = Waiting(
             id=stem,
             prompt=stem + _PROMPT,
@@ -71,7 +73,8 @@ class Desk:
             pid=os.getpid(),
         )
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._write(waiting.prompt, f"<!-- Write the reply to {waiting.reply} in this folder. -->\n\n{text}")
+        head = f"<!-- Write the reply to {waiting.reply} in this folder. -->"
+        write_text(self.folder / waiting.prompt, f"{head}\n\n{text}")
         with self._listed() as others:
             others[:] = [*(one for one in others if one.id != stem), waiting]
         return waiting
@@ -96,7 +99,7 @@ class Desk:
     def reply_to(self, name: str) -> str:
         """The reply to a prompt by its id; empty where there is none yet."""
         try:
-            return (self.folder / (name + _REPLY)).read_bytes().decode("utf-8")
+            return received((self.folder / (name + _REPLY)).read_bytes())
         except FileNotFoundError:
             return ""
 
@@ -107,7 +110,7 @@ class Desk:
             raise ConfigError("the reply is empty")
         if self.reply_to(name):
             raise ConfigError(f"{name} is answered already: its reply lies in {self.folder / (name + _REPLY)}")
-        self._write(name + _REPLY, text)
+        write_text(self.folder / (name + _REPLY), received(text))
 
     @contextmanager
     def _listed(self) -> Iterator[list[Waiting]]:
@@ -115,7 +118,7 @@ class Desk:
         with FileLock(self.folder / ".lock"):
             found = [one for one in self._read() if psutil.pid_exists(one.pid)]
             yield found
-            self._write(INDEX, to_json({"waiting": to_data(found)}, indent=2) + "\n")
+            write_json(self.folder / INDEX, {"waiting": found})
 
     def _read(self) -> list[Waiting]:
         try:
@@ -125,11 +128,6 @@ class Desk:
             return []
         except (ValueError, KeyError, TypeError) as wrong:
             raise ConfigError(f"{self.folder / INDEX} is not what akgflow writes ({wrong}): remove it") from None
-
-    def _write(self, name: str, text: str) -> None:
-        part = self.folder / f".{name}.{os.getpid()}.part"
-        part.write_text(text, encoding="utf-8", newline="")
-        part.replace(self.folder / name)
 
 
 def render(messages: Sequence[Message]) -> str:

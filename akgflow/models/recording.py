@@ -28,11 +28,8 @@ Text that a literal block cannot carry exactly (carriage returns, control charac
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +39,7 @@ import cattrs
 import yaml
 
 from akgflow import __version__, serial
+from akgflow.atomic import write_text
 from akgflow.errors import ConfigError, Mark, Problem
 from akgflow.models.base import CallKey, ModelReply, Usage
 
@@ -136,19 +134,7 @@ def write_recording(path: Path, task: str, entries: Iterable[RecordedReply]) -> 
         replies.update(old.replies)
     replies.update({entry.slot: entry for entry in entries})
     text = _render(Recording(task, dict(sorted(replies.items()))))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
+    write_text(path, text, durable=True)
 
 
 def _slot(key: CallKey) -> _Slot:

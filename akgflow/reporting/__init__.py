@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     from akgflow.reporting._console import console
     from akgflow.reporting.accounts import show_accounts
     from akgflow.reporting.entries import show_entries, show_entry
-    from akgflow.reporting.folders import Unfinished, read_run, show_run
     from akgflow.reporting.matrices import show_matrix
     from akgflow.reporting.plans import show_plan
     from akgflow.reporting.progress import Progress
     from akgflow.reporting.results import show_result, show_verdict
+    from akgflow.reporting.runs import show_run
 
 _HOMES = {
     "_console": ("console",),
     "accounts": ("show_accounts",),
     "entries": ("show_entries", "show_entry"),
-    "folders": ("Unfinished", "read_run", "show_run"),
+    "runs": ("show_run",),
     "matrices": ("show_matrix",),
     "plans": ("show_plan",),
     "progress": ("Progress",),
@@ -29,9 +29,7 @@ _HOMES = {
 
 __all__ = [
     "Progress",
-    "Unfinished",
     "console",
-    "read_run",
     "show_accounts",
     "show_entries",
     "show_entry",

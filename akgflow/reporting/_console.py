@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import sys
-from typing import TextIO
+from collections.abc import Iterable
+from typing import Any, TextIO
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
+
+from akgflow.text import visible
 
 PIPE_WIDTH = 160
 """Columns where the output is no terminal: wide enough that no table row is folded."""
+
+
+class _Console(Console):
+    """Prints what others wrote with everything written out that would steer the terminal."""
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        """Before its width is measured, so that columns fit."""
+        return super().render_str(visible(text), **how)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Whatever the text came in: only rich's own control codes pass."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(visible(segment.text), segment.style)
 
 
 def console(stream: TextIO | None = None) -> Console:
@@ -17,7 +34,7 @@ def console(stream: TextIO | None = None) -> Console:
     stream = stream or sys.stdout
     width = None if stream.isatty() else PIPE_WIDTH
     # Kernels, compilers and paths write brackets of their own: nothing that is printed is markup.
-    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+    return _Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
 
 
 def say(out: Console, text: str | Text) -> None:

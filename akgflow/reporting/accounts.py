@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from akgflow.config.types import Budget
-from akgflow.engine.result import Account
 from akgflow.reporting.phrases import counted, seconds
+from akgflow.runs.result import Account
 
 _COLUMNS = ("step", "model", "calls", "tokens in", "tokens out", "reserved", "cost", "judged", "device")
 

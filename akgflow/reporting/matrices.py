@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from akgflow.engine.matrix import Cell, Matrix, Shape
 from akgflow.reporting._console import say
 from akgflow.reporting.phrases import case_of, evidence, heaviest, limits, resources, speed, times
+from akgflow.runs.matrix import Cell, Matrix, Shape
 from akgflow.terms import Status
 
 _COLUMNS = ("dsl", "target", "dtype", "shape", "evidence", "correct", "speed and resources", "why")

@@ -11,6 +11,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 
 from akgflow.reporting._console import console
+from akgflow.text import lines
 
 
 class Progress:
@@ -31,8 +32,13 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Take the live table away; later events are lines."""
         if self._live:
             self._live.stop()
+            self._live = None
 
     def __call__(self, job: str, text: str) -> None:
         """One event of ``job``; an empty job is the run itself."""
@@ -44,5 +50,5 @@ class Progress:
         table = Table.grid(padding=(0, 2))
         for job, text in self._now.items():
             if job:
-                table.add_row(Spinner("dots", style="cyan"), job, text.splitlines()[0][:100])
+                table.add_row(Spinner("dots", style="cyan"), job, next(iter(lines(text)), "")[:100])
         return table

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from akgflow.engine.result import JobResult, Outcome, RunResult
 from akgflow.reporting._console import say
 from akgflow.reporting.accounts import show_accounts
 from akgflow.reporting.phrases import correctness, evidence, heaviest, limits, resources, seconds, speed, times
+from akgflow.runs.result import JobResult, Outcome, RunResult
 from akgflow.terms import Status
 from akgflow.verdict import Verdict
 

@@ -6,6 +6,8 @@ import ast
 import re
 import warnings
 
+from akgflow.text import lines
+
 # In the languages that kernels embed as text; a quote inside a comment, or the other way round, stays as it is.
 _FOREIGN = re.compile(r'"(?:\\.|[^"\\\n])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _BLANKS = re.compile(r"[ \t]+")
@@ -45,4 +47,4 @@ def _kept(found: re.Match[str]) -> str:
 
 def _lines(text: str) -> str:
     """The lines that hold something, each with single blanks: line ends mean something to a preprocessor."""
-    return "\n".join(line for raw in text.splitlines() if (line := _BLANKS.sub(" ", raw).strip()))
+    return "\n".join(line for raw in lines(text) if (line := _BLANKS.sub(" ", raw).strip()))

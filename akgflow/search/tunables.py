@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from akgflow.config.types import Scalar
+from akgflow.text import lines as lines_of
 
 NAME = "TUNABLES"
 MAX_NAMES = 12
@@ -63,7 +64,7 @@ def declared(source: str) -> Tunables | None:
 def with_values(source: str, values: Mapping[str, Scalar]) -> str:
     """``source`` with other values in the lines of its constants. Columns of a syntax tree count bytes."""
     nodes = _literals(ast.parse(source))
-    lines = [line.encode() for line in source.splitlines(keepends=True)]
+    lines = [line.encode() for line in lines_of(source, keep_ends=True)]
     for name in sorted(values, key=lambda n: nodes[n].lineno, reverse=True):
         node = nodes[name]
         if _value(node) == values[name]:

@@ -9,6 +9,7 @@ from akgflow.sketch._access import Uses, size, store
 from akgflow.sketch._findings import Finding, Wrong, at, nearest
 from akgflow.sketch._symbols import DTYPES, UNKNOWN, Scope, Size, Symbol, Tensor, Value, shown
 from akgflow.sketch._values import Formulas
+from akgflow.text import lines
 
 MAX_LINES = 80
 MAX_HINTS = 6
@@ -19,10 +20,10 @@ _NARROW = ("f16", "bf16", "f8", "i8", "u8")
 
 def check(text: str) -> tuple[Finding, ...]:
     """What does not fit the form, in the order of the lines, at most `MOST_FINDINGS`; empty when all is well."""
-    lines = len(text.strip().splitlines())
-    if lines > MAX_LINES:
+    count = len(lines(text.strip()))
+    if count > MAX_LINES:
         return (
-            Finding(MAX_LINES + 1, 1, f"a sketch has at most {MAX_LINES} lines and this one has {lines}: shorten it"),
+            Finding(MAX_LINES + 1, 1, f"a sketch has at most {MAX_LINES} lines and this one has {count}: shorten it"),
         )
     try:
         with warnings.catch_warnings():

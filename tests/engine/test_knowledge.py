@@ -15,17 +15,18 @@ from small_task import OPERATOR, RIGHT, WRONG, by_agent, fenced, make_workspace
 
 from akgflow.agents import Examples, KernelView
 from akgflow.config import load
-from akgflow.engine import Outcome
-from akgflow.engine.harvest import harvest
-from akgflow.engine.journal import Journal
-from akgflow.engine.knowledge import RunKnowledge, cause_in, lessons_of, within
-from akgflow.engine.result import Attempt
+from akgflow.engine.knowledge import RunKnowledge, within
 from akgflow.errors import ConfigError
 from akgflow.executors.local import LocalExecutor
 from akgflow.knowledge import Found, Lesson, Store
 from akgflow.machine import detect
 from akgflow.models.ledger import Ledger
 from akgflow.planning import build_plan
+from akgflow.runs import Outcome
+from akgflow.runs.harvest import harvest
+from akgflow.runs.journal import Journal
+from akgflow.runs.lessons import cause_in, lessons_of
+from akgflow.runs.result import Attempt
 from akgflow.toolchains import missing_on
 
 RELATED = OPERATOR.replace("torch.relu(x * self.scale)", "torch.sigmoid(x) * self.scale")

@@ -8,10 +8,10 @@ from known import operator
 from running import run
 
 from akgflow.config import load
-from akgflow.engine import Outcome
 from akgflow.knowledge import Store
 from akgflow.machine import detect
 from akgflow.planning import build_plan
+from akgflow.runs import Outcome
 from akgflow.toolchains import missing_on
 
 

@@ -10,10 +10,11 @@ from openai_server import Answer, OpenAIServer, Seen
 from small_task import fenced, make_workspace, sketch
 
 from akgflow.config import load
-from akgflow.engine import RunResult, open_folder, run_in_folder
+from akgflow.engine import run_in_folder
 from akgflow.errors import ExitCode
 from akgflow.machine import detect
 from akgflow.planning import Plan, build_plan
+from akgflow.runs import RunFolder, RunResult, folder_for, open_run
 from akgflow.toolchains import missing_on
 
 PLAIN = """\
@@ -80,7 +81,8 @@ def plan_of(task: Path, *overrides: str) -> Plan:
 def run(task: Path, *overrides: str) -> RunResult:
     loaded = load(str(task), overrides=overrides)
     plan = plan_of(task, *overrides)
-    folder = open_folder(plan, loaded.workspace.root / "runs")
+    folder = open_run(folder_for(plan, loaded.workspace.root / "runs"), plan)
+    assert isinstance(folder, RunFolder)
     return run_in_folder(loaded.task, loaded.workspace, plan, folder, notify=lambda job, text: None)
 
 

@@ -12,8 +12,8 @@ from openai_server import Answer, OpenAIServer, Seen, error
 from running import run
 from small_task import BROKEN, RIGHT, STOP, WRONG, by_agent, fenced, make_workspace, sketch
 
-from akgflow.engine import Outcome
 from akgflow.errors import BudgetError, ExitCode
+from akgflow.runs import Outcome
 
 SECRET = "sk-this-must-stay-where-it-is"
 

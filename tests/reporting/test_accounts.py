@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 
 from akgflow.config.types import Budget
-from akgflow.engine import Account
 from akgflow.reporting import console, show_accounts
+from akgflow.runs import Account
 
 ROWS = (
     Account("source", judged=1, device_seconds=38.5),

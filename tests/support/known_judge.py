@@ -9,8 +9,6 @@ from pathlib import Path
 
 from akgflow.config import load
 from akgflow.engine.context import RunContext
-from akgflow.engine.folder import claim
-from akgflow.engine.journal import Journal
 from akgflow.engine.knowledge import RunKnowledge
 from akgflow.engine.state import JobState
 from akgflow.engine.steps import run_step
@@ -20,6 +18,8 @@ from akgflow.machine import Machine
 from akgflow.models.base import Lost
 from akgflow.models.gateway import Gateway
 from akgflow.planning import Plan, build_plan
+from akgflow.runs.folder import claim
+from akgflow.runs.journal import Journal
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import Environment, JudgeRequest, Roofline, Timing, Verdict
 

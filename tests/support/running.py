@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from akgflow.config import load
-from akgflow.engine import RunResult, open_folder, run_in_folder
+from akgflow.engine import run_in_folder
 from akgflow.machine import detect
 from akgflow.planning import build_plan
+from akgflow.runs import RunResult, folder_for, open_run
 from akgflow.toolchains import missing_on
 
 
@@ -23,7 +24,9 @@ def run(task: Path, *overrides: str, record: Path | None = None, said: list[str]
         price_of=lambda spec: None,
         reply_tokens_of=lambda spec: 1000,
     )
-    folder = open_folder(plan, loaded.workspace.root / "runs")
+    folder = open_run(folder_for(plan, loaded.workspace.root / "runs"), plan)
+    if isinstance(folder, RunResult):
+        return folder
 
     def notify(job: str, text: str) -> None:
         if said is not None:

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from akgflow.config.steps import SeedStep
 from akgflow.engine.context import RunContext
 from akgflow.engine.state import JobState
+from akgflow.runs.records import Seed, Seeds
 
-
-@dataclass(frozen=True)
-class Seed:
-    """One candidate's source text, and where it comes from in a few words."""
-
-    source: str
-    origin: str
-
-
-@dataclass(frozen=True)
-class Seeds:
-    """What was found, the most promising first; where nothing was, ``why`` says so in a sentence."""
-
-    found: tuple[Seed, ...] = ()
-    why: str = ""
+__all__ = ["Seed", "Seeder", "Seeds"]
 
 
 class Seeder(Protocol):

@@ -9,8 +9,8 @@ from random import Random
 
 from akgflow.agents import CandidateView, HistoryEntry, MalformedReply, PromptContext, Rendered, describe, summary
 from akgflow.engine.context import RunContext, Turn
-from akgflow.engine.result import Attempt
 from akgflow.engine.state import JobState, malformed
+from akgflow.runs.result import Attempt
 from akgflow.search import Candidate, Judged
 
 Made = Judged | Attempt | None

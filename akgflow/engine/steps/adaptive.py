@@ -8,10 +8,10 @@ from typing import Any
 
 from akgflow.config.steps import AdaptiveStep
 from akgflow.engine.context import RunContext, Turn
-from akgflow.engine.result import Attempt
 from akgflow.engine.state import JobState
 from akgflow.engine.steps._pipeline import pipeline
 from akgflow.engine.steps._writing import Made, breed, chance
+from akgflow.runs.result import Attempt
 from akgflow.search import Judged, Stopping, inspirations, pick
 
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from akgflow.config.steps import EvolveStep
 from akgflow.engine.context import RunContext, Turn
-from akgflow.engine.result import Attempt
 from akgflow.engine.state import JobState
 from akgflow.engine.steps._writing import breed, chance, side_by_side
+from akgflow.runs.result import Attempt
 from akgflow.search import Islands, Judged, Stopping, draw, inspirations
 
 REDRAWS = 8

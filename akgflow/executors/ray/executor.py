@@ -17,7 +17,7 @@ from akgflow.executors.base import Using
 from akgflow.executors.local import MARGIN_SECONDS, not_run
 from akgflow.executors.ray.cluster import NoPlace, connect
 from akgflow.executors.ray.seats import Seat, Seats
-from akgflow.serial import from_data, to_data
+from akgflow.serial import from_data, of_others, to_data
 from akgflow.verdict import JudgeRequest, Verdict
 
 MOST_ATTEMPTS = 3
@@ -97,7 +97,7 @@ class RayExecutor:
             await asyncio.shield(seats.drop(seat))
             raise
         await seats.give_back(seat)
-        verdict = from_data(json.loads(said), Verdict)
+        verdict = from_data(of_others(said), Verdict)
         return replace(verdict, environment=replace(verdict.environment, node=seat.name))
 
     async def close(self) -> None:

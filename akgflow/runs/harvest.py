@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
-import cattrs
-
 from akgflow import __version__
-from akgflow.engine.context import Finished
-from akgflow.engine.folder import OPERATOR
-from akgflow.engine.journal import Journal
-from akgflow.engine.knowledge import cause_in, lessons_of
-from akgflow.engine.result import Attempt
 from akgflow.errors import ConfigError
 from akgflow.features import OperatorFeatures
 from akgflow.knowledge import Entry, why_not
 from akgflow.planning import Job, Plan
+from akgflow.runs.damage import read_whole_text
+from akgflow.runs.journal import Journal
+from akgflow.runs.layout import JOURNAL, OPERATOR, PLAN
+from akgflow.runs.lessons import cause_in, lessons_of
+from akgflow.runs.reader import plan_of
+from akgflow.runs.records import Finished
+from akgflow.runs.result import Attempt
 from akgflow.search import Candidate
-from akgflow.serial import from_data
+from akgflow.text import received
 from akgflow.verdict import Verdict
 
+_PLACE = re.compile("(.+)-([0-9]+)-([0-9]+)")
 NOT_ASKED = OperatorFeatures(unknown="the run did not ask for them")
 
 
@@ -31,10 +32,14 @@ def harvest(folder: Path) -> list[Entry]:
 
     ``features`` are `NOT_ASKED` where the journal has none.
     """
-    plan, operator = _plan(folder), _operator(folder)
+    plan, operator = plan_of(folder), read_whole_text(folder / OPERATOR)
+    if plan is None:
+        raise ConfigError(f"{folder} is not the folder of a run: it holds no {PLAN}")
+    if operator is None:
+        raise ConfigError(f"{folder} does not hold the operator that was run: akgflow run TASK --repair writes it")
     if hashlib.sha256(operator.encode()).hexdigest() != plan.inputs.get("operator"):
         raise ConfigError(f"{folder / OPERATOR} was changed after the run: its digest is not the plan's")
-    journal = Journal(folder / "journal.jsonl")
+    journal = Journal(folder / JOURNAL, mend=False)
     try:
         features = journal.read("features", OperatorFeatures) if "features" in journal else NOT_ASKED
         return [entry for job in plan.runnable for entry in _entries(folder, journal, plan, job, operator, features)]
@@ -74,9 +79,10 @@ def _attempts(folder: Path, journal: Journal, job: Job) -> tuple[dict[str, str],
     """Sources by candidate, and the attempts in the order of their verdicts; a file that was changed is none."""
     written: dict[str, Candidate] = {}
     for path in sorted((folder / "jobs" / job.id).glob("*/candidate.py")):
-        step, attempt, sample = path.parent.name.rsplit("-", 2)
-        candidate = Candidate(path.read_text(encoding="utf-8"), step, int(attempt), int(sample))
-        written.setdefault(candidate.id, candidate)
+        named = _PLACE.fullmatch(path.parent.name)
+        if named is not None:
+            candidate = Candidate(received(path.read_bytes()), named[1], int(named[2]), int(named[3]))
+            written.setdefault(candidate.id, candidate)
     attempts = []
     for key, data in journal.items(f"verdict {job.id}."):
         found = written.get(key.rpartition(".")[2])
@@ -90,17 +96,3 @@ def _causes(journal: Journal, job: Job) -> Mapping[tuple[str, int], str]:
     replies = (journal.read(key, Finished) for key, _ in journal.items(f"call {job.id}."))
     said = ((one.key, cause_in(one.reply.text)) for one in replies)
     return {(key.step, key.attempt): cause for key, cause in said if cause}
-
-
-def _plan(folder: Path) -> Plan:
-    try:
-        return from_data(json.loads((folder / "plan.json").read_text(encoding="utf-8")), Plan)
-    except (OSError, ValueError, cattrs.BaseValidationError) as error:
-        raise ConfigError(f"{folder} is not the folder of a run of this akgflow: {error}") from None
-
-
-def _operator(folder: Path) -> str:
-    try:
-        return (folder / OPERATOR).read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{folder} does not hold the operator that was run ({error}): run the task again") from None

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from akgflow.engine.context import Finished
-from akgflow.engine.journal import Journal
-from akgflow.engine.preflight import Preflight
-from akgflow.engine.result import Account
 from akgflow.models.base import Embedded, Lost, Usage
 from akgflow.models.ledger import Ledger
+from akgflow.runs.journal import Journal
+from akgflow.runs.records import Finished, Preflight
+from akgflow.runs.result import Account
 from akgflow.verdict import Verdict
 
 JUDGE_TRIED = "judge tried"

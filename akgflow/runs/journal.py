@@ -1,34 +1,33 @@
 """The journal of a run: every finished effect, on disk before the next step begins.
 
 A run is replayed from its start each time it is resumed; an effect (a model call, a verdict) that the journal holds is
-read back instead of being repeated. One JSON object a line, flushed to the disk; a torn last line is what a killed
-process leaves and is dropped.
+read back instead of being repeated. `akgflow.runs.lines` has the form on disk. A torn last line is what a killed
+process leaves, and is dropped.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 from akgflow.durable import LineFile
-from akgflow.errors import AkgflowError, MachineExhausted
+from akgflow.errors import MachineExhausted
+from akgflow.runs.damage import DamagedRun
+from akgflow.runs.lines import Lines, read_lines, to_line
+from akgflow.runs.records import why_unfit
 from akgflow.serial import from_data, to_data
 
 T = TypeVar("T")
 
 
-class JournalError(AkgflowError):
-    """A journal that this version cannot read."""
-
-
 class Journal:
     """Finished effects by key. One process at a time may write; the run folder's lock sees to that.
 
-    Whoever only reads must not ``mend``: a torn last line may be one that is being written.
+    Whoever only reads must not ``mend``: a torn last line may be one that is being written. Raises `DamagedRun` for a
+    line that is none of a journal's.
     """
 
     def __init__(self, path: Path, *, mend: bool = True) -> None:
@@ -39,9 +38,9 @@ class Journal:
         self._seconds_before = 0.0
         self._start = time.monotonic()
         self._halted: MachineExhausted | None = None
-        self._lines = LineFile(path, self._load(mend))
+        self._lines = LineFile(path, self._load(mend) if path.exists() else 0)
         if mend:
-            self._take(self._lines.take_in())
+            self._take(read_lines(self._lines.take_in(), why_unfit))
 
     @property
     def minutes_before(self) -> float:
@@ -85,13 +84,12 @@ class Journal:
     def write(self, key: str, value: Any, *, step: str = "") -> None:
         """Put a finished effect on the disk. Where that fails it is kept in memory, and `MachineExhausted` raised."""
         data = to_data(value)
-        line = {"key": key, "seconds": self._seconds_before + time.monotonic() - self._start, "data": data}
+        seconds = self._seconds_before + time.monotonic() - self._start
         if step:
-            line["step"] = self._steps[key] = step
-        text = json.dumps(line, ensure_ascii=False, allow_nan=False)
+            self._steps[key] = step
         self._effects[key] = data
         try:
-            self._lines.append(text)
+            self._lines.append(to_line(key, seconds, data, step))
         except MachineExhausted as short:
             self.halt(short)
             raise
@@ -102,25 +100,20 @@ class Journal:
 
     def _load(self, mend: bool) -> int:
         """Read what is there; the bytes of its whole lines."""
-        if not self._path.exists():
-            return 0
         raw = self._path.read_bytes()
-        whole = raw[: raw.rfind(b"\n") + 1]
-        if mend and len(whole) < len(raw):
+        found = read_lines(raw, why_unfit)
+        if found.damaged:
+            raise DamagedRun.of_journal(self._path, found)
+        if mend and (found.unended or found.end < len(raw)):
             with self._path.open("r+b") as file:
-                file.truncate(len(whole))
-        self._take(whole)
-        return len(whole)
+                file.truncate(found.end)
+                file.seek(found.end)
+                file.write(b"\n" if found.unended else b"")
+        self._take(found)
+        return found.end + found.unended
 
-    def _take(self, whole: bytes) -> None:
-        # Not by `str.splitlines`: a reply may hold separators that JSON does not escape.
-        for number, line in enumerate(whole.decode("utf-8").split("\n")[:-1], 1):
-            try:
-                entry = json.loads(line)
-                self._effects[entry["key"]] = entry["data"]
-                self._steps[entry["key"]] = entry.get("step", "")
-                self._seconds_before = entry["seconds"]
-            except (ValueError, KeyError, TypeError) as error:
-                raise JournalError(
-                    f"{self._path}:{number}: not a journal entry ({error}): start afresh with --fresh"
-                ) from None
+    def _take(self, found: Lines) -> None:
+        for line in found.lines:
+            self._effects[line.key] = line.data
+            self._steps[line.key] = line.step
+            self._seconds_before = max(self._seconds_before, line.seconds)

@@ -1,0 +1,23 @@
+"""A run's folder for people: the result of a finished run, or how far an unfinished one came."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from akgflow.reporting._console import say
+from akgflow.reporting.accounts import show_accounts
+from akgflow.reporting.results import show_result
+from akgflow.runs.reader import Unfinished
+from akgflow.runs.result import RunResult
+
+
+def show_run(run: RunResult | Unfinished, out: Console) -> None:
+    """Print either."""
+    if isinstance(run, RunResult):
+        show_result(run, out)
+        return
+    count = len(run.done)
+    say(out, f"{run.folder} is unfinished; {count} steps are done, and the command that began it repeats none of them:")
+    for key in run.done:
+        say(out, f"  {key}")
+    show_accounts(run.accounts, run.budget, out)

@@ -1,0 +1,73 @@
+"""What a run's folder tells: the result of a finished run, or how far an unfinished one came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from akgflow.config.types import Budget
+from akgflow.errors import ConfigError
+from akgflow.planning import Plan
+from akgflow.runs.damage import read_file, read_whole_text
+from akgflow.runs.journal import Journal
+from akgflow.runs.layout import JOURNAL, PLAN, RESULT
+from akgflow.runs.result import Account, RunResult
+from akgflow.runs.spending import accounts
+from akgflow.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A run that has no result yet: what is done, by the journal's keys, and what it took so far."""
+
+    folder: str
+    done: tuple[str, ...]
+    budget: Budget
+    accounts: tuple[Account, ...]
+    finished: bool = False
+
+
+def plan_of(folder: Path) -> Plan | None:
+    """What the run was going to do; None where the folder has no plan."""
+    return read_file(folder / PLAN, Plan)
+
+
+def result_of(folder: Path) -> RunResult | None:
+    """The result of a run that nobody can go on with; None where it is unfinished."""
+    result = read_file(folder / RESULT, RunResult)
+    return result if result is not None and result.finished else None
+
+
+def best_verdict(folder: Path, job: str) -> Verdict | None:
+    """The verdict of a job's best candidate; None where the run has none yet."""
+    return read_file(folder / "best" / job / "verdict.json", Verdict)
+
+
+def best_candidate(folder: Path, job: str) -> str | None:
+    """The text of a job's best candidate; None where the run has none yet."""
+    return read_whole_text(folder / "best" / job / "candidate.py")
+
+
+def read_run(folder: Path) -> RunResult | Unfinished:
+    """The result that lies in a run's folder, or what its journal holds.
+
+    Raises `ConfigError` where it is no run's folder, and `DamagedRun` where what it holds cannot be read.
+    """
+    result = read_file(folder / RESULT, RunResult)
+    if result is not None:
+        return result
+    plan, path = plan_of(folder), folder / JOURNAL
+    if plan is None and not path.exists():
+        raise ConfigError(f"{folder} is not a run's folder: it holds neither {RESULT} nor {JOURNAL} nor {PLAN}")
+    journal = Journal(path, mend=False)
+    done = tuple(key for key, _ in journal.items("") if not key.startswith("lost "))
+    return Unfinished(str(folder), done, plan.budget if plan else Budget(), accounts(journal))
+
+
+def runs_in(runs: Path) -> list[Path]:
+    """The folders of all runs, the one that was at work last first."""
+    marks = (runs.glob(f"*/{name}") for name in (PLAN, JOURNAL, RESULT))
+    found: dict[Path, float] = {}
+    for path in (path for some in marks for path in some):
+        found[path.parent] = max(found.get(path.parent, 0.0), path.stat().st_mtime)
+    return sorted(found, key=lambda folder: found[folder], reverse=True)

@@ -1,0 +1,102 @@
+"""Making a damaged run whole: a journal is all that it needs.
+
+Results, plans and the best kernels are made from the journal again, and nothing that it holds is paid for twice. What
+is replaced stays beside it, as ``NAME.damaged-1``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from akgflow.runs.damage import DamagedRun, read_file, read_whole_text
+from akgflow.runs.layout import IDENTITY, JOURNAL, OPERATOR, PLAN, RESULT, SCRATCH
+from akgflow.runs.lines import read_lines
+from akgflow.runs.reader import best_candidate, best_verdict, plan_of
+from akgflow.runs.records import why_unfit
+from akgflow.runs.result import RunResult
+
+Readers = Iterator[tuple[Path, Callable[[], object]]]
+
+
+def repair(folder: Path) -> list[str]:
+    """Keep what is whole; a sentence for each thing that was done. The caller holds the run's lock."""
+    done = _repair_journal(folder / JOURNAL)
+    broken = [path for path, read in _readers(folder) if not _whole(read)]
+    done += [f"{path} was damaged; it is kept as {_set_aside(path)}" for path in broken]
+    result = folder / RESULT
+    if result.exists() and (done or _incomplete(folder)):
+        done.append(f"what the run hands over is made again from its journal; the old result is {_set_aside(result)}")
+    return done
+
+
+def _readers(folder: Path) -> Readers:
+    """The files that a run makes from its journal, and how each is read; then the folders that it makes."""
+    yield folder / IDENTITY, partial(read_whole_text, folder / IDENTITY)
+    yield folder / PLAN, partial(plan_of, folder)
+    yield folder / OPERATOR, partial(read_whole_text, folder / OPERATOR)
+    yield folder / RESULT, partial(read_file, folder / RESULT, RunResult)
+    for job in sorted(path.name for path in folder.glob("best/*")):
+        yield folder / "best" / job / "verdict.json", partial(best_verdict, folder, job)
+        yield folder / "best" / job / "candidate.py", partial(best_candidate, folder, job)
+    for name in ("jobs", "best", SCRATCH):
+        yield folder / name, partial(_is_folder, folder / name)
+
+
+def _is_folder(path: Path) -> None:
+    if path.exists() and not path.is_dir():
+        raise DamagedRun.of_file(path, "it is no folder")
+
+
+def _whole(read: Callable[[], object]) -> bool:
+    try:
+        read()
+    except DamagedRun:
+        return False
+    return True
+
+
+def _incomplete(folder: Path) -> bool:
+    """True where something that a finished run hands over is not there."""
+    result = read_file(folder / RESULT, RunResult)
+    kernels = [folder / "best" / job.job for job in result.jobs if job.best] if result else []
+    files = (folder / PLAN, folder / OPERATOR, *(path / name for path in kernels for name in _HANDED_OVER))
+    return not all(path.exists() for path in files)
+
+
+_HANDED_OVER = ("candidate.py", "verdict.json")
+
+
+def _repair_journal(path: Path) -> list[str]:
+    if path.is_dir():
+        return [f"{path} is a folder, so the run begins again; it is kept as {_set_aside(path)}"]
+    if not path.exists():
+        return []
+    found = read_lines(path.read_bytes(), why_unfit)
+    if not found.damaged:
+        return []
+    old = _beside(path)
+    shutil.copy2(path, old)
+    part = path.with_name(f".{path.name}.part")
+    with part.open("wb") as file:
+        file.writelines(line.raw + b"\n" for line in found.lines)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)
+    return [f"{path}: {len(found.lines)} whole steps are kept, {len(found.damaged)} are left out; the old one is {old}"]
+
+
+def _set_aside(path: Path) -> Path:
+    to = _beside(path)
+    os.rename(path, to)
+    return to
+
+
+def _beside(path: Path) -> Path:
+    number = 1
+    while (found := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    return found
