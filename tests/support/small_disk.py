@@ -27,6 +27,7 @@ class SmallDisk:
         return subprocess.Popen(
             [*enter, "sh", "-c", 'cd "$0" && exec "$@"', str(cwd), *command],
             env={**os.environ, **env},
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
