@@ -17,14 +17,19 @@ def write_text(path: Path, text: str, *, durable: bool = False) -> None:
     r"""Replace ``path`` in one step: a reader sees all of the text or none of it, and a kill keeps the old file.
 
     Text is UTF-8; half of a surrogate pair, which has no such form, is written out (``\udc80``). ``durable`` also waits
-    until the disk has it, so that it survives a loss of power.
+    until the disk has it, so that it survives a loss of power. A file that holds the text already stays as it is: a run
+    that goes on needs no room for what it has written before.
     """
+    data = text.encode("utf-8", "backslashreplace")
+    with suppress(OSError):
+        if not durable and path.read_bytes() == data:
+            return
     path.parent.mkdir(parents=True, exist_ok=True)
     # A short stem: the longest name that a file system takes (255 bytes) has no room for an ending.
     part = path.with_name(f".{path.name[:40]}.{os.getpid()}-{os.urandom(3).hex()}{PART}")
     try:
         with part.open("xb") as file:
-            file.write(text.encode("utf-8", "backslashreplace"))
+            file.write(data)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import errno
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -17,6 +19,7 @@ class ExitCode(IntEnum):
     PREREQUISITE = 4
     BUDGET = 5
     UNTRUSTED = 6
+    EXHAUSTED = 7
     INTERRUPTED = 130
 
 
@@ -95,3 +98,66 @@ class UntrustedJudge(AkgflowError):
     """On this machine the judge let a kernel pass that it must refuse, or refused one that it must let pass."""
 
     exit_code = ExitCode.UNTRUSTED
+
+
+class MachineExhausted(AkgflowError):
+    """The machine ran out of something on the way: room on a disk, descriptors, processes, memory.
+
+    Nothing is decided by it: no kernel is at fault, and the same command goes on once there is enough.
+    """
+
+    exit_code = ExitCode.EXHAUSTED
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+    def __str__(self) -> str:
+        return f"the machine could not go on: {self.reason}; the same command goes on where this one stopped"
+
+
+_WANTS = {
+    errno.ENOSPC: "the disk is full: make room",
+    errno.EDQUOT: "the disk quota is used up: make room",
+    errno.EMFILE: "a process has no file descriptors left: raise its limit (ulimit -n)",
+    errno.ENFILE: "the system has no file descriptors left: close some, or raise fs.file-max",
+    errno.ENOMEM: "memory ran out: end what takes it, or run less at once",
+    errno.EAGAIN: "no further process could be started: end some, or raise the limit (ulimit -u, pids.max)",
+    errno.EROFS: "the file system is read-only: mount it writable",
+    errno.EIO: "the disk does not read or write (input/output error): look at the system's log",
+}
+"""What the system reports when a machine is short of something, and what to do about it."""
+_SQLITE = {7: errno.ENOMEM, 10: errno.EIO, 13: errno.ENOSPC}
+"""SQLite's primary result codes for the same (https://sqlite.org/rescode.html): NOMEM, IOERR, FULL."""
+
+
+def machine_error(error: BaseException) -> MachineExhausted | None:
+    """The shortage of the machine that an error of our own process stands for, or was caused by; None for others."""
+    for link in causes(error):
+        if isinstance(link, MachineExhausted):
+            return link
+        number = _shortage(link)
+        if number is not None:
+            name = link.filename if isinstance(link, OSError) else None
+            where = f"{os.fsdecode(name)}: " if isinstance(name, str | bytes) else ""
+            return MachineExhausted(f"{where}{_WANTS[number]}")
+    return None
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what led to it, the outermost first."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _shortage(error: BaseException) -> int | None:
+    if isinstance(error, OSError):
+        # Python looks for a folder for temporary files by writing to each of them.
+        full = error.errno == errno.ENOENT and "No usable temporary directory" in str(error)
+        return errno.ENOSPC if full else error.errno if error.errno in _WANTS else None
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return errno.EAGAIN
+    return _SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)

@@ -23,7 +23,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"atomic"}),
     frozenset({"config.steps"}),
     frozenset({"config.types"}),
-    frozenset({"features", "machine", "verdict", "resources", "budget"}),
+    frozenset({"budget", "durable", "features", "machine", "verdict", "resources"}),
     frozenset({"config"}),
     frozenset({"models", "sketch", "toolchains"}),
     frozenset({"agents", "knowledge", "verification"}),

@@ -14,7 +14,7 @@ from importlib import import_module
 import click
 
 from akgflow import __version__
-from akgflow.errors import AkgflowError, ConfigError, ExitCode, PathError, Problem
+from akgflow.errors import AkgflowError, ConfigError, ExitCode, PathError, Problem, machine_error
 from akgflow.streams import Streams, echo, write
 from akgflow.text import visible
 
@@ -36,10 +36,9 @@ _COMMANDS = {
 
 _UNUSABLE = {
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY),
-    *(errno.ELOOP, errno.ENAMETOOLONG, errno.EXDEV, errno.EBUSY, errno.ETXTBSY),
-    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN),
+    *(errno.ELOOP, errno.ENAMETOOLONG, errno.EXDEV, errno.EBUSY, errno.ETXTBSY, errno.EFBIG),
 }
-"""What the system says of a path that cannot be read or written, and of what it has no more of."""
+"""What the system says of a path that cannot be read or written."""
 _RED = "\x1b[31m%s\x1b[0m\n"
 
 
@@ -79,7 +78,8 @@ def cli() -> None:
       0 done and gates met          4 a prerequisite is missing
       1 a gate failed               5 budget spent
       2 usage or configuration      6 the judge cannot be believed here
-      3 a bug in akgflow          130 interrupted
+      3 a bug in akgflow            7 the machine could not go on (disk full, …)
+                                  130 interrupted
     """
 
 
@@ -112,13 +112,17 @@ def _guarded(args: list[str]) -> int:
         return ExitCode.INTERRUPTED
     except AkgflowError as wrong:
         return _said(wrong, as_json="--json" in args)
-    except OSError as wrong:
-        if wrong.errno not in _UNUSABLE:
-            return _bug()
-        what = os.fsdecode(wrong.filename) if isinstance(wrong.filename, str | bytes) else "a file or a process"
-        return _said(PathError(f"{what} cannot be used: {wrong.strerror}"), as_json="--json" in args)
-    except Exception:
-        return _bug()
+    except Exception as wrong:
+        known = _unusable(wrong) or machine_error(wrong)
+        return _bug() if known is None else _said(known, as_json="--json" in args)
+
+
+def _unusable(wrong: Exception) -> PathError | None:
+    """What is wrong with a path; None where the error says something else."""
+    if not isinstance(wrong, OSError) or wrong.errno not in _UNUSABLE or "No usable temporary" in str(wrong):
+        return None
+    what = os.fsdecode(wrong.filename) if isinstance(wrong.filename, str | bytes) else "a file or a process"
+    return PathError(f"{what} cannot be used: {wrong.strerror}")
 
 
 def _bug() -> int:

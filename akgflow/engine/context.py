@@ -167,10 +167,11 @@ class RunContext:
                 key, agent.model, rendered.messages, rendered.fingerprint, agent.reply.max_bytes
             )
             reply = replace(reply, text=received(reply.text))
-            write_text(place / f"reply.{suffix}", reply.text)
             return Finished(key, rendered.fingerprint, reply)
 
         finished = await self.journal.once(f"call {key}", Finished, effect)
+        # After the journal has it: what is paid for must not be lost because this file finds no room.
+        write_text(place / f"reply.{suffix}", finished.reply.text)
         note(finished.reply)
         return finished.reply
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from hashlib import sha256
@@ -61,7 +62,9 @@ async def preflight(executor: Executor, machine: Machine, target: Target, task: 
         kept: Preflight = from_data(json.loads(path.read_text(encoding="utf-8")), Preflight)
         return Preflight(kept.target, kept.canaries, kept.seconds, kept.notes, cached=True)
     found = await flight.fly()
-    write_json(path, found)
+    with suppress(OSError):
+        # Only a cache: where it cannot be written, the judge is tried again the next time.
+        write_json(path, found)
     return found
 
 

@@ -14,7 +14,15 @@ from akgflow.engine.gates import unmet
 from akgflow.engine.preflight import places, preflight
 from akgflow.engine.state import JobState
 from akgflow.engine.steps import run_step
-from akgflow.errors import BudgetError, ConfigError, Mark, PrerequisiteError, Problem
+from akgflow.errors import (
+    BudgetError,
+    ConfigError,
+    MachineExhausted,
+    Mark,
+    PrerequisiteError,
+    Problem,
+    machine_error,
+)
 from akgflow.planning import Job
 from akgflow.runs.layout import OPERATOR, RESULT
 from akgflow.runs.lessons import cause_in, lessons_of
@@ -106,16 +114,36 @@ async def _try_judge(run: RunContext) -> None:
 
 
 async def _all_jobs(run: RunContext) -> list[JobResult]:
-    """All jobs side by side; the first bug ends them all, a missing provider or a spent budget only its own job."""
+    """All jobs side by side; the first bug ends them all, a missing provider or a spent budget only its own job.
+
+    Where the machine ran out of something, no job begins anything new; what is under way is finished and kept before
+    `MachineExhausted` is raised.
+    """
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(_job(job, run)) for job in run.plan.jobs]
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from None
-    return [task.result() for task in tasks]
+    ended = [task.result() for task in tasks]
+    for one in ended:
+        if isinstance(one, MachineExhausted):
+            raise one
+    return [one for one in ended if isinstance(one, JobResult)]
 
 
-async def _job(job: Job, run: RunContext) -> JobResult:
+async def _job(job: Job, run: RunContext) -> JobResult | MachineExhausted:
+    try:
+        return await _finished(job, run)
+    except Exception as error:
+        short = machine_error(error)
+        if short is None:
+            raise
+        run.journal.halt(short)
+        run.notify(job.id, str(short))
+        return short
+
+
+async def _finished(job: Job, run: RunContext) -> JobResult:
     state = JobState(job)
     if job.impossible:
         return JobResult(job.id, job.dsl, job.target, Outcome.IMPOSSIBLE, job.impossible)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from akgflow.budget.ledger import Ledger
@@ -13,6 +14,7 @@ from akgflow.config.types import Task, Workspace
 from akgflow.engine.context import Notify, RunContext
 from akgflow.engine.knowledge import RunKnowledge
 from akgflow.engine.run import run_plan
+from akgflow.errors import machine_error
 from akgflow.executors.everywhere import Everywhere
 from akgflow.executors.scratch import Scratch, sweep
 from akgflow.models.gateway import Gateway
@@ -43,15 +45,25 @@ def run_in_folder(
     interrupted or fails.
     """
     try:
-        journal = Journal(folder.journal)
-        if len(journal):
-            notify("", f"going on in {folder.path}: {len(journal)} finished steps are kept")
-        try:
-            return asyncio.run(_sit(task, workspace, plan, folder, journal, notify, record, ended))
-        finally:
-            journal.close()
+        with _machine_errors():
+            journal = Journal(folder.journal)
+            if len(journal):
+                notify("", f"going on in {folder.path}: {len(journal)} finished steps are kept")
+            try:
+                return asyncio.run(_sit(task, workspace, plan, folder, journal, notify, record, ended))
+            finally:
+                journal.close(lambda text: notify("", text))
     finally:
         folder.release()
+
+
+@contextmanager
+def _machine_errors() -> Iterator[None]:
+    """Raise `MachineExhausted` for an error of the system that means a shortage."""
+    try:
+        yield
+    except OSError as error:
+        raise machine_error(error) or error from error
 
 
 def record_replies(task: Task, journal: Journal, recording: Path) -> None:

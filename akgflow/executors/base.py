@@ -21,7 +21,10 @@ class Executor(Protocol):
     """
 
     async def judge(self, request: JudgeRequest) -> Verdict:
-        """The verdict. Whatever the candidate does is a verdict, never an exception."""
+        """The verdict. Whatever the candidate does is a verdict, never an exception.
+
+        Raises `MachineExhausted` where the machine that judges is short of something; no verdict says that.
+        """
         ...
 
     async def features(self, request: FeatureRequest) -> OperatorFeatures:

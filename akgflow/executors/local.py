@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
+from akgflow.errors import MachineExhausted
 from akgflow.executors.base import Using
 from akgflow.executors.process import JudgeLost, JudgeProcess
 from akgflow.executors.slots import Slot, Slots
@@ -18,8 +20,10 @@ from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.machine import Machine, visible
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import Environment, JudgeRequest, Verdict
+from akgflow.verification.judge.machine_pressure import short_of
 from akgflow.verification.sandbox.untrusted_files import remove
 
+T = TypeVar("T")
 MARGIN_SECONDS = 900.0
 """What a judge may spend beyond the candidate's own limits: its oracles, its timings, its own start."""
 FEATURE_SECONDS = 120.0
@@ -51,27 +55,41 @@ class LocalExecutor:
         self._all: set[JudgeProcess] = set()
 
     async def judge(self, request: JudgeRequest) -> Verdict:
-        """The verdict. A judge that is lost is replaced and the request tried once more."""
+        """The verdict. A judge that is lost is replaced and the request tried once more.
+
+        Raises `MachineExhausted` where the machine is short of something, or judges are killed.
+        """
         async with self._turns:
             slot = self._slots.choose(request.target, executes=Evidence.EXECUTED in request.evidence)
             with slot.used():
-                return await self._tried_twice(request, slot)
+                try:
+                    return await self._twice(lambda: self._attempt(request, slot))
+                except JudgeLost as lost:
+                    return not_run(request, str(lost), self.machine.cpu)
 
-    async def _tried_twice(self, request: JudgeRequest, slot: Slot[JudgeProcess]) -> Verdict:
-        reason = ""
-        for _ in range(2):
+    async def _twice(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """What ``attempt`` gives, or a second one where its judge is lost; raises `JudgeLost` for the second loss."""
+        try:
+            return await attempt()
+        except JudgeLost:
             try:
-                return await self._attempt(request, slot)
+                return await attempt()
             except JudgeLost as lost:
-                reason = str(lost)
-        return not_run(request, reason, self.machine.cpu)
+                short = short_of(self.root)
+                if short or lost.killed:
+                    raise MachineExhausted(short or f"{lost} (twice)") from lost
+                raise
 
     async def features(self, request: FeatureRequest) -> OperatorFeatures:
         """What an operator does, from one of the judges; takes milliseconds where one is idle."""
+
+        async def attempt() -> OperatorFeatures:
+            async with asyncio.timeout(FEATURE_SECONDS), self._judge(self._slots.processor) as judge:
+                return await judge.features(request)
+
         async with self._turns:
             try:
-                async with asyncio.timeout(FEATURE_SECONDS), self._judge(self._slots.processor) as judge:
-                    return await judge.features(request)
+                return await self._twice(attempt)
             except TimeoutError:
                 return OperatorFeatures(unknown=f"one call did not end within {FEATURE_SECONDS:.0f} s")
             except JudgeLost as lost:

@@ -12,19 +12,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from akgflow.errors import MachineExhausted
 from akgflow.executors.slots import Floor
 from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.machine import Machine
 from akgflow.serial import from_data, of_others, to_data
 from akgflow.verdict import JudgeRequest, Verdict
 from akgflow.verification.sandbox.env_allowlist import scrubbed
-from akgflow.verification.sandbox.process_tree import signal_name
+from akgflow.verification.sandbox.process_tree import FROM_OUTSIDE, signal_name
 
 LINE_BYTES = 64 << 20
 
 
 class JudgeLost(Exception):
-    """A judge process ended, or answered nothing that can be read; the text says what is known."""
+    """A judge process ended, or answered nothing that can be read; the text says what is known.
+
+    ``killed`` is True where somebody ended it by a signal that no program sends to itself by mistake.
+    """
+
+    def __init__(self, words: str, killed: bool = False) -> None:
+        self.killed = killed
+        super().__init__(words)
 
 
 class JudgeProcess:
@@ -63,7 +71,10 @@ class JudgeProcess:
         return judge
 
     async def judge(self, request: JudgeRequest, scratch: Path, floor: Floor) -> Verdict:
-        """One judgement; holds the floor while it lasts, alone while it times. Raises `JudgeLost`."""
+        """One judgement; holds the floor while it lasts, alone while it times.
+
+        Raises `JudgeLost`, and `MachineExhausted` where the machine is short of something.
+        """
         self._count += 1
         await floor.enter()
         leave = floor.leave
@@ -98,23 +109,26 @@ class JudgeProcess:
             self._process.stdin.write(json.dumps(message).encode() + b"\n")
             await self._process.stdin.drain()
         except (BrokenPipeError, ConnectionResetError) as error:
-            raise JudgeLost(await self._last_words()) from error
+            raise await self._lost() from error
 
     async def _read(self) -> dict[str, Any]:
         assert self._process.stdout is not None
         line = await self._process.stdout.readline()
         if not line.endswith(b"\n"):
-            raise JudgeLost(await self._last_words())
+            raise await self._lost()
         message: dict[str, Any] = of_others(line)
+        if "exhausted" in message:
+            raise MachineExhausted(str(message["exhausted"]))
         return message
 
-    async def _last_words(self) -> str:
+    async def _lost(self) -> JudgeLost:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._process.wait(), 5.0)
         code = self._process.returncode
         how = f"was ended by {signal_name(-code)}" if code is not None and code < 0 else f"ended with code {code}"
         tail = self._log.read_text(encoding="utf-8", errors="replace")[-1500:].strip()
-        return f"the judge process {how}{': ' + tail if tail else ''}"
+        killed = code is not None and -code in FROM_OUTSIDE
+        return JudgeLost(f"the judge process {how}{': ' + tail if tail else ''}", killed)
 
     @property
     def alive(self) -> bool:

@@ -6,7 +6,9 @@ writes; who must wait for a writer waits `WAIT_SECONDS`.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -16,7 +18,7 @@ from typing import NamedTuple
 import cattrs
 from platformdirs import user_data_path
 
-from akgflow.errors import ConfigError
+from akgflow.errors import ConfigError, MachineExhausted, machine_error
 from akgflow.features import OperatorFeatures
 from akgflow.knowledge.entry import Entry, operator_id, words
 from akgflow.serial import from_data, to_data, to_json
@@ -68,7 +70,10 @@ def search_text(entry: Entry) -> str:
 
 
 class Store:
-    """Entries by id. Raises `KnowledgeError` where the file cannot be read or written."""
+    """Entries by id. Raises `KnowledgeError` where the file cannot be read or written.
+
+    `MachineExhausted` where that is for want of room, descriptors or the like, which may be there the next time.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -163,8 +168,19 @@ class Store:
                 yield db
                 db.commit()
         except (sqlite3.Error, OSError, ValueError, cattrs.BaseValidationError) as error:
+            short = machine_error(error) or self._try_file()
+            if short is not None and getattr(error, "errno", None) != errno.EROFS:
+                raise MachineExhausted(f"the knowledge store {self.path}: {short.reason}") from error
             hint = "name another file with AKGFLOW_KNOWLEDGE, or knowledge.store in agents.yaml"
             raise KnowledgeError(f"the knowledge store {self.path} cannot be used ({error}): {hint}") from error
+
+    def _try_file(self) -> MachineExhausted | None:
+        """What keeps the system from opening the file: SQLite says no more than that it cannot."""
+        try:
+            os.close(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC))
+        except OSError as error:
+            return machine_error(error)
+        return None
 
     def _connect(self, write: bool) -> sqlite3.Connection:
         if not write and not self.path.exists():

@@ -7,14 +7,16 @@ chain of causes does: a transport error, a timeout, a response with its real sta
 from __future__ import annotations
 
 import ast
+import errno
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from akgflow.config.types import ModelSpec
+from akgflow.errors import MachineExhausted, causes, machine_error
 from akgflow.models._events import WireError
 from akgflow.models._wire import RedirectRefused
 from akgflow.models.base import Failure, ProviderError
@@ -31,9 +33,18 @@ _NO_CREDIT = re.compile(r"insufficient_quota|credit balance is too low|exceeded 
 _LITELLM_PREFIX = re.compile(r"^(litellm\.)?\w+(Error|Exception)?: |^\w+Exception - |^Error code: \d+ - ")
 
 
-def explain(failed: BaseException, spec: ModelSpec, missing: Sequence[str], secrets: Iterable[str]) -> ProviderError:
-    """The `ProviderError` for an exception of litellm's; ``missing`` names the key variables that are not set."""
-    links = list(_chain(failed))
+_OWN_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC)
+"""What keeps this machine from opening a connection, whatever the provider does."""
+
+
+def explain(
+    failed: BaseException, spec: ModelSpec, missing: Sequence[str], secrets: Iterable[str]
+) -> ProviderError | MachineExhausted:
+    """The error for an exception of litellm's; ``missing`` names the key variables that are not set."""
+    links = list(causes(failed))
+    own = next((link for link in links if isinstance(link, OSError) and link.errno in _OWN_SHORTAGES), None)
+    if own is not None and (short := machine_error(own)):
+        return short
     answered = next(filter(None, (_response(link) for link in links)), None)
     wire = next((link for link in links if isinstance(link, WireError)), None)
     if wire is not None:
@@ -67,14 +78,6 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         except (ValueError, TypeError, OverflowError):
             return None
     return None if math.isnan(seconds) else max(0.0, seconds)
-
-
-def _chain(failed: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    while failed is not None and id(failed) not in seen:
-        seen.add(id(failed))
-        yield failed
-        failed = failed.__cause__ or failed.__context__
 
 
 def _any_named(links: Sequence[BaseException], names: set[str]) -> bool:

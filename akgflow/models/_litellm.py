@@ -33,7 +33,7 @@ class LitellmProvider:
         await asyncio.to_thread(_load)
 
     async def complete(self, request: ModelRequest) -> ModelReply:
-        """One reply, or `ProviderError` in words a user can act on."""
+        """One reply, or `ProviderError` in words a user can act on, or `MachineExhausted`."""
         spec = request.model
         named_key = _key_from_environment(spec)
         litellm = await asyncio.to_thread(_load)
@@ -45,7 +45,8 @@ class LitellmProvider:
                 secrets = [key or "", *(str(value) for value in spec.params.get("extra_headers", {}).values())]
                 reason = explain(failed, spec, _missing_keys(litellm, spec), secrets)
                 # What is wrong with the request or its key is said before anything is written.
-                request.meter.out &= reason.failure not in (Failure.AUTH, Failure.REQUEST)
+                refused = isinstance(reason, ProviderError) and reason.failure in (Failure.AUTH, Failure.REQUEST)
+                request.meter.out &= not refused
                 raise reason from None
         return _reply(litellm, answer, request, call)
 

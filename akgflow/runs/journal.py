@@ -8,14 +8,15 @@ process leaves, and is dropped.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
+from akgflow.durable import LineFile
+from akgflow.errors import MachineExhausted
 from akgflow.runs.damage import DamagedRun
-from akgflow.runs.lines import read_lines, to_line
+from akgflow.runs.lines import Lines, read_lines, to_line
 from akgflow.runs.records import why_unfit
 from akgflow.serial import from_data, to_data
 
@@ -36,9 +37,10 @@ class Journal:
         self._locks: dict[str, asyncio.Lock] = {}
         self._seconds_before = 0.0
         self._start = time.monotonic()
-        self._file: BinaryIO | None = None
-        if path.exists():
-            self._load(mend)
+        self._halted: MachineExhausted | None = None
+        self._lines = LineFile(path, self._load(mend) if path.exists() else 0)
+        if mend:
+            self._take(read_lines(self._lines.take_in(), why_unfit))
 
     @property
     def minutes_before(self) -> float:
@@ -64,31 +66,40 @@ class Journal:
         return self._steps.get(key, "")
 
     async def once(self, key: str, kind: type[T], effect: Callable[[], Awaitable[T]], *, step: str = "") -> T:
-        """The result of ``effect``, which runs only if no earlier sitting finished it."""
+        """The result of ``effect``, which runs only if no earlier sitting finished it.
+
+        Raises `MachineExhausted` in place of an effect that would begin after `halt`.
+        """
         async with self._locks.setdefault(key, asyncio.Lock()):
             if key not in self._effects:
+                if self._halted is not None:
+                    raise self._halted
                 self.write(key, await effect(), step=step)
         return self.read(key, kind)
 
+    def halt(self, why: MachineExhausted) -> None:
+        """Let no further effect begin; those under way finish, for they are paid for."""
+        self._halted = self._halted or why
+
     def write(self, key: str, value: Any, *, step: str = "") -> None:
-        """Put a finished effect on the disk."""
+        """Put a finished effect on the disk. Where that fails it is kept in memory, and `MachineExhausted` raised."""
         data = to_data(value)
         seconds = self._seconds_before + time.monotonic() - self._start
-        self._file = self._file or self._path.open("ab")
-        self._file.write(to_line(key, seconds, data, step))
-        self._file.flush()
-        os.fsync(self._file.fileno())
         if step:
             self._steps[key] = step
         self._effects[key] = data
+        try:
+            self._lines.append(to_line(key, seconds, data, step))
+        except MachineExhausted as short:
+            self.halt(short)
+            raise
 
-    def close(self) -> None:
-        """Let go of the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+    def close(self, notify: Callable[[str], None] = lambda text: None) -> None:  # noqa: ARG005
+        """Let go of the file once everything is on a disk; ``notify`` hears what there is to wait for."""
+        self._lines.close(notify)
 
-    def _load(self, mend: bool) -> None:
+    def _load(self, mend: bool) -> int:
+        """Read what is there; the bytes of its whole lines."""
         raw = self._path.read_bytes()
         found = read_lines(raw, why_unfit)
         if found.damaged:
@@ -98,6 +109,10 @@ class Journal:
                 file.truncate(found.end)
                 file.seek(found.end)
                 file.write(b"\n" if found.unended else b"")
+        self._take(found)
+        return found.end + found.unended
+
+    def _take(self, found: Lines) -> None:
         for line in found.lines:
             self._effects[line.key] = line.data
             self._steps[line.key] = line.step

@@ -12,6 +12,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from akgflow.config.types import RayReach
+from akgflow.errors import MachineExhausted
 from akgflow.executors.base import Using
 from akgflow.executors.local import MARGIN_SECONDS, not_run
 from akgflow.executors.ray.cluster import NoPlace, connect
@@ -46,6 +47,7 @@ class RayExecutor:
         reach = request.target.reach
         assert reach is not None, "only what is elsewhere is judged here"
         lost: dict[str, str] = {}
+        short: MachineExhausted | None = None
         try:
             await self._join(reach)
             seats = self._seats.setdefault(request.target.name, Seats(request.target))
@@ -53,11 +55,17 @@ class RayExecutor:
                 seat = await seats.take(lost)
                 try:
                     return await self._attempt(request, seat, seats)
+                except MachineExhausted as error:
+                    short = error
+                    lost[seat.node] = f"on {seat.name}: {error.reason}"
+                    self._notify(f"not judged {lost[seat.node]}")
                 except RayError as error:
                     lost[seat.node] = f"on {seat.name}: {str(error).strip().splitlines()[0]}"
                     self._notify(f"a judge was lost {lost[seat.node]}")
         except NoPlace as nowhere:
             lost[""] = str(nowhere)
+        if short is not None:
+            raise MachineExhausted("; ".join(lost.values())) from short
         return not_run(request, "; ".join(lost.values()), f"Ray cluster at {reach.address}")
 
     async def _join(self, reach: RayReach) -> None:
@@ -82,6 +90,8 @@ class RayExecutor:
             raise RayError(f"the judge did not answer within {most:.0f} s") from None
         except RayTaskError as bug:
             await seats.drop(seat)
+            if isinstance(bug.cause, MachineExhausted):
+                raise bug.cause from None
             raise RayError(f"the node's judge failed: {bug.cause}") from bug
         except BaseException:
             await asyncio.shield(seats.drop(seat))

@@ -6,6 +6,12 @@ import re
 from pathlib import Path
 
 _DIAGNOSTIC = re.compile(r"(^|: |\))\s*(fatal )?error\b|undefined (reference|symbol)|^ptxas (fatal|error)")
+_OF_THE_SYSTEM = re.compile(
+    r"no space left on device|quota exceeded|read-only file system|input/output error|too many open files"
+    r"|cannot allocate memory|resource temporarily unavailable|bus error",
+    re.IGNORECASE,
+)
+"""Why a compiler or a build tool stopped, whichever of them says so."""
 _BEGINS = re.compile(r"\b(warning|note|remark)\b( #[\w-]+)?\s*:|^In file included|: In (function|member|lambda)")
 _FOLDERS = re.compile(r"^/\S+/(?=[^/\s]+[:(]\d+)", re.MULTILINE)
 _SHELL = re.compile(
@@ -22,7 +28,9 @@ def first_errors(log: str, limit: int = 5, max_chars: int = 4000) -> str:
     found: list[list[str]] = []
     taking = False
     for line in log.splitlines():
-        if _SHELL.match(line):
+        if _OF_THE_SYSTEM.search(line):
+            found.insert(0, [line])
+        elif _SHELL.match(line):
             taking = False
         elif _DIAGNOSTIC.search(line):
             taking = len(found) < limit

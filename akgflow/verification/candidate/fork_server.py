@@ -56,11 +56,19 @@ class Zygote:
     def _answer(self, request: Request, fds: list[int]) -> Spawned | Ended | Named:
         match request:
             case Spawn():
-                return self._spawn(request.bounds, fds)
+                return self._spawned(request.bounds, fds)
             case End():
                 return self._end(request.guard, request.grace)
             case NameFunction():
                 return Named(self._doors.get(request.address))
+
+    def _spawned(self, bounds: sandbox.Bounds, fds: list[int]) -> Spawned:
+        """A new process, or why none could be started."""
+        try:
+            return self._spawn(bounds, fds)
+        except (OSError, RuntimeError) as error:
+            number = error.errno if isinstance(error, OSError) else None
+            return Spawned(0, 0, (), str(error), number or 0)
 
     def _spawn(self, bounds: sandbox.Bounds, fds: list[int]) -> Spawned:
         talk, log = fds

@@ -50,8 +50,8 @@ class Builds:
         if size > MOST_OF_ONE_BYTES or files > MOST_FILES:
             return
         tidy(folder)
-        self.root.mkdir(parents=True, exist_ok=True)
         with suppress(OSError):
+            self.root.mkdir(parents=True, exist_ok=True)
             beside = Path(tempfile.mkdtemp(prefix=".new-", dir=self.root))
             try:
                 shutil.move(folder, beside / key)

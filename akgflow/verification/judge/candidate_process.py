@@ -18,7 +18,8 @@ from typing import IO, Any, NamedTuple, TypeVar
 from akgflow.terms import Status
 from akgflow.verdict import Limits
 from akgflow.verification import sandbox
-from akgflow.verification.judge.failures import CRASHES, CandidateFailed, Crashed, reported
+from akgflow.verification.judge.failures import CRASHES, CandidateFailed, Crashed, Disturbed, reported
+from akgflow.verification.judge.machine_pressure import Pressure, killed_for_memory
 from akgflow.verification.judge.resource_monitor import Watch
 from akgflow.verification.sandbox import process_tree
 from akgflow.verification.sandbox.env_allowlist import scrubbed
@@ -48,6 +49,9 @@ class ForkServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: Channel | None = None
         self._ready = False
+        self.pressure = Pressure()
+        self.lives = 1
+        """How often it was started: candidates end with the fork server that they come from."""
         self._one_at_a_time = threading.Lock()
         self._libraries = frozenset[str]()
         self._looked_into: dict[tuple[int, ...], bool] = {}
@@ -75,7 +79,7 @@ class ForkServer:
     ) -> CandidateProcess:
         """A new candidate process that works in ``scratch``; ``reads`` are further folders that it may read."""
         ours, theirs = Channel.pair()
-        log = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the process)
+        log = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115  (lives as long as the process)
         if on_gpu:
             # The driver's device nodes are made when the first program asks for them.
             import torch
@@ -92,16 +96,24 @@ class ForkServer:
             spawned = self._ask(request, Spawned, fds)
         finally:
             theirs.close()
+        if spawned.failed:
+            raise OSError(spawned.errno, f"no candidate process can be started: {spawned.failed}")
         place = Place(spawned.guard, spawned.pid, str(scratch), tuple(spawned.layers))
         return CandidateProcess(self, place, ours, log, limits)
 
-    def end(self, guard: int, grace: float) -> tuple[int, bool]:
-        """End a candidate and everything it started; its wait status, and whether it had to be killed."""
-        try:
-            ended = self._ask(End(guard, grace), Ended)
-        except ChannelClosed:
-            self.end_all()
-            return signal.SIGKILL, False
+    def end(self, guard: int, life: int, grace: float) -> tuple[int, bool]:
+        """End a candidate and everything it started; its wait status, and whether it had to be killed.
+
+        Raises `ChannelClosed` where the fork server that it came from has ended, and it with it.
+        """
+        with self._one_at_a_time:
+            if life != self.lives:
+                raise ChannelClosed("the fork server was started again")
+            try:
+                ended = self._ask_locked(End(guard, grace), Ended)
+            except ChannelClosed:
+                self.end_all()
+                raise
         return ended.status, ended.killed
 
     def entered(self, process: CandidateProcess, trap: library_traps.Trap, *, timed: bool) -> str | None:
@@ -128,7 +140,10 @@ class ForkServer:
 
     def _ask(self, request: Spawn | End | NameFunction, reply: type[_Reply], fds: Sequence[int] = ()) -> _Reply:
         with self._one_at_a_time:
-            return reply.of(self._ask_alone({"op": request.op} | request.data(), fds))
+            return self._ask_locked(request, reply, fds)
+
+    def _ask_locked(self, request: Spawn | End | NameFunction, reply: type[_Reply], fds: Sequence[int] = ()) -> _Reply:
+        return reply.of(self._ask_alone({"op": request.op} | request.data(), fds))
 
     def _ask_alone(self, message: Mapping[str, Any], fds: Sequence[int]) -> Mapping[str, Any]:
         if self._channel is None:
@@ -149,6 +164,7 @@ class ForkServer:
         """End the fork server and all candidates; the next `spawn` starts a new one."""
         process, channel = self._process, self._channel
         self._process = self._channel = None
+        self.lives += 1
         if channel is not None:
             channel.close()
         if process is not None:
@@ -186,8 +202,8 @@ class CandidateProcess:
         self.pid, self.layers, self.limits = place.pid, place.layers, limits
         self._watch = Watch(place.guard, place.scratch, limits)
         self._server, self._channel, self._log, self._place = server, channel, log, place
-        self._ended = False
-        self._killed_for_memory = _killed_for_memory()
+        self._ended, self._life = False, server.lives
+        self._killed_before = killed_for_memory()
         self.rules: Page | None = None
         self.stand_in = False
         """Something stands for the device here, and there are sound candidates that it cannot run."""
@@ -196,7 +212,21 @@ class CandidateProcess:
         self.trap: library_traps.Trap | None = None
 
     def ask(self, request: Request[R], seconds: float, fds: Sequence[int] = (), watch: float = 0.1) -> R:
-        """Send one request and wait at most ``seconds`` for its reply; look at its use every ``watch`` seconds."""
+        """Send one request and wait at most ``seconds`` for its reply; look at its use every ``watch`` seconds.
+
+        Raises `MachineExhausted` for a failure that the machine's own state explains.
+        """
+        try:
+            return self._reply(request, seconds, fds, watch)
+        except CandidateFailed as failure:
+            self._server.pressure.look(self._watch.most_memory)
+            short = self._server.pressure.explain(f"{failure.message}\n{failure.log}")
+            if short is None:
+                raise
+            self.close()
+            raise short from failure
+
+    def _reply(self, request: Request[R], seconds: float, fds: Sequence[int], watch: float) -> R:
         self._require_silence("before it was asked")
         if self.rules is not None:
             self.rules.begin(request.op, request.calls)
@@ -262,6 +292,7 @@ class CandidateProcess:
     def _check_use(self) -> None:
         """End what grows past its bounds."""
         broken = self._watch.look()
+        self._server.pressure.look(self._watch.most_memory)
         if broken is not None:
             self.close()
             raise CandidateFailed(*broken)
@@ -269,17 +300,24 @@ class CandidateProcess:
     def _post_mortem(self) -> CandidateFailed:
         """Why the process is gone, from its wait status and the tail of what it printed."""
         self._channel.close()
-        status, killed = self._server.end(self._place.guard, 2.0)
         self._ended = True
+        try:
+            status, killed = self._server.end(self._place.guard, self._life, 2.0)
+        except ChannelClosed:
+            return Disturbed(Status.NOT_RUN, "the process that candidates are forked from was ended")
         words = self._words()
         if killed:
             return CandidateFailed(Status.RUNTIME_ERROR, "the candidate closed its channel to the judge", words)
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
             name = signal_name(number)
-            if number == signal.SIGKILL and _killed_for_memory() > self._killed_for_memory:
+            if number == signal.SIGKILL and killed_for_memory() > self._killed_before:
+                self._server.pressure.memory_ran_out()
                 why = "the candidate's process was killed by the system for want of memory"
                 return CandidateFailed(Status.OUT_OF_MEMORY, why, words)
+            if number in process_tree.FROM_OUTSIDE:
+                status_of = Status.NOT_RUN if self.trusted else Status.RUNTIME_ERROR
+                return Disturbed(status_of, f"the candidate's process was ended by {name}", words)
             kind = Crashed if number in CRASHES else CandidateFailed
             return kind(Status.RUNTIME_ERROR, f"the candidate crashed with {name}", words)
         code = os.WEXITSTATUS(status)
@@ -340,17 +378,9 @@ class CandidateProcess:
         if not self._ended:
             self._ended = True
             self._channel.close()
-            self._server.end(self._place.guard, 0.0)
+            with contextlib.suppress(ChannelClosed):
+                self._server.end(self._place.guard, self._life, 0.0)
         self._log.close()
-
-
-def _killed_for_memory() -> int:
-    """How many processes the kernel has killed so far because memory ran out."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines():
-            if line.startswith("oom_kill "):
-                return int(line.split()[1])
-    return 0
 
 
 _DOING = {

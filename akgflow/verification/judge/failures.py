@@ -34,6 +34,13 @@ class Crashed(CandidateFailed):
     """The process ended by a signal that the kernel or the C library sends to code that goes wrong."""
 
 
+class Disturbed(CandidateFailed):
+    """Somebody else may have ended it: it is judged once more before that counts.
+
+    The status is `Status.NOT_RUN` where it cannot have been the candidate's own doing.
+    """
+
+
 def compile_failed(words: str) -> CandidateFailed:
     """The failure that a compiler's words stand for: the first line is the message, all of them the log."""
     first, _, rest = words.strip().partition("\n")

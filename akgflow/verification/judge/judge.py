@@ -19,7 +19,7 @@ from pathlib import Path
 
 from akgflow import __version__, toolchains
 from akgflow.config.types import Scalar
-from akgflow.errors import AkgflowError
+from akgflow.errors import AkgflowError, MachineExhausted, machine_error
 from akgflow.machine import Machine
 from akgflow.terms import Evidence, Status, in_order
 from akgflow.toolchains import CompileFailure, Toolchain
@@ -37,7 +37,7 @@ from akgflow.verification.judge import profiler
 from akgflow.verification.judge.build_cache import Builds
 from akgflow.verification.judge.candidate_process import BUILDS, ForkServer
 from akgflow.verification.judge.evaluation import REUSES, Measured, Trial, result_failure
-from akgflow.verification.judge.failures import CandidateFailed, compile_failed
+from akgflow.verification.judge.failures import CandidateFailed, Disturbed, compile_failed
 from akgflow.verification.judge.roofline import with_roofline
 from akgflow.verification.judge.timing import NotTimed, Session, Start, Starts
 from akgflow.verification.judge.without_kernels import require_work
@@ -50,6 +50,8 @@ ORDER = in_order(Evidence)[-2::-1]
 """What is cheap to find out comes first: a candidate that does not compile is not run."""
 REUSED_SECONDS = 1.0
 """Oracles that took longer than this serve several candidates; the candidates of one judge cannot talk."""
+AGAIN = "again"
+"""Folder below the scratch for the second judgement of a candidate that somebody ended."""
 MOST_USES = 8
 MOST_REFERENCES = 4
 
@@ -89,16 +91,34 @@ class Judge:
         self._references: OrderedDict[str, tuple[Reference, int]] = OrderedDict()
 
     def judge(self, request: JudgeRequest, scratch: Path, grant: Grant) -> Verdict:
-        """The verdict; whatever the candidate does is in it, never an exception."""
+        """The verdict; whatever the candidate does is in it, never an exception.
+
+        Raises `MachineExhausted` where the machine is short of something, or its processes were ended twice.
+        """
         started = time.monotonic()
+        findings = self._findings(request, scratch, grant)
+        if isinstance(findings.failure, Disturbed):
+            findings = self._findings(request, scratch / AGAIN, grant)
+        failure = findings.failure
+        if isinstance(failure, Disturbed) and failure.status is Status.NOT_RUN:
+            raise MachineExhausted(f"twice in one judgement: {failure.message}")
+        return self._verdict(request, findings, time.monotonic() - started)
+
+    def _findings(self, request: JudgeRequest, scratch: Path, grant: Grant) -> Findings:
         findings = Findings()
+        self.server.pressure.begin(scratch)
         try:
             self._gather(request, scratch, grant, findings)
         except CandidateFailed as failure:
             findings.failure = failure
+            if not isinstance(failure, Disturbed) and (short := self.server.pressure.explain("")):
+                raise short from failure
         except (OperatorError, AkgflowError) as error:
+            short = machine_error(error) or self.server.pressure.explain(str(error))
+            if short is not None:
+                raise short from error
             findings.failure = CandidateFailed(Status.NOT_RUN, str(error))
-        return self._verdict(request, findings, time.monotonic() - started)
+        return findings
 
     def _gather(self, request: JudgeRequest, scratch: Path, grant: Grant, findings: Findings) -> None:
         toolchain = toolchains.get(request.toolchain)
@@ -113,7 +133,7 @@ class Judge:
             try:
                 self._one(toolchain, request, module, cases, evidence, scratch / evidence.value, grant, findings)
             except CandidateFailed as failure:
-                if failure.status is Status.NOT_RUN:
+                if failure.status is Status.NOT_RUN and not isinstance(failure, Disturbed):
                     findings.absent[evidence.value] = failure.message
                     continue
                 for skipped in wanted[place + 1 :]:

@@ -22,6 +22,7 @@ class Watch:
         self.guard, self.scratch, self.limits = guard, scratch, limits
         self._next_count = 0.0
         self._disk = 0
+        self.most_memory = 0
 
     def look(self) -> tuple[Status, str] | None:
         """What it broke, as a status and a sentence; None as long as it keeps within its bounds."""
@@ -31,6 +32,7 @@ class Watch:
             return Status.RUNTIME_ERROR, f"the candidate started more than {MAX_PROCESSES} processes"
         shared, own = memory.held()
         use = process_tree.use(pids, shared, own)
+        self.most_memory = max(self.most_memory, use.memory)
         most = self.limits.memory_bytes
         if use.memory > most and self._proportional(shared, use.held) > most:
             words = f"the candidate took {use.memory >> 20} MiB of memory; the limit is {most >> 20} MiB"

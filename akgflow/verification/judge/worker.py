@@ -2,8 +2,9 @@
 
 In: ``{"machine": …}`` once, then ``{"id", "request", "scratch"}`` and ``{"id", "granted": true}``.
 In as well: ``{"id", "features"}``, an operator to look into; out: ``{"id", "features"}``.
-Out: ``{"ready": true}``; ``{"id", "want": "machine"}`` to have the machine alone for a timing; ``{"id", "verdict"}``,
-or ``{"id", "bug"}`` with a traceback of the judge's own. When the input ends, so does the judge with its candidates.
+Out: ``{"ready": true}``; ``{"id", "want": "machine"}`` to have the machine alone for a timing; ``{"id", "verdict"}``;
+``{"id", "exhausted"}`` with what the machine is short of; or ``{"id", "bug"}`` with a traceback of the judge's own.
+When the input ends, so does the judge with its candidates.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import queue
 import sys
 import threading
 import traceback
+from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
 
+from akgflow.errors import machine_error
 from akgflow.features import FeatureRequest
 from akgflow.machine import Machine
 from akgflow.serial import from_data, to_data
@@ -71,6 +74,7 @@ def main() -> None:
         message = lines.waiting.get()
         number = message["id"]
 
+        @cache
         def grant(number: Any = number) -> None:
             lines.write({"id": number, "want": "machine"})
             lines.waiting.get()
@@ -83,8 +87,10 @@ def main() -> None:
             request = from_data(message["request"], JudgeRequest)
             verdict = judge.judge(request, Path(message["scratch"]), grant)
             lines.write({"id": number, "verdict": to_data(verdict)})
-        except Exception:
-            lines.write({"id": number, "bug": traceback.format_exc()})
+        except Exception as error:
+            short = machine_error(error)
+            said = {"exhausted": short.reason} if short else {"bug": traceback.format_exc()}
+            lines.write({"id": number, **said})
         finally:
             judge.forget()
 

@@ -67,7 +67,8 @@ class Launched:
         if not select.select([self.status], [], [], max(0.0, seconds))[0]:
             return None
         data = os.read(self.status, 16)
-        return int(data) if data else None
+        # A guard that was ended says nothing, and all that it guarded is killed.
+        return int(data) if data else signal.SIGKILL
 
     def end(self) -> None:
         """Kill all that is left, and reap the guard."""
@@ -90,7 +91,7 @@ class Launcher:
         """A new process that calls ``then`` inside all layers that this machine has.
 
         Of the caller's descriptors only ``keep`` and the standard three stay open. Raises `RuntimeError` when not
-        even a process without namespaces can be started.
+        even a process without namespaces can be started, and `OSError` where the machine is short of something.
         """
         for _ in range(len(_NAMESPACES) + 1):
             found = self._attempt(bounds, tuple(keep), then)
@@ -104,16 +105,17 @@ class Launcher:
         if bounds.on_gpu:
             # The driver makes its nodes when the first program asks for a GPU.
             seen = View(seen.folders, seen.links, devices())
-        report, report_end = os.pipe()
-        status, status_end = os.pipe()
+        (report, report_end), (status, status_end) = _pipes()
         wanted = {*_NAMESPACES} - {*self.missing}
         whose = os.geteuid(), os.getegid(), os.getpid()
         try:
             guard = namespaces.fork(wanted)
-        except Lacking as lacking:
+        except (Lacking, OSError) as error:
             for fd in (report, report_end, status, status_end):
                 os.close(fd)
-            return lacking
+            if isinstance(error, OSError):
+                raise
+            return error
         if guard == 0:
             _Guard(bounds, seen, wanted, report_end, status_end, then).run(keep, *whose)
         os.close(report_end)
@@ -257,6 +259,17 @@ def _settle_in(bounds: Bounds, own_root: bool) -> None:
         OMP_NUM_THREADS=str(bounds.threads),
         MKL_NUM_THREADS=str(bounds.threads),
     )
+
+
+def _pipes() -> tuple[tuple[int, int], tuple[int, int]]:
+    """Both or none."""
+    first = os.pipe()
+    try:
+        return first, os.pipe()
+    except OSError:
+        for fd in first:
+            os.close(fd)
+        raise
 
 
 def _close_all_but(kept: set[int]) -> None:

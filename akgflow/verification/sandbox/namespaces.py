@@ -6,6 +6,7 @@ process exists, and raise `Lacking` with the name of the layer that the kernel r
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Set
 from contextlib import suppress
@@ -21,6 +22,9 @@ _MNT_DETACH = 2
 _MOUNT_SETATTR, _AT_RECURSIVE = 442, 0x8000
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _PROC_WRITABLE = ("acpi", "asound", "bus", "driver", "fs", "irq", "scsi", "sys", "sysrq-trigger", "tty")
+
+_PASSING = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+"""What the kernel is short of now: no reason to go without the layer from now on."""
 
 BUILDS = "/tmp/akgflow-builds"
 """Where a candidate finds its own earlier builds: the same path each time, since build tools note paths."""
@@ -40,6 +44,8 @@ def fork(wanted: Set[str]) -> int:
     try:
         return libc.clone(flags)
     except OSError as error:
+        if error.errno in _PASSING:
+            raise
         if flags == _USER | _PID and _can_fork(_USER):
             raise Lacking("processes", str(error)) from error
         raise Lacking("user" if flags & _USER else "processes", str(error)) from error
@@ -208,5 +214,5 @@ class _layer:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and error.errno not in _PASSING:
             raise Lacking(self.name, str(error)) from error

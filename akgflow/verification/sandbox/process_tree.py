@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
+"""Signals that people and systems end processes by; a program that fails by itself gets others."""
 
 
 def children_of(parent: int) -> set[int]:

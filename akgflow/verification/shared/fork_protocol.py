@@ -45,11 +45,13 @@ class Spawn(_Message):
 
 @dataclass(frozen=True)
 class Spawned(_Message):
-    """Process ids as the judge sees them, and the layers of the sandbox that hold."""
+    """Process ids as the judge sees them and the layers of the sandbox that hold; or why no process was started."""
 
     guard: int
     pid: int
     layers: Sequence[str]
+    failed: str = ""
+    errno: int = 0
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,12 @@ def create(size: int, device: str) -> Region:
     if device == "cuda":
         return _create_cuda(size)
     fd = os.memfd_create("akgflow", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    os.ftruncate(fd, size)
+    try:
+        # Where memory cannot be had this says so; whoever wrote there later would die of SIGBUS.
+        os.posix_fallocate(fd, 0, size)
+    except OSError:
+        os.close(fd)
+        raise
     # Without the seals a candidate could shrink the file, and the judge would die reading it.
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)
     about = os.fstat(fd)

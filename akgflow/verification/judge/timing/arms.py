@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from akgflow.verification.judge.failures import CandidateFailed
+from akgflow.verification.judge.failures import CandidateFailed, Disturbed
 from akgflow.verification.judge.timing.processes import Start
 from akgflow.verification.judge.timing.readback import Held
 from akgflow.verification.judge.timing.window import Side, Slots, Window
@@ -71,6 +71,8 @@ def make_ready(parties: Iterable[Party]) -> Mapping[str, CandidateFailed]:
         for party, one in waiting:
             try:
                 one.result()
+            except Disturbed:
+                raise
             except CandidateFailed as failure:
                 failed.setdefault(party.name, failure)
     for party in parties:

@@ -1,0 +1,146 @@
+"""Whose fault it is: a shortage of the machine blames no kernel, and a kernel's own doing blames no machine."""
+
+import asyncio
+import errno
+import signal
+import sys
+import time
+
+import psutil
+import pytest
+from judging import Bench
+from small_disk import small_disk
+from small_task import OPERATOR as SCALE
+from small_task import RIGHT as SCALE_IN_CPP
+
+from akgflow.verdict import Limits
+
+OPERATOR = """
+    import torch
+
+    class Model(torch.nn.Module):
+        def forward(self, x):
+            return x + 1
+
+    def get_inputs():
+        return [torch.rand(40)]
+
+    def get_init_inputs():
+        return []
+    """
+
+
+def module(*lines):
+    """A candidate whose forward runs ``lines`` first."""
+    body = "\n            ".join([*lines, "return x + 1"])
+    return f"""
+    import errno, os, signal, subprocess, time, torch
+
+    class ModelNew(torch.nn.Module):
+        def forward(self, x):
+            {body}
+    """
+
+
+CLAIMS = {
+    "says that the disk is full": "raise OSError(errno.ENOSPC, 'No space left on device')",
+    "says that the quota is used up": "raise OSError(errno.EDQUOT, 'Disk quota exceeded')",
+    "says that the disk fails": "raise OSError(errno.EIO, 'Input/output error')",
+    "says that no process could be started": "raise BlockingIOError(errno.EAGAIN, 'Resource temporarily unavailable')",
+    "says that the system has no descriptors": "raise OSError(errno.ENFILE, 'Too many open files in system')",
+    "opens ten thousand files": "self.files = [open('/dev/null') for _ in range(10_000)]",
+    "fills its /tmp": "open('/tmp/x', 'wb').write(bytes(256 << 20))",
+    "fills its /dev/shm": "open('/dev/shm/x', 'wb').write(bytes(512 << 20))",
+}
+
+
+@pytest.mark.parametrize("what", CLAIMS)
+def test_what_a_candidate_says_or_does_to_its_own_bounds_is_its_own_fault(bench, what):
+    limits = Limits(build_seconds=60, run_seconds=30, memory_bytes=1 << 30)
+    verdict = bench.judge(module(CLAIMS[what]), OPERATOR, limits=limits)
+    assert verdict.status == "RUNTIME_ERROR", verdict.message
+
+
+def test_memory_beyond_its_own_limit_is_its_own_fault(bench):
+    assert bench.judge(module("torch.empty(1 << 36).fill_(1)"), OPERATOR).status == "OUT_OF_MEMORY"
+
+
+WAITS = module("time.sleep(1.5)")
+
+
+def candidates():
+    """Processes in which candidates run, and those that guard them."""
+    found = [p for p in psutil.Process().children(recursive=True) if fork_server(p)]
+    return [child for server in found for child in server.children(recursive=True)]
+
+
+def fork_servers():
+    return [p for p in psutil.Process().children(recursive=True) if fork_server(p)]
+
+
+def fork_server(process):
+    try:
+        listed = "akgflow.verification.candidate.fork_server" in process.cmdline()
+        return listed and "judge.worker" in " ".join(process.parent().cmdline())
+    except psutil.Error:
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)
+@pytest.mark.parametrize("aim", ["candidate", "guard", "fork server"])
+def test_a_process_that_somebody_ended_is_judged_again(bench, aim, number):
+    if aim == "guard" and number is not signal.SIGKILL:
+        pytest.skip("guards ignore it")
+
+    async def killed():
+        task = asyncio.create_task(bench.executor.judge(Bench.request(WAITS, OPERATOR)))
+        deadline = time.monotonic() + 60
+        while not candidates() and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.7)
+        if aim == "fork server":
+            found = fork_servers()
+        else:
+            found = [p for p in candidates() if bool(p.children()) is (aim == "guard")]
+        assert found, "there is nothing to end"
+        for process in found:
+            process.send_signal(number)
+        return await task
+
+    verdict = bench.runner.run(killed())
+    assert verdict.passed, verdict.message
+
+
+def test_a_candidate_that_ends_itself_gains_nothing(bench):
+    verdict = bench.judge(module("os.kill(os.getpid(), signal.SIGTERM)", "time.sleep(9)"), OPERATOR)
+    assert (verdict.status, "SIGTERM" in verdict.message) == ("RUNTIME_ERROR", True)
+
+
+VERIFY = "verify", "kernel.py", "--operator", "scale.py", "--dsl", "cpp", "--target", "cpu", "--no-time", "--json"
+
+
+def test_a_compiler_that_has_too_few_descriptors_or_no_room_ends_with_code_7(tmp_path):
+    """The folder for temporary files is on the full disk; the command says so in one sentence."""
+    with small_disk(tmp_path / "disk", "2m") as disk:
+        (disk.seen / "kernel.py").write_text(SCALE_IN_CPP)
+        (disk.seen / "scale.py").write_text(SCALE)
+        command = sys.executable, "-m", "akgflow", *VERIFY
+        disk.fill()
+        code, _, err = disk.run(command, cwd=disk.folder, env={"TMPDIR": str(disk.folder)})
+        assert code == 7 and "Traceback" not in err, err
+        assert "the disk" in err and err.count("\n") == 1
+        disk.free()
+        limited = "sh", "-c", 'ulimit -n 24; exec "$@"', "sh", *command
+        code, _, err = disk.run(limited, cwd=disk.folder, env={})
+        assert code == 7 and "descriptors" in err, err
+
+
+def test_the_numbers_of_the_system_are_those_that_are_meant():
+    from akgflow.errors import machine_error
+
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EROFS, errno.EIO):
+        wrapped = RuntimeError("the build failed")
+        wrapped.__cause__ = OSError(number, "no", "/some/where")
+        short = machine_error(wrapped)
+        assert short is not None and short.exit_code == 7 and "/some/where" in str(short)
+    assert machine_error(OSError(errno.ENOENT, "no", "/some/where")) is None
