@@ -57,6 +57,8 @@ def no_nvcc(arch: str) -> str | None:
     compiler = nvcc()
     if compiler is None:
         return NO_NVCC
+    if shutil.which("gcc") is None and not os.environ.get("NVCC_CCBIN"):
+        return "nvcc has no host compiler: install gcc (Debian: apt-get install g++), or name one in NVCC_CCBIN"
     listed = subprocess.run([str(compiler), "--list-gpu-code"], capture_output=True, text=True).stdout.split()
     # Older ones list no suffixed names, but take them.
     if listed and not {arch, arch.rstrip("af")} & set(listed):
