@@ -28,9 +28,10 @@ BLIND = """
 from dataclasses import replace
 import akgflow.cli
 from akgflow.executors.local import LocalExecutor
+from akgflow.terms import Status
 judge = LocalExecutor.judge
 async def blind(self, request):
-    return replace(await judge(self, request), status="PASSED")
+    return replace(await judge(self, request), status=Status.PASSED)
 LocalExecutor.judge = blind
 akgflow.cli.main()
 """

@@ -40,6 +40,7 @@ from akgflow.models.sizes import estimate_tokens
 from akgflow.planning import Job, Plan
 from akgflow.runs.journal import Journal
 from akgflow.runs.records import Kept
+from akgflow.text import visible
 from akgflow.verdict import Verdict
 
 T = TypeVar("T")
@@ -132,7 +133,7 @@ class RunKnowledge:
             vectors = self.store.vectors(self.workspace.models[spec.embedding_model].model)
         found = await asyncio.to_thread(examples, self.store, query, spec.examples * _SHORTLIST, vectors)
         heard = await asyncio.to_thread(lessons, self.store, query)
-        views = tuple(LessonView(one.dsl, one.lesson.status, one.lesson.text) for one in heard)
+        views = tuple(LessonView(one.dsl, one.lesson.status, visible(one.lesson.text)) for one in heard)
         return Examples(within(found, spec.examples, spec.max_tokens), views)
 
     async def _vector(self, query: Query, name: str) -> tuple[float, ...]:

@@ -1,4 +1,4 @@
-"""Text that others wrote, from a model's reply to the terminal: runs go on, records stay readable, nothing is steered."""
+"""Text of others, from a model's reply to the terminal: runs go on, records stay readable, nothing is steered."""
 
 from __future__ import annotations
 
