@@ -289,3 +289,37 @@ def test_judging_needs_neither_litellm_nor_jsonschema(part: str) -> None:
     script = blocked + "import importlib\n" + "".join(f"importlib.import_module({name!r})\n" for name in names)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+# Each with the only parts that may use it, and what the others use instead.
+ONE_PLACE: dict[str, tuple[frozenset[str], str]] = {
+    "splitlines": (
+        # Files of the system and of compilers; YAML's own notion of a line.
+        frozenset(
+            {"text", "machine", "toolchains", "verification", "executors.ray", "executors.reach", "config._problems"}
+        ),
+        "akgflow.text.lines: str.splitlines also splits at characters that end no line",
+    ),
+    "write_text": (
+        frozenset({"toolchains", "verification"}),
+        "akgflow.atomic.write_text: a kill must not leave half a file",
+    ),
+    "echo": (frozenset(), "akgflow.streams.echo: what others wrote must not steer the terminal"),
+    "secho": (frozenset(), "akgflow.streams.echo: what others wrote must not steer the terminal"),
+}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_text_is_split_written_and_printed_in_one_place(module: str) -> None:
+    inner = module.removeprefix("akgflow.")
+    calls = [
+        (node.func.attr, node.lineno)
+        for node in ast.walk(_tree(MODULES[module]))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ONE_PLACE
+    ]
+    wrong = [
+        f"{MODULES[module]}:{line}: {name}: use {ONE_PLACE[name][1]}"
+        for name, line in calls
+        if not any(inner == home or inner.startswith(f"{home}.") for home in ONE_PLACE[name][0])
+    ]
+    assert not wrong, "\n".join(wrong)

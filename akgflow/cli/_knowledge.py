@@ -14,7 +14,7 @@ from akgflow import __version__
 from akgflow.cli._options import echo_json, json_option, set_option, workspace_option
 from akgflow.config import check_dtype, check_operator, find_root, load_workspace, parse_cases, read_text
 from akgflow.config.types import Operator, Scalar, Workspace
-from akgflow.errors import ConfigError, ExitCode
+from akgflow.errors import ConfigError, ExitCode, PrerequisiteError
 from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.knowledge import Entry, Store, default_path, from_lines, to_lines, why_not
 from akgflow.machine import Machine, detect
@@ -254,7 +254,7 @@ def _judged_again(space: Workspace, entries: Sequence[Entry], time: bool) -> tup
         operator = Operator(Path(f"{entry.task}.py"), entry.operator)
         try:
             request = request_for(space, operator, entry.source, entry.dsl, entry.target, machine)
-        except ConfigError as error:
+        except (ConfigError, PrerequisiteError) as error:
             refused[entry.id] = str(error)
             continue
         about = FeatureRequest(str(operator.file), entry.operator, entry.cases, entry.dtype)

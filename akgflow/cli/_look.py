@@ -107,14 +107,22 @@ _LISTS: Mapping[str, Callable[[Workspace], list[Row]]] = {
 @json_option
 def list_command(kind: str, workspace: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """List what names resolve to: the workspace's own entries and the shipped ones."""
-    rows = _LISTS[kind](load_workspace(workspace or find_root(), overrides=overrides))
+    space = load_workspace(workspace or find_root(), overrides=overrides)
+    rows = [row | _origin(space, kind, row["name"]) for row in _LISTS[kind](space)]
     if as_json:
         echo_json(rows)
         return
-    columns = list(dict.fromkeys(name for row in rows for name in row))
+    named = dict.fromkeys(name for row in rows for name in row)
+    columns = sorted(named, key=lambda name: name == "from")
     widths = {name: max(len(name), *(len(row.get(name, "")) for row in rows)) for name in columns}
     for row in [{name: name for name in columns}, *rows]:
         echo("  ".join(row.get(name, "").ljust(widths[name]) for name in columns).rstrip())
+
+
+def _origin(space: Workspace, kind: str, name: str) -> Row:
+    """The file and line that an entry is from; a task's row has its file already."""
+    mark = space.origins.get((kind, name))
+    return {"from": f"{mark.file}:{mark.line}"} if mark else {}
 
 
 @click.command("schema")

@@ -59,7 +59,7 @@ def run_command(
 
     The same command on an unfinished run goes on where it stopped; on a finished one it shows the result again.
     """
-    from akgflow.planning.here import plan_here
+    from akgflow.planning.here import plan_here, require_runnable
     from akgflow.reporting import console, show_plan
     from akgflow.runs import RunResult, folder_for, open_run
 
@@ -70,6 +70,7 @@ def run_command(
     plan = plan_here(loaded)
     if not as_json:
         show_plan(plan, console())
+    require_runnable(plan)
     path = run_dir or folder_for(plan, loaded.workspace.root / "runs", fresh=fresh)
     opened = open_run(path, plan, mend=repair)
     if isinstance(opened, RunResult):

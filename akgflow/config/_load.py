@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -200,12 +200,19 @@ class _Loader:
             targets=_each(self._hardware, "targets", _build.target),
             dsls=packs,
             knowledge=_build.knowledge(self._agents.at("knowledge"), self.root),
+            origins=dict(self._origins()),
         )
         tasks = tuple(_build.task(node, path, self._text) for node, path in self._tasks)
         for task in tasks:
             try_prompts(task, workspace, self._facts, self.problems)
         self.problems.check()
         return workspace, tasks
+
+    def _origins(self) -> Iterator[tuple[tuple[str, str], Mark]]:
+        for section, kind in _FILE_OF.items():
+            node = (self._agents if kind == "agents" else self._hardware).at(section)
+            yield from (((section, name), child.place) for name, child in (node.entries if node else {}).items())
+        yield from ((("dsls", name), pack.node.mark) for name, pack in self._packs.items())
 
     def _text(self, path: Path) -> str:
         return self.problems.read(path, None, "the file") or ""

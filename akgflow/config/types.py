@@ -294,7 +294,10 @@ class KnowledgeSpec:
 
 @dataclass(frozen=True)
 class Workspace:
-    """Everything that names resolve to: the workspace's own entries over the packaged ones."""
+    """Everything that names resolve to: the workspace's own entries over the packaged ones.
+
+    ``origins`` has the place of each entry by section and name: ``("targets", "cpu")``.
+    """
 
     root: Path
     models: Mapping[str, ModelSpec]
@@ -303,3 +306,4 @@ class Workspace:
     targets: Mapping[str, Target]
     dsls: Mapping[str, DslPack]
     knowledge: KnowledgeSpec = KnowledgeSpec()
+    origins: Mapping[tuple[str, str], Mark] = field(default_factory=dict)

@@ -35,6 +35,7 @@ from akgflow.models.sizes import estimate_tokens
 from akgflow.planning import Job, Plan
 from akgflow.runs.journal import Journal
 from akgflow.runs.records import Kept
+from akgflow.text import visible
 from akgflow.verdict import Verdict
 
 T = TypeVar("T")
@@ -120,7 +121,7 @@ class RunKnowledge:
         spec = self.workspace.knowledge
         found = await asyncio.to_thread(examples, self.store, query, spec.examples * _SHORTLIST)
         heard = await asyncio.to_thread(lessons, self.store, query)
-        views = tuple(LessonView(one.dsl, one.lesson.status, one.lesson.text) for one in heard)
+        views = tuple(LessonView(one.dsl, one.lesson.status, visible(one.lesson.text)) for one in heard)
         return Examples(within(found, spec.examples, spec.max_tokens), views)
 
     def _query(self, job: Job, features: OperatorFeatures) -> Query:

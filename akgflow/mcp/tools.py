@@ -21,7 +21,7 @@ from akgflow.models.desk import Desk, Waiting
 from akgflow.planning.here import Question, plan_here
 from akgflow.reporting import console, show_plan, show_run, show_verdict
 from akgflow.runs.reader import read_run
-from akgflow.text import lines, received
+from akgflow.text import lines, received, visible
 
 _POLL = 0.2
 _LONGEST_WAIT = 300.0
@@ -167,7 +167,7 @@ class Tools:
         return Judgement(
             passed=verdict.passed,
             status=str(verdict.status),
-            message=verdict.message,
+            message=visible(verdict.message),
             evidence=tuple(map(str, verdict.evidence)),
             feedback=describe(verdict),
             report=_printed(lambda out: show_verdict(verdict, out)),

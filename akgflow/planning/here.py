@@ -18,7 +18,7 @@ from akgflow.config import (
     suggest,
 )
 from akgflow.config.types import Operator, Scalar, Workspace
-from akgflow.errors import ConfigError
+from akgflow.errors import ConfigError, PrerequisiteError
 from akgflow.executors.reach import Places
 from akgflow.machine import Machine, detect
 from akgflow.models.prices import price_of
@@ -43,10 +43,20 @@ def plan_here(loaded: Loaded) -> Plan:
     )
 
 
+def require_runnable(plan: Plan) -> None:
+    """Raises `PrerequisiteError` where no job can be judged, and this machine lacks what some of them need."""
+    lacking = [job for job in plan.jobs if job.reach.gaps]
+    if lacking and not plan.runnable:
+        raise PrerequisiteError("\n".join(f"{job.id}: {job.impossible}" for job in lacking))
+
+
 def request_for(
     space: Workspace, operator: Operator, candidate: str, dsl: str, target: str, machine: Machine
 ) -> JudgeRequest:
-    """What can be asked of the judge on this machine; raises `ConfigError` where nothing can."""
+    """What can be asked of the judge on this machine.
+
+    Raises `ConfigError` where the DSL is not for that target, `PrerequisiteError` where this machine lacks something.
+    """
     for kind, name, known in (("DSL", dsl, space.dsls), ("target", target, space.targets)):
         if name not in known:
             raise ConfigError(f"there is no {kind} {name!r}: {suggest(name, known)}")
@@ -54,9 +64,11 @@ def request_for(
     places = Places(machine, space)
     found = reach(pack, where, places.missing, places.at)
     if not found.evidence:
-        why = "; ".join(f"{evidence}: {reason}" for evidence, reason in found.gaps.items())
-        offered = f"it runs on {', '.join(sorted(pack.platforms))}"
-        raise ConfigError(f"{dsl} cannot be judged for {target} (platform {where.platform}): {why or offered}")
+        what = f"{dsl} cannot be judged for {target} (platform {where.platform})"
+        if found.gaps:
+            why = "; ".join(f"{evidence}: {reason}" for evidence, reason in found.gaps.items())
+            raise PrerequisiteError(f"{what}: {why}")
+        raise ConfigError(f"{what}: it runs on {', '.join(sorted(pack.platforms))}")
     judged_as = where if found.at else replace(where, reach=None)
     return JudgeRequest(candidate, str(operator.file), operator.source, pack.toolchain, judged_as, found.evidence)
 

@@ -57,6 +57,8 @@ def no_nvcc(arch: str) -> str | None:
     compiler = nvcc()
     if compiler is None:
         return NO_NVCC
+    if shutil.which("gcc") is None and not os.environ.get("NVCC_CCBIN"):
+        return "nvcc has no host compiler: install gcc (Debian: apt-get install g++), or name one in NVCC_CCBIN"
     listed = _said_by(compiler, "--list-gpu-code").split()
     # Older ones list no suffixed names, but take them.
     if listed and not {arch, arch.rstrip("af")} & set(listed):
