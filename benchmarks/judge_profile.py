@@ -46,7 +46,7 @@ class StopWatch:
         @functools.wraps(function)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             self._switch()
-            self._inside.append(name or f"candidate: {args[1]}")
+            self._inside.append(name or f"candidate: {args[1].op}")
             try:
                 return function(*args, **kwargs)
             finally:
@@ -62,11 +62,11 @@ class StopWatch:
 
 def put_on(watch: StopWatch) -> None:
     """Watch the steps of a judgement."""
-    from akgflow.verification.judge import build_cache, candidate_process, evaluation, judge
+    from akgflow.verification.judge import build_cache, candidate_process, evaluation, judge, judgement
     from akgflow.verification.reference import reference
 
     watch.put_on(judge.Judge, "judge", "the rest")
-    watch.put_on(judge.Judge, "_time", "timing: the rest")
+    watch.put_on(judgement.Judgement, "_time", "timing: the rest")
     watch.put_on(build_cache.Builds, "fetch", "builds fetched and kept")
     watch.put_on(build_cache.Builds, "keep", "builds fetched and kept")
     watch.put_on(candidate_process.ForkServer, "spawn", "fork into the sandbox")

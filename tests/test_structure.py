@@ -51,8 +51,9 @@ HEAVY = {
     "mcp_types": ("akgflow.mcp",),
 }
 # Which parts of verification may know of which. Judge and candidate meet in *shared* only; *sandbox* knows no kernels.
+# *worker_protocol* is what the judge and its executor say to each other.
 SIDES = {
-    "judge": {"reference", "shared", "sandbox"},
+    "judge": {"reference", "shared", "sandbox", "worker_protocol"},
     "reference": {"shared", "sandbox"},
     "candidate": {"shared", "sandbox"},
     "shared": {"sandbox"},

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from akgflow.errors import MachineExhausted
 from akgflow.executors.slots import Floor
 from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.machine import Machine
-from akgflow.serial import from_data, of_others, to_data
 from akgflow.verdict import JudgeRequest, Verdict
+from akgflow.verification import worker_protocol as worker
 from akgflow.verification.sandbox.env_allowlist import scrubbed
 from akgflow.verification.sandbox.process_tree import FROM_OUTSIDE, signal_name
 
@@ -63,7 +61,7 @@ class JudgeProcess:
             )
         judge = cls(process, log)
         try:
-            await judge._write({"machine": to_data(machine)})
+            await judge._write(worker.Start(machine))
             await judge._read()
         except BaseException:
             await judge.end()
@@ -79,46 +77,49 @@ class JudgeProcess:
         await floor.enter()
         leave = floor.leave
         try:
-            await self._write({"id": self._count, "request": to_data(request), "scratch": str(scratch)})
+            await self._write(worker.Judge(self._count, request, str(scratch)))
             while True:
                 reply = await self._read()
-                if "verdict" in reply:
-                    return from_data(reply["verdict"], Verdict)
-                if "bug" in reply:
-                    raise JudgeLost(f"the judge failed: {reply['bug']}")
+                if isinstance(reply, worker.Judged):
+                    return reply.verdict
+                if not isinstance(reply, worker.WantMachine):
+                    raise _failed(reply)
                 await floor.leave()
                 leave = _nothing
                 await floor.seize()
                 leave = floor.release
-                await self._write({"id": self._count, "granted": True})
+                await self._write(worker.Granted(self._count))
         finally:
             await asyncio.shield(leave())
 
     async def features(self, request: FeatureRequest) -> OperatorFeatures:
         """What an operator does. Raises `JudgeLost`."""
         self._count += 1
-        await self._write({"id": self._count, "features": to_data(request)})
+        await self._write(worker.Look(self._count, request))
         reply = await self._read()
-        if "features" not in reply:
-            raise JudgeLost(f"the judge failed: {reply.get('bug')}")
-        return from_data(reply["features"], OperatorFeatures)
+        if not isinstance(reply, worker.Looked):
+            raise _failed(reply)
+        return reply.features
 
-    async def _write(self, message: dict[str, Any]) -> None:
+    async def _write(self, message: worker.Message) -> None:
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(json.dumps(message).encode() + b"\n")
+            self._process.stdin.write(worker.to_line(message).encode())
             await self._process.stdin.drain()
         except (BrokenPipeError, ConnectionResetError) as error:
             raise await self._lost() from error
 
-    async def _read(self) -> dict[str, Any]:
+    async def _read(self) -> worker.Message:
         assert self._process.stdout is not None
         line = await self._process.stdout.readline()
         if not line.endswith(b"\n"):
             raise await self._lost()
-        message: dict[str, Any] = of_others(line)
-        if "exhausted" in message:
-            raise MachineExhausted(str(message["exhausted"]))
+        try:
+            message = worker.from_line(line)
+        except ValueError as error:
+            raise JudgeLost(str(error)) from error
+        if isinstance(message, worker.Exhausted):
+            raise MachineExhausted(message.reason)
         return message
 
     async def _lost(self) -> JudgeLost:
@@ -146,6 +147,10 @@ class JudgeProcess:
                 os.killpg(self._process.pid, signal.SIGKILL)
             await self._process.wait()
         await _group_gone(self._process.pid)
+
+
+def _failed(reply: worker.Message) -> JudgeLost:
+    return JudgeLost(f"the judge failed: {reply.traceback if isinstance(reply, worker.Bug) else reply}")
 
 
 async def _nothing() -> None:

@@ -175,7 +175,7 @@ class ModelNew(torch.nn.Module):
         library.twice(x, out, self.kind, number())
         return out
 '''
-# Where a forged reply is quicker than the answer, the judge may miss the answer before it finds the second reply.
+# A forged reply may be quicker than the answer: then the judge finds that there is none, or the second reply.
 EARLY = "REFUSED INCORRECT_NUMERICAL"
 WROTE = "wrote to the judge's channel"
 FORGED = {

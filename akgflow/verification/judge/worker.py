@@ -1,15 +1,11 @@
 """``python -m akgflow.verification.judge.worker``: a judge that reads requests and writes verdicts, as JSON lines.
 
-In: ``{"machine": …}`` once, then ``{"id", "request", "scratch"}`` and ``{"id", "granted": true}``.
-In as well: ``{"id", "features"}``, an operator to look into; out: ``{"id", "features"}``.
-Out: ``{"ready": true}``; ``{"id", "want": "machine"}`` to have the machine alone for a timing; ``{"id", "verdict"}``;
-``{"id", "exhausted"}`` with what the machine is short of; or ``{"id", "bug"}`` with a traceback of the judge's own.
-When the input ends, so does the judge with its candidates.
+The lines are those of `akgflow.verification.worker_protocol`: `Start` is the first, and `Ready` the answer. When the
+input ends, so does the judge with its candidates.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import sys
@@ -17,13 +13,11 @@ import threading
 import traceback
 from functools import cache
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from akgflow.errors import machine_error
-from akgflow.features import FeatureRequest
-from akgflow.machine import Machine
-from akgflow.serial import from_data, to_data
-from akgflow.verdict import JudgeRequest
+from akgflow.verification import worker_protocol as worker
+from akgflow.verification.worker_protocol import Message, Ready, Start, from_line, to_line
 
 
 class Lines:
@@ -31,18 +25,18 @@ class Lines:
 
     def __init__(self, source: TextIO, sink: TextIO) -> None:
         self.source, self.sink = source, sink
-        self.waiting: queue.Queue[dict[str, Any]] = queue.Queue()
+        self.waiting: queue.Queue[Message] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
         for line in self.source:
-            self.waiting.put(json.loads(line))
+            self.waiting.put(from_line(line))
         # The fork server sees its socket close, ends every candidate, and then itself.
         os._exit(0)
 
-    def write(self, message: dict[str, Any]) -> None:
+    def write(self, message: Message) -> None:
         """Send one message."""
-        self.sink.write(json.dumps(message) + "\n")
+        self.sink.write(to_line(message))
         self.sink.flush()
 
 
@@ -51,7 +45,9 @@ def main() -> None:
     # What the operator prints must not mix with the protocol.
     lines = Lines(sys.stdin, os.fdopen(os.dup(1), "w", encoding="utf-8"))
     os.dup2(2, 1)
-    machine = from_data(lines.waiting.get()["machine"], Machine)
+    start = lines.waiting.get()
+    assert isinstance(start, Start), "an executor begins with the machine"
+    machine = start.machine
     from akgflow.verification import sandbox
     from akgflow.verification.judge.candidate_process import ForkServer
 
@@ -69,28 +65,25 @@ def main() -> None:
     # torch rounds the inputs of float32 convolutions to TF32 unless it is told not to.
     torch.backends.cudnn.allow_tf32 = False
     judge = Judge(machine, server)
-    lines.write({"ready": True})
+    lines.write(Ready())
     while True:
         message = lines.waiting.get()
-        number = message["id"]
+        assert isinstance(message, worker.Judge | worker.Look), "an executor asks for one thing at a time"
+        number = message.id
 
         @cache
-        def grant(number: Any = number) -> None:
-            lines.write({"id": number, "want": "machine"})
+        def grant(number: int = number) -> None:
+            lines.write(worker.WantMachine(number))
             lines.waiting.get()
 
         try:
-            if "features" in message:
-                found = features_of(from_data(message["features"], FeatureRequest))
-                lines.write({"id": number, "features": to_data(found)})
-                continue
-            request = from_data(message["request"], JudgeRequest)
-            verdict = judge.judge(request, Path(message["scratch"]), grant)
-            lines.write({"id": number, "verdict": to_data(verdict)})
+            if isinstance(message, worker.Look):
+                lines.write(worker.Looked(number, features_of(message.request)))
+            else:
+                lines.write(worker.Judged(number, judge.judge(message.request, Path(message.scratch), grant)))
         except Exception as error:
             short = machine_error(error)
-            said = {"exhausted": short.reason} if short else {"bug": traceback.format_exc()}
-            lines.write({"id": number, **said})
+            lines.write(worker.Exhausted(number, short.reason) if short else worker.Bug(number, traceback.format_exc()))
         finally:
             judge.forget()
 

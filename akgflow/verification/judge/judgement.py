@@ -1,0 +1,368 @@
+"""One judgement, from a request to a verdict: what is gathered, in which order, and what becomes of failures."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from akgflow import __version__, toolchains
+from akgflow.config.types import Scalar
+from akgflow.errors import AkgflowError, MachineExhausted, machine_error
+from akgflow.machine import Machine
+from akgflow.terms import Evidence, Status, in_order
+from akgflow.toolchains import CompileFailure, Toolchain
+from akgflow.verdict import (
+    FRAMEWORK_ALLOWED,
+    Correctness,
+    Environment,
+    JudgeRequest,
+    KernelProfile,
+    KernelResources,
+    Timing,
+    Verdict,
+)
+from akgflow.verification.judge import profiler
+from akgflow.verification.judge.build_cache import Builds
+from akgflow.verification.judge.candidate_process import BUILDS, ForkServer
+from akgflow.verification.judge.evaluation import REUSES, Measured, Trial, result_failure
+from akgflow.verification.judge.failures import CandidateFailed, Disturbed, compile_failed
+from akgflow.verification.judge.roofline import with_roofline
+from akgflow.verification.judge.timing import NotTimed, Session, Starts
+from akgflow.verification.judge.without_kernels import require_work
+from akgflow.verification.reference.operator import OperatorError, cases_of
+from akgflow.verification.reference.reference import Reference
+from akgflow.verification.sandbox.untrusted_files import tidy
+
+NUMERIC = (Evidence.INTERPRETED, Evidence.EXECUTED)
+ORDER = in_order(Evidence)[-2::-1]
+"""What is cheap to find out comes first: a candidate that does not compile is not run."""
+
+AGAIN = "again"
+"""Folder below the scratch for the second judgement of a candidate that somebody ended."""
+
+_secret = random.SystemRandom()
+
+Cases = tuple[Mapping[str, Scalar], ...]
+Grant = Callable[[], None]
+"""Returns when the machine is this judge's alone."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What judgements of one judge share."""
+
+    machine: Machine
+    server: ForkServer
+    builds: Builds
+    reference: Callable[[JudgeRequest, Mapping[str, Scalar], str], Reference]
+    """The reference of a case on a device."""
+
+
+@dataclass
+class Findings:
+    """What has been gathered so far."""
+
+    evidence: list[Evidence] = field(default_factory=list)
+    absent: dict[str, str] = field(default_factory=dict)
+    measured: list[Measured] = field(default_factory=list)
+    resources: list[KernelResources] = field(default_factory=list)
+    profile: tuple[KernelProfile, ...] = ()
+    timing: list[Timing] = field(default_factory=list)
+    warnings: dict[str, None] = field(default_factory=dict)
+    deterministic: bool | None = None
+    failure: CandidateFailed | None = None
+    layers: tuple[str, ...] | None = None
+
+    def bounded_by(self, layers: tuple[str, ...]) -> None:
+        """Keep those layers that held for every process of the candidate."""
+        self.layers = layers if self.layers is None else tuple(one for one in self.layers if one in layers)
+
+
+class Judgement:
+    """Judges one candidate. Its steps write what they find to ``findings``."""
+
+    def __init__(self, tools: Tools, request: JudgeRequest, scratch: Path, grant: Grant) -> None:
+        self.tools, self.request, self.scratch, self.grant = tools, request, scratch, grant
+        self.findings = Findings()
+
+    @cached_property
+    def toolchain(self) -> Toolchain:
+        """Raises `PrerequisiteError` where it is not installed."""
+        return toolchains.get(self.request.toolchain)
+
+    @cached_property
+    def cases(self) -> Cases:
+        """The operator's cases; raises `OperatorError`."""
+        return cases_of(self.request.operator, self.request.operator_file, self.request.cases)
+
+    @cached_property
+    def module(self) -> str:
+        """The candidate's text, or what stands for a source kernel; raises `CandidateFailed`."""
+        if isinstance(self.request.candidate, str):
+            return self.request.candidate
+        try:
+            return self.toolchain.source_module(self.request.candidate)
+        except CompileFailure as error:
+            raise compile_failed(str(error)) from None
+
+    def run(self) -> Verdict:
+        """The verdict; whatever the candidate does is in it, never an exception.
+
+        Raises `MachineExhausted` where the machine is short of something, or its processes were ended twice.
+        """
+        started = time.monotonic()
+        self._try()
+        if isinstance(self.findings.failure, Disturbed):
+            self.scratch, self.findings = self.scratch / AGAIN, Findings()
+            self._try()
+        failure = self.findings.failure
+        if isinstance(failure, Disturbed) and failure.status is Status.NOT_RUN:
+            raise MachineExhausted(f"twice in one judgement: {failure.message}")
+        return self._verdict(time.monotonic() - started)
+
+    def _try(self) -> None:
+        pressure = self.tools.server.pressure
+        pressure.begin(self.scratch)
+        try:
+            self._gather()
+        except CandidateFailed as failure:
+            self.findings.failure = failure
+            if not isinstance(failure, Disturbed) and (short := pressure.explain("")):
+                raise short from failure
+        except (OperatorError, AkgflowError) as error:
+            if short := machine_error(error) or pressure.explain(str(error)):
+                raise short from error
+            self.findings.failure = CandidateFailed(Status.NOT_RUN, str(error))
+
+    def _gather(self) -> None:
+        absent = self.findings.absent
+        for evidence in self.request.evidence:
+            reason = toolchains.missing(self.request.toolchain, evidence, self.request.target, self.tools.machine)
+            if reason is not None:
+                absent[evidence.value] = reason
+        wanted = [e for e in ORDER if e in self.request.evidence and e.value not in absent]
+        # Whatever is wrong with them is found out before any process is started.
+        _ = self.toolchain, self.cases, self.module
+        for place, evidence in enumerate(wanted):
+            try:
+                self._gather_evidence(evidence)
+            except CandidateFailed as failure:
+                if failure.status is Status.NOT_RUN and not isinstance(failure, Disturbed):
+                    absent[evidence.value] = failure.message
+                    continue
+                for skipped in wanted[place + 1 :]:
+                    absent[skipped.value] = f"not gathered: the candidate failed before ({evidence.value})"
+                raise
+
+    def _gather_evidence(self, evidence: Evidence) -> None:
+        """Gather one kind of evidence in one candidate process."""
+        scratch = self.scratch / evidence.value
+        scratch.mkdir(parents=True)
+        key = self._builds_key(evidence)
+        self.tools.builds.fetch(key, scratch / BUILDS)
+        trial = Trial(self.tools.server, self.request, evidence, scratch, self.tools.machine.cores)
+        self.findings.bounded_by(trial.process.layers)
+        try:
+            trial.start(self.module)
+            if evidence in NUMERIC:
+                self._numerics(trial)
+                if evidence is Evidence.EXECUTED and self.request.time and self.request.baselines:
+                    self._time(trial)
+            else:
+                self._compile(trial)
+        finally:
+            trial.close()
+        self.tools.builds.keep(key, scratch / BUILDS)
+        if evidence not in NUMERIC:
+            self._read_resources(scratch)
+            self.findings.evidence.append(evidence)
+
+    def _compile(self, trial: Trial) -> None:
+        for keys in self.cases:
+            reference = self._reference(keys, "cpu")
+            trial.build(reference)
+            trial.compile(reference)
+        trial.require_kernels()
+
+    def _read_resources(self, scratch: Path) -> None:
+        tidy(scratch)
+        try:
+            self.findings.resources += self.toolchain.resources(self.request.target, scratch)
+        except CompileFailure as error:
+            raise compile_failed(str(error)) from None
+        except (OSError, ValueError, RecursionError) as error:
+            # The candidate could write there: what no tool of ours would leave is its own.
+            why = f"what the candidate compiled cannot be read: {type(error).__name__}: {error}"
+            raise CandidateFailed(Status.REFUSED, why) from None
+
+    def _builds_key(self, evidence: Evidence) -> str:
+        """Names a build by all that goes into it, but for the compilers, whose builds outlive them well."""
+        request, cpu = self.request, self.tools.machine.cpu
+        parts = (self.module, request.toolchain, request.target, evidence.value, cpu, __version__, _libraries())
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+    def _reference(self, keys: Mapping[str, Scalar], device: str) -> Reference:
+        return self.tools.reference(self.request, keys, device)
+
+    def _references(self, device: str) -> list[Reference]:
+        return [self._reference(keys, device) for keys in self.cases]
+
+    def _numerics(self, trial: Trial) -> None:
+        findings = self.findings
+        try:
+            for keys in self.cases:
+                reference = self._reference(keys, trial.device)
+                reference.prepare()
+                findings.warnings.update(dict.fromkeys(reference.warnings))
+                trial.build(reference)
+                trial.numerics(reference)
+                if result_failure(trial.measured) is not None:
+                    trial.hurry()
+            if result_failure(trial.measured) is None:
+                self._recheck(trial)
+            if result_failure(trial.measured) is None:
+                trial.require_kernels()
+                trial.settle()
+                self._without_kernels(trial)
+            findings.evidence.append(trial.evidence)
+        except CandidateFailed as late:
+            # A wrong answer that came before a crash or a hang is the more useful thing to know.
+            raise result_failure(trial.measured) or late from None
+        finally:
+            findings.measured += trial.measured
+            if trial.deterministic is not None:
+                findings.deterministic = trial.deterministic and findings.deterministic is not False
+            findings.warnings.update(dict.fromkeys(sorted(trial.warnings)))
+        failure = result_failure(trial.measured)
+        if failure is not None:
+            raise failure
+
+    def _recheck(self, trial: Trial) -> None:
+        """More calls: of the last case, and, where there are several, of one that came before."""
+        *others, last = self.cases
+        trial.repeat(self._reference(last, trial.device))
+        if others and result_failure(trial.measured) is None:
+            earlier = self._reference(_secret.choice(others), trial.device)
+            trial.build(earlier)
+            trial.once_more(earlier)
+
+    def _without_kernels(self, trial: Trial) -> None:
+        """The case in which most is to be done, asked once more in a process in which the DSL does nothing."""
+        most = max(self._references(trial.device), key=lambda one: one.work.total)
+        trial.build(most)
+        require_work(trial, most)
+
+    def _time(self, trial: Trial) -> None:
+        """Time the case with the most elements, with the machine to itself."""
+        findings = self.findings
+        if REUSES in trial.warnings:
+            findings.absent["timing"] = REUSES
+            return
+        references = self._references(trial.device)
+        for reference in references:
+            reference.prepare()
+        largest = max(references, key=lambda r: r.draws[0].elements)
+        trial.close()
+        self.grant()
+        starts = Starts(self.tools.server, self.request, trial.scratch, self.tools.machine.cores, largest)
+        try:
+            timed = Session(largest, starts.candidate(self.module) | starts.baselines(), self._hardware()).run()
+        except NotTimed as error:
+            findings.absent["timing"] = str(error)
+            return
+        findings.timing += with_roofline(largest, self.request.target.facts, timed.timings, timed.calls)
+        findings.warnings.update(dict.fromkeys(timed.warnings))
+        if self.request.profile:
+            self._profile(trial.scratch, largest)
+
+    def _profile(self, scratch: Path, largest: Reference) -> None:
+        """Counters about what was timed, while the machine is still this judge's alone."""
+        if largest.device != "cuda":
+            self.findings.absent["profile"] = "counters are read of GPUs only"
+            return
+        try:
+            self.findings.profile = profiler.take(self.request, self.module, largest, scratch)
+        except profiler.NotProfiled as error:
+            self.findings.absent["profile"] = str(error)
+
+    def _hardware(self) -> str:
+        device = self.tools.machine.device_for(self.request.target)
+        return device.name if device is not None else self.tools.machine.cpu
+
+    def _verdict(self, seconds: float) -> Verdict:
+        request, findings = self.request, self.findings
+        failure = findings.failure
+        if failure is None and not findings.evidence:
+            reasons = (
+                "; ".join(f"{name}: {why}" for name, why in findings.absent.items()) or "no evidence was asked for"
+            )
+            failure = CandidateFailed(Status.NOT_RUN, reasons)
+        if request.profile and not findings.profile:
+            findings.absent.setdefault("profile", "counters are read only of what is right and timed")
+        executed = Evidence.EXECUTED in findings.evidence
+        results = tuple(one.result for one in findings.measured)
+        correctness = (
+            Correctness(
+                max(r.error for r in results),
+                max(m.relative for m in findings.measured),
+                results,
+                findings.deterministic,
+            )
+            if results
+            else None
+        )
+        return Verdict(
+            status=failure.status if failure else Status.PASSED,
+            message=failure.message if failure else _pass_message(findings, request),
+            target=request.target.name,
+            evidence=in_order(findings.evidence),
+            environment=Environment(self._hardware() if executed else self.tools.machine.cpu, _libraries()),
+            timestamp=datetime.now(UTC).isoformat(timespec="seconds"),
+            log=failure.log if failure else "",
+            correctness=correctness,
+            timing=tuple(findings.timing),
+            resources=tuple(findings.resources),
+            profile=findings.profile,
+            absent=findings.absent,
+            tolerance=request.tolerance,
+            seconds=round(seconds, 3),
+            warnings=(*_warnings(request), *findings.warnings),
+            sandbox=findings.layers or (),
+        )
+
+
+def _pass_message(findings: Findings, request: JudgeRequest) -> str:
+    numerics = [e.value for e in findings.evidence if e in NUMERIC]
+    built = [e.value for e in findings.evidence if e not in NUMERIC]
+    parts = []
+    if numerics:
+        calls = len(findings.measured)
+        factors = {float(case.get("tolerance", request.tolerance)) for case in request.cases} or {request.tolerance}
+        shown = " to ".join(f"{one:g}" for one in sorted({min(factors), max(factors)}))
+        loosened = "" if factors == {1.0} else f", with bounds multiplied by {shown}"
+        parts.append(f"right on all {calls} input sets ({' and '.join(numerics)}{loosened})")
+    if built:
+        parts.append(" and ".join(built) + ("" if numerics else "; numerics were not run"))
+    return "; ".join(parts)
+
+
+def _warnings(request: JudgeRequest) -> tuple[str, ...]:
+    return (FRAMEWORK_ALLOWED,) if request.framework == "allow" else ()
+
+
+def _libraries() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in ("torch", "triton", "apache-tvm-ffi", "tilelang"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
