@@ -9,8 +9,8 @@ torch = pytest.importorskip("torch")
 
 from judging import CPU  # noqa: E402
 
-from akgflow.verification.judge import roofline  # noqa: E402
 from akgflow.verification.judge.candidate_process import CandidateFailed  # noqa: E402
+from akgflow.verification.judge.timing import roofline  # noqa: E402
 from akgflow.verification.reference.reference import Reference  # noqa: E402
 
 HEAD = "import torch\nimport torch.nn.functional as F\n"

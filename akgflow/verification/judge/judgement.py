@@ -34,8 +34,8 @@ from akgflow.verification.judge.build_cache import Builds
 from akgflow.verification.judge.candidate_process import BUILDS, ForkServer
 from akgflow.verification.judge.evaluation import REUSES, Measured, Trial, result_failure
 from akgflow.verification.judge.failures import CandidateFailed, Disturbed, compile_failed
-from akgflow.verification.judge.roofline import with_roofline
 from akgflow.verification.judge.timing import NotTimed, Session, Starts
+from akgflow.verification.judge.timing.roofline import with_roofline
 from akgflow.verification.judge.without_kernels import require_work
 from akgflow.verification.reference.operator import OperatorError, cases_of
 from akgflow.verification.reference.reference import Reference
