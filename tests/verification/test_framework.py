@@ -302,6 +302,66 @@ def test_triton_is_seen_interpreted_and_compiled(bench, name, evidence):
     assert verdict.status == status, (verdict.message, verdict.log)
 
 
+SMALL = """
+    import torch
+
+    class Model(torch.nn.Module):
+        def forward(self, x):
+            return x * x
+
+    def get_inputs():
+        return [torch.randn(8, 16)]
+
+    def get_init_inputs():
+        return []
+    """
+SMALL_HEAD = """
+import numpy
+import torch
+from tvm_ffi.cpp import load_inline
+
+SOURCE = r\"\"\"
+void square(tvm::ffi::TensorView x, tvm::ffi::TensorView out) {
+  const float* from = static_cast<const float*>(x.data_ptr());
+  for (int64_t i = 0; i < x.numel(); ++i) static_cast<float*>(out.data_ptr())[i] = from[i] * from[i];
+}
+\"\"\"
+library = load_inline(name="square", cpp_sources=SOURCE, functions=["square"])
+
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        out = torch.empty_like(x)
+"""
+SMALL_BODIES = {
+    "a kernel": ("library.square(x, out)", "PASSED"),
+    "a kernel and small work beside it": ("library.square(x + 0.0, out)", "PASSED"),
+    "numpy beside a dead kernel": ("library.square(x[:1], out[:1]); numpy.multiply(x, x, out=out.numpy())", "FALLBACK"),
+}
+
+
+@pytest.mark.parametrize("name", SMALL_BODIES)
+def test_an_operator_as_small_as_what_is_always_allowed_is_asked_without_kernels(bench, name):
+    body, status = SMALL_BODIES[name]
+    candidate = f"{SMALL_HEAD}        {body}\n        return out\n"
+    verdict = bench.judge(candidate, SMALL, toolchain="cpp")
+    assert verdict.status == status, (verdict.message, verdict.log)
+
+
+UNREADABLE = """launch(x, out := torch.empty_like(x))
+        import pathlib
+        for note in pathlib.Path.cwd().glob("artifacts/*/kernel.json"):
+            note.write_text("[" * 200_000)
+        return out"""
+
+
+def test_artefacts_that_nobody_can_read_are_a_verdict(bench):
+    verdict = bench.judge(
+        TRITON_HEAD + 8 * " " + UNREADABLE, SQUARE, toolchain="triton", target=H200, evidence=(Evidence.COMPILED,)
+    )
+    assert verdict.status == "REFUSED", (verdict.message, verdict.log)
+    assert "cannot be read" in verdict.message
+
+
 def test_an_operator_that_only_moves_elements_may_not_be_moved_by_the_framework(bench):
     head = TRITON_HEAD.replace("value * value", "value")
     changes = {"toolchain": "triton", "target": H200, "evidence": (Evidence.INTERPRETED,)}

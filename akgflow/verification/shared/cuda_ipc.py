@@ -135,16 +135,21 @@ def _allocation(address: int) -> tuple[int, int]:
 
 
 def open_handle(handle: str, size: int) -> torch.Tensor:
-    """The bytes behind another process's handle. Raises `RuntimeError` where there are fewer than ``size``.
-
-    A read past the end of an allocation would end every later use of the device by this process.
-    """
+    """The bytes behind another process's handle."""
     pointer = ctypes.c_void_p()
     shared = _Handle((ctypes.c_ubyte * 64)(*bytes.fromhex(handle)))
     _runtime().call("IpcOpenMemHandle", ctypes.byref(pointer), shared, ctypes.c_uint(_LAZY_PEER_ACCESS))
     assert pointer.value is not None
-    opened = Block(pointer.value, size, "IpcCloseMemHandle")
-    base, there = _allocation(pointer.value)
-    if pointer.value + size > base + there:
-        raise RuntimeError(f"an allocation of {base + there - pointer.value} bytes was said to have {size}")
-    return opened.tensor()
+    return Block(pointer.value, size, "IpcCloseMemHandle").tensor()
+
+
+def open_untrusted(handle: str, size: int) -> torch.Tensor:
+    """`open_handle` for a size that an untrusted process names. Raises `RuntimeError` where the allocation has less.
+
+    A read past its end would end every later use of the device by this process.
+    """
+    opened = open_handle(handle, size)
+    base, there = _allocation(opened.data_ptr())
+    if opened.data_ptr() + size > base + there:
+        raise RuntimeError(f"an allocation of {base + there - opened.data_ptr()} bytes was said to have {size}")
+    return opened
