@@ -8,9 +8,19 @@ from pathlib import Path
 import click
 
 from akgflow.cli._options import echo_json, json_option, set_option, workspace_option
-from akgflow.config import KINDS, find_root, list_tasks, load, load_all, load_workspace, schema_text, suggest
+from akgflow.config import (
+    KINDS,
+    find_root,
+    list_tasks,
+    load_all,
+    load_tasks,
+    load_workspace,
+    schema_text,
+    suggest,
+    workspace_of,
+)
 from akgflow.config.types import Workspace
-from akgflow.errors import ConfigError, Problem
+from akgflow.errors import ConfigError
 
 Row = dict[str, str]
 
@@ -34,15 +44,19 @@ def validate_command(tasks: tuple[str, ...], workspace: Path | None, overrides: 
 
 def _checked(tasks: tuple[str, ...], workspace: Path | None, overrides: tuple[str, ...]) -> list[str]:
     """Names of the tasks; the problems of all of them are raised together."""
-    names: list[str] = []
-    problems: dict[Problem, None] = {}
+    by_root: dict[Path, list[str]] = {}
     for task in tasks:
+        by_root.setdefault(workspace or workspace_of(task), []).append(task)
+    names: list[str] = []
+    failed: list[ConfigError] = []
+    for root, group in by_root.items():
         try:
-            names.append(load(task, root=workspace, overrides=overrides).task.name)
+            names += [task.name for task in load_tasks(group, root=root, overrides=overrides)[1]]
         except ConfigError as wrong:
-            problems.update(dict.fromkeys(wrong.problems))
-    if problems:
-        raise ConfigError(list(problems))
+            failed.append(wrong)
+    if failed:
+        found = [problem for wrong in failed for problem in wrong.problems]
+        raise ConfigError(found, more=sum(wrong.more for wrong in failed), before_anything=True)
     return names
 
 

@@ -1,7 +1,7 @@
 """Strict YAML with positions -> validated -> frozen values."""
 
 from akgflow.config._command_line import check_cases, check_dtype, check_operator, parse_cases, read_text
-from akgflow.config._load import Loaded, find_root, list_tasks, load, load_all, load_tasks, load_workspace
+from akgflow.config._load import Loaded, find_root, list_tasks, load, load_all, load_tasks, load_workspace, workspace_of
 from akgflow.config._problems import format_problem, suggest
 from akgflow.config._schema import KINDS, schema_text
 from akgflow.config.checks.operators import CallError, parse_call, parse_dimension
@@ -30,4 +30,5 @@ __all__ = [
     "read_text",
     "schema_text",
     "suggest",
+    "workspace_of",
 ]

@@ -60,6 +60,13 @@ def find_root(task: Path | None = None) -> Path:
     return here
 
 
+def workspace_of(task: str | Path) -> Path:
+    """The workspace of the task of that name or path; raises `ConfigError` where there is none."""
+    here = find_root()
+    file = _find_task(str(task), here)
+    return here if file.parent == resources.tasks() else find_root(file)
+
+
 def list_tasks(root: Path) -> dict[str, Path]:
     """Task files by the name that the command line takes: the workspace's before the shipped ones."""
     folders = (resources.tasks(), root / "tasks")
@@ -89,10 +96,8 @@ def load_tasks(
     env: Mapping[str, str] = os.environ,
 ) -> tuple[Workspace, tuple[Task, ...]]:
     """Several tasks of one workspace, checked together; without a ``root``, the first task's workspace."""
-    here = root or find_root()
+    here = root or (workspace_of(str(tasks[0])) if tasks else find_root())
     files = [_find_task(str(task), here) for task in tasks]
-    if root is None and files and files[0].parent != resources.tasks():
-        here = find_root(files[0])
     loader = _Loader(here, overrides, env)
     for file in files:
         loader.add_task(file)
