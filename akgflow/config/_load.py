@@ -22,7 +22,7 @@ from akgflow.config._layers import (
 from akgflow.config._problems import Problems, display, quoted, suggest
 from akgflow.config._schema import validate
 from akgflow.config._yaml import Node, parse
-from akgflow.config.checks.files import check_archs, check_knowledge, check_task_files, check_toolchain
+from akgflow.config.checks.files import check_archs, check_knowledge, check_store, check_task_files, check_toolchain
 from akgflow.config.checks.references import Names, check_agents, check_start, check_task
 from akgflow.config.checks.roles import check_forms, check_workflows
 from akgflow.config.checks.vocabulary import (
@@ -157,6 +157,7 @@ class _Loader:
         check_agents(self._agents, self._names, self.problems)
         check_forms(agents, self.problems)
         check_workflows(self._agents.at("workflows"), agents, self._facts, self.problems)
+        check_store(self._agents.at("knowledge"), self.root, self.problems)
         check_archs(targets, self.problems)
         check_extra(targets, self.problems)
         for pack in self._packs.values():
