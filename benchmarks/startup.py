@@ -1,10 +1,12 @@
 """Wall times of the commands that people wait for, beside a bare interpreter and the import of click.
 
-    python benchmarks/startup.py [--rounds 15] [--task tasks/gemm_migrate.yaml] [--json]
+    python benchmarks/startup.py [--rounds 15] [--task tasks/gemm_migrate.yaml] [--cells 1098] [--json]
 
 Every round runs each command once, in turn, so that a slow moment of the machine falls on all of them; the first
 round warms the file cache and is thrown away. The table gives the median of each command in milliseconds, its
-interquartile range, and its ratio to `python -c "import click"` (the median of the per-round ratios).
+interquartile range, and its ratio to `python -c "import click"` (the median of the per-round ratios). With ``--cells``
+a workspace is made whose task has about so many cells, eighteen languages on as many targets as that takes, and that
+task is measured too.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -23,15 +26,42 @@ ROOT = Path(__file__).resolve().parents[1]
 BASE = 'python -c "import click"'
 
 
-def commands(task: str) -> dict[str, list[str]]:
+DSLS = 18
+PACK = "version: 1\ndsl: d{0}\ntitle: D{0}\ntoolchain: triton\nplatforms: {{cuda: [executed, interpreted, compiled]}}\n"
+TARGET = "  t{0}: {{platform: cuda, arch: sm_{1}, device: G{0}, facts: {{sms: {0}, smem_kib: 99}}}}\n"
+
+
+def large(folder: Path, cells: int) -> str:
+    """A workspace with a task of that many cells or a few more; the path of the task."""
+    targets = -(-cells // DSLS)
+    (folder / "dsls").mkdir()
+    (folder / "tasks").mkdir()
+    for number in range(DSLS):
+        (folder / "dsls" / f"d{number}.yaml").write_text(PACK.format(number))
+    rows = (TARGET.format(number, (80, 86, 89, 90)[number % 4]) for number in range(targets))
+    (folder / "hardware.yaml").write_text("version: 1\ntargets:\n" + "".join(rows))
+    names = [", ".join(f"{axis}{i}" for i in range(count)) for axis, count in (("d", DSLS), ("t", targets))]
+    operator = ROOT / "tasks" / "operators" / "gemm.py"
+    task = folder / "tasks" / "large.yaml"
+    task.write_text(
+        f"version: 1\nname: large\nkind: generate\noperator: {{file: {operator}, kind: gemm}}\n"
+        f"matrix: {{dsl: [{names[0]}], target: [{names[1]}]}}\n"
+    )
+    return str(task)
+
+
+def commands(*tasks: str) -> dict[str, list[str]]:
     """What is measured, by the name that the table shows."""
     akgflow = [sys.executable, "-m", "akgflow"]
     return {
         "python -c pass": [sys.executable, "-c", "pass"],
         BASE: [sys.executable, "-c", "import click"],
         "akgflow --help": [*akgflow, "--help"],
-        f"akgflow validate {task}": [*akgflow, "validate", task],
-        f"akgflow plan {task}": [*akgflow, "plan", task],
+        **{
+            f"akgflow {command} {Path(task).name}": [*akgflow, command, task]
+            for task in tasks
+            for command in ("validate", "plan")
+        },
     }
 
 
@@ -73,11 +103,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15, help="timed rounds, at least 2 (default 15)")
     parser.add_argument("--task", default="tasks/gemm_migrate.yaml", help="task file, relative to the repository")
+    parser.add_argument("--cells", type=int, default=0, help="measure a task of so many cells too (default: none)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
     if options.rounds < 2:
         parser.error("--rounds must be at least 2: a spread needs two values")
-    rows = summarise(measure(commands(options.task), options.rounds))
+    with tempfile.TemporaryDirectory() as folder:
+        more = [large(Path(folder), options.cells)] if options.cells else []
+        rows = summarise(measure(commands(options.task, *more), options.rounds))
     if options.json:
         print(json.dumps(rows, indent=2))
         return

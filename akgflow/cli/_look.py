@@ -9,9 +9,19 @@ from pathlib import Path
 import click
 
 from akgflow.cli._options import echo_json, json_option, set_option, workspace_option
-from akgflow.config import KINDS, Loaded, find_root, list_tasks, load, load_all, load_workspace, schema_text, suggest
-from akgflow.config.types import Workspace
-from akgflow.errors import ConfigError, Problem
+from akgflow.config import (
+    KINDS,
+    find_root,
+    list_tasks,
+    load_all,
+    load_tasks,
+    load_workspace,
+    schema_text,
+    suggest,
+    workspace_of,
+)
+from akgflow.config.types import Task, Workspace
+from akgflow.errors import ConfigError
 from akgflow.streams import echo
 
 Row = dict[str, str]
@@ -25,33 +35,40 @@ Row = dict[str, str]
 def validate_command(tasks: tuple[str, ...], workspace: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """Check TASKS, or the whole workspace: every problem of every file at once."""
     if tasks:
-        names = _checked(partial(load, task, root=workspace, overrides=overrides) for task in tasks)
+        by_root: dict[Path, list[str]] = {}
+        for task in tasks:
+            by_root.setdefault(workspace or workspace_of(task), []).append(task)
+        names = _checked(partial(load_tasks, group, root=root, overrides=overrides) for root, group in by_root.items())
     else:
-        space, found = load_all(workspace or find_root(), overrides=overrides)
-        names = _checked(partial(Loaded, space, task) for task in found)
+        names = _checked([partial(load_all, workspace or find_root(), overrides=overrides)])
     if as_json:
         echo_json({"valid": names})
     else:
         echo(f"valid: {', '.join(names) or 'the workspace (it has no tasks)'}")
 
 
-def _checked(tasks: Iterable[Callable[[], Loaded]]) -> list[str]:
+def _checked(workspaces: Iterable[Callable[[], tuple[Workspace, tuple[Task, ...]]]]) -> list[str]:
     """Names of the tasks; the problems of all of them are raised together."""
     from akgflow.models.prices import price_of
     from akgflow.planning.pricing import agents_in, check_prices
 
     names: list[str] = []
-    problems: dict[Problem, None] = {}
-    for task in tasks:
+    failed: list[ConfigError] = []
+    for read in workspaces:
         try:
-            loaded = task()
-            agents = agents_in(loaded.workspace.workflows[loaded.task.workflow], loaded.workspace)
-            check_prices(loaded.task, loaded.workspace, agents, price_of)
-            names.append(loaded.task.name)
+            space, tasks = read()
         except ConfigError as wrong:
-            problems.update(dict.fromkeys(wrong.problems))
-    if problems:
-        raise ConfigError(list(problems), before_anything=True)
+            failed.append(wrong)
+            continue
+        for task in tasks:
+            try:
+                check_prices(task, space, agents_in(space.workflows[task.workflow], space), price_of)
+                names.append(task.name)
+            except ConfigError as wrong:
+                failed.append(wrong)
+    if failed:
+        found = dict.fromkeys(problem for wrong in failed for problem in wrong.problems)
+        raise ConfigError(list(found), more=sum(wrong.more for wrong in failed), before_anything=True)
     return names
 
 

@@ -1,8 +1,9 @@
 """Strict YAML with positions -> validated -> frozen values."""
 
 from akgflow.config._command_line import check_cases, check_dtype, check_operator, parse_cases, read_text
-from akgflow.config._load import Loaded, find_root, list_tasks, load, load_all, load_tasks, load_workspace
-from akgflow.config._problems import format_problem, suggest
+from akgflow.config._files import Unreadable, read_bytes
+from akgflow.config._load import Loaded, find_root, list_tasks, load, load_all, load_tasks, load_workspace, workspace_of
+from akgflow.config._problems import format_problem, nearest, suggest
 from akgflow.config._schema import KINDS, schema_text
 from akgflow.config.checks.operators import CallError, parse_call, parse_dimension
 from akgflow.config.python_text import PythonError, definitions, parse_python
@@ -12,6 +13,7 @@ __all__ = [
     "CallError",
     "Loaded",
     "PythonError",
+    "Unreadable",
     "check_cases",
     "check_dtype",
     "check_operator",
@@ -23,11 +25,14 @@ __all__ = [
     "load_all",
     "load_tasks",
     "load_workspace",
+    "nearest",
     "parse_call",
     "parse_cases",
     "parse_dimension",
     "parse_python",
+    "read_bytes",
     "read_text",
     "schema_text",
     "suggest",
+    "workspace_of",
 ]

@@ -102,7 +102,7 @@ def _reply(data: dict[str, Any]) -> ReplyForm:
         must_define=tuple(data.get("must_define", ())),
         fields=data.get("fields", {}),
         max_bytes=int(data.get("max_bytes", ReplyForm.max_bytes)),
-        edits=bool(data.get("edits", False)),
+        edits=bool(data.get("edits", ReplyForm.edits)),
     )
 
 
@@ -125,8 +125,8 @@ def target(name: str, node: Node) -> Target:
         name=name,
         platform=data["platform"],
         arch=data["arch"],
-        title=data.get("title", ""),
-        device=data.get("device", ""),
+        title=data.get("title", Target.title),
+        device=data.get("device", Target.device),
         facts=_facts(data.get("facts", {})),
         sources=tuple(data.get("sources", ())),
         reach=_reach(data["reach"]["ray"]) if "reach" in data else None,
@@ -196,17 +196,17 @@ def task(node: Node, file: Path, read: Read) -> Task:
         dsls=tuple(data["matrix"]["dsl"]),
         targets=tuple(data["matrix"]["target"]),
         workflow=data.get("workflow", DEFAULT_WORKFLOWS[data["kind"]]),
-        description=data.get("description", ""),
+        description=data.get("description", Task.description),
         cases=tuple(data.get("cases", ())),
         dtype=data.get("dtype"),
         source=_source(source, file.parent, read, forward_inputs(read(reference))) if source else None,
         gates=gates,
         budget=_budget(data.get("budget", {})),
         usd_mark=usd.mark if usd else None,
-        tolerance=float(data.get("tolerance", 1.0)),
-        framework=data.get("framework", "forbid"),
-        profile=bool(data.get("profile", False)),
-        baselines=tuple(dict.fromkeys((*data.get("baselines", ("eager",)), *over))),
+        tolerance=float(data.get("tolerance", Task.tolerance)),
+        framework=data.get("framework", Task.framework),
+        profile=bool(data.get("profile", Task.profile)),
+        baselines=tuple(dict.fromkeys((*data.get("baselines", Task.baselines), *over))),
     )
 
 
@@ -219,8 +219,8 @@ def _source(data: dict[str, Any], folder: Path, read: Read, inputs: tuple[str, .
 def _gates(data: dict[str, Any]) -> Gates:
     fast = data.get("fast")
     return Gates(
-        evidence=Evidence(data.get("evidence", Evidence.NONE)),
-        fast=FastGate(fast.get("over", "eager"), float(fast["at_least"])) if fast else None,
+        evidence=Evidence(data.get("evidence", Gates.evidence)),
+        fast=FastGate(fast.get("over", FastGate.over), float(fast["at_least"])) if fast else None,
     )
 
 

@@ -22,7 +22,7 @@ from akgflow.config._layers import (
 from akgflow.config._problems import Problems, display, quoted, suggest
 from akgflow.config._schema import validate
 from akgflow.config._yaml import Node, parse
-from akgflow.config.checks.files import check_archs, check_knowledge, check_task_files, check_toolchain
+from akgflow.config.checks.files import check_archs, check_knowledge, check_store, check_task_files, check_toolchain
 from akgflow.config.checks.references import Names, check_agents, check_start, check_task
 from akgflow.config.checks.roles import check_forms, check_workflows
 from akgflow.config.checks.vocabulary import (
@@ -60,6 +60,13 @@ def find_root(task: Path | None = None) -> Path:
     return here
 
 
+def workspace_of(task: str | Path) -> Path:
+    """The workspace of the task of that name or path; raises `ConfigError` where there is none."""
+    here = find_root()
+    file = _find_task(str(task), here)
+    return here if file.parent == resources.tasks() else find_root(file)
+
+
 def list_tasks(root: Path) -> dict[str, Path]:
     """Task files by the name that the command line takes: the workspace's before the shipped ones."""
     folders = (resources.tasks(), root / "tasks")
@@ -89,10 +96,8 @@ def load_tasks(
     env: Mapping[str, str] = os.environ,
 ) -> tuple[Workspace, tuple[Task, ...]]:
     """Several tasks of one workspace, checked together; without a ``root``, the first task's workspace."""
-    here = root or find_root()
+    here = root or (workspace_of(str(tasks[0])) if tasks else find_root())
     files = [_find_task(str(task), here) for task in tasks]
-    if root is None and files and files[0].parent != resources.tasks():
-        here = find_root(files[0])
     loader = _Loader(here, overrides, env)
     for file in files:
         loader.add_task(file)
@@ -152,6 +157,7 @@ class _Loader:
         check_agents(self._agents, self._names, self.problems)
         check_forms(agents, self.problems)
         check_workflows(self._agents.at("workflows"), agents, self._facts, self.problems)
+        check_store(self._agents.at("knowledge"), self.root, self.problems)
         check_archs(targets, self.problems)
         check_extra(targets, self.problems)
         for pack in self._packs.values():

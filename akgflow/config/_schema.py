@@ -43,6 +43,25 @@ def _schema(kind: str) -> dict[str, Any]:
 
 
 @cache
+def _read_schema(kind: str) -> dict[str, Any]:
+    """The schema of a document whose values from the environment are there: the choice between both is settled."""
+    schema: dict[str, Any] = _settled(_schema(kind))
+    return schema
+
+
+def _settled(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_settled(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {key: _settled(value) for key, value in schema.items()}
+    if made.get("if") == {"$ref": "#/definitions/env"}:
+        del made["if"]
+        made |= {key: value for key, value in made.pop("else").items() if key != "description"}
+    return made
+
+
+@cache
 def _validator(kind: str, *part: str) -> Draft7Validator:
     """Draft 7 with one rule for whole numbers (``2.0`` is none) and a uniqueness that takes linear time."""
     from jsonschema import Draft7Validator
@@ -50,10 +69,11 @@ def _validator(kind: str, *part: str) -> Draft7Validator:
 
     checker = Draft7Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
     ours: Any = extend(Draft7Validator, {"uniqueItems": _unique_items}, type_checker=checker)  # type: ignore[no-untyped-call]
-    schema = _schema(kind)
+    whole = _read_schema(kind)
+    schema = whole
     for step in part:
         schema = schema[step]
-    made: Draft7Validator = ours({**schema, "definitions": _schema(kind)["definitions"]} if part else schema)
+    made: Draft7Validator = ours({**schema, "definitions": whole["definitions"]} if part else schema)
     return made
 
 
@@ -209,7 +229,7 @@ def _fault(error: ValidationError, root: Node, kind: str, part: tuple[str, ...])
 
 def _description(kind: str, path: Sequence[str | int]) -> str:
     """The sentence that an editor shows on hover at ``path`` of the schema."""
-    here: Any = _schema(kind)
+    here: Any = _read_schema(kind)
     found = ""
     for step in path:
         here = _deref(kind, here[step])  # the validator leaves "$ref" out of its paths

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from akgflow.config import PythonError, definitions, parse_python
 from akgflow.config.types import Scalar
 from akgflow.features import OperatorFeatures
 from akgflow.serial import to_json
@@ -149,10 +150,10 @@ def surface(operator: str) -> Surface:
 
 def _model(operator: str) -> ast.ClassDef | None:
     try:
-        body = ast.parse(operator).body
-    except SyntaxError:
+        found = definitions(parse_python(operator).body).get("Model")
+    except PythonError:
         return None
-    return next((node for node in body if isinstance(node, ast.ClassDef) and node.name == "Model"), None)
+    return found if isinstance(found, ast.ClassDef) else None
 
 
 _COMMON = (

@@ -41,10 +41,12 @@ import yaml
 from akgflow import __version__, serial
 from akgflow.atomic import write_text
 from akgflow.budget.usage import Usage
+from akgflow.config import Unreadable, read_bytes
 from akgflow.errors import ConfigError, Mark, Problem
 from akgflow.models.base import CallKey, ModelReply
 
 VERSION = 1
+MAX_BYTES = 64 << 20
 _Slot = tuple[str, str, int, int, str, int]
 # What a YAML literal block gives back unchanged: no carriage return, no other line or paragraph separator, no BOM.
 _LITERAL = re.compile("[\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]+")
@@ -113,9 +115,11 @@ class Recording:
 def read_recording(path: Path) -> Recording:
     """Read a recording; `ConfigError` names the place of what does not fit."""
     try:
-        raw = path.read_bytes()
-    except OSError as failed:
-        raise _bad(path, f"the recording cannot be read: {failed.strerror}") from None
+        raw = read_bytes(path, MAX_BYTES)
+    except Unreadable as failed:
+        raise _bad(path, f"the recording cannot be read: it {failed}") from None
+    if len(raw) > MAX_BYTES:
+        raise _bad(path, f"the recording is larger than {MAX_BYTES >> 20} MiB")
     try:
         data = yaml.load(raw, Loader=_loader())
     except yaml.YAMLError as failed:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from akgflow.config import nearest as nearest_name
 
 
 @dataclass(frozen=True, order=True)
@@ -35,5 +36,5 @@ def at(node: ast.AST, message: str) -> Finding:
 
 def nearest(name: str, names: Iterable[str], otherwise: str) -> str:
     """The name that was probably meant, as a question, or else what to do."""
-    found = difflib.get_close_matches(name, list(names), 1, 0.6)
-    return f"did you mean {found[0]}?" if found else otherwise
+    found = nearest_name(name, names)
+    return f"did you mean {found}?" if found else otherwise

@@ -252,7 +252,7 @@ CPU = "version: 1\ntargets: {cpu: {platform: cpu, arch: native, "
         (
             "hardware.yaml",
             CUDA + "facts: {extra: {sms: 1}}}}\n",
-            "'sms' is no fact of your own: write it beside 'extra'",
+            "'sms' is no fact of your own",
         ),
         ("dsls/a.yaml", "knowledge: {by_operator: {gemmm: []}}\n", "no kind of operator 'gemmm': did you mean 'gemm'?"),
         ("dsls/a.yaml", "knowledge: {by_operator: {fft: []}}\n", "or write your own as x-NAME"),

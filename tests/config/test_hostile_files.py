@@ -16,6 +16,8 @@ from akgflow.cli._main import _guarded
 from akgflow.config._layers import MAX_CHAIN
 from akgflow.config._problems import MAX_SHOWN, masked
 from akgflow.config._yaml import MAX_NODES
+from akgflow.errors import ConfigError
+from akgflow.models.recording import read_recording
 
 if TYPE_CHECKING:
     from conftest import Place
@@ -165,6 +167,22 @@ def test_what_is_no_file_is_not_waited_for(
     code, shown = validate()
     assert code == 2
     assert f"'{path}' cannot be read: is {kind}" in shown
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_a_store_that_is_no_file_is_refused(kind: str, place: Place, validate: Callable[..., tuple[int, str]]) -> None:
+    STRANGE[kind](place.root / "store")
+    place.write("agents.yaml", "version: 1\nknowledge: {store: store}\n")
+    code, shown = validate()
+    assert code == 2
+    assert f"the knowledge store 'store' cannot be used: it is {kind}" in shown
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_a_recording_that_is_no_file_is_not_waited_for(kind: str, tmp_path: Path) -> None:
+    STRANGE[kind](tmp_path / "r.yaml")
+    with pytest.raises(ConfigError, match=f"the recording cannot be read: it is {kind}"):
+        read_recording(tmp_path / "r.yaml")
 
 
 def test_a_task_that_is_a_pipe_is_not_waited_for(place: Place, validate: Callable[..., tuple[int, str]]) -> None:

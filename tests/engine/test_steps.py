@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from knobs import by_role, kernel, knobs, speed, verdict_of
 from known_judge import KnownJudge, Ran, known, run_steps
-from openai_server import OpenAIServer, Seen, error
+from openai_server import Answer, OpenAIServer, Seen, error
 from small_task import make_workspace
 
 from akgflow.config.steps import KINDS
@@ -240,6 +240,49 @@ def test_a_seed_that_is_not_there_says_so(task: Path) -> None:
         "a: nothing to start from: the task gives no source kernel (source: {dsl: …, file: …})",
         "b: nothing to start from: the knowledge store has no kernel of this operator in this language",
     ]
+
+
+def test_a_task_that_optimizes_searches_on_from_its_kernel_and_tunes(task: Path, openai_server: OpenAIServer) -> None:
+    (task.parent / "given.py").write_text(kernel(2, 2))
+    task.write_text(task.read_text().replace("generate", "optimize") + "source: {dsl: cpp, file: given.py}\n")
+    ran = run_steps(task, KnownJudge(verdict_of))
+    assert ran.failed is None
+    assert ran.plan.workflow == "improve"
+    steps = [name for name, *_ in ran.course]
+    assert (steps[0], set(steps)) == ("given", {"given", "search", "tune"})
+    first = [str(message["content"]) for message in openai_server.requests[0].body["messages"]]
+    assert kernel(2, 2).strip() in first[2], "the search starts from the task's own kernel"
+    assert best(ran) > speed(2, 2)
+
+
+def test_what_an_agent_says_in_text_is_read_by_later_prompts(task: Path, openai_server: OpenAIServer) -> None:
+    agents = task.parents[1] / "agents.yaml"
+    agents.write_text(
+        agents.read_text() + "agents:\n"
+        "  thinker: {model: default, prompt: 'Think.', reply: {format: text}}\n"
+        "  judge:\n    model: default\n    prompt: 'Rate {{ steps.idea }}.'\n"
+        "    reply: {format: json, fields: {mark: {type: integer}}}\n"
+        "  writer: {extends: coder, prompt: 'Idea {{ steps.idea }}; rated {{ steps.rated }}; {{ sketch | length }}.'}\n"
+        "workflows:\n  mine:\n    steps:\n"
+        "      plan: {agent: designer}\n      idea: {agent: thinker}\n      rated: {agent: judge}\n"
+        "      code: {agent: writer}\n"
+    )
+    task.write_text(task.read_text() + "workflow: mine\n")
+
+    def behave(seen: Seen) -> Answer:
+        if "Think." in seen.prompt:
+            return Answer("use wide loads")
+        if seen.prompt.endswith("Rate use wide loads."):
+            return Answer('{"mark": 7}')
+        return by_role()(seen)
+
+    openai_server.default = behave
+    ran = run_steps(task, KnownJudge(verdict_of))
+    assert ran.failed is None
+    said = str(openai_server.requests[-1].body["messages"][-1]["content"])
+    assert said.startswith('Idea use wide loads; rated {"mark": 7}; ')
+    assert ran.state.sketch.startswith("# s"), "a text does not take the place of the sketch"
+    assert len(ran.course) == 1
 
 
 @pytest.mark.parametrize("name", ["code_only", "design_code_repair", "best_of_n", "evolve", "adaptive"])

@@ -35,7 +35,7 @@ VERDICTS = set(Status) - {Status.PASSED, Status.NOT_RUN}
 class NoServer(ForkServer):
     """In place of a server that ends processes: here there are none."""
 
-    def end(self, guard, grace):
+    def end(self, guard, life, grace):
         return self.status, self.killed
 
     status, killed = 0, True

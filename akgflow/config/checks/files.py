@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from akgflow import resources
+from akgflow.config._files import Unreadable, read_bytes
 from akgflow.config._problems import Problems, display, quoted, suggest
 from akgflow.config._yaml import Node
 from akgflow.config.checks.operators import (
@@ -31,6 +32,20 @@ def check_knowledge(pack: Node, folder: Path, problems: Problems) -> None:
         for node in documents.items if documents else ():
             if node.text:
                 problems.read(folder / node.text, node.mark, "the document")
+
+
+def check_store(knowledge: Node | None, root: Path, problems: Problems) -> None:
+    """The file of the knowledge store is a plain file, or is not there yet."""
+    node = knowledge.at("store") if knowledge else None
+    if node is None or not node.text:
+        return
+    try:
+        read_bytes(root / Path(node.text).expanduser(), 0)
+    except Unreadable as why:
+        if not why.missing:
+            problems.add(node.mark, f"the knowledge store {quoted(node.text)} cannot be used: it {why}")
+    except RuntimeError as why:  # a home folder that there is not
+        problems.add(node.mark, f"the knowledge store {quoted(node.text)} cannot be used: {why}")
 
 
 def check_archs(targets: Node | None, problems: Problems) -> None:

@@ -43,7 +43,7 @@ async def write(
         candidate = Candidate(text, turn.step, turn.attempt, turn.sample, answer.talk)
         return await run.judge_candidate(state, candidate)
     state.texts[turn.step] = text
-    if agent == run.designer:
+    if form == "sketch" or agent == run.designer:
         state.sketch = text
     return None
 
