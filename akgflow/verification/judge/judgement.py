@@ -6,7 +6,8 @@ import hashlib
 import platform
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -43,7 +44,7 @@ from akgflow.verification.sandbox.untrusted_files import tidy
 
 NUMERIC = (Evidence.INTERPRETED, Evidence.EXECUTED)
 ORDER = in_order(Evidence)[-2::-1]
-"""What is cheap to find out comes first: a candidate that does not compile is not run."""
+"""From what is cheap to find out: without a device, a candidate that does not compile is not run."""
 
 AGAIN = "again"
 """Folder below the scratch for the second judgement of a candidate that somebody ended."""
@@ -148,19 +149,27 @@ class Judgement:
             reason = toolchains.missing(self.request.toolchain, evidence, self.request.target, self.tools.machine)
             if reason is not None:
                 absent[evidence.value] = reason
-        wanted = [e for e in ORDER if e in self.request.evidence and e.value not in absent]
+        wanted = _ordered(e for e in self.request.evidence if e.value not in absent)
         # Whatever is wrong with them is found out before any process is started.
         _ = self.toolchain, self.cases, self.module
         for place, evidence in enumerate(wanted):
+            if evidence in self.findings.evidence:
+                continue
             try:
                 self._gather_evidence(evidence)
             except CandidateFailed as failure:
-                if failure.status is Status.NOT_RUN and not isinstance(failure, Disturbed):
+                if self._is_no_fault(failure):
                     absent[evidence.value] = failure.message
                     continue
                 for skipped in wanted[place + 1 :]:
                     absent[skipped.value] = f"not gathered: the candidate failed before ({evidence.value})"
                 raise
+
+    def _is_no_fault(self, failure: CandidateFailed) -> bool:
+        """True where something of ours was not able: it says so, or it stands for a device that ran the candidate."""
+        if isinstance(failure, Disturbed) or failure.status is Status.REFUSED:
+            return False
+        return failure.status is Status.NOT_RUN or Evidence.EXECUTED in self.findings.evidence
 
     def _gather_evidence(self, evidence: Evidence) -> None:
         """Gather one kind of evidence in one candidate process."""
@@ -184,6 +193,8 @@ class Judgement:
         if evidence not in NUMERIC:
             self._read_resources(scratch)
             self.findings.evidence.append(evidence)
+        elif evidence is Evidence.EXECUTED and Evidence.COMPILED in self.request.evidence:
+            self._read_resources_of_run(scratch)
 
     def _compile(self, trial: Trial) -> None:
         for keys in self.cases:
@@ -202,6 +213,14 @@ class Judgement:
             # The candidate could write there: what no tool of ours would leave is its own.
             why = f"what the candidate compiled cannot be read: {type(error).__name__}: {error}"
             raise CandidateFailed(Status.REFUSED, why) from None
+
+    def _read_resources_of_run(self, scratch: Path) -> None:
+        """What was compiled for the run on the device says more than another compilation; without it, there is one."""
+        with suppress(CandidateFailed):
+            before = len(self.findings.resources)
+            self._read_resources(scratch)
+            if len(self.findings.resources) > before:
+                self.findings.evidence.append(Evidence.COMPILED)
 
     def _builds_key(self, evidence: Evidence) -> str:
         """Names a build by all that goes into it, but for the compilers, whose builds outlive them well."""
@@ -337,6 +356,12 @@ class Judgement:
             warnings=(*_warnings(request), *findings.warnings),
             sandbox=findings.layers or (),
         )
+
+
+def _ordered(evidence: Iterable[Evidence]) -> list[Evidence]:
+    """Where a device is, the device decides; else what is cheap to find out comes first."""
+    wanted = set(evidence)
+    return sorted(wanted, key=lambda one: (one is not Evidence.EXECUTED, ORDER.index(one)))
 
 
 def _pass_message(findings: Findings, request: JudgeRequest) -> str:
