@@ -106,6 +106,11 @@ class Workflow:
     steps: tuple[Step, ...]
     description: str = ""
 
+    def text_steps(self, agents: Mapping[str, AgentSpec]) -> tuple[str, ...]:
+        """The steps whose answers are no code: later prompts can read them as ``steps.NAME``."""
+        asked = (step for step in self.steps if isinstance(step, AgentStep))
+        return tuple(step.name for step in asked if agents[step.agent].reply.format != "code")
+
     def designer(self, agents: Mapping[str, AgentSpec]) -> str | None:
         """Whose reply is the sketch: the first agent asked that writes a sketch, else the first that writes a text."""
         asked = [step.agent for step in self.steps if isinstance(step, AgentStep)]

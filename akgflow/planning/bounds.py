@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from akgflow.config.prompts.analysis import variables_of
 from akgflow.config.steps import AgentStep, Cap, Crew, Step
-from akgflow.config.types import ModelSpec, Price, Workflow, Workspace
+from akgflow.config.types import AgentSpec, ModelSpec, Price, Workflow, Workspace
 from akgflow.planning.types import Ceiling, Job, PlannedStep
 
 TRIES_PER_REPLY = 2
@@ -23,14 +24,26 @@ def crew_of(workflow: Workflow, workspace: Workspace) -> Crew:
 def planned_steps(workflow: Workflow, workspace: Workspace) -> tuple[PlannedStep, ...]:
     """The steps of a job with their worst cases."""
     crew = crew_of(workflow, workspace)
-    return tuple(_planned(step, step.cap(crew), workspace) for step in workflow.steps)
+    texts = workflow.text_steps(workspace.agents)
+    made: list[PlannedStep] = []
+    for number, step in enumerate(workflow.steps):
+        earlier = sum(before.name in texts for before in workflow.steps[:number])
+        made.append(_planned(step, step.cap(crew), workspace, earlier))
+    return tuple(made)
 
 
-def _planned(step: Step, cap: Cap, workspace: Workspace) -> PlannedStep:
+def _planned(step: Step, cap: Cap, workspace: Workspace, earlier: int) -> PlannedStep:
+    """``earlier`` counts the texts that a prompt of the step can read."""
     # A sketch belongs to no DSL and no target: one serves all jobs.
     shared = isinstance(step, AgentStep) and workspace.agents[step.agent].reply.format == "sketch"
     asks = {agent: count * TRIES_PER_REPLY for agent, count in cap.asks.items()}
-    return PlannedStep(step.name, cap.does + ", once for all jobs" * shared, asks, cap.verdicts, shared, cap.shown)
+    shown = cap.shown + earlier * any(_reads_steps(workspace.agents[agent]) for agent in asks)
+    return PlannedStep(step.name, cap.does + ", once for all jobs" * shared, asks, cap.verdicts, shared, shown)
+
+
+def _reads_steps(agent: AgentSpec) -> bool:
+    prompts = [prompt for prompt in (agent.system, agent.prompt, agent.repair) if prompt and prompt.text]
+    return any("steps" in variables_of(prompt.text) for prompt in prompts)
 
 
 Opening = Callable[[str, Job], int]

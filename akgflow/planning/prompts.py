@@ -19,6 +19,8 @@ def openings(task: Task, workspace: Workspace, machine: Machine) -> Opening:
     """For an agent and a job: the most tokens of its first prompt, without a sketch and without examples."""
     targets = [workspace.targets[name] for name in task.targets]
     first = PromptContext.of(task, workspace.dsls[task.dsls[0]], targets[0], machine, targets)
+    told = workspace.workflows[task.workflow].text_steps(workspace.agents)
+    first = replace(first, steps=dict.fromkeys(told, ""))
     views = {target.name: TargetView.of(target) for target in targets}
 
     @cache

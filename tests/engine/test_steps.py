@@ -283,6 +283,8 @@ def test_what_an_agent_says_in_text_is_read_by_later_prompts(task: Path, openai_
     assert said.startswith('Idea use wide loads; rated {"mark": 7}; ')
     assert ran.state.sketch.startswith("# s"), "a text does not take the place of the sketch"
     assert len(ran.course) == 1
+    sent = [[str(m["content"]) for m in seen.body["messages"]] for seen in openai_server.requests]
+    assert sum(map(most_tokens, sent)) <= ran.plan.ceiling.prompt_tokens
 
 
 @pytest.mark.parametrize("name", ["code_only", "design_code_repair", "best_of_n", "evolve", "adaptive"])
