@@ -139,8 +139,8 @@ WRONG = {
             "end.send(json.dumps({'result': {'tensor': tensor}, 'kernels': []}).encode())",
             "time.sleep(60)",
         ),
-        "INCORRECT_NUMERICAL",
-        "never written",
+        "REFUSED",
+        "the field number is missing",
     ),
     "nonsense on the channel": (
         module(
@@ -149,7 +149,7 @@ WRONG = {
             "end.send(b'{' * 1000)",
             "time.sleep(60)",
         ),
-        "RUNTIME_ERROR",
+        "REFUSED",
         "channel",
     ),
     "reference through __main__": (
