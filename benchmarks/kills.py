@@ -59,7 +59,7 @@ agents:
     system: You write kernels.
     prompt: "cell {{{{ target.name }}}}\\n{{{{ operator.source }}}}"
     repair: "What the judge found: {{{{ feedback }}}}"
-    reply: {{format: code, language_of: dsl, must_define: [ModelNew]}}
+    reply: {{format: code, must_define: [ModelNew]}}
 workflows:
   killed:
     steps:
@@ -125,11 +125,15 @@ def main(arguments: list[str] | None = None) -> int:
         report.runs += 1
         timed = report.runs % 3 == 0
         if timed not in expected:
-            expected[timed] = one_run(timed, 0, dice, Report())
+            undisturbed = Report()
+            expected[timed] = one_run(timed, 0, dice, undisturbed)
+            if undisturbed.wrong:
+                raise SystemExit(f"a run that nobody disturbs fails: {undisturbed.wrong[0]}")
         left = asked.count - sum(report.kills.values())
         found = one_run(timed, min(left, asked.kills_per_run), dice, report)
-        report.wrong += differences(expected[timed], found, f"run {report.runs}{' (timed)' if timed else ''}")
-        say(f"run {report.runs}: {sum(report.kills.values())} kills so far, {len(report.wrong)} complaints")
+        wrong = differences(expected[timed], found, f"run {report.runs}{' (timed)' if timed else ''}")
+        report.wrong += wrong
+        say("\n".join([f"run {report.runs}: {sum(report.kills.values())} kills so far", *wrong]))
     report.wrong += [f"left behind at the end: {name}" for name in sorted(traces() - before)]
     show(report, time.monotonic() - started, as_json=asked.json)
     return 1 if report.wrong else 0
