@@ -45,6 +45,7 @@ CELLS = {False: ("one", "two", "three"), True: ("one", "two")}
 GOES_ON = (7, 130)
 """Exit codes after which the same command goes on: the machine could not, and interrupted."""
 PACE_SECONDS = 0.3
+HEEDED_SECONDS = 240
 _AGENTS = """\
 version: 1
 models:
@@ -151,16 +152,21 @@ def one_run(timed: bool, kills: int, dice: random.Random, report: Report) -> dic
         finally:
             server.close()
         return {
-            "jobs": {
-                job["job"]: (job["outcome"], [a["status"] for a in job["attempts"]], job["best"], job["calls"])
-                for job in json.loads(out).get("jobs", [])
-            },
+            "jobs": outcomes(json.loads(out)),
             "journal": sorted(keys(workspace)),
             "files": sorted(set(files(workspace))),
             "processes": [" ".join(p.cmdline()) for p in processes_of(workspace)],
             "asked again": seam.repeated,
             "timings": sorted(timings(out)),
         }
+
+
+def outcomes(result: dict[str, Any]) -> dict[str, Any]:
+    """How each cell ended, what was tried, and which kernel is the best."""
+    return {
+        job["job"]: (job["outcome"], [a["status"] for a in job["attempts"]], job["best"], job["calls"])
+        for job in result.get("jobs", [])
+    }
 
 
 def write_workspace(folder: Path, url: str, timed: bool) -> None:
@@ -228,12 +234,23 @@ def strike(process: subprocess.Popen[bytes], dice: random.Random, report: Report
                 dice.choice(found).send_signal(number)
                 report.kills[aim, number.name] += 1
                 if aim == "driver":
-                    process.wait(60)
+                    report.wrong += ended(process, number)
                 return True
         except psutil.Error:
             pass
         time.sleep(0.02)
     return False
+
+
+def ended(process: subprocess.Popen[bytes], number: signal.Signals) -> list[str]:
+    """Wait for the command to end after a signal; what is wrong where it does not."""
+    try:
+        process.wait(HEEDED_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return [f"the command went on for {HEEDED_SECONDS} s after {number.name}"]
+    return []
 
 
 def aimed_at(driver: psutil.Process, aim: str) -> Iterator[psutil.Process]:
