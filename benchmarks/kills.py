@@ -45,6 +45,7 @@ CELLS = {False: ("one", "two", "three"), True: ("one", "two")}
 GOES_ON = (7, 130)
 """Exit codes after which the same command goes on: the machine could not, and interrupted."""
 PACE_SECONDS = 0.3
+HEEDED_SECONDS = 240
 _AGENTS = """\
 version: 1
 models:
@@ -59,7 +60,7 @@ agents:
     system: You write kernels.
     prompt: "cell {{{{ target.name }}}}\\n{{{{ operator.source }}}}"
     repair: "What the judge found: {{{{ feedback }}}}"
-    reply: {{format: code, language_of: dsl, must_define: [ModelNew]}}
+    reply: {{format: code, must_define: [ModelNew]}}
 workflows:
   killed:
     steps:
@@ -125,11 +126,15 @@ def main(arguments: list[str] | None = None) -> int:
         report.runs += 1
         timed = report.runs % 3 == 0
         if timed not in expected:
-            expected[timed] = one_run(timed, 0, dice, Report())
+            undisturbed = Report()
+            expected[timed] = one_run(timed, 0, dice, undisturbed)
+            if undisturbed.wrong:
+                raise SystemExit(f"a run that nobody disturbs fails: {undisturbed.wrong[0]}")
         left = asked.count - sum(report.kills.values())
         found = one_run(timed, min(left, asked.kills_per_run), dice, report)
-        report.wrong += differences(expected[timed], found, f"run {report.runs}{' (timed)' if timed else ''}")
-        say(f"run {report.runs}: {sum(report.kills.values())} kills so far, {len(report.wrong)} complaints")
+        wrong = differences(expected[timed], found, f"run {report.runs}{' (timed)' if timed else ''}")
+        report.wrong += wrong
+        say("\n".join([f"run {report.runs}: {sum(report.kills.values())} kills so far", *wrong]))
     report.wrong += [f"left behind at the end: {name}" for name in sorted(traces() - before)]
     show(report, time.monotonic() - started, as_json=asked.json)
     return 1 if report.wrong else 0
@@ -147,16 +152,21 @@ def one_run(timed: bool, kills: int, dice: random.Random, report: Report) -> dic
         finally:
             server.close()
         return {
-            "jobs": {
-                job["job"]: (job["outcome"], [a["status"] for a in job["attempts"]], job["best"], job["calls"])
-                for job in json.loads(out).get("jobs", [])
-            },
+            "jobs": outcomes(json.loads(out)),
             "journal": sorted(keys(workspace)),
             "files": sorted(set(files(workspace))),
             "processes": [" ".join(p.cmdline()) for p in processes_of(workspace)],
             "asked again": seam.repeated,
             "timings": sorted(timings(out)),
         }
+
+
+def outcomes(result: dict[str, Any]) -> dict[str, Any]:
+    """How each cell ended, what was tried, and which kernel is the best."""
+    return {
+        job["job"]: (job["outcome"], [a["status"] for a in job["attempts"]], job["best"], job["calls"])
+        for job in result.get("jobs", [])
+    }
 
 
 def write_workspace(folder: Path, url: str, timed: bool) -> None:
@@ -224,12 +234,23 @@ def strike(process: subprocess.Popen[bytes], dice: random.Random, report: Report
                 dice.choice(found).send_signal(number)
                 report.kills[aim, number.name] += 1
                 if aim == "driver":
-                    process.wait(60)
+                    report.wrong += ended(process, number)
                 return True
         except psutil.Error:
             pass
         time.sleep(0.02)
     return False
+
+
+def ended(process: subprocess.Popen[bytes], number: signal.Signals) -> list[str]:
+    """Wait for the command to end after a signal; what is wrong where it does not."""
+    try:
+        process.wait(HEEDED_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return [f"the command went on for {HEEDED_SECONDS} s after {number.name}"]
+    return []
 
 
 def aimed_at(driver: psutil.Process, aim: str) -> Iterator[psutil.Process]:

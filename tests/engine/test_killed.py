@@ -12,8 +12,13 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from openai_server import Answer, OpenAIServer, Seen
 from small_task import RIGHT, WRONG, by_agent, fenced, make_workspace
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+
+import kills
 
 SEED = 20_261
 KILLS = 5
@@ -101,3 +106,9 @@ def call_of(seen: Seen) -> str:
     if system.startswith("You design"):
         return "sketch/designer"
     return "fix/coder" if "What the judge found" in system else "code/coder"
+
+
+def test_whatever_is_killed_the_run_ends_as_if_nobody_had(capsys: pytest.CaptureFixture[str]) -> None:
+    """Three kills of `benchmarks/kills.py`, of whatever processes the seed names."""
+    wrong = kills.main(["--count", "3", "--seed", "5", "--kills-per-run", "3"])
+    assert not wrong, capsys.readouterr().out

@@ -13,7 +13,10 @@ from small_disk import small_disk
 from small_task import OPERATOR as SCALE
 from small_task import RIGHT as SCALE_IN_CPP
 
+from akgflow.toolchains.common.diagnostics import first_errors
 from akgflow.verdict import Limits
+from akgflow.verification.judge.failures import Disturbed, reported
+from akgflow.verification.shared.protocol import ErrorKind, Failure
 
 OPERATOR = """
     import torch
@@ -125,12 +128,13 @@ def test_a_compiler_that_has_too_few_descriptors_or_no_room_ends_with_code_7(tmp
         (disk.seen / "kernel.py").write_text(SCALE_IN_CPP)
         (disk.seen / "scale.py").write_text(SCALE)
         command = sys.executable, "-m", "akgflow", *VERIFY
-        disk.fill()
+        # A little is left: Python looks for another folder where it cannot write at all.
+        disk.fill(128 << 10)
         code, _, err = disk.run(command, cwd=disk.folder, env={"TMPDIR": str(disk.folder)})
         assert code == 7 and "Traceback" not in err, err
         assert "the disk" in err and err.count("\n") == 1
         disk.free()
-        limited = "sh", "-c", 'ulimit -n 24; exec "$@"', "sh", *command
+        limited = "sh", "-c", 'ulimit -n 16; exec "$@"', "sh", *command
         code, _, err = disk.run(limited, cwd=disk.folder, env={})
         assert code == 7 and "descriptors" in err, err
 
@@ -144,3 +148,19 @@ def test_the_numbers_of_the_system_are_those_that_are_meant():
         short = machine_error(wrapped)
         assert short is not None and short.exit_code == 7 and "/some/where" in str(short)
     assert machine_error(OSError(errno.ENOENT, "no", "/some/where")) is None
+
+
+@pytest.mark.parametrize(
+    ("log", "again"),
+    [
+        ("g++: fatal error: Killed signal terminated program cc1plus\ncompilation terminated.", True),
+        ("g++: internal compiler error: Interrupt signal terminated program cc1plus", True),
+        ("[1/2] g++ -c main.cpp\nFAILED: main.o\nninja: build stopped: subcommand failed.", True),
+        ("ninja: build stopped: interrupted by user.", True),
+        ("main.cpp:3:5: error: expected ';' before '}' token\nninja: build stopped: subcommand failed.", False),
+        ("kernel k: its PTX has no kernel", False),
+    ],
+)
+def test_a_build_whose_compiler_somebody_ended_is_tried_again(log, again):
+    failure = reported(Failure(ErrorKind.COMPILE, first_errors(log), ""), stand_in=False)
+    assert (failure.status, isinstance(failure, Disturbed)) == ("COMPILE_ERROR", again)

@@ -220,6 +220,8 @@ class CandidateProcess:
             return self._reply(request, seconds, fds, watch)
         except CandidateFailed as failure:
             self._server.pressure.look(self._watch.most_memory)
+            if killed_for_memory() > self._killed_before:
+                self._server.pressure.memory_ran_out()
             short = self._server.pressure.explain(f"{failure.message}\n{failure.log}")
             if short is None:
                 raise
@@ -312,7 +314,6 @@ class CandidateProcess:
             number = os.WTERMSIG(status)
             name = signal_name(number)
             if number == signal.SIGKILL and killed_for_memory() > self._killed_before:
-                self._server.pressure.memory_ran_out()
                 why = "the candidate's process was killed by the system for want of memory"
                 return CandidateFailed(Status.OUT_OF_MEMORY, why, words)
             if number in process_tree.FROM_OUTSIDE:

@@ -17,7 +17,7 @@ from akgflow.verdict import CaseResult, JudgeRequest
 from akgflow.verification import sandbox
 from akgflow.verification.judge import side_effects
 from akgflow.verification.judge.candidate_process import CandidateProcess, ForkServer
-from akgflow.verification.judge.failures import CandidateFailed
+from akgflow.verification.judge.failures import CandidateFailed, Disturbed
 from akgflow.verification.reference.output_form import check_structure
 from akgflow.verification.reference.reference import Draw, Reference, places_size
 from akgflow.verification.reference.tolerance import Comparison, compare
@@ -95,6 +95,8 @@ class Trial:
         try:
             wanted = Open(name, self.evidence, self.request.target, self._prepared, self.guarded)
             self.device = self._build_ask(wanted, self._guard()).device
+        except Disturbed:
+            raise
         except CandidateFailed as error:
             # None of the candidate's code has been read yet, so this is not its fault.
             raise CandidateFailed(Status.NOT_RUN, f"toolchain {name} failed: {error.message}", error.log) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 
 from akgflow.terms import Status
@@ -16,6 +17,13 @@ _KINDS = {
 }
 CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT}
 """What code dies of that works with values that are not there."""
+_COMPILER_ENDED = re.compile(
+    r"(killed|terminated|interrupt|hangup|quit) signal terminated program|interrupted by user|exited with status -",
+    re.IGNORECASE,
+)
+"""What GCC's driver, ninja and the builders say when a compiler was ended by a signal."""
+_STOPPED = re.compile(r"\bFAILED:|build stopped|(exited|failed) with|non-zero exit")
+_DIAGNOSED = re.compile(r"\berror\b|undefined", re.IGNORECASE)
 
 
 class CandidateFailed(Exception):
@@ -47,13 +55,18 @@ def compile_failed(words: str) -> CandidateFailed:
     return CandidateFailed(Status.COMPILE_ERROR, first, words if rest else "")
 
 
-def reported(failure: Failure, stand_in: bool) -> Reported:
+def reported(failure: Failure, stand_in: bool) -> CandidateFailed:
     """What a process says went wrong in it.
+
+    A build that failed without a diagnostic may have had its compiler ended by somebody: that is tried once more.
 
     Only where something stands for the device (``stand_in``) are there sound candidates that are not supported.
     """
     kind = failure.error
     if kind is ErrorKind.COMPILE or (kind is ErrorKind.UNSUPPORTED and not stand_in):
         found = compile_failed(failure.message)
+        undiagnosed = _STOPPED.search(failure.message) and not _DIAGNOSED.search(failure.message)
+        if undiagnosed or _COMPILER_ENDED.search(failure.message):
+            return Disturbed(found.status, found.message, found.log)
         return Reported(found.status, found.message, found.log)
     return Reported(_KINDS.get(kind, Status.RUNTIME_ERROR), failure.message, failure.log)

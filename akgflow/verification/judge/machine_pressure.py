@@ -30,7 +30,7 @@ _TRIALS = 16
 
 _NO_DISK = re.compile(r"no space left|quota exceeded|read-only file system|input/output error|bus error|SIGBUS", re.I)
 _NO_MEMORY = re.compile(
-    r"out of memory|n[o']t allocate memory|not enough memory|MemoryError|bad_alloc|want of memory", re.I
+    r"out of memory|n[o']t allocate memory|not enough memory|MemoryError|bad_alloc|want of memory|killed signal", re.I
 )
 _NO_DESCRIPTOR = re.compile(r"too many open files", re.I)
 _NO_PROCESS = re.compile(r"resource temporarily unavailable|can't start new thread|fork: retry|cannot fork", re.I)
@@ -44,7 +44,8 @@ class Pressure:
 
     def begin(self, folder: Path) -> None:
         """A judgement begins whose candidates write below ``folder``."""
-        self._folder = folder
+        # The folder itself may be made later.
+        self._folder = folder = next(path for path in (folder, *folder.absolute().parents) if path.exists())
         self._memory_before = self._memory = memory_left()
         self._room = _room(folder)
         self._taken = 0
