@@ -138,19 +138,20 @@ class Tidier:
         return self._figures(figures)
 
     def _figures(self, figures: dict[str, Any]) -> bool:
+        """Tidy figures in their place; False where that changed nothing."""
         changed = False
         for name, value in list(figures.items()):
-            if isinstance(value, dict):
+            details = name.lower().endswith("details")
+            if isinstance(value, dict) and (details or "token" not in name.lower()):
                 changed |= self._figures(value)
-            elif name.lower().endswith("details") and value is not None:
-                del figures[name]
-                self.odd_usage = changed = True
-            elif "token" in name.lower() and (kept := as_count(value)) is not value:
+            elif "token" in name.lower() and not _may_stay(name, value):
                 changed = True
-                figures[name] = kept
+                kept = None if details else as_count(value)
                 if kept is None:
                     del figures[name]
-                    self.odd_usage |= value is not None
+                    self.odd_usage = True
+                else:
+                    figures[name] = kept
         return changed
 
 
@@ -159,6 +160,15 @@ def as_count(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_TOKENS:
         return None
     return int(value) if math.isfinite(value) and value == int(value) else None
+
+
+def _may_stay(name: str, value: Any) -> bool:
+    """True for a count, for nothing, and for the lists of details that one protocol has."""
+    return (
+        value is None
+        or (isinstance(value, int) and value == as_count(value))
+        or (name.endswith("Details") and isinstance(value, list))
+    )
 
 
 def _whole(digits: str) -> int | float:
@@ -201,20 +211,19 @@ def _is_json(data: bytes) -> bool:
 
 async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Lines without their ends, which are LF, CRLF or CR; the last one even where its end is missing."""
-    held, after_cr, begun = bytearray(), False, False
+    held, after_cr = bytearray(), False
+    mark = b"\xef\xbb\xbf"
     async for piece in pieces:
-        if not begun:
-            piece = piece.removeprefix(b"\xef\xbb\xbf")
-        if not piece:
-            continue
-        begun = True
         if after_cr and piece.startswith(b"\n"):
             piece = piece[1:]
+        if not piece:
+            continue
         after_cr = piece.endswith(b"\r")
         for line in piece.splitlines(keepends=True):
             held += line
             if line.endswith((b"\n", b"\r")):
-                yield bytes(held).rstrip(b"\r\n")
+                yield bytes(held).rstrip(b"\r\n").removeprefix(mark)
                 held.clear()
+                mark = b""
     if held:
         yield bytes(held)

@@ -68,6 +68,8 @@ def _load() -> Any:
     os.environ.setdefault("LITELLM_MODE", "PRODUCTION")
     # It reads every attribute of its own stream pieces, deprecated ones too.
     warnings.filterwarnings("ignore", "Accessing the 'model_(computed_)?fields'", DeprecationWarning)
+    # It says what pydantic thinks of litellm's types, and of odd values that servers send.
+    warnings.filterwarnings("ignore", "Item '.*' on TypedDict class|Pydantic serializer warnings", UserWarning)
     import litellm
 
     install()

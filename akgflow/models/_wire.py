@@ -8,7 +8,7 @@ step before them, which acts only within `on_wire`. What arrives is made readabl
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -45,6 +45,13 @@ class Call:
     refused: bool = False
     """A server has answered with a failure: the call is over, whatever else litellm would try."""
 
+    def send(self, request: Any) -> None:
+        """A request goes out."""
+        if self.refused:
+            raise NotAgain
+        request.headers["accept-encoding"] = "identity"
+        self.meter.out = True
+
     @property
     def most_bytes(self) -> int:
         """Of a reply's body, decompressed."""
@@ -74,22 +81,22 @@ def install() -> None:
         return
     ahead, ahead_sync = httpx.AsyncClient.send, httpx.Client.send
 
+    async def look(response: Any) -> None:
+        _look(response)
+
     async def send(self: Any, request: Any, **options: Any) -> Any:
         call = _CALL.get()
         if call is None:
             return await ahead(self, request, **options)
-        if call.refused:
-            raise NotAgain
-        request.headers["accept-encoding"] = "identity"
+        call.send(request)
+        _hook(self, look)
         whole = not options.pop("stream", False)
-        call.meter.out = True
         try:
             response = await ahead(self, request, **{**options, "stream": True, "follow_redirects": False})
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
             call.meter.out = False
             raise
         try:
-            _look(response, call)
             response.stream = _body_class()(response.stream, _readable(response, call))
             if whole:
                 await response.aread()
@@ -102,19 +109,27 @@ def install() -> None:
         call = _CALL.get()
         if call is None:
             return ahead_sync(self, request, **options)
-        call.meter.out = True
-        response = ahead_sync(self, request, **{**options, "follow_redirects": False})
-        _look(response, call)
-        return response
+        call.send(request)
+        _hook(self, _look)
+        return ahead_sync(self, request, **{**options, "follow_redirects": False})
 
     send.akgflow = True  # type: ignore[attr-defined]
     httpx.AsyncClient.send = send  # type: ignore[method-assign]
     httpx.Client.send = send_sync  # type: ignore[method-assign]
 
 
-def _look(response: Any, call: Call) -> None:
+def _hook(client: Any, look: Callable[[Any], Any]) -> None:
+    """Let a client show each response before it does anything about it: where a redirect points is not even read."""
+    hooks = client.event_hooks
+    if look not in hooks["response"]:
+        client.event_hooks = {**hooks, "response": [look, *hooks["response"]]}
+
+
+def _look(response: Any) -> None:
     """Refuse a redirect, and note where a status says that nothing was written."""
-    status = int(response.status_code)
+    call, status = _CALL.get(), int(response.status_code)
+    if call is None:
+        return
     call.meter.out = status < 300 or status in _UNKNOWN_END
     call.refused = status >= 300
     if 300 <= status < 400:

@@ -85,6 +85,39 @@ def test_five_kills_repeat_no_finished_call_or_verdict(tmp_path: Path, openai_se
     assert len(list((tmp_path / "runs").iterdir())) == 1
 
 
+def test_calls_that_were_out_at_a_kill_count_and_the_ceiling_holds_over_all_sessions(
+    tmp_path: Path, openai_server: OpenAIServer
+) -> None:
+    ceiling = 7_000
+    openai_server.default = Answer("word " * 40, piece=5, stalls=3)
+    models = "    params: {max_tokens: 1000}\n"
+    make_workspace(tmp_path, openai_server.url, task=f"budget: {{tokens: {ceiling}}}\n", models=models)
+    for kills in range(1, 9):
+        process = start(tmp_path)
+        while len(openai_server.requests) < kills and process.poll() is None:
+            time.sleep(0.05)
+        if process.poll() is not None:
+            break
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    out, _ = process.communicate(timeout=300)
+    assert process.returncode == 5, out
+    calls = [json.loads(line) for line in next(tmp_path.glob("runs/*/calls.jsonl")).read_text().splitlines()]
+    assert len(calls) == len(openai_server.requests) == kills - 1 > 1
+    reserved = [call["reserved"]["prompt_tokens"] + call["reserved"]["completion_tokens"] for call in calls]
+    # One more would not have fitted, and none was forgotten.
+    assert sum(reserved) <= ceiling < sum(reserved) + reserved[0]
+    result = json.loads(out)
+    assert (result["spent"]["lost"], result["spent"]["prompt_tokens"] + result["spent"]["completion_tokens"]) == (
+        len(calls),
+        sum(reserved),
+    )
+    (note,) = result["notes"]
+    assert f"{len(calls)} calls went out and brought no reply, {len(calls)} of them because the process ended" in note
+    (account,) = [row for row in result["accounts"] if row["model"]]
+    assert (account["step"], account["lost"], account["reserved"]) == ("sketch", len(calls), sum(reserved))
+
+
 def wait_for_effects(workspace: Path, count: int, process: subprocess.Popen[str]) -> None:
     """Until the journal holds ``count`` effects."""
     while len(journal_keys(workspace)) < count:

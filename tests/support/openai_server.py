@@ -20,7 +20,7 @@ class Answer:
     completion that is made from ``text``; ``sent`` cuts the body after so many bytes while Content-Length still
     promises all of it; ``hang`` never answers; ``hangup`` closes without a byte; ``delay`` is in seconds. A request
     that asks for a stream gets one, in pieces of ``piece`` characters with ``pause`` seconds after each, unless the
-    server ``streams`` not; ``stalls`` leaves off after so many pieces and hangs.
+    server ``streams`` not; ``stalls`` leaves off after so many pieces and hangs, or closes where it ``breaks``.
     """
 
     text: str | None = "pong"
@@ -38,6 +38,7 @@ class Answer:
     piece: int = 4
     pause: float = 0.0
     stalls: int | None = None
+    breaks: bool = False
 
     def pieces(self, model: str) -> Iterator[bytes]:
         """The events of a stream: the text piece by piece, then the reason to end, then the usage."""
@@ -184,7 +185,7 @@ def _stream(handler: BaseHTTPRequestHandler, server: OpenAIServer, answer: Answe
     handler.end_headers()
     for count, event in enumerate(answer.pieces(model)):
         if count == answer.stalls:
-            server.wait(None)
+            server.wait(0.0 if answer.breaks else None)
             return
         sent = event[: answer.sent]
         handler.wfile.write(f"{len(sent):x}\r\n".encode() + sent + b"\r\n")
