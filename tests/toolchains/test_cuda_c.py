@@ -91,7 +91,7 @@ def test_an_impossible_block_is_found(drive):
 
 
 def test_what_cannot_be_interpreted_is_named(drive):
-    text = REVERSE.replace(BARRIER, 'asm volatile("bar.sync 0;");')
+    text = REVERSE.replace(BARRIER, 'asm volatile("griddepcontrol.wait;"); __syncthreads();')
     seen = drive("cuda_c", "interpreted", "cpu", text, ROWS)
     line = text[: text.index("asm volatile")].count("\n") + 1
     assert seen["error"] == "Unsupported"
@@ -183,7 +183,7 @@ def test_what_is_compiled_and_never_launched_is_no_kernel(drive):
 
 @needs_nvcc
 def test_what_cannot_be_interpreted_is_compiled_with_its_launches(drive):
-    text = REVERSE.replace(BARRIER, 'asm volatile("bar.sync 0;");')
+    text = REVERSE.replace(BARRIER, 'asm volatile("griddepcontrol.wait;"); __syncthreads();')
     (kernel,) = drive("cuda_c", "compiled", "nvidia_h200", text, ROWS)["resources"]
     assert kernel["extra"]["threads"] == 256
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from akgflow.toolchains.common import nvidia
-from akgflow.toolchains.cuda_c.extension import inline_text, nvcc_flags
+from akgflow.toolchains.cuda_c.extension import inline_sources, nvcc_flags
 
 INLINE = (Path(__file__).parent / "candidates" / "cuda_inline.py").read_text(encoding="utf-8")
 CASE = {"inputs": [[[5, 300]], [[5, 1]]], "parameters": {"bias": [5]}, "init": [5]}
@@ -35,8 +35,8 @@ def test_it_is_compiled_with_what_it_launches(drive):
         ("half]", "halff]", "CompileFailure", "candidate.py:20:75: error: ‘halff’ was not declared"),
         ("  __syncthreads();\n  for", "  for", "RuntimeError", "threads race"),
         ("x.dim() == 2", "x.dim() == 3", "RuntimeError", "x must have two dimensions, has 2"),
-        (EMPTY, "torch::matmul(x, x)", "Unsupported", "‘matmul’ is not a member of ‘torch’"),
-        ("sum = 0.0f;", 'sum = 0.0f; asm("");', "Unsupported", "inline PTX (line 12)"),
+        (EMPTY, "torch::fft_fft(x)", "Unsupported", "torch::fft_fft is not in the headers that stand in"),
+        ("sum = 0.0f;", 'sum = 0.0f; asm("trap;");', "Unsupported", "inline PTX (line 12)"),
         ("row_sums(x, self.bias)", "row_sums(x)", "RuntimeError", "row_sums takes 2 arguments and got 1"),
         ("row_sums(x, self.bias)", "rows(x)", "AttributeError", "no function 'rows'; it has row_sums"),
         (
@@ -77,7 +77,7 @@ def test_views_accessors_options_and_lists_cross(drive):
 import torch
 from torch.utils.cpp_extension import load_inline
 
-library = load_inline("twice", r"""{VIEWS}""", cuda_sources=[])
+library = load_inline("twice", "", cuda_sources=[r"""{VIEWS}"""])
 
 
 class ModelNew(torch.nn.Module):
@@ -94,10 +94,12 @@ def reference(inputs, parameters):
     assert drive("cuda_c", "interpreted", "cpu", module, [[[3, 70]]])["errors"] == [0.0]
 
 
-def test_sources_keep_their_lines_and_functions_are_bound():
-    text = inline_text(["one"], "two", {"f": "doc"}, {"one": 7, "two": 9}.__getitem__, "c.py")
-    assert text.splitlines()[1:5] == ['#line 9 "c.py"', "two", '#line 7 "c.py"', "one"]
-    assert 'm.def("f", &f);' in text
+def test_sources_keep_their_lines_and_functions_are_bound_beside_the_declarations():
+    host, cuda = inline_sources(["one"], "two", {"f": "doc"}, {"one": 7, "two": 9}.__getitem__, "c.py")
+    assert host.text.splitlines()[1:3] == ['#line 7 "c.py"', "one"]
+    assert cuda.text.splitlines()[1:3] == ['#line 9 "c.py"', "two"]
+    assert 'm.def("f", &f);' in host.text and "m.def" not in cuda.text
+    assert (host.host, cuda.host) == (True, False)
 
 
 def test_the_target_chooses_the_architecture():

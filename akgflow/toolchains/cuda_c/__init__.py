@@ -21,8 +21,10 @@ from akgflow.toolchains.common import architecture, nvidia
 from akgflow.toolchains.common.installed import cxx, no_device, not_installed
 from akgflow.toolchains.common.workdir import ARTIFACTS, inside
 from akgflow.toolchains.cuda_c import inline
-from akgflow.toolchains.cuda_c.backends import LAUNCHES, Backend, CompileOnly, OnCpu, OnDevice, default_backend
+from akgflow.toolchains.cuda_c.backends import Backend, OnDevice, default_backend
+from akgflow.toolchains.cuda_c.compile_only import LAUNCHES, CompileOnly
 from akgflow.toolchains.cuda_c.library import Library
+from akgflow.toolchains.cuda_c.on_cpu import OnCpu
 from akgflow.verdict import KernelResources
 
 _backend: Backend | None = None
@@ -123,7 +125,7 @@ def resources(target: Target, scratch: Path) -> Sequence[KernelResources]:
             usages = nvidia.assemble(nvidia.ptxas_beside(compiler), ptx, target.arch, Path("/dev/null"))
         except subprocess.CalledProcessError as error:
             raise CompileFailure(f"the PTX does not assemble for {target.arch}: {str(error.stderr)[:2000]}") from None
-        launches = _launches(ptx.with_suffix(LAUNCHES))
+        launches = _launches(ptx.with_suffix("").with_suffix(LAUNCHES))
         # Instances that no case of the task launches are left out, where it is known what was launched.
         launched = [usage for usage in usages if usage.kernel in launches] or usages
         found += [_kernel(usage, *launches.get(usage.kernel, (0, 0)), target) for usage in launched]

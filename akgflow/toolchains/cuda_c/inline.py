@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from akgflow.config.types import Target
-from akgflow.toolchains.base import CompileFailure
-from akgflow.toolchains.common.diagnostics import first_errors
 from akgflow.toolchains.common.patching import on_import
 from akgflow.toolchains.common.workdir import cache_dir, environment
-from akgflow.toolchains.cuda_c import source
-from akgflow.toolchains.cuda_c.backends import Backend, OnDevice
-from akgflow.toolchains.cuda_c.extension import Extension, inline_text, nvcc_flags
+from akgflow.toolchains.cuda_c import faults
+from akgflow.toolchains.cuda_c.backends import Backend, Flags, OnDevice, Source, kept_flags, listed
+from akgflow.toolchains.cuda_c.extension import Extension, inline_sources, nvcc_flags
+from akgflow.toolchains.cuda_c.text import source
 
 
 @contextlib.contextmanager
@@ -43,18 +42,32 @@ def _stand_in(backend: Backend) -> Callable[[Any], None]:
         cuda_sources: Any = None,
         functions: Any = None,
         *_: Any,
-        extra_cuda_cflags: Any = None,
-        **__: Any,
+        **options: Any,
     ) -> Extension:
         caller = Path(sys._getframe(1).f_code.co_filename)
         try:
             whole = caller.read_text(encoding="utf-8")
         except OSError:
             whole = ""
-        text = inline_text(cpp_sources, cuda_sources, functions, lambda s: _line(whole, s), caller.name)
-        return Extension(text, caller.name, backend, nvcc_flags(extra_cuda_cflags))
+        sources = inline_sources(cpp_sources, cuda_sources, functions, lambda s: _line(whole, s), caller.name)
+        return Extension(sources, backend, _flags(options, []))
 
-    return lambda module: setattr(module, "load_inline", load_inline)
+    def load(name: str, sources: Any, *_: Any, **options: Any) -> Extension:  # noqa: ARG001
+        paths = [Path(one) for one in listed(sources)]
+        texts = [Source(path.read_text(encoding="utf-8"), path.name, path.suffix != ".cu") for path in paths]
+        return Extension(texts, backend, _flags(options, [str(path.parent.resolve()) for path in paths]))
+
+    def wrap(module: Any) -> None:
+        module.load_inline, module.load = load_inline, load
+
+    return wrap
+
+
+def _flags(options: Mapping[str, Any], folders: Sequence[str]) -> Flags:
+    """The candidate's flags, and the folders that its texts may include from."""
+    nvcc, host = options.get("extra_cuda_cflags"), options.get("extra_cflags")
+    places = [f"-I{folder}" for folder in dict.fromkeys([*folders, *listed(options.get("extra_include_paths"))])]
+    return Flags((*nvcc_flags(nvcc), *places), (*kept_flags(host), *places), ())
 
 
 def _line(whole: str, source: str) -> int:
@@ -84,18 +97,30 @@ class _Called:
 
 def _real(backend: OnDevice) -> Callable[[Any], None]:
     def wrap(module: Any) -> None:
-        original = module.load_inline
-
-        def load_inline(name: str, cpp_sources: Any, cuda_sources: Any = None, *args: Any, **options: Any) -> Any:
-            sources = [cuda_sources] if isinstance(cuda_sources, str) else list(cuda_sources or [])
-            names = dict.fromkeys(kernel for text in sources for kernel in source.kernels_in(text))
-            try:
-                built = original(name, cpp_sources, cuda_sources, *args, **options)
-            except RuntimeError as error:
-                # It puts the whole build log into the message.
-                raise CompileFailure(first_errors(str(error))) from None
-            return _Called(built, lambda: backend.launched.update(names))
-
-        module.load_inline = load_inline
+        module.load_inline = _built_by(module.load_inline, backend, _inline_texts)
+        module.load = _built_by(module.load, backend, _file_texts)
 
     return wrap
+
+
+def _built_by(
+    original: Callable[..., Any], backend: OnDevice, texts_of: Callable[..., list[str]]
+) -> Callable[..., Any]:
+    def build(name: str, *args: Any, **options: Any) -> Any:
+        names = dict.fromkeys(kernel for text in texts_of(*args, **options) for kernel in source.kernels_in(text))
+        try:
+            built = original(name, *args, **options)
+        except RuntimeError as error:
+            # It puts the whole build log into the message.
+            raise faults.of_real_build(str(error)) from None
+        return _Called(built, lambda: backend.launched.update(names))
+
+    return build
+
+
+def _inline_texts(cpp_sources: Any = None, cuda_sources: Any = None, *_: Any, **__: Any) -> list[str]:
+    return [*listed(cpp_sources), *listed(cuda_sources)]
+
+
+def _file_texts(sources: Any = None, *_: Any, **__: Any) -> list[str]:
+    return [Path(one).read_text(encoding="utf-8", errors="replace") for one in listed(sources)]

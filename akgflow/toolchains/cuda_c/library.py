@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from akgflow.toolchains.base import CompileFailure
-from akgflow.toolchains.cuda_c import source
-from akgflow.toolchains.cuda_c.backends import Backend
+from akgflow.toolchains.cuda_c.backends import Backend, Source
+from akgflow.toolchains.cuda_c.text import source
 
 _C_TYPES: dict[str, Any] = {
     "*": ctypes.c_void_p,
@@ -40,7 +40,7 @@ class Library:
         self._functions = source.host_functions(text)
         if not self._functions:
             raise CompileFailure(f'{file} defines no host function: write one as extern "C" void name(…) {{…}}')
-        self._built = backend.build(text, file)
+        self._built = backend.build([Source(text, file)])
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         function = self.__dict__.get("_functions", {}).get(name)

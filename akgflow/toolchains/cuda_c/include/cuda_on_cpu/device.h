@@ -8,8 +8,9 @@
 #include <stdio.h>
 
 #include <type_traits>
+#include <utility>
 
-#include "fibers.h"
+#include "launch.h"
 
 #define __global__
 #define __device__
@@ -18,12 +19,14 @@
 #define __managed__
 #define __grid_constant__
 #define __forceinline__ inline
+#define __inline__ inline
 // Empty, because the C++ library writes __attribute__((__noinline__)).
 #define __noinline__
 #define __restrict__ __restrict
 #define __launch_bounds__(...)
 #define __align__(n) __attribute__((aligned(n)))
-#define __shared__ alignas(128) static thread_local
+// What was not rewritten to `cuda_on_cpu::shared`: it is neither poisoned nor guarded.
+#define __shared__ static thread_local
 
 // Barriers and fences.
 #define __syncthreads() (void)::cuda_on_cpu::block_barrier(__LINE__, 0)
@@ -31,6 +34,7 @@
 #define __syncthreads_or(p) (::cuda_on_cpu::block_barrier(__LINE__, (p) ? 1 : 0) != 0)
 #define __syncthreads_and(p) (::cuda_on_cpu::block_barrier(__LINE__, (p) ? 0 : 1) == 0)
 inline void __syncwarp(unsigned mask = 0xFFFFFFFFu) { cuda_on_cpu::exchange(mask, 0); }
+#define __barrier_sync(id) __syncthreads()
 inline void __threadfence() { std::atomic_thread_fence(std::memory_order_seq_cst); }
 inline void __threadfence_block() { __threadfence(); }
 inline void __threadfence_system() { __threadfence(); }
@@ -119,6 +123,7 @@ T atomic(T* address, Update update) {
   Bits* at = reinterpret_cast<Bits*>(address);
   Bits old = __atomic_load_n(at, __ATOMIC_SEQ_CST), next;
   T value;
+  if (here != nullptr) here->look();
   do {
     std::memcpy(&value, &old, sizeof old);
     const T changed = update(value);
@@ -135,7 +140,9 @@ using same = std::common_type_t<T>;  // keeps the second argument out of templat
     return cuda_on_cpu::atomic(address, [b](T a) -> T { return expression; });      \
   }                                                                                 \
   template <class T>                                                                \
-  T name##_block(T* address, cuda_on_cpu::same<T> b) { return name(address, b); }
+  T name##_block(T* address, cuda_on_cpu::same<T> b) { return name(address, b); }   \
+  template <class T>                                                                \
+  T name##_system(T* address, cuda_on_cpu::same<T> b) { return name(address, b); }
 CUDA_ON_CPU_ATOMIC(atomicAdd, a + b)
 CUDA_ON_CPU_ATOMIC(atomicSub, a - b)
 CUDA_ON_CPU_ATOMIC(atomicMin, b < a ? b : a)
@@ -149,7 +156,12 @@ CUDA_ON_CPU_ATOMIC(atomicDec, a == 0 || a > b ? b : a - 1)
 #undef CUDA_ON_CPU_ATOMIC
 template <class T>
 T atomicCAS(T* address, cuda_on_cpu::same<T> compare, cuda_on_cpu::same<T> value) {
-  return cuda_on_cpu::atomic(address, [=](T a) { return a == compare ? value : a; });
+  // By bits, as the device compares.
+  return cuda_on_cpu::atomic(address, [=](T a) { return std::memcmp(&a, &compare, sizeof a) == 0 ? T(value) : a; });
+}
+template <class T>
+T atomicCAS_block(T* address, cuda_on_cpu::same<T> compare, cuda_on_cpu::same<T> value) {
+  return atomicCAS(address, compare, value);
 }
 
 // Arithmetic that CUDA names and C++ does not.
@@ -202,14 +214,32 @@ inline float __uint2float_rn(unsigned v) { return float(v); }
 inline long long __float2ll_rn(float v) { return (long long)rintf(v); }
 inline float __ll2float_rn(long long v) { return float(v); }
 inline float __double2float_rn(double v) { return float(v); }
-inline void __sincosf(float v, float* s, float* c) { *s = sinf(v), *c = cosf(v); }
-inline float rcbrtf(float v) { return 1.0f / cbrtf(v); }
 inline float sinpif(float v) { return float(::sin(3.14159265358979323846 * v)); }
 inline float cospif(float v) { return float(::cos(3.14159265358979323846 * v)); }
+inline double __dmul_rn(double a, double b) { return a * b; }
+inline double __dadd_rn(double a, double b) { return a + b; }
+inline double __ddiv_rn(double a, double b) { return a / b; }
+inline double __dsqrt_rn(double v) { return ::sqrt(v); }
+inline double __fma_rn(double a, double b, double c) { return ::fma(a, b, c); }
+inline double __int2double_rn(int v) { return v; }
+inline int __double2int_rn(double v) { return int(rint(v)); }
+inline int __double2int_rz(double v) { return int(v); }
+inline unsigned __float2uint_rz(float v) { return unsigned(v); }
+inline unsigned long long __float2ull_rn(float v) { return (unsigned long long)rintf(v); }
+inline double normcdf(double v) { return 0.5 * erfc(-v * 0.70710678118654752440); }
+inline float erfcxf(float v) { return expf(v * v) * erfcf(v); }
+inline float norm3df(float a, float b, float c) { return sqrtf(a * a + b * b + c * c); }
+inline float rnorm3df(float a, float b, float c) { return 1.0f / norm3df(a, b, c); }
+inline void sincospif(float v, float* s, float* c) { *s = sinpif(v), *c = cospif(v); }
+inline double __hiloint2double(int high, int low) {
+  return __bits_as<double>((unsigned long long)(unsigned)high << 32 | (unsigned)low);
+}
+inline void __sincosf(float v, float* s, float* c) { *s = sinf(v), *c = cosf(v); }
+inline float rcbrtf(float v) { return 1.0f / cbrtf(v); }
 inline float normcdff(float v) { return 0.5f * erfcf(-v * 0.70710678118654752f); }
 inline float __tanhf(float v) { return tanhf(v); }
-inline void __trap() { cuda_on_cpu::report("__trap was reached"); }
-inline void __nanosleep(unsigned) {}
+inline void __trap() { cuda_on_cpu::report(cuda_on_cpu::Fault::candidate, "__trap was reached"); }
+inline void __nanosleep(unsigned) { cuda_on_cpu::here->wait(cuda_on_cpu::State::looks_again); }
 #define __builtin_assume(condition) (void)0
 inline int __popc(unsigned v) { return __builtin_popcount(v); }
 inline int __popcll(unsigned long long v) { return __builtin_popcountll(v); }
@@ -225,6 +255,36 @@ inline unsigned __brev(unsigned v) {
   for (int i = 0; i < 32; ++i) out |= (v >> i & 1) << (31 - i);
   return out;
 }
+inline unsigned long long __brevll(unsigned long long v) {
+  return (unsigned long long)__brev(unsigned(v)) << 32 | __brev(unsigned(v >> 32));
+}
+inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b) {
+  return (unsigned long long)((unsigned __int128)a * b >> 64);
+}
+inline unsigned __umul24(unsigned a, unsigned b) { return (a & 0xFFFFFFu) * (b & 0xFFFFFFu); }
+inline unsigned __sad(int a, int b, unsigned c) { return unsigned(a > b ? a - b : b - a) + c; }
+inline unsigned __funnelshift_l(unsigned low, unsigned high, unsigned by) {
+  return unsigned(((uint64_t(high) << 32 | low) << (by & 31)) >> 32);
+}
+inline unsigned __funnelshift_r(unsigned low, unsigned high, unsigned by) {
+  return unsigned((uint64_t(high) << 32 | low) >> (by & 31));
+}
+inline unsigned __byte_perm(unsigned a, unsigned b, unsigned selector) {
+  const uint64_t bytes = uint64_t(b) << 32 | a;
+  unsigned out = 0;
+  for (int i = 0; i < 4; ++i) {
+    const unsigned which = selector >> (4 * i), byte = unsigned(bytes >> (8 * (which & 7))) & 0xFF;
+    out |= (which & 8 ? (byte & 0x80 ? 0xFFu : 0u) : byte) << (8 * i);
+  }
+  return out;
+}
+template <class T, class Part>
+T cuda_on_cpu_dot4(unsigned a, unsigned b, T sum) {
+  for (int i = 0; i < 4; ++i) sum += T(Part(a >> (8 * i))) * T(Part(b >> (8 * i)));
+  return sum;
+}
+inline int __dp4a(int a, int b, int c) { return cuda_on_cpu_dot4<int, signed char>(unsigned(a), unsigned(b), c); }
+inline unsigned __dp4a(unsigned a, unsigned b, unsigned c) { return cuda_on_cpu_dot4<unsigned, unsigned char>(a, b, c); }
 #define CUDA_ON_CPU_LOAD(name) template <class T> T name(const T* p) { return *p; }
 CUDA_ON_CPU_LOAD(__ldg)
 CUDA_ON_CPU_LOAD(__ldca)
@@ -262,6 +322,9 @@ CUDA_ON_CPU_VECTORS(int, int, 8, 16)
 CUDA_ON_CPU_VECTORS(float, float, 8, 16)
 CUDA_ON_CPU_VECTORS(double, double, 16, 16)
 CUDA_ON_CPU_VECTORS(longlong, long long, 16, 16)
+CUDA_ON_CPU_VECTORS(ulonglong, unsigned long long, 16, 16)
+CUDA_ON_CPU_VECTORS(long, long, 16, 16)
+CUDA_ON_CPU_VECTORS(ulong, unsigned long, 16, 16)
 #undef CUDA_ON_CPU_VECTORS
 struct uint1 { unsigned x; };
 struct __attribute__((aligned(8))) uint2 { unsigned x, y; };

@@ -1,19 +1,22 @@
 // One fiber for each CUDA thread of a block, and the scheduler that makes barriers real.
 //
-// A fiber runs until it waits at a barrier. When no fiber of the block can run, groups that are complete are let go:
-// the lanes of a warp operation, or all threads of the block that have not returned. Blocks are spread over OpenMP
-// threads; one block stays on one of them, so nothing in here is shared between blocks.
+// The lanes of a warp run until each of them waits for the whole block or has returned; then the next warp runs. So a
+// warp that need not wait for the others is far ahead of them, as it may be on a device, and in reverse order it is
+// behind them. When no warp can run, all threads that wait for the block go on. Blocks are spread over OpenMP threads;
+// one block stays on one of them, so nothing in here is shared between blocks.
 #pragma once
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+
+#include "reports.h"
 
 struct uint3 { unsigned x, y, z; };
 struct dim3 {
@@ -92,46 +95,43 @@ constexpr size_t MOST_SHARED = 227 * 1024;         // of any device
 constexpr size_t MOST_WITHOUT_ASKING = 48 * 1024;  // of a launch, unless cudaFuncSetAttribute asked for more
 constexpr size_t STACK = 64 * 1024;
 constexpr size_t PAGE = 4096;
+constexpr size_t GUARD = 256;                      // bytes around shared memory that no kernel may change
+constexpr unsigned char POISON = 0xFF;             // NaN in every floating type, -1 in every integer
+constexpr auto PATIENCE = std::chrono::seconds(20);  // with threads that only look at memory again and again
+constexpr unsigned MANY_LOOKS = 256;               // atomics of one thread before others get their turn
 
 enum class Order { forward, reverse };
-static Order order = Order::forward;
+inline Order order = Order::forward;
 
-// The first thing that went wrong in any block; Python reads it after each call.
-static char first_error[1024];
-static std::atomic<bool> failed{false};
-template <class... Args>
-void report(const char* format, Args... args) {
-  if (!failed.exchange(true)) std::snprintf(first_error, sizeof first_error, format, args...);
-}
-
-// What the target has, as Python says, and the most dynamic shared memory that was asked for so far.
-static size_t shared_limit = MOST_SHARED, shared_asked = MOST_WITHOUT_ASKING;
-static char shared_source[512] = "227 KiB";
-static int multiprocessors = 4;
-
-enum class State { ready, at_block_barrier, at_warp_barrier, returned };
+enum class State { ready, at_block_barrier, at_warp_barrier, looks_again, returned };
 
 struct Fiber {
   void* stack_pointer;
   State state;
   uint3 thread;
-  unsigned lanes;                       // warp barrier: whom this lane waits for
-  unsigned present;                     // warp barrier: who came, once it is let go
-  int line;                             // block barrier: where it stands in the source
-  int predicate;                        // block barrier: what this thread votes
+  unsigned lanes;                           // warp barrier: whom this lane waits for
+  unsigned present;                         // warp barrier: who came, once it is let go
+  unsigned looks;                           // atomics since it last waited
+  int line;                                 // block barrier: where it stands in the source
+  int predicate;                            // block barrier: what this thread votes
   alignas(16) unsigned char pending[16];    // what this lane gives to the warp
   alignas(16) unsigned char published[16];  // what others may read of it
 };
 
+// A piece of shared memory in use by a block, with guards before and after it.
+struct Shared { const char* name; unsigned char* from; size_t bytes; };
+
 class Block;
-static thread_local Block* here = nullptr;
+inline thread_local Block* here = nullptr;
 
 class Block {
  public:
   Fiber fibers[MOST_THREADS];
   unsigned size = 0;
   unsigned current = 0;
-  int votes = 0;  // threads whose predicate was true at the last block barrier
+  int votes = 0;      // threads whose predicate was true at the last block barrier
+  uint64_t serial = 0;  // counts the blocks that ran here
+  bool running = false;
   unsigned char* dynamic_shared;
 
   Block() {
@@ -144,39 +144,60 @@ class Block {
     }
     // A page that cannot be touched below each stack: a stack that is too small crashes instead of corrupting.
     for (unsigned i = 0; i < MOST_THREADS; ++i) mprotect(stacks_ + i * STACK, PAGE, PROT_NONE);
-    dynamic_shared = static_cast<unsigned char*>(std::aligned_alloc(1024, (MOST_SHARED / 1024 + 1) * 1024));
+    arena_ = static_cast<unsigned char*>(std::aligned_alloc(1024, ((MOST_SHARED + 2 * GUARD) / 1024 + 2) * 1024));
+    dynamic_shared = arena_ + 1024;
   }
   ~Block() {
     munmap(stacks_, MOST_THREADS * STACK);
-    std::free(dynamic_shared);
+    std::free(arena_);
   }
 
   template <class Body>
   void run(const Body& body, dim3 shape, size_t shared_bytes) {
     call_ = [](const void* b) { (*static_cast<const Body*>(b))(); };
     body_ = &body;
-    // Real shared memory holds anything at first: NaNs show where a kernel relies on it.
-    std::memset(dynamic_shared, 0xFF, shared_bytes);
+    here = this;
+    ++serial;
+    pieces_ = 0;
+    share({"dynamic shared memory", dynamic_shared, shared_bytes});
     size = shape.x * shape.y * shape.z;
     for (unsigned i = 0; i < size; ++i) start(i, {i % shape.x, i / shape.x % shape.y, i / (shape.x * shape.y)});
-    here = this;
-    unsigned alive = size;
-    while (alive > 0) {
-      const bool ran = sweep(alive);
-      const bool warps = release_warps();
-      const bool block = release_block(alive);
-      if (alive > 0 && !ran && !warps && !block) return stuck();
-    }
+    running = true;
+    go();
+    running = false;
+    check_guards();
   }
 
   void wait(State state) {
     Fiber& fiber = fibers[current];
     fiber.state = state;
+    fiber.looks = 0;
     cuda_on_cpu_switch(&fiber.stack_pointer, scheduler_);
   }
 
+  // Counts a look at memory that another thread may change: one that looks again and again lets others run.
+  void look() {
+    if (running && ++fibers[current].looks > MANY_LOOKS) wait(State::looks_again);
+  }
+
+  // Fills a piece of shared memory and its guards with poison, as a kernel may find it.
+  void share(Shared piece) {
+    std::memset(piece.from - GUARD, POISON, piece.bytes + 2 * GUARD);
+    if (pieces_ < MOST_PIECES) shared_[pieces_++] = piece;
+  }
+
+  // Whether `address` is in the page below a fiber's stack.
+  bool below_stack(const unsigned char* address) const {
+    return address >= stacks_ && address < stacks_ + MOST_THREADS * STACK && size_t(address - stacks_) % STACK < PAGE;
+  }
+  // Where the stack of the running fiber begins.
+  unsigned char* stack_top() const { return stacks_ + (current + 1) * STACK - 64; }
+
  private:
-  unsigned char* stacks_;
+  static constexpr unsigned MOST_PIECES = 64;
+  unsigned char *stacks_, *arena_;
+  Shared shared_[MOST_PIECES];
+  unsigned pieces_ = 0;
   void* scheduler_ = nullptr;
   void (*call_)(const void*) = nullptr;
   const void* body_ = nullptr;
@@ -190,6 +211,7 @@ class Block {
   void start(unsigned i, uint3 thread) {
     Fiber& fiber = fibers[i];
     fiber.state = State::ready;
+    fiber.looks = 0;
     fiber.thread = thread;
     void** top = reinterpret_cast<void**>(stacks_ + (i + 1) * STACK - 64);
 #if defined(__x86_64__)
@@ -204,20 +226,49 @@ class Block {
     fiber.stack_pointer = top;
   }
 
-  bool sweep(unsigned& alive);
+  // Runs all fibers to their end, or until something is wrong.
+  void go() {
+    const unsigned warps = (size + WARP - 1) / WARP;
+    unsigned alive = size;
+    auto since = std::chrono::steady_clock::now();
+    while (alive > 0 && !failed) {
+      bool ran = false;
+      for (unsigned k = 0; k < warps; ++k) {
+        const unsigned base = (order == Order::forward ? k : warps - 1 - k) * WARP;
+        while (sweep(base, alive) | release_warp(base)) ran = true;
+      }
+      const bool released = alive > 0 && release_block(alive);
+      if (ran || released) since = std::chrono::steady_clock::now();
+      else if (alive > 0 && !look_again(since)) return stuck();
+    }
+  }
+
+  bool sweep(unsigned base, unsigned& alive);
+
+  // Lets those that look at memory again and again go on, for a while; false where there is none.
+  bool look_again(std::chrono::steady_clock::time_point since) {
+    bool any = false;
+    for (unsigned i = 0; i < size; ++i) {
+      if (fibers[i].state != State::looks_again) continue;
+      fibers[i].state = State::ready;
+      any = true;
+    }
+    if (any && std::chrono::steady_clock::now() - since > PATIENCE) {
+      report(Fault::absent, "threads wait for what other blocks write, and blocks are interpreted one after another");
+    }
+    return any;
+  }
 
   // Lets a group of lanes go once each lane of its mask that has not returned waits with the same mask.
-  bool release_warps() {
+  bool release_warp(unsigned base) {
     bool any = false;
-    for (unsigned base = 0; base < size; base += WARP) {
-      const unsigned lanes = std::min<unsigned>(WARP, size - base);
-      for (unsigned lane = 0; lane < lanes; ++lane) {
-        if (fibers[base + lane].state != State::at_warp_barrier) continue;
-        const unsigned mask = fibers[base + lane].lanes | 1u << lane;
-        if (!complete(base, lanes, mask)) continue;
-        any = true;
-        let_go(base, lanes, mask);
-      }
+    const unsigned lanes = std::min<unsigned>(WARP, size - base);
+    for (unsigned lane = 0; lane < lanes; ++lane) {
+      if (fibers[base + lane].state != State::at_warp_barrier) continue;
+      const unsigned mask = fibers[base + lane].lanes | 1u << lane;
+      if (!complete(base, lanes, mask)) continue;
+      any = true;
+      let_go(base, lanes, mask);
     }
     return any;
   }
@@ -251,8 +302,10 @@ class Block {
     for (unsigned i = 0; i < size; ++i) {
       if (fibers[i].state != State::at_block_barrier) continue;
       ++waiting;
+      if (fibers[i].line == 0) continue;  // of cooperative groups, whose place is not known
       if (line != 0 && fibers[i].line != line) {
-        report("threads of one block wait at different __syncthreads (lines %d and %d)", line, fibers[i].line);
+        report(Fault::candidate, "threads of one block wait at different __syncthreads (lines %d and %d)", line,
+               fibers[i].line);
       }
       line = fibers[i].line;
     }
@@ -272,93 +325,49 @@ class Block {
       block += fibers[i].state == State::at_block_barrier;
       warp += fibers[i].state == State::at_warp_barrier;
     }
-    report("deadlock: %u threads of a block wait at __syncthreads and %u in a warp operation for others that never come",
+    report(Fault::candidate,
+           "deadlock: %u threads of a block wait at __syncthreads and %u in a warp operation for others that never come",
            block, warp);
+  }
+
+  void check_guards() const {
+    const auto changed = [](const unsigned char* from) {
+      return std::any_of(from, from + GUARD, [](unsigned char byte) { return byte != POISON; });
+    };
+    for (unsigned i = 0; i < pieces_; ++i) {
+      const Shared& s = shared_[i];
+      const bool before = changed(s.from - GUARD);
+      if (!before && !changed(s.from + s.bytes)) continue;
+      report(Fault::candidate, "a write %s %s, which has %zu bytes", before ? "before the start of" : "past the end of",
+             s.name, s.bytes);
+    }
   }
 };
 
-}  // namespace cuda_on_cpu
-
-// The built-in variables of a CUDA thread.
-static thread_local uint3 threadIdx, blockIdx;
-static thread_local dim3 blockDim, gridDim;
-static constexpr int warpSize = cuda_on_cpu::WARP;
-
-namespace cuda_on_cpu {
-
-inline bool Block::sweep(unsigned& alive) {
-  bool any = false;
-  for (unsigned k = 0; k < size; ++k) {
-    const unsigned i = order == Order::forward ? k : size - 1 - k;
-    if (fibers[i].state != State::ready) continue;
-    any = true;
-    current = i;
-    threadIdx = fibers[i].thread;
-    cuda_on_cpu_switch(&scheduler_, fibers[i].stack_pointer);
-    if (fibers[i].state == State::returned) --alive;
-  }
-  return any;
+// Memory of `T` that the threads of a block share: one for each declaration, which `key` names, and processor thread.
+struct Declared { const char* name; uint64_t serial; size_t bytes; };
+template <class T, class Key>
+T& shared(const char* name, Key) {
+  struct Place {
+    alignas(128) unsigned char guarded[GUARD + sizeof(T) + GUARD];
+    Declared declared;
+  };
+  static thread_local Place place;
+  place.declared = {name, 0, sizeof(T)};
+  return *reinterpret_cast<T*>(place.guarded + GUARD);
 }
-
-// The names of the kernels that were launched, one a line.
-static char launched[4096];
-inline void note_launch(const char* kernel) {
-  const size_t used = std::strlen(launched), more = std::strlen(kernel);
-  if (used + more + 2 > sizeof launched) return;
-  for (const char* at = launched; (at = std::strstr(at, kernel)); ++at) {
-    if ((at == launched || at[-1] == '\n') && at[more] == '\n') return;
-  }
-  std::memcpy(launched + used, kernel, more);
-  launched[used + more] = '\n';
-}
-
-inline Block& block_of_this_processor_thread() {
-  static thread_local std::unique_ptr<Block> block;
-  if (!block) block = std::make_unique<Block>();
-  return *block;
-}
-
-// `call` calls the kernel with `args`; it runs once for each thread of the grid.
-template <class Call, class... Args>
-void launch(const char* kernel, dim3 grid, dim3 block, size_t shared_bytes, const Call& call, const Args&... args) {
-  const auto body = [&] { call(args...); };
-  const uint64_t threads = uint64_t(block.x) * block.y * block.z;
-  const uint64_t blocks = uint64_t(grid.x) * grid.y * grid.z;
-  note_launch(kernel);
-  if (threads == 0 || threads > MOST_THREADS || block.z > 64) {
-    return report("%s: a block of %ux%ux%u threads is not possible", kernel, block.x, block.y, block.z);
-  }
-  if (blocks == 0 || grid.x > 0x7FFFFFFFu || grid.y > 65535 || grid.z > 65535) {
-    return report("%s: a grid of %ux%ux%u blocks is not possible", kernel, grid.x, grid.y, grid.z);
-  }
-  if (shared_bytes > shared_limit || shared_bytes > MOST_SHARED) {
-    return report("%s: %zu bytes of shared memory are more than a block can have: %s", kernel, shared_bytes, shared_source);
-  }
-  if (shared_bytes > shared_asked) {
-    return report("%s: %zu bytes of dynamic shared memory are more than the %zu that a launch may have unless "
-                  "cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes) asks for more",
-                  kernel, shared_bytes, shared_asked);
-  }
-#pragma omp parallel
-  {
-    Block& fibers = block_of_this_processor_thread();
-#pragma omp for schedule(dynamic)
-    for (uint64_t k = 0; k < blocks; ++k) {
-      if (failed) continue;
-      const uint64_t at = order == Order::forward ? k : blocks - 1 - k;
-      gridDim = grid;
-      blockDim = block;
-      blockIdx = {unsigned(at % grid.x), unsigned(at / grid.x % grid.y), unsigned(at / grid.x / grid.y)};
-      fibers.run(body, block, shared_bytes);
-    }
-  }
-}
-
+// Has the first thread of a block that comes to a declaration of shared memory poison it.
 template <class T>
-T* dynamic_shared() {
-  return reinterpret_cast<T*>(here->dynamic_shared);
+void touch(T& variable) {
+  auto* from = const_cast<unsigned char*>(reinterpret_cast<const volatile unsigned char*>(&variable));
+  constexpr size_t after = (GUARD + sizeof(T) + GUARD + alignof(Declared) - 1) / alignof(Declared) * alignof(Declared);
+  auto& declared = *reinterpret_cast<Declared*>(from - GUARD + after);
+  if (declared.serial == here->serial) return;
+  declared.serial = here->serial;
+  here->share({declared.name, from, sizeof(T)});
 }
 
+// A barrier at `line` of the source; gives how many threads voted.
 inline int block_barrier(int line, int predicate) {
   Fiber& fiber = here->fibers[here->current];
   fiber.line = line;
@@ -389,7 +398,7 @@ T given_by(unsigned lane) {
   if (came(lane)) {
     std::memcpy(static_cast<void*>(&value), here->fibers[here->current / WARP * WARP + lane].published, sizeof value);
   } else {
-    std::memset(static_cast<void*>(&value), 0xFF, sizeof value);
+    std::memset(static_cast<void*>(&value), POISON, sizeof value);
   }
   return value;
 }
@@ -405,19 +414,3 @@ inline unsigned alive_lanes() {
 }
 
 }  // namespace cuda_on_cpu
-
-// What Python asks of a library.
-extern "C" {
-void cuda_on_cpu_begin(int reverse) {
-  cuda_on_cpu::order = reverse ? cuda_on_cpu::Order::reverse : cuda_on_cpu::Order::forward;
-  cuda_on_cpu::failed = false;
-  cuda_on_cpu::first_error[0] = 0;
-}
-void cuda_on_cpu_device(int multiprocessors, size_t shared_limit, const char* shared_source) {
-  cuda_on_cpu::multiprocessors = multiprocessors;
-  cuda_on_cpu::shared_limit = shared_limit;
-  std::snprintf(cuda_on_cpu::shared_source, sizeof cuda_on_cpu::shared_source, "%s", shared_source);
-}
-const char* cuda_on_cpu_error() { return cuda_on_cpu::first_error; }
-const char* cuda_on_cpu_launched() { return cuda_on_cpu::launched; }
-}

@@ -35,6 +35,9 @@ inline float bfloat16_value(uint16_t bits) { return __uint_as_float(uint32_t(bit
     name(float v) : bits(cuda_on_cpu::encode(v)) {}                                               \
     name(double v) : name(float(v)) {}                                                            \
     name(int v) : name(float(v)) {}                                                               \
+    name(unsigned v) : name(float(v)) {}                                                          \
+    name(long v) : name(float(v)) {}                                                              \
+    name(long long v) : name(float(v)) {}                                                         \
     operator float() const { return cuda_on_cpu::decode(bits); }                                  \
     name& operator+=(name o) { return *this = name(float(*this) + float(o)); }                    \
     name& operator-=(name o) { return *this = name(float(*this) - float(o)); }                    \
@@ -74,7 +77,19 @@ inline float bfloat16_value(uint16_t bits) { return __uint_as_float(uint32_t(bit
   inline bool __hisinf(name a) { return isinf(float(a)); }                                        \
   inline bool __hisnan(name a) { return float(a) != float(a); }                                   \
   inline name hexp(name a) { return name(expf(float(a))); }                                       \
-  inline name hsqrt(name a) { return name(sqrtf(float(a))); }
+  inline name hsqrt(name a) { return name(sqrtf(float(a))); }                                     \
+  inline name hsin(name a) { return name(sinf(float(a))); }                                       \
+  inline name hcos(name a) { return name(cosf(float(a))); }                                       \
+  inline name hlog2(name a) { return name(log2f(float(a))); }                                     \
+  inline name hexp2(name a) { return name(exp2f(float(a))); }                                     \
+  inline name hfloor(name a) { return name(floorf(float(a))); }                                   \
+  inline name hceil(name a) { return name(ceilf(float(a))); }                                     \
+  inline name hrint(name a) { return name(rintf(float(a))); }                                     \
+  inline name __hmax_nan(name a, name b) { return __hisnan(a) ? a : __hisnan(b) ? b : __hmax(a, b); } \
+  inline name __hmin_nan(name a, name b) { return __hisnan(a) ? a : __hisnan(b) ? b : __hmin(a, b); } \
+  inline name __hfma_relu(name a, name b, name c) { return __hmax(__hfma(a, b, c), name(0.0f)); } \
+  inline name __hadd_sat(name a, name b) { return name(__saturatef(float(a) + float(b))); }       \
+  inline name __hmul_sat(name a, name b) { return name(__saturatef(float(a) * float(b))); }
 CUDA_ON_CPU_SMALL_FLOAT(__half, half_bits, half_value)
 CUDA_ON_CPU_SMALL_FLOAT(__nv_bfloat16, bfloat16_bits, bfloat16_value)
 #undef CUDA_ON_CPU_SMALL_FLOAT
@@ -108,7 +123,17 @@ using nv_bfloat16 = __nv_bfloat16;
   inline name h2exp(name a) { return name(hexp(a.x), hexp(a.y)); }                                           \
   inline name h2sqrt(name a) { return name(hsqrt(a.x), hsqrt(a.y)); }                                        \
   inline name h2rsqrt(name a) { return name(hrsqrt(a.x), hrsqrt(a.y)); }                                     \
-  inline name h2rcp(name a) { return name(hrcp(a.x), hrcp(a.y)); }
+  inline name h2rcp(name a) { return name(hrcp(a.x), hrcp(a.y)); }                                           \
+  inline name h2log(name a) { return name(hlog(a.x), hlog(a.y)); }                                           \
+  inline name h2exp2(name a) { return name(hexp2(a.x), hexp2(a.y)); }                                        \
+  inline name h2tanh(name a) { return name(htanh(a.x), htanh(a.y)); }                                        \
+  inline name __hfma2_relu(name a, name b, name c) {                                                         \
+    return name(__hfma_relu(a.x, b.x, c.x), __hfma_relu(a.y, b.y, c.y));                                     \
+  }                                                                                                          \
+  inline name __hgt2(name a, name b) { return name(float(a.x > b.x), float(a.y > b.y)); }                    \
+  inline name __hlt2(name a, name b) { return name(float(a.x < b.x), float(a.y < b.y)); }                    \
+  inline name __hge2(name a, name b) { return name(float(a.x >= b.x), float(a.y >= b.y)); }                  \
+  inline name __heq2(name a, name b) { return name(float(a.x == b.x), float(a.y == b.y)); }
 CUDA_ON_CPU_PAIR(__half2, __half)
 CUDA_ON_CPU_PAIR(__nv_bfloat162, __nv_bfloat16)
 #undef CUDA_ON_CPU_PAIR
@@ -143,6 +168,20 @@ inline __half __int2half_rn(int v) { return __half(v); }
 inline int __half2int_rn(__half v) { return int(rintf(float(v))); }
 inline __nv_bfloat16 __ushort_as_bfloat16(unsigned short v) { __nv_bfloat16 h; h.bits = v; return h; }
 inline unsigned short __bfloat16_as_ushort(__nv_bfloat16 v) { return v.bits; }
+
+inline __half2 __low2half2(__half2 a) { return {a.x, a.x}; }
+inline __half2 __high2half2(__half2 a) { return {a.y, a.y}; }
+inline __half __short_as_half(short v) { __half h; h.bits = uint16_t(v); return h; }
+inline short __half_as_short(__half v) { return short(v.bits); }
+inline __nv_bfloat16 __short_as_bfloat16(short v) { __nv_bfloat16 h; h.bits = uint16_t(v); return h; }
+inline short __bfloat16_as_short(__nv_bfloat16 v) { return short(v.bits); }
+inline __half __double2half(double v) { return __half(float(v)); }
+inline __nv_bfloat16 __double2bfloat16(double v) { return __nv_bfloat16(float(v)); }
+inline __half __int2half_rz(int v) { return __half(v); }
+inline __half __uint2half_rn(unsigned v) { return __half(v); }
+inline __nv_bfloat16 __int2bfloat16_rn(int v) { return __nv_bfloat16(v); }
+inline int __half2int_rz(__half v) { return int(float(v)); }
+inline int __bfloat162int_rn(__nv_bfloat16 v) { return int(rintf(float(v))); }
 
 inline __half __float2half(float v) { return __half(v); }
 inline __half __float2half_rn(float v) { return __half(v); }

@@ -23,7 +23,8 @@ struct Kernel {
 Kernel kernels[MOST_KERNELS];
 int count = 0;
 char problem[512];
-int multiprocessors = 4, shared_optin = 227 * 1024;
+int multiprocessors = 4, shared_optin = 227 * 1024, capability = 0;
+bool guessed = false;  // host code has read values that no kernel wrote
 
 struct Shape { unsigned x, y, z; };
 struct { Shape grid, block; size_t shared; void* stream; } pushed;
@@ -64,8 +65,9 @@ int launch(const void* host, Shape grid, Shape block, size_t shared) {
 
 extern "C" {
 // What Python asks.
-void akgflow_device(int sms, int optin) { multiprocessors = sms; shared_optin = optin; }
-void akgflow_begin() { problem[0] = 0; }
+void akgflow_device(int sms, int optin, int arch) { multiprocessors = sms; shared_optin = optin; capability = arch; }
+void akgflow_begin() { problem[0] = 0; guessed = false; }
+int akgflow_guessed() { return guessed; }
 const char* akgflow_problem() { return problem; }
 int akgflow_kernel(int i, const char** name, unsigned* threads, unsigned long long* dynamic) {
   if (i >= count) return 0;
@@ -137,8 +139,25 @@ cudaError_t cudaMalloc(void** pointer, size_t bytes) {
 cudaError_t cudaMallocAsync(void** pointer, size_t bytes, cudaStream_t) { return cudaMalloc(pointer, bytes); }
 cudaError_t cudaFree(void* pointer) { std::free(pointer); return cudaSuccess; }
 cudaError_t cudaFreeAsync(void* pointer, cudaStream_t) { return cudaFree(pointer); }
-cudaError_t cudaMemcpy(void*, const void*, size_t, cudaMemcpyKind) { return cudaSuccess; }
-cudaError_t cudaMemcpyAsync(void*, const void*, size_t, cudaMemcpyKind, cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaMemcpy(void* to, const void*, size_t bytes, cudaMemcpyKind kind) {
+  if (kind == cudaMemcpyDeviceToHost) std::memset(to, 0, bytes), guessed = true;
+  return cudaSuccess;
+}
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t) {
+  return cudaMemcpy(to, from, bytes, kind);
+}
+cudaError_t cudaMemcpy2D(void*, size_t, const void*, size_t, size_t, size_t, cudaMemcpyKind) { return cudaSuccess; }
+cudaError_t cudaMemcpyFromSymbol(void* to, const void*, size_t bytes, size_t, cudaMemcpyKind) {
+  return cudaMemcpy(to, nullptr, bytes, cudaMemcpyDeviceToHost);
+}
+cudaError_t cudaGetSymbolAddress(void** address, const void* symbol) {
+  *address = const_cast<void*>(symbol);
+  return cudaSuccess;
+}
+cudaError_t cudaMallocManaged(void** pointer, size_t bytes, unsigned) { return cudaMalloc(pointer, bytes); }
+cudaError_t cudaMallocHost(void** pointer, size_t bytes) { return cudaMalloc(pointer, bytes); }
+cudaError_t cudaHostAlloc(void** pointer, size_t bytes, unsigned) { return cudaMalloc(pointer, bytes); }
+cudaError_t cudaFreeHost(void* pointer) { return cudaFree(pointer); }
 cudaError_t cudaMemset(void*, int, size_t) { return cudaSuccess; }
 cudaError_t cudaMemsetAsync(void*, int, size_t, cudaStream_t) { return cudaSuccess; }
 cudaError_t cudaMemcpyToSymbol(const void*, const void*, size_t, size_t, cudaMemcpyKind) { return cudaSuccess; }
@@ -148,13 +167,28 @@ cudaError_t cudaMemcpyToSymbolAsync(const void*, const void*, size_t, size_t, cu
 cudaError_t cudaGetDevice(int* device) { *device = 0; return cudaSuccess; }
 cudaError_t cudaSetDevice(int) { return cudaSuccess; }
 cudaError_t cudaGetDeviceCount(int* count) { *count = 1; return cudaSuccess; }
+cudaError_t cudaDriverGetVersion(int* version) { *version = CUDART_VERSION; return cudaSuccess; }
+cudaError_t cudaRuntimeGetVersion(int* version) { *version = CUDART_VERSION; return cudaSuccess; }
+cudaError_t cudaMemGetInfo(size_t* available, size_t* total) {
+  *available = *total = size_t(16) << 30;
+  return cudaSuccess;
+}
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
-  *value = attribute == cudaDevAttrMultiProcessorCount             ? multiprocessors
-           : attribute == cudaDevAttrMaxSharedMemoryPerBlockOptin ? shared_optin
-           : attribute == cudaDevAttrMaxSharedMemoryPerBlock      ? MOST_WITHOUT_ASKING
-           : attribute == cudaDevAttrWarpSize                     ? 32
-           : attribute == cudaDevAttrMaxThreadsPerBlock           ? 1024
-                                                                  : 1;
+  switch (attribute) {
+    case cudaDevAttrMultiProcessorCount: *value = multiprocessors; break;
+    case cudaDevAttrMaxSharedMemoryPerBlockOptin: case cudaDevAttrMaxSharedMemoryPerMultiprocessor: *value = shared_optin; break;
+    case cudaDevAttrMaxSharedMemoryPerBlock: *value = MOST_WITHOUT_ASKING; break;
+    case cudaDevAttrWarpSize: *value = 32; break;
+    case cudaDevAttrMaxThreadsPerBlock: *value = 1024; break;
+    case cudaDevAttrMaxThreadsPerMultiProcessor: *value = 2048; break;
+    case cudaDevAttrMaxBlocksPerMultiprocessor: *value = 32; break;
+    case cudaDevAttrMaxRegistersPerBlock: *value = 65536; break;
+    case cudaDevAttrMaxGridDimX: *value = 0x7fffffff; break;
+    case cudaDevAttrL2CacheSize: *value = 32 << 20; break;
+    case cudaDevAttrComputeCapabilityMajor: *value = capability / 10; break;
+    case cudaDevAttrComputeCapabilityMinor: *value = capability % 10; break;
+    default: *value = 1;
+  }
   return cudaSuccess;
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* known, int) {
@@ -164,17 +198,33 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* known, int) {
   known->sharedMemPerBlockOptin = size_t(shared_optin);
   known->warpSize = 32;
   known->maxThreadsPerBlock = 1024;
-  known->regsPerBlock = 65536;
+  known->regsPerBlock = known->regsPerMultiprocessor = 65536;
+  known->sharedMemPerMultiprocessor = size_t(shared_optin);
+  known->maxThreadsPerMultiProcessor = 2048;
+  known->maxBlocksPerMultiProcessor = 32;
+  known->major = capability / 10;
+  known->minor = capability % 10;
+  known->l2CacheSize = 32 << 20;
+  known->totalGlobalMem = size_t(16) << 30;
   return cudaSuccess;
 }
-cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void*, int, size_t) {
-  *blocks = 1;
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void*, int threads, size_t shared) {
+  const int by_threads = threads > 0 ? 2048 / threads : 0, by_shared = shared ? int(shared_optin / shared) : by_threads;
+  *blocks = by_threads < by_shared ? by_threads : by_shared;
   return cudaSuccess;
 }
-cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* blocks, const void*, int, size_t, unsigned) {
-  *blocks = 1;
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* blocks, const void* kernel, int threads,
+                                                                   size_t shared, unsigned) {
+  return cudaOccupancyMaxActiveBlocksPerMultiprocessor(blocks, kernel, threads, shared);
+}
+cudaError_t cudaOccupancyAvailableDynamicSMemPerBlock(size_t* bytes, const void*, int, int) {
+  *bytes = size_t(shared_optin);
   return cudaSuccess;
 }
+cudaError_t cudaStreamQuery(cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned, int) { *stream = nullptr; return cudaSuccess; }
+cudaError_t cudaEventQuery(cudaEvent_t) { return cudaSuccess; }
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t, cudaEvent_t) { *milliseconds = 1.0f; return cudaSuccess; }
 cudaError_t cudaStreamCreate(cudaStream_t* stream) { *stream = nullptr; return cudaSuccess; }
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) { return cudaStreamCreate(stream); }
 cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }

@@ -1,0 +1,81 @@
+// Each function gives 2.5 * x.
+#include <cooperative_groups.h>
+#include <cooperative_groups/reduce.h>
+#include <cub/block/block_reduce.cuh>
+#include <cub/block/block_scan.cuh>
+namespace cg = cooperative_groups;
+__global__ void voted(const float* x, float* o, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  unsigned all = __ballot_sync(0xffffffffu, i >= 0);
+  float one = __shfl_xor_sync(all, 1.0f, 3) + __reduce_add_sync(all, 0u) + (__popc(all) - 32);
+  __syncwarp();
+  if (i < n) o[i] = x[i] * 2.5f * one;
+}
+__global__ void grouped(const float* x, float* o, int n) {
+  cg::thread_block block = cg::this_thread_block();
+  auto tile = cg::tiled_partition<16>(block);
+  __shared__ float part[16];
+  float sum = cg::reduce(tile, 1.0f, cg::plus<float>());
+  if (tile.thread_rank() == 0) part[tile.meta_group_rank()] = sum;
+  block.sync();
+  int i = block.group_index().x * blockDim.x + block.thread_rank();
+  if (i < n) o[i] = x[i] * 2.5f * (part[15] / 16.0f);
+}
+__global__ void collected(const float* x, float* o, int n) {
+  using Reduce = cub::BlockReduce<float, 256>;
+  using Scan = cub::BlockScan<int, 256>;
+  __shared__ typename Reduce::TempStorage reduce;
+  __shared__ typename Scan::TempStorage scan;
+  __shared__ float total;
+  float sum = Reduce(reduce).Sum(1.0f);
+  if (threadIdx.x == 0) total = sum;
+  int before;
+  Scan(scan).ExclusiveSum(1, before);
+  __syncthreads();
+  int i = blockIdx.x * blockDim.x + before;
+  if (i < n) o[i] = x[i] * 2.5f * (total / 256.0f);
+}
+__global__ void added(const float* x, float* o, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) { atomicAdd(o + i, x[i]); atomicAdd(&o[i], x[i]); atomicAdd(o + i, 0.5f * x[i]); }
+}
+__global__ void last_block(const float* x, float* o, int* seen, int n) {
+  __shared__ bool last;
+  __threadfence();
+  if (threadIdx.x == 0) last = atomicAdd(seen, 1) == gridDim.x - 1;
+  __syncthreads();
+  if (last) for (int i = threadIdx.x; i < n; i += blockDim.x) o[i] = x[i] * 2.5f;
+}
+
+torch::Tensor shuffles(torch::Tensor x) {
+  BEGIN
+  voted<<<GRID>>>(IN, OUT, n);
+  return o;
+}
+
+torch::Tensor groups(torch::Tensor x) {
+  BEGIN
+  grouped<<<GRID>>>(IN, OUT, n);
+  return o;
+}
+
+torch::Tensor collectives(torch::Tensor x) {
+  BEGIN
+  collected<<<GRID>>>(IN, OUT, n);
+  return o;
+}
+
+torch::Tensor atomics(torch::Tensor x) {
+  auto o = torch::zeros_like(x);
+  const int n = x.numel();
+  added<<<GRID>>>(IN, OUT, n);
+  return o;
+}
+
+torch::Tensor tickets(torch::Tensor x) {
+  auto o = torch::empty_like(x);
+  const int n = x.numel();
+  auto seen = torch::zeros({1}, x.options().dtype(torch::kInt));
+  last_block<<<GRID>>>(IN, OUT, seen.data_ptr<int>(), n);
+  return o;
+}
