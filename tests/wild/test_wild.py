@@ -1,0 +1,69 @@
+"""Kernels in the idioms of published code: the right ones pass, and the wrong ones are named, on every target."""
+
+import pytest
+from judging import target_of
+from wild import FOLDER, PLACES, members
+
+from akgflow.config import load_workspace
+from akgflow.config.types import Target
+from akgflow.machine import Machine, detect
+from akgflow.terms import Evidence, Status
+from akgflow.toolchains import missing
+from akgflow.verdict import Limits
+
+NO_DEVICE = Machine("a cpu", 2)
+
+
+@pytest.fixture(scope="session")
+def targets():
+    """``cpu`` and ``nvidia_h200`` as they are shipped, without a way to reach one elsewhere."""
+    return load_workspace(FOLDER.parents[1]).targets
+
+
+def asked(member, place, targets) -> tuple[Target, tuple[Evidence, ...]]:
+    """The target of a place, and all evidence that can be had for it there."""
+    target = target_of("gpu") if place == "device" else targets[place]
+    here = detect() if place == "device" else NO_DEVICE
+    toolchain = member.header["dsl"]
+    kinds = (Evidence.EXECUTED, Evidence.INTERPRETED, Evidence.COMPILED)
+    found = tuple(one for one in kinds if missing(toolchain, one, target, here) is None)
+    return target, tuple(one for one in found if place != "device" or one is not Evidence.INTERPRETED)
+
+
+def cases():
+    for member in members():
+        for place in PLACES:
+            if member.statuses(place):
+                marks = [pytest.mark.gpu] if place == "device" else []
+                yield pytest.param(member, place, id=f"{member.name}-{place}", marks=marks)
+
+
+@pytest.mark.parametrize(("member", "place"), list(cases()))
+def test_a_kernel_gets_its_status(bench, targets, member, place):
+    target, evidence = asked(member, place, targets)
+    header = member.header
+    limits = Limits(build_seconds=180, run_seconds=float(header.get("seconds", 60)), memory_bytes=4 << 30)
+    verdict = bench.judge(
+        member.text,
+        member.operator,
+        toolchain=header["dsl"],
+        target=target,
+        evidence=evidence,
+        dtype=header.get("dtype"),
+        limits=limits,
+    )
+    assert verdict.status in member.statuses(place), (verdict.message, verdict.log, verdict.absent)
+    if verdict.status is Status.NOT_RUN:
+        assert header.get("absent", "") in str(verdict.absent)
+    elif verdict.status is not Status.PASSED:
+        assert header.get("message", "") in verdict.message
+    else:
+        assert verdict.evidence, verdict.absent
+
+
+def test_headers_name_statuses_and_operators_that_exist():
+    words = {status.value for status in Status}
+    for member in members():
+        assert member.operator.exists(), member.file
+        for place in PLACES:
+            assert member.statuses(place) <= words, (member.file, place)
