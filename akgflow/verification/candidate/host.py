@@ -22,6 +22,7 @@ import torch
 from akgflow.serial import from_data
 from akgflow.terms import Evidence
 from akgflow.toolchains.base import CompileFailure, Unsupported
+from akgflow.toolchains.common import faults
 from akgflow.verification import sandbox
 from akgflow.verification.candidate import dispatch_guard
 from akgflow.verification.candidate.op_budget import Fallback
@@ -81,6 +82,8 @@ class Host:
         session = chain.session(Evidence(request["evidence"]), target, self.scratch)
         self.session = self.stack.enter_context(session)
         self.device = self.session.device
+        # What is only compiled may be as large as on the target: memory that nobody touches takes none.
+        sandbox.poison_allocations(request["evidence"] in (Evidence.EXECUTED, Evidence.INTERPRETED))
         if request["guarded"]:
             trusted = getattr(self.session, "trusted", ())
             self.refused, self.count_too = dispatch_guard.install(reader(self.fds.pop(0)), self.device, trusted)
@@ -141,7 +144,7 @@ class Host:
             self.locks.close()
         self._hold_back()
         with torch.no_grad():
-            result = self.model(*inputs)
+            result = self._invoke(inputs)
             described, found = look(result, given)
             for place, tensor in zip(places, found, strict=False):
                 hand_over(place, tensor)
@@ -149,12 +152,31 @@ class Host:
         self._synchronize()
         return {"result": described, "kernels": self._kernels(), "reuses": self._reuses(found, given)}
 
+    def _invoke(self, inputs: Any) -> Any:
+        """Call the model, through the session where it has a way of its own."""
+        tell = getattr(self.session, "given", None)
+        if tell is not None:
+            found = [*memory.tensors(inputs), *self.state.values()]
+            tell([(t.data_ptr(), memory.span(t) * t.element_size()) for t in found if t.device.type == "cpu"])
+        call = getattr(self.session, "call", None)
+        result = call(self.model, inputs) if call is not None else self.model(*inputs)
+        absent = getattr(self.session, "absent", None)
+        if absent is not None:
+            raise Unsupported(absent)
+        return result
+
     def _reuses(self, found: list[torch.Tensor], given: set[int]) -> bool:
         """True when an answer, other than a ``given`` tensor, lies where the one before lies, which is still held."""
         found = [t for t in found if t.device.type != "meta" and t.numel()]
         again = bool((memory.storages(found) & memory.storages(self.last)) - given)
         self.last = found if sum(t.untyped_storage().nbytes() for t in found) <= MAX_HELD_BYTES else []
         return again
+
+    def attributed(self, error: BaseException) -> BaseException:
+        """The error, or in its place the reason why what stands in for a device could not go on."""
+        absent = getattr(self.session, "absent", None)
+        reason = absent or (faults.of_the_stand_in(error) if self.session and self.device != "cuda" else None)
+        return Unsupported(reason) if reason is not None else error
 
     def silence(self, request: Message) -> Message:  # noqa: ARG002
         """Let no kernel of the DSL do anything from now on, where its toolchain can promise that."""
@@ -339,5 +361,5 @@ def serve(channel: Channel, scratch: Path, threads: int) -> None:
             host.refused()
             reply = operations[request["op"]](request)
         except BaseException as error:
-            reply = _failure(error, scratch, host.refused())
+            reply = _failure(host.attributed(error), scratch, host.refused())
         send(reply)
