@@ -92,9 +92,9 @@ def test_calls_that_were_out_at_a_kill_count_and_the_ceiling_holds_over_all_sess
     openai_server.default = Answer("word " * 40, piece=5, stalls=3)
     models = "    params: {max_tokens: 1000}\n"
     make_workspace(tmp_path, openai_server.url, task=f"budget: {{tokens: {ceiling}}}\n", models=models)
-    for kills in range(1, 9):
+    for number in range(1, 9):
         process = start(tmp_path)
-        while len(openai_server.requests) < kills and process.poll() is None:
+        while len(openai_server.requests) < number and process.poll() is None:
             time.sleep(0.05)
         if process.poll() is not None:
             break
@@ -103,7 +103,7 @@ def test_calls_that_were_out_at_a_kill_count_and_the_ceiling_holds_over_all_sess
     out, _ = process.communicate(timeout=300)
     assert process.returncode == 5, out
     calls = [json.loads(line) for line in next(tmp_path.glob("runs/*/calls.jsonl")).read_text().splitlines()]
-    assert len(calls) == len(openai_server.requests) == kills - 1 > 1
+    assert len(calls) == len(openai_server.requests) == number - 1 > 1
     reserved = [call["reserved"]["prompt_tokens"] + call["reserved"]["completion_tokens"] for call in calls]
     # One more would not have fitted, and none was forgotten.
     assert sum(reserved) <= ceiling < sum(reserved) + reserved[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from akgflow.config.types import Target
@@ -12,6 +13,8 @@ from akgflow.verdict import KernelResources
 
 _NVIDIA = re.compile(PLATFORMS["cuda"].arch)
 _AMD = re.compile(PLATFORMS["hip"].arch)
+_ANY_GPU = "sm_90"
+"""What kernels are compiled for where the target is no GPU: new enough for descriptors and numbers of eight bits."""
 
 
 class Arch(NamedTuple):
@@ -40,6 +43,13 @@ def parse(target: Target) -> Arch | None:
         major = int(found[1][:-2], 10)
         return Arch("hip", target.arch, 0, 64 if major < 10 else 32)
     return None
+
+
+def acting_as(target: Target) -> Target:
+    """The GPU that kernels of a GPU's language are told they run on: the target, or a small one for any other."""
+    if parse(target) is not None:
+        return target
+    return replace(target, title=f"the interpreter for {target.name}", platform="cuda", arch=_ANY_GPU)
 
 
 def expected_form(target: Target) -> str:

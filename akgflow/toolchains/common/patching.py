@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+Changes = list[tuple[Any, str, Any]]
+"""Attributes to set: object, name, value."""
 _ABSENT = object()
 
 

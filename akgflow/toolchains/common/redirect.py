@@ -5,23 +5,48 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from collections.abc import Iterator
-from types import FrameType, SimpleNamespace
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
 from typing import Any
 
 from akgflow.config.types import Target
-from akgflow.toolchains.base import Unsupported
-from akgflow.toolchains.common import architecture
-from akgflow.toolchains.common.patching import patched
+from akgflow.toolchains.common import torch_cuda
+from akgflow.toolchains.common.patching import Changes, patched
 
 _GPU_DEVICE = re.compile(r"(cuda|hip|npu)(:\d+)?")
+_GPU_KEYS = {"CUDA": "CPU", "AutogradCUDA": "AutogradCPU", "PrivateUse1": "CPU"}
+"""Dispatch keys under which libraries register kernels for a GPU's tensors."""
+_READ_AS_NUMBERS = ("item", "tolist", "numpy", "__bool__", "__int__", "__float__", "__index__", "__array__")
+_READ_FOR_SHAPES = ("nonzero", "argwhere", "unique", "unique_consecutive", "masked_select", "bincount")
+_READ_FOR_BOTH = ("repeat_interleave", "equal", "allclose", "is_nonzero", "__contains__")
+_READS = frozenset((*_READ_AS_NUMBERS, *_READ_FOR_SHAPES, *_READ_FOR_BOTH))
+"""Functions whose result, or its shape, is a value that tensors hold."""
+
+
+class Known:
+    """Storages whose addresses host code has asked for; kernels may find those addresses in tables."""
+
+    def __init__(self) -> None:
+        self._storages: dict[int, Any] = {}
+
+    def note(self, tensor: Any) -> None:
+        """Remember a tensor's storage for as long as it lives."""
+        from torch.multiprocessing.reductions import StorageWeakRef
+
+        storage = tensor.untyped_storage()
+        self._storages[storage.data_ptr()] = StorageWeakRef(storage), storage.nbytes()
+
+    def addresses(self) -> Sequence[tuple[int, int]]:
+        """First address and bytes of each that still lives."""
+        self._storages = {at: one for at, one in self._storages.items() if not one[0].expired()}
+        return [(at, size) for at, (_, size) in self._storages.items()]
 
 
 def _asked_by_akgflow(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__", "")).startswith("akgflow.")
 
 
-def _mode(device: str, pretend: bool) -> Any:
+def _mode(device: str, pretend: bool, on_read: Callable[[], None], known: Known) -> Any:
     """A torch function mode that sends GPU devices to ``device``.
 
     With ``pretend``, tensors there also say that they are on a GPU (``is_cuda``, ``device``), as they would on the
@@ -34,6 +59,7 @@ def _mode(device: str, pretend: bool) -> Any:
     device_of = torch.Tensor.device.__get__
     gpu = torch.device("cuda", 0)
     real = torch.device(device)
+    asks = {is_cuda: True, device_of: gpu, torch.Tensor.get_device: 0, torch.Tensor.is_cpu.__get__: False}
 
     def moved(value: Any) -> Any:
         if isinstance(value, torch.device):
@@ -45,13 +71,19 @@ def _mode(device: str, pretend: bool) -> Any:
     class Redirect(TorchFunctionMode):  # type: ignore[misc]
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             # The judge's own code in this process checks where outputs really are: only others are told a tale.
-            if pretend and func in (is_cuda, device_of) and not _asked_by_akgflow(sys._getframe(1)):
-                there = device_of(args[0]).type == real.type
-                answer = func(*args)
-                return (True if func == is_cuda else gpu) if there else answer
-            if getattr(func, "__name__", "") == "cuda" and args and isinstance(args[0], torch.Tensor):
+            if pretend and func in asks and not _asked_by_akgflow(sys._getframe(1)):
+                return asks[func] if device_of(args[0]).type == real.type else func(*args)
+            name = getattr(func, "__name__", "")
+            if name in _READS or (name == "__getitem__" and _picks(args)):
+                on_read()
+            elif name == "data_ptr" and real.type == "cpu":
+                known.note(args[0])
+            elif name == "cuda" and args and isinstance(args[0], torch.Tensor):
                 return args[0].to(real)
+            elif name == "pin_memory":
+                return args[0]
             kwargs = dict(kwargs or {})
+            kwargs.pop("pin_memory", None)
             if "device" in kwargs:
                 kwargs["device"] = moved(kwargs["device"])
             return func(*(moved(value) for value in args), **kwargs)
@@ -59,114 +91,62 @@ def _mode(device: str, pretend: bool) -> Any:
     return Redirect()
 
 
-def properties(target: Target) -> dict[str, int]:
-    """What Triton's driver says about the device, from the target's facts; ordinary values where they are silent."""
-    arch = architecture.parse(target)
-    return {
-        "max_shared_mem": architecture.shared_limit(target) or 1 << 30,
-        "multiprocessor_count": int(target.facts.get("sms", target.facts.get("cus", 4))),
-        "max_num_regs": 65536,
-        "warpSize": arch.warp if arch else 32,
-        "sm_clock_rate": 1_000_000,
-        "mem_clock_rate": 1_000_000,
-        "mem_bus_width": 1024,
-    }
-
-
-class _Stream:
-    """Stands for a CUDA stream or event: everything on it is already done."""
-
-    cuda_stream = 0
-    device = None
-
-    def __init__(self, *_: Any, **__: Any) -> None: ...
-
-    def __enter__(self) -> _Stream:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def query(self) -> bool:
-        return True
-
-    def elapsed_time(self, _: Any) -> float:
-        return 1.0
-
-    def _nothing(self, *_: Any, **__: Any) -> None: ...
-
-    synchronize = wait_stream = wait_event = record = wait = _nothing
-
-    def record_event(self, *_: Any) -> _Stream:
-        return _Stream()
-
-
-class _Graph:
-    """Stands for a CUDA graph where nothing runs: what is captured has been compiled, and a replay adds nothing."""
-
-    def __init__(self, *_: Any, **__: Any) -> None: ...
-
-    def _nothing(self, *_: Any, **__: Any) -> None: ...
-
-    capture_begin = capture_end = replay = reset = _nothing
-
-
-def _no_graph(*_: Any, **__: Any) -> Any:
-    raise Unsupported("a CUDA graph replays kernels on a device: it cannot be interpreted")
-
-
-def _torch_cuda(target: Target, where: str) -> list[tuple[Any, str, Any]]:
-    """Replacements in ``torch.cuda`` that answer for the target while tensors are on ``where``."""
+def _picks(args: Any) -> bool:
+    """True for ``tensor[mask]``, whose shape is a value."""
     import torch
 
-    arch = architecture.parse(target)
-    known = properties(target)
-    capability = arch.capability if arch else (0, 0)
-    device = SimpleNamespace(
-        name=target.title or target.name,
-        major=capability[0],
-        minor=capability[1],
-        multi_processor_count=known["multiprocessor_count"],
-        shared_memory_per_block_optin=known["max_shared_mem"],
-        warp_size=known["warpSize"],
-        total_memory=int(target.facts.get("hbm_gib", 16)) << 30,
-        gcnArchName=target.arch,
-    )
-    answers: dict[str, Any] = {
-        "is_available": lambda: True,
-        "is_initialized": lambda: True,
-        "is_bf16_supported": lambda *_, **__: True,
-        "device_count": lambda: 1,
-        "current_device": lambda: 0,
-        "set_device": lambda *_: None,
-        "synchronize": lambda *_: None,
-        "empty_cache": lambda: None,
-        "get_device_name": lambda *_: device.name,
-        "get_device_capability": lambda *_: capability,
-        "get_device_properties": lambda *_: device,
-        "device": lambda *_: contextlib.nullcontext(),
-        "stream": lambda *_: contextlib.nullcontext(),
-        "current_stream": _Stream,
-        "default_stream": _Stream,
-        "Stream": _Stream,
-        "Event": _Stream,
-        "CUDAGraph": _Graph if where == "meta" else _no_graph,
-        "graph": lambda *_, **__: contextlib.nullcontext(),
-        "is_current_stream_capturing": lambda: False,
-    }
-    changes = [(torch.cuda, name, value) for name, value in answers.items()]
-    # It takes none but real streams.
-    changes.append((torch.Tensor, "record_stream", lambda *_: None))
-    if target.platform == "hip":
-        changes.append((torch.version, "hip", torch.version.hip or "0.0"))
-    return changes
+    keys = args[1] if len(args) > 1 and isinstance(args[1], tuple) else args[1:2]
+    return any(isinstance(key, torch.Tensor) and key.dtype in (torch.bool, torch.uint8) for key in keys)
+
+
+def _registrations(device: str) -> Changes:
+    """Operators that are registered for a GPU's tensors are registered for those here."""
+    import torch
+
+    original, custom = torch.library.Library.impl, torch.library.custom_op
+    kernel = torch.library.register_kernel
+
+    def impl(self: Any, name: Any, function: Any, dispatch_key: str = "", **more: Any) -> Any:
+        # PyTorch's own modules register for each device by itself.
+        own = str(sys._getframe(1).f_globals.get("__name__", "")).startswith("torch.")
+        key = dispatch_key if own else _GPU_KEYS.get(dispatch_key, dispatch_key)
+        return original(self, name, function, key, **more)
+
+    def here(types: Any) -> Any:
+        if types is None:
+            return None
+        names = [types] if isinstance(types, str) else list(types)
+        return [device if _GPU_DEVICE.fullmatch(name) else name for name in names]
+
+    def custom_op(*args: Any, device_types: Any = None, **more: Any) -> Any:
+        return custom(*args, device_types=here(device_types), **more)
+
+    def register_kernel(op: Any, device_types: Any, *args: Any, **more: Any) -> Any:
+        return kernel(op, here(device_types), *args, **more)
+
+    return [
+        (torch.library.Library, "impl", impl),
+        (torch.library, "custom_op", custom_op),
+        (torch.library, "register_kernel", register_kernel),
+    ]
+
+
+def _no_values() -> None:
+    """Nothing has to be done before a value is read."""
 
 
 @contextlib.contextmanager
-def redirected(target: Target, device: str) -> Iterator[None]:
+def redirected(
+    target: Target, device: str, on_read: Callable[[], None] = _no_values, graphs: bool | None = None
+) -> Iterator[Known]:
     """GPU devices mean ``device``; on a GPU target, torch answers as if it stood on that target.
 
-    Only this process is changed, for the time of the block.
+    ``on_read`` is called before host code looks at a value of a tensor. ``graphs`` tells whether CUDA graphs may be
+    captured and do nothing; without values they may. Only this process is changed, for the time of the block. Gives
+    what host code asked the addresses of.
     """
-    gpu_target = target.platform in ("cuda", "hip")
-    with patched(*(_torch_cuda(target, device) if gpu_target else [])), _mode(device, pretend=gpu_target):
-        yield
+    on_gpu, known = target.platform in ("cuda", "hip"), Known()
+    graphs = device == "meta" if graphs is None else graphs
+    changes = [*torch_cuda.changes(target, graphs), *_registrations(device)] if on_gpu else []
+    with patched(*changes), _mode(device, on_gpu, on_read, known):
+        yield known

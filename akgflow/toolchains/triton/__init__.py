@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from akgflow.config.types import SourceKernel, Target
 from akgflow.machine import Machine
@@ -14,10 +15,14 @@ from akgflow.terms import Evidence
 from akgflow.toolchains.base import Session
 from akgflow.toolchains.common import architecture, nvidia
 from akgflow.toolchains.common.installed import no_device, package_dir, package_version
+from akgflow.toolchains.common.patching import patched
 from akgflow.toolchains.common.workdir import artifacts_in, inside
 from akgflow.toolchains.triton import ascend
 from akgflow.toolchains.triton.artifacts import resources_in
 from akgflow.verdict import KernelResources
+
+if TYPE_CHECKING:
+    from akgflow.toolchains.triton.interpreter import Interpreter
 
 
 def missing(evidence: Evidence, target: Target, machine: Machine) -> str | None:
@@ -55,47 +60,84 @@ def _unknown_to_compiler(arch: architecture.Arch) -> str | None:
 def session(evidence: Evidence, target: Target, scratch: Path) -> Iterator[Session]:
     """Prepare this process to import and call a Triton candidate.
 
-    ``interpreted``: tensors on ``cpu``, kernels run in Triton's interpreter. ``compiled``: tensors on ``meta``,
-    each specialisation that is launched is compiled and kept under ``scratch``. ``lowered``: the same by
-    triton-ascend, to Linalg. ``executed``: tensors on ``cuda``.
+    ``interpreted``: tensors on ``cpu``, kernels go through the compiler's front end and run in the interpreter.
+    ``compiled``: tensors on ``cpu``, each specialisation that is launched is compiled and kept under ``scratch``.
+    ``lowered``: on ``meta``, by triton-ascend, to Linalg. ``executed``: tensors on ``cuda``.
     Raises `CompileFailure` from the launch that does not compile.
     """
-    interpret = evidence is Evidence.INTERPRETED
-    if "triton" in sys.modules and (os.environ.get("TRITON_INTERPRET") == "1") != interpret:
+    if os.environ.get("TRITON_INTERPRET") == "1" and "triton" in sys.modules:
         raise RuntimeError("triton was imported before the session: start the session in a fresh process")
     values = {
-        "TRITON_INTERPRET": "1" if interpret else "0",
+        # Kernels stay the compiler's own objects, also where they are interpreted.
+        "TRITON_INTERPRET": "0",
         "TRITON_CACHE_DIR": str(scratch / "triton-cache"),
         "TRITON_DEFAULT_FP_FUSION": os.environ.get("TRITON_DEFAULT_FP_FUSION", "1"),
     }
     with inside(scratch, **values), contextlib.ExitStack() as stack:
+        stack.enter_context(_quick_keys())
         yield _prepare(stack, evidence, target, scratch)
+
+
+@contextlib.contextmanager
+def _quick_keys() -> Iterator[None]:
+    """Name compiled kernels without reading all of Triton's libraries, which takes seconds: the cache is ours alone."""
+    from triton.runtime import cache
+
+    with patched((cache, "triton_key", lambda: package_version("triton"))):
+        yield
 
 
 def _prepare(stack: contextlib.ExitStack, evidence: Evidence, target: Target, scratch: Path) -> Session:
     from akgflow.toolchains.common.redirect import redirected
-    from akgflow.toolchains.triton.driver import StandInDriver
-    from akgflow.toolchains.triton.session import ArtifactKeeper, TritonSession, compiling, interpreting
+    from akgflow.toolchains.triton.launching import compiling, interpreting
+    from akgflow.toolchains.triton.session import ArtifactKeeper, TritonSession
 
     if evidence is Evidence.EXECUTED:
         executed = TritonSession("cuda")
-        stack.enter_context(compiling(executed, keeper=None))
+        stack.enter_context(compiling(executed, ArtifactKeeper(scratch)))
         return executed
     from triton.runtime.driver import driver
 
-    stand_in = StandInDriver(target)
-    driver.set_active(stand_in)
-    if evidence is Evidence.INTERPRETED:
-        interpreted = TritonSession("cpu")
-        stack.enter_context(interpreting(interpreted, stand_in.target))
-        stack.enter_context(redirected(target, "cpu"))
-        return interpreted
-    kept = TritonSession("meta")
-    stack.enter_context(compiling(kept, ArtifactKeeper(scratch)))
+    from akgflow.toolchains.triton.driver import StandInDriver
+
     if evidence is Evidence.LOWERED:
-        stack.enter_context(ascend.lowering(kept, target, scratch))
-    stack.enter_context(redirected(target, "meta"))
-    return kept
+        lowered = TritonSession("meta")
+        driver.set_active(StandInDriver(target))
+        stack.enter_context(ascend.lowering(lowered, target, scratch))
+        stack.enter_context(redirected(target, "meta"))
+        return lowered
+    interprets = evidence is Evidence.INTERPRETED
+    session = TritonSession("cpu", always=interprets)
+    acts_as = architecture.acting_as(target)
+    stand_in = StandInDriver(acts_as, session.run)
+    driver.set_active(stand_in)
+    session.interpreter = stack.enter_context(_interpreter(target, stand_in))
+    if interprets:
+        stack.enter_context(interpreting(stand_in, whole=target.on_host))
+    else:
+        stack.enter_context(compiling(session, ArtifactKeeper(scratch)))
+    host = acts_as if target.on_host else target
+    known = stack.enter_context(redirected(host, "cpu", session.host_reads, graphs=not interprets))
+    session.interpreter.addresses = known.addresses
+    return session
+
+
+@contextlib.contextmanager
+def _interpreter(target: Target, stand_in: Any) -> Iterator[Interpreter]:
+    """The interpreter; its dots are as precise as the target's, and exact on a CPU where the kernel says nothing."""
+    from triton.compiler.compiler import make_backend
+
+    from akgflow.toolchains.triton.interpreter import Interpreter
+
+    theirs = make_backend(stand_in.target).parse_options({})
+    names = ("default_dot_input_precision", "allowed_dot_input_precisions")
+    options = {name: getattr(theirs, name) for name in names}
+    on_gpu = architecture.parse(target) is not None
+    if not on_gpu:
+        options["default_dot_input_precision"] = "ieee"
+    interpreter = Interpreter(options, rounding=on_gpu)
+    with interpreter.installed():
+        yield interpreter
 
 
 def silences(evidence: Evidence, target: Target) -> bool:  # noqa: ARG001

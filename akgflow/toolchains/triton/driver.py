@@ -1,15 +1,20 @@
-"""A driver for Triton that needs no GPU: kernels are compiled for the target and not launched."""
+"""A driver for Triton that needs no GPU: kernels are compiled for the target, and launches go to the interpreter."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from akgflow.config.types import Target
-from akgflow.toolchains.common import architecture
-from akgflow.toolchains.common.redirect import properties
+from akgflow.toolchains.common import architecture, nvidia
+from akgflow.toolchains.common.torch_cuda import properties
 
 _MAX_THREADS = 1024
+_HANDLES = 6
+"""Stream, function, packed metadata, launch metadata, and two hooks."""
 
 
 class _Utils:
@@ -21,17 +26,30 @@ class _Utils:
     def get_device_properties(self, _: int = 0) -> dict[str, int]:
         return self._properties
 
-    def load_binary(self, name: str, *_: Any) -> tuple[Any, ...]:
-        """Handle, function, registers, spills, most threads a block: nothing is loaded."""
-        return name, name, 0, 0, _MAX_THREADS
+    def load_binary(self, name: str, binary: bytes, *_: Any) -> tuple[Any, ...]:
+        """Handle, function, registers, spilled registers, most threads a block: nothing is loaded."""
+        usage = _usage(binary)
+        return name, name, usage[0], usage[1], _MAX_THREADS
 
     def unload_module(self, *_: Any) -> None: ...
 
 
-class StandInDriver:
-    """Answers for ``target``; a launch does nothing, a benchmark calls what it should time once."""
+def _usage(binary: bytes) -> tuple[int, int]:
+    """Registers of a thread and registers that it spills, which are stack as ptxas counts them; 0 where unknown."""
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(binary)
+        file.flush()
+        try:
+            (usage, *_) = nvidia.usage_of_cubin(Path(file.name))
+        except (OSError, ValueError, subprocess.CalledProcessError):
+            return 0, 0
+    return usage.registers, usage.stack // 4
 
-    def __init__(self, target: Target) -> None:
+
+class StandInDriver:
+    """Answers for ``target``; a launch goes to ``run``, a benchmark calls what it should time once."""
+
+    def __init__(self, target: Target, run: Callable[[Any], None] = lambda task: None) -> None:  # noqa: ARG005
         from triton.backends.compiler import GPUTarget
 
         arch = architecture.parse(target)
@@ -41,9 +59,26 @@ class StandInDriver:
             self.target = GPUTarget(arch.platform, arch.number or arch.text, arch.warp)
         self._capability = arch.capability if arch else (0, 0)
         self.utils = _Utils(target)
+        self._run = run
 
-    def launcher_cls(self, *_: Any) -> Callable[..., None]:
-        return lambda *_, **__: None
+    def launcher_cls(self, source: Any, metadata: Any) -> Callable[..., None]:
+        """What starts a compiled kernel; Triton calls it with the grid, six handles of its own, and the arguments."""
+        return self.launcher(source, "atomic", metadata._asdict())
+
+    def launcher(self, source: Any, ttir: str, options: Mapping[str, Any]) -> Callable[..., None]:
+        """The same for a kernel of which the IR is known."""
+        from akgflow.toolchains.triton.interpreter import Task
+
+        jit = source.fn
+        debug, warps = bool(options.get("debug")), int(options.get("num_warps", 4))
+
+        def launch(x: int, y: int, z: int, *rest: Any) -> None:
+            values = dict(zip(jit.arg_names, rest[_HANDLES:], strict=True))
+            grid = (int(x), int(y), int(z))
+            if min(grid) > 0:
+                self._run(Task(jit, values, dict(source.signature), grid, debug, "atomic" in ttir, warps))
+
+        return launch
 
     def get_current_target(self) -> Any:
         return self.target

@@ -1,29 +1,34 @@
-"""The inside of a Triton session: hooks on Triton's runtime that record, compile and translate errors."""
+"""The inside of a Triton session: what was launched, what was kept, and calls that the interpreter must repeat."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from akgflow.toolchains.base import CompileFailure
-from akgflow.toolchains.common.patching import patched
+from akgflow.toolchains.base import Unsupported
 from akgflow.toolchains.common.workdir import NOTE, artifacts_dir
 
 _KEPT = ("cubin", "ptx", "hsaco", "amdgcn")
-_MAX_CHARS = 4000
+
+
+class HostReads(BaseException):
+    """Host code asks for a value that a kernel was to compute; no ``except Exception`` of the candidate's stops it."""
 
 
 class TritonSession:
     """Where tensors live, and the kernels that were launched so far, in order of their first launch."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, interpreter: Any = None, always: bool = True) -> None:
         self.device = device
         self.launched: dict[str, None] = {}
         self.silent = False
+        self.interpreter = interpreter
+        self.absent: str | None = None
+        """Why this evidence cannot be had, whatever the candidate made of the exception that said so."""
+        self._interprets, self._skipped = always, False
 
     def kernels(self) -> Sequence[str]:
         return tuple(self.launched)
@@ -31,6 +36,38 @@ class TritonSession:
     def silence(self) -> bool:
         self.silent = True
         return True
+
+    def given(self, spans: list[tuple[int, int]]) -> None:
+        """Tensors of the judge's that share one storage: first address and bytes of each."""
+        if self.interpreter is not None:
+            self.interpreter.spans = spans
+
+    def call(self, model: Any, inputs: Sequence[Any]) -> Any:
+        """Call the model. Kernels that were only compiled are interpreted too once host code asks what they compute."""
+        try:
+            return model(*inputs)
+        except HostReads:
+            self._interprets = True
+            return model(*inputs)
+
+    def host_reads(self) -> None:
+        """Host code is about to look at a value."""
+        if self._skipped and not self._interprets:
+            raise HostReads
+
+    def run(self, task: Any) -> None:
+        """A launch."""
+        self.launched[task.kernel.__name__] = None
+        if self.silent:
+            return
+        if not self._interprets:
+            self._skipped = True
+            return
+        try:
+            self.interpreter.run(task)
+        except Unsupported as reason:
+            self.absent = self.absent or str(reason)
+            raise
 
 
 class ArtifactKeeper:
@@ -54,115 +91,3 @@ class ArtifactKeeper:
         metadata = kernel.metadata
         about = {key: getattr(metadata, key) for key in ("name", "shared", "num_warps", "num_stages")}
         (folder / NOTE).write_text(json.dumps(about), encoding="utf-8")
-
-
-def _location(function: Any, error: Any) -> str:
-    """``kernel NAME, line N of the module`` for a compilation error."""
-    line = getattr(getattr(error, "node", None), "lineno", None)
-    name = getattr(function, "__name__", "kernel")
-    raw = getattr(function, "raw_src", None)
-    if line is None or raw is None:
-        return f"kernel {name}"
-    # The compiler counts from the `def`; decorators stand before it in the file.
-    decorators = next((i for i, text in enumerate(raw) if text.lstrip().startswith("def ")), 0)
-    return f"kernel {name}, line {function.starting_line_number + decorators + line - 1} of the module"
-
-
-def translate(function: Any, error: BaseException) -> CompileFailure:
-    """Triton's own words about ``error``, innermost cause first, cut to what matters."""
-    text = str(error) or repr(error)
-    inner: BaseException | None = error.__cause__
-    while inner is not None:
-        if str(inner):
-            text = f"{str(inner).strip()}\nin: {text}"
-        inner = inner.__cause__
-    return CompileFailure(f"{_location(function, error)}: {text}"[:_MAX_CHARS])
-
-
-def _is_compile_error(error: BaseException, launches: bool) -> bool:
-    """``launches`` tells whether launching is real: if it is not, a RuntimeError can only be the compiler's."""
-    from triton.compiler.errors import CompilationError
-    from triton.runtime.errors import OutOfResources, PTXASError
-
-    if isinstance(error, CompilationError | OutOfResources | PTXASError):
-        return True
-    if not isinstance(error, RuntimeError):
-        return False
-    return "PassManager" in str(error) or "LLVM" in str(error) or (not launches and "Triton" not in str(error))
-
-
-@contextlib.contextmanager
-def compiling(session: TritonSession, keeper: ArtifactKeeper | None) -> Iterator[None]:
-    """Record launches of compiled kernels; compiler errors become `CompileFailure`.
-
-    With a ``keeper`` launches are not real: artefacts are kept instead, and an autotuned kernel is compiled in
-    every configuration for its first shape, and in the first that fits for later ones.
-    """
-    from triton.runtime.autotuner import Autotuner
-    from triton.runtime.jit import JITFunction
-
-    original_run: Callable[..., Any] = JITFunction.run
-    original_bench: Callable[..., Any] = Autotuner._bench
-    tuning = False
-
-    def run(self: Any, *args: Any, grid: Any, warmup: bool, **kwargs: Any) -> Any:
-        try:
-            kernel = original_run(self, *args, grid=grid, warmup=warmup, **kwargs)
-        except Exception as error:
-            # While tuning, the autotuner itself passes over configurations that do not fit.
-            if tuning or not _is_compile_error(error, launches=keeper is None):
-                raise
-            raise translate(self, error) from error
-        if not warmup:
-            session.launched[self.__name__] = None
-            if keeper is not None:
-                keeper.keep(kernel)
-        return kernel
-
-    def bench(self: Any, *args: Any, config: Any, **meta: Any) -> Any:
-        nonlocal tuning
-        fits: list[Any] = self.__dict__.setdefault("_fitting", [])
-        if keeper is not None and self.cache:
-            return [0.0 if config is fits[0] else 1.0] * 3 if fits else [1.0] * 3
-        tuning = True
-        try:
-            times = original_bench(self, *args, config=config, **meta)
-        except Exception as error:
-            if not _is_compile_error(error, launches=keeper is None):
-                raise
-            raise translate(self.base_fn, error) from error
-        finally:
-            tuning = False
-        if times[0] != float("inf"):
-            fits.append(config)
-        return times
-
-    with patched((JITFunction, "run", run), (Autotuner, "_bench", bench)):
-        yield
-
-
-@contextlib.contextmanager
-def interpreting(session: TritonSession, target: Any) -> Iterator[None]:
-    """Record kernels that the interpreter runs, with its arithmetic mended.
-
-    An autotuned kernel runs in one configuration for each shape, another one each time: all are valid, and a
-    benchmark would only time the interpreter.
-    """
-    from triton.runtime.autotuner import Autotuner
-    from triton.runtime.interpreter import InterpretedFunction
-
-    from akgflow.toolchains.triton.interpreter import mended
-
-    original_run: Callable[..., Any] = InterpretedFunction.run
-
-    def run(self: Any, *args: Any, grid: Any, warmup: bool, **kwargs: Any) -> Any:
-        if not warmup:
-            session.launched[self.__name__] = None
-        return None if session.silent else original_run(self, *args, grid=grid, warmup=warmup, **kwargs)
-
-    def bench(self: Any, *_: Any, config: Any, **__: Any) -> list[float]:
-        turn = self.configs[len(self.cache) % len(self.configs)]
-        return [0.0 if config is turn else 1.0] * 3
-
-    with mended(target), patched((InterpretedFunction, "run", run), (Autotuner, "_bench", bench)):
-        yield

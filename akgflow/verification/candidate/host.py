@@ -20,7 +20,9 @@ from typing import Any
 
 import torch
 
+from akgflow.terms import Evidence
 from akgflow.toolchains.base import CompileFailure, Unsupported
+from akgflow.toolchains.common import faults
 from akgflow.verification import sandbox
 from akgflow.verification.candidate import dispatch_guard
 from akgflow.verification.candidate.op_budget import Fallback
@@ -73,6 +75,8 @@ class Host:
         session = toolchains.get(request.toolchain).session(request.evidence, request.target, self.scratch)
         self.session = self.stack.enter_context(session)
         self.device = self.session.device
+        # What is only compiled may be as large as on the target: memory that nobody touches takes none.
+        sandbox.poison_allocations(request.evidence in (Evidence.EXECUTED, Evidence.INTERPRETED))
         if request.guarded:
             trusted = getattr(self.session, "trusted", ())
             self.refused, self.count_too = dispatch_guard.install(reader(self.fds.pop(0)), self.device, trusted)
@@ -139,7 +143,7 @@ class Host:
             self.locks.close()
         self._hold_back()
         with torch.no_grad():
-            result = self.model(*inputs)
+            result = self._invoke(inputs)
             described, found = look(result, given)
             for place, tensor in zip(places, found, strict=False):
                 hand_over(place, tensor)
@@ -147,12 +151,31 @@ class Host:
         self._synchronize()
         return Called(described, self._kernels(), self._reuses(found, given))
 
+    def _invoke(self, inputs: Any) -> Any:
+        """Call the model, through the session where it has a way of its own."""
+        tell = getattr(self.session, "given", None)
+        if tell is not None:
+            found = [*memory.tensors(inputs), *self.state.values()]
+            tell([(t.data_ptr(), memory.span(t) * t.element_size()) for t in found if t.device.type == "cpu"])
+        call = getattr(self.session, "call", None)
+        result = call(self.model, inputs) if call is not None else self.model(*inputs)
+        absent = getattr(self.session, "absent", None)
+        if absent is not None:
+            raise Unsupported(absent)
+        return result
+
     def _reuses(self, found: list[torch.Tensor], given: set[int]) -> bool:
         """True when an answer, other than a ``given`` tensor, lies where the one before lies, which is still held."""
         found = [t for t in found if t.device.type != "meta" and t.numel()]
         again = bool((memory.storages(found) & memory.storages(self.last)) - given)
         self.last = found if sum(t.untyped_storage().nbytes() for t in found) <= MAX_HELD_BYTES else []
         return again
+
+    def attributed(self, error: BaseException) -> BaseException:
+        """The error, or in its place the reason why what stands in for a device could not go on."""
+        absent = getattr(self.session, "absent", None)
+        reason = absent or (faults.of_the_stand_in(error) if self.session and self.device != "cuda" else None)
+        return Unsupported(reason) if reason is not None else error
 
     def silence(self, request: protocol.Silence) -> Done:  # noqa: ARG002
         """Let no kernel of the DSL do anything from now on. Raises `RuntimeError` where that cannot be done."""
@@ -334,7 +357,7 @@ def serve(channel: Channel, scratch: Path, threads: int) -> None:
             host.refused()
             reply = operations[request.op](request)
         except BaseException as error:
-            reply = _failure(error, scratch, host.refused())
+            reply = _failure(host.attributed(error), scratch, host.refused())
         try:
             send(number, vars(reply))
         except (ValueError, RecursionError) as error:

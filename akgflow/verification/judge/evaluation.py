@@ -120,8 +120,9 @@ class Trial:
         if not self.guarded:
             return []
         self.process.rules = Page()
-        if self.evidence is Evidence.INTERPRETED:
-            # An interpreter does a kernel's work with numpy, and numpy multiplies with such a library.
+        if self.evidence is not Evidence.EXECUTED:
+            # An interpreter does a kernel's work with numpy, and numpy multiplies with such a library. What is only
+            # compiled may be interpreted too, where host code asks what kernels compute.
             return [self.process.rules.fd]
         self.process.trap = Trap()
         return [self.process.rules.fd, self.process.trap.fd]

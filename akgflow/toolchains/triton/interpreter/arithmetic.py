@@ -1,29 +1,28 @@
-"""What Triton's interpreter gets wrong, mended: bf16 arithmetic, and TF32 where the target would use it.
+"""What Triton's interpreter gets wrong about numbers: bf16, eight bits, truths, and TF32 where the target would use it.
 
 The interpreter keeps bf16 as the upper 16 bits of a float32 in a ``uint16`` and then adds and compares those as
 integers. Here every operation on bf16 widens to float32, computes, and rounds once to nearest even. A float32
-``tl.dot`` whose precision is ``tf32`` reads its operands as tensor cores do: with 10 bits of mantissa.
+``tl.dot`` whose precision is ``tf32`` reads its operands as tensor cores do: with 10 bits of mantissa. Up to 3.9 a
+comparison has the type of what it compares, so that a scalar in a mask makes the mask a number.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from akgflow.toolchains.common.patching import patched
+from akgflow.toolchains.common.patching import Changes
+from akgflow.toolchains.triton.interpreter import fp8
 
-Changes = list[tuple[Any, str, Any]]
 
-
-def _widen(bits: Any) -> Any:
+def widen(bits: Any) -> Any:
     """bf16 bits (uint16 array) as float32."""
     import numpy as np
 
     return (np.asarray(bits).astype(np.uint32) << 16).view(np.float32)
 
 
-def _narrow(values: Any) -> Any:
+def narrow(values: Any) -> Any:
     """float32 values as bf16 bits (uint16), to nearest, ties to even; NaN stays NaN."""
     import numpy as np
 
@@ -40,27 +39,18 @@ def _as_tf32(values: Any) -> Any:
     return (np.ascontiguousarray(values).view(np.uint32) & np.uint32(0xFFFFE000)).view(np.float32)
 
 
-def mended(target: Any) -> Any:
-    """A context in which the interpreter computes bf16 rightly, and dots as precisely as Triton's ``target`` does.
-
-    Which precisions there are, and which one a dot gets that names none, is asked of Triton's backend for it.
-    """
-    from triton.compiler.compiler import make_backend
+def changes(rounding: bool) -> Changes:
+    """What replaces the builder's operations on numbers; ``rounding`` where the target computes dots in TF32."""
     from triton.runtime import interpreter
 
-    options = interpreter.interpreter_builder.options
-    if target.backend != "cpu":
-        theirs = make_backend(target).parse_options({})
-        names = ("default_dot_input_precision", "allowed_dot_input_precisions")
-        options = dataclasses.replace(options, **{name: getattr(theirs, name) for name in names})
-    return patched(
+    return [
         *_arithmetic(interpreter),
+        *_comparisons(interpreter),
         *_casts(interpreter),
-        *_products(interpreter, rounding=target.backend != "cpu"),
-        *_reductions(interpreter),
+        *_products(interpreter, rounding),
+        *_constants(),
         *_absent_before_3_9(interpreter),
-        (interpreter.interpreter_builder, "options", options),
-    )
+    ]
 
 
 def _is_bf16(handle: Any) -> bool:
@@ -72,7 +62,7 @@ def _is_bf16(handle: Any) -> bool:
 def _up(handle: Any) -> Any:
     import triton.language as tl
 
-    return type(handle)(_widen(handle.data), tl.float32) if _is_bf16(handle) else handle
+    return type(handle)(widen(handle.data), tl.float32) if _is_bf16(handle) else handle
 
 
 def _down(handle: Any) -> Any:
@@ -81,7 +71,7 @@ def _down(handle: Any) -> Any:
 
     if np.asarray(handle.data).dtype != np.float32:
         return handle
-    return type(handle)(_narrow(handle.data), tl.bfloat16)
+    return type(handle)(narrow(handle.data), tl.bfloat16)
 
 
 def _through_float32(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -98,16 +88,40 @@ def _through_float32(original: Callable[..., Any]) -> Callable[..., Any]:
 def _arithmetic(interpreter: Any) -> Changes:
     builder = interpreter.InterpreterBuilder
     names = ["binary_op", "unary_op", "ternary_op", "create_fma", "create_erf", "create_rsqrt"]
-    changes = [(builder, name, _through_float32(getattr(builder, name))) for name in names if hasattr(builder, name)]
+    return [(builder, name, _through_float32(getattr(builder, name))) for name in names if hasattr(builder, name)]
 
-    atomic = builder.create_atomic_rmw
 
-    def create_atomic_rmw(self: Any, op: Any, ptr: Any, value: Any, *rest: Any) -> Any:
-        if _is_bf16(value):
-            raise NotImplementedError("atomics on bfloat16 are not covered by Triton's interpreter: use float32")
-        return atomic(self, op, ptr, value, *rest)
+def _comparisons(interpreter: Any) -> Changes:
+    """Comparisons give truths, whatever they compare."""
+    import triton.language as tl
 
-    return [*changes, (builder, "create_atomic_rmw", create_atomic_rmw)]
+    builder = interpreter.InterpreterBuilder
+
+    def truth(original: Callable[..., Any]) -> Callable[..., Any]:
+        def compare(self: Any, *args: Any) -> Any:
+            found = original(self, *(_up(arg) for arg in args)).data
+            return interpreter.TensorHandle(found.astype(bool), tl.int1)
+
+        return compare
+
+    names = [name for name in dir(builder) if name.startswith(("create_icmp", "create_fcmp"))]
+    return [(builder, name, truth(getattr(builder, name))) for name in names]
+
+
+def _constants() -> Changes:
+    """A constant beside a tensor leaves the operation to the tensor, as it does in the compiler."""
+    import triton.language as tl
+
+    def leaving(original: Callable[..., Any]) -> Callable[..., Any]:
+        def operation(self: Any, other: Any) -> Any:
+            return NotImplemented if isinstance(other, tl.tensor) else original(self, other)
+
+        return operation
+
+    numbers = ("add", "sub", "mul", "truediv", "floordiv", "mod", "and", "or", "xor", "lshift", "rshift")
+    words = (*numbers, "gt", "ge", "lt", "le", "eq", "ne")
+    names = [name for word in words if callable(vars(tl.constexpr).get(name := f"__{word}__"))]
+    return [(tl.constexpr, name, leaving(vars(tl.constexpr)[name])) for name in names]
 
 
 def _casts(interpreter: Any) -> Changes:
@@ -119,13 +133,20 @@ def _casts(interpreter: Any) -> Changes:
 
     def cast_impl(self: Any, src: Any, dst_type: Any) -> Any:
         target = dst_type.scalar
+        if src.dtype.scalar.name in fp8.FORMATS:
+            return cast_impl(self, handle(fp8.decoded(src.data, src.dtype.scalar.name), tl.float32), dst_type)
+        if target.name in fp8.FORMATS:
+            return handle(fp8.encoded(cast_impl(self, src, tl.float64).data, target.name), target)
         if _is_bf16(src):
             return src if target == tl.bfloat16 else cast_impl(self, _up(src), dst_type)
         if target != tl.bfloat16:
             return cast(self, src, dst_type)
-        return handle(_narrow(cast(self, src, tl.float32).data), tl.bfloat16)
+        return handle(narrow(cast(self, src, tl.float32).data), tl.bfloat16)
 
     def create_fp_to_fp(self: Any, src: Any, dst_type: Any, rounding_mode: Any) -> Any:
+        narrowest = {src.dtype.scalar.name, dst_type.scalar.name} & set(fp8.FORMATS)
+        if narrowest and rounding_mode != interpreter._ir.ROUNDING_MODE.RTZ:
+            return cast_impl(self, src, dst_type)
         bf16_with_wide = _is_bf16(src) or dst_type.scalar == tl.bfloat16
         bits = min(src.dtype.scalar.primitive_bitwidth, dst_type.scalar.primitive_bitwidth)
         toward_zero = rounding_mode == interpreter._ir.ROUNDING_MODE.RTZ
@@ -144,7 +165,7 @@ def _products(interpreter: Any, rounding: bool) -> Changes:
     tf32 = interpreter._ir.INPUT_PRECISION.TF32
 
     def create_dot(self: Any, a: Any, b: Any, d: Any, input_precision: Any, *rest: Any) -> Any:
-        a, b = _up(a), _up(b)
+        a, b = _decoded(_up(a)), _decoded(_up(b))
         if rounding and input_precision == tf32 and a.data.dtype == np.float32 and b.data.dtype == np.float32:
             # Widened bf16 has fewer bits than TF32 keeps: it passes through unchanged.
             a, b = handle(_as_tf32(a.data), a.dtype), handle(_as_tf32(b.data), b.dtype)
@@ -155,40 +176,12 @@ def _products(interpreter: Any, rounding: bool) -> Changes:
     return [(builder, "create_dot", create_dot)]
 
 
-def _reductions(interpreter: Any) -> Changes:
+def _decoded(handle: Any) -> Any:
+    """An operand of eight bits as float32, which holds it exactly."""
     import triton.language as tl
 
-    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
-        def apply_impl(self: Any, inputs: Any) -> Any:
-            single = not isinstance(inputs, tuple)
-            given = (inputs,) if single else inputs
-            narrow = [_is_bf16(x.handle) for x in given]
-            if not any(narrow):
-                return original(self, inputs)
-            wide = tuple(
-                self.to_tensor(_widen(x.handle.data), tl.float32) if is_narrow else x
-                for x, is_narrow in zip(given, narrow, strict=True)
-            )
-            results = original(self, wide[0] if single else wide)
-            several = isinstance(results, tuple | list)
-            # An argmax gives one index beside its value: only float32 results go back to bf16.
-            back = [
-                _bf16_tensor(x) if x.dtype.scalar == tl.float32 and any(narrow) else x
-                for x in (results if several else [results])
-            ]
-            return type(results)(back) if several else back[0]
-
-        return apply_impl
-
-    return [(owner, "apply_impl", wrap(owner.apply_impl)) for owner in (interpreter.ReduceOps, interpreter.ScanOps)]
-
-
-def _bf16_tensor(wide: Any) -> Any:
-    """A float32 interpreter tensor rounded to bf16, with the same shape."""
-    import triton.language as tl
-
-    kind = tl.block_type(tl.bfloat16, list(wide.shape)) if wide.type.is_block() else tl.bfloat16
-    return tl.core.tensor(type(wide.handle)(_narrow(wide.handle.data), tl.bfloat16), kind)
+    name = handle.dtype.scalar.name
+    return type(handle)(fp8.decoded(handle.data, name), tl.float32) if name in fp8.FORMATS else handle
 
 
 def _absent_before_3_9(interpreter: Any) -> Changes:
@@ -201,7 +194,7 @@ def _absent_before_3_9(interpreter: Any) -> Changes:
     patch_tensor = interpreter._patch_lang_tensor
 
     def get_bf16(_: Any, value: float) -> Any:
-        return interpreter.TensorHandle(_narrow(np.array([value], dtype=np.float32)), tl.bfloat16)
+        return interpreter.TensorHandle(narrow(np.array([value], dtype=np.float32)), tl.bfloat16)
 
     def patch_lang_tensor(tensor: Any, *scope: Any) -> None:
         patch_tensor(tensor, *scope)
