@@ -21,9 +21,9 @@ from akgflow.toolchains.common import architecture, nvidia
 from akgflow.toolchains.common.installed import cxx, no_device, not_installed
 from akgflow.toolchains.common.workdir import ARTIFACTS, inside
 from akgflow.toolchains.cuda_c import inline
-from akgflow.toolchains.cuda_c.backends import Backend, OnDevice, default_backend
+from akgflow.toolchains.cuda_c.backends import Backend, OnDevice
 from akgflow.toolchains.cuda_c.compile_only import LAUNCHES, CompileOnly
-from akgflow.toolchains.cuda_c.library import Library
+from akgflow.toolchains.cuda_c.library import Library, default_backend
 from akgflow.toolchains.cuda_c.on_cpu import OnCpu
 from akgflow.verdict import KernelResources
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -159,18 +158,6 @@ class OnDevice:
 
     def kernels(self) -> Sequence[str]:
         return tuple(self.launched)
-
-
-def default_backend() -> Backend:
-    """For candidates that run outside a session: the local device where there is one, else the interpreter."""
-    import torch
-
-    from akgflow.toolchains.cuda_c.on_cpu import OnCpu
-
-    if torch.cuda.is_available() and nvidia.nvcc() is not None and shutil.which("nvidia-smi"):
-        major, minor = torch.cuda.get_device_capability()
-        return OnDevice(f"sm_{major}{minor}")
-    return OnCpu()
 
 
 def kept_flags(given: Any) -> tuple[str, ...]:
