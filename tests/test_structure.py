@@ -297,7 +297,17 @@ ONE_PLACE: dict[str, tuple[frozenset[str], str]] = {
     "splitlines": (
         # Files of the system and of compilers; YAML's own notion of a line.
         frozenset(
-            {"text", "machine", "toolchains", "torch_compile", "verification", "executors.ray", "executors.reach", "config._problems", "models._events"}
+            {
+                "text",
+                "machine",
+                "toolchains",
+                "torch_compile",
+                "verification",
+                "executors.ray",
+                "executors.reach",
+                "config._problems",
+                "models._events",
+            }
         ),
         "akgflow.text.lines: str.splitlines also splits at characters that end no line",
     ),
