@@ -279,13 +279,13 @@ def test_all_evidence_is_gathered_and_what_cannot_be_is_named(bench):
     assert verdict.absent == {"interpreted": "plain PyTorch has no interpreter"}
 
 
-def test_what_fails_to_compile_is_not_run(bench):
+def test_what_fails_on_the_device_is_not_compiled_besides(bench):
     text = "raise __import__('akgflow.toolchains.base', fromlist=['x']).CompileFailure('line 3: expected ;')"
     verdict = bench.judge(text, GEMM, evidence=(Evidence.EXECUTED, Evidence.COMPILED))
     assert verdict.status == "COMPILE_ERROR"
     assert verdict.message == "line 3: expected ;"
     assert verdict.evidence == ()
-    assert verdict.absent == {"executed": "not gathered: the candidate failed before (compiled)"}
+    assert verdict.absent == {"compiled": "not gathered: the candidate failed before (executed)"}
 
 
 def test_where_nothing_can_be_had_nothing_is_claimed(bench):
