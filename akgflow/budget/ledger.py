@@ -13,6 +13,9 @@ How the ceilings are kept, the calls in flight included:
   calls and judgements that run are cut off.
 - *device minutes*: `akgflow.budget.device`.
 
+A call that went out and brought no reply is booked at its reservation, for the provider may bill it:
+`akgflow.budget.outstanding` keeps it over a kill. One that a server refused gives its room back.
+
 A call that would fit once the calls in flight have settled waits for them, for they reserve far more than they
 take. Only a call that cannot fit raises `BudgetError`.
 """
@@ -64,9 +67,9 @@ class Estimate:
 class Spent:
     """What was spent so far. ``unpriced`` counts the live calls whose price nobody knows.
 
-    ``lost`` counts calls that broke off while their reply was read, and judgements that were cut off; what they took is
-    in the sums. ``excess`` tokens and ``excess_usd`` are what providers claimed beyond what calls had reserved; they
-    are not in the sums.
+    ``lost`` counts calls whose end is unknown, at what was reserved for them, and judgements that were cut off; both
+    are in the sums. ``excess`` tokens and ``excess_usd`` are what providers claimed beyond what calls had reserved;
+    they are not in the sums.
     """
 
     calls: int = 0

@@ -61,7 +61,7 @@ class Account:
     ``reserved`` tokens were held while the calls were out; ``usd`` is what live calls cost, and ``unpriced`` counts
     those whose price nobody knows. ``excess`` tokens were claimed beyond what was reserved and are not booked.
     ``device_seconds`` is the time for which ``judged`` judgements held their place. ``lost`` counts calls and
-    judgements that broke off; what they took is in the sums.
+    judgements that brought no result; what they took, or what was reserved for them, is in the sums.
     """
 
     step: str
