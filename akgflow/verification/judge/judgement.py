@@ -158,18 +158,21 @@ class Judgement:
             try:
                 self._gather_evidence(evidence)
             except CandidateFailed as failure:
-                if self._is_no_fault(failure):
+                if self._is_no_fault(evidence, failure):
                     absent[evidence.value] = failure.message
                     continue
                 for skipped in wanted[place + 1 :]:
                     absent[skipped.value] = f"not gathered: the candidate failed before ({evidence.value})"
                 raise
 
-    def _is_no_fault(self, failure: CandidateFailed) -> bool:
+    def _is_no_fault(self, evidence: Evidence, failure: CandidateFailed) -> bool:
         """True where something of ours was not able: it says so, or it stands for a device that ran the candidate."""
         if isinstance(failure, Disturbed) or failure.status is Status.REFUSED:
             return False
-        return failure.status is Status.NOT_RUN or Evidence.EXECUTED in self.findings.evidence
+        if failure.status is Status.NOT_RUN:
+            return True
+        # What was found wrong on the device itself is among the evidence, too.
+        return evidence is not Evidence.EXECUTED and Evidence.EXECUTED in self.findings.evidence
 
     def _gather_evidence(self, evidence: Evidence) -> None:
         """Gather one kind of evidence in one candidate process."""
