@@ -1,4 +1,4 @@
-"""Every exit code of the README's table, from a real process; no other number is ever returned."""
+"""Every exit code of the table in docs/commands.md, from a real process; no other number is ever returned."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from small_task import RIGHT, make_workspace
 
 from akgflow.errors import ExitCode
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[1] / "docs" / "commands.md").read_text(encoding="utf-8")
 COMMAND = (sys.executable, "-m", "akgflow")
 NO_TIME = ("--target", "cpu", "--no-time")
 
@@ -88,6 +88,12 @@ def untrusted(here: Here) -> tuple[int, str]:
     return here.ended(here.start("run", "scale", command=(sys.executable, "-c", BLIND), AKGFLOW_CACHE=cache))
 
 
+def exhausted(here: Here) -> tuple[int, str]:
+    few = ("sh", "-c", 'ulimit -n 12; exec "$@"', "sh", *COMMAND)
+    (here.folder / "k.py").write_text(RIGHT)
+    return here.ended(here.start("verify", "k.py", "--task", "scale", "--dsl", "cpp", *NO_TIME, command=few))
+
+
 def interrupted(here: Here) -> tuple[int, str]:
     process = here.start("run", "scale")
     while not here.server.requests:
@@ -105,6 +111,7 @@ WAYS: dict[ExitCode, tuple[Callable[[Here], tuple[int, str]], str]] = {
     ExitCode.PREREQUISITE: (prerequisite, "no C++ compiler was found"),
     ExitCode.BUDGET: (budget, "budget"),
     ExitCode.UNTRUSTED: (untrusted, "the operator itself, forbidden"),
+    ExitCode.EXHAUSTED: (exhausted, "no file descriptors left"),
     ExitCode.INTERRUPTED: (interrupted, "the same command goes on"),
 }
 
@@ -119,9 +126,9 @@ def test_a_real_process_ends_with_it(tmp_path: Path, openai_server: OpenAIServer
     assert ("Traceback" in said) == (code is ExitCode.BUG)
 
 
-def test_the_readme_and_the_help_list_the_codes_that_there_are() -> None:
-    table = README[README.index("Exit codes are stable") :]
-    listed = re.findall(r"^\| (\d+) \|", table[: table.index("## ")], re.M)
+def test_the_manual_and_the_help_list_the_codes_that_there_are() -> None:
+    table = PAGE[PAGE.index("Exit codes are stable") :]
+    listed = re.findall(r"^\| (\d+) \|", table.partition("\n## ")[0], re.M)
     assert [int(code) for code in listed] == sorted(ExitCode)
     shown = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, check=True).stdout
     codes = re.findall(r"(?:^|\s)(\d+) [a-z]", shown[shown.index("Exit codes") : shown.index("Options")])

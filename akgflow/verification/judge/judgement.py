@@ -169,8 +169,10 @@ class Judgement:
         """True where something of ours was not able: it says so, or it stands for a device that ran the candidate."""
         if isinstance(failure, Disturbed) or failure.status is Status.REFUSED:
             return False
-        ran = evidence is not Evidence.EXECUTED and Evidence.EXECUTED in self.findings.evidence
-        return ran or failure.status is Status.NOT_RUN
+        if failure.status is Status.NOT_RUN:
+            return True
+        # What was found wrong on the device itself is among the evidence, too.
+        return evidence is not Evidence.EXECUTED and Evidence.EXECUTED in self.findings.evidence
 
     def _gather_evidence(self, evidence: Evidence) -> None:
         """Gather one kind of evidence in one candidate process."""
