@@ -12,8 +12,8 @@ from typing import Any
 from akgflow.config.types import SourceKernel, Target
 from akgflow.machine import Machine
 from akgflow.terms import Evidence
-from akgflow.toolchains.base import CompileFailure, Session
-from akgflow.toolchains.common.diagnostics import first_errors, quoting
+from akgflow.toolchains.base import CompileFailure, Session, Unsupported
+from akgflow.toolchains.common.diagnostics import first_errors, quoting, says_an_error
 from akgflow.toolchains.common.headers import compiled
 from akgflow.toolchains.common.installed import cxx, not_installed, package_dir
 from akgflow.toolchains.common.patching import on_import, patched
@@ -144,15 +144,16 @@ def _tvm_loader(original: Callable[..., Any], session: _CppSession) -> Callable[
 
 
 def _wrap_torch(module: Any, session: _CppSession) -> None:
-    original = module.load_inline
+    def wrapped(original: Callable[..., Any]) -> Callable[..., Any]:
+        def build(name: str, *args: Any, **options: Any) -> Any:
+            options["extra_cflags"] = [*COMPILE_FLAGS, *_flags(options.get("extra_cflags"))]
+            options["extra_ldflags"] = [*LINK_FLAGS, *_flags(options.get("extra_ldflags"))]
+            with _compiler_words(""):
+                return _Library(original(name, *args, **options), session)
 
-    def load_inline(name: str, cpp_sources: Any, *args: Any, **options: Any) -> Any:
-        options["extra_cflags"] = [*COMPILE_FLAGS, *_flags(options.get("extra_cflags"))]
-        options["extra_ldflags"] = [*LINK_FLAGS, *_flags(options.get("extra_ldflags"))]
-        with _compiler_words(""):
-            return _Library(original(name, cpp_sources, *args, **options), session)
+        return build
 
-    module.load_inline = load_inline
+    module.load_inline, module.load = wrapped(module.load_inline), wrapped(module.load)
 
 
 def _flags(given: Any) -> list[str]:
@@ -169,6 +170,9 @@ def _compiler_words(file: str) -> Iterator[None]:
         yield
     except RuntimeError as error:
         text = first_errors(str(error))
+        if not says_an_error(str(error)):
+            # A tool is missing or a disk is full: no compiler has said anything about the text.
+            raise Unsupported(f"the builder failed for a reason other than this text: {text}") from None
         raise CompileFailure(quoting(text, Path(file)) if file else text) from None
 
 

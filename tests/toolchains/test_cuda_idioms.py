@@ -195,7 +195,7 @@ FAULTS = {
         ("wrong", ""),
         None,
         kernel=(
-            "__shared__ float s[256]; if (threadIdx.x) s[threadIdx.x] = 0; __syncthreads(); if (!(s[0] < 1)) n = 0;"
+            "__shared__ float s[256]; if (threadIdx.x) s[threadIdx.x] = 0; __syncthreads(); if (!(s[0] < 1)) x = o;"
         ),
     ),
     "past_shared": Fault(
@@ -218,12 +218,17 @@ FAULTS = {
             ),
         ),
         None,
-        kernel="if (blockIdx.x == 3 && threadIdx.x == 255) o[n] = 1.f;",
+        kernel="if (blockIdx.x == 3 && threadIdx.x == 255) o[n + 8] = 1.f;",
+    ),
+    "just_past_tensor": Fault(
+        ("RuntimeError", "writes past the end of a tensor made by host code (float32 [13, 77])"),
+        None,
+        kernel="if (blockIdx.x + threadIdx.x == 0) o[n] = 1.f;",
     ),
     "before_tensor": Fault(
         ("RuntimeError", "before the start of argument 1 (float32 [13, 77])"),
         None,
-        kernel="if (blockIdx.x + threadIdx.x == 0 && x[-400000] > 0) return;",
+        kernel="if (blockIdx.x + threadIdx.x == 0 && x[-20000] > 0) return;",
     ),
     "null": Fault(
         ("RuntimeError", "writes at a null pointer; in kernel kernel"),

@@ -12,6 +12,9 @@ _OF_THE_SYSTEM = re.compile(
     re.IGNORECASE,
 )
 """Why a compiler or a build tool stopped, whichever of them says so."""
+_OF_A_TEXT = re.compile(
+    r"[:(]\d+\)?(:\d+)?\s*:\s*(fatal |catastrophic )?error\b|undefined (reference|symbol)|^ptxas error"
+)
 _BEGINS = re.compile(r"\b(warning|note|remark)\b( #[\w-]+)?\s*:|^In file included|: In (function|member|lambda)")
 _FOLDERS = re.compile(r"^/\S+/(?=[^/\s]+[:(]\d+)", re.MULTILINE)
 _SHELL = re.compile(
@@ -45,6 +48,11 @@ def first_errors(log: str, limit: int = 5, max_chars: int = 4000) -> str:
     if total > limit:
         text += f"\n… and {total - limit} more errors"
     return text if len(text) <= max_chars else text[:max_chars] + "\n…"
+
+
+def says_an_error(log: str) -> bool:
+    """True where a compiler or a linker says what is wrong with a text; false where a tool itself could not work."""
+    return any(_OF_A_TEXT.search(line) for line in log.splitlines())
 
 
 def quoting(text: str, file: Path) -> str:

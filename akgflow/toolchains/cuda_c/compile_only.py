@@ -141,6 +141,8 @@ class _Unlaunched:
             raise refused
         seen = self._seen(library)
         self.launched = list(seen)
+        if library.akgflow_guessed():
+            return result
         self._launches.write_text(json.dumps(seen), encoding="utf-8")
         return result
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from akgflow.toolchains.base import CompileFailure, Unsupported
 from akgflow.toolchains.common import nvidia
-from akgflow.toolchains.common.diagnostics import first_errors
+from akgflow.toolchains.common.diagnostics import first_errors, says_an_error
 from akgflow.toolchains.common.installed import package_dir
 
 
@@ -112,6 +112,8 @@ STUBBED_CUDA = re.compile(f"{_TORCH}|{_CUDA}")
 _PLACE = re.compile(
     r"^(?P<file>[^\s:(]+)(?:\((?P<line>\d+)\)|:(?P<line2>\d+)(?::\d+)?):\s*(?:fatal |catastrophic )?error"
 )
+_MACRO = re.compile(r"\b(AT|TORCH|C10|PYBIND11)_\w+\s*\(")
+"""A macro of a stand-in: compilers place what is wrong in it where it is used."""
 _MISSING_FILE = re.compile(r"fatal error: (\S+): No such file|cannot open source file [\"‘]([^\"’]+)")
 _UNKNOWN = (
     re.compile(r"‘(?P<name>[^’]+)’ is not a member of ‘(?P<of>[^’]+)’"),
@@ -135,7 +137,7 @@ def of_log(log: str, files: frozenset[str], stage: Stage) -> Exception:
     if kind is Failure.OWN_LINE and (said := stage.confirm()) is not None:
         agreed = bool(said) and _kind(first_errors(said), files, Stage(STUBBED_TORCH))[0] is Failure.OWN_LINE
         kind = Failure.OWN_LINE if agreed else Failure.DOUBTED
-    elif kind in (Failure.LACKING, Failure.OUR_TYPES) and (said := stage.confirm()):
+    elif kind in (Failure.LACKING, Failure.OUR_TYPES, Failure.OUR_HEADER) and (said := stage.confirm()):
         # nvcc has CUDA's real headers: what it says about the candidate's own lines counts, in its words.
         other = first_errors(said)
         if _kind(other, files, Stage(STUBBED_TORCH))[0] is Failure.OWN_LINE:
@@ -144,7 +146,7 @@ def of_log(log: str, files: frozenset[str], stage: Stage) -> Exception:
 
 
 def _kind(words: str, files: frozenset[str], stage: Stage) -> tuple[Failure, str]:
-    line = next((line for line in words.splitlines() if _PLACE.match(line)), words.split("\n", 1)[0])
+    line, shown = _first_error(words)
     place = _PLACE.match(line)
     if missing := _MISSING_FILE.search(line):
         return Failure.LACKING, missing[1] or missing[2]
@@ -154,7 +156,16 @@ def _kind(words: str, files: frozenset[str], stage: Stage) -> tuple[Failure, str
     for pattern in _UNKNOWN:
         if found := pattern.search(said):
             return _unknown(found["name"], found["of"], stage)
-    return (Failure.OUR_TYPES if stage.stands_in.search(said) else Failure.OWN_LINE), ""
+    ours = stage.stands_in.search(said) or _MACRO.search(shown)
+    return (Failure.OUR_TYPES if ours else Failure.OWN_LINE), ""
+
+
+def _first_error(words: str) -> tuple[str, str]:
+    """The first line that is an error with a place, and what is shown of the text below it."""
+    lines = words.splitlines() or [""]
+    at = next((i for i, line in enumerate(lines) if _PLACE.match(line)), 0)
+    end = next((i for i in range(at + 1, len(lines)) if _PLACE.match(lines[i])), len(lines))
+    return lines[at], "\n".join(lines[at + 1 : end])
 
 
 def _unknown(name: str, of: str, stage: Stage) -> tuple[Failure, str]:
@@ -194,7 +205,5 @@ def of_loading(error: OSError, text: str) -> Exception:
 
 def of_real_build(log: str) -> Exception:
     """What PyTorch's own builder says on a device: a compiler's errors are about the candidate, other words are not."""
-    words = first_errors(log)
-    if any(_PLACE.match(line) or "undefined symbol" in line for line in words.splitlines()):
-        return failure(Failure.OWN_LINE, words)
-    return failure(Failure.BUILDER, words)
+    kind = Failure.OWN_LINE if says_an_error(log) else Failure.BUILDER
+    return failure(kind, first_errors(log))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from akgflow.pages import libc
 
-GUARD = 1 << 20
+GUARD = 1 << 18
 """Bytes before and after: an index that is wrong by a block's worth still falls into them."""
 ALIGN = 16
 """What kernels that read vectors of four floats rely on."""
@@ -84,8 +84,8 @@ class Fenced:
         self.args = [self._copied(arg) for arg in args]
 
     @property
-    def bounds(self) -> list[Bounds]:
-        return [fence.bounds for _, fence in self._fences]
+    def fences(self) -> list[Fence]:
+        return [fence for _, fence in self._fences]
 
     def _copied(self, value: Any) -> Any:
         if isinstance(value, list | tuple):
@@ -101,9 +101,6 @@ class Fenced:
     def tensors(self) -> list[tuple[str, Any]]:
         """The copies, by the names of their arguments."""
         return [(name, tensor) for name, tensor in named_tensors(self.args) if tensor.numel()]
-
-    def written_outside(self) -> str | None:
-        return next((found for _, fence in self._fences if (found := fence.written_outside())), None)
 
     def give_back(self) -> None:
         """Make the originals hold what the copies hold."""
@@ -131,12 +128,12 @@ class Fenced:
         return base.as_strided(result.shape, result.stride(), base.storage_offset() + moved)
 
 
-def fenced(tensor: Any, name: str) -> tuple[Any, Bounds]:
+def fenced(tensor: Any, name: str) -> tuple[Any, Fence]:
     """A tensor's copy behind a fence, for one that host code makes."""
     span = _span(name, tensor)
     fence = Fence(span.end - span.start, True, name)
     ctypes.memmove(fence.bounds.start, span.start, span.end - span.start)
-    return fence.tensor(tensor, tensor.data_ptr() - span.start), fence.bounds
+    return fence.tensor(tensor, tensor.data_ptr() - span.start), fence
 
 
 def _is_tensor(value: Any) -> bool:

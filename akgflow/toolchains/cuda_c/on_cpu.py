@@ -28,13 +28,13 @@ from akgflow.toolchains.cuda_c.backends import (
     made,
 )
 from akgflow.toolchains.cuda_c.faults import Failure, Stage, failure
-from akgflow.toolchains.cuda_c.fences import Bounds, Fenced, described, fenced, named_tensors
+from akgflow.toolchains.cuda_c.fences import Fence, Fenced, described, fenced, named_tensors
 from akgflow.toolchains.cuda_c.races import agree, compare
 from akgflow.toolchains.cuda_c.text import rewrite, source
 
 FLAGS = (
     *("-std=c++17", "-O2", "-march=native", "-fopenmp", "-fPIC", "-w", "-fno-strict-aliasing"),
-    *("-fdiagnostics-color=never", "-fvisibility-inlines-hidden"),
+    *("-fdiagnostics-color=never", "-fvisibility-inlines-hidden", "-ftrack-macro-expansion=0"),
     # Function-local statics of templates would otherwise be one object for all libraries of the process.
     "-fno-gnu-unique",
 )
@@ -128,6 +128,7 @@ class _OnCpu:
     def __init__(self, library: ctypes.CDLL, tolerant: bool) -> None:
         self.library = library
         self._tolerant = tolerant
+        self._made: list[Fence] = []
 
     def run(self, name: str, args: Sequence[Any], invoke: Invoke[Result]) -> Result | None:
         # Both copies are made before anything runs: the second call finds what the first one found.
@@ -143,22 +144,27 @@ class _OnCpu:
         library = self.library
         library.cuda_on_cpu_begin(int(reverse))
         library.cuda_on_cpu_arguments(_shapes(given.args).encode())
-        for bounds in given.bounds:
-            self._note(bounds)
+        for fence in given.fences:
+            self._note(fence)
+        self._made.clear()
         result = invoke(given.args)
-        problem = library.cuda_on_cpu_error().decode() or given.written_outside()
+        outside = (found for fence in (*given.fences, *self._made) if (found := fence.written_outside()))
+        problem = library.cuda_on_cpu_error().decode() or next(outside, None)
+        self._made.clear()
         if problem:
             raise failure(_FAULTS.get(library.cuda_on_cpu_fault(), Failure.KERNEL), f"{name}: {problem}")
         return result
 
-    def _note(self, bounds: Bounds) -> None:
+    def _note(self, fence: Fence) -> None:
+        bounds = fence.bounds
         self.library.cuda_on_cpu_fence((ctypes.c_size_t * 4)(*bounds[:4]), bounds.name.encode())
 
     def placed(self, tensor: Any) -> Any:
         if not tensor.numel():
             return tensor
-        copy, bounds = fenced(tensor, "a tensor made by host code")
-        self._note(bounds)
+        copy, fence = fenced(tensor, "a tensor made by host code")
+        self._note(fence)
+        self._made.append(fence)
         return copy
 
 

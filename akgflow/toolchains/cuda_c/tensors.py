@@ -178,7 +178,8 @@ class Tensors:
         device = options.get("device") or (_CPU if name in _MAKE else None)
         on_cpu = device == _CPU if device else on_cpu
         if "device" in options or name in _MAKE:
-            options["device"] = self._device
+            # Host code may read and write what is on the host, also where nothing on the device holds values.
+            options["device"] = _CPU if on_cpu else self._device
         result, on_cpu = self._do(name, args, options, on_cpu)
         found = result if isinstance(result, list | tuple) else [result]
         for place, one in enumerate(found):
@@ -205,9 +206,10 @@ class Tensors:
 
     def _to_options(self, on_cpu: bool, tensor: Any, device: str, dtype: Any) -> tuple[Any, bool]:
         there = device == _CPU
+        if there and not on_cpu:
+            self._need_values("a copy from the device")
         if there != on_cpu:
-            self._need_values("a copy between host and device")
-            tensor = tensor.clone()
+            tensor = tensor.clone() if there else tensor.to(self._device, copy=True)
         return tensor.to(dtype), there
 
     def _cpu(self, on_cpu: bool, tensor: Any) -> tuple[Any, bool]:
@@ -233,7 +235,8 @@ class Tensors:
         return torch.nn.functional.pad(tensor, pad, value=value), on_cpu
 
     def _item(self, on_cpu: bool, tensor: Any) -> tuple[Any, bool]:
-        self._need_values("item()")
+        if not on_cpu:
+            self._need_values("item()")
         return tensor.item(), on_cpu
 
     def _need_values(self, what: str) -> None:
