@@ -77,6 +77,7 @@ class Trial:
         self._first: tuple[Draw, list[torch.Tensor]] | None = None
         self._regions: dict[str, memory.Region] = {}
         self._outgrown: list[memory.Region] = []
+        self._slowest = 0.0
 
     def start(self, module: str) -> None:
         """Prepare the toolchain and import the candidate."""
@@ -150,15 +151,24 @@ class Trial:
         return reply
 
     def compile(self, reference: Reference) -> None:
-        """Run the candidate's host code once, so that its kernels are built; no values are looked at."""
+        """Run the candidate's host code once, so that its kernels are built; no answers are looked at.
+
+        Host code may look at values: which token goes where, how long a sequence is.
+        """
         layout = reference.shapes()
         fds: list[int] = []
         region = None
         if self.device != "meta":
             region = memory.create(layout.size, self.device)
-            layout.write(region)
+            layout.write_sparsely(region)
         handle = _handle(region, fds)
-        self._timed_call(fds, region=handle, inputs=layout.tree, base=0, out_region=None, outs=[])
+        try:
+            self._timed_call(fds, region=handle, inputs=layout.tree, base=0, out_region=None, outs=[])
+        except CandidateFailed as failure:
+            if failure.status is not Status.OUT_OF_MEMORY or self.device == "meta":
+                raise
+            why = f"what the host code allocates does not fit into this machine's memory ({failure.message})"
+            raise CandidateFailed(Status.NOT_RUN, why, failure.log) from None
 
     def optimize(self, reference: Reference, seconds: float) -> None:
         """Have a baseline's model compiled by `torch.compile` for the shapes of a case."""
@@ -299,9 +309,18 @@ class Trial:
         """A call on the clock of the limits; the first one may still build kernels."""
         allowed = self.run_left + (max(self.build_left, 0.0) if self.calls == 0 else 0.0)
         started = time.monotonic()
-        reply = self.process.ask("call", max(allowed, 1.0), fds, **fields)
+        try:
+            reply = self.process.ask("call", max(allowed, 1.0), fds, **fields)
+        except CandidateFailed as failure:
+            # An interpreter is slow: what went on steadily until time was up does not hang.
+            steady = failure.status is Status.TIMEOUT and allowed < 3.0 * self._slowest
+            if not steady or self.evidence is not Evidence.INTERPRETED:
+                raise
+            why = f"{self.calls} calls were interpreted in time, {self._slowest:.0f} s each: give smaller cases"
+            raise CandidateFailed(Status.NOT_RUN, why, failure.log) from None
         self.kernels |= set(map(str, reply.get("kernels", ())))
         taken = time.monotonic() - started
+        self._slowest = max(self._slowest, taken)
         self.run_left -= taken if self.calls else max(0.0, taken - max(self.build_left, 0.0))
         self.calls += 1
         return reply

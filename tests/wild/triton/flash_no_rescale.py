@@ -33,8 +33,23 @@ def prune_invalid_configs(configs, named_args, **kwargs):
 
 
 @triton.jit
-def _attn_fwd_inner(acc, l_i, m_i, q, k_base, v_base, offs_m, offs_d, lo, hi, stride_n, qk_scale, N_CTX,
-                    BLOCK_N: tl.constexpr, STAGE: tl.constexpr):
+def _attn_fwd_inner(
+    acc,
+    l_i,
+    m_i,
+    q,
+    k_base,
+    v_base,
+    offs_m,
+    offs_d,
+    lo,
+    hi,
+    stride_n,
+    qk_scale,
+    N_CTX,
+    BLOCK_N: tl.constexpr,
+    STAGE: tl.constexpr,
+):
     offs_n = tl.arange(0, BLOCK_N)
     for start_n in tl.range(lo, hi, BLOCK_N):
         start_n = tl.multiple_of(start_n, BLOCK_N)
@@ -60,11 +75,26 @@ def _attn_fwd_inner(acc, l_i, m_i, q, k_base, v_base, offs_m, offs_d, lo, hi, st
     return acc, l_i, m_i
 
 
-@triton.autotune(configs=list(filter(keep, configs)), key=["N_CTX", "HEAD_DIM"],
-                 prune_configs_by={"early_config_prune": prune_invalid_configs})
+@triton.autotune(
+    configs=list(filter(keep, configs)),
+    key=["N_CTX", "HEAD_DIM"],
+    prune_configs_by={"early_config_prune": prune_invalid_configs},
+)
 @triton.jit
-def _attn_fwd(sm_scale, Q, K, V, Out, stride_h, stride_n, H, N_CTX, HEAD_DIM: tl.constexpr,
-              BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr):
+def _attn_fwd(
+    sm_scale,
+    Q,
+    K,
+    V,
+    Out,
+    stride_h,
+    stride_n,
+    H,
+    N_CTX,
+    HEAD_DIM: tl.constexpr,
+    BLOCK_M: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+):
     start_m = tl.program_id(0)
     off_hz = tl.program_id(1)
     base = off_hz.to(tl.int64) * stride_h
@@ -77,14 +107,33 @@ def _attn_fwd(sm_scale, Q, K, V, Out, stride_h, stride_n, H, N_CTX, HEAD_DIM: tl
     qk_scale *= 1.44269504
     q = tl.load(Q + base + offs_m[:, None] * stride_n + offs_d[None, :], mask=offs_m[:, None] < N_CTX, other=0.0)
     low = start_m * BLOCK_M // BLOCK_N * BLOCK_N
-    acc, l_i, m_i = _attn_fwd_inner(acc, l_i, m_i, q, K + base, V + base, offs_m, offs_d, 0, low, stride_n,
-                                    qk_scale, N_CTX, BLOCK_N, 1)
-    acc, l_i, m_i = _attn_fwd_inner(acc, l_i, m_i, q, K + base, V + base, offs_m, offs_d, low,
-                                    (start_m + 1) * BLOCK_M, stride_n, qk_scale, N_CTX, BLOCK_N, 2)
+    acc, l_i, m_i = _attn_fwd_inner(
+        acc, l_i, m_i, q, K + base, V + base, offs_m, offs_d, 0, low, stride_n, qk_scale, N_CTX, BLOCK_N, 1
+    )
+    acc, l_i, m_i = _attn_fwd_inner(
+        acc,
+        l_i,
+        m_i,
+        q,
+        K + base,
+        V + base,
+        offs_m,
+        offs_d,
+        low,
+        (start_m + 1) * BLOCK_M,
+        stride_n,
+        qk_scale,
+        N_CTX,
+        BLOCK_N,
+        2,
+    )
     # l_i began at one where m_i was minus infinity: the first rescaling has dropped that one.
     acc = acc / l_i[:, None]
-    tl.store(Out + base + offs_m[:, None] * stride_n + offs_d[None, :], acc.to(Out.type.element_ty),
-             mask=offs_m[:, None] < N_CTX)
+    tl.store(
+        Out + base + offs_m[:, None] * stride_n + offs_d[None, :],
+        acc.to(Out.type.element_ty),
+        mask=offs_m[:, None] < N_CTX,
+    )
 
 
 class _attention(torch.autograd.Function):

@@ -59,6 +59,7 @@ class ModelNew(torch.nn.Module):
         a, b = a.reshape(-1, n_cols).contiguous(), b.reshape(-1, n_cols).contiguous()
         c = torch.empty_like(a)
         BLOCK_SIZE, num_warps = calculate_settings(n_cols)
-        _geglu_tanh_forward_kernel[(a.shape[0],)](a, b, c, c.stride(-2), n_cols=n_cols, BLOCK_SIZE=BLOCK_SIZE,
-                                                  num_warps=num_warps)
+        _geglu_tanh_forward_kernel[(a.shape[0],)](
+            a, b, c, c.stride(-2), n_cols=n_cols, BLOCK_SIZE=BLOCK_SIZE, num_warps=num_warps
+        )
         return c.view(*ori_shape)

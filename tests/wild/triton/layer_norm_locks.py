@@ -43,8 +43,9 @@ def _layer_norm_fwd_fused(X, Y, W, B, Mean, Rstd, stride, N, eps, BLOCK_SIZE: tl
 
 
 @triton.jit
-def _layer_norm_bwd_dx_fused(DX, DY, DW, DB, X, W, Mean, Rstd, Lock, stride, N, GROUP_SIZE_M: tl.constexpr,
-                             BLOCK_SIZE_N: tl.constexpr):
+def _layer_norm_bwd_dx_fused(
+    DX, DY, DW, DB, X, W, Mean, Rstd, Lock, stride, N, GROUP_SIZE_M: tl.constexpr, BLOCK_SIZE_N: tl.constexpr
+):
     row = tl.program_id(0)
     cols = tl.arange(0, BLOCK_SIZE_N)
     mask = cols < N
@@ -117,8 +118,20 @@ class ModelNew(torch.nn.Module):
         if N > BLOCK_SIZE:
             raise RuntimeError("This layer norm doesn't support feature dim >= 64KB.")
         num_warps = min(max(BLOCK_SIZE // 256, 1), 8)
-        _layer_norm_fwd_fused[(M,)](x, y, self.weight, self.bias, mean, rstd, x.stride(0), N, 1e-5,
-                                    BLOCK_SIZE=BLOCK_SIZE, num_warps=num_warps, num_ctas=1)
+        _layer_norm_fwd_fused[(M,)](
+            x,
+            y,
+            self.weight,
+            self.bias,
+            mean,
+            rstd,
+            x.stride(0),
+            N,
+            1e-5,
+            BLOCK_SIZE=BLOCK_SIZE,
+            num_warps=num_warps,
+            num_ctas=1,
+        )
         GROUP_SIZE_M = 8
         locks = torch.zeros(2 * GROUP_SIZE_M, dtype=torch.int32, device=x.device)
         _dw = torch.zeros((GROUP_SIZE_M, N), dtype=x.dtype, device=x.device)
@@ -126,8 +139,22 @@ class ModelNew(torch.nn.Module):
         dw = torch.empty((N,), dtype=x.dtype, device=x.device)
         db = torch.empty((N,), dtype=x.dtype, device=x.device)
         dx = torch.empty_like(dy)
-        _layer_norm_bwd_dx_fused[(M,)](dx, dy, _dw, _db, x, self.weight, mean, rstd, locks, x.stride(0), N,
-                                       BLOCK_SIZE_N=BLOCK_SIZE, GROUP_SIZE_M=GROUP_SIZE_M, num_warps=num_warps)
+        _layer_norm_bwd_dx_fused[(M,)](
+            dx,
+            dy,
+            _dw,
+            _db,
+            x,
+            self.weight,
+            mean,
+            rstd,
+            locks,
+            x.stride(0),
+            N,
+            BLOCK_SIZE_N=BLOCK_SIZE,
+            GROUP_SIZE_M=GROUP_SIZE_M,
+            num_warps=num_warps,
+        )
         grid = lambda meta: [triton.cdiv(N, meta["BLOCK_SIZE_N"])]
         _layer_norm_bwd_dwdb[grid](_dw, _db, dw, db, min(GROUP_SIZE_M, M), N, BLOCK_SIZE_M=8, BLOCK_SIZE_N=32)
         return y, dx, dw, db

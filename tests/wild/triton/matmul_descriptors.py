@@ -24,9 +24,19 @@ def _compute_pid(tile_id, num_pid_in_group, num_pid_m, GROUP_SIZE_M: tl.constexp
 
 
 @triton.jit
-def matmul_kernel_descriptor_persistent(a_ptr, b_ptr, c_ptr, M, N, K, BLOCK_SIZE_M: tl.constexpr,
-                                        BLOCK_SIZE_N: tl.constexpr, BLOCK_SIZE_K: tl.constexpr,
-                                        GROUP_SIZE_M: tl.constexpr, NUM_SMS: tl.constexpr):
+def matmul_kernel_descriptor_persistent(
+    a_ptr,
+    b_ptr,
+    c_ptr,
+    M,
+    N,
+    K,
+    BLOCK_SIZE_M: tl.constexpr,
+    BLOCK_SIZE_N: tl.constexpr,
+    BLOCK_SIZE_K: tl.constexpr,
+    GROUP_SIZE_M: tl.constexpr,
+    NUM_SMS: tl.constexpr,
+):
     start_pid = tl.program_id(axis=0)
     num_pid_m = tl.cdiv(M, BLOCK_SIZE_M)
     num_pid_n = tl.cdiv(N, BLOCK_SIZE_N)
@@ -63,6 +73,7 @@ class ModelNew(torch.nn.Module):
 
         triton.set_allocator(alloc_fn)
         NUM_SMS = min(NUM_SMS, 16)
-        matmul_kernel_descriptor_persistent[(NUM_SMS,)](a, b, c, M, N, K, BLOCK_SIZE_M=32, BLOCK_SIZE_N=32,
-                                                        BLOCK_SIZE_K=32, GROUP_SIZE_M=8, NUM_SMS=NUM_SMS)
+        matmul_kernel_descriptor_persistent[(NUM_SMS,)](
+            a, b, c, M, N, K, BLOCK_SIZE_M=32, BLOCK_SIZE_N=32, BLOCK_SIZE_K=32, GROUP_SIZE_M=8, NUM_SMS=NUM_SMS
+        )
         return c

@@ -28,8 +28,20 @@ def place_kernel(expert_ptr, start_ptr, next_ptr, token_ptr, n, BLOCK: tl.conste
 
 
 @triton.jit
-def grouped_gemm(x_ptr, w_ptr, out_ptr, token_ptr, n, N: tl.constexpr, K: tl.constexpr, start, count, expert,
-                 BM: tl.constexpr, BN: tl.constexpr):
+def grouped_gemm(
+    x_ptr,
+    w_ptr,
+    out_ptr,
+    token_ptr,
+    n,
+    N: tl.constexpr,
+    K: tl.constexpr,
+    start,
+    count,
+    expert,
+    BM: tl.constexpr,
+    BN: tl.constexpr,
+):
     row = tl.program_id(0) * BM + tl.arange(0, BM)
     col = tl.program_id(1) * BN + tl.arange(0, BN)
     k = tl.arange(0, K)

@@ -12,9 +12,27 @@ import triton.language as tl
 
 
 @triton.jit
-def fused_moe_kernel(a_ptr, b_ptr, c_ptr, sorted_token_ids_ptr, expert_ids_ptr, N, K, num_valid_tokens, stride_am,
-                     stride_ak, stride_be, stride_bk, stride_bn, stride_cm, stride_cn, BLOCK_SIZE_M: tl.constexpr,
-                     BLOCK_SIZE_N: tl.constexpr, BLOCK_SIZE_K: tl.constexpr, compute_type: tl.constexpr):
+def fused_moe_kernel(
+    a_ptr,
+    b_ptr,
+    c_ptr,
+    sorted_token_ids_ptr,
+    expert_ids_ptr,
+    N,
+    K,
+    num_valid_tokens,
+    stride_am,
+    stride_ak,
+    stride_be,
+    stride_bk,
+    stride_bn,
+    stride_cm,
+    stride_cn,
+    BLOCK_SIZE_M: tl.constexpr,
+    BLOCK_SIZE_N: tl.constexpr,
+    BLOCK_SIZE_K: tl.constexpr,
+    compute_type: tl.constexpr,
+):
     pid_m = tl.program_id(axis=0)
     pid_n = tl.program_id(axis=1)
     offs_token_id = pid_m * BLOCK_SIZE_M + tl.arange(0, BLOCK_SIZE_M).to(tl.int64)
@@ -64,6 +82,23 @@ class ModelNew(torch.nn.Module):
         tokens, blocks = align_block_size(expert, config["BLOCK_SIZE_M"], E)
         c = torch.empty((M, N), device=x.device, dtype=x.dtype)
         grid = lambda META: (blocks.numel(), triton.cdiv(N, META["BLOCK_SIZE_N"]))
-        fused_moe_kernel[grid](x, w, c, tokens, blocks, N, K, M, x.stride(0), x.stride(1), w.stride(0), w.stride(1),
-                               w.stride(2), c.stride(0), c.stride(1), compute_type=TYPES[x.dtype], **config)
+        fused_moe_kernel[grid](
+            x,
+            w,
+            c,
+            tokens,
+            blocks,
+            N,
+            K,
+            M,
+            x.stride(0),
+            x.stride(1),
+            w.stride(0),
+            w.stride(1),
+            w.stride(2),
+            c.stride(0),
+            c.stride(1),
+            compute_type=TYPES[x.dtype],
+            **config,
+        )
         return c

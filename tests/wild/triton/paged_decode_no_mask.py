@@ -15,9 +15,27 @@ import triton.language as tl
 
 
 @triton.jit
-def decode_stage1(Q, K, V, Table, Lengths, Mid, MidLse, sm_scale, stride_qb, stride_qh, stride_page, stride_slot,
-                  stride_head, stride_table, H, SPLITS: tl.constexpr, PAGE: tl.constexpr, D: tl.constexpr,
-                  BLOCK_N: tl.constexpr):
+def decode_stage1(
+    Q,
+    K,
+    V,
+    Table,
+    Lengths,
+    Mid,
+    MidLse,
+    sm_scale,
+    stride_qb,
+    stride_qh,
+    stride_page,
+    stride_slot,
+    stride_head,
+    stride_table,
+    H,
+    SPLITS: tl.constexpr,
+    PAGE: tl.constexpr,
+    D: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+):
     b, h, split = tl.program_id(0), tl.program_id(1), tl.program_id(2)
     length = tl.load(Lengths + b)
     d = tl.arange(0, D)
@@ -80,8 +98,26 @@ class ModelNew(torch.nn.Module):
         mid = torch.empty(B, H, SPLITS, D, dtype=torch.float32, device=q.device)
         lse = torch.empty(B, H, SPLITS, dtype=torch.float32, device=q.device)
         out = torch.empty_like(q)
-        decode_stage1[(B, H, SPLITS)](q, k_pages, v_pages, table, lengths, mid, lse, 1.0 / math.sqrt(D), q.stride(0),
-                                      q.stride(1), k_pages.stride(0), k_pages.stride(1), k_pages.stride(2),
-                                      table.stride(0), H, SPLITS=SPLITS, PAGE=k_pages.shape[1], D=D, BLOCK_N=16)
+        decode_stage1[(B, H, SPLITS)](
+            q,
+            k_pages,
+            v_pages,
+            table,
+            lengths,
+            mid,
+            lse,
+            1.0 / math.sqrt(D),
+            q.stride(0),
+            q.stride(1),
+            k_pages.stride(0),
+            k_pages.stride(1),
+            k_pages.stride(2),
+            table.stride(0),
+            H,
+            SPLITS=SPLITS,
+            PAGE=k_pages.shape[1],
+            D=D,
+            BLOCK_N=16,
+        )
         decode_stage2[(B, H)](mid, lse, lengths, out, H, SPLITS=SPLITS, D=D, BLOCK_N=16)
         return out

@@ -20,9 +20,21 @@ def forward_rule(a, b, cos, sin):
 
 @triton.heuristics({"BACKWARD_PASS": lambda args: bool(args["BACKWARD_PASS"])})
 @triton.jit
-def _rope_embedding(Q, O, Q_row_stride: tl.constexpr, cos, cos_row_stride, sin, sin_row_stride, seqlen,
-                    head_dim: tl.constexpr, n_heads: tl.constexpr, RULE: tl.constexpr, BACKWARD_PASS: tl.constexpr,
-                    BLOCK_SIZE: tl.constexpr):
+def _rope_embedding(
+    Q,
+    O,
+    Q_row_stride: tl.constexpr,
+    cos,
+    cos_row_stride,
+    sin,
+    sin_row_stride,
+    seqlen,
+    head_dim: tl.constexpr,
+    n_heads: tl.constexpr,
+    RULE: tl.constexpr,
+    BACKWARD_PASS: tl.constexpr,
+    BLOCK_SIZE: tl.constexpr,
+):
     row_position = tl.program_id(0)
     group = tl.program_id(1)
     col = tl.arange(0, BLOCK_SIZE)
@@ -53,8 +65,19 @@ class ModelNew(torch.nn.Module):
         n_groups = div + (mod != 0)
         with torch.cuda.device(q.device):
             _rope_embedding[(batch * seqlen, n_groups)](
-                rows, out, rows.stride(0), cos, cos.stride(0), sin, sin.stride(0), seqlen, head_dim=head_dim,
-                n_heads=n_heads, RULE=forward_rule, BACKWARD_PASS=False,
-                BLOCK_SIZE=triton.next_power_of_2(head_dim // 2), num_warps=4,
+                rows,
+                out,
+                rows.stride(0),
+                cos,
+                cos.stride(0),
+                sin,
+                sin.stride(0),
+                seqlen,
+                head_dim=head_dim,
+                n_heads=n_heads,
+                RULE=forward_rule,
+                BACKWARD_PASS=False,
+                BLOCK_SIZE=triton.next_power_of_2(head_dim // 2),
+                num_warps=4,
             )
         return out.view(batch, seqlen, n_heads, head_dim)

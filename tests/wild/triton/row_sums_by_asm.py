@@ -19,8 +19,14 @@ def rows_kernel(x_ptr, out_ptr, total_ptr, n, BLOCK: tl.constexpr):
     for start in range(0, n, BLOCK):
         cols = start + tl.arange(0, BLOCK)
         x = tl.load(x_ptr + row * n + cols, mask=cols < n, other=0.0)
-        acc = tl.inline_asm_elementwise("{ .reg .f32 t; add.f32 t, $1, $2; mov.f32 $0, t; }", "=f,f,f", [acc, x],
-                                        dtype=tl.float32, is_pure=True, pack=1)
+        acc = tl.inline_asm_elementwise(
+            "{ .reg .f32 t; add.f32 t, $1, $2; mov.f32 $0, t; }",
+            "=f,f,f",
+            [acc, x],
+            dtype=tl.float32,
+            is_pure=True,
+            pack=1,
+        )
     total = tl.sum(acc)
     tl.store(out_ptr + row, total)
     tl.atomic_add(total_ptr, total)

@@ -18,8 +18,7 @@ import triton.language as tl
     reset_to_zero=["c_ptr"],
 )
 @triton.jit
-def split_k(a_ptr, b_ptr, c_ptr, M, N, K, BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr,
-            SPLIT_K: tl.constexpr):
+def split_k(a_ptr, b_ptr, c_ptr, M, N, K, BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, SPLIT_K: tl.constexpr):
     pid, pid_k = tl.program_id(0), tl.program_id(1)
     tiles_n = tl.cdiv(N, BN)
     rm = (pid // tiles_n) * BM + tl.arange(0, BM)
