@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 from akgflow.config.types import Target
-from akgflow.toolchains.common import torch_cuda
+from akgflow.toolchains.common import architecture, torch_cuda
 from akgflow.toolchains.common.patching import Changes, patched
 
 _GPU_DEVICE = re.compile(r"(cuda|hip|npu)(:\d+)?")
@@ -139,12 +139,13 @@ def _no_values() -> None:
 def redirected(
     target: Target, device: str, on_read: Callable[[], None] = _no_values, graphs: bool | None = None
 ) -> Iterator[Known]:
-    """GPU devices mean ``device``; on a GPU target, torch answers as if it stood on that target.
+    """GPU devices mean ``device``; torch answers as if it stood on the target, or on some GPU where that is no GPU.
 
     ``on_read`` is called before host code looks at a value of a tensor. ``graphs`` tells whether CUDA graphs may be
     captured and do nothing; without values they may. Only this process is changed, for the time of the block. Gives
     what host code asked the addresses of.
     """
+    target = architecture.acting_as(target) if target.on_host else target
     on_gpu, known = target.platform in ("cuda", "hip"), Known()
     graphs = device == "meta" if graphs is None else graphs
     changes = [*torch_cuda.changes(target, graphs), *_registrations(device)] if on_gpu else []

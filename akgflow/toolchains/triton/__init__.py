@@ -116,8 +116,7 @@ def _prepare(stack: contextlib.ExitStack, evidence: Evidence, target: Target, sc
         stack.enter_context(interpreting(stand_in, whole=target.on_host))
     else:
         stack.enter_context(compiling(session, ArtifactKeeper(scratch)))
-    host = acts_as if target.on_host else target
-    known = stack.enter_context(redirected(host, "cpu", session.host_reads, graphs=not interprets))
+    known = stack.enter_context(redirected(target, "cpu", session.host_reads, graphs=not interprets))
     session.interpreter.addresses = known.addresses
     return session
 

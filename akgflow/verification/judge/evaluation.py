@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,10 +17,16 @@ from akgflow.verdict import CaseResult, JudgeRequest
 from akgflow.verification import sandbox
 from akgflow.verification.judge import side_effects
 from akgflow.verification.judge.candidate_process import CandidateProcess, ForkServer
-from akgflow.verification.judge.failures import CandidateFailed, Disturbed
+from akgflow.verification.judge.failures import (
+    CandidateFailed,
+    Disturbed,
+    Measured,
+    blame_repeat,
+    measured_from,
+)
 from akgflow.verification.reference.output_form import check_structure
 from akgflow.verification.reference.reference import Draw, Reference, places_size
-from akgflow.verification.reference.tolerance import Comparison, compare
+from akgflow.verification.reference.tolerance import compare
 from akgflow.verification.shared import memory
 from akgflow.verification.shared.library_traps import Trap
 from akgflow.verification.shared.op_classes import MOVES
@@ -51,14 +57,6 @@ _secret = random.SystemRandom()
 R = TypeVar("R")
 
 
-@dataclass(frozen=True)
-class Measured:
-    """A case's result with the figures that only the summary of all cases needs."""
-
-    result: CaseResult
-    relative: float = 0.0
-
-
 class Trial:
     """A candidate process, from its start to its end. Every step may raise `CandidateFailed`."""
 
@@ -87,6 +85,7 @@ class Trial:
         self._regions: dict[str, memory.Region] = {}
         self._outgrown: list[memory.Region] = []
         self._own_code = frozenset[str]()
+        self._slowest = 0.0
 
     def start(self, module: str) -> None:
         """Prepare the toolchain and import the candidate."""
@@ -172,15 +171,24 @@ class Trial:
         return reply
 
     def compile(self, reference: Reference) -> None:
-        """Run the candidate's host code once, so that its kernels are built; no values are looked at."""
+        """Run the candidate's host code once, so that its kernels are built; no answers are looked at.
+
+        Host code may look at values: which token goes where, how long a sequence is.
+        """
         layout = reference.shapes()
         fds: list[int] = []
         region = None
         if self.device != "meta":
             region = memory.create(layout.size, self.device)
-            layout.write(region)
+            layout.write_sparsely(region)
         handle = _handle(region, fds)
-        self._timed_call(Call(handle, layout.tree, 0, None, []), fds)
+        try:
+            self._timed_call(Call(handle, layout.tree, 0, None, []), fds)
+        except CandidateFailed as failure:
+            if failure.status is not Status.OUT_OF_MEMORY or self.device == "meta":
+                raise
+            why = f"what the host code allocates does not fit into this machine's memory ({failure.message})"
+            raise CandidateFailed(Status.NOT_RUN, why, failure.log) from None
 
     def optimize(self, reference: Reference, seconds: float) -> None:
         """Have a baseline's model compiled by `torch.compile` for the shapes of a case."""
@@ -225,7 +233,7 @@ class Trial:
             if draw is not first:
                 self.measured.append(found)
             elif found.result.status is not Status.PASSED:
-                self.measured.append(_blame_repeat(found, self.calls))
+                self.measured.append(blame_repeat(found, self.calls))
 
     def hurry(self) -> None:
         """Something was wrong: other cases may still show where, and a process that is broken may hang in them."""
@@ -242,7 +250,7 @@ class Trial:
         again = self.check(reference, _secret.choice(reference.draws))
         if again.result.status is Status.PASSED:
             return True
-        self.measured.append(_blame_repeat(again, self.calls))
+        self.measured.append(blame_repeat(again, self.calls))
         return False
 
     def check(self, reference: Reference, draw: Draw, base: int = 0) -> Measured:
@@ -257,7 +265,7 @@ class Trial:
         tolerance = reference.case.tolerance or self.request.tolerance
         found = [compare(o, e, i, tolerance) for i, (o, e) in enumerate(zip(outputs, draw.expected, strict=True))]
         found += [compare(c.got, c.expected, len(outputs) + i, tolerance, c.name) for i, c in enumerate(changes)]
-        measured = _measured(result, found, max(one.framework_error for one in draw.expected))
+        measured = measured_from(result, found, max(one.framework_error for one in draw.expected))
         if measured.result.status is Status.PASSED or measured.result.detail.count(": ") > 1:
             return measured
         hint = reference.rounding_hint(draw, outputs)
@@ -310,9 +318,18 @@ class Trial:
         """A call on the clock of the limits; the first one may still build kernels."""
         allowed = self.run_left + (max(self.build_left, 0.0) if self.calls == 0 else 0.0)
         started = time.monotonic()
-        called = self.process.ask(call, max(allowed, 1.0), fds)
+        try:
+            called = self.process.ask(call, max(allowed, 1.0), fds)
+        except CandidateFailed as failure:
+            # An interpreter is slow: what went on steadily until time was up does not hang.
+            steady = failure.status is Status.TIMEOUT and allowed < 3.0 * self._slowest
+            if not steady or self.evidence is not Evidence.INTERPRETED:
+                raise
+            why = f"{self.calls} calls were interpreted in time, {self._slowest:.0f} s each: give smaller cases"
+            raise CandidateFailed(Status.NOT_RUN, why, failure.log) from None
         self.kernels |= set(called.kernels)
         taken = time.monotonic() - started
+        self._slowest = max(self._slowest, taken)
         self.run_left -= taken if self.calls else max(0.0, taken - max(self.build_left, 0.0))
         self.calls += 1
         return called
@@ -352,40 +369,3 @@ def _handle(region: memory.Region | None, fds: list[int]) -> Any:
 def _settle(device: str) -> None:
     if device == "cuda":
         torch.cuda.synchronize()
-
-
-def _measured(result: CaseResult, found: list[Comparison], framework_error: float) -> Measured:
-    worst = max(found, key=lambda c: (c.wrong, c.error / c.bound if c.bound else c.error))
-    wrong = sum(c.wrong for c in found)
-    status = Status.INCORRECT_NUMERICAL if wrong else Status.PASSED
-    filled = replace(
-        result,
-        status=status,
-        error=worst.error,
-        bound=worst.bound,
-        framework_error=framework_error,
-        wrong=wrong,
-        total=sum(c.total for c in found),
-        worst=worst.worst,
-        detail=worst.detail,
-    )
-    return Measured(filled, max(c.relative for c in found))
-
-
-def _blame_repeat(measured: Measured, call: int) -> Measured:
-    text = f"right at first and wrong on call {call} of the same model: {measured.result.detail}"
-    return replace(measured, result=replace(measured.result, detail=text))
-
-
-def result_failure(measured: Sequence[Measured]) -> CandidateFailed | None:
-    """The first result that is not right, as the failure that the verdict is about."""
-    for one in measured:
-        if one.result.status is not Status.PASSED:
-            case = ", ".join(f"{k}={v}" for k, v in one.result.case.items())
-            where = (
-                f" (case {case}; inputs: {one.result.distribution})"
-                if case
-                else f" (inputs: {one.result.distribution})"
-            )
-            return CandidateFailed(one.result.status, one.result.detail + where)
-    return None

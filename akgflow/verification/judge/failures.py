@@ -1,11 +1,15 @@
-"""How a candidate ends a judgement: the statuses that its process's errors and its death stand for."""
+"""How a candidate fails: by wrong results, by its process's errors, by its death; each with its status."""
 
 from __future__ import annotations
 
 import re
 import signal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from akgflow.terms import Status
+from akgflow.verdict import CaseResult
+from akgflow.verification.reference.tolerance import Comparison
 from akgflow.verification.shared.protocol import ErrorKind, Failure
 
 _KINDS = {
@@ -70,3 +74,48 @@ def reported(failure: Failure, stand_in: bool) -> CandidateFailed:
             return Disturbed(found.status, found.message, found.log)
         return Reported(found.status, found.message, found.log)
     return Reported(_KINDS.get(kind, Status.RUNTIME_ERROR), failure.message, failure.log)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A case's result with the figures that only the summary of all cases needs."""
+
+    result: CaseResult
+    relative: float = 0.0
+
+
+def measured_from(result: CaseResult, found: list[Comparison], framework_error: float) -> Measured:
+    worst = max(found, key=lambda c: (c.wrong, c.error / c.bound if c.bound else c.error))
+    wrong = sum(c.wrong for c in found)
+    status = Status.INCORRECT_NUMERICAL if wrong else Status.PASSED
+    filled = replace(
+        result,
+        status=status,
+        error=worst.error,
+        bound=worst.bound,
+        framework_error=framework_error,
+        wrong=wrong,
+        total=sum(c.total for c in found),
+        worst=worst.worst,
+        detail=worst.detail,
+    )
+    return Measured(filled, max(c.relative for c in found))
+
+
+def blame_repeat(measured: Measured, call: int) -> Measured:
+    text = f"right at first and wrong on call {call} of the same model: {measured.result.detail}"
+    return replace(measured, result=replace(measured.result, detail=text))
+
+
+def result_failure(measured: Sequence[Measured]) -> CandidateFailed | None:
+    """The first result that is not right, as the failure that the verdict is about."""
+    for one in measured:
+        if one.result.status is not Status.PASSED:
+            case = ", ".join(f"{k}={v}" for k, v in one.result.case.items())
+            where = (
+                f" (case {case}; inputs: {one.result.distribution})"
+                if case
+                else f" (inputs: {one.result.distribution})"
+            )
+            return CandidateFailed(one.result.status, one.result.detail + where)
+    return None

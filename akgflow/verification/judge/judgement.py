@@ -33,8 +33,8 @@ from akgflow.verdict import (
 from akgflow.verification.judge import profiler
 from akgflow.verification.judge.build_cache import Builds
 from akgflow.verification.judge.candidate_process import BUILDS, ForkServer
-from akgflow.verification.judge.evaluation import REUSES, Measured, Trial, result_failure
-from akgflow.verification.judge.failures import CandidateFailed, Disturbed, compile_failed
+from akgflow.verification.judge.evaluation import REUSES, Trial
+from akgflow.verification.judge.failures import CandidateFailed, Disturbed, Measured, compile_failed, result_failure
 from akgflow.verification.judge.timing import NotTimed, Session, Starts
 from akgflow.verification.judge.timing.roofline import with_roofline
 from akgflow.verification.judge.without_kernels import require_work

@@ -18,6 +18,7 @@ import torch
 
 from akgflow.verification.shared import cuda_ipc
 
+_SPARSE_BYTES = 256 << 20
 ALIGN = 256
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 _SCALARS = (bool, int, float, str, type(None))
@@ -113,6 +114,12 @@ class Layout:
         """Copy every tensor to its place, ``base`` bytes further on."""
         for one in self.placed:
             flat(region, one, base).copy_(row(one))
+
+    def write_sparsely(self, region: Region) -> None:
+        """The same, but leave zeros for the floats of large values: memory that nobody touches takes none."""
+        for one in self.placed:
+            if self.size <= _SPARSE_BYTES or not one.tensor.is_floating_point():
+                flat(region, one).copy_(row(one))
 
     def changed(self, region: Region, base: int = 0) -> list[int]:
         """The numbers of those tensors whose bytes in ``region`` are no longer what `write` put there."""
