@@ -76,6 +76,8 @@ class Trial:
         self.warnings: set[str] = set()
         self._first: tuple[Draw, list[torch.Tensor]] | None = None
         self._regions: dict[str, memory.Region] = {}
+        self._attached: dict[str, memory.Region] = {}
+        self._inputs: side_effects.Placement | None = None
         self._outgrown: list[memory.Region] = []
 
     def start(self, module: str) -> None:
@@ -129,7 +131,7 @@ class Trial:
         fields["stand_in"] = not baseline and not isinstance(self.request.candidate, str)
         fds: list[int] = []
         for name, layout in (("init", reference.init), ("state", reference.state_layout)):
-            region = None if self.device == "meta" else memory.create(layout.size, self.device)
+            region = None if self.device == "meta" else memory.create(layout.size, self.device, layout.holes)
             if region is not None:
                 layout.write(region)
                 self._regions[name] = region
@@ -237,9 +239,12 @@ class Trial:
         result = CaseResult(reference.case.keys, draw.distribution, Status.PASSED)
         try:
             outputs = self._call(reference, draw, base)
-            changes = self._effects(reference, draw, base)
+            changes = self._effects(reference, draw)
         except _Wrong as wrong:
             return Measured(replace(result, status=wrong.status, detail=wrong.detail))
+        except CandidateFailed as failure:
+            touched = side_effects.crash(reference, self._inputs, self._regions.get("state"))
+            raise CandidateFailed(*touched, failure.log) if touched is not None else failure from None
         self._note_determinism(draw, outputs)
         tolerance = reference.case.tolerance or self.request.tolerance
         found = [compare(o, e, i, tolerance) for i, (o, e) in enumerate(zip(outputs, draw.expected, strict=True))]
@@ -262,18 +267,24 @@ class Trial:
         """Ask for one call; the output tensors as the judge's own copies."""
         fds: list[int] = []
         outs = draw.outs()
-        region, input_handle = self._region("inputs", draw.layout.size + ELSEWHERE, fds)
-        out_region, out_handle = self._region("outputs", places_size(outs), fds)
-        draw.layout.write(region, base)
+        # Elsewhere is on a CPU where a read past the end of an input is a crash.
+        closed = base > 0 and self.device == "cpu"
+        layout, base = (draw.at_page_ends, 0) if closed else (draw.layout, base)
+        name = "closed inputs" if closed else "inputs"
+        region, input_handle = self._region(name, layout.size + ELSEWHERE, fds, layout.holes)
+        out_region, out_handle = self._region("outputs", places_size(outs, memory.GUARD), fds)
+        self._inputs = side_effects.Placement(layout, region, base)
+        layout.write(region, base)
         reference.state_layout.write(self._regions["state"])
         out_region.bytes.fill_(sandbox.POISON)
         _settle(self.device)
-        fields = {"region": input_handle, "inputs": draw.layout.tree, "base": base}
+        fields = {"region": input_handle, "inputs": layout.tree, "base": base}
         reply = self._timed_call(fds, **fields, out_region=out_handle, outs=outs)
         self.process.require_alone()
         self.warnings |= {REUSES} if reply.get("reuses") is True else set()
         held = out_region.bytes.clone()
         problem = check_structure(draw.tree, reply.get("result"))
+        problem = problem or side_effects.check_margins(outs, held)
         if problem is not None:
             raise _Wrong(*problem)
         return [
@@ -283,16 +294,19 @@ class Trial:
             for place, e in zip(outs, draw.expected, strict=True)
         ]
 
-    def _region(self, name: str, size: int, fds: list[int]) -> tuple[memory.Region, Any]:
+    def _region(
+        self, name: str, size: int, fds: list[int], holes: tuple[tuple[int, int], ...] = ()
+    ) -> tuple[memory.Region, Any]:
         """Shared memory for a call: the same addresses from call to call, so that answers cannot hang on them."""
-        old = self._regions.get(name)
-        if old is not None and old.bytes.numel() >= size:
-            return old, "same"
-        if old is not None:
-            # The candidate has it open: on a GPU it must not be freed before that ends.
-            self._outgrown.append(old)
-        region = self._regions[name] = memory.create(size, self.device)
-        return region, _handle(region, fds)
+        region = self._regions.get(name)
+        if holes or region is None or region.bytes.numel() < size:
+            if region is not None and self.device == "cuda":
+                # The candidate has it open: it must not be freed before that ends.
+                self._outgrown.append(region)
+            region = self._regions[name] = memory.create(size, self.device, holes)
+        role = name.removeprefix("closed ")
+        same, self._attached[role] = self._attached.get(role) is region, region
+        return region, "same" if same else _handle(region, fds)
 
     def _timed_call(self, fds: Sequence[int], **fields: Any) -> dict[str, Any]:
         """A call on the clock of the limits; the first one may still build kernels."""
@@ -305,15 +319,16 @@ class Trial:
         self.calls += 1
         return reply
 
-    def _effects(self, reference: Reference, draw: Draw, base: int) -> list[side_effects.Change]:
+    def _effects(self, reference: Reference, draw: Draw) -> list[side_effects.Change]:
         """What the call made of the inputs and buffers that the operator changes; nothing else may have changed."""
-        inputs, state = self._regions["inputs"], self._regions["state"]
-        problem = side_effects.check_untouched(reference, draw, inputs, base, state)
+        inputs, state = self._inputs, self._regions["state"]
+        assert inputs is not None, "a call says where its inputs lie"
+        problem = side_effects.check_untouched(reference, draw, inputs, state)
         if problem is not None:
             raise _Wrong(*problem)
         left = side_effects.buffers_left(reference, draw, state)
         self.warnings |= {left} if left else set()
-        return side_effects.changes(reference, draw, inputs, base, state)
+        return side_effects.changes(reference, draw, inputs, state)
 
     def close(self) -> None:
         """End the process."""
