@@ -71,14 +71,14 @@ def promise(one: torch.Tensor, other: torch.Tensor) -> Promise:
     one, other = _numbers(one), _numbers(other)
     if not (is_free(one) and is_free(other)) or one.shape != other.shape or torch.equal(one, other):
         return Promise(False)
-    both = (one, other)
+    both, fine = (one, other), eps < 0.1
     zeros = (one == 0) & (other == 0)
     square = one.dim() >= 2 and one.shape[-1] == one.shape[-2] > 1
     return Promise(
         drawn=True,
-        zeros=zeros if int(zeros.sum()) > max(2, one.numel() // 1000) and eps < 0.1 else None,
+        zeros=zeros if int(zeros.sum()) > max(2, one.numel() // 1000) and fine else None,
         symmetric=square and all(bool(torch.equal(t, t.mT)) for t in both),
-        sums_to_one=next((d for d in range(one.dim()) if all(_sums_to_one(t, d, eps) for t in both)), None),
+        sums_to_one=next((d for d in range(one.dim()) if fine and all(_sums_to_one(t, d, eps) for t in both)), None),
         ascends=next((d for d in range(one.dim()) if all(_ascends(t, d) for t in both)), None),
         low=float(min(t.min() for t in both)),
         high=float(max(t.max() for t in both)),
