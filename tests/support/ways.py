@@ -58,6 +58,10 @@ OPERATORS: dict[str, tuple[str, dict[str, str], str]] = {
     "tanh gelu": ("F.gelu(x, approximate='tanh')", {"x": "64, 256"}, "pass"),
     "chain": ("torch.sigmoid(x) * torch.tanh(y) + x * y", {"x": "64, 256", "y": "64, 256"}, "pass"),
     "relu": ("torch.relu(x)", {"x": "64, 256"}, "pass"),
+    "sigmoid": ("torch.sigmoid(x)", {"x": "64, 256"}, "pass"),
+    "tanh": ("torch.tanh(x)", {"x": "64, 256"}, "pass"),
+    "softplus": ("F.softplus(x)", {"x": "64, 256"}, "pass"),
+    "linear": ("self.l(x)", {"x": "64, 256"}, "self.l = nn.Linear(256, 100)"),
 }
 
 
@@ -293,7 +297,7 @@ SOUND = {
     "Winograd F(2x2, 3x3)": Way("convolution", winograd),
     "Fourier": Way("convolution", by_fourier),
     "Welford": Way("layer norm", welford),
-    "one pass": Way("layer norm", one_pass),
+    "one pass": Way("layer norm", one_pass, dtypes=DTYPES[1:]),
     "two passes": Way("layer norm", two_passes),
     "Welford far from zero": Way("layer norm far from zero", welford),
     "two passes far from zero": Way("layer norm far from zero", two_passes),
@@ -308,7 +312,7 @@ SOUND = {
     "mean one by one": Way("mean over 100000", lambda _, x: added_up(x)[..., 0] / x.shape[1]),
     "mean in a tree": Way("mean over 100000", lambda _, x: in_a_tree(x)[..., 0] * (1 / x.shape[1])),
     "variance in two passes": Way("variance", lambda _, x: variance(x)),
-    "variance in one pass": Way("variance", lambda _, x: variance_in_one_pass(x)),
+    "variance in one pass": Way("variance", lambda _, x: variance_in_one_pass(x), dtypes=DTYPES[1:]),
     "root of squares": Way("Euclidean norm", lambda _, x: added_up(x * x)[..., 0].sqrt()),
     "flash": Way("attention", flash, widen=False),
     "scan one by one": Way("cumulative sum", lambda _, x: scanned(x)),
@@ -389,6 +393,64 @@ UNSOUND |= {
     "a sum in 16 bits": Way("sum", lambda _, x: accumulated(x.unbind(-1)), False, DTYPES[1:]),
     "softmax in 16 bits": Way("softmax", narrow_softmax, False, DTYPES[1:]),
     "squares added in 16 bits": Way("variance", narrow_variance, False, DTYPES[1:]),
+}
+
+
+# What overflows, or loses all digits, away from the inputs that everybody tries.
+
+
+def quotient(x):
+    """tanh: infinity by infinity for what is large."""
+    return (torch.exp(2 * x) - 1) / (torch.exp(2 * x) + 1)
+
+
+def bare_logsumexp(x):
+    return torch.log(torch.exp(x).sum(-1))
+
+
+def bare_cross_entropy(_, x):
+    rows = torch.arange(len(x))
+    return (bare_logsumexp(x) - x[rows, rows]).mean()
+
+
+UNSOUND |= {
+    "softmax without a maximum": Way("softmax", lambda _, x: torch.exp(x) / torch.exp(x).sum(-1, keepdim=True)),
+    "log softmax without a maximum": Way("log softmax", lambda _, x: x - bare_logsumexp(x)[..., None]),
+    "logsumexp without a maximum": Way("logsumexp", lambda _, x: bare_logsumexp(x)),
+    "cross entropy without a maximum": Way("cross entropy", bare_cross_entropy),
+    "sigmoid as a quotient": Way("sigmoid", lambda _, x: torch.exp(x) / (1 + torch.exp(x))),
+    "tanh as a quotient": Way("tanh", lambda _, x: quotient(x)),
+    "tanh gelu by a quotient": Way(
+        "tanh gelu", lambda _, x: 0.5 * x * (1 + quotient(0.7978845608028654 * (x + 0.044715 * x * x * x)))
+    ),
+    "softplus as it is written": Way("softplus", lambda _, x: torch.log(1 + torch.exp(x))),
+    "squares in 16 bits": Way(
+        "RMS norm",
+        lambda s, x: (x.float() * torch.rsqrt((x * x).float().mean(-1, keepdim=True) + 1e-6) * s.n_weight).to(x.dtype),
+        False,
+        DTYPES[1:2],
+    ),
+    "layer norm in one pass": Way("layer norm", one_pass, dtypes=DTYPES[:1]),
+    "variance in one pass": Way("variance", lambda _, x: variance_in_one_pass(x), dtypes=DTYPES[:1]),
+}
+
+# A rounding to 16 bits in between, where the framework rounds results alone.
+
+
+def normed(x):
+    wide = x.float()
+    return (wide - wide.mean(-1, keepdim=True)) * torch.rsqrt(wide.var(-1, correction=0, keepdim=True) + 1e-5)
+
+
+UNSOUND |= {
+    "layer norm rounded before its weight": Way(
+        "layer norm", lambda s, x: normed(x).to(x.dtype) * s.n_weight + s.n_bias, False, DTYPES[1:]
+    ),
+    "product rounded before its bias": Way("linear", lambda s, x: x @ s.l_weight.T + s.l_bias, False, DTYPES[1:]),
+    "tanh gelu in 16 bits": Way("tanh gelu", tanh_gelu, False, DTYPES[1:]),
+    "log softmax rounded before its sum": Way(
+        "log softmax", lambda _, x: x - torch.logsumexp(x.float(), -1, keepdim=True).to(x.dtype), False, DTYPES[1:]
+    ),
 }
 
 

@@ -141,7 +141,7 @@ HONEST = {
     ),
     "float16": (GEMM, "    def forward(self, a, b):\n        return torch.relu(a @ b)\n", {"dtype": "float16"}),
     "float64": (GEMM, "    def forward(self, a, b):\n        return torch.relu(a @ b)\n", {"dtype": "float64"}),
-    "many outputs, one pass variance": (
+    "many outputs, variance in two passes": (
         NORMALISE,
         """
     def __init__(self, width):
@@ -149,8 +149,9 @@ HONEST = {
         self.norm = torch.nn.LayerNorm(width)
 
     def forward(self, x):
-        mean, square = x.mean(-1, keepdim=True), (x * x).mean(-1, keepdim=True)
-        y = (x - mean) * torch.rsqrt(square - mean * mean + 1e-5) * self.norm.weight + self.norm.bias
+        centred = x - x.mean(-1, keepdim=True)
+        square = (centred * centred).mean(-1, keepdim=True)
+        y = centred * torch.rsqrt(square + 1e-5) * self.norm.weight + self.norm.bias
         return [y, y.amax(-1), x.argmax(-1)]
 """,
         {"cases": ({"rows": 5, "width": 8}, {"rows": 1, "width": 257})},

@@ -77,8 +77,8 @@ def test_what_is_chosen_stays(name):
 
 def test_distributions_are_what_they_say():
     draws = {draw.distribution: draw.inputs[0] for draw in reference("torch.rand(100, 100)").draws}
-    assert set(draws) == {"operator", "normal", "wide", "ties", "extremes", "negative", "faint"}
-    assert draws["negative"].max() <= -0.1
+    assert set(draws) == {"operator", "normal", "wide", "ties", "extremes", "scaled rows", "shifted"}
+    assert draws["ties"].max() <= -0.5
     assert draws["operator"].min() >= 0
     assert abs(float(draws["normal"].mean())) < 0.1
     size = draws["wide"].abs()
@@ -89,9 +89,10 @@ def test_distributions_are_what_they_say():
     assert 0.2 < float(zeros.float().mean()) < 0.3
     assert 0.4 < float(torch.signbit(draws["extremes"][zeros]).float().mean()) < 0.6
     assert float(draws["extremes"].abs().max()) > 500
-    rows = draws["faint"].std(dim=1)
-    assert int(((rows > 7e-4) & (rows < 1.3e-3)).sum()) == 50
-    assert int(((rows > 0.7) & (rows < 1.3)).sum()) == 50
+    rows = draws["scaled rows"].std(dim=1)
+    for size, count in ((1e-3, 25), (1.0, 50), (1e4, 25)):
+        assert int(((rows > 0.7 * size) & (rows < 1.3 * size)).sum()) == count
+    assert 990 < float(draws["shifted"].min()) < float(draws["shifted"].max()) < 1010
 
 
 ADMITTED = {
@@ -122,6 +123,56 @@ def test_an_operator_gets_what_it_admits(name):
 def test_what_the_framework_cannot_do_is_not_asked():
     made = reference("torch.rand(64, 64)", "torch.exp(x[0] * 20)")
     assert "extremes" not in {draw.distribution for draw in made.draws if draw.way == "signed"}
+
+
+MASK, MEAN = "torch.rand(13, 77) < 0.3", "(x[0] * x[1]).sum(-1) / x[1].sum(-1)"
+PADDED, INSIDE = "torch.arange(20) < torch.randint(1, 21, (30, 1))", "torch.arange(20) < x[1][:, None]"
+
+
+@pytest.mark.parametrize(("body", "ends"), [(f"{MEAN}.clamp(min=1)", (0, 77)), (MEAN, None)])
+def test_rows_are_all_masked_where_the_operator_admits_it(body, ends):
+    draws = {draw.distribution: draw for draw in reference(f"torch.rand(13, 77), {MASK}", body).draws}
+    counts = draws["extremes"].inputs[1].sum(-1)
+    assert ((int(counts.min()), int(counts.max())) == (0, 77)) == (ends is not None)
+    assert all(bool(torch.isfinite(draw.expected[0].oracle).all()) for draw in draws.values())
+
+
+def test_a_padding_keeps_its_first_element():
+    draws = {
+        draw.distribution: draw for draw in reference(f"torch.rand(30, 20), {PADDED}", "(x[0] * x[1]).sum(-1)").draws
+    }
+    mask = draws["extremes"].inputs[1]
+    assert bool(mask[:, 0].all())
+    assert bool((mask[:, 1:] <= mask[:, :-1]).all())
+
+
+def test_an_infinite_mask_is_one():
+    inputs = "torch.rand(9, 40), torch.where(torch.rand(9, 40) < 0.5, 0.0, float('-inf'))"
+    draws = {draw.distribution: draw for draw in reference(inputs, "(x[0] + x[1]).softmax(-1).nan_to_num(0.0)").draws}
+    hidden = torch.isneginf(draws["extremes"].inputs[1]).sum(-1)
+    assert (int(hidden.min()), int(hidden.max())) == (0, 40)
+
+
+LENGTHS = {
+    "from one on": ("torch.randint(1, 21, (30,))", {1, 20}),
+    "far from one": ("torch.randint(500, 600, (30,))", None),
+    "a permutation": ("torch.randperm(30)", set()),
+    "offsets": ("torch.randint(0, 9, (30,)).cumsum(0)", set()),
+    "one number for all": ("torch.full((30,), 7)", set()),
+}
+
+
+@pytest.mark.parametrize("name", LENGTHS)
+def test_lengths_go_to_the_ends_of_their_range(name):
+    numbers, ends = LENGTHS[name]
+    made = reference(f"torch.rand(30, 20), {numbers}", f"torch.where({INSIDE}, x[0], 0).sum(-1)")
+    kept = made.promises[1].lengths
+    if ends is None:
+        assert min(kept) >= 500
+        return
+    assert set(kept) == ends
+    extremes = next(draw for draw in made.draws if draw.distribution == "extremes")
+    assert ends <= set(extremes.inputs[1].tolist())
 
 
 PARAMETERS = {

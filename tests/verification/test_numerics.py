@@ -2,13 +2,12 @@
 
 import pytest
 import torch
-from ways import DTYPES, NARROW, OPERATORS, SOUND, UNSOUND, downgrades, exactly, prepared, reference, refusals, tf32
+from ways import NARROW, OPERATORS, SOUND, UNSOUND, downgrades, exactly, prepared, reference, refusals, tf32
 
 MATMUL, RELU = OPERATORS["matmul"], OPERATORS["relu"]
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", SOUND)
+@pytest.mark.parametrize(("name", "dtype"), [(name, dtype) for name, way in SOUND.items() for dtype in way.dtypes])
 def test_a_sound_way_is_accepted(name, dtype):
     way = SOUND[name]
     assert refusals(prepared(way.operator, dtype), way.answer) == []
@@ -62,7 +61,11 @@ def test_the_sentence_names_the_precision():
     assert made.rounding_hint(draw, [exactly(made)(None, *draw.inputs)]) == ""
     (detail, *_) = refusals(made, lambda _, a, b: (a @ b).half().float())
     assert "every value is a float16 or TF32 number" in detail
-    (detail, *_) = refusals(reference(*RELU, "bfloat16"), lambda _, x: torch.relu(x) * 1.012)
+    way = UNSOUND["layer norm rounded before its weight"]
+    (detail, *_) = refusals(prepared(way.operator, "bfloat16"), way.answer)
+    assert "one more rounding to bfloat16" in detail
+    chain = prepared("chain", "bfloat16")
+    (detail, *_) = refusals(chain, lambda _, *x: (exactly(chain)(_, *x).float() * 1.012).bfloat16())
     assert "together they are 1.01" in detail
 
 

@@ -48,6 +48,12 @@ COUNTS = {
     # name: operator, operations, bytes that move from call to call, bytes of parameters
     "elementwise": (operator("x", "return x * 2 + 1", "torch.randn(64, 64)"), 0, 2 * SQUARE, 0),
     "product": (operator("a, b", "return a @ b", "torch.randn(64, 64), torch.randn(64, 64)"), 2 * 64**3, 3 * SQUARE, 0),
+    "8 bits": (
+        operator("x", "return x.float() * 2", "torch.randn(64, 64).to(torch.float8_e4m3fn)"),
+        0,
+        SQUARE // 4 + SQUARE,
+        0,
+    ),
     "slice": (operator("x", "return x[:, :32] * 2", "torch.randn(64, 64)"), 0, SQUARE, 0),
     "one value for all": (operator("x", "return x * 2", "torch.randn(64, 1).expand(64, 64)"), 0, SQUARE + 64 * F4, 0),
     "lookup": (operator("i", "return self.table[i]", "torch.arange(8) * 3", TABLE), 0, 8 * 64 * F4, 8 * 64 * F4),

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from akgflow.verification import sandbox
 from akgflow.verification.sandbox import process_tree
-from akgflow.verification.shared import library_traps
+from akgflow.verification.shared import allocation_guards, library_traps
 from akgflow.verification.shared.channel import Channel, ChannelClosed
 from akgflow.verification.shared.fork_protocol import (
     End,
@@ -38,6 +38,7 @@ class Zygote:
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
         self.launcher = sandbox.Launcher()
+        allocation_guards.install()
         self.live: dict[int, sandbox.Launched] = {}
         self._doors = {door.address: door.name for door in library_traps.doors()}
 

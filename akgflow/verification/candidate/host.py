@@ -25,9 +25,10 @@ from akgflow.toolchains.base import CompileFailure, Unsupported
 from akgflow.toolchains.common import faults
 from akgflow.verification import sandbox
 from akgflow.verification.candidate import dispatch_guard
+from akgflow.verification.candidate.fault_recorder import FaultRecorder
 from akgflow.verification.candidate.op_budget import Fallback
 from akgflow.verification.candidate.timed_calls import Answerer
-from akgflow.verification.shared import library_traps, memory, protocol, trusted_io
+from akgflow.verification.shared import dtypes, library_traps, memory, protocol, trusted_io
 from akgflow.verification.shared.channel import Channel, ChannelClosed
 from akgflow.verification.shared.op_policy import reader
 from akgflow.verification.shared.protocol import Answered, Called, Done, ErrorKind, Failure, Opened, Reply
@@ -62,6 +63,7 @@ class Host:
         self.state: dict[str, torch.Tensor] = {}
         self.shared: set[int] = set()
         self.last: list[torch.Tensor] = []
+        self.faults = FaultRecorder()
         self.refused: Callable[[], str | None] = lambda: None
         self.count_too: Callable[[Sequence[str]], None] = lambda groups: None  # noqa: ARG005
 
@@ -135,7 +137,7 @@ class Host:
         region = self._attach("inputs", request.region)
         out = self._attach("outputs", request.out_region)
         inputs = memory.rebuild(request.inputs, region, request.base)
-        look, hand_over, _ = self.exits
+        look, hand_over = self.exits.look, self.exits.hand_over
         given = memory.storages(inputs) | self.shared
         places = [_out_view(out, spec) for spec in request.outs] if out is not None else []
         self._poison(request.outs)
@@ -147,6 +149,7 @@ class Host:
             described, found = look(result, given)
             for place, tensor in zip(places, found, strict=False):
                 hand_over(place, tensor)
+                self.exits.margins(place, tensor)
         _hand_back(self.model, self.state)
         self._synchronize()
         return Called(described, self._kernels(), self._reuses(found, given))
@@ -222,7 +225,10 @@ class Host:
         if handle is None:
             return None
         if not isinstance(handle, str):
-            self.regions[name] = memory.attach(handle, self.fds.pop(0) if handle["kind"] == "host" else None)
+            region = memory.attach(handle, self.fds.pop(0) if handle["kind"] == "host" else None)
+            self.regions[name] = region
+            if handle.get("holes"):
+                self.faults.record_in(region.bytes)
         return self.regions[name]
 
     def _poison(self, outs: Sequence[Mapping[str, Any]]) -> None:
@@ -276,9 +282,12 @@ def load_state(model: Any, state: dict[str, torch.Tensor], device: str, stand_in
     strange = sorted(name for name, tensor in own.items() if type(tensor) not in _PLAIN)
     if strange:
         raise Invalid(f"parameters must be exactly nn.Parameter, and these are of a subclass: {', '.join(strange)}")
-    kinds = {n: t.dtype for n, t in state.items() if t.is_floating_point()}
-    common = next(iter(kinds.values()), None)
-    model.to(device=device, dtype=common) if common is not None else model.to(device=device)
+    model.to(device=device)
+    kinds = {tensor.dtype for tensor in state.values() if tensor.dtype in dtypes.COMPUTED}
+    if len(kinds) == 1:
+        # Buffers that are no part of the state follow the parameters, as they do in the operator.
+        (common,) = kinds
+        model._apply(lambda tensor: tensor.to(common) if tensor.dtype in dtypes.COMPUTED else tensor)
     own = model.state_dict(keep_vars=True)
     for name, tensor in state.items():
         # By C functions: a setter of the candidate's own could compute with the weights while nothing is counted.

@@ -83,6 +83,8 @@ class Trial:
         self.warnings: set[str] = set()
         self._first: tuple[Draw, list[torch.Tensor]] | None = None
         self._regions: dict[str, memory.Region] = {}
+        self._attached: dict[str, memory.Region] = {}
+        self._inputs: side_effects.Placement | None = None
         self._outgrown: list[memory.Region] = []
         self._own_code = frozenset[str]()
         self._slowest = 0.0
@@ -159,7 +161,7 @@ class Trial:
         """The handle of new memory that holds what is laid out; None where tensors have no memory."""
         if self.device == "meta":
             return None
-        region = self._regions[name] = memory.create(layout.size, self.device)
+        region = self._regions[name] = memory.create(layout.size, self.device, layout.holes)
         layout.write(region)
         handle: Mapping[str, Any] = _handle(region, fds)
         return handle
@@ -258,9 +260,12 @@ class Trial:
         result = CaseResult(reference.case.keys, draw.distribution, Status.PASSED)
         try:
             outputs = self._call(reference, draw, base)
-            changes = self._effects(reference, draw, base)
+            changes = self._effects(reference, draw)
         except _Wrong as wrong:
             return Measured(replace(result, status=wrong.status, detail=wrong.detail))
+        except CandidateFailed as failure:
+            touched = side_effects.crash(reference, self._inputs, self._regions.get("state"))
+            raise CandidateFailed(*touched, failure.log) if touched is not None else failure from None
         self._note_determinism(draw, outputs)
         tolerance = reference.case.tolerance or self.request.tolerance
         found = [compare(o, e, i, tolerance) for i, (o, e) in enumerate(zip(outputs, draw.expected, strict=True))]
@@ -283,17 +288,23 @@ class Trial:
         """Ask for one call; the output tensors as the judge's own copies."""
         fds: list[int] = []
         outs = draw.outs()
-        region, input_handle = self._region("inputs", draw.layout.size + ELSEWHERE, fds)
-        out_region, out_handle = self._region("outputs", places_size(outs), fds)
-        draw.layout.write(region, base)
+        # Elsewhere is on a CPU where a read past the end of an input is a crash.
+        closed = base > 0 and self.device == "cpu"
+        layout, base = (draw.at_page_ends, 0) if closed else (draw.layout, base)
+        name = "closed inputs" if closed else "inputs"
+        region, input_handle = self._region(name, layout.size + ELSEWHERE, fds, layout.holes)
+        out_region, out_handle = self._region("outputs", places_size(outs, memory.GUARD), fds)
+        self._inputs = side_effects.Placement(layout, region, base)
+        layout.write(region, base)
         reference.state_layout.write(self._regions["state"])
         out_region.bytes.fill_(sandbox.POISON)
         _settle(self.device)
-        called = self._timed_call(Call(input_handle, draw.layout.tree, base, out_handle, outs), fds)
+        called = self._timed_call(Call(input_handle, layout.tree, base, out_handle, outs), fds)
         self.process.require_alone()
         self.warnings |= {REUSES} if called.reuses else set()
         held = out_region.bytes.clone()
         problem = check_structure(draw.tree, called.result)
+        problem = problem or side_effects.check_margins(outs, held)
         if problem is not None:
             raise _Wrong(*problem)
         return [
@@ -303,16 +314,19 @@ class Trial:
             for place, e in zip(outs, draw.expected, strict=True)
         ]
 
-    def _region(self, name: str, size: int, fds: list[int]) -> tuple[memory.Region, Any]:
+    def _region(
+        self, name: str, size: int, fds: list[int], holes: tuple[tuple[int, int], ...] = ()
+    ) -> tuple[memory.Region, Any]:
         """Shared memory for a call: the same addresses from call to call, so that answers cannot hang on them."""
-        old = self._regions.get(name)
-        if old is not None and old.bytes.numel() >= size:
-            return old, "same"
-        if old is not None:
-            # The candidate has it open: on a GPU it must not be freed before that ends.
-            self._outgrown.append(old)
-        region = self._regions[name] = memory.create(size, self.device)
-        return region, _handle(region, fds)
+        region = self._regions.get(name)
+        if holes or region is None or region.bytes.numel() < size:
+            if region is not None and self.device == "cuda":
+                # The candidate has it open: it must not be freed before that ends.
+                self._outgrown.append(region)
+            region = self._regions[name] = memory.create(size, self.device, holes)
+        role = name.removeprefix("closed ")
+        same, self._attached[role] = self._attached.get(role) is region, region
+        return region, "same" if same else _handle(region, fds)
 
     def _timed_call(self, call: Call, fds: Sequence[int]) -> Called:
         """A call on the clock of the limits; the first one may still build kernels."""
@@ -334,15 +348,16 @@ class Trial:
         self.calls += 1
         return called
 
-    def _effects(self, reference: Reference, draw: Draw, base: int) -> list[side_effects.Change]:
+    def _effects(self, reference: Reference, draw: Draw) -> list[side_effects.Change]:
         """What the call made of the inputs and buffers that the operator changes; nothing else may have changed."""
-        inputs, state = self._regions["inputs"], self._regions["state"]
-        problem = side_effects.check_untouched(reference, draw, inputs, base, state)
+        inputs, state = self._inputs, self._regions["state"]
+        assert inputs is not None, "a call says where its inputs lie"
+        problem = side_effects.check_untouched(reference, draw, inputs, state)
         if problem is not None:
             raise _Wrong(*problem)
         left = side_effects.buffers_left(reference, draw, state)
         self.warnings |= {left} if left else set()
-        return side_effects.changes(reference, draw, inputs, base, state)
+        return side_effects.changes(reference, draw, inputs, state)
 
     def close(self) -> None:
         """End the process."""

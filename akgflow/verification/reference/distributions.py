@@ -6,11 +6,12 @@ sum to one. Two draws of the operator's own inputs show it. What they do not hav
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
-from akgflow.verification.reference.tolerance import real
+from akgflow.verification.shared import dtypes
 
 OPERATOR = "operator"
 """The operator's own ``get_inputs`` under a fresh seed."""
@@ -18,23 +19,28 @@ NORMAL = "normal"
 WIDE = "wide"
 TIES = "ties"
 EXTREMES = "extremes"
-NEGATIVE = "negative"
-FAINT = "faint"
-EXTRA = (WIDE, TIES, EXTREMES, NEGATIVE, FAINT)
+SCALED = "scaled rows"
+SHIFTED = "shifted"
+EXTRA = (WIDE, TIES, EXTREMES, SCALED, SHIFTED)
+LEVELS = {SCALED: (1e4, 40.0, 1.0), SHIFTED: (1e3, 30.0)}
+"""How far to go, the furthest first: what the operator or the framework cannot do is not asked."""
 
 SIGNED, POSITIVE, WITHIN = "signed", "positive", "within"
 """Ways to draw: any sign, magnitudes only, and squeezed into the range of the operator's own values."""
 WAYS = (SIGNED, POSITIVE, WITHIN)
 _SAMPLE = 4096
+_MOST_LENGTHS = 4096
 
 
 @dataclass(frozen=True)
 class Promise:
     """What one input tensor keeps from draw to draw.
 
-    A complex tensor is taken as pairs of real numbers. ``drawn`` is false for what is no floating tensor or is chosen
-    rather than drawn; nothing else matters then. ``zeros`` marks elements that are always zero; ``sums_to_one`` and
-    ``ascends`` name a dimension.
+    Complex numbers and packed 4-bit values are taken as pairs of real ones. ``drawn`` is false for what is no floating
+    tensor or is chosen rather than drawn; then ``masks`` and ``lengths`` alone matter. ``zeros`` marks elements that
+    are always zero; ``sums_to_one`` and ``ascends`` name a dimension; ``low`` and ``high`` are the range.
+    ``masks`` marks the elements of a mask that vary; ``lengths`` are the ends of an integer's range, zero and one
+    among them where they belong to it.
     """
 
     drawn: bool
@@ -44,6 +50,8 @@ class Promise:
     ascends: int | None = None
     low: float = 0.0
     high: float = 0.0
+    masks: torch.Tensor | None = None
+    lengths: tuple[int, ...] = ()
 
     @property
     def plain(self) -> bool:
@@ -51,24 +59,36 @@ class Promise:
         tied = self.symmetric or self.zeros is not None or self.sums_to_one is not None or self.ascends is not None
         return self.drawn and not tied
 
+    @property
+    def has_borders(self) -> bool:
+        """True for masks and lengths."""
+        return self.masks is not None or bool(self.lengths)
+
 
 def promise(one: torch.Tensor, other: torch.Tensor) -> Promise:
     """What two draws of the same input, under different seeds, have in common."""
-    one, other = real(one), real(other)
+    eps = dtypes.format_of(one.dtype).eps if dtypes.is_real(one) else 0.0
+    one, other = _numbers(one), _numbers(other)
     if not (is_free(one) and is_free(other)) or one.shape != other.shape or torch.equal(one, other):
         return Promise(False)
-    both = (one, other)
+    both, fine = (one, other), eps < 0.1
     zeros = (one == 0) & (other == 0)
     square = one.dim() >= 2 and one.shape[-1] == one.shape[-2] > 1
     return Promise(
         drawn=True,
-        zeros=zeros if int(zeros.sum()) > max(2, one.numel() // 1000) else None,
+        zeros=zeros if int(zeros.sum()) > max(2, one.numel() // 1000) and fine else None,
         symmetric=square and all(bool(torch.equal(t, t.mT)) for t in both),
-        sums_to_one=next((d for d in range(one.dim()) if all(_sums_to_one(t, d) for t in both)), None),
+        sums_to_one=next((d for d in range(one.dim()) if fine and all(_sums_to_one(t, d, eps) for t in both)), None),
         ascends=next((d for d in range(one.dim()) if all(_ascends(t, d) for t in both)), None),
         low=float(min(t.min() for t in both)),
         high=float(max(t.max() for t in both)),
     )
+
+
+def _numbers(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor's real numbers in a dtype that has arithmetic."""
+    found = dtypes.parts(tensor)
+    return found.float() if found.is_floating_point() and found.dtype not in dtypes.COMPUTED else found
 
 
 def is_free(tensor: torch.Tensor) -> bool:
@@ -81,24 +101,86 @@ def is_free(tensor: torch.Tensor) -> bool:
     return bool(sample.unique().numel() > 2)
 
 
-def _sums_to_one(tensor: torch.Tensor, dim: int) -> bool:
+def _sums_to_one(tensor: torch.Tensor, dim: int, eps: float) -> bool:
     if tensor.shape[dim] < 2 or not bool((tensor >= 0).all()):
         return False
     sums = tensor.float().sum(dim)
-    return bool(((sums - 1).abs() < 8 * torch.finfo(tensor.dtype).eps * tensor.shape[dim] ** 0.5).all())
+    return bool(((sums - 1).abs() < 8 * eps * tensor.shape[dim] ** 0.5).all())
 
 
 def _ascends(tensor: torch.Tensor, dim: int) -> bool:
     return tensor.shape[dim] >= 8 and bool((tensor.diff(dim=dim) >= 0).all())
 
 
-def redraw(tensor: torch.Tensor, kept: Promise, distribution: str, way: str) -> torch.Tensor:
+def may_have_borders(tensor: torch.Tensor) -> bool:
+    """True for what looks like a mask or like lengths, of which more draws are worth looking at."""
+    if _is_mask(tensor):
+        return True
+    whole = not dtypes.is_real(tensor) and tensor.dtype != torch.bool
+    return whole and 0 < tensor.numel() <= _MOST_LENGTHS and tensor.dim() <= 2
+
+
+def borders(seen: Sequence[torch.Tensor]) -> Promise:
+    """What several draws of a mask or of lengths show; a promise of nothing where their ends cannot be told."""
+    if any(one.shape != seen[0].shape for one in seen) or all(bool((one == seen[0]).all()) for one in seen):
+        return Promise(False)
+    if all(map(_is_mask, seen)):
+        return Promise(False, masks=_varying(torch.stack([_masked(one) for one in seen])))
+    if not all(map(may_have_borders, seen)):
+        return Promise(False)
+    return Promise(False, lengths=_ends(torch.stack([one.to(torch.int64).flatten() for one in seen])))
+
+
+def _is_mask(tensor: torch.Tensor) -> bool:
+    if tensor.dim() == 0 or tensor.shape[-1] < 2:
+        return False
+    if tensor.dtype == torch.bool:
+        return True
+    if tensor.dtype not in dtypes.COMPUTED:
+        return False
+    hidden = torch.isneginf(tensor)
+    return bool(hidden.any()) and bool((hidden | (tensor == 0)).all())
+
+
+def _masked(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor if tensor.dtype == torch.bool else torch.isneginf(tensor)
+
+
+def _varying(seen: torch.Tensor) -> torch.Tensor | None:
+    """The elements of a mask that are not always the same, or all where chance explains that some are.
+
+    None where every row has as many, or where the mask is symmetric: one is then tied to another.
+    """
+    counts = seen.sum(-1)
+    square = seen.dim() >= 3 and seen.shape[-1] == seen.shape[-2]
+    if bool((counts == counts.flatten()[0]).all()) or (square and bool((seen == seen.mT).all())):
+        return None
+    constant = (seen == seen[0]).all(0)
+    share = float(seen.float().mean())
+    by_chance = share ** len(seen) + (1 - share) ** len(seen)
+    found = ~constant
+    return torch.ones_like(found) if float(constant.float().mean()) <= 2 * by_chance + 0.01 else found
+
+
+def _ends(seen: torch.Tensor) -> tuple[int, ...]:
+    """The ends of the range of whole numbers, one row a draw; none where numbers are tied to one another."""
+    low, high, count = int(seen.min()), int(seen.max()), seen.shape[1]
+    sums, sorted_ = seen.sum(1), seen.sort(1).values
+    tied = count >= 3 and (
+        bool((sums == sums[0]).all()) or bool((seen == sorted_).all()) or bool((sorted_.diff(dim=1) > 0).all())
+    )
+    if tied or low < 0 or low == high:
+        return ()
+    # So many draws come as near to the end of an even distribution.
+    near_one = low - 3 * (high - low) / seen.numel() <= 1 <= high
+    return tuple(sorted({low, high} | ({1} if near_one else set())))
+
+
+def redraw(tensor: torch.Tensor, kept: Promise, distribution: str, way: str, level: float = 1.0) -> torch.Tensor:
     """A tensor of the same layout from another distribution that keeps the promise."""
     if not kept.drawn:
-        return tensor
-    if tensor.is_complex():
-        return torch.view_as_complex(redraw(real(tensor), kept, distribution, way))
-    values = _values(tensor, distribution)
+        return _at_borders(tensor, kept) if distribution == EXTREMES and level and kept.has_borders else tensor
+    values = _values(tensor, kept, distribution, level)
     if way == POSITIVE:
         values = values.abs()
     elif way == WITHIN:
@@ -111,38 +193,67 @@ def redraw(tensor: torch.Tensor, kept: Promise, distribution: str, way: str) -> 
         values = values.sort(kept.ascends).values
     if kept.zeros is not None:
         values = values.masked_fill(kept.zeros, 0.0)
-    return torch.empty_like(tensor, memory_format=torch.preserve_format).copy_(values)
+    return dtypes.stored(values, tensor)
 
 
-def _values(tensor: torch.Tensor, distribution: str) -> torch.Tensor:
+def _values(tensor: torch.Tensor, kept: Promise, distribution: str, level: float) -> torch.Tensor:
     """Float32 values of the tensor's shape. Where products of large ones would not fit its dtype, they are smaller.
 
-    ``wide``: magnitudes from 0.001 to 100 (10), by decades alike frequent. ``ties``: multiples of a half, many of them
-    equal. ``extremes``: a quarter are zeros of either sign, one in 64 is a thousand (thirty) times as large.
-    ``negative``: none above -0.1, where a maximum that starts at zero is wrong. ``faint``: about half of the slices
-    along the first dimension are a thousand (hundred) times smaller, where an epsilon shows.
+    ``wide``: magnitudes from 0.001 to 100 (10), by decades alike frequent. ``ties``: multiples of a half, none above
+    minus a half, many of them equal: a maximum that starts at zero is wrong. ``extremes``: a quarter are zeros of
+    either sign, one in 64 is a thousand (thirty) times as large; of 8-bit floats every finite number alike often.
+    ``scaled rows``: of the slices along the first dimension, a quarter are ``level`` times as large as the operator's
+    own, where exponentials and squares overflow, and a quarter are a thousand (hundred) times smaller, where an
+    epsilon shows. ``shifted``: around ``level``, as far as the dtype still tells neighbours apart, where a variance
+    taken in one pass has no right digit left.
     """
-    normal = torch.randn(tensor.shape, device=tensor.device, dtype=torch.float32)
+    shape, form = dtypes.parts(tensor).shape, dtypes.format_of(tensor.dtype)
+    normal = torch.randn(shape, device=tensor.device, dtype=torch.float32)
     if distribution == NORMAL:
         return normal
-    if distribution == NEGATIVE:
-        return -0.1 - normal.abs()
     if distribution == TIES:
-        return (2 * normal).round() / 2
-    if distribution == FAINT:
-        return normal * _faint(tensor)
-    narrow, which = torch.finfo(tensor.dtype).bits < 32, torch.rand_like(normal)
+        return -0.5 - (2 * normal.abs()).round() / 2
+    if distribution == SCALED:
+        own = max(1.0, abs(kept.low), abs(kept.high)) if level > 1 else 1.0
+        return normal * _by_slice(normal, min(level * own, form.most / 8), 1e-2 if form.bits < 32 else 1e-3)
+    if distribution == SHIFTED:
+        return normal + min(level, 2**-7 / form.eps)
+    if distribution == EXTREMES and form.bits <= 8:
+        return dtypes.as_float64(dtypes.any_code(tensor)).float()
+    narrow, which = form.bits < 32, torch.rand_like(normal)
     if distribution == WIDE:
         return 10.0 ** ((4 if narrow else 5) * which - 3) * normal.sign()
     values = torch.where(which < 0.25, torch.copysign(torch.zeros_like(normal), normal), normal)
     return torch.where(which > 1 - 1 / 64, (30 if narrow else 1000) * values, values)
 
 
-def _faint(tensor: torch.Tensor) -> torch.Tensor:
+def _by_slice(values: torch.Tensor, large: float, small: float) -> torch.Tensor:
     """Factors, all the same within a slice along the first dimension that has several."""
-    dim = next((d for d, size in enumerate(tensor.shape) if size > 1), 0)
-    shape = [size if d == dim else 1 for d, size in enumerate(tensor.shape)]
-    count = tensor.shape[dim]
-    small = 1e-2 if torch.finfo(tensor.dtype).bits < 32 else 1e-3
-    chosen = torch.randperm(count, device=tensor.device) < max(1, count // 2)
-    return torch.where(chosen, small, 1.0).reshape(shape)
+    dim = next((d for d, size in enumerate(values.shape) if size > 1), 0)
+    shape = [size if d == dim else 1 for d, size in enumerate(values.shape)]
+    count = values.shape[dim] if values.dim() else 1
+    order, share = torch.randperm(count, device=values.device), max(1, count // 4)
+    factors = torch.where(order < share, large, torch.where(order >= count - share, small, 1.0))
+    return factors.reshape(shape)
+
+
+def _at_borders(tensor: torch.Tensor, kept: Promise) -> torch.Tensor:
+    """Some lengths at the ends of their range; one row of a mask all masked, another not at all."""
+    if kept.masks is None:
+        found = tensor.clone()
+        flat = found.reshape(-1)
+        count = min(len(kept.lengths), max(1, flat.numel() // 2))
+        chosen = torch.randperm(len(kept.lengths))[:count].tolist()
+        places = torch.randperm(flat.numel())[:count].tolist()
+        for place, number in zip(places, chosen, strict=True):
+            flat[place] = kept.lengths[number]
+        return flat.view(tensor.shape) if found.is_contiguous() else found.copy_(flat.view(tensor.shape))
+    hidden = _masked(tensor).clone().reshape(-1, tensor.shape[-1])
+    varies = kept.masks.reshape(hidden.shape)
+    rows = torch.randperm(len(hidden))[:2].tolist()
+    for row, value in zip(rows, (True, False), strict=False):
+        hidden[row] = torch.where(varies[row], value, hidden[row])
+    hidden = hidden.view(tensor.shape)
+    if tensor.dtype == torch.bool:
+        return torch.empty_like(tensor).copy_(hidden)
+    return torch.empty_like(tensor).copy_(torch.where(hidden, -torch.inf, 0.0))

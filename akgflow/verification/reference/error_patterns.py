@@ -9,6 +9,7 @@ from itertools import pairwise
 import torch
 
 from akgflow.verification.sandbox import POISON
+from akgflow.verification.shared.memory import dtype_name
 
 
 def pattern(got: torch.Tensor, expected: torch.Tensor, good: torch.Tensor) -> str:
@@ -23,7 +24,7 @@ def pattern(got: torch.Tensor, expected: torch.Tensor, good: torch.Tensor) -> st
     narrow = rounded_to(got)
     if narrow and rounded_to(expected.to(got.dtype)) != narrow:
         return f"every value is a {narrow} number: the result was rounded to {narrow} on its way"
-    unwritten = _unwritten(got, bad)
+    unwritten = _unwritten(got, bad) or _rounded_twice(got, expected, bad)
     return unwritten or next((found for look in _LOOKS if (found := look(values, expected, bad))), "")
 
 
@@ -58,9 +59,11 @@ def alike(errors: torch.Tensor, predicted: torch.Tensor) -> bool:
 def rounded_to(values: torch.Tensor) -> str:
     """The narrower format whose numbers all ``values`` are; empty when there is none or they are too few to tell."""
     formats = NARROWER.get(values.dtype, {})
+    if not formats:
+        return ""
     sample = values.flatten()[:: max(1, values.numel() // _SAMPLE)]
     sample = sample[torch.isfinite(sample) & (sample != 0)]
-    if not formats or sample.unique().numel() < FEW:
+    if sample.unique().numel() < FEW:
         return ""
     bits = sample.contiguous().view(torch.int32 if values.dtype == torch.float32 else torch.int16)
     return next((name for name, count in formats.items() if bool((bits & ((1 << count) - 1) == 0).all())), "")
@@ -75,6 +78,19 @@ def _unwritten(got: torch.Tensor, bad: torch.Tensor) -> str:
     count = int(untouched.sum())
     where = _region(untouched)
     return f"{count} elements were never written{where and ', ' + where}" if count else ""
+
+
+def _rounded_twice(got: torch.Tensor, expected: torch.Tensor, bad: torch.Tensor) -> str:
+    """Errors of 16-bit values that are no larger than a rounding or two of what such values usually are."""
+    if got.dtype not in (torch.float16, torch.bfloat16):
+        return ""
+    usual = float(expected.nan_to_num(0.0, 0.0, 0.0).square().mean().sqrt())
+    error = (got.double() - expected)[bad].abs()
+    if not bool((error <= 2 * torch.finfo(got.dtype).eps * expected[bad].abs().clamp(min=usual)).all()):
+        return ""
+    return (
+        f"they are errors of one more rounding to {dtype_name(got.dtype)}: keep what is computed in between in float32"
+    )
 
 
 def _not_a_number(values: torch.Tensor, expected: torch.Tensor, bad: torch.Tensor) -> str:

@@ -47,6 +47,13 @@ _MOVES = {f"aten::{name}" for name in (
     "clone", "contiguous", "alias", "detach", "split", "split_with_sizes", "unbind", "chunk", "narrow", "flip",
     "index_select", "_to_copy",
 )}  # fmt: skip
+_SEVERAL_ROUNDINGS = {f"aten::{name}" for name in (
+    "_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_flash_attention", "mkldnn_rnn_layer",
+    "_scaled_dot_product_efficient_attention", "_scaled_dot_product_cudnn_attention", "_cudnn_rnn",
+    "_scaled_dot_product_fused_attention_overrideable", "_flash_attention_forward", "_thnn_fused_gru_cell",
+    "_thnn_fused_lstm_cell",
+)}  # fmt: skip
+"""Operations whose kernels round what they keep in between, though they are one."""
 RANGE_BOUND = {"aten::binary_cross_entropy", "aten::bernoulli", "aten::multinomial", "aten::_assert_async"}
 """Operations that stop the device when a value is out of their range."""
 
@@ -89,10 +96,12 @@ class Trace(TorchDispatchMode):  # type: ignore[misc]
         super().__init__()
         self.names: set[str] = set()
         self.truncates = False
+        self.roundings = 0
         self.sources: list[torch.Tensor] = []
         self.given: list[bool] = []
         self._inputs = {t.untyped_storage().data_ptr() for t in inputs or ()}
         self._picks: dict[Identity, Pick] = {}
+        self._unrounded: dict[Identity, torch.Tensor] = {}
         # Storage that is freed could be given to another tensor, which would then be taken for the first.
         self._alive: list[torch.Tensor] = []
 
@@ -100,6 +109,7 @@ class Trace(TorchDispatchMode):  # type: ignore[misc]
         result = func(*args, **(kwargs or {}))
         name = func._schema.name
         self.names.add(name)
+        self._count_roundings(name, args, result)
         given = _arguments(func, args, kwargs or {})
         if name in _ALONG_A_DIMENSION:
             self._along(given, result, _ALONG_A_DIMENSION[name], name in _DISTINCT)
@@ -107,7 +117,38 @@ class Trace(TorchDispatchMode):  # type: ignore[misc]
             self._plane(given["self"], result[1], _IN_A_PLANE[name])
         elif name in _MOVES:
             self._move(func, args, kwargs or {}, result)
+            self._follow(func, args, kwargs or {}, result)
+        elif func._schema.is_mutable and args and isinstance(args[0], torch.Tensor):
+            self._unrounded.pop(identity(args[0]), None)
         return result
+
+    def unrounded(self, tensor: torch.Tensor) -> torch.Tensor:
+        """What an output was before a conversion to a narrower dtype, the last thing done to it; else itself."""
+        return self._unrounded.get(identity(tensor), tensor)
+
+    def _count_roundings(self, name: str, args: Any, result: Any) -> None:
+        """Results below float32 that are no copies of what was there already."""
+        if name in _SEVERAL_ROUNDINGS:
+            self.roundings += 2
+            return
+        narrow = [t for t in _several(result) if isinstance(t, torch.Tensor) and _bits(t) < 32]
+        given = min((_bits(t) for t in args if isinstance(t, torch.Tensor)), default=64)
+        if narrow and (name not in EXACT or given > _bits(narrow[0])):
+            self.roundings += 1
+
+    def _follow(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
+        """Keep what a conversion to a narrower dtype was made of, through whatever moves its result about."""
+        moved = args[0] if args and isinstance(args[0], torch.Tensor) else None
+        if moved is None or not isinstance(result, torch.Tensor) or not result.is_floating_point():
+            return
+        known = self._unrounded.get(identity(moved))
+        if func._schema.name != "aten::_to_copy":
+            wide = None if known is None else func(known, *args[1:], **kwargs)
+        else:
+            wide = moved if known is None and _bits(result) < _bits(moved) < 128 else None
+        if wide is not None:
+            self._alive.append(result)
+            self._unrounded[identity(result)] = wide
 
     def pick_of(self, tensor: torch.Tensor) -> Pick | None:
         """How to read an output, when it is an index that was followed."""
@@ -172,6 +213,15 @@ def _arguments(func: Any, args: Any, kwargs: Any) -> dict[str, Any]:
     named.update({a.name: value for a, value in zip(func._schema.arguments, args, strict=False)})
     named.update(kwargs)
     return named
+
+
+def _several(result: Any) -> tuple[Any, ...]:
+    return tuple(result) if isinstance(result, (list, tuple)) else (result,)
+
+
+def _bits(tensor: torch.Tensor) -> int:
+    """Bits of a floating dtype; more than any has for what is none."""
+    return 8 * tensor.element_size() if tensor.is_floating_point() else 128
 
 
 def _is_whole(value: Any) -> bool:

@@ -10,9 +10,8 @@ import torch
 
 from akgflow.verification.reference.distributions import Promise, redraw
 from akgflow.verification.reference.operator import Case, seeded
+from akgflow.verification.shared import dtypes
 from akgflow.verification.shared.memory import Identity, identity, map_tensors
-
-_WIDER = {torch.complex64: torch.complex128, torch.complex32: torch.complex128}
 
 
 def fresh_seed() -> int:
@@ -21,22 +20,11 @@ def fresh_seed() -> int:
 
 
 def cast(value: Any, dtype: torch.dtype | None, device: str) -> Any:
-    """Floating tensors to ``dtype`` (None leaves them), all tensors to ``device``, detached."""
+    """Tensors of 16-bit to 64-bit floats to ``dtype`` (None leaves them), all tensors to ``device``, detached."""
 
     def change(tensor: torch.Tensor) -> torch.Tensor:
-        floating = tensor.is_floating_point() and dtype is not None
-        return tensor.detach().to(device=device, dtype=dtype if floating else tensor.dtype)
-
-    return map_tensors(value, change)
-
-
-def widen(value: Any) -> Any:
-    """Floating tensors as float64, complex ones as complex128."""
-
-    def change(tensor: torch.Tensor) -> torch.Tensor:
-        return tensor.detach().to(
-            torch.float64 if tensor.is_floating_point() else _WIDER.get(tensor.dtype, tensor.dtype)
-        )
+        computed = tensor.dtype in dtypes.COMPUTED and dtype is not None
+        return tensor.detach().to(device=device, dtype=dtype if computed else tensor.dtype)
 
     return map_tensors(value, change)
 
@@ -48,11 +36,13 @@ def draw(case: Case, device: str, seed: int) -> tuple[Any, ...]:
     return made
 
 
-def vary(made: tuple[Any, ...], promises: Sequence[Promise], distribution: str, way: str, seed: int) -> tuple[Any, ...]:
+def vary(
+    made: tuple[Any, ...], promises: Sequence[Promise], distribution: str, way: str, level: float, seed: int
+) -> tuple[Any, ...]:
     """The same inputs with those that are drawn drawn from another distribution; ``promises`` in tensor order."""
     kept = iter(promises)
     with seeded(seed):
-        varied: tuple[Any, ...] = map_tensors(made, lambda t: redraw(t, next(kept), distribution, way))
+        varied: tuple[Any, ...] = map_tensors(made, lambda t: redraw(t, next(kept), distribution, way, level))
     return varied
 
 
@@ -71,7 +61,7 @@ def draw_state(
     for name, tensor in default.items():
         drawn = _drawn(name, tensor.cpu(), name in parameters, generator)
         drawn = drawn.abs() if positive and name in parameters and drawn.is_floating_point() else drawn
-        state[name] = drawn.to(device=tensor.device, dtype=tensor.dtype)
+        state[name] = drawn.to(tensor.device) if drawn.dtype == tensor.dtype else dtypes.stored(drawn, tensor)
     return state
 
 
@@ -94,8 +84,9 @@ def _drawn(name: str, tensor: torch.Tensor, is_parameter: bool, generator: torch
         return tensor.clone()
     if not tensor.numel():
         return tensor.clone()
-    if tensor.is_complex():
-        return torch.view_as_complex(_drawn(name, torch.view_as_real(tensor), is_parameter, generator).contiguous())
+    if tensor.dtype == dtypes.FLOAT4:
+        return torch.randint(0, 256, tensor.shape, dtype=torch.uint8, generator=generator).view(tensor.dtype)
+    tensor = dtypes.parts(tensor)
     normal = torch.randn(tensor.shape, generator=generator)
     counting = [size for size in tensor.shape if size > 1]
     if len(counting) >= 2:

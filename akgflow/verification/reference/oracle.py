@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from akgflow.verification.reference import inputs as drawing
 from akgflow.verification.reference.index_outputs import EXACT, RANGE_BOUND, Pick, Selection, Trace
 from akgflow.verification.reference.operator import OperatorError
-from akgflow.verification.reference.tolerance import Expected, expect, real, whole_slack
-from akgflow.verification.shared import memory
+from akgflow.verification.reference.tolerance import Expected, Measure, expect, whole_slack
+from akgflow.verification.shared import dtypes, memory
 
 STEP = 2.0**-20
 """Relative perturbation by which sensitivities are measured, small against curvature and large against 2**-53."""
@@ -93,45 +92,45 @@ class Oracle:
     """The float64 twin of a model. Its first answer shows what every later one is measured by."""
 
     def __init__(self, model: Any, state: State, where: str) -> None:
-        exact = copy.deepcopy(model).double()
-        for parameter in exact.parameters():
-            parameter.data = drawing.widen(parameter.data)
-        self.runner = Runner(exact, drawing.widen(dict(state)), where)
+        exact = copy.deepcopy(model)._apply(dtypes.widened)
+        self.runner = Runner(exact, dtypes.widen(dict(state)), where)
+        self._state = state
         self.seconds = 0.0
         self.length: int | None = None
         self.names: set[str] = set()
         self.truncates = False
         self.repeatable = False
+        self.roundings: int | None = None
+        """How often the framework rounds to a dtype below float32 in one forward; None until it is counted."""
 
     @property
     def instant(self) -> bool:
         """True when forwards cost next to nothing."""
         return self.seconds < INSTANT_SECONDS
 
-    def expected(self, made: Any, frame: list[torch.Tensor], framework: Runner, even: bool) -> tuple[Expected, ...]:
-        """What each tensor of an outcome must be, for inputs ``made`` on which the framework's was ``frame``.
-
-        ``even`` says that values are of one size and hardly two of them equal.
-        """
+    def expected(self, made: Any, frame: list[torch.Tensor], framework: Runner, how: Measure) -> tuple[Expected, ...]:
+        """What each tensor of an outcome must be, for inputs ``made`` on which the framework's was ``frame``."""
         self.runner.effects = framework.effects
-        wide = drawing.widen(made)
+        wide = dtypes.widen(made)
         copied = _copied(wide)
         trace = Trace(memory.tensors(copied))
         started = time.monotonic()
         try:
-            outputs = self.runner.outcome(copied, trace=trace)
+            rounded = self.runner.outcome(copied, trace=trace)
         except OperatorError:
-            outputs = []
-        if [o.shape for o in outputs] != [f.shape for f in frame]:
+            rounded = []
+        if [o.shape for o in rounded] != [f.shape for f in frame]:
             # The operator insists on a dtype of its own: the framework's result is all there is to compare with.
-            nothing = [torch.zeros_like(real(f), dtype=torch.float64) for f in frame]
-            return tuple(expect(f, f, s, _longest(made), even) for f, s in zip(frame, nothing, strict=True))
+            nothing = [torch.zeros_like(dtypes.as_float64(f)) for f in frame]
+            return tuple(expect(f, f, s, _longest(made), how) for f, s in zip(frame, nothing, strict=True))
+        outputs = [trace.unrounded(one) for one in rounded]
         if any(one.is_cuda for one in outputs):
             torch.cuda.synchronize()
         self._took(time.monotonic() - started)
         self.names, self.truncates = self.names | trace.names, self.truncates or trace.truncates
-        picks = [None if o.is_floating_point() or o.is_complex() else trace.pick_of(o) for o in outputs]
-        watch = any(pick is not None for pick in picks)
+        picks = [None if dtypes.is_real(o) else trace.pick_of(o) for o in outputs]
+        selects = any(pick is not None for pick in picks)
+        watch = selects or any(one is not other for one, other in zip(outputs, rounded, strict=True))
         base = Answer(outputs, trace.sources if watch else [])
         self._repeat(wide, base, watch)
         spread, moved = self._sensitivity(base, made, wide, watch)
@@ -139,8 +138,8 @@ class Oracle:
             self.length = self._length(wide, outputs) if self.seconds < SLOW_SECONDS else _longest(made)
         # A variance may be taken in one pass, from sums of squares that are several times as large as itself.
         length = self.length * (VARIANCE_PASSES if self.names & VARIANCES else 1)
-        found = [expect(o, f, s, length, even) for o, f, s in zip(outputs, frame, spread, strict=False)]
-        sources = self._sources(made, base, framework, spread[len(frame) :], trace.given) if watch else []
+        found = [expect(o, f, s, length, how) for o, f, s in zip(outputs, frame, spread, strict=False)]
+        sources = self._sources(made, base, framework, spread[len(frame) :], trace.given) if selects else []
         for i, pick in enumerate(picks):
             if pick is not None and sources:
                 found[i] = _with_selection(found[i], pick, sources[pick.source])
@@ -156,7 +155,7 @@ class Oracle:
             return
         started = time.monotonic()
         again = self._answer(wide, self.runner.state, watch)
-        if not all(_near(real(a), real(b)) for a, b in zip(base.all, again.all, strict=True)):
+        if not all(_near(a, b) for a, b in zip(base.all, again.all, strict=True)):
             raise OperatorError(
                 f"forward {self.runner.where} gives another result on the same inputs: it cannot be judged"
             )
@@ -170,18 +169,15 @@ class Oracle:
     def _answer(self, wide: Any, state: State, watch: bool) -> Answer:
         trace = Trace() if watch else None
         outputs = self.runner.outcome(_copied(wide), state, trace)
-        return Answer(outputs, trace.sources if trace is not None else [])
+        return Answer(outputs, []) if trace is None else Answer([*map(trace.unrounded, outputs)], trace.sources)
 
     def _sensitivity(
         self, base: Answer, made: Any, wide: Any, watch: bool
     ) -> tuple[list[torch.Tensor], list[torch.Tensor | None]]:
         """Root mean square of the changes that relative perturbations make, and how far they move whole numbers."""
         samples = 8 if self.instant else 4 if self.seconds < QUICK_SECONDS else 3 if self.seconds < SLOW_SECONDS else 1
-        total = [torch.zeros(real(o).shape, dtype=torch.float64, device=o.device) for o in base.all]
-        moved = [
-            None if o.is_floating_point() or o.is_complex() else torch.zeros_like(one)
-            for o, one in zip(base.all, total, strict=True)
-        ]
+        total = [torch.zeros_like(dtypes.as_float64(o)) for o in base.all]
+        moved = [None if dtypes.is_real(o) else torch.zeros_like(one) for o, one in zip(base.all, total, strict=True)]
         for _ in range(samples):
             for one, mark, result, start in zip(total, moved, self._moved(wide, watch, STEP), base.all, strict=False):
                 if result.shape != start.shape:
@@ -189,8 +185,9 @@ class Oracle:
                 if mark is not None:
                     _widen_to(mark, result, start)
                 else:
-                    one += (real(result - start).abs().double() / STEP).nan_to_num(0.0, 0.0, 0.0) ** 2
-        coarse = max([torch.finfo(t.dtype).eps for t in memory.tensors(made) if t.is_floating_point()], default=0.0)
+                    apart = dtypes.as_float64(result) - dtypes.as_float64(start)
+                    one += (apart / STEP).nan_to_num(0.0, 0.0, 0.0) ** 2
+        coarse = _coarsest(memory.tensors(made))
         if coarse > STEP and any(mark is not None for mark in moved):
             for mark, result, start in zip(moved, self._moved(wide, watch, coarse), base.all, strict=False):
                 if mark is not None and result.shape == start.shape:
@@ -202,7 +199,7 @@ class Oracle:
         confined = bool(self.names & RANGE_BOUND)
 
         def perturb(tensor: torch.Tensor) -> torch.Tensor:
-            if not (tensor.is_floating_point() or tensor.is_complex()):
+            if tensor.dtype not in (torch.float64, torch.complex128):
                 return tensor
             sign = torch.randint(0, 2, tensor.shape, device=tensor.device, dtype=torch.int8).double() * 2 - 1
             moved = tensor * (1 + step * sign)
@@ -212,18 +209,20 @@ class Oracle:
         return self._answer(memory.map_tensors(wide, perturb), state, watch).all
 
     def steady(self, made: Any, expected: tuple[Expected, ...]) -> bool:
-        """True when rounding the inputs to a dtype below float32 moves no output further than half of its bound.
+        """True when rounding the inputs to a dtype below float32 moves no such output further than half of its bound.
 
         Where it does, kernels that round what they keep in between differ by more than any first-order bound says.
+        Where the framework rounds results alone, kernels keep nothing rounded.
         """
-        coarse = max([torch.finfo(t.dtype).eps / 2 for t in memory.tensors(made) if t.is_floating_point()], default=0.0)
-        if coarse < STEP:
+        coarse = _coarsest(memory.tensors(made)) / 2
+        if coarse < STEP or (self.roundings or 0) <= 1:
             return True
-        moved = self._moved(drawing.widen(made), False, coarse)
+        moved = self._moved(dtypes.widen(made), False, coarse)
         return all(
             one.bound is None
-            or real(other).shape != one.oracle.shape
-            or bool(((real(other) - one.oracle).abs().nan_to_num(0.0, 0.0, 0.0) <= one.bound / 2).all())
+            or dtypes.format_of(one.framework.dtype).bits >= 32
+            or other.shape != one.framework.shape
+            or bool(((dtypes.as_float64(other) - one.oracle).abs().nan_to_num(0.0, 0.0, 0.0) <= one.bound / 2).all())
             for one, other in zip(expected, moved, strict=False)
         )
 
@@ -231,12 +230,11 @@ class Oracle:
         """Outputs for floating inputs and parameters changed by ``change`` at their own dtype."""
 
         def narrow(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-            return change(tensor.to(like.dtype)).double() if tensor.is_floating_point() else tensor
+            return change(tensor.to(like.dtype)).double() if tensor.dtype == torch.float64 else tensor
 
         given = iter([*memory.tensors(made)])
-        wide = memory.map_tensors(drawing.widen(made), lambda t: narrow(t, next(given)))
-        common = next((t for t in memory.tensors(made) if t.is_floating_point()), torch.empty(0))
-        state = memory.map_tensors(self.runner.state, lambda t: narrow(t, common))
+        wide = memory.map_tensors(dtypes.widen(made), lambda t: narrow(t, next(given)))
+        state = {name: narrow(tensor, self._state[name]) for name, tensor in self.runner.state.items()}
         return self._answer(wide, state, False).tensors
 
     def _sources(
@@ -257,22 +255,24 @@ class Oracle:
             if is_input or not exact.is_floating_point():
                 found.append((exact.double(), torch.zeros(exact.shape, dtype=torch.float64, device=exact.device)))
                 continue
-            expected = expect(exact, near, sensitivity, self.length or 1, even=False)
+            expected = expect(exact, near, sensitivity, self.length or 1, Measure(even=False, balanced=False))
             bound = expected.bound if expected.bound is not None else torch.zeros_like(exact)
             found.append((exact.double(), bound))
         return found
 
     def _length(self, wide: Any, oracle: list[torch.Tensor]) -> int:
         """The most elements of one tensor that have a part in one output element."""
-        leaves = memory.map_tensors(wide, lambda t: t.clone().requires_grad_(t.is_floating_point()))
+        leaves = memory.map_tensors(wide, lambda t: t.clone().requires_grad_(t.dtype == torch.float64))
         wanted = [t for t in memory.tensors(leaves) if t.requires_grad]
         model = self.runner.model
         restore(model, self.runner.state)
-        parameters = [p.requires_grad_(True) for p in model.parameters() if p.is_floating_point()]
+        parameters = [p.requires_grad_(True) for p in model.parameters() if p.dtype == torch.float64]
         longest = 1
         try:
             with torch.enable_grad():
-                results = list(memory.tensors(model(*memory.map_tensors(leaves, lambda t: t * 1))))
+                results = list(
+                    memory.tensors(model(*memory.map_tensors(leaves, lambda t: t * 1 if t.requires_grad else t)))
+                )
             for result, base in zip(results, oracle, strict=False):
                 if result.grad_fn is None or not result.is_floating_point() or not result.numel():
                     continue
@@ -297,8 +297,13 @@ def _with_selection(found: Expected, pick: Pick, source: tuple[torch.Tensor, tor
     return Expected(found.oracle, found.framework, None, selection=chosen)
 
 
+def _coarsest(given: Iterable[torch.Tensor]) -> float:
+    """The largest roundoff of the dtypes below float64 that torch computes in; 0.0 where there is none of them."""
+    return max((torch.finfo(t.dtype).eps for t in given if t.dtype in dtypes.COMPUTED), default=0.0)
+
+
 def _widen_to(mark: torch.Tensor, result: torch.Tensor, start: torch.Tensor) -> None:
-    torch.maximum(mark, (result.double() - start.double()).abs(), out=mark)
+    torch.maximum(mark, (dtypes.as_float64(result) - dtypes.as_float64(start)).abs(), out=mark)
 
 
 def _copied(made: Any) -> Any:
@@ -308,7 +313,8 @@ def _copied(made: Any) -> Any:
 def _near(a: torch.Tensor, b: torch.Tensor) -> bool:
     if a.shape != b.shape:
         return False
-    return bool(torch.allclose(a.double(), b.double(), rtol=1e-6, atol=1e-9, equal_nan=True))
+    one, other = dtypes.as_float64(a), dtypes.as_float64(b)
+    return bool(torch.allclose(one, other, rtol=1e-6, atol=1e-9, equal_nan=True))
 
 
 def _longest(made: Any) -> int:

@@ -15,7 +15,8 @@ from typing import Any
 import torch
 
 from akgflow.verification.reference.distributions import Promise
-from akgflow.verification.reference.tolerance import Expected, fits, real
+from akgflow.verification.reference.tolerance import Expected, fits
+from akgflow.verification.shared import dtypes
 from akgflow.verification.shared.memory import map_tensors
 
 TWIN = "one element changed"
@@ -44,8 +45,8 @@ def _with_one_changed(made: Any, wanted: int, value: str) -> Any:
 
 def _changed(tensor: torch.Tensor, kind: str) -> torch.Tensor:
     """A copy in which one secret element, no corner if that can be helped, has another value."""
-    if tensor.is_complex():
-        return torch.view_as_complex(_changed(real(tensor).contiguous(), kind))
+    if tensor.dtype not in dtypes.COMPUTED:
+        return dtypes.stored(_changed(dtypes.as_float64(tensor).contiguous(), kind), tensor)
     found = tensor.clone()
     at = tuple(_secret.randrange(1, size - 1) if size > 2 else _secret.randrange(size) for size in tensor.shape)
     least, most = tensor.min(), tensor.max()
@@ -63,12 +64,12 @@ def _changed(tensor: torch.Tensor, kind: str) -> torch.Tensor:
 def tells(known: Sequence[Expected], outcome: Sequence[torch.Tensor]) -> bool:
     """True when the ``outcome`` of another question lies well beyond what would pass as the ``known`` one's."""
     for expected, other in zip(known, outcome, strict=False):
-        if real(other).shape != expected.oracle.shape:
+        if other.shape != expected.framework.shape:
             # How much there is hangs on the data: such a question would be another case.
             return False
         if expected.bound is None:
             if not fits(other.to(expected.framework.dtype), expected, 1.0):
                 return True
-        elif bool(((real(other) - expected.oracle).abs() > 4 * expected.bound).any()):
+        elif bool(((dtypes.as_float64(other) - expected.oracle).abs() > 4 * expected.bound).any()):
             return True
     return False

@@ -5,22 +5,26 @@ The oracle is the reference in float64 on the very inputs (rounded to the workin
 task's tolerance::
 
     3 * E(|o|)                                   as wrong as a sound kernel is, times a stated factor
-    + (4 * sqrt(L) + 14) * u * (S + |o|)         naive sequential accumulation in float32 over L terms
-    + 3 * u_out * S        (dtypes below float32)  every contribution rounded once more to the working dtype
+    + (2 * sqrt(L) + 14) * u * (S + |o|)         naive sequential accumulation in float32 over L terms
+    + 3 * u_out * S                              every contribution rounded once more, where the framework rounds it too
     + 2 * u_out * |o|                            one rounding of the output, to the nearest or not
 
 ``E(m)`` is the largest framework error among elements no larger than about ``m`` (binned by powers of two), so that a
-large element lends nothing to a small one. ``S`` is the element's sensitivity: ``sqrt(sum((dy/dx_j * x_j)**2))``, over
-all inputs and parameters, estimated by perturbing them relatively in float64, and at least its median over the output.
+large element lends nothing to a small one; below float32, what rounding its result to the nearest number explains is no
+part of it. The third term is for dtypes below float32, and for operators in which the framework itself rounds more than
+the result: a chain of several operations, or attention, whose weights tensor cores take rounded. Where it rounds once,
+a second rounding of what is kept in between is an error. ``S`` is the element's sensitivity:
+``sqrt(sum((dy/dx_j * x_j)**2))``, over all inputs and parameters, estimated by perturbing them relatively in float64,
+and at least its median over the output.
 ``S + |o|`` is at least its root mean square over the output: intermediate values of about that size are added and
 taken away again. ``L`` is how many elements of one tensor reach an output element (counted from a gradient; what is
 longer than 2**20 cannot be summed one by one in float32). ``u`` is the unit roundoff of the accumulator (float32's, or
 float64's for float64), ``u_out`` that of the output's dtype. For a sum of L products of variance s**2, S is about
 s * sqrt(2 L) and sequential rounding errors have a standard deviation of 0.3 * u * sqrt(L) * S, so the second term is
-near thirteen of them: room for squares that are summed in one pass. float16, bfloat16 and TF32 inputs make errors of
+near seven of them. float16, bfloat16 and TF32 inputs make errors of
 0.6 * S times their own, 2**13 larger roundoff, and are refused where the operator is one in float32. Where inputs are
-not all of one size, or many are equal, roundoff does not cancel and L / 4 more is allowed; such inputs are never the
-only ones.
+not all of one size, or many are equal, roundoff does not cancel and L / 4 more is allowed, times ``S + |o|``; where
+they are shifted, times ``|o|`` alone. Such inputs are never the only ones.
 
 Rounding errors have either sign. So the errors of all elements together, ``sum(o * e) / sum(|o| * bound)``, may come
 to no more than a tenth, one and a half roundings of a common factor, and the statistical error of so many elements:
@@ -37,12 +41,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 
 from akgflow.verdict import Worst
 from akgflow.verification.reference.error_patterns import pattern, rounded_to
 from akgflow.verification.reference.index_outputs import Selection
+from akgflow.verification.shared import dtypes
 
 FACTOR = 3.0
 LOW_PRECISION_FACTOR = 3.0
@@ -74,6 +80,20 @@ class Expected:
     slack: torch.Tensor | None = None
 
 
+class Measure(NamedTuple):
+    """What is known of a draw and of the operator.
+
+    ``even``: the inputs are of one size and hardly two of them equal, so that roundoff cancels in sums; ``balanced``:
+    errors of either sign are alike frequent; ``shifted``: the inputs lie far from zero, on one side of it;
+    ``rounds_once``: the framework rounds nothing below float32 but results.
+    """
+
+    even: bool
+    balanced: bool
+    shifted: bool = False
+    rounds_once: bool = False
+
+
 @dataclass(frozen=True)
 class Comparison:
     """One output against its `Expected`. ``error`` and ``bound`` are those of the worst element."""
@@ -100,39 +120,66 @@ class _Marks:
 
 
 def expect(
-    oracle: torch.Tensor, framework: torch.Tensor, sensitivity: torch.Tensor, length: int, even: bool
+    oracle: torch.Tensor, framework: torch.Tensor, sensitivity: torch.Tensor, length: int, how: Measure
 ) -> Expected:
     """Values and bounds from the oracle and framework results of one output, all of the same shape.
 
-    ``sensitivity`` is S of the module's formula before its median is taken as the least; ``length`` is L; ``even``
-    says that the inputs are of one size and hardly two of them equal, so that roundoff cancels.
+    ``sensitivity`` is S of the module's formula before its median is taken as the least; ``length`` is L.
     """
-    if not (framework.is_floating_point() or framework.is_complex()):
+    if not dtypes.is_real(framework):
         return Expected(oracle, framework, None)
-    exact, near = real(oracle).double(), real(framework)
-    centre = torch.where(torch.isfinite(exact), exact, near.double())
+    form = dtypes.format_of(framework.dtype)
+    exact, near = _in_range(dtypes.as_float64(oracle), form, framework.dtype), dtypes.as_float64(framework)
+    centre = torch.where(torch.isfinite(exact), exact, near)
     magnitude = torch.where(torch.isfinite(centre), centre.abs(), 0.0)
-    error = (near.double() - centre).abs()
+    error = (near - centre).abs()
     error = torch.where(torch.isfinite(error), error, 0.0)
-    info = torch.finfo(near.dtype)
-    u = (info.eps if near.dtype == torch.float64 else torch.finfo(torch.float32).eps) / 2
+    u = (form.eps if form.bits == 64 else torch.finfo(torch.float32).eps) / 2
     sensitivity = torch.where(torch.isfinite(sensitivity), sensitivity, 0.0)
     scale = sensitivity + magnitude
     scale = scale.clamp(min=float(scale.square().mean().sqrt()) if scale.numel() else 0.0)
-    bound = _roundings(length, even) * u * scale
-    bound += info.eps * magnitude + (info.smallest_normal if info.bits != 16 else info.smallest_normal * info.eps)
-    if info.bits < 32:
-        bound += LOW_PRECISION_FACTOR * info.eps / 2 * sensitivity.clamp(min=_median(sensitivity))
+    bound = _roundings(length, how.even) * u * scale + _one_rounding(magnitude, form, framework.dtype)
+    if how.shifted:
+        # In a sum of terms of one sign and size, roundoff may not cancel; in what is left after they cancel, it does.
+        bound += min(length, LONGEST) / 4 * u * magnitude
+    beyond = error
+    if form.bits < 32:
+        beyond = (error - _spacing(magnitude, form) / 2).clamp(min=0.0)
+        if not how.rounds_once:
+            bound += LOW_PRECISION_FACTOR * form.eps / 2 * sensitivity.clamp(min=_median(sensitivity))
     analytic = float((error / bound).max()) if error.numel() else 0.0
-    bound += FACTOR * _envelope(magnitude, error)
+    bound += FACTOR * _envelope(magnitude, beyond)
     return Expected(
         exact,
         framework,
         bound,
         framework_error=float(error.max()) if error.numel() else 0.0,
         analytic=analytic,
-        bias=_bias_allowed(magnitude, bound, info.eps / 2) if even else math.inf,
+        bias=_bias_allowed(magnitude, bound, form.eps / 2) if how.balanced and form.eps < 1 else math.inf,
     )
+
+
+def _in_range(exact: torch.Tensor, form: dtypes.Format, dtype: torch.dtype) -> torch.Tensor:
+    """What is too large for an 8-bit format is its largest number: hardware saturates, torch gives NaN or infinity."""
+    if form.bits > 8:
+        return exact
+    exact = exact.abs() if dtype == dtypes.SCALE else exact
+    return torch.where(torch.isfinite(exact), exact.clamp(-form.most, form.most), exact)
+
+
+def _spacing(magnitude: torch.Tensor, form: dtypes.Format) -> torch.Tensor:
+    """The distance between the numbers of a format around ``magnitude``."""
+    exponent = torch.frexp(magnitude).exponent.double() - 1
+    return torch.where(magnitude > 0, form.eps * torch.exp2(exponent), 0.0).clamp(min=form.least)
+
+
+def _one_rounding(magnitude: torch.Tensor, form: dtypes.Format, dtype: torch.dtype) -> torch.Tensor:
+    """What rounding to a format moves a number by at most, to the nearest number or not."""
+    if dtype != dtypes.SCALE:
+        return form.eps * magnitude + form.least
+    below = torch.exp2(torch.frexp(magnitude).exponent.double() - 1)
+    # What is computed for an exact power of two may be a little less, and then be cut to the one below.
+    return torch.where(magnitude == below, below / 2, torch.maximum(magnitude - below, 2 * below - magnitude))
 
 
 def _bias_allowed(magnitude: torch.Tensor, bound: torch.Tensor, u: float) -> float:
@@ -155,12 +202,7 @@ def whole_slack(moved: torch.Tensor, step: float, length: int) -> torch.Tensor:
 def _roundings(length: int, even: bool) -> float:
     """Units of roundoff that accumulating ``length`` terms one by one may cost; ``even``: terms of one size."""
     length = min(length, LONGEST)
-    return 4 * math.sqrt(length) + 14 + (0.0 if even else length / 4)
-
-
-def real(tensor: torch.Tensor) -> torch.Tensor:
-    """A complex tensor as pairs of real numbers in a last dimension; any other as it is."""
-    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
+    return 2 * math.sqrt(length) + 14 + (0.0 if even else length / 4)
 
 
 def _median(values: torch.Tensor) -> float:
@@ -181,7 +223,7 @@ def _envelope(magnitude: torch.Tensor, error: torch.Tensor) -> torch.Tensor:
 def fits(got: torch.Tensor, expected: Expected, tolerance: float) -> bool:
     """True when ``got`` (same shape and dtype as expected) would be accepted."""
     marks = _marks(got, expected, tolerance)
-    return bool(marks.good.all()) and not _together(real(got), marks, expected, tolerance)
+    return bool(marks.good.all()) and not _together(dtypes.parts(got), marks, expected, tolerance)
 
 
 def compare(
@@ -194,14 +236,14 @@ def compare(
     """
     marks = _marks(got, expected, tolerance)
     name = name or f"output {output}"
-    found = _summary(real(got), marks, output, name, tolerance)
+    found = _summary(dtypes.parts(got), marks, output, name, tolerance)
     if found.wrong and found.worst is not None and expected.selection is not None:
         words = expected.selection.say(got, found.worst.index)
         return replace(
             found,
             detail=f"{name} at {list(found.worst.index)}: {words}; {found.wrong} of {found.total} are wrong",
         )
-    together = "" if found.wrong else _together(real(got), marks, expected, tolerance)
+    together = "" if found.wrong else _together(dtypes.parts(got), marks, expected, tolerance)
     if not together:
         return found
     return replace(found, wrong=found.total, detail=f"{name}: no element is beyond its bound, but {together}")
@@ -227,9 +269,9 @@ def _together(got: torch.Tensor, marks: _Marks, expected: Expected, tolerance: f
 def _marks(got: torch.Tensor, expected: Expected, tolerance: float) -> _Marks:
     if expected.bound is None:
         return _exact_marks(got, expected, tolerance)
-    framework = real(expected.framework).double()
+    framework = dtypes.as_float64(expected.framework)
     centre = torch.where(torch.isfinite(expected.oracle), expected.oracle, framework)
-    values = real(got).double()
+    values = dtypes.as_float64(got)
     bound = expected.bound * tolerance
     error = (values - centre).abs()
     finite = torch.isfinite(error)
@@ -243,7 +285,7 @@ def _marks(got: torch.Tensor, expected: Expected, tolerance: float) -> _Marks:
 
 def _exact_marks(got: torch.Tensor, expected: Expected, tolerance: float) -> _Marks:
     values, centre = got.double(), expected.oracle.double()
-    same = (got == expected.oracle) | (got == expected.framework)
+    same = dtypes.same(got, expected.oracle) | dtypes.same(got, expected.framework)
     if expected.selection is not None:
         return _Marks(values, centre, *expected.selection.judge(got, tolerance))
     error = torch.where(same, 0.0, (values - centre).abs())

@@ -12,14 +12,21 @@ import mmap
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
+from akgflow.pages import libc
 from akgflow.verification.shared import cuda_ipc
 
 _SPARSE_BYTES = 256 << 20
 ALIGN = 256
+VECTOR = 64
+"""Bytes of the widest vector load, to which torch aligns tensors on a CPU."""
+GUARD, GUARD_BYTE = 256, 0xFF
+"""So many bytes before and behind a tensor; as floating-point numbers of any size they are NaN."""
+HOLE = 4 * mmap.PAGESIZE
+"""Bytes before and behind a tensor's pages at which an access ends the process."""
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 _SCALARS = (bool, int, float, str, type(None))
 
@@ -31,11 +38,12 @@ Identity = tuple[int, int, tuple[int, ...], tuple[int, ...]]
 
 @dataclass
 class Region:
-    """``bytes`` is a one-dimensional uint8 tensor; ``handle`` is JSON; ``fd`` belongs to a host region."""
+    """``bytes`` is a one-dimensional uint8 tensor; ``handle`` is JSON; ``fd`` and ``map`` belong to a host region."""
 
     bytes: torch.Tensor
     handle: Mapping[str, Any]
     fd: int | None = None
+    map: mmap.mmap | None = None
 
     def __del__(self) -> None:
         if self.fd is not None:
@@ -51,8 +59,8 @@ def held() -> tuple[int, set[tuple[int, int]]]:
     return sum(size for _, size in _created.values()), {key for key, _ in _created.values()}
 
 
-def create(size: int, device: str) -> Region:
-    """A zeroed region of at least one byte on ``cpu`` or ``cuda``."""
+def create(size: int, device: str, holes: tuple[tuple[int, int], ...] = ()) -> Region:
+    """A zeroed region of at least one byte on ``cpu`` or ``cuda``; ``holes`` are closed to who attaches it."""
     size = max(size, 1)
     if device == "cuda":
         return _create_cuda(size)
@@ -67,7 +75,8 @@ def create(size: int, device: str) -> Region:
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)
     about = os.fstat(fd)
     _created[fd] = ((about.st_dev, about.st_ino), size)
-    return Region(_map(fd, size), {"kind": "host", "size": size}, fd)
+    handle = {"kind": "host", "size": size, "holes": [list(hole) for hole in holes]}
+    return _mapped(fd, handle)
 
 
 def _create_cuda(size: int) -> Region:
@@ -79,12 +88,16 @@ def attach(handle: Mapping[str, Any], fd: int | None) -> Region:
     """The region behind a handle, in another process; takes over ``fd``."""
     if handle["kind"] == "host":
         assert fd is not None
-        return Region(_map(fd, handle["size"]), handle, fd)
+        region = _mapped(fd, handle)
+        for start, stop in handle.get("holes", ()):
+            libc().mprotect(region.bytes.data_ptr() + start, stop - start, 0)
+        return region
     return Region(cuda_ipc.open_handle(handle["ipc"], handle["size"]), handle)
 
 
-def _map(fd: int, size: int) -> torch.Tensor:
-    return torch.frombuffer(mmap.mmap(fd, size), dtype=torch.uint8)
+def _mapped(fd: int, handle: Mapping[str, Any]) -> Region:
+    found = mmap.mmap(fd, handle["size"])
+    return Region(torch.frombuffer(found, dtype=torch.uint8), handle, fd, found)
 
 
 def span(tensor: torch.Tensor) -> int:
@@ -102,16 +115,35 @@ class Placed:
     offset: int
 
 
+class Stray(NamedTuple):
+    """A write beside a tensor: the tensor's number, how many bytes it went too far, and at which end."""
+
+    number: int
+    bytes: int
+    past_the_end: bool
+
+    def says(self, name: str) -> str:
+        """The stray in words; ``name`` is what the tensor is called."""
+        return f"{self.bytes} bytes {'past the end' if self.past_the_end else 'before the start'} of {name}"
+
+
 @dataclass(frozen=True)
 class Layout:
-    """``tree`` describes the value, ``placed`` its tensors in order, ``size`` the bytes they take."""
+    """``tree`` describes the value, ``placed`` its tensors in order, ``size`` the bytes they take.
+
+    ``margins`` holds, for each tensor, where its guard bytes begin and end; ``holes`` the pages that nobody may touch.
+    """
 
     tree: Tree
     placed: tuple[Placed, ...]
     size: int
+    margins: tuple[tuple[int, int], ...] = ()
+    holes: tuple[tuple[int, int], ...] = ()
 
     def write(self, region: Region, base: int = 0) -> None:
-        """Copy every tensor to its place, ``base`` bytes further on."""
+        """Copy every tensor to its place, ``base`` bytes further on, between guard bytes."""
+        for _, start, stop in self._guards():
+            region.bytes[base + start : base + stop].fill_(GUARD_BYTE)
         for one in self.placed:
             flat(region, one, base).copy_(row(one))
 
@@ -121,23 +153,95 @@ class Layout:
             if self.size <= _SPARSE_BYTES or not one.tensor.is_floating_point():
                 flat(region, one).copy_(row(one))
 
+    def _guards(self) -> Iterator[tuple[int, int, int]]:
+        """The number of a tensor, where guard bytes of it begin, and where they end: before it, then after it."""
+        for i, (one, (start, stop)) in enumerate(zip(self.placed, self.margins, strict=False)):
+            yield i, start, one.offset
+            yield i, one.offset + span(one.tensor) * one.tensor.element_size(), stop
+
+    def stray(self, region: Region, base: int = 0) -> Stray | None:
+        """The first tensor whose guard bytes are no longer what `write` put there."""
+        guards = [one for one in self._guards() if one[1] < one[2]]
+        if not guards:
+            return None
+        together = torch.cat([region.bytes[base + start : base + stop] for _, start, stop in guards])
+        if bool((together == GUARD_BYTE).all()):
+            return None
+        for number, start, stop in guards:
+            changed = (region.bytes[base + start : base + stop] != GUARD_BYTE).nonzero()
+            if changed.numel():
+                past = stop > self.placed[number].offset
+                first, last = int(changed[0]), int(changed[-1])
+                return Stray(number, last + 1 if past else stop - start - first, past)
+        return None
+
+    def hole_at(self, offset: int) -> Stray | None:
+        """The tensor beside which an access went, when it met a hole ``offset`` bytes into the region."""
+        for number, one in enumerate(self.placed):
+            end = one.offset + span(one.tensor) * one.tensor.element_size()
+            start, stop = self.margins[number]
+            if end <= offset < stop + HOLE:
+                return Stray(number, offset - end + 1, True)
+            if start - HOLE <= offset < one.offset:
+                return Stray(number, one.offset - offset, False)
+        return None
+
     def changed(self, region: Region, base: int = 0) -> list[int]:
         """The numbers of those tensors whose bytes in ``region`` are no longer what `write` put there."""
         return [i for i, one in enumerate(self.placed) if not same_bits(flat(region, one, base), row(one))]
 
 
-def lay_out(value: Any) -> Layout:
+class Slot(NamedTuple):
+    """Where a tensor lies: its offset, where its guard bytes begin and end, and where the next one may begin."""
+
+    offset: int
+    start: int
+    stop: int
+    next: int
+
+
+Spacing = Callable[[int, int], Slot]
+"""Finds a slot for so many bytes (the second number) from an offset (the first) on."""
+
+
+def packed(at: int, size: int) -> Slot:
+    """One tensor behind the other."""
+    end = at + _up(size, ALIGN)
+    return Slot(at, at, at + size, end)
+
+
+def guarded(at: int, size: int) -> Slot:
+    """Guard bytes on both sides."""
+    end = at + GUARD + _up(size, ALIGN) + GUARD
+    return Slot(at + GUARD, at, end, end)
+
+
+def at_page_end(at: int, size: int) -> Slot:
+    """In pages of its own between holes, its end as near to the last page's as an alignment of 64 bytes allows."""
+    start = _up(at, mmap.PAGESIZE) + HOLE
+    stop = start + max(_up(size, mmap.PAGESIZE), mmap.PAGESIZE)
+    return Slot(stop - _up(size, VECTOR), start, stop, stop + HOLE)
+
+
+def _up(size: int, unit: int) -> int:
+    return -(-size // unit) * unit
+
+
+def lay_out(value: Any, spacing: Spacing = packed) -> Layout:
     """Places for all tensors of ``value``, strides kept; raises `TypeError` for what cannot travel."""
     placed: list[Placed] = []
-    size = 0
+    slots: list[Slot] = []
+    size = mmap.PAGESIZE if spacing is at_page_end else 0
 
     def describe(part: Any) -> Tree:
         nonlocal size
         if isinstance(part, torch.Tensor):
-            offset = size
-            placed.append(Placed(part.detach(), offset))
-            size += -(-span(part) * part.element_size() // ALIGN) * ALIGN
-            return {"tensor": tensor_spec(part) | {"offset": offset}}
+            part = part.detach().resolve_conj().resolve_neg()
+            slot = spacing(size, span(part) * part.element_size())
+            slots.append(slot)
+            placed.append(Placed(part, slot.offset))
+            size = slot.next
+            return {"tensor": tensor_spec(part) | {"offset": slot.offset}}
         if isinstance(part, (list, tuple)):
             return {"tuple" if isinstance(part, tuple) else "list": [describe(item) for item in part]}
         if isinstance(part, dict):
@@ -150,7 +254,11 @@ def lay_out(value: Any) -> Layout:
             return {"value": part}
         raise TypeError(f"a {type(part).__name__} cannot be handed to a candidate")
 
-    return Layout(describe(value), tuple(placed), size)
+    tree = describe(value)
+    margins = () if spacing is packed else tuple((slot.start, slot.stop) for slot in slots)
+    around = [((start - HOLE, start), (stop, stop + HOLE)) for start, stop in margins]
+    holes = tuple(hole for pair in around for hole in pair) if spacing is at_page_end else ()
+    return Layout(tree, tuple(placed), size, margins, holes)
 
 
 def tensor_spec(tensor: torch.Tensor) -> dict[str, Any]:
@@ -200,6 +308,10 @@ def view(
     if 0 in shape:
         return torch.empty(shape, dtype=dtype, device=region.bytes.device)
     length = (1 + sum((n - 1) * s for n, s in zip(shape, stride, strict=True))) * dtype.itemsize
+    if region.map is not None and region.handle.get("holes"):
+        # A storage of its own: whoever copies all of a tensor's storage must not meet a hole.
+        own = torch.frombuffer(region.map, dtype=torch.uint8, count=length, offset=offset)
+        return own.view(dtype).as_strided(shape, stride)
     return region.bytes[offset : offset + length].view(dtype).as_strided(shape, stride)
 
 

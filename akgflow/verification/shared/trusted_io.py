@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from akgflow.verification.shared import allocation_guards
 from akgflow.verification.shared.channel import MAX_BYTES
 
 Tree = dict[str, Any]
@@ -26,17 +27,18 @@ HandOver = Callable[[torch.Tensor, torch.Tensor], None]
 
 
 class Exits(NamedTuple):
-    """The three ways out."""
+    """The ways out. ``margins`` hands over what stands before and behind a tensor's memory, as ``hand_over`` does."""
 
     look: Look
     hand_over: HandOver
     send: Callable[[str, Mapping[str, Any]], None]
     """Sends the fields of a reply, but for those that are None, with the number of its request."""
+    margins: HandOver
 
 
 def bind(end: socket.socket) -> Exits:
     """The ways out for the process that talks through ``end``."""
-    return Exits(looker(), _copier(), _sender(end))
+    return Exits(looker(), _copier(), _sender(end), _margins())
 
 
 def looker() -> Look:
@@ -106,6 +108,35 @@ def _copier() -> HandOver:
                 copy(place, tensor)
 
     return hand_over
+
+
+def _margins() -> HandOver:
+    base, kind, tensor_type, move = torch._C.TensorBase, type, torch.Tensor, ctypes.memmove
+    shape, dtype, device = base.shape.__get__, base.dtype.__get__, base.device.__get__
+    begins, size, numel, storage = base.data_ptr, base.element_size, base.numel, base.untyped_storage
+    of_storage = torch._C.StorageBase
+    address, length, resizable, shared = (
+        of_storage.data_ptr,
+        of_storage.nbytes,
+        of_storage.resizable,
+        of_storage.is_shared,
+    )
+    unhooked, guarded = torch._C.DisableTorchFunction, allocation_guards.install()
+    pad, word = allocation_guards.PAD, allocation_guards.WORD
+
+    def margins(place: torch.Tensor, tensor: torch.Tensor) -> None:
+        if not guarded or kind(tensor) is not tensor_type:
+            return
+        with unhooked():
+            held, on_host = storage(tensor), device(tensor).type == "cpu"
+            if not on_host or (shape(tensor), dtype(tensor)) != (shape(place), dtype(place)) or not numel(tensor):
+                return
+            # Memory that torch's allocator did not give has nothing behind it.
+            if resizable(held) and not shared(held):
+                move(begins(place) + numel(place) * size(place), address(held) + length(held), pad)
+                move(begins(place) - word, address(held) - word, word)
+
+    return margins
 
 
 def _sender(end: socket.socket) -> Callable[[str, Mapping[str, Any]], None]:

@@ -36,9 +36,12 @@ def mended(tensor):
 
 
 def bound(end):
-    look, hand_over, send = bind(end)
+    look, hand_over, send, margins = bind(end)
     return trusted_io.Exits(
-        lambda value, given: look(mended(value), given), lambda place, tensor: hand_over(place, mended(tensor)), send
+        lambda value, given: look(mended(value), given),
+        lambda place, tensor: hand_over(place, mended(tensor)),
+        send,
+        margins,
     )
 
 

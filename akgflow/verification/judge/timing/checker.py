@@ -14,6 +14,7 @@ from akgflow.verification.judge.timing.questions import NotTimed, Questions
 from akgflow.verification.judge.timing.window import Side
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.tolerance import compare
+from akgflow.verification.shared import dtypes
 
 PICK_SECONDS = 0.6
 """For comparing answers with the oracle that nothing speaks against."""
@@ -54,13 +55,15 @@ class Checker:
         for output, loose in enumerate(self.loose):
             got, base = candidate.held.answers(output, first), baseline.held.answers(output, first)
             if got[0].numel():
-                apart = got != base if loose is None else ~(self._furthest(output, got, base) <= loose)
+                apart = ~dtypes.same(got, base) if loose is None else ~(self._furthest(output, got, base) <= loose)
                 differs |= apart.reshape(n, -1).any(1)
         found: list[int] = differs.nonzero().flatten().tolist()
         return found
 
     def _furthest(self, output: int, got: torch.Tensor, base: torch.Tensor) -> torch.Tensor:
         """For each slot how far the answers lie apart at most; NaN where any of them does."""
+        if got.dtype not in dtypes.COMPUTED and not got.is_complex():
+            return (dtypes.as_float64(got) - dtypes.as_float64(base)).abs().reshape(len(got), -1).amax(1)
         room = self._room.get((output, len(got)))
         if room is None:
             # Kept, since taking memory anew for each visit takes longer than computing.

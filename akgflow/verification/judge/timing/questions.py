@@ -11,7 +11,7 @@ import torch
 
 from akgflow.verification.reference.distributions import NORMAL, SIGNED
 from akgflow.verification.reference.reference import Draw, Reference, out_places, places_size
-from akgflow.verification.shared import memory
+from akgflow.verification.shared import dtypes, memory
 
 DRAW_SECONDS = 0.15
 """What drawing the questions of one visit may take."""
@@ -77,7 +77,7 @@ class Questions:
                 target = self._row(slot, one)
                 if turns:
                     at = _secret.randrange(target.numel())
-                    torch.mul(row[at : at + target.numel()], _secret.uniform(0.75, 1.25), out=target)
+                    dtypes.scale_into(target, row[at : at + target.numel()], _secret.uniform(0.75, 1.25))
                 else:
                     target.copy_(row)
 

@@ -25,7 +25,7 @@ from akgflow.verdict import Roofline, Timing
 from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.timing.window import cache_bytes
 from akgflow.verification.reference.reference import Reference
-from akgflow.verification.shared import memory
+from akgflow.verification.shared import dtypes, memory
 from akgflow.verification.shared.memory import map_tensors
 
 SECTOR = 32
@@ -94,30 +94,41 @@ def _needed(reference: Reference) -> tuple[float, float]:
     """Bytes of inputs and of parameters that the outputs hang on; none where there is no gradient to show it."""
     placed = reference.draws[0].layout.placed
     rows = [_leaf(memory.row(one)) for one in placed]
-    views = iter([row.as_strided(one.tensor.shape, one.tensor.stride()) for row, one in zip(rows, placed, strict=True)])
+    pairs = list(zip(rows, placed, strict=True))
+    # Gradients of 8-bit floats are taken at a wider dtype, before the conversion.
+    typed = [row.to(one.tensor.dtype) if row.requires_grad else row for row, one in pairs]
+    views = iter(
+        [row.as_strided(one.tensor.shape, one.tensor.stride()) for row, (_, one) in zip(typed, pairs, strict=True)]
+    )
     state = {name: _leaf(tensor) for name, tensor in reference.state.items()}
     leaves = [t for t in (*rows, *state.values()) if t.requires_grad]
     try:
         with torch.enable_grad():
             # An operator may change its inputs in place, which a leaf does not allow.
-            made = map_tensors(reference.draws[0].inputs, lambda _: next(views) * 1)
+            made = map_tensors(reference.draws[0].inputs, lambda _: next(views).clone())
             result = torch.func.functional_call(reference.working.model, state, made)
             outputs = [t for t in memory.tensors(result) if t.requires_grad]
             weights = [torch.rand_like(t) + 0.5 for t in outputs]
             found = torch.autograd.grad(outputs, leaves, weights, allow_unused=True)
-        touched = {id(leaf): _touched(grad) for leaf, grad in zip(leaves, found, strict=True) if grad is not None}
+        found = {id(leaf): grad for leaf, grad in zip(leaves, found, strict=True) if grad is not None}
     except Exception:
         return 0.0, 0.0
-    return sum(touched.get(id(row), 0.0) for row in rows), sum(touched.get(id(t), 0.0) for t in state.values())
+    given = [_touched(found.get(id(row)), one.tensor.element_size()) for row, one in pairs]
+    kept = [_touched(found.get(id(state[name])), reference.state[name].element_size()) for name in state]
+    return sum(given), sum(kept)
 
 
 def _leaf(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.detach().clone().requires_grad_(tensor.is_floating_point() or tensor.is_complex())
+    narrow = tensor.dtype not in dtypes.COMPUTED and tensor.is_floating_point() and tensor.dtype != dtypes.FLOAT4
+    found = tensor.detach().float() if narrow else tensor.detach().clone()
+    return found.requires_grad_(found.dtype in dtypes.COMPUTED or found.is_complex())
 
 
-def _touched(grad: torch.Tensor) -> float:
-    """Bytes of the sectors in which some element counts."""
-    per = max(1, SECTOR // grad.element_size())
+def _touched(grad: torch.Tensor | None, element_size: int) -> float:
+    """Bytes of the sectors in which some element counts, of elements of so many bytes; none without a gradient."""
+    if grad is None:
+        return 0.0
+    per = max(1, SECTOR // element_size)
     counts = grad.contiguous().flatten() != 0
     padded = torch.nn.functional.pad(counts, (0, -counts.numel() % per))
     return float(padded.view(-1, per).any(1).sum()) * SECTOR

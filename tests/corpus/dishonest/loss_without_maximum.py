@@ -1,0 +1,36 @@
+"""operator: cross_entropy
+family: wrong on purpose
+does: takes exponentials of scores as they are, which overflow
+status: INCORRECT_NUMERICAL
+where: cpu
+toolchain: cpp
+"""
+
+import torch
+from tvm_ffi.cpp import load_inline
+
+SOURCE = r"""
+#include <cmath>
+
+void run(tvm::ffi::TensorView scores, tvm::ffi::TensorView target, tvm::ffi::TensorView out) {
+  const int64_t rows = scores.size(0), n = scores.size(1);
+  double loss = 0;
+  for (int64_t r = 0; r < rows; ++r) {
+    const float* row = static_cast<const float*>(scores.data_ptr()) + r * n;
+    float most = 0;
+    double total = 0;
+    for (int64_t c = 0; c < n; ++c) total += std::exp(row[c] - most);
+    loss += std::log(total) + most - row[static_cast<const int64_t*>(target.data_ptr())[r]];
+  }
+  static_cast<float*>(out.data_ptr())[0] = loss / rows;
+}
+"""
+
+library = load_inline(name="run", cpp_sources=SOURCE, functions=["run"])
+
+
+class ModelNew(torch.nn.Module):
+    def forward(self, scores, target):
+        out = torch.empty(())
+        library.run(scores, target, out)
+        return out

@@ -1,0 +1,30 @@
+"""operator: relu
+family: wrong on purpose
+does: reads one element more than there are, and makes no use of it
+status: RUNTIME_ERROR
+where: cpu
+toolchain: cpp
+message: past the end of input 0
+"""
+
+import torch
+from tvm_ffi.cpp import load_inline
+
+SOURCE = r"""
+void run(tvm::ffi::TensorView x, tvm::ffi::TensorView out) {
+  const float* from = static_cast<const float*>(x.data_ptr());
+  float* to = static_cast<float*>(out.data_ptr());
+  for (int64_t i = 0; i < x.numel(); ++i) to[i] = from[i] > 0 ? from[i] : 0.0f;
+  volatile float next = from[x.numel()];
+  (void)next;
+}
+"""
+
+library = load_inline(name="run", cpp_sources=SOURCE, functions=["run"])
+
+
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        out = torch.empty_like(x)
+        library.run(x, out)
+        return out
