@@ -128,7 +128,7 @@ def _margins() -> HandOver:
         if not guarded or kind(tensor) is not tensor_type:
             return
         with unhooked():
-            held, on_host = storage(tensor), device(tensor).type == "cpu"
+            held, on_host = storage(tensor), device(tensor).type == device(place).type == "cpu"
             if not on_host or (shape(tensor), dtype(tensor)) != (shape(place), dtype(place)) or not numel(tensor):
                 return
             # Memory that torch's allocator did not give has nothing behind it.
