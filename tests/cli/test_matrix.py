@@ -104,7 +104,7 @@ def test_kernels_that_are_named_are_judged_for_each_target(workspace: Path) -> N
     [
         (("--candidate", "cpp"), "a candidate is DSL=FILE"),
         (("--candidate", "cp=k.py"), "there is no DSL 'cp': did you mean 'cpp'?"),
-        (("--candidate", "cpp=k.py"), "the candidate k.py cannot be read"),
+        (("--candidate", "cpp=k.py"), "the candidate 'k.py' does not exist"),
         (("--target", "cup"), "there is no target 'cup': did you mean 'cpu'?"),
     ],
 )
