@@ -22,7 +22,7 @@ a child that holds the socket. So no reply is evidence. What each field is used 
     the *judge's* shapes and dtypes. What it saves is a view (``reshape``), which costs nothing. ``aliases`` (the answer
     is in memory of an input): the bytes are copied out before the judge looks, so that a lie saves one copy of a call
     that nobody times; while calls are timed the judge looks itself whose memory an answer is in
-    (`akgflow.verification.judge.timing.readback`).
+    (`akgflow.verification.judge.timing.readback`; on a GPU memory of the judge's cannot be shared back to it).
 ``Called.kernels``
     Its absence is held against a candidate, its presence proves nothing: a kernel of the DSL can be launched and its
     result thrown away. What the judge sees itself is asked besides (``sees_kernels`` of a toolchain: code that the
@@ -44,8 +44,8 @@ a child that holds the socket. So no reply is evidence. What each field is used 
     end by ``exit`` and a second packet are taken as what they are: forged.
 ``Failure.error``
     Which failure a verdict names; no kind passes. ``unsupported`` (not run) is believed of stand-ins only, for what
-    they cannot do: never of what is `executed`. Host errors that are not the kernel's (a full disk) are believed
-    where the judge sees them, too.
+    they cannot do: never of what is `executed`. No reply alone is a
+    reason not to judge.
 ``Failure.message``, ``Failure.log``
     Shown to whoever repairs the candidate, cut, as valid text.
 
