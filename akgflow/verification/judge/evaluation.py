@@ -339,7 +339,7 @@ class Trial:
             steady = failure.status is Status.TIMEOUT and allowed < 3.0 * self._slowest
             if not steady or self.evidence is not Evidence.INTERPRETED:
                 raise
-            why = f"{self.calls} calls were interpreted in time, {self._slowest:.0f} s each: give smaller cases"
+            why = f"{self.calls} calls were interpreted in time, up to {self._slowest:.0f} s each: give smaller cases"
             raise CandidateFailed(Status.NOT_RUN, why, failure.log) from None
         self.kernels |= set(called.kernels)
         taken = time.monotonic() - started

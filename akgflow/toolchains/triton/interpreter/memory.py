@@ -112,11 +112,11 @@ class Memory:
     def _missed(self, addresses: Any, item: int, what: str) -> str:
         """A sentence about an access beside all memory, by the argument that is nearest."""
         address, (starts, _, segments) = int(addresses[0]), self._table()
-        distances = [
-            min(abs(address - int(s)), abs(address - int(s) - g.size)) for s, g in zip(starts, segments, strict=True)
-        ]
+        ends = [(int(start), int(start) + one.size) for start, one in zip(starts, segments, strict=True)]
+        # Where real neighbours are about as near, running past an end is the likelier mistake.
+        distances = [min(4 * abs(address - start), abs(address - end)) for start, end in ends]
         nearest = int(np.argmin(np.array(distances, dtype=np.float64)))
-        start, segment = int(starts[nearest]), segments[nearest]
+        start, segment = ends[nearest][0], segments[nearest]
         many = f"{what} {len(addresses)} element{'s' if len(addresses) > 1 else ''}"
         if distances[nearest] > _APART // 4:
             return f"{many} at an address that is in no tensor ({address:#x})"
