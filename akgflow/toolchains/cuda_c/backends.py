@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -55,8 +54,8 @@ class Built(Protocol):
         """What ``invoke`` returns for ``args``, and all that the backend can say about that call of ``name``."""
         ...
 
-    def placed(self, tensor: Any) -> Any:
-        """A tensor that host code made, at the place where kernels may have it."""
+    def placed(self, tensor: Any, *, empty: bool) -> Any:
+        """A tensor that host code made, at the place where kernels may have it; an empty one may hold anything."""
         ...
 
 
@@ -127,7 +126,7 @@ class _OnDevice:
         self._launched.update(self._names)
         return result
 
-    def placed(self, tensor: Any) -> Any:
+    def placed(self, tensor: Any, *, empty: bool) -> Any:  # noqa: ARG002
         return tensor
 
 
@@ -159,18 +158,6 @@ class OnDevice:
 
     def kernels(self) -> Sequence[str]:
         return tuple(self.launched)
-
-
-def default_backend() -> Backend:
-    """For candidates that run outside a session: the local device where there is one, else the interpreter."""
-    import torch
-
-    from akgflow.toolchains.cuda_c.on_cpu import OnCpu
-
-    if torch.cuda.is_available() and nvidia.nvcc() is not None and shutil.which("nvidia-smi"):
-        major, minor = torch.cuda.get_device_capability()
-        return OnDevice(f"sm_{major}{minor}")
-    return OnCpu()
 
 
 def kept_flags(given: Any) -> tuple[str, ...]:
