@@ -68,7 +68,9 @@ std::vector<torch::Tensor> twice(const torch::Tensor& x, c10::optional<torch::Te
                                   out.packed_accessor32<float, 2, torch::RestrictPtrTraits>());
   return {out.t(), out.view({-1}), out.to(torch::kHalf)};
 }
-PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) { m.def("twice", &twice, "doubles", py::arg("x"), py::arg("none"), py::arg("scale"), py::arg("flag")); }
+PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
+  m.def("twice", &twice, "doubles", py::arg("x"), py::arg("none"), py::arg("scale"), py::arg("flag"));
+}
 """
 
 
