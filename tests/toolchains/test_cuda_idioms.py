@@ -213,7 +213,7 @@ FAULTS = {
         (
             "RuntimeError",
             (
-                "illegal address: thread (255, 0, 0) of block (3, 0, 0) writes 0 bytes past the end of a "
+                "illegal address: thread (255, 0, 0) of block (3, 0, 0) writes 32 bytes past the end of a "
                 "tensor made by host code"
             ),
         ),

@@ -36,7 +36,7 @@ def test_it_is_compiled_with_what_it_launches(drive):
         ("  __syncthreads();\n  for", "  for", "RuntimeError", "threads race"),
         ("x.dim() == 2", "x.dim() == 3", "RuntimeError", "x must have two dimensions, has 2"),
         (EMPTY, "torch::fft_fft(x)", "Unsupported", "torch::fft_fft is not in the headers that stand in"),
-        ("sum = 0.0f;", 'sum = 0.0f; asm("trap;");', "Unsupported", "inline PTX (line 12)"),
+        ("sum = 0.0f;", 'sum = 0.0f; asm("trap;");', "Unsupported", "inline PTX (line 15)"),
         ("row_sums(x, self.bias)", "row_sums(x)", "RuntimeError", "row_sums takes 2 arguments and got 1"),
         ("row_sums(x, self.bias)", "rows(x)", "AttributeError", "no function 'rows'; it has row_sums"),
         (
@@ -63,12 +63,14 @@ __global__ void twice_kernel(torch::PackedTensorAccessor32<float, 2, torch::Rest
 }
 std::vector<torch::Tensor> twice(const torch::Tensor& x, c10::optional<torch::Tensor> none, double scale, bool flag) {
   TORCH_CHECK(!none.has_value() && scale == 0.5 && flag);
-  auto out = torch::zeros_like(x.t());
+  auto out = torch::zeros({x.size(1), x.size(0)}, x.options());
   twice_kernel<<<x.size(1), 32>>>(x.t().packed_accessor32<float, 2, torch::RestrictPtrTraits>(),
                                   out.packed_accessor32<float, 2, torch::RestrictPtrTraits>());
   return {out.t(), out.view({-1}), out.to(torch::kHalf)};
 }
-PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) { m.def("twice", &twice, "doubles", py::arg("x"), py::arg("none")); }
+PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
+  m.def("twice", &twice, "doubles", py::arg("x"), py::arg("none"), py::arg("scale"), py::arg("flag"));
+}
 """
 
 

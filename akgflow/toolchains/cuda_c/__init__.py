@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Collection, Iterator, Sequence
@@ -91,6 +92,16 @@ def load(source: str, file: str | None = None) -> Library:
     if file is None:
         file, source = _as_in_caller(source, sys._getframe(1).f_code.co_filename)
     return Library(source, file, _backend or default_backend())
+
+
+def default_backend() -> Backend:
+    """For candidates that run outside a session: the local device where there is one, else the interpreter."""
+    import torch
+
+    if torch.cuda.is_available() and nvidia.nvcc() is not None and shutil.which("nvidia-smi"):
+        major, minor = torch.cuda.get_device_capability()
+        return OnDevice(f"sm_{major}{minor}")
+    return OnCpu()
 
 
 def _as_in_caller(source: str, caller: str) -> tuple[str, str]:

@@ -54,8 +54,8 @@ class Built(Protocol):
         """What ``invoke`` returns for ``args``, and all that the backend can say about that call of ``name``."""
         ...
 
-    def placed(self, tensor: Any) -> Any:
-        """A tensor that host code made, at the place where kernels may have it."""
+    def placed(self, tensor: Any, *, empty: bool) -> Any:
+        """A tensor that host code made, at the place where kernels may have it; an empty one may hold anything."""
         ...
 
 
@@ -126,7 +126,7 @@ class _OnDevice:
         self._launched.update(self._names)
         return result
 
-    def placed(self, tensor: Any) -> Any:
+    def placed(self, tensor: Any, *, empty: bool) -> Any:  # noqa: ARG002
         return tensor
 
 

@@ -155,7 +155,7 @@ class _Unlaunched:
         kind = Failure.HOST_WITHOUT_VALUES if self.library.akgflow_guessed() else Failure.LAUNCH
         return failure(kind, f"{name} launches {nvidia.plain_name(symbol)} in vain: {words}")
 
-    def placed(self, tensor: Any) -> Any:
+    def placed(self, tensor: Any, *, empty: bool) -> Any:  # noqa: ARG002
         return tensor
 
     @staticmethod

@@ -104,7 +104,9 @@ _TORCH = (
 _CUDA = (
     r"\bcuda_on_cpu\b|\bCUDA_ON_CPU_\w+|\bcuda[A-Z]\w*|\bcu[A-Z]\w*|\bCU[A-Z_]\w+|\b__\w+|\bdim3\b|\bhalf2?\b|"
     r"\b(nv_bfloat16\w*|cub|cooperative_groups|cg|atomic[A-Z]\w*|h2?(exp|log|sin|cos|sqrt|rsqrt|rcp|tanh)\w*)\b|"
-    r"\b(u?(char|short|int|long|longlong)|float|double)[1-4]\b|\bmake_\w+"
+    r"\b(u?(char|short|int|long|longlong)|float|double)[1-4]\b|\bmake_\w+|"
+    r"\b(r?norm([34]d)?|r?hypot|erfc?inv|erfcx|normcdf\w*|cyl_bessel_i[01]|(sin|cos|sincos|tan)pi|exp10|rcbrt|fdivide)f?\b|"
+    r"\b(u|ll|ull)(min|max)\b|\bclock\w*\b"
 )
 STUBBED_TORCH = re.compile(_TORCH)
 STUBBED_CUDA = re.compile(f"{_TORCH}|{_CUDA}")

@@ -128,11 +128,12 @@ class Fenced:
         return base.as_strided(result.shape, result.stride(), base.storage_offset() + moved)
 
 
-def fenced(tensor: Any, name: str) -> tuple[Any, Fence]:
-    """A tensor's copy behind a fence, for one that host code makes."""
+def fenced(tensor: Any, name: str, *, empty: bool) -> tuple[Any, Fence]:
+    """A tensor's copy behind a fence, for one that host code makes; an empty one holds poison."""
     span = _span(name, tensor)
-    fence = Fence(span.end - span.start, True, name)
-    ctypes.memmove(fence.bounds.start, span.start, span.end - span.start)
+    fence = Fence(span.end - span.start, True, span.name)
+    if not empty:
+        ctypes.memmove(fence.bounds.start, span.start, span.end - span.start)
     return fence.tensor(tensor, tensor.data_ptr() - span.start), fence
 
 

@@ -35,6 +35,8 @@ from akgflow.toolchains.cuda_c.text import rewrite, source
 FLAGS = (
     *("-std=c++17", "-O2", "-march=native", "-fopenmp", "-fPIC", "-w", "-fno-strict-aliasing"),
     *("-fdiagnostics-color=never", "-fvisibility-inlines-hidden", "-ftrack-macro-expansion=0"),
+    # A thread's stack that is too small meets the page below it, and not its neighbour's.
+    "-fstack-clash-protection",
     # Function-local statics of templates would otherwise be one object for all libraries of the process.
     "-fno-gnu-unique",
 )
@@ -159,10 +161,10 @@ class _OnCpu:
         bounds = fence.bounds
         self.library.cuda_on_cpu_fence((ctypes.c_size_t * 4)(*bounds[:4]), bounds.name.encode())
 
-    def placed(self, tensor: Any) -> Any:
+    def placed(self, tensor: Any, *, empty: bool) -> Any:
         if not tensor.numel():
             return tensor
-        copy, fence = fenced(tensor, "a tensor made by host code")
+        copy, fence = fenced(tensor, "a tensor made by host code", empty=empty)
         self._note(fence)
         self._made.append(fence)
         return copy

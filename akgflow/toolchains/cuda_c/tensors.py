@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 
 from akgflow.toolchains.cuda_c.faults import Failure, failure
 
@@ -44,6 +44,12 @@ MOST_ANSWERS = 64
 ASKED = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_char_p, ctypes.POINTER(Value), ctypes.c_int, ctypes.POINTER(Value))
 
 
+class Place(Protocol):
+    """Puts a tensor where kernels may have it; ``empty`` ones hold nothing yet."""
+
+    def __call__(self, tensor: Any, *, empty: bool) -> Any: ...
+
+
 class Keyword(str):
     """The name of the value that follows."""
 
@@ -54,7 +60,7 @@ class Tensors:
     ``place`` puts what was made where kernels may have it; ``values`` is false where tensors hold nothing.
     """
 
-    def __init__(self, device: str, place: Callable[[Any], Any], values: bool) -> None:
+    def __init__(self, device: str, place: Place, values: bool) -> None:
         import torch
 
         self._device, self._place, self._values = device, place, values
@@ -182,12 +188,13 @@ class Tensors:
             options["device"] = _CPU if on_cpu else self._device
         result, on_cpu = self._do(name, args, options, on_cpu)
         found = result if isinstance(result, list | tuple) else [result]
+        held = {_memory(tensor) for tensor in args if hasattr(tensor, "data_ptr")}
         for place, one in enumerate(found):
             if hasattr(one, "data_ptr"):
-                fresh = not any(one.untyped_storage().data_ptr() == t.untyped_storage().data_ptr() for t in args
-                                if hasattr(t, "data_ptr")) and self._values  # fmt: skip
+                if self._values and _memory(one) not in held:
+                    one = self._place(one, empty=name.startswith(("empty", "new_empty")))
                 answers[place].kind = ord("t")
-                self._describe(self._place(one) if fresh else one, answers[place].tensor, on_cpu)
+                self._describe(one, answers[place].tensor, on_cpu)
             else:
                 self._fill(answers[place], one)
         return len(found)
@@ -242,6 +249,11 @@ class Tensors:
     def _need_values(self, what: str) -> None:
         if not self._values:
             raise failure(Failure.HOST_WITHOUT_VALUES, f"{what} gives nothing")
+
+
+def _memory(tensor: Any) -> int:
+    address: int = tensor.untyped_storage().data_ptr()
+    return address
 
 
 class Counted(Iterator[Value]):
