@@ -24,7 +24,7 @@ from akgflow.toolchains.common.workdir import ARTIFACTS, inside
 from akgflow.toolchains.cuda_c import inline
 from akgflow.toolchains.cuda_c.backends import Backend, OnDevice
 from akgflow.toolchains.cuda_c.compile_only import LAUNCHES, CompileOnly
-from akgflow.toolchains.cuda_c.library import Library, default_backend
+from akgflow.toolchains.cuda_c.library import Library
 from akgflow.toolchains.cuda_c.on_cpu import OnCpu
 from akgflow.verdict import KernelResources
 

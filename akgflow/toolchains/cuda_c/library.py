@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-import shutil
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from akgflow.toolchains.base import CompileFailure
-from akgflow.toolchains.common import nvidia
-from akgflow.toolchains.cuda_c.backends import Backend, OnDevice, Source
+from akgflow.toolchains.cuda_c.backends import Backend, Source
 from akgflow.toolchains.cuda_c.text import source
 
 _C_TYPES: dict[str, Any] = {
@@ -76,15 +74,3 @@ def _c_value(kind: str, value: Any, name: str) -> Any:
             raise TypeError(f"{name} expects a tensor where it got {value!r}")
         return ctypes.c_void_p(value.data_ptr() if value is not None else None)
     return c_type(value)
-
-
-def default_backend() -> Backend:
-    """For candidates that run outside a session: the local device where there is one, else the interpreter."""
-    import torch
-
-    from akgflow.toolchains.cuda_c.on_cpu import OnCpu
-
-    if torch.cuda.is_available() and nvidia.nvcc() is not None and shutil.which("nvidia-smi"):
-        major, minor = torch.cuda.get_device_capability()
-        return OnDevice(f"sm_{major}{minor}")
-    return OnCpu()
