@@ -124,7 +124,7 @@ def wants_text(kind: str, path: Sequence[str | int]) -> bool:
         here = _child(kind, here, step)
         if not isinstance(here, dict):
             return False
-    here = _deref(kind, here)
+    here = _deref(_schema(kind), here)
     kinds = here.get("else", here).get("type", ())
     kinds = {kinds} if isinstance(kinds, str) else set(kinds)
     return "string" in kinds and not {"number", "integer", "boolean"} & kinds
@@ -142,7 +142,7 @@ def options_at(kind: str, key: str) -> tuple[str, ...]:
 
 def _child(kind: str, schema: Any, step: str | int) -> Any:
     """The schema of an entry or an item; of a step of a workflow, whichever kind knows the key."""
-    here = _deref(kind, schema)
+    here = _deref(_schema(kind), schema)
     if isinstance(step, int):
         return here.get("items")
     found = here.get("properties", {}).get(step, here.get("additionalProperties"))
@@ -150,9 +150,9 @@ def _child(kind: str, schema: Any, step: str | int) -> Any:
     return found or next((child for branch in branches if (child := _child(kind, branch, step))), None)
 
 
-def _deref(kind: str, schema: Any) -> Any:
+def _deref(whole: dict[str, Any], schema: Any) -> Any:
     while isinstance(schema, dict) and "$ref" in schema:
-        schema = _schema(kind)["definitions"][schema["$ref"].rpartition("/")[2]]
+        schema = whole["definitions"][schema["$ref"].rpartition("/")[2]]
     return schema
 
 
@@ -229,10 +229,11 @@ def _fault(error: ValidationError, root: Node, kind: str, part: tuple[str, ...])
 
 def _description(kind: str, path: Sequence[str | int]) -> str:
     """The sentence that an editor shows on hover at ``path`` of the schema."""
-    here: Any = _read_schema(kind)
+    whole = _read_schema(kind)
+    here: Any = whole
     found = ""
     for step in path:
-        here = _deref(kind, here[step])  # the validator leaves "$ref" out of its paths
+        here = _deref(whole, here[step])  # the validator leaves "$ref" out of its paths
         if isinstance(here, dict) and isinstance(here.get("description"), str):
             found = here["description"]
     return found.rstrip(".")

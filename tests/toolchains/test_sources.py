@@ -5,7 +5,7 @@ import pytest
 from akgflow.toolchains.base import CompileFailure, Unsupported
 from akgflow.toolchains.common.diagnostics import first_errors, quoting
 from akgflow.toolchains.common.nvidia import plain_name, usage_of_report
-from akgflow.toolchains.cuda_c import source as source
+from akgflow.toolchains.cuda_c.text import rewrite, source
 
 
 @pytest.mark.parametrize(
@@ -34,12 +34,12 @@ from akgflow.toolchains.cuda_c import source as source
     ],
 )
 def test_launches_are_rewritten(launch, kernel, rest):
-    assert source.for_cpu(f"/* k<<<0>>> */ {launch};") == (f'/* k<<<0>>> */ ::cuda_on_cpu::launch("{kernel}", {rest});')
+    assert rewrite.for_cpu(f"/* k<<<0>>> */ {launch};") == (f'/* k<<<0>>> */ ::cuda_on_cpu::launch("{kernel}", {rest});')
 
 
 def test_lines_keep_their_numbers():
     text = "void f() {\n  k<<<\n    1,\n    2>>>\n  (\n  a);\n  extern __shared__\n  float x[];\n  last\n}\n"
-    rewritten = source.for_cpu(text)
+    rewritten = rewrite.for_cpu(text)
     assert rewritten.count("\n") == text.count("\n")
     assert rewritten.splitlines()[8] == "  last"
     assert "float* x = ::cuda_on_cpu::dynamic_shared<float>();" in rewritten
@@ -48,15 +48,14 @@ def test_lines_keep_their_numbers():
 @pytest.mark.parametrize("broken", ["k<<<1, 2(a);", "k<<<1>>>(a);", "k<<<1, 2>>>;"])
 def test_broken_launches_are_named(broken):
     with pytest.raises(CompileFailure, match=r"^line 2: "):
-        source.for_cpu(f"\n{broken}")
+        rewrite.for_cpu(f"\n{broken}")
 
 
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        ('asm volatile("x");', "inline PTX"),
         ("nvcuda::wmma::fragment<int> f;", "wmma"),
-        ("auto g = cooperative_groups::this_grid();", "cooperative groups"),
+        ("auto g = cooperative_groups::this_grid();", "barriers of the whole grid"),
         ("__pipeline_memcpy_async(a, b, 16);", "cp.async"),
         ("tex2D<float>(t, x, y);", "textures"),
         ("__nv_fp8_e4m3 h;", "fp8"),

@@ -26,6 +26,8 @@ _TEXT = """\
 #include <tvm/ffi/extra/c_env_api.h>
 #include <tvm/ffi/function.h>
 """
+_AGAIN = f"#include_next <{FIRST}>\n"
+"""What stands beside the compiled header: a candidate may include the header once more by itself."""
 _SECONDS = 120.0
 
 
@@ -36,7 +38,7 @@ def compiled(flags: Sequence[str]) -> Path | None:
     if compiler is None or package is None:
         return None
     known = subprocess.run([compiler, "--version"], capture_output=True, text=True).stdout
-    key = digest(known, os.path.realpath(compiler), str(package), package_version("apache-tvm-ffi"), *flags, cpu_tag())
+    key = digest(known, os.path.realpath(compiler), str(package), package_version("apache-tvm-ffi"), *flags, cpu_tag(), _AGAIN)
     folder = cache_dir("headers") / key
     if (folder / f"{FIRST}.gch").exists():
         return folder
@@ -55,6 +57,7 @@ def _compile(command: Sequence[str], beside: Path, folder: Path) -> bool:
     asked = [*command, "-x", "c++-header", str(text), "-o", f"{header}.gch"]
     try:
         subprocess.run(asked, check=True, capture_output=True, timeout=_SECONDS)
+        header.write_text(_AGAIN, encoding="utf-8")
         os.rename(beside / "kept", folder)
     except (OSError, subprocess.SubprocessError):
         # Another process may have been faster; candidates read the headers themselves where none was.
