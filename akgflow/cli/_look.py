@@ -138,7 +138,7 @@ def list_command(kind: str, workspace: Path | None, overrides: tuple[str, ...], 
 
 def _origin(space: Workspace, kind: str, name: str) -> Row:
     """The file and line that an entry is from; a task's row has its file already."""
-    mark = space.origins.get((kind, name))
+    mark = space.origins.get(kind, {}).get(name)
     return {"from": f"{mark.file}:{mark.line}"} if mark else {}
 
 

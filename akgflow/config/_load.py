@@ -214,11 +214,11 @@ class _Loader:
         self.problems.check()
         return workspace, tasks
 
-    def _origins(self) -> Iterator[tuple[tuple[str, str], Mark]]:
+    def _origins(self) -> Iterator[tuple[str, dict[str, Mark]]]:
         for section, kind in _FILE_OF.items():
             node = (self._agents if kind == "agents" else self._hardware).at(section)
-            yield from (((section, name), child.place) for name, child in (node.entries if node else {}).items())
-        yield from ((("dsls", name), pack.node.mark) for name, pack in self._packs.items())
+            yield section, {name: child.place for name, child in (node.entries if node else {}).items()}
+        yield "dsls", {name: pack.node.mark for name, pack in self._packs.items()}
 
     def _text(self, path: Path) -> str:
         return self.problems.read(path, None, "the file") or ""

@@ -301,7 +301,7 @@ class KnowledgeSpec:
 class Workspace:
     """Everything that names resolve to: the workspace's own entries over the packaged ones.
 
-    ``origins`` has the place of each entry by section and name: ``("targets", "cpu")``.
+    ``origins`` has the place of each entry by section and name: ``origins["targets"]["cpu"]``.
     """
 
     root: Path
@@ -311,4 +311,4 @@ class Workspace:
     targets: Mapping[str, Target]
     dsls: Mapping[str, DslPack]
     knowledge: KnowledgeSpec = KnowledgeSpec()
-    origins: Mapping[tuple[str, str], Mark] = field(default_factory=dict)
+    origins: Mapping[str, Mapping[str, Mark]] = field(default_factory=dict)

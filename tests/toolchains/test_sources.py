@@ -34,7 +34,8 @@ from akgflow.toolchains.cuda_c.text import rewrite, source
     ],
 )
 def test_launches_are_rewritten(launch, kernel, rest):
-    assert rewrite.for_cpu(f"/* k<<<0>>> */ {launch};") == (f'/* k<<<0>>> */ ::cuda_on_cpu::launch("{kernel}", {rest});')
+    rewritten = f'/* k<<<0>>> */ ::cuda_on_cpu::launch("{kernel}", {rest});'
+    assert rewrite.for_cpu(f"/* k<<<0>>> */ {launch};") == rewritten
 
 
 def test_lines_keep_their_numbers():

@@ -38,7 +38,8 @@ def compiled(flags: Sequence[str]) -> Path | None:
     if compiler is None or package is None:
         return None
     known = subprocess.run([compiler, "--version"], capture_output=True, text=True).stdout
-    key = digest(known, os.path.realpath(compiler), str(package), package_version("apache-tvm-ffi"), *flags, cpu_tag(), _AGAIN)
+    tools = (known, os.path.realpath(compiler), str(package), package_version("apache-tvm-ffi"))
+    key = digest(*tools, *flags, cpu_tag(), _AGAIN)
     folder = cache_dir("headers") / key
     if (folder / f"{FIRST}.gch").exists():
         return folder
