@@ -119,6 +119,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--kills-per-run", type=int, default=10)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)
+    # A shell lets what it starts in the background ignore interrupts, and all that this starts would, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     started, dice, report = time.monotonic(), random.Random(asked.seed), Report()
     expected: dict[bool, dict[str, Any]] = {}
     before = traces()
