@@ -698,6 +698,335 @@ class ModelNew(torch.nn.Module):
 )
 # faults
 bad("oob_read", ew("w = tl.load(x + at + 1)\nr = v + w"), ("KernelFault", "reads 1 element past the end of x"), None)
+t(
+    "do_not_spec",
+    HEAD
+    + """
+@triton.jit(do_not_specialize=["n"], repr=lambda spec: "mykernel", debug=False)
+def k(x, o, n: tl.int64, s: tl.float32, B: tl.constexpr = 64, *, FLAG: tl.constexpr = True):
+    at = tl.program_id(0).to(tl.int64)*B + tl.arange(0, B)
+    big = n * 1000000000000
+    v = tl.load(x + at, mask=(at < n) & (big > 0), other=0.0)
+    if FLAG:
+        v *= s
+    tl.store(o + at, v, mask=at < n)
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        o = torch.empty_like(x)
+        k.run(x, o, x.numel(), 2, grid=(triton.cdiv(x.numel(), 64),), warmup=False, FLAG=True)
+        return o
+""",
+    lambda x: 2 * x,
+)
+t(
+    "namedtuple",
+    HEAD
+    + """
+from typing import NamedTuple
+class P(NamedTuple):
+    ptr: object
+    n: int
+@triton.jit
+def k(p, o, B: tl.constexpr):
+    at = tl.program_id(0)*B + tl.arange(0, B)
+    tl.store(o + at, 2 * tl.load(p.ptr + at, mask=at < p.n), mask=at < p[1])
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        o = torch.empty_like(x)
+        k[(4,)](P(x, x.numel()), o, B=64)
+        return o
+""",
+    lambda x: 2 * x,
+)
+t(
+    "reinterpret",
+    HEAD
+    + """
+@triton.jit
+def k(x, o, B: tl.constexpr):
+    at = tl.program_id(0)*B + tl.arange(0, B)
+    tl.store(o + at, tl.load(x + at).to(tl.float32))
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        q = x.to(torch.float8_e5m2).view(torch.int8)
+        o = torch.empty_like(x)
+        k[(4,)](triton.reinterpret(q, tl.float8e5), o, B=64)
+        return o
+""",
+    lambda x: x.to(torch.float8_e5m2).float(),
+)
+t(
+    "shapes",
+    HEAD
+    + """
+@triton.jit
+def pair(a, b):
+    return a + b, a * b
+@triton.jit
+def k(x, o, B: tl.constexpr):
+    r = tl.arange(0, 8); c = tl.arange(0, 8)
+    at = tl.program_id(0)*64 + r[:, None]*8 + c[None, :]
+    v = tl.load(x + at)
+    w, z = pair(v, v.T)
+    w = tl.trans(w) + tl.zeros_like(v) + tl.expand_dims(tl.sum(v, 1), 1) * 0 + tl.broadcast_to(tl.max(v, 0, keep_dims=True), [8, 8]) * 0
+    m, i = tl.max(v, 1, return_indices=True)
+    w += (i * 0)[:, None] + tl.cumprod(v * 0 + 1, 0) - 1 + tl.ravel(v).reshape(8, 8) * 0
+    u = tl.dot(v[None, :, :].broadcast_to(2, 8, 8) if False else v, v) if False else w
+    tl.store(o + at, u)
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        o = torch.empty_like(x)
+        k[(4,)](x, o, B=64)
+        return o
+""",
+    lambda x: (x.view(4, 8, 8) + x.view(4, 8, 8).transpose(1, 2)).view(x.shape),
+)
+t(
+    "early_return",
+    HEAD
+    + """
+@triton.jit
+def k(x, o, n, B: tl.constexpr):
+    pid = tl.program_id(0)
+    if pid * B >= n:
+        return
+    at = pid*B + tl.arange(0, B)
+    tl.store(o + at, tl.load(x + at) if n > 3 else tl.load(x + at) + 1)
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        o = torch.empty_like(x)
+        k[(9, 1)](x, o, x.numel(), B=64)
+        return o
+""",
+    lambda x: x,
+)
+t(
+    "bool_io",
+    HEAD
+    + """
+@triton.jit
+def k(x, m, o, B: tl.constexpr):
+    at = tl.program_id(0)*B + tl.arange(0, B)
+    v = tl.load(x + at)
+    tl.store(m + at, v > 0)
+    b = tl.load(m + at)
+    tl.store(o + at, tl.where(b, v, 0.0))
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        o = torch.empty_like(x); m = torch.empty(x.shape, dtype=torch.bool, device=x.device)
+        k[(4,)](x, m, o, B=64)
+        return o
+""",
+    torch.relu,
+)
+t(
+    "int_ops",
+    HEAD
+    + """
+@triton.jit
+def k(x, o, B: tl.constexpr):
+    at = tl.program_id(0)*B + tl.arange(0, B)
+    u = at.to(tl.uint32)
+    h = (u ^ 61) ^ (u >> 16)
+    h *= 9
+    h = h ^ (h >> 4)
+    h *= 0x27d4eb2d
+    h = h ^ (h >> 15)
+    q = (-7 // 2) * 0 + (at - 5) // 3 * 0 + (at - 5) % 3 * 0
+    s = at.to(tl.int8) + at.to(tl.uint8) * 0
+    tl.store(o + at, tl.load(x + at) + (h % 1).to(tl.float32) + q + s.to(tl.float32) * 0)
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        o = torch.empty_like(x)
+        k[(4,)](x, o, B=64)
+        return o
+""",
+    lambda x: x,
+)
+t(
+    "streams",
+    HEAD
+    + """
+@triton.jit
+def k(x, o, B: tl.constexpr):
+    at = tl.program_id(0)*B + tl.arange(0, B)
+    tl.store(o + at, tl.load(x + at) * 2)
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        o = torch.empty_like(x)
+        s = torch.cuda.Stream(); s.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(s):
+            k[(4,)](x, o, B=64, num_warps=8, num_stages=3)
+        torch.cuda.current_stream().wait_stream(s)
+        e = torch.cuda.Event(); e.record(s); torch.cuda.current_stream().wait_event(e)
+        assert not torch.cuda.is_current_stream_capturing()
+        free, total = torch.cuda.mem_get_info()
+        g = torch.Generator(device="cuda") if False else None
+        assert torch.cuda.get_device_name(0) and torch.version.cuda
+        x.storage_offset(); x.element_size(); x.data_ptr()
+        return o
+""",
+    lambda x: 2 * x,
+)
+t(
+    "erf16",
+    HEAD
+    + """
+@triton.jit
+def k(x, o, B: tl.constexpr):
+    at = tl.program_id(0)*B + tl.arange(0, B)
+    v = tl.load(x + at).to(tl.float32)
+    g = 0.5 * v * (1 + tl.erf(v * 0.70710678)) + tl.math.rsqrt(v * v + 1) * 0
+    tl.store(o + at, g.to(o.dtype.element_ty))
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        o = torch.empty_like(x)
+        k[(4,)](x, o, B=64)
+        return o
+""",
+    lambda x: torch.nn.functional.gelu(x.float()).half(),
+    2e-3,
+    lambda: [torch.randn(4, 64).half()],
+)
+t(
+    "annot_future",
+    "from __future__ import annotations\n"
+    + HEAD
+    + """
+@triton.jit
+def k(x: tl.tensor, o, n: int, B: tl.constexpr, T: "tl.constexpr" = None):
+    at = tl.program_id(0)*B + tl.arange(0, B)
+    if T is None:
+        tl.store(o + at, tl.load(x + at, mask=at < n) * 2, mask=at < n)
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        o = torch.empty_like(x)
+        k[(4,)](x, o, x.numel(), 64)
+        return o
+""",
+    lambda x: 2 * x,
+)
+t(
+    "class_method_kernel",
+    HEAD
+    + """
+class Ops:
+    @staticmethod
+    @triton.jit
+    def k(x, o, B: tl.constexpr):
+        at = tl.program_id(0)*B + tl.arange(0, B)
+        tl.store(o + at, tl.load(x + at) * 2)
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        o = torch.empty_like(x)
+        Ops.k[(4,)](x, o, B=64)
+        return o
+""",
+    lambda x: 2 * x,
+)
+t(
+    "dtype_dispatch",
+    HEAD
+    + """
+@triton.jit
+def k(x, o, OUT: tl.constexpr, B: tl.constexpr):
+    at = tl.program_id(0)*B + tl.arange(0, B)
+    v = tl.load(x + at)
+    if OUT == tl.float16:
+        v = v.to(OUT)
+    tl.static_assert(OUT == tl.float16 or OUT == tl.float32)
+    tl.store(o + at, v)
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        o = torch.empty(x.shape, dtype=torch.float16, device=x.device)
+        k[(4,)](x, o, tl.float16, B=64)
+        return o
+""",
+    lambda x: x.half(),
+)
+t(
+    "nan_max",
+    HEAD
+    + """
+@triton.jit
+def k(x, o, B: tl.constexpr):
+    at = tl.arange(0, B)
+    v = tl.load(x + tl.program_id(0)*B + at)
+    tl.store(o + tl.program_id(0), tl.max(v, 0))
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        o = torch.empty(4, device=x.device)
+        k[(4,)](x, o, B=64)
+        return o
+""",
+    lambda x: x.nan_to_num(-9).amax(1),
+    1e-6,
+    lambda: [torch.where(torch.rand(4, 64) > 0.1, torch.randn(4, 64), torch.full((), float("nan")))],
+)
+t(
+    "batched_dot",
+    HEAD
+    + """
+@triton.jit
+def k(x, o):
+    b = tl.arange(0, 2); i = tl.arange(0, 16); j = tl.arange(0, 16)
+    at = b[:, None, None]*256 + i[None, :, None]*16 + j[None, None, :]
+    v = tl.load(x + at)
+    tl.store(o + at, tl.dot(v, v, input_precision="ieee"))
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        o = torch.empty_like(x)
+        k[(1,)](x, o)
+        return o
+""",
+    lambda x: x @ x,
+    1e-4,
+    lambda: [torch.randn(2, 16, 16)],
+)
+t(
+    "closure_helper",
+    HEAD
+    + """
+def factory(n):
+    @triton.jit
+    def helper(v):
+        return v * N
+    N = tl.constexpr(n)
+    @triton.jit
+    def k(x, o, B: tl.constexpr):
+        at = tl.program_id(0)*B + tl.arange(0, B)
+        tl.store(o + at, helper(tl.load(x + at)))
+    return k
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        o = torch.empty_like(x)
+        factory(2)[(4,)](x, o, B=64)
+        factory(3)[(4,)](x, o, B=64)
+        return o
+""",
+    lambda x: 3 * x,
+)
+t(
+    "set_default_device",
+    HEAD
+    + """
+@triton.jit
+def k(x, o, B: tl.constexpr):
+    at = tl.program_id(0)*B + tl.arange(0, B)
+    tl.store(o + at, tl.load(x + at) * 2)
+torch.set_default_device("cuda")
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        o = torch.empty(x.shape)
+        assert x.to("cuda:0").is_cuda and torch.ones(3).cuda().device.type == "cuda" and torch.arange(3, device=torch.device("cuda", 0)).sum().item() == 3
+        y = x.new_zeros(3, device="cuda"); y = torch.full((3,), 1.0, device=x.device); y = torch.as_tensor([1,2], device="cuda")
+        y = torch.tensor(3, device="cuda"); y = torch.linspace(0, 1, 4, device="cuda"); y = torch.empty_strided((3,), (1,), device="cuda")
+        k[(4,)](x, o, B=64)
+        return o
+""",
+    lambda x: 2 * x,
+)
+
 bad(
     "oob_write",
     ew("tl.store(o + at + 1, v, mask=at == n - 1)\nr = v"),
@@ -760,6 +1089,28 @@ class ModelNew(torch.nn.Module):
 """,
     ("KeyError", "num_wraps"),
     ("KeyError", "num_wraps"),
+)
+
+
+bad(
+    "ptxas_refuses",
+    ew(
+        "w = tl.load(x + at, mask=m, other=0.0, cache_modifier='.cg', eviction_policy='evict_first', volatile=True)\nr = v + w"
+    ),
+    ("CompileFailure", "ptxas: Modifier"),
+    ("CompileFailure", "ptxas: Modifier"),
+)
+bad(
+    "global_number",
+    ew("r = v * TWO", "TWO: tl.constexpr = 2"),
+    ("CompileFailure", "Cannot access global variable TWO"),
+    ("CompileFailure", "Cannot access global variable TWO"),
+)
+bad(
+    "noinline_on_blocks",
+    ew("r = twice(v)", "@triton.jit(noinline=True)\ndef twice(v):\n    return v * 2\n"),
+    ("CompileFailure", "is marked noinline"),
+    ("CompileFailure", "is marked noinline"),
 )
 
 

@@ -6,10 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from judging import bench
 
 from akgflow.config.types import Target
 from akgflow.machine import detect
 from akgflow.serial import to_data
+
+__all__ = ["bench"]
 
 HERE = Path(__file__).parent
 

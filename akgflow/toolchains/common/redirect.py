@@ -83,6 +83,8 @@ def _mode(device: str, pretend: bool, on_read: Callable[[], None], known: Known)
             elif name == "pin_memory":
                 return args[0]
             kwargs = dict(kwargs or {})
+            if func is torch.device:
+                return func(*args, **kwargs)
             kwargs.pop("pin_memory", None)
             if "device" in kwargs:
                 kwargs["device"] = moved(kwargs["device"])

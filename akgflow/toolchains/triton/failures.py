@@ -25,7 +25,7 @@ def _location(function: Any, error: Any) -> str:
 def translate(function: Any, error: BaseException) -> CompileFailure:
     """Triton's own words about ``error``, innermost cause first, cut to what matters."""
     text = str(error) or repr(error)
-    first = getattr(error, "error_message", None) or _assembler_words(text)
+    first = _assembler_words(text) or getattr(error, "error_message", None) or ""
     inner: BaseException | None = error.__cause__
     while inner is not None:
         if str(inner):

@@ -57,6 +57,8 @@ class Host:
         self.model: Any = None
         self.regions: dict[str, memory.Region] = {}
         self.session: Any = None
+        self.stands_in = False
+        """Whether something stands in for a device, which host code believes to run on."""
         self.fds: list[int] = []
         self.answerer: Answerer | None = None
         self.locks: library_traps.Locks | None = None
@@ -79,6 +81,7 @@ class Host:
         self.device = self.session.device
         # What is only compiled may be as large as on the target: memory that nobody touches takes none.
         sandbox.poison_allocations(request.evidence in (Evidence.EXECUTED, Evidence.INTERPRETED))
+        self.stands_in = request.evidence is not Evidence.EXECUTED
         if request.guarded:
             trusted = getattr(self.session, "trusted", ())
             self.refused, self.count_too = dispatch_guard.install(reader(self.fds.pop(0)), self.device, trusted)
@@ -177,7 +180,7 @@ class Host:
     def attributed(self, error: BaseException) -> BaseException:
         """The error, or in its place the reason why what stands in for a device could not go on."""
         absent = getattr(self.session, "absent", None)
-        reason = absent or (faults.of_the_stand_in(error) if self.session and self.device != "cuda" else None)
+        reason = absent or (faults.of_the_stand_in(error) if self.stands_in else None)
         return Unsupported(reason) if reason is not None else error
 
     def silence(self, request: protocol.Silence) -> Done:  # noqa: ARG002
