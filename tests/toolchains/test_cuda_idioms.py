@@ -181,9 +181,8 @@ FAULTS = {
         ("RuntimeError", "a __syncthreads or __syncwarp is missing"),
         None,
         kernel=(
-            "__shared__ volatile float s[64]; s[threadIdx.x % 32] = 1; "
-            "if (threadIdx.x < 32) s[threadIdx.x] += s[31 - threadIdx.x]; __syncthreads(); "
-            "if (s[3] != 2.0f) return;"
+            "__shared__ volatile float s[32]; int t = threadIdx.x; "
+            "if (t < 32) { s[t] = 1; __syncwarp(); s[t] += s[31 - t]; } __syncthreads(); if (s[3] > 2.5f) return;"
         ),
     ),
     "race_of_blocks": Fault(

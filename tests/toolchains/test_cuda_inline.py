@@ -96,6 +96,45 @@ def reference(inputs, parameters):
     assert drive("cuda_c", "interpreted", "cpu", module, [[[3, 70]]])["errors"] == [0.0]
 
 
+FILES = """
+import torch
+from pathlib import Path
+from torch.utils.cpp_extension import load
+
+here = Path(__file__).parent
+(here / "scale.h").write_text("torch::Tensor scale(torch::Tensor x);")
+(here / "bind.cpp").write_text(
+    '#include <torch/extension.h>\\n#include "scale.h"\\n'
+    "PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) { m.def(\\"scale\\", &scale); }"
+)
+(here / "scale.cu").write_text(
+    '#include <torch/extension.h>\\n#include "scale.h"\\n'
+    "__global__ void scale_kernel(float* x, int n) { int i = threadIdx.x; if (i < n) x[i] *= FACTOR; }\\n"
+    "torch::Tensor scale(torch::Tensor x) { auto y = x.clone(); "
+    "scale_kernel<<<1, 256>>>(y.data_ptr<float>(), y.numel()); return y; }"
+)
+library = load("scaled", [str(here / "bind.cpp"), str(here / "scale.cu")], extra_cuda_cflags=["-DFACTOR=2.5f", ""])
+
+
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        return library.scale(x)
+
+
+def reference(inputs, parameters):
+    return 2.5 * inputs[0]
+"""
+
+
+@pytest.mark.parametrize(
+    ("evidence", "target"), [("interpreted", "cpu"), pytest.param("compiled", "nvidia_h200", marks=needs_nvcc)]
+)
+def test_sources_in_files_are_built_with_the_candidates_flags(drive, evidence, target):
+    seen = drive("cuda_c", evidence, target, FILES, [[[200]]])
+    assert seen.get("kernels") == ["scale_kernel"], seen
+    assert all(error < 1e-6 for error in seen["errors"])
+
+
 def test_sources_keep_their_lines_and_functions_are_bound_beside_the_declarations():
     host, cuda = inline_sources(["one"], "two", {"f": "doc"}, {"one": 7, "two": 9}.__getitem__, "c.py")
     assert host.text.splitlines()[1:3] == ['#line 7 "c.py"', "one"]

@@ -31,6 +31,7 @@ def test_every_kind_has_an_owner():
             "cudaArray_t is not",
         ),
         (GXX, "candidate.py:1:2: error: ‘norm4d’ was not declared in this scope", Unsupported, "norm4d is not"),
+        (GXX, "candidate.py:7:3: error: reference to ‘Row’ is ambiguous", Unsupported, "do not take this"),
         (
             GXX,
             "candidate.py:16:40: error: cannot convert ‘c10::Device’ to ‘c10::ScalarType’\n   16 |   x.to(device);",

@@ -66,7 +66,7 @@ def test_a_missing_barrier_in_the_source_is_found(judge):
 
 @pytest.mark.skipif(nvidia.nvcc() is None, reason="no nvcc here")
 def test_what_cannot_be_interpreted_is_absent_and_the_rest_is_gathered(judge):
-    text = SOURCE.source.replace("__syncthreads();", 'asm volatile("bar.sync 0;");')
+    text = SOURCE.source.replace("__syncthreads();", 'asm volatile("griddepcontrol.wait;"); __syncthreads();')
     verdict = judge(replace(with_source(text), evidence=(Evidence.INTERPRETED, Evidence.COMPILED)))
     assert verdict.status is Status.PASSED, verdict.message
     assert verdict.evidence == (Evidence.COMPILED,)

@@ -37,11 +37,10 @@ class Source(NamedTuple):
 
 
 class Flags(NamedTuple):
-    """A candidate's own flags: for nvcc, for the C++ compiler, and those that both take."""
+    """A candidate's own flags: for nvcc, and for the compiler of host code."""
 
     nvcc: tuple[str, ...] = ()
     host: tuple[str, ...] = ()
-    both: tuple[str, ...] = ()
 
 
 class Built(Protocol):

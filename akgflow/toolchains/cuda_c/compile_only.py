@@ -81,7 +81,7 @@ class CompileOnly:
         arch = self._target.arch
         # Not -arch: that makes PTX for the plain architecture as well.
         code = ["-gencode", f"arch={arch.replace('sm_', 'compute_')},code={arch}", "-keep", "-keep-dir", text.parent]
-        own = [*flags.both] if one.host else [*flags.nvcc, *code]
+        own = [*flags.host] if one.host else [*flags.nvcc, *code]
         command = [compiler, *NVCC_FLAGS, *own, f"-I{TORCH}", "-Xcompiler", _HOST_FLAGS, "-c", text, "-o", output]
         return [str(word) for word in command]
 

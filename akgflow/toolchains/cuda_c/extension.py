@@ -93,7 +93,7 @@ def nvcc_flags(given: Any) -> list[str]:
     """Those of a candidate's own flags for nvcc that do not choose the architecture, which is the target's."""
     flags, skip = [], False
     for flag in listed(given):
-        if not skip and not _ARCH_FLAG.search(flag):
+        if flag and not skip and not _ARCH_FLAG.search(flag):
             flags.append(flag)
         skip = flag in ("-gencode", "-arch", "--generate-code", "--gpu-architecture")
     return flags

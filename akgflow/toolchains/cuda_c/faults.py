@@ -158,7 +158,8 @@ def _kind(words: str, files: frozenset[str], stage: Stage) -> tuple[Failure, str
     for pattern in _UNKNOWN:
         if found := pattern.search(said):
             return _unknown(found["name"], found["of"], stage)
-    ours = stage.stands_in.search(said) or _MACRO.search(shown)
+    # A name that is ambiguous may be so because a stand-in has one that the real headers have not.
+    ours = stage.stands_in.search(said) or _MACRO.search(shown) or "ambiguous" in said
     return (Failure.OUR_TYPES if ours else Failure.OWN_LINE), ""
 
 

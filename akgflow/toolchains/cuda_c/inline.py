@@ -67,7 +67,7 @@ def _flags(options: Mapping[str, Any], folders: Sequence[str]) -> Flags:
     """The candidate's flags, and the folders that its texts may include from."""
     nvcc, host = options.get("extra_cuda_cflags"), options.get("extra_cflags")
     places = [f"-I{folder}" for folder in dict.fromkeys([*folders, *listed(options.get("extra_include_paths"))])]
-    return Flags((*nvcc_flags(nvcc), *places), (*kept_flags(host), *places), ())
+    return Flags((*nvcc_flags(nvcc), *places), (*kept_flags(host), *places))
 
 
 def _line(whole: str, source: str) -> int:

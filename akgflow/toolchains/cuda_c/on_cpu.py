@@ -25,6 +25,7 @@ from akgflow.toolchains.cuda_c.backends import (
     Source,
     compiler_log,
     headers_digest,
+    kept_flags,
     made,
 )
 from akgflow.toolchains.cuda_c.faults import Failure, Stage, failure
@@ -61,7 +62,7 @@ class OnCpu:
             source.refuse_uninterpretable(one.placed)
         texts = [_text(one) for one in sources]
         compiler = cxx() or "g++"
-        key = digest(*texts, headers_digest(), compiler, *FLAGS, *flags.both, *flags.host)
+        key = digest(*texts, headers_digest(), compiler, *FLAGS, *flags.nvcc, *flags.host)
 
         def make(path: Path) -> None:
             with tempfile.TemporaryDirectory() as folder:
@@ -83,7 +84,7 @@ class OnCpu:
 
     @staticmethod
     def _command(compiler: str, one: Source, flags: Flags, output: Path) -> list[str]:
-        own = (*flags.both, *(flags.host if one.host else ()))
+        own = flags.host if one.host else kept_flags(flags.nvcc)
         return [compiler, *FLAGS, *own, f"-I{ON_CPU}", f"-I{TORCH}", "-c", "-x", "c++", "-", "-o", str(output)]
 
     def _failed(self, log: str, one: Source, flags: Flags, files: frozenset[str]) -> Exception:

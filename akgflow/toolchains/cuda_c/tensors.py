@@ -44,6 +44,10 @@ MOST_ANSWERS = 64
 ASKED = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_char_p, ctypes.POINTER(Value), ctypes.c_int, ctypes.POINTER(Value))
 
 
+_NOWHERE, _ALIGN = 1 << 40, 512
+"""Addresses of tensors that have no memory: unlike each other, aligned, and not null, as host code may check."""
+
+
 class Place(Protocol):
     """Puts a tensor where kernels may have it; ``empty`` ones hold nothing yet."""
 
@@ -131,6 +135,8 @@ class Tensors:
         if on_cpu:
             self._on_cpu.add(handle)
         info.data, info.handle, info.dims = tensor.data_ptr(), handle, tensor.dim()
+        if not (self._values or on_cpu):
+            info.data = _NOWHERE + handle * _ALIGN
         info.type, info.cpu = number, int(on_cpu)
         for i, (size, stride) in enumerate(zip(tensor.shape, tensor.stride(), strict=True)):
             info.sizes[i], info.strides[i] = size, stride

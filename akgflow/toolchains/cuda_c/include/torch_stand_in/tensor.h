@@ -19,12 +19,12 @@ template <class T> struct RestrictPtrTraits { using PtrType = T* __restrict__; }
 
 // An address with sizes and strides; packed, it holds them itself and a kernel can take it by value.
 template <class T, int N, class Index>
-struct Row {
+struct akgflow_row {
   T* from;
   const Index *sizes_, *strides_;
   AKGFLOW_BOTH decltype(auto) operator[](Index i) const {
     if constexpr (N == 1) return (from[i * strides_[0]]);
-    else return Row<T, N - 1, Index>{from + i * strides_[0], sizes_ + 1, strides_ + 1};
+    else return akgflow_row<T, N - 1, Index>{from + i * strides_[0], sizes_ + 1, strides_ + 1};
   }
   AKGFLOW_BOTH Index size(int i) const { return sizes_[i]; }
   AKGFLOW_BOTH Index stride(int i) const { return strides_[i]; }
@@ -37,7 +37,7 @@ struct GenericPackedTensorAccessor {
   AKGFLOW_BOTH Index size(int i) const { return sizes_[i]; }
   AKGFLOW_BOTH Index stride(int i) const { return strides_[i]; }
   AKGFLOW_BOTH T* data() const { return from; }
-  AKGFLOW_BOTH decltype(auto) operator[](Index i) const { return Row<T, N, Index>{from, sizes_, strides_}[i]; }
+  AKGFLOW_BOTH decltype(auto) operator[](Index i) const { return akgflow_row<T, N, Index>{from, sizes_, strides_}[i]; }
 };
 template <class T, size_t N, template <class> class Traits = DefaultPtrTraits>
 using PackedTensorAccessor32 = GenericPackedTensorAccessor<T, N, Traits, int32_t>;
@@ -45,7 +45,7 @@ template <class T, size_t N, template <class> class Traits = DefaultPtrTraits>
 using PackedTensorAccessor64 = GenericPackedTensorAccessor<T, N, Traits, int64_t>;
 template <class T, size_t N, template <class> class Traits = DefaultPtrTraits, class Index = int64_t>
 using PackedTensorAccessor = GenericPackedTensorAccessor<T, N, Traits, Index>;
-template <class T, size_t N> using TensorAccessor = Row<T, N, int64_t>;
+template <class T, size_t N> using TensorAccessor = akgflow_row<T, N, int64_t>;
 
 // A number of a type that is known when the program runs.
 struct Scalar {
@@ -327,48 +327,48 @@ inline std::ostream& operator<<(std::ostream& out, const Tensor& t) { return out
 inline Device device_of(const Tensor& t) { return t.device(); }
 
 // Functions that make tensors. Those without a device are on the CPU, as PyTorch has it.
-template <class... A> Tensor made(const char* name, const A&... a) { return Tensor(akgflow::did(name, a...)[0].tensor); }
-inline Tensor empty(IntArrayRef sizes, TensorOptions o = {}) { return made("empty", sizes, o); }
-inline Tensor empty(IntArrayRef sizes, TensorOptions o, MemoryFormat f) { return made("empty", sizes, o, f); }
+template <class... A> Tensor akgflow_made(const char* name, const A&... a) { return Tensor(akgflow::did(name, a...)[0].tensor); }
+inline Tensor empty(IntArrayRef sizes, TensorOptions o = {}) { return akgflow_made("empty", sizes, o); }
+inline Tensor empty(IntArrayRef sizes, TensorOptions o, MemoryFormat f) { return akgflow_made("empty", sizes, o, f); }
 inline Tensor empty_strided(IntArrayRef sizes, IntArrayRef strides, TensorOptions o = {}) {
-  return made("empty_strided", sizes, strides, o);
+  return akgflow_made("empty_strided", sizes, strides, o);
 }
-inline Tensor zeros(IntArrayRef sizes, TensorOptions o = {}) { return made("zeros", sizes, o); }
-inline Tensor ones(IntArrayRef sizes, TensorOptions o = {}) { return made("ones", sizes, o); }
-inline Tensor full(IntArrayRef sizes, Scalar value, TensorOptions o = {}) { return made("full", sizes, value, o); }
-inline Tensor arange(Scalar end, TensorOptions o = {}) { return made("arange", end, o); }
-inline Tensor arange(Scalar begin, Scalar end, TensorOptions o = {}) { return made("arange", begin, end, o); }
+inline Tensor zeros(IntArrayRef sizes, TensorOptions o = {}) { return akgflow_made("zeros", sizes, o); }
+inline Tensor ones(IntArrayRef sizes, TensorOptions o = {}) { return akgflow_made("ones", sizes, o); }
+inline Tensor full(IntArrayRef sizes, Scalar value, TensorOptions o = {}) { return akgflow_made("full", sizes, value, o); }
+inline Tensor arange(Scalar end, TensorOptions o = {}) { return akgflow_made("arange", end, o); }
+inline Tensor arange(Scalar begin, Scalar end, TensorOptions o = {}) { return akgflow_made("arange", begin, end, o); }
 inline Tensor arange(Scalar begin, Scalar end, Scalar step, TensorOptions o = {}) {
-  return made("arange", begin, end, step, o);
+  return akgflow_made("arange", begin, end, step, o);
 }
 #define AKGFLOW_LIKE(name)                                                                               \
-  inline Tensor name(const Tensor& t) { return made(#name, t); }                                         \
-  inline Tensor name(const Tensor& t, MemoryFormat f) { return made(#name, t, f); }                      \
+  inline Tensor name(const Tensor& t) { return akgflow_made(#name, t); }                                         \
+  inline Tensor name(const Tensor& t, MemoryFormat f) { return akgflow_made(#name, t, f); }                      \
   inline Tensor name(const Tensor& t, TensorOptions o) {                                                 \
-    return made(#name, t, t.like_mine(o));                                                               \
+    return akgflow_made(#name, t, t.like_mine(o));                                                               \
   }                                                                                                      \
   inline Tensor name(const Tensor& t, TensorOptions o, MemoryFormat) { return name(t, o); }
 AKGFLOW_LIKE(empty_like) AKGFLOW_LIKE(zeros_like) AKGFLOW_LIKE(ones_like)
 #undef AKGFLOW_LIKE
-inline Tensor full_like(const Tensor& t, Scalar value) { return made("full_like", t, value); }
-inline Tensor full_like(const Tensor& t, Scalar value, TensorOptions o) { return made("full_like", t, value, o); }
-template <class T> Tensor tensor(const std::vector<T>& values, TensorOptions o) { return made("tensor", values, o); }
+inline Tensor full_like(const Tensor& t, Scalar value) { return akgflow_made("full_like", t, value); }
+inline Tensor full_like(const Tensor& t, Scalar value, TensorOptions o) { return akgflow_made("full_like", t, value, o); }
+template <class T> Tensor tensor(const std::vector<T>& values, TensorOptions o) { return akgflow_made("tensor", values, o); }
 template <class T> Tensor tensor(const std::vector<T>& values) {
-  return made("tensor", values, TensorOptions(c10::CppTypeToScalarType<T>::value));
+  return akgflow_made("tensor", values, TensorOptions(c10::CppTypeToScalarType<T>::value));
 }
 template <class T> Tensor tensor(std::initializer_list<T> v, TensorOptions o) { return tensor(std::vector<T>(v), o); }
 template <class T> Tensor tensor(std::initializer_list<T> v) { return tensor(std::vector<T>(v)); }
 template <class T> Tensor tensor(ArrayRef<T> v, TensorOptions o = {}) { return tensor(v.vec(), o); }
-inline Tensor tensor(Scalar v, TensorOptions o) { return made("tensor", v, o); }
-inline Tensor tensor(Scalar v) { return made("tensor", v, TensorOptions()); }
+inline Tensor tensor(Scalar v, TensorOptions o) { return akgflow_made("tensor", v, o); }
+inline Tensor tensor(Scalar v) { return akgflow_made("tensor", v, TensorOptions()); }
 template <class T, class... A> Tensor from_blob(T*, const A&...) {
   throw akgflow::Absent("from_blob: memory of the host's own is not a tensor without PyTorch");
 }
-#define AKGFLOW_FUNCTION(name) template <class... A> Tensor name(const A&... a) { return made(#name, a...); }
+#define AKGFLOW_FUNCTION(name) template <class... A> Tensor name(const A&... a) { return akgflow_made(#name, a...); }
 AKGFLOW_FUNCTIONS(AKGFLOW_FUNCTION)
 #undef AKGFLOW_FUNCTION
-inline Tensor cat(TensorList all, int64_t dim = 0) { return made("cat", all, dim); }
-inline Tensor stack(TensorList all, int64_t dim = 0) { return made("stack", all, dim); }
+inline Tensor cat(TensorList all, int64_t dim = 0) { return akgflow_made("cat", all, dim); }
+inline Tensor stack(TensorList all, int64_t dim = 0) { return akgflow_made("stack", all, dim); }
 #define AKGFLOW_FUNCTION(name) template <class... A> Tensor name(const Tensor& t, const A&... a) { return t.name(a...); }
 AKGFLOW_BOTH_WAYS(AKGFLOW_FUNCTION)
 #undef AKGFLOW_FUNCTION
