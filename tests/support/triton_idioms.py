@@ -509,6 +509,7 @@ class ModelNew(torch.nn.Module):
         torch.randn(64, 32).to(torch.float8_e4m3fn),
         torch.randint(125, 130, (32, 2), dtype=torch.uint8),
     ],
+    triton=((3, 7), (99, 0)),
 )
 t(
     "jit_as_constexpr",
@@ -703,7 +704,7 @@ t(
     HEAD
     + """
 @triton.jit(do_not_specialize=["n"], repr=lambda spec: "mykernel", debug=False)
-def k(x, o, n: tl.int64, s: tl.float32, B: tl.constexpr = 64, *, FLAG: tl.constexpr = True):
+def k(x, o, n: tl.int64, s: tl.float32, B: tl.constexpr = 64, FLAG: tl.constexpr = True):
     at = tl.program_id(0).to(tl.int64)*B + tl.arange(0, B)
     big = n * 1000000000000
     v = tl.load(x + at, mask=(at < n) & (big > 0), other=0.0)

@@ -48,7 +48,10 @@ class TritonSession:
             return model(*inputs)
         except HostReads:
             self._interprets = True
-            return model(*inputs)
+            try:
+                return model(*inputs)
+            finally:
+                self._interprets = False
 
     def host_reads(self) -> None:
         """Host code is about to look at a value."""

@@ -185,10 +185,9 @@ def _decoded(handle: Any) -> Any:
 
 
 def _absent_before_3_9(interpreter: Any) -> Changes:
-    """What older interpreters lack: bf16 constants, scalars as loop bounds with new numpy, formats as text, NaN."""
+    """What older interpreters lack: bf16 constants, scalars as loop bounds with new numpy, NaN."""
     import numpy as np
     import triton.language as tl
-    from triton.language.semantic import TritonSemantic
 
     if hasattr(interpreter.InterpreterBuilder, "get_bf16"):
         return []
@@ -201,17 +200,11 @@ def _absent_before_3_9(interpreter: Any) -> Changes:
         patch_tensor(tensor, *scope)
         tensor.__index__ = lambda self: int(self.handle.data.item())
 
-    dot_scaled = TritonSemantic.dot_scaled
-
-    def with_formats(self: Any, *args: Any) -> Any:
-        return dot_scaled(self, *(tl.constexpr(arg) if isinstance(arg, str) else arg for arg in args))
-
     builder, through = interpreter.InterpreterBuilder, _through_float32
     return [
         # Of a number and NaN the number, as on devices.
         (builder, "create_maxnumf", through(lambda self, a, b: self.binary_op(a, b, np.fmax))),
         (builder, "create_minnumf", through(lambda self, a, b: self.binary_op(a, b, np.fmin))),
-        (TritonSemantic, "dot_scaled", with_formats),
         (interpreter.InterpreterBuilder, "get_bf16", get_bf16),
         (interpreter, "_patch_lang_tensor", patch_lang_tensor),
     ]
