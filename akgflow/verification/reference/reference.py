@@ -305,6 +305,8 @@ class Reference:
                 return False
         if not same_form(found.tree, first.tree):
             return False
+        if distribution in LEVELS and not self.oracle.settled(found.inputs, found.expected):
+            return False
         return distribution == NORMAL or self.oracle.steady(found.inputs, found.expected)
 
     def fresh(self, distribution: str, way: str = SIGNED, level: float = 1.0) -> tuple[Any, ...]:
