@@ -44,7 +44,7 @@ PACKS = load_workspace(None).dsls
 
 @pytest.mark.parametrize("dsl", ["cpp", "cuda_c", "triton"])
 @pytest.mark.parametrize(
-    "kind", ["gemm", "softmax", "layernorm", "reduction", "attention", "elementwise", "conv", "scan"]
+    "kind", ["gemm", "softmax", "normalization", "reduction", "attention", "elementwise", "conv", "scan"]
 )
 def test_what_a_first_prompt_quotes_is_there_and_short(dsl, kind):
     pack = PACKS[dsl]
