@@ -42,7 +42,7 @@ def cases():
 def test_a_kernel_gets_its_status(bench, targets, member, place):
     target, evidence = asked(member, place, targets)
     header = member.header
-    limits = Limits(build_seconds=180, run_seconds=float(header.get("seconds", 60)), memory_bytes=4 << 30)
+    limits = Limits(build_seconds=180, run_seconds=float(header.get("seconds", 120)), memory_bytes=4 << 30)
     verdict = bench.judge(
         member.text,
         member.operator,
