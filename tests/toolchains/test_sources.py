@@ -2,40 +2,60 @@
 
 import pytest
 
-from akgflow.toolchains.base import CompileFailure, Unsupported
+from akgflow.toolchains.base import Unsupported
 from akgflow.toolchains.common.diagnostics import first_errors, quoting
 from akgflow.toolchains.common.nvidia import plain_name, usage_of_report
 from akgflow.toolchains.cuda_c.text import rewrite, source
 
 
 @pytest.mark.parametrize(
-    ("launch", "kernel", "rest"),
+    ("launch", "rewritten"),
     [
-        (
-            "k<<<1, 2>>>(a, b)",
-            "k",
-            "::dim3(1), ::dim3(2), 0, [&](const auto&... akgflow_args) { k(akgflow_args...); }, a, b",
-        ),
-        (
-            "k<float, (4 > 2)><<<g, b, 8>>>(a)",
-            "k",
-            "::dim3(g), ::dim3(b), 8, [&](const auto&... akgflow_args) { k<float, (4 > 2)>(akgflow_args...); }, a",
-        ),
-        (
-            "n::k <<< dim3(1, 2), f(3, 4), 0, s >>> ()",
-            "n::k",
-            "::dim3(dim3(1, 2)), ::dim3(f(3, 4)), 0, [&](const auto&... akgflow_args) { n::k(akgflow_args...); }",
-        ),
-        (
-            "k<<<1, 1>>>(\"<<<\", '(')",
-            "k",
-            "::dim3(1), ::dim3(1), 0, [&](const auto&... akgflow_args) { k(akgflow_args...); }, \"<<<\", '('",
-        ),
+        ("k<<<1, 2>>>(a, b)", "CUDA_ON_CPU_LAUNCH(k)(1, 2)(a, b)"),
+        ("k<float, (4 > 2)><<<g, b, 8>>>(a)", "CUDA_ON_CPU_LAUNCH(k<float, (4 > 2)>)(g, b, 8)(a)"),
+        ("n::k <<< dim3(1, 2), f(3, 4), 0, s >>> ()", "CUDA_ON_CPU_LAUNCH(n::k )( dim3(1, 2), f(3, 4), 0, s ) ()"),
+        ("k<<<1, 1>>>(\"<<<\", '(')", "CUDA_ON_CPU_LAUNCH(k)(1, 1)(\"<<<\", '(')"),
+        ("(*p->kernels[i])<<<a >> 1, 2>>>(x)", "CUDA_ON_CPU_LAUNCH((*p->kernels[i]))(a >> 1, 2)(x)"),
+        ("this->kernel<<<1, 2>>>(NULL)", "CUDA_ON_CPU_LAUNCH(this->kernel)(1, 2)(nullptr)"),
+        ("cudaLaunchKernel((const void*)k<4>, g, b, args)", "cudaLaunchKernel(k<4>, g, b, args)"),
+        ("#define GO(n) k<n>   \\\n  <<<n, 2>>>", "#define GO(n) CUDA_ON_CPU_LAUNCH(k<n>   \\\n  )(n, 2)"),
     ],
 )
-def test_launches_are_rewritten(launch, kernel, rest):
-    rewritten = f'/* k<<<0>>> */ ::cuda_on_cpu::launch("{kernel}", {rest});'
-    assert rewrite.for_cpu(f"/* k<<<0>>> */ {launch};") == rewritten
+def test_launches_are_rewritten(launch, rewritten):
+    assert rewrite.for_cpu(f"/* k<<<0>>> */ {launch};") == f"/* k<<<0>>> */ {rewritten};"
+
+
+ONE = 'static thread_local auto& {0} = ::cuda_on_cpu::shared<{1}>("{0}", [] {{}});'
+IN_FUNCTION = ONE + " ::cuda_on_cpu::touch({0});"
+
+
+@pytest.mark.parametrize(
+    ("declared", "rewritten"),
+    [
+        ("__shared__ float s[32];", IN_FUNCTION.format("s", "float[32]")),
+        ("static __shared__ alignas(16) volatile T s[N][N + 1];", IN_FUNCTION.format("s", "volatile T[N][N + 1]")),
+        ("__shared__ int a, b[2];", IN_FUNCTION.format("a", "int") + " " + IN_FUNCTION.format("b", "int[2]")),
+        (
+            "__shared__ typename cub::BlockReduce<float, 256>::TempStorage t;",
+            IN_FUNCTION.format("t", "typename cub::BlockReduce<float, 256>::TempStorage"),
+        ),
+        (
+            "extern __shared__ __align__(sizeof(float4)) unsigned char raw[];",
+            "static thread_local auto* const raw = ::cuda_on_cpu::dynamic_shared<unsigned char>();",
+        ),
+        (
+            "alignas(16) extern __shared__ float rows[][8];",
+            "static thread_local auto* const rows = ::cuda_on_cpu::dynamic_shared<float[8]>();",
+        ),
+        ("__shared__ struct { int a; } s;", "__shared__ struct { int a; } s;"),
+    ],
+)
+def test_shared_memory_is_rewritten(declared, rewritten):
+    assert rewrite.for_cpu(f"void f() {{ {declared} }}") == f"void f() {{ {rewritten} }}"
+
+
+def test_shared_memory_outside_functions_is_not_touched_there():
+    assert rewrite.for_cpu("namespace a { __shared__ int s; }") == f"namespace a {{ {ONE.format('s', 'int')} }}"
 
 
 def test_lines_keep_their_numbers():
@@ -43,13 +63,26 @@ def test_lines_keep_their_numbers():
     rewritten = rewrite.for_cpu(text)
     assert rewritten.count("\n") == text.count("\n")
     assert rewritten.splitlines()[8] == "  last"
-    assert "float* x = ::cuda_on_cpu::dynamic_shared<float>();" in rewritten
+    assert "auto* const x = ::cuda_on_cpu::dynamic_shared<float>();" in rewritten
 
 
-@pytest.mark.parametrize("broken", ["k<<<1, 2(a);", "k<<<1>>>(a);", "k<<<1, 2>>>;"])
-def test_broken_launches_are_named(broken):
-    with pytest.raises(CompileFailure, match=r"^line 2: "):
-        rewrite.for_cpu(f"\n{broken}")
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ('asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));', "do { y = ::exp2f((x)); } while (0);"),
+        ('asm volatile("bar.sync 0;" ::: "memory");', "do { __syncthreads(); } while (0);"),
+        ('asm volatile("mov.u32 %0, %%laneid;" : "=r"(lane));', "do { lane = (::cuda_on_cpu::lane()); } while (0);"),
+        ('asm volatile("" ::: "memory");', "do {  } while (0);"),
+    ],
+)
+def test_simple_ptx_is_rewritten(text, wanted):
+    assert rewrite.for_cpu(text) == wanted
+
+
+@pytest.mark.parametrize("text", ["mma.sync.aligned.m16n8k8", "cp.async.ca.shared.global [%0], [%1], 16;", "trap;"])
+def test_other_ptx_is_named_with_its_line(text):
+    with pytest.raises(Unsupported, match=r"inline PTX \(line 9\)"):
+        rewrite.for_cpu(f'#line 7 "c.py"\n\n\nasm volatile("{text}" :: "l"(a), "l"(b));')
 
 
 @pytest.mark.parametrize(
@@ -57,6 +90,8 @@ def test_broken_launches_are_named(broken):
     [
         ("nvcuda::wmma::fragment<int> f;", "wmma"),
         ("auto g = cooperative_groups::this_grid();", "barriers of the whole grid"),
+        ("TORCH_LIBRARY(mine, m) {}", "TORCH_LIBRARY"),
+        ("while (*(volatile int*)flag == 0);", "loops that wait for volatile memory"),
         ("__pipeline_memcpy_async(a, b, 16);", "cp.async"),
         ("tex2D<float>(t, x, y);", "textures"),
         ("__nv_fp8_e4m3 h;", "fp8"),
