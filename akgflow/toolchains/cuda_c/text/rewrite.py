@@ -132,7 +132,7 @@ def _declared(declaration: str, *, in_function: bool) -> str | None:
             made.append(f"static thread_local auto* const {name} = ::cuda_on_cpu::dynamic_shared<{kind}{rest}>();")
         else:
             made.append(f'static thread_local auto& {name} = ::cuda_on_cpu::shared<{kind}{sizes}>("{name}", [] {{}});')
-            made += [f" ::cuda_on_cpu::touch({name});"] if in_function else []
+            made += [f"::cuda_on_cpu::touch({name});"] if in_function else []
     return " ".join(made)
 
 
