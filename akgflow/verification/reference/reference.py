@@ -20,6 +20,7 @@ from akgflow.verification.reference.distributions import (
     LEVELS,
     NORMAL,
     OPERATOR,
+    SCALED,
     SHIFTED,
     SIGNED,
     WAYS,
@@ -305,8 +306,6 @@ class Reference:
                 return False
         if not same_form(found.tree, first.tree):
             return False
-        if distribution in LEVELS and not self.oracle.settled(found.inputs, found.expected):
-            return False
         return distribution == NORMAL or self.oracle.steady(found.inputs, found.expected)
 
     def fresh(self, distribution: str, way: str = SIGNED, level: float = 1.0) -> tuple[Any, ...]:
@@ -314,6 +313,9 @@ class Reference:
         made = self._own()
         if distribution == OPERATOR:
             return made
+        # Large inputs meet in products: together they are as large as one alone would be.
+        drawn = sum(kept.drawn for kept in self.promises)
+        level = level ** (1 / drawn) if distribution == SCALED and drawn > 1 else level
         return drawing.vary(made, self.promises, distribution, way, level, drawing.fresh_seed())
 
     def answer(self, made: tuple[Any, ...], distribution: str, way: str = SIGNED) -> Draw:
