@@ -1,6 +1,6 @@
 """Text that others wrote: models, candidates, compilers, editors.
 
-It enters through `received` (or `read_text`): from then on it is valid Unicode, and every file, hash and request can
+It enters through `received`: from then on it is valid Unicode, and every file, hash and request can
 hold it. It leaves for a terminal or a prompt through `visible`: nothing in it steers the terminal or hides from the
 reader. Between the two it stays as it was. `lines` splits it where compilers and editors do; ``str.splitlines`` also
 splits at characters that mean nothing to them, such as U+2028 in a string literal.
@@ -9,10 +9,7 @@ splits at characters that mean nothing to them, such as U+2028 in a string liter
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
-
-from akgflow.errors import ConfigError, Mark, Problem
 
 # What shows nothing, or changes how its neighbours are shown: C0 and C1 controls, zero-width and bidirectional marks
 # (Unicode TR 36), line and paragraph separators, byte order marks, annotations, tags, halves of surrogate pairs.
@@ -67,19 +64,6 @@ def lines(text: str, *, keep_ends: bool = False) -> list[str]:
     r"""Lines as ``\n``, ``\r\n`` and ``\r`` end them, and nothing else does."""
     found = _LINE.findall(text)
     return found if keep_ends else [line.rstrip("\r\n") for line in found]
-
-
-def read_text(path: Path) -> str:
-    """A text file that a person wrote; raises `ConfigError` with the place of the first byte that is no UTF-8."""
-    raw = path.read_bytes()
-    try:
-        return raw.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as wrong:
-        before = raw[: wrong.start].decode("utf-8", "replace")
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        mark = Mark(str(path), line, column)
-        problem = Problem(mark, f"the byte 0x{raw[wrong.start]:02x} is no UTF-8", "save the file as UTF-8")
-        raise ConfigError([problem]) from None
 
 
 def _written_out(found: re.Match[str]) -> str:

@@ -14,13 +14,14 @@ from small_task import OPERATOR, RIGHT
 
 from akgflow.agents import describe
 from akgflow.atomic import write_json, write_text
+from akgflow.config import read_text
 from akgflow.errors import ConfigError
 from akgflow.knowledge import from_lines, to_lines
 from akgflow.search.novelty import normal_form
 from akgflow.search.tunables import with_values
 from akgflow.serial import of_others, to_json
 from akgflow.terms import Status
-from akgflow.text import lines, read_text, received, visible
+from akgflow.text import lines, received, visible
 from akgflow.verdict import Environment, Verdict
 
 NO_LINE_ENDS = "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
@@ -90,8 +91,8 @@ def test_a_file_is_written_whatever_the_text_and_left_whole_when_that_fails(tmp_
 
 def test_a_file_that_is_no_utf8_is_named_with_the_place(tmp_path: Path) -> None:
     (tmp_path / "k.py").write_bytes(b"a = 1\nb = '\xe9'\n")
-    with pytest.raises(ConfigError, match=r"k\.py:2:6: the byte 0xe9 is no UTF-8"):
-        read_text(tmp_path / "k.py")
+    with pytest.raises(ConfigError, match=r"k\.py:2:6: the file is not UTF-8 text \(the byte 0xe9\)"):
+        read_text(tmp_path / "k.py", "the file")
 
 
 @pytest.mark.parametrize("char", NO_LINE_ENDS)

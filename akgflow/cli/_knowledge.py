@@ -20,9 +20,9 @@ from akgflow.knowledge import Entry, Store, default_path, from_lines, to_lines, 
 from akgflow.machine import Machine, detect
 from akgflow.streams import echo
 from akgflow.text import lines
-from akgflow.text import read_text as read_foreign
 from akgflow.verdict import JudgeRequest, Verdict
 
+MAX_IMPORT_BYTES = 1 << 30
 _Space = tuple[Workspace, Store]
 
 
@@ -184,7 +184,7 @@ def import_command(
     Judging runs the references in FILE as it runs those of your own tasks: judge what you have looked at.
     """
     space, store = _space(workspace, overrides)
-    entries = from_lines(lines(read_foreign(file)), str(file))
+    entries = from_lines(lines(read_text(file, "the file", MAX_IMPORT_BYTES)), str(file))
     refused: dict[str, str] = {}
     if judge:
         entries, refused = _judged_again(space, entries, time)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from akgflow.config._files import MAX_BYTES
 from akgflow.config._problems import Problems, display, suggest, suggestion
 from akgflow.config._schema import options_at, validate
 from akgflow.config._yaml import Node, ScalarError, resolve
@@ -15,10 +16,10 @@ from akgflow.errors import ConfigError, Mark
 Cases = Sequence[Mapping[str, Scalar]]
 
 
-def read_text(path: Path, what: str) -> str:
-    """The text of a plain file of at most 1 MiB; raises `ConfigError`."""
+def read_text(path: Path, what: str, most: int = MAX_BYTES) -> str:
+    """The text of a plain file of at most ``most`` bytes; raises `ConfigError`."""
     problems = Problems()
-    text = problems.read(path, None, what)
+    text = problems.read(path, None, what, most)
     problems.check()
     return text or ""
 

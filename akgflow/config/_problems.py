@@ -104,27 +104,28 @@ class Problems:
         """Remember the text behind a displayed file name, for the source lines of its problems."""
         self._texts[file] = text
 
-    def read(self, path: Path, at: Mark | None, what: str) -> str | None:
-        """The UTF-8 text of ``path``; None, with a problem at ``at``, where it cannot be had."""
+    def read(self, path: Path, at: Mark | None, what: str, most: int = MAX_BYTES) -> str | None:
+        """The UTF-8 text of ``path``, of at most ``most`` bytes; None where it has none, with a problem at ``at``."""
         file = display(path)
         if file in self._texts:
             return self._texts[file]
-        raw = self._bytes(path, at, what)
+        raw = self._bytes(path, at, what, most)
         if raw is None:
             return None
         try:
             text = raw.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             before = LINE_END.split(raw[: error.start].decode("utf-8", "replace"))
-            self.add(Mark(file, len(before), len(before[-1]) + 1), f"{what} is not UTF-8 text", "save it as UTF-8")
+            place, byte = Mark(file, len(before), len(before[-1]) + 1), raw[error.start]
+            self.add(place, f"{what} is not UTF-8 text (the byte 0x{byte:02x})", "save it as UTF-8")
             return None
         self.know(file, text)
         return text
 
-    def _bytes(self, path: Path, at: Mark | None, what: str) -> bytes | None:
+    def _bytes(self, path: Path, at: Mark | None, what: str, most: int) -> bytes | None:
         place = at or Mark(display(path), 1, 1)
         try:
-            raw = read_bytes(path)
+            raw = read_bytes(path, most)
         except Unreadable as why:
             if why.missing:
                 names = neighbours(path)
@@ -133,9 +134,9 @@ class Problems:
             else:
                 self.add(place, f"{what} {quoted(display(path))} cannot be read: {why}")
             return None
-        if len(raw) <= MAX_BYTES:
+        if len(raw) <= most:
             return raw
-        self.add(place, f"{what} {quoted(display(path))} is larger than 1 MiB", "split it, or shorten it")
+        self.add(place, f"{what} {quoted(display(path))} is larger than {most >> 20} MiB", "split it, or shorten it")
         return None
 
     def check(self) -> None:

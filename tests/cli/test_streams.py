@@ -112,4 +112,4 @@ def test_a_candidate_that_is_no_utf8_is_named_with_the_place(space: Path, option
     of = {"verify": "--task scale", "matrix": "", "knowledge": "--operator tasks/operators/scale.py"}[option.split()[0]]
     where = "" if option.startswith("matrix") else "--dsl cpp --target cpu"
     code, _, err = shell(space, f"akgflow {option} {of} {where}")
-    assert code == 2 and "k.py:2:6: the candidate is not UTF-8 text" in err
+    assert code == 2 and "k.py:2:6: the candidate is not UTF-8 text (the byte 0xe9)" in err

@@ -398,7 +398,7 @@ def test_files_that_cannot_be_read(place: Place) -> None:
     place.write("agents.yaml", "version: 1\n# " + "x" * (1 << 20))
     assert place.said() == [
         "agents.yaml:1:1: the file 'agents.yaml' is larger than 1 MiB: split it, or shorten it",
-        "hardware.yaml:3:3: the file is not UTF-8 text: save it as UTF-8",
+        "hardware.yaml:3:3: the file is not UTF-8 text (the byte 0xff): save it as UTF-8",
     ]
 
 
