@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from akgflow.platforms import PLATFORMS
+from akgflow.base.platforms import PLATFORMS
 
 if TYPE_CHECKING:
     from akgflow.config.types import Target

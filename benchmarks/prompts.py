@@ -27,8 +27,8 @@ from dataclasses import asdict, dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 
-from akgflow import resources
 from akgflow.agents import PromptContext, Rendered, describe, render
+from akgflow.base import resources
 from akgflow.config import list_tasks, load
 from akgflow.config.types import AgentSpec, Task, Workspace
 from akgflow.machine import Machine

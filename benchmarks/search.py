@@ -36,11 +36,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"
 from known_judge import KnownJudge, run_steps
 from openai_server import Answer, OpenAIServer, Seen
 
+from akgflow.base.serial import from_data, to_data
 from akgflow.config.types import Target
 from akgflow.executors.local import LocalExecutor
 from akgflow.machine import detect
 from akgflow.search import ranks, speed_of
-from akgflow.serial import from_data, to_data
 from akgflow.terms import Evidence
 from akgflow.verdict import JudgeRequest, Verdict
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from akgflow import resources
+from akgflow.base import resources
 from akgflow.config import load
 from akgflow.models.recording import read_recording
 from akgflow.planning.here import plan_here

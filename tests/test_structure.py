@@ -17,13 +17,11 @@ PACKAGE = Path(__file__).resolve().parents[1] / "akgflow"
 
 # From the bottom up. A part imports from itself and from the layers below it, never sideways or upwards.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "lazily", "terms", "platforms", "pages", "secrets"}),
-    frozenset({"text"}),
-    frozenset({"serial", "streams"}),
-    frozenset({"atomic"}),
+    frozenset({"errors", "terms"}),
+    frozenset({"base"}),
     frozenset({"config.steps"}),
     frozenset({"config.types"}),
-    frozenset({"budget", "durable", "features", "machine", "verdict", "resources"}),
+    frozenset({"budget", "machine", "verdict"}),
     frozenset({"config"}),
     frozenset({"models", "sketch", "toolchains"}),
     frozenset({"agents", "knowledge", "verification"}),
@@ -140,7 +138,7 @@ def test_judge_and_candidate_meet_in_shared_code_only(side: str) -> None:
         or (
             side == "sandbox"
             and name.startswith("akgflow.")
-            and not name.startswith((home, "akgflow.errors", "akgflow.secrets"))
+            and not name.startswith((home, "akgflow.errors", "akgflow.base.secrets"))
         )
     ]
     assert not wrong, "\n".join(wrong)
@@ -309,14 +307,14 @@ ONE_PLACE: dict[str, tuple[frozenset[str], str]] = {
                 "models._events",
             }
         ),
-        "akgflow.text.lines: str.splitlines also splits at characters that end no line",
+        "akgflow.base.text.lines: str.splitlines also splits at characters that end no line",
     ),
     "write_text": (
         frozenset({"toolchains", "verification"}),
-        "akgflow.atomic.write_text: a kill must not leave half a file",
+        "akgflow.base.atomic.write_text: a kill must not leave half a file",
     ),
-    "echo": (frozenset(), "akgflow.streams.echo: what others wrote must not steer the terminal"),
-    "secho": (frozenset(), "akgflow.streams.echo: what others wrote must not steer the terminal"),
+    "echo": (frozenset(), "akgflow.base.streams.echo: what others wrote must not steer the terminal"),
+    "secho": (frozenset(), "akgflow.base.streams.echo: what others wrote must not steer the terminal"),
 }
 
 

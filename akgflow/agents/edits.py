@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from akgflow.text import lines
+from akgflow.base.text import lines
 
 BEGIN, MIDDLE, END = "<<<<<<< SEARCH", "=======", ">>>>>>> REPLACE"
 _WHOLE = "send the whole module in one ```python block instead"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from akgflow.base.text import lines as lines_of
+from akgflow.base.text import visible
 from akgflow.terms import Status
-from akgflow.text import lines as lines_of
-from akgflow.text import visible
 from akgflow.verdict import CaseResult, KernelProfile, KernelResources, Timing, Verdict
 
 MAX_CHARACTERS = 1_600

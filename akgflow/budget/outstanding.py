@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from akgflow.base.serial import from_data, to_data
 from akgflow.budget.ledger import Estimate
 from akgflow.budget.usage import Lost, Usage
 from akgflow.errors import PathError
-from akgflow.serial import from_data, to_data
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
+from akgflow.base.streams import echo
 from akgflow.cli._options import echo_json, json_option, workspace_option
 from akgflow.config import find_root, load_workspace
 from akgflow.errors import ExitCode
-from akgflow.streams import echo
 
 
 @click.command("doctor")

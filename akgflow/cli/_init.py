@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from akgflow import resources
+from akgflow.base import resources
+from akgflow.base.streams import echo
 from akgflow.errors import ConfigError
-from akgflow.streams import echo
 
 
 @click.command("init")

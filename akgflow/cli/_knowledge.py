@@ -11,16 +11,15 @@ from typing import Any
 import click
 
 from akgflow import __version__
+from akgflow.base.streams import echo
+from akgflow.base.text import lines
 from akgflow.cli._options import echo_json, json_option, set_option, workspace_option
 from akgflow.config import check_dtype, check_operator, find_root, load_workspace, parse_cases, read_text
 from akgflow.config.types import Operator, Scalar, Workspace
 from akgflow.errors import ConfigError, ExitCode, PrerequisiteError
-from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.knowledge import Entry, Store, default_path, from_lines, to_lines, why_not
 from akgflow.machine import Machine, detect
-from akgflow.streams import echo
-from akgflow.text import lines
-from akgflow.verdict import JudgeRequest, Verdict
+from akgflow.verdict import FeatureRequest, JudgeRequest, OperatorFeatures, Verdict
 
 MAX_IMPORT_BYTES = 1 << 30
 _Space = tuple[Workspace, Store]
@@ -152,7 +151,7 @@ def export_command(
     file: Path, dsl: str | None, target: str | None, workspace: Path | None, overrides: tuple[str, ...], as_json: bool
 ) -> None:
     """Write the judged entries to FILE, one line of JSON each."""
-    from akgflow.atomic import write_text
+    from akgflow.base.atomic import write_text
 
     entries = _space(workspace, overrides)[1].entries(dsl=dsl, target=target, trust="judged")
     write_text(file, "".join(f"{line}\n" for line in to_lines(entries)))

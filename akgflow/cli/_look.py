@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from akgflow.base.streams import echo
 from akgflow.cli._options import echo_json, json_option, set_option, workspace_option
 from akgflow.config import (
     KINDS,
@@ -22,7 +23,6 @@ from akgflow.config import (
 )
 from akgflow.config.types import Task, Workspace
 from akgflow.errors import ConfigError
-from akgflow.streams import echo
 
 Row = dict[str, str]
 

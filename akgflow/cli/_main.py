@@ -14,9 +14,9 @@ from importlib import import_module
 import click
 
 from akgflow import __version__
+from akgflow.base.streams import Streams, echo, write
+from akgflow.base.text import visible
 from akgflow.errors import AkgflowError, ConfigError, ExitCode, PathError, Problem, machine_error
-from akgflow.streams import Streams, echo, write
-from akgflow.text import visible
 
 # Each with the module that it is in and its line in the list of commands: that list must not import them all.
 _COMMANDS = {
@@ -139,8 +139,8 @@ def _said(wrong: AkgflowError, *, as_json: bool) -> int:
             echo(json.dumps({"error": str(wrong), "exit_code": wrong.exit_code}))
         write((_RED if color else "%s\n") % f"error: {visible(str(wrong))}", err=True)
         return wrong.exit_code
+    from akgflow.base.serial import to_json
     from akgflow.config import format_problem
-    from akgflow.serial import to_json
 
     if as_json:
         data = {"problems": wrong.problems, "more": wrong.more, "exit_code": wrong.exit_code}

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from akgflow.serial import to_json
-from akgflow.streams import echo
+from akgflow.base.serial import to_json
+from akgflow.base.streams import echo
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 

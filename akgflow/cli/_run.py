@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from akgflow.base.streams import echo
 from akgflow.cli._options import echo_json, json_option, set_option, workspace_option
 from akgflow.config import Loaded, load
-from akgflow.streams import echo
 
 if TYPE_CHECKING:
     from akgflow.planning import Plan

@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from akgflow.base.secrets import is_secret_name
 from akgflow.config._problems import Problems, masked, quoted, suggest, suggestion
 from akgflow.config._schema import wants_text
 from akgflow.config._yaml import Node, ScalarError, parse, resolve
 from akgflow.errors import Mark
-from akgflow.secrets import is_secret_name
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from akgflow import resources
+from akgflow.base import resources
 from akgflow.config import _build
 from akgflow.config._layers import (
     Layered,

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from akgflow import secrets
+from akgflow.base import secrets
 from akgflow.config._files import MAX_BYTES, Unreadable, neighbours, read_bytes
 from akgflow.errors import ConfigError, Mark, Problem
 

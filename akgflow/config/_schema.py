@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from akgflow import resources
+from akgflow.base import resources
+from akgflow.base.secrets import is_secret_name, is_secret_value
 from akgflow.config._problems import Hint, Problems, nearest, quoted, suggestion
 from akgflow.config._yaml import Node
 from akgflow.errors import Mark
-from akgflow.secrets import is_secret_name, is_secret_value
 
 if TYPE_CHECKING:
     from jsonschema import Draft7Validator

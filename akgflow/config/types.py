@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from akgflow.base.platforms import PLATFORMS
 from akgflow.config.steps import AgentStep, Step
 from akgflow.errors import Mark
-from akgflow.platforms import PLATFORMS
 from akgflow.terms import Evidence
 
 Scalar = str | int | float | bool

@@ -18,7 +18,8 @@ from akgflow.agents import (
     summary,
     with_complaint,
 )
-from akgflow.atomic import write_json, write_text
+from akgflow.base.atomic import write_json, write_text
+from akgflow.base.text import received
 from akgflow.budget.device import CutOff
 from akgflow.budget.usage import Lost
 from akgflow.config.steps import AgentStep
@@ -33,7 +34,6 @@ from akgflow.runs.folder import RunFolder
 from akgflow.runs.journal import Journal
 from akgflow.runs.records import Finished
 from akgflow.search import Candidate, Judged, normal_form
-from akgflow.text import received
 from akgflow.verdict import JudgeRequest, Verdict
 
 Notify = Callable[[str, str], None]

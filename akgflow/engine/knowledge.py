@@ -13,9 +13,9 @@ from typing import TypeVar
 
 from akgflow import __version__
 from akgflow.agents import Examples, KernelView, LessonView
+from akgflow.base.text import visible
 from akgflow.config.types import Target, Task, Workspace
 from akgflow.executors.base import Executor
-from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.knowledge import (
     Entry,
     Found,
@@ -35,8 +35,7 @@ from akgflow.models.sizes import estimate_tokens
 from akgflow.planning import Job, Plan
 from akgflow.runs.journal import Journal
 from akgflow.runs.records import Kept
-from akgflow.text import visible
-from akgflow.verdict import Verdict
+from akgflow.verdict import FeatureRequest, OperatorFeatures, Verdict
 
 T = TypeVar("T")
 _SHORTLIST = 4

@@ -17,14 +17,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from akgflow import toolchains
-from akgflow.atomic import write_json
+from akgflow.base.atomic import write_json
+from akgflow.base.serial import from_data, to_data
 from akgflow.config.types import Operator, Target, Task, Workspace
 from akgflow.errors import ConfigError, UntrustedJudge
 from akgflow.executors.base import Executor
 from akgflow.machine import Machine
 from akgflow.planning import Plan
 from akgflow.runs.records import Preflight
-from akgflow.serial import from_data, to_data
 from akgflow.terms import Evidence, Status
 from akgflow.toolchains import FRAMEWORK, cache_dir
 from akgflow.verdict import FRAMEWORK_ALLOWED, JudgeRequest, Verdict

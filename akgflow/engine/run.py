@@ -6,7 +6,8 @@ import asyncio
 import re
 import time
 
-from akgflow.atomic import write_json, write_text
+from akgflow.base.atomic import write_json, write_text
+from akgflow.base.text import lines as lines_of
 from akgflow.budget.usage import Lost
 from akgflow.config.types import SourceKernel
 from akgflow.engine.context import RunContext
@@ -30,7 +31,6 @@ from akgflow.runs.records import Finished, Preflight
 from akgflow.runs.result import JobResult, Outcome, RunResult
 from akgflow.runs.spending import JUDGE_TRIED, accounts, book_earlier_sittings, unknown_ends
 from akgflow.terms import Status
-from akgflow.text import lines as lines_of
 from akgflow.verdict import Verdict
 
 KEPT = 4

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from akgflow.features import FeatureRequest, OperatorFeatures
-from akgflow.verdict import JudgeRequest, Verdict
+from akgflow.verdict import FeatureRequest, JudgeRequest, OperatorFeatures, Verdict
 
 Using = Callable[[], AbstractAsyncContextManager[None]]
 """Entered for as long as a judgement holds its place on a device; it may cut the judgement off."""

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from akgflow.executors.base import Using
 from akgflow.executors.local import LocalExecutor
-from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.machine import Machine
-from akgflow.verdict import JudgeRequest, Verdict
+from akgflow.verdict import FeatureRequest, JudgeRequest, OperatorFeatures, Verdict
 
 if TYPE_CHECKING:
     from akgflow.executors.ray.executor import RayExecutor

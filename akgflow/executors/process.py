@@ -12,9 +12,8 @@ from pathlib import Path
 
 from akgflow.errors import MachineExhausted
 from akgflow.executors.slots import Floor
-from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.machine import Machine
-from akgflow.verdict import JudgeRequest, Verdict
+from akgflow.verdict import FeatureRequest, JudgeRequest, OperatorFeatures, Verdict
 from akgflow.verification import worker_protocol as worker
 from akgflow.verification.sandbox.env_allowlist import scrubbed
 from akgflow.verification.sandbox.process_tree import FROM_OUTSIDE, signal_name

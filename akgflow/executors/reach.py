@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from akgflow.base.serial import from_data, to_data
 from akgflow.config.types import DslPack, Target, ToolchainFile, Workspace
 from akgflow.machine import Machine
-from akgflow.serial import from_data, to_data
 from akgflow.terms import Evidence
 from akgflow.toolchains import missing_on
 

@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from akgflow.base.serial import to_json
 from akgflow.config import PythonError, definitions, parse_python
 from akgflow.config.types import Scalar
-from akgflow.features import OperatorFeatures
-from akgflow.serial import to_json
 from akgflow.terms import Evidence
-from akgflow.verdict import FRAMEWORK_ALLOWED, Timing, Verdict
+from akgflow.verdict import FRAMEWORK_ALLOWED, OperatorFeatures, Timing, Verdict
 
 NUMERIC = (Evidence.EXECUTED, Evidence.INTERPRETED)
 """Evidence that an entry must have: that it compiles says nothing about its numbers."""

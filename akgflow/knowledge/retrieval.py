@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from akgflow.features import OperatorFeatures
 from akgflow.knowledge.entry import Entry, Lesson, operator_id, surface, words
 from akgflow.knowledge.similarity import FLOOR, likeness, structure
 from akgflow.knowledge.store import Outline, Store
+from akgflow.verdict import OperatorFeatures
 
 TEXT_SHARE = 0.15
 """What words can add to a likeness of 1."""

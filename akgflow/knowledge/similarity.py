@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-from akgflow.features import OperatorFeatures
+from akgflow.verdict import OperatorFeatures
 
 FLOOR = 0.35
 """Below this, one operator's kernel teaches nothing about another's."""

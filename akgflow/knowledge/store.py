@@ -18,10 +18,10 @@ from typing import NamedTuple
 import cattrs
 from platformdirs import user_data_path
 
+from akgflow.base.serial import from_data, to_data, to_json
 from akgflow.errors import ConfigError, MachineExhausted, machine_error
-from akgflow.features import OperatorFeatures
 from akgflow.knowledge.entry import Entry, operator_id, words
-from akgflow.serial import from_data, to_data, to_json
+from akgflow.verdict import OperatorFeatures
 
 VERSION = 1
 """Of the tables. A file of a later version is refused, never changed."""

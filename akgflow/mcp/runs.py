@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from akgflow.base.secrets import redact
+from akgflow.base.text import lines as lines_of
+from akgflow.base.text import received
 from akgflow.config import load
 from akgflow.errors import ConfigError
 from akgflow.planning.here import plan_here
 from akgflow.planning.pricing import agents_in, models_in_use
 from akgflow.runs import RESULT, folder_for
-from akgflow.secrets import redact
-from akgflow.text import lines as lines_of
-from akgflow.text import received
 
 MANUAL = "manual"
 """Stands for the model that the agent plays itself."""

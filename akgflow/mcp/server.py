@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from akgflow import __version__
+from akgflow.base.secrets import redact
 from akgflow.errors import AkgflowError, PrerequisiteError
 from akgflow.mcp.runs import MANUAL, Runs
 from akgflow.mcp.tools import Tools
-from akgflow.secrets import redact
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from akgflow.agents import describe
+from akgflow.base.text import lines, received, visible
 from akgflow.config import list_tasks, load
 from akgflow.errors import ConfigError
 from akgflow.executors.alone import judge_alone
@@ -21,7 +22,6 @@ from akgflow.models.desk import Desk, Waiting
 from akgflow.planning.here import Question, plan_here
 from akgflow.reporting import console, show_plan, show_run, show_verdict
 from akgflow.runs.reader import read_run
-from akgflow.text import lines, received, visible
 
 _POLL = 0.2
 _LONGEST_WAIT = 300.0

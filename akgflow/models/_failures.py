@@ -15,12 +15,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from akgflow.base.secrets import brief, redact
 from akgflow.config.types import ModelSpec
 from akgflow.errors import MachineExhausted, causes, machine_error
 from akgflow.models._events import WireError
 from akgflow.models._wire import RedirectRefused
 from akgflow.models.base import Failure, ProviderError
-from akgflow.secrets import brief, redact
 
 _TIMEOUTS = {"TimeoutException", "TimeoutError", "APITimeoutError", "Timeout"}
 _TRANSPORT = {"TransportError", "ConnectionError", "gaierror", "ClientConnectionError", "ClientPayloadError"}

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from akgflow.base.text import received
 from akgflow.budget.usage import Usage
 from akgflow.config.types import ModelSpec
 from akgflow.models._failures import explain
@@ -19,7 +20,6 @@ from akgflow.models._wire import Call, install, on_wire
 from akgflow.models.base import Failure, ModelReply, ModelRequest, ProviderError
 from akgflow.models.prices import price_of
 from akgflow.models.sizes import asked_tokens, estimate_tokens, max_output_tokens
-from akgflow.text import received
 
 # A server on one's own machine wants no key, but the clients insist on sending one.
 _NO_KEY = "none"

@@ -20,11 +20,11 @@ from pathlib import Path
 import psutil
 from filelock import FileLock
 
-from akgflow.atomic import write_json, write_text
+from akgflow.base.atomic import write_json, write_text
+from akgflow.base.serial import from_data
+from akgflow.base.text import received
 from akgflow.errors import ConfigError
 from akgflow.models.base import Message, ModelRequest
-from akgflow.serial import from_data
-from akgflow.text import received
 
 INDEX = "waiting.json"
 _PROMPT, _REPLY = ".prompt.md", ".reply.md"

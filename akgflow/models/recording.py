@@ -38,8 +38,9 @@ from typing import Any
 import cattrs
 import yaml
 
-from akgflow import __version__, serial
-from akgflow.atomic import write_text
+from akgflow import __version__
+from akgflow.base import serial
+from akgflow.base.atomic import write_text
 from akgflow.budget.usage import Usage
 from akgflow.config import Unreadable, read_bytes
 from akgflow.errors import ConfigError, Mark, Problem

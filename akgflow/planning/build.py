@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from akgflow.base.serial import to_data, to_json
 from akgflow.config.types import DslPack, ModelSpec, Target, Task, Workflow, Workspace
 from akgflow.machine import Machine
 from akgflow.planning.bounds import ceiling, planned_steps
 from akgflow.planning.pricing import PriceOf, check_prices, models_in_use
 from akgflow.planning.prompts import openings
 from akgflow.planning.types import Job, Plan, PlannedStep, Reach, SourceCheck
-from akgflow.serial import to_data, to_json
 from akgflow.terms import Evidence, in_order, strength
 
 Missing = Callable[[DslPack, Evidence, Target], str | None]

@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from akgflow.text import visible
+from akgflow.base.text import visible
 
 PIPE_WIDTH = 160
 """Columns where the output is no terminal: wide enough that no table row is folded."""

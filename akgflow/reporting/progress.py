@@ -10,8 +10,8 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 
+from akgflow.base.text import lines
 from akgflow.reporting._console import console
-from akgflow.text import lines
 
 
 class Progress:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from akgflow.lazily import lazily
+from akgflow.base.lazily import lazily
 
 if TYPE_CHECKING:
     from akgflow.runs.damage import DamagedRun

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
+from akgflow.base.serial import fit, of_others
 from akgflow.errors import ConfigError, Mark, Problem
 from akgflow.runs.layout import JOURNAL
 from akgflow.runs.lines import Lines, read_lines
 from akgflow.runs.records import why_unfit
-from akgflow.serial import fit, of_others
 
 T = TypeVar("T")
 _MOST = 5

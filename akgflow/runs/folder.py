@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from akgflow.atomic import PART, write_json, write_text
+from akgflow.base.atomic import PART, write_json, write_text
 from akgflow.errors import ConfigError
 from akgflow.planning import Plan, identity
 from akgflow.runs.damage import DamagedRun, read_whole_text

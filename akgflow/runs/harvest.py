@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from akgflow import __version__
+from akgflow.base.text import received
 from akgflow.errors import ConfigError
-from akgflow.features import OperatorFeatures
 from akgflow.knowledge import Entry, why_not
 from akgflow.planning import Job, Plan
 from akgflow.runs.damage import read_whole_text
@@ -20,8 +20,7 @@ from akgflow.runs.reader import plan_of
 from akgflow.runs.records import Finished
 from akgflow.runs.result import Attempt
 from akgflow.search import Candidate
-from akgflow.text import received
-from akgflow.verdict import Verdict
+from akgflow.verdict import OperatorFeatures, Verdict
 
 _PLACE = re.compile("(.+)-([0-9]+)-([0-9]+)")
 NOT_ASKED = OperatorFeatures(unknown="the run did not ask for them")

@@ -13,12 +13,12 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from akgflow.durable import LineFile
+from akgflow.base.durable import LineFile
+from akgflow.base.serial import from_data, to_data
 from akgflow.errors import MachineExhausted
 from akgflow.runs.damage import DamagedRun
 from akgflow.runs.lines import Lines, read_lines, to_line
 from akgflow.runs.records import why_unfit
-from akgflow.serial import from_data, to_data
 
 T = TypeVar("T")
 

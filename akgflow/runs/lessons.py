@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from akgflow.base.text import lines
 from akgflow.knowledge import Lesson
 from akgflow.runs.result import Attempt
 from akgflow.terms import Status
-from akgflow.text import lines
 
 MOST_LESSONS = 12
 """Failures that one entry remembers; the later ones are nearer to what was right."""

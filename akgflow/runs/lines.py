@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from akgflow.text import escaped_in_json
+from akgflow.base.text import escaped_in_json
 
 _DIGEST = re.compile(rb'(.*), "digest": "([0-9a-f]{16})"\}', re.DOTALL)
 _FIELDS: dict[str, type] = {"key": str, "seconds": float, "data": object, "step": str}

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from akgflow.agents import Examples
+from akgflow.base.serial import fit
 from akgflow.budget.usage import Lost
-from akgflow.features import OperatorFeatures
 from akgflow.models.base import CallKey, ModelReply
-from akgflow.serial import fit
-from akgflow.verdict import Verdict
+from akgflow.verdict import OperatorFeatures, Verdict
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from akgflow.atomic import PART
+from akgflow.base.atomic import PART
 from akgflow.runs.damage import DamagedRun, read_file, read_whole_text
 from akgflow.runs.layout import IDENTITY, JOURNAL, OPERATOR, PLAN, RESULT, SCRATCH
 from akgflow.runs.lines import read_lines

@@ -6,7 +6,7 @@ import ast
 import re
 import warnings
 
-from akgflow.text import lines
+from akgflow.base.text import lines
 
 # In the languages that kernels embed as text; a quote inside a comment, or the other way round, stays as it is.
 _FOREIGN = re.compile(r'"(?:\\.|[^"\\\n])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)

@@ -16,8 +16,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from akgflow.base.text import lines as lines_of
 from akgflow.config.types import Scalar
-from akgflow.text import lines as lines_of
 
 NAME = "TUNABLES"
 MAX_NAMES = 12

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import warnings
 
+from akgflow.base.text import lines
 from akgflow.sketch._access import Uses, size, store
 from akgflow.sketch._findings import Finding, Wrong, at, nearest
 from akgflow.sketch._symbols import DTYPES, UNKNOWN, Scope, Size, Symbol, Tensor, Value, shown
 from akgflow.sketch._values import Formulas
-from akgflow.text import lines
 
 MAX_LINES = 80
 MAX_HINTS = 6

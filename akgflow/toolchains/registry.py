@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import cast
 
-from akgflow import resources
+from akgflow.base import resources
 from akgflow.config.types import DslPack, Target, ToolchainFile
 from akgflow.errors import PrerequisiteError
 from akgflow.machine import Machine

@@ -13,8 +13,8 @@ import sys
 import tempfile
 from dataclasses import dataclass, replace
 
-from akgflow.features import FeatureRequest
-from akgflow.serial import from_data, to_data
+from akgflow.base.serial import from_data, to_data
+from akgflow.verdict import FeatureRequest
 from akgflow.verification.sandbox.env_allowlist import scrubbed
 
 TOOLCHAIN = "cpp"

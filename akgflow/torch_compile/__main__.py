@@ -6,9 +6,9 @@ import json
 import os
 import sys
 
-from akgflow.features import FeatureRequest
-from akgflow.serial import from_data, to_data
+from akgflow.base.serial import from_data, to_data
 from akgflow.torch_compile import Generated
+from akgflow.verdict import FeatureRequest
 from akgflow.verification.reference.operator import OperatorError
 
 

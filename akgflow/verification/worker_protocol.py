@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from akgflow.features import FeatureRequest, OperatorFeatures
+from akgflow.base.serial import from_data, to_data
 from akgflow.machine import Machine
-from akgflow.serial import from_data, to_data
-from akgflow.verdict import JudgeRequest, Verdict
+from akgflow.verdict import FeatureRequest, JudgeRequest, OperatorFeatures, Verdict
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from small_task import BROKEN, RIGHT, make_workspace
 
-from akgflow import resources
+from akgflow.base import resources
 
 NOWHERE = "http://127.0.0.1:9/v1"
 VERIFY = ["verify", "k.py", "--dsl=cpp", "--target=cpu"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from openai_server import Answer, OpenAIServer, Seen
 
-from akgflow import resources
+from akgflow.base import resources
 from akgflow.config import Loaded, load
 from akgflow.models.recording import Recording, read_recording
 

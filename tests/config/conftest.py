@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from akgflow import resources
+from akgflow.base import resources
 from akgflow.config import Loaded, load
 from akgflow.errors import ConfigError, Problem
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from akgflow import resources
+from akgflow.base import resources
 from akgflow.config import schema_text, steps, types
 from akgflow.errors import ConfigError
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from akgflow import resources
+from akgflow.base import resources
+from akgflow.base.serial import to_json
 from akgflow.config import find_root, list_tasks, load_all, load_tasks, load_workspace
 from akgflow.config.steps import AgentStep, RepairStep
 from akgflow.config.types import Budget, FastGate, Gates
 from akgflow.errors import ConfigError, Mark
-from akgflow.serial import to_json
 from akgflow.terms import Evidence
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from akgflow import resources
+from akgflow.base import resources
 from akgflow.cli._main import _guarded
 from akgflow.config._problems import MAX_SHOWN
 

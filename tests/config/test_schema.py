@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
+from akgflow.base.platforms import PLATFORMS
+from akgflow.base.serial import to_data
 from akgflow.config import KINDS, schema_text
 from akgflow.config._schema import wants_text
 from akgflow.config.prompts.context import PROMPT_VARIABLES
-from akgflow.platforms import PLATFORMS
-from akgflow.serial import to_data
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import CaseResult, Correctness, Environment, KernelResources, Timing, Verdict, Worst
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft7Validator
 
-from akgflow import resources
+from akgflow.base import resources
 from akgflow.config import list_tasks, load, load_all, schema_text
 from akgflow.config._problems import Problems
 from akgflow.config._yaml import parse

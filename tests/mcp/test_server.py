@@ -14,7 +14,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from small_task import ADVICE, RIGHT, WRONG, fenced, make_workspace, sketch
 
-from akgflow import resources
+from akgflow.base import resources
 
 SECRET = "sk-never-to-be-seen-0123456789"
 ROOT = Path(__file__).resolve().parents[2]

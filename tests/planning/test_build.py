@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from akgflow.base.serial import from_data, to_data
 from akgflow.config.steps import AgentStep, RepairStep
 from akgflow.config.types import (
     AgentSpec,
@@ -28,7 +29,6 @@ from akgflow.errors import Mark
 from akgflow.machine import Device, Machine
 from akgflow.planning import Plan, build_plan, digest, identity
 from akgflow.planning.bounds import TALK_TOKENS
-from akgflow.serial import from_data, to_data
 from akgflow.terms import Evidence
 
 EXECUTED, INTERPRETED, COMPILED = Evidence.EXECUTED, Evidence.INTERPRETED, Evidence.COMPILED

@@ -8,12 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from akgflow import resources
-from akgflow.features import FeatureRequest, OperatorFeatures
+from akgflow.base import resources
 from akgflow.knowledge import Entry
 from akgflow.models.recording import read_recording
 from akgflow.terms import Evidence, Status
-from akgflow.verdict import Environment, Timing, Verdict
+from akgflow.verdict import Environment, FeatureRequest, OperatorFeatures, Timing, Verdict
 
 VERDICT = Verdict(
     status=Status.PASSED,

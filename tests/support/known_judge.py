@@ -14,14 +14,13 @@ from akgflow.engine.knowledge import RunKnowledge
 from akgflow.engine.state import JobState
 from akgflow.engine.steps import run_step
 from akgflow.errors import AkgflowError
-from akgflow.features import OperatorFeatures
 from akgflow.machine import Machine
 from akgflow.models.gateway import Gateway
 from akgflow.planning import Plan, build_plan
 from akgflow.runs.folder import claim
 from akgflow.runs.journal import Journal
 from akgflow.terms import Evidence, Status
-from akgflow.verdict import Environment, JudgeRequest, Roofline, Timing, Verdict
+from akgflow.verdict import Environment, JudgeRequest, OperatorFeatures, Roofline, Timing, Verdict
 
 
 def known(

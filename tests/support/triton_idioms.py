@@ -1162,8 +1162,8 @@ def main() -> None:
     import sys
     from pathlib import Path
 
+    from akgflow.base.serial import from_data
     from akgflow.config.types import Target
-    from akgflow.serial import from_data
 
     evidence, target, scratch, result, *names = sys.argv[1:]
     found = seen(evidence, from_data(json.loads(target), Target), Path(scratch), names)

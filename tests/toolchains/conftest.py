@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from judging import bench
 
+from akgflow.base.serial import to_data
 from akgflow.config.types import Target
 from akgflow.machine import detect
-from akgflow.serial import to_data
 
 __all__ = ["bench"]
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 
 from akgflow import toolchains
+from akgflow.base.serial import from_data, to_data
 from akgflow.config.types import Target
-from akgflow.serial import from_data, to_data
 from akgflow.terms import Evidence
 
 

@@ -11,8 +11,8 @@ import torch
 import triton_idioms
 from triton_idioms import FAULTY, HONEST
 
+from akgflow.base.serial import to_data
 from akgflow.config.types import Target
-from akgflow.serial import to_data
 from akgflow.toolchains.base import CompileFailure, Unsupported
 from akgflow.toolchains.common import faults
 from akgflow.toolchains.triton.interpreter import fp8

@@ -10,9 +10,9 @@ from judging import bench
 from known import operator
 
 from akgflow.config.types import Target
-from akgflow.features import FeatureRequest
 from akgflow.search import declared
 from akgflow.terms import Status
+from akgflow.verdict import FeatureRequest
 
 __all__ = ["bench"]
 # Torch's own compiler warns about torch's own habits, at its import already.

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from akgflow import resources
 from akgflow.agents import parse_reply
+from akgflow.base import resources
 from akgflow.config import load
 from akgflow.config.types import Target, Task, Workspace
 from akgflow.executors.local import LocalExecutor

@@ -6,7 +6,8 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-from akgflow import resources
+from akgflow.base import resources
+from akgflow.base.platforms import PLATFORMS
 from akgflow.config._files import Unreadable, read_bytes
 from akgflow.config._problems import Problems, display, quoted, suggest
 from akgflow.config._yaml import Node
@@ -19,7 +20,6 @@ from akgflow.config.checks.operators import (
     read_operator,
 )
 from akgflow.config.python_text import PythonError, definitions, parse_python
-from akgflow.platforms import PLATFORMS
 
 
 def check_knowledge(pack: Node, folder: Path, problems: Problems) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl, urlsplit
 
+from akgflow.base.secrets import is_secret_name, is_secret_value
 from akgflow.budget.request import refusals
 from akgflow.config._problems import Problems
 from akgflow.config._yaml import Node
-from akgflow.secrets import is_secret_name, is_secret_value
 
 _ADDRESS_HINT = (
     "write https://HOST[:PORT]/PATH and nothing else; a key goes into the environment variable that 'api_key_env' names"

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import islice
 
+from akgflow.base.secrets import is_secret_name, is_secret_value
 from akgflow.config._problems import Problems, quoted, suggest, suggestion
 from akgflow.config._yaml import Node
 from akgflow.config.checks.models import check_models
 from akgflow.config.steps import FROM_EARLIER
-from akgflow.secrets import is_secret_name, is_secret_value
 
 Names = Mapping[str, Mapping[str, object]]
 """For each of models, agents, workflows, targets and dsls, the names that there are.

@@ -7,8 +7,8 @@ import sys
 import time
 
 from akgflow import __version__
+from akgflow.base.serial import from_data, to_data
 from akgflow.executors.reach import SURVEY_SECONDS, Answer, Question, Survey
-from akgflow.serial import from_data, to_data
 
 MOST_NODES = 8
 """How many of the nodes that have the resources are looked at."""

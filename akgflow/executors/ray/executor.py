@@ -11,13 +11,13 @@ from dataclasses import replace
 import ray
 from ray.exceptions import RayError, RayTaskError
 
+from akgflow.base.serial import from_data, of_others, to_data
 from akgflow.config.types import RayReach
 from akgflow.errors import MachineExhausted
 from akgflow.executors.base import Using
 from akgflow.executors.local import MARGIN_SECONDS, not_run
 from akgflow.executors.ray.cluster import NoPlace, connect
 from akgflow.executors.ray.seats import Seat, Seats
-from akgflow.serial import from_data, of_others, to_data
 from akgflow.verdict import JudgeRequest, Verdict
 
 MOST_ATTEMPTS = 3

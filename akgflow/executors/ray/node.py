@@ -11,13 +11,13 @@ from dataclasses import replace
 import ray
 
 from akgflow import __version__
+from akgflow.base.serial import from_data, to_data
 from akgflow.config.types import Target
 from akgflow.errors import AkgflowError
 from akgflow.executors.local import LocalExecutor
 from akgflow.executors.reach import Question
 from akgflow.executors.scratch import temporary
 from akgflow.machine import Device, Machine, detect
-from akgflow.serial import from_data, to_data
 from akgflow.terms import Evidence
 from akgflow.toolchains import missing
 from akgflow.verdict import JudgeRequest

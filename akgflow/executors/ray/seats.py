@@ -13,10 +13,10 @@ from typing import Any
 import ray
 
 from akgflow import __version__
+from akgflow.base.serial import to_data
 from akgflow.config.types import Target
 from akgflow.executors.ray.cluster import Node, NoPlace, offering, options
 from akgflow.executors.ray.node import NodeJudge
-from akgflow.serial import to_data
 
 START_SECONDS = 300.0
 """For Ray to start a worker once a place is free, and for that to load akgflow."""

@@ -6,8 +6,8 @@ import re
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from akgflow.base.platforms import PLATFORMS
 from akgflow.config.types import Target
-from akgflow.platforms import PLATFORMS
 from akgflow.toolchains.base import CompileFailure
 from akgflow.verdict import KernelResources
 

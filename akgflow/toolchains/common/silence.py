@@ -13,7 +13,7 @@ import signal
 import struct
 from collections.abc import Collection
 
-from akgflow.pages import libc
+from akgflow.base.pages import libc
 
 _HANDLER = bytes.fromhex(
     "488b82a8000000"  # mov rax, [rdx + 168]: where execution stood

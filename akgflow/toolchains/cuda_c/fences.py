@@ -7,7 +7,7 @@ import mmap
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from akgflow.pages import libc
+from akgflow.base.pages import libc
 
 GUARD = 1 << 18
 """Bytes before and after: an index that is wrong by a block's worth still falls into them."""

@@ -16,7 +16,7 @@ import struct
 
 import torch
 
-from akgflow.pages import libc
+from akgflow.base.pages import libc
 
 _WRITABLE = mmap.PROT_READ | mmap.PROT_WRITE
 _SIGINFO, _RESETHAND, _NODEFER = 0x4, 0x80000000, 0x40000000

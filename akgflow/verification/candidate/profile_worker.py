@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from akgflow.serial import from_data
+from akgflow.base.serial import from_data
 from akgflow.terms import Evidence
 from akgflow.verification import sandbox
 from akgflow.verification.candidate import host

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FunctionType
 from typing import Any, NamedTuple, NoReturn
 
-from akgflow.pages import libc
+from akgflow.base.pages import libc
 
 _PAGE = mmap.PAGESIZE
 _WRITABLE = mmap.PROT_READ | mmap.PROT_WRITE

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import torch
 
-from akgflow.serial import to_data
+from akgflow.base.serial import to_data
 from akgflow.verdict import JudgeRequest, KernelProfile
 from akgflow.verification.judge.candidate_process import BUILDS
 from akgflow.verification.reference.reference import Reference

@@ -18,7 +18,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from akgflow.features import FeatureRequest, OperatorFeatures
+from akgflow.verdict import FeatureRequest, OperatorFeatures
 from akgflow.verification.reference.operator import Case, OperatorError, cases_of, make_case
 from akgflow.verification.shared import memory
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from akgflow.secrets import may_hold_secret
+from akgflow.base.secrets import may_hold_secret
 
 _PASSED = re.compile(
     r"PATH|LANG|LC_\w+|TZ|LD_LIBRARY_PATH|PYTHONPATH|VIRTUAL_ENV|CC|CXX|AKGFLOW_CACHE|(CUDA|NVIDIA|HIP|ROCM|ROCR|HSA|ASCEND)_\w+"

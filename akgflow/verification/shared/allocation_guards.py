@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 
-from akgflow.pages import libc
+from akgflow.base.pages import libc
 from akgflow.verification.sandbox import POISON
 
 PAD, WORD = 64, 8

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from akgflow.pages import libc
+from akgflow.base.pages import libc
 
 EXIT_CODE = 86
 """What a process that went through a closed door ends with."""

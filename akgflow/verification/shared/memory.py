@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from akgflow.pages import libc
+from akgflow.base.pages import libc
 from akgflow.verification.shared import cuda_ipc
 
 _SPARSE_BYTES = 256 << 20

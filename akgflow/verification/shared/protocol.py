@@ -60,8 +60,8 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
+from akgflow.base.serial import from_data, to_data
 from akgflow.config.types import Target, ToolchainFile
-from akgflow.serial import from_data, to_data
 from akgflow.terms import Evidence
 from akgflow.verification.shared import fields as reading
 from akgflow.verification.shared.fields import Fields, Malformed

@@ -13,15 +13,15 @@ from known import entry
 from small_task import OPERATOR, RIGHT
 
 from akgflow.agents import describe
-from akgflow.atomic import write_json, write_text
+from akgflow.base.atomic import write_json, write_text
+from akgflow.base.serial import of_others, to_json
+from akgflow.base.text import lines, received, visible
 from akgflow.config import read_text
 from akgflow.errors import ConfigError
 from akgflow.knowledge import from_lines, to_lines
 from akgflow.search.novelty import normal_form
 from akgflow.search.tunables import with_values
-from akgflow.serial import of_others, to_json
 from akgflow.terms import Status
-from akgflow.text import lines, received, visible
 from akgflow.verdict import Environment, Verdict
 
 NO_LINE_ENDS = "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"

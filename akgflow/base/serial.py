@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from akgflow.text import escaped_in_json, received_data
+from akgflow.base.text import escaped_in_json, received_data
 
 if TYPE_CHECKING:
     import cattrs

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from akgflow.serial import to_json
+from akgflow.base.serial import to_json
 
 PART = ".part"
 """How the names of files that are being written end; they begin with a dot. A kill leaves them behind."""

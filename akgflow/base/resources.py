@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TOOLCHAINS = "akgflow.toolchains"
 """The group of entry points in which packages offer toolchains."""
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def defaults() -> Path:

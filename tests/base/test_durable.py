@@ -8,12 +8,12 @@ from pathlib import Path
 
 from small_disk import SmallDisk, small_disk
 
-from akgflow.durable import RESERVE_BYTES
+from akgflow.base.durable import RESERVE_BYTES
 
 _BEGIN = """
 import sys
 from pathlib import Path
-from akgflow.durable import LineFile
+from akgflow.base.durable import LineFile
 from akgflow.errors import MachineExhausted
 
 lines, kept = LineFile(Path("lines"), 0), 0
@@ -39,7 +39,7 @@ lines.close(print)
 """
 _BEGINS_AGAIN = """
 from pathlib import Path
-from akgflow.durable import LineFile
+from akgflow.base.durable import LineFile
 
 size = Path("lines").stat().st_size
 lines = LineFile(Path("lines"), size)

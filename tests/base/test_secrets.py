@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from akgflow.secrets import brief, is_secret_name, is_secret_value, may_hold_secret, redact
+from akgflow.base.secrets import brief, is_secret_name, is_secret_value, may_hold_secret, redact
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import os
 import sys
 from typing import Any, TextIO
 
-from akgflow.text import visible
+from akgflow.base.text import visible
 
 
 def echo(text: str, *, err: bool = False, end: str = "\n") -> None:

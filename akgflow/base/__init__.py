@@ -1,0 +1,1 @@
+"""What every part stands on: files, streams, texts, the machine. Knows nothing of tasks, kernels or models."""
