@@ -222,7 +222,7 @@ def judge_of(machine: Any) -> Any:
     """The judge, with the kernel itself in the baseline's place."""
     import torch
 
-    from akgflow.verification.judge.candidate_process import ForkServer
+    from akgflow.verification.judge.candidate_process import ForkServerClient
     from akgflow.verification.judge.judge import Judge
     from akgflow.verification.judge.timing import Start, Starts
 
@@ -234,7 +234,7 @@ def judge_of(machine: Any) -> Any:
 
     torch.set_num_threads(machine.cores)
     torch.backends.cudnn.allow_tf32 = False
-    return Against(machine, ForkServer())
+    return Against(machine, ForkServerClient())
 
 
 def show(name: str, kind: str, found: list[dict[str, Any]]) -> None:

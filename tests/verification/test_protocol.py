@@ -15,7 +15,7 @@ from packets import OUTS, REQUESTS, packets, true_reply
 
 from akgflow.terms import Status
 from akgflow.verdict import Limits
-from akgflow.verification.judge.candidate_process import CandidateProcess, ForkServer, Place
+from akgflow.verification.judge.candidate_process import CandidateProcess, ForkServerClient, Place
 from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.timing.readback import Held, HostTaker, NotTaken
 from akgflow.verification.reference.output_form import check_structure
@@ -32,7 +32,7 @@ EXPECTED = {
 VERDICTS = set(Status) - {Status.PASSED, Status.NOT_RUN}
 
 
-class NoServer(ForkServer):
+class NoServer(ForkServerClient):
     """In place of a server that ends processes: here there are none."""
 
     def end(self, guard, life, grace):

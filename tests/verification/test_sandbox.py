@@ -238,9 +238,10 @@ def test_keys_are_out_of_reach(bench, tmp_path):
     assert (verdict.status, verdict.message) == (Status.RUNTIME_ERROR, "ValueError:")
 
 
-@pytest.mark.parametrize("role", ["serve", "zygote"])
+@pytest.mark.parametrize("role", ["judge.worker", "candidate.fork_server"])
 def test_nothing_outlives_a_judge_or_a_fork_server_that_is_killed(bench, role):
     async def killed():
+        found = 0
         hanging = harmful("time.sleep(99)")
         task = asyncio.create_task(bench.executor.judge(Bench.request(hanging, OPERATOR, limits=small())))
         while not litter():
@@ -249,6 +250,8 @@ def test_nothing_outlives_a_judge_or_a_fork_server_that_is_killed(bench, role):
             with contextlib.suppress(psutil.Error):
                 if f"akgflow.verification.{role}" in process.cmdline():
                     process.kill()
+                    found += 1
+        assert found, f"no process runs akgflow.verification.{role}"
         await task
 
     bench.runner.run(asyncio.wait_for(killed(), 90))

@@ -32,7 +32,7 @@ from akgflow.verification.shared.fork_protocol import (
 )
 
 
-class Zygote:
+class ForkServer:
     """Parent and reaper of the candidates: orphans that they leave behind become its children."""
 
     def __init__(self, channel: Channel) -> None:
@@ -127,11 +127,11 @@ def main() -> None:
     from akgflow.verification.candidate import dispatch_guard
 
     dispatch_guard.names_of("CPU")
-    zygote = Zygote(channel)
+    server = ForkServer(channel)
     gc.collect()
     gc.freeze()
     channel.send(Ready(sorted(library_traps.libraries())).data())
-    zygote.serve()
+    server.serve()
 
 
 if __name__ == "__main__":

@@ -42,8 +42,8 @@ R = TypeVar("R")
 _Reply = TypeVar("_Reply", Spawned, Ended, Named)
 
 
-class ForkServer:
-    """A process with torch loaded that candidates are forked from; started again when it has died."""
+class ForkServerClient:
+    """Starts a process with torch loaded, and has it fork candidates; starts another one when it has died."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -198,7 +198,9 @@ class Place(NamedTuple):
 class CandidateProcess:
     """One candidate process. Every method that talks to it raises `CandidateFailed` when it does not answer well."""
 
-    def __init__(self, server: ForkServer, place: Place, channel: Channel, log: IO[bytes], limits: Limits) -> None:
+    def __init__(
+        self, server: ForkServerClient, place: Place, channel: Channel, log: IO[bytes], limits: Limits
+    ) -> None:
         self.pid, self.layers, self.limits = place.pid, place.layers, limits
         self._watch = Watch(place.guard, place.scratch, limits)
         self._server, self._channel, self._log, self._place = server, channel, log, place

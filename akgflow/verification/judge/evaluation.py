@@ -16,7 +16,7 @@ from akgflow.terms import Evidence, Status
 from akgflow.verdict import CaseResult, JudgeRequest
 from akgflow.verification import sandbox
 from akgflow.verification.judge import side_effects
-from akgflow.verification.judge.candidate_process import CandidateProcess, ForkServer
+from akgflow.verification.judge.candidate_process import CandidateProcess, ForkServerClient
 from akgflow.verification.judge.failures import (
     CandidateFailed,
     Disturbed,
@@ -62,7 +62,7 @@ class Trial:
 
     def __init__(
         self,
-        server: ForkServer,
+        server: ForkServerClient,
         request: JudgeRequest,
         evidence: Evidence,
         scratch: Path,

@@ -32,7 +32,7 @@ from akgflow.verdict import (
 )
 from akgflow.verification.judge import profiler
 from akgflow.verification.judge.build_cache import Builds
-from akgflow.verification.judge.candidate_process import BUILDS, ForkServer
+from akgflow.verification.judge.candidate_process import BUILDS, ForkServerClient
 from akgflow.verification.judge.evaluation import REUSES, Trial
 from akgflow.verification.judge.failures import CandidateFailed, Disturbed, Measured, compile_failed, result_failure
 from akgflow.verification.judge.timing import NotTimed, Session, Starts
@@ -61,7 +61,7 @@ class Tools:
     """What judgements of one judge share."""
 
     machine: Machine
-    server: ForkServer
+    server: ForkServerClient
     builds: Builds
     reference: Callable[[JudgeRequest, Mapping[str, Scalar], str], Reference]
     """The reference of a case on a device."""

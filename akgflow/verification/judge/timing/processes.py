@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from akgflow.terms import Evidence
 from akgflow.verdict import JudgeRequest
-from akgflow.verification.judge.candidate_process import ForkServer
+from akgflow.verification.judge.candidate_process import ForkServerClient
 from akgflow.verification.judge.evaluation import Trial
 from akgflow.verification.reference.reference import Reference
 
@@ -34,7 +34,7 @@ class Starts:
     """The kinds of processes that a request's timing needs, for one case. ``scratch`` is the candidate's own folder."""
 
     def __init__(
-        self, server: ForkServer, request: JudgeRequest, scratch: Path, threads: int, reference: Reference
+        self, server: ForkServerClient, request: JudgeRequest, scratch: Path, threads: int, reference: Reference
     ) -> None:
         self.server, self.request, self.scratch, self.threads = server, request, scratch, threads
         self.reference = reference
