@@ -48,8 +48,8 @@ class Invalid(Exception):
 class Host:
     """The state of one candidate process: a module, a model, and the memory shared with the judge."""
 
-    def __init__(self, scratch: Path, ways: trusted_io.Exits) -> None:
-        self.scratch, self.exits = scratch, ways
+    def __init__(self, scratch: Path, io: trusted_io.TrustedIO) -> None:
+        self.scratch, self.io = scratch, io
         self.stack = contextlib.ExitStack()
         self.device = "cpu"
         self.module: ModuleType | None = None
@@ -140,7 +140,7 @@ class Host:
         region = self._attach("inputs", request.region)
         out = self._attach("outputs", request.out_region)
         inputs = memory.rebuild(request.inputs, region, request.base)
-        look, hand_over = self.exits.look, self.exits.hand_over
+        describe_result, copy_out = self.io.describe_result, self.io.copy_out
         given = memory.storages(inputs) | self.shared
         places = [_out_view(out, spec) for spec in request.outs] if out is not None else []
         self._poison(request.outs)
@@ -149,10 +149,10 @@ class Host:
         self._hold_back()
         with torch.no_grad():
             result = self._invoke(inputs)
-            described, found = look(result, given)
+            described, found = describe_result(result, given)
             for place, tensor in zip(places, found, strict=False):
-                hand_over(place, tensor)
-                self.exits.margins(place, tensor)
+                copy_out(place, tensor)
+                self.io.copy_margins(place, tensor)
         _hand_back(self.model, self.state)
         self._synchronize()
         return Called(described, self._kernels(), self._reuses(found, given))
@@ -355,8 +355,8 @@ def serve(channel: Channel, scratch: Path, threads: int) -> None:
     # Otherwise an interrupt that is sent from outside would look like an exception of the candidate's.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     sandbox.poison_allocations(True)
-    ways = trusted_io.bind(channel.end)
-    host, send = Host(scratch, ways), ways.send
+    io = trusted_io.bind(channel.end)
+    host, send = Host(scratch, io), io.send
     operations = {op: getattr(host, op) for op in protocol.REQUESTS}
     while True:
         try:

@@ -41,7 +41,7 @@ from akgflow.verification.reference.tolerance import Expected, Measure
 from akgflow.verification.reference.trivial_answers import easy_answers
 from akgflow.verification.shared import dtypes, memory
 from akgflow.verification.shared.op_policy import Work
-from akgflow.verification.shared.trusted_io import looker
+from akgflow.verification.shared.trusted_io import describer
 
 MANY_ELEMENTS, MOST_ELEMENTS = 1 << 26, 1 << 28
 """Inputs and outputs together from which on memory allows only one distribution more, or none."""
@@ -120,7 +120,7 @@ class Reference:
 
     def __init__(self, text: str, file: str, keys: Mapping[str, Scalar], dtype: str | None, device: str) -> None:
         self.case: Case = make_case(text, file, keys, dtype, drawing.fresh_seed())
-        self.file, self.device, self._look = file, device, looker()
+        self.file, self.device, self._describe = file, device, describer()
         self.init = memory.lay_out({"args": list(self.case.init_args), "kwargs": dict(self.case.init_kwargs)})
         model = self._construct()
         self.parameters = frozenset(name for name, _ in model.named_parameters())
@@ -327,7 +327,7 @@ class Reference:
         before = [placed.tensor.clone() for placed in layout.placed]
         copied = memory.map_tensors(made, lambda t: t.clone())
         result = self._counted(copied)
-        tree, _ = self._look(result, memory.storages([copied, *self._model.state_dict().values()]))
+        tree, _ = self._describe(result, memory.storages([copied, *self._model.state_dict().values()]))
         frame = self.working.kept(result)
         if not frame:
             raise OperatorError(f"forward of {self.file} gives no tensor")
