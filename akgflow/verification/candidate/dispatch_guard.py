@@ -2,7 +2,7 @@
 
 `install` runs after the toolchain is prepared and before any of the candidate's code is read. It registers, in the
 dispatcher itself, another kernel for every operator that computes: calls from Python, from C++ and from other threads
-all end there. Contractions and other libraries' doors run while a module is imported, when it may try itself against
+all end there. Contractions and calls into other libraries run while a module is imported, when it may try itself against
 them, and never again. Operators that honest host code needs for small things (the sum of partial results, a scale, a
 flag) are counted by the elements that they touch in a call (`akgflow.verification.candidate.op_budget`).
 

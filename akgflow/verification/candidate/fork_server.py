@@ -40,7 +40,7 @@ class ForkServer:
         self.launcher = sandbox.Launcher()
         allocation_guards.install()
         self.live: dict[int, sandbox.Launched] = {}
-        self._doors = {door.address: door.name for door in library_traps.doors()}
+        self._names = {function.address: function.name for function in library_traps.hooked_functions()}
 
     def serve(self) -> None:
         """Answer until the judge is gone."""
@@ -61,7 +61,7 @@ class ForkServer:
             case End():
                 return self._end(request.guard, request.grace)
             case NameFunction():
-                return Named(self._doors.get(request.address))
+                return Named(self._names.get(request.address))
 
     def _spawned(self, bounds: sandbox.Bounds, fds: list[int]) -> Spawned:
         """A new process, or why none could be started."""

@@ -61,7 +61,7 @@ class Host:
         """Whether something stands in for a device, which host code believes to run on."""
         self.fds: list[int] = []
         self.answerer: Answerer | None = None
-        self.locks: library_traps.Locks | None = None
+        self.hooks: library_traps.FunctionHooks | None = None
         self.state: dict[str, torch.Tensor] = {}
         self.shared: set[int] = set()
         self.last: list[torch.Tensor] = []
@@ -85,7 +85,7 @@ class Host:
         if request.guarded:
             trusted = getattr(self.session, "trusted", ())
             self.refused, self.count_too = dispatch_guard.install(reader(self.fds.pop(0)), self.device, trusted)
-            self.locks = library_traps.Locks(self.fds.pop(0)) if self.fds else None
+            self.hooks = library_traps.FunctionHooks(self.fds.pop(0)) if self.fds else None
         return Opened(self.device)
 
     def open_baseline(self, request: protocol.OpenBaseline) -> Opened:
@@ -115,8 +115,8 @@ class Host:
         """Construct the model and put the judge's parameters into it by name."""
         for name, value in (request.globals or {}).items():
             setattr(self.module, name, value)
-        if self.locks is not None:
-            self.locks.open()
+        if self.hooks is not None:
+            self.hooks.remove()
         init = self._attach("init", request.init_region)
         arguments = memory.rebuild(request.init, init)
         self.count_too(request.moves)
@@ -144,8 +144,8 @@ class Host:
         given = memory.storages(inputs) | self.shared
         places = [_out_view(out, spec) for spec in request.outs] if out is not None else []
         self._poison(request.outs)
-        if self.locks is not None:
-            self.locks.close()
+        if self.hooks is not None:
+            self.hooks.install()
         self._hold_back()
         with torch.no_grad():
             result = self._invoke(inputs)
@@ -206,8 +206,8 @@ class Host:
         """Make the views of all slots once, before any window is timed."""
         sandbox.poison_allocations(False)
         self.last = []
-        if self.locks is not None:
-            self.locks.close()
+        if self.hooks is not None:
+            self.hooks.install()
         region = self._attach("inputs", request.region)
         assert region is not None
         self.answerer = Answerer(request, region, self._attach("outputs", request.out_region), self.device)

@@ -243,9 +243,9 @@ class CandidateProcess:
             raise self._forged(str(error)) from None
         except ChannelClosed:
             failure = self._post_mortem()
-            self._check_doors(request.op)
+            self._check_hooks(request.op)
             raise failure from None
-        self._check_doors(request.op)
+        self._check_hooks(request.op)
         found = self._read(request, number, Fields(reply))
         self._require_silence("after its reply")
         if isinstance(found, Failure):
@@ -273,7 +273,7 @@ class CandidateProcess:
         self.close()
         return CandidateFailed(Status.REFUSED, f"the candidate wrote to the judge's channel: {why}", words)
 
-    def _check_doors(self, op: str) -> None:
+    def _check_hooks(self, op: str) -> None:
         """Raise `CandidateFailed` when a library has done the work of a call."""
         if self.trap is None or op not in CALLING:
             return

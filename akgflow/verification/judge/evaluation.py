@@ -129,7 +129,7 @@ class Trial:
         return [self.process.rules.fd, self.process.trap.fd]
 
     def start_baseline(self, reference: Reference, text: str) -> None:
-        """Import the operator itself, in place of a candidate, through the same door."""
+        """Import the operator itself, in place of a candidate, by the same request."""
         self._put(text)
         self.device = reference.device
         self.process.trusted = True
