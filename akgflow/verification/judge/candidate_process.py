@@ -29,7 +29,7 @@ from akgflow.verification.shared import library_traps
 from akgflow.verification.shared.channel import Channel, ChannelClosed, ChannelFull, NotAMessage, Waiting
 from akgflow.verification.shared.fields import Fields, Malformed
 from akgflow.verification.shared.fork_protocol import End, Ended, Named, NameFunction, Ready, Spawn, Spawned
-from akgflow.verification.shared.op_policy import CALLING, Page
+from akgflow.verification.shared.op_policy import CALLING, PolicyPage
 from akgflow.verification.shared.protocol import Failure, Request
 
 START_SECONDS = 180.0
@@ -206,7 +206,7 @@ class CandidateProcess:
         self._server, self._channel, self._log, self._place = server, channel, log, place
         self._ended, self._life = False, server.lives
         self._killed_before = killed_for_memory()
-        self.rules: Page | None = None
+        self.policy: PolicyPage | None = None
         self.stand_in = False
         """Something stands for the device here, and there are sound candidates that it cannot run."""
         self.trusted = False
@@ -232,8 +232,8 @@ class CandidateProcess:
 
     def _reply(self, request: Request[R], seconds: float, fds: Sequence[int], watch: float) -> R:
         self._require_silence("before it was asked")
-        if self.rules is not None:
-            self.rules.begin(request.op, request.calls)
+        if self.policy is not None:
+            self.policy.begin(request.op, request.calls)
         number = secrets.token_hex(16)
         try:
             self._channel.send({"op": request.op, "number": number} | request.fields(), fds)

@@ -30,7 +30,7 @@ from akgflow.verification.reference.tolerance import compare
 from akgflow.verification.shared import memory
 from akgflow.verification.shared.library_traps import Trap
 from akgflow.verification.shared.op_classes import MOVES
-from akgflow.verification.shared.op_policy import Page
+from akgflow.verification.shared.op_policy import PolicyPage
 from akgflow.verification.shared.protocol import (
     MODULE,
     Build,
@@ -117,16 +117,16 @@ class Trial:
         return self.request.framework == "forbid"
 
     def _guard(self) -> list[int]:
-        """Descriptors of the rules that bind the framework in the candidate's process, and of the libraries' trap."""
+        """Descriptors of the policy that binds the framework in the candidate's process, and of the libraries' trap."""
         if not self.guarded:
             return []
-        self.process.rules = Page()
+        self.process.policy = PolicyPage()
         if self.evidence is not Evidence.EXECUTED:
             # An interpreter does a kernel's work with numpy, and numpy multiplies with such a library. What is only
             # compiled may be interpreted too, where host code asks what kernels compute.
-            return [self.process.rules.fd]
+            return [self.process.policy.fd]
         self.process.trap = Trap()
-        return [self.process.rules.fd, self.process.trap.fd]
+        return [self.process.policy.fd, self.process.trap.fd]
 
     def start_baseline(self, reference: Reference, text: str) -> None:
         """Import the operator itself, in place of a candidate, by the same request."""
@@ -142,9 +142,9 @@ class Trial:
         constants = (("init", reference.init), ("state", reference.state_layout))
         init, state = (self._give(name, layout, fds) for name, layout in constants)
         moves: list[str] = []
-        if self.process.rules is not None and not baseline:
+        if self.process.policy is not None and not baseline:
             tunes = self.evidence is Evidence.EXECUTED
-            self.process.rules.expect(reference.work, sum(t.numel() for t in reference.state.values()), tunes)
+            self.process.policy.expect(reference.work, sum(t.numel() for t in reference.state.values()), tunes)
             moves = sorted(MOVES & set(reference.work.own))
         request = Build(
             reference.init.tree,

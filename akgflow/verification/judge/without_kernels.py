@@ -36,9 +36,9 @@ def require_work(trial: Trial, reference: Reference) -> None:
         return
     _silence(trial)
     trial.run_left = min(trial.run_left, SECONDS)
-    if reference.work.too_small and trial.process.rules is not None:
+    if reference.work.too_small and trial.process.policy is not None:
         # What the framework may always do would be all of it.
-        trial.process.rules.forbid()
+        trial.process.policy.forbid()
     try:
         right = all(_answers_rightly(trial, reference) for _ in range(QUESTIONS))
     except Reported:

@@ -86,7 +86,7 @@ def is_reduction(name: str) -> bool:
 
 
 def is_multiplication(name: str) -> bool:
-    """True for operators that a DSL's candidate never needs, however small: contractions and calls of other libraries."""
+    """True for operators that a DSL's candidate never needs, however small: contractions, calls of other libraries."""
     if "::" in name and not name.startswith("aten::"):
         return name.partition("::")[0] in _FOREIGN
     found = base(name)
