@@ -35,7 +35,7 @@ RETIRED: dict[str, str] = {
     "Locks": "FunctionHooks",
     "_account": "op budget",
     "_outlive_nobody": "die_with_parent",
-    "lacking": "LayerUnavailable; missing, without",
+    "Lacking LACKING": "LayerUnavailable, MISSING",
     "furnish furnishes": "mount_root; fill",
     # inputs and answers
     "promise promises promised": "input invariant; say, guarantee",
@@ -59,7 +59,7 @@ RETIRED: dict[str, str] = {
     "settle _settle": "synchronize",
     "_praise": "pass_message",
     "sings": "accepts",
-    "flock": "canaries_for",
+    "flock _flock": "canaries_for",
     # running
     "sitting sittings": "session",
     "seat seats": "actor, slot",
@@ -77,6 +77,8 @@ RETIRED: dict[str, str] = {
 """Words that are given up, and what is said instead. One in small letters stands for its other spellings too."""
 ALLOWED = re.compile(
     r"third[- ]party"
+    # A system call.
+    r"|fcntl\.flock|``flock``"
     # A status of the journal, whose values stay.
     r"|[\"']TWIN[\"']"
 )

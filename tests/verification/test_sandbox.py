@@ -279,20 +279,20 @@ found["litter"] = t.litter()
 bench.close()
 print(json.dumps([found, verdict.sandbox]))
 """
-LACKING = {
+WITHOUT = {
     "namespaces": {"network", "ipc", "files", "processes"},
     "landlock": {"landlock"},
     "seccomp": {"seccomp"},
 }
 
 
-@pytest.mark.parametrize("lacking", LACKING)
-def test_a_machine_without_a_layer_judges_with_the_others_and_says_so(bench, tmp_path, lacking):
+@pytest.mark.parametrize("missing", WITHOUT)
+def test_a_machine_without_a_layer_judges_with_the_others_and_says_so(bench, tmp_path, missing):
     support = Path(__file__).parents[1] / "support"
-    lesser = [sys.executable, str(support / "lesser_machine.py"), lacking, sys.executable]
+    lesser = [sys.executable, str(support / "lesser_machine.py"), missing, sys.executable]
     tried = subprocess.run([*lesser, "-m", "akgflow.verification.sandbox.probe"], capture_output=True, text=True)
     probed = json.loads(tried.stdout)
-    held = set(LAYERS) - LACKING[lacking]
+    held = set(LAYERS) - WITHOUT[missing]
     assert set(probed["layers"]) <= held, "what the kernel refuses is not claimed"
     assert probed["missing"]
     here = str(Path(__file__).parent)
@@ -305,7 +305,7 @@ def test_a_machine_without_a_layer_judges_with_the_others_and_says_so(bench, tmp
     assert found["leaves helpers"][0] == "REFUSED", found
     assert found["kills its parent"][0] == "RUNTIME_ERROR", found
     assert found["ends"][0] == "RUNTIME_ERROR", found
-    assert found["opens a socket"][0] == "RUNTIME_ERROR" or lacking == "seccomp", found
+    assert found["opens a socket"][0] == "RUNTIME_ERROR" or missing == "seccomp", found
     assert found["litter"] == [], found
 
 
