@@ -39,7 +39,10 @@ class LayerUnavailable(Exception):
 
 
 def fork(wanted: Set[str]) -> int:
-    """Fork into new user and process namespaces, as far as they are ``wanted``; 0 in the child. Raises `LayerUnavailable`."""
+    """Fork into new user and process namespaces, as far as they are ``wanted``; 0 in the child.
+
+    Raises `LayerUnavailable`.
+    """
     flags = (_USER if "user" in wanted else 0) | (_PID if "processes" in wanted else 0)
     try:
         return libc.clone(flags)
