@@ -67,8 +67,8 @@ def put_on(watch: StopWatch) -> None:
 
     watch.put_on(judge.Judge, "judge", "the rest")
     watch.put_on(judgement.Judgement, "_time", "timing: the rest")
-    watch.put_on(build_cache.Builds, "fetch", "builds fetched and kept")
-    watch.put_on(build_cache.Builds, "keep", "builds fetched and kept")
+    watch.put_on(build_cache.BuildCache, "fetch", "builds fetched and kept")
+    watch.put_on(build_cache.BuildCache, "keep", "builds fetched and kept")
     watch.put_on(candidate_process.ForkServerClient, "spawn", "fork into the sandbox")
     watch.put_on(candidate_process.CandidateProcess, "ask", None)
     watch.put_on(candidate_process.CandidateProcess, "close", "end of the process")
@@ -76,7 +76,7 @@ def put_on(watch: StopWatch) -> None:
     watch.put_on(candidate_process.CandidateProcess, "pause", "timing: pauses")
     watch.put_on(reference.Reference, "__init__", "operator loaded")
     watch.put_on(reference.Reference, "prepare", "draws, oracle and bounds")
-    watch.put_on(reference.Reference, "_twin", "near twins")
+    watch.put_on(reference.Reference, "_perturbed_draw", "single-element perturbations")
     watch.put_on(reference.Reference, "rounding_hint", "narrower formats tried")
     watch.put_on(evaluation.Trial, "check", "inputs written, answers compared")
 

@@ -16,7 +16,7 @@ from judging import Bench
 
 from akgflow.terms import Status
 from akgflow.verdict import Limits
-from akgflow.verification.judge.build_cache import Builds
+from akgflow.verification.judge.build_cache import BuildCache
 from akgflow.verification.sandbox import LAYERS, process_tree
 from akgflow.verification.sandbox.untrusted_files import remove, tidy
 
@@ -325,7 +325,7 @@ def built(tmp_path):
 
 
 def test_builds_come_back_for_the_same_text_only(tmp_path, built):
-    builds = Builds(tmp_path / "kept")
+    builds = BuildCache(tmp_path / "kept")
     folder = built("one")
     made = os.stat(folder / "cpp" / "a.so").st_mtime_ns
     builds.keep("one", folder)
@@ -340,7 +340,7 @@ def test_builds_come_back_for_the_same_text_only(tmp_path, built):
 
 
 def test_the_oldest_builds_go_first_and_the_rest_is_bounded(tmp_path, built):
-    builds = Builds(tmp_path / "kept", most_bytes=250_000)
+    builds = BuildCache(tmp_path / "kept", most_bytes=250_000)
     for name in ("a", "b", "c"):
         builds.keep(name, built(name, 100_000))
         time.sleep(0.02)

@@ -20,7 +20,7 @@ from akgflow.verdict import Limits
 from akgflow.verification import sandbox
 from akgflow.verification.judge.failures import CRASHES, CandidateFailed, Crashed, Disturbed, reported
 from akgflow.verification.judge.machine_pressure import Pressure, killed_for_memory
-from akgflow.verification.judge.resource_monitor import Watch
+from akgflow.verification.judge.resource_monitor import ResourceMonitor
 from akgflow.verification.sandbox import process_tree
 from akgflow.verification.sandbox.env_allowlist import scrubbed
 from akgflow.verification.sandbox.process_tree import signal_name
@@ -202,7 +202,7 @@ class CandidateProcess:
         self, server: ForkServerClient, place: Place, channel: Channel, log: IO[bytes], limits: Limits
     ) -> None:
         self.pid, self.layers, self.limits = place.pid, place.layers, limits
-        self._watch = Watch(place.guard, place.scratch, limits)
+        self._monitor = ResourceMonitor(place.guard, place.scratch, limits)
         self._server, self._channel, self._log, self._place = server, channel, log, place
         self._ended, self._life = False, server.lives
         self._killed_before = killed_for_memory()
@@ -221,7 +221,7 @@ class CandidateProcess:
         try:
             return self._reply(request, seconds, fds, watch)
         except CandidateFailed as failure:
-            self._server.pressure.look(self._watch.most_memory)
+            self._server.pressure.look(self._monitor.most_memory)
             if killed_for_memory() > self._killed_before:
                 self._server.pressure.memory_ran_out()
             short = self._server.pressure.explain(f"{failure.message}\n{failure.log}")
@@ -295,8 +295,8 @@ class CandidateProcess:
 
     def _check_use(self) -> None:
         """End what grows past its bounds."""
-        broken = self._watch.look()
-        self._server.pressure.look(self._watch.most_memory)
+        broken = self._monitor.look()
+        self._server.pressure.look(self._monitor.most_memory)
         if broken is not None:
             self.close()
             raise CandidateFailed(*broken)

@@ -53,7 +53,7 @@ class Questions:
         varies = [not memory.same_bits(memory.row(a), memory.row(b)) for a, b in pairs]
         if not any(varies):
             raise NotTimed("the operator's inputs are the same in every draw, so that answers could be kept")
-        plain = [kept.plain for kept in self.reference.promises]
+        plain = [invariant.plain for invariant in self.reference.invariants]
         normal = self.draw.distribution == NORMAL and self.draw.way == SIGNED
         return plain if normal and all(p for p, v in zip(plain, varies, strict=True) if v) else []
 

@@ -84,10 +84,10 @@ def load(reference: Reference) -> Load:
     draw = reference.draws[0]
     copied = map_tensors(draw.inputs, lambda t: t.clone())
     with _Contractions() as seen:
-        reference.working.run(copied)
+        reference.framework_runner.run(copied)
     given, state = _needed(reference)
     out = sum(one.framework.numel() * one.framework.element_size() for one in draw.expected)
-    plain = all(kept.plain for kept in reference.promises)
+    plain = all(invariant.plain for invariant in reference.invariants)
     dense = seen.contractions == 1 and seen.others == 0 and plain
     return Load(seen.flops, given + out, state, dense, draw.expected[0].framework.dtype)
 
@@ -108,7 +108,7 @@ def _needed(reference: Reference) -> tuple[float, float]:
         with torch.enable_grad():
             # An operator may change its inputs in place, which a leaf does not allow.
             made = map_tensors(reference.draws[0].inputs, lambda _: next(views).clone())
-            result = torch.func.functional_call(reference.working.model, state, made)
+            result = torch.func.functional_call(reference.framework_runner.model, state, made)
             outputs = [t for t in memory.tensors(result) if t.requires_grad]
             weights = [torch.rand_like(t) + 0.5 for t in outputs]
             found = torch.autograd.grad(outputs, leaves, weights, allow_unused=True)
