@@ -41,7 +41,7 @@ class InputInvariant:
     """
 
     random: bool
-    """False for a tensor that is not floating, or is chosen rather than drawn; only then there are masks and lengths."""
+    """False for a tensor that is not floating, or is chosen rather than drawn; only these have masks and lengths."""
     zeros: torch.Tensor | None = None
     """Marks elements that are always zero."""
     symmetric: bool = False

@@ -53,8 +53,9 @@ def draw_state(
 
     Matrices and convolution kernels are normal with variance 1/fan_in (LeCun initialisation), so that outputs are O(1).
     What has at most one dimension larger than 1 (bias, norm weight, layer scale) is normal with a standard deviation of
-    0.5, around the value that the model filled it with, or else around zero. Running variances are uniform in [0.5, 1.5]. Buffers that are
-    no running statistics are constants of the model and keep their values. With ``positive`` only magnitudes are drawn.
+    0.5, around the value that the model filled it with, or else around zero. Running variances are uniform in
+    [0.5, 1.5]. Buffers that are no running statistics are constants of the model and keep their values. With
+    ``positive`` only magnitudes are drawn.
     """
     generator = torch.Generator().manual_seed(seed)
     state: dict[str, torch.Tensor] = {}
