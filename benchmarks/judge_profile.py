@@ -67,16 +67,16 @@ def put_on(watch: StopWatch) -> None:
 
     watch.put_on(judge.Judge, "judge", "the rest")
     watch.put_on(judgement.Judgement, "_time", "timing: the rest")
-    watch.put_on(build_cache.Builds, "fetch", "builds fetched and kept")
-    watch.put_on(build_cache.Builds, "keep", "builds fetched and kept")
-    watch.put_on(candidate_process.ForkServer, "spawn", "fork into the sandbox")
+    watch.put_on(build_cache.BuildCache, "fetch", "builds fetched and kept")
+    watch.put_on(build_cache.BuildCache, "keep", "builds fetched and kept")
+    watch.put_on(candidate_process.ForkServerClient, "spawn", "fork into the sandbox")
     watch.put_on(candidate_process.CandidateProcess, "ask", None)
     watch.put_on(candidate_process.CandidateProcess, "close", "end of the process")
     watch.put_on(candidate_process.CandidateProcess, "require_alone", "looking for helpers")
     watch.put_on(candidate_process.CandidateProcess, "pause", "timing: pauses")
     watch.put_on(reference.Reference, "__init__", "operator loaded")
     watch.put_on(reference.Reference, "prepare", "draws, oracle and bounds")
-    watch.put_on(reference.Reference, "_twin", "near twins")
+    watch.put_on(reference.Reference, "_perturbed_draw", "single-element perturbations")
     watch.put_on(reference.Reference, "rounding_hint", "narrower formats tried")
     watch.put_on(evaluation.Trial, "check", "inputs written, answers compared")
 
@@ -85,12 +85,12 @@ def profile(todo: list[Candidate], device: str, timing: bool, watch: StopWatch) 
     """Seconds a candidate by step, for kernels built anew and for the same ones again."""
     import torch
 
-    from akgflow.verification.judge.candidate_process import ForkServer
+    from akgflow.verification.judge.candidate_process import ForkServerClient
     from akgflow.verification.judge.judge import Judge
 
     here = machine.detect()
     torch.set_num_threads(here.cores)
-    server, target, found = ForkServer(), target_of(device), []
+    server, target, found = ForkServerClient(), target_of(device), []
     with tempfile.TemporaryDirectory() as folder:
         os.environ["AKGFLOW_CACHE"] = folder
         server.start()

@@ -28,7 +28,7 @@ from akgflow.runs.records import Preflight
 from akgflow.terms import Evidence, Status
 from akgflow.toolchains import FRAMEWORK, cache_dir
 from akgflow.verdict import FRAMEWORK_ALLOWED, JudgeRequest, Verdict
-from akgflow.verification.selftest import STAND_IN, Canary, flock, self_contained
+from akgflow.verification.selftest import STAND_IN, Canary, canaries_for, self_contained
 
 SLOW_SECONDS = 4.0
 """An operator whose own judgement takes longer is tried no further: the other canaries are made from a small one."""
@@ -101,14 +101,16 @@ class _Flight:
 
     def _flock(self) -> Sequence[Canary]:
         task = self.task
-        return flock(task.operator.source, _case(task), task.tolerance) if task else flock(STAND_IN, {}, 1.0)
+        return (
+            canaries_for(task.operator.source, _case(task), task.tolerance) if task else canaries_for(STAND_IN, {}, 1.0)
+        )
 
     async def _try(self, canary: Canary) -> float:
         """Seconds that the judgement took."""
         verdict = await self.executor.judge(self._request(canary))
         if verdict.status is Status.NOT_RUN and self.task and str(self.task.operator.file) in verdict.message:
             raise ConfigError(f"the operator cannot be judged: {verdict.message}")
-        if not canary.sings(verdict.status, any(said != FRAMEWORK_ALLOWED for said in verdict.warnings)):
+        if not canary.accepts(verdict.status, any(said != FRAMEWORK_ALLOWED for said in verdict.warnings)):
             raise UntrustedJudge(self._complaint(canary, verdict))
         if canary.numeric and verdict.status is Status.PASSED:
             self.notes.append(f"the task is weak: {canary.name} passes")

@@ -110,8 +110,8 @@ class Canary:
     status: Status | None = None
     numeric: bool = False
 
-    def sings(self, status: Status, warned: bool) -> bool:
-        """True when a verdict with this status, with or without warnings, is what the canary must get."""
+    def accepts(self, status: Status, warned: bool) -> bool:
+        """True when a verdict with this status, ``warned`` of a weak task or not, is what the canary must get."""
         if self.status is not None:
             return status is self.status
         return status not in (Status.PASSED, Status.NOT_RUN) or (self.numeric and warned and status is Status.PASSED)
@@ -131,7 +131,7 @@ _BODIES: Mapping[str, tuple[str, bool]] = {
 }
 
 
-def flock(operator: str, case: Mapping[str, Scalar], tolerance: float) -> tuple[Canary, ...]:
+def canaries_for(operator: str, case: Mapping[str, Scalar], tolerance: float) -> tuple[Canary, ...]:
     """All canaries for an operator's text, the honest one first; deviations grow with the task's ``tolerance``."""
     factor = 1.0 + 0.019 * max(1.0, tolerance)
 

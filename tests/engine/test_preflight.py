@@ -13,7 +13,7 @@ from akgflow.engine.preflight import CPU, preflight
 from akgflow.errors import ConfigError, UntrustedJudge
 from akgflow.executors.local import LocalExecutor
 from akgflow.terms import Status
-from akgflow.verification.selftest import STAND_IN, flock, self_contained
+from akgflow.verification.selftest import STAND_IN, canaries_for, self_contained
 
 
 class Counting:
@@ -136,6 +136,6 @@ def test_an_operator_that_needs_other_files_is_stood_in_for(tmp_path):
 
 
 def test_deviations_grow_with_the_tolerance():
-    texts = [flock(STAND_IN, {}, tolerance)[2].candidate for tolerance in (0.5, 1.0, 100.0)]
+    texts = [canaries_for(STAND_IN, {}, tolerance)[2].candidate for tolerance in (0.5, 1.0, 100.0)]
     assert texts[0] == texts[1]
     assert "1.019" in texts[0] and "2.9" in texts[2]

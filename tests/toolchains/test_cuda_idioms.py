@@ -127,22 +127,22 @@ FAULTS = {
     "slip_in_torch": Fault(
         ("CompileFailure", "emptyy_like"), ("CompileFailure", "emptyy_like"), host="auto q = torch::emptyy_like(x);"
     ),
-    "lacking_in_torch": Fault(
+    "missing_in_torch": Fault(
         ("Unsupported", "torch::fft_rfft is not in the headers"),
         ("Unsupported", "torch::fft_rfft is not in the headers"),
         host="auto q = torch::fft_rfft(x);",
     ),
-    "lacking_member": Fault(
+    "missing_member": Fault(
         ("Unsupported", "sparse_mask is not in the headers"),
         ("Unsupported", "sparse_mask is not in the headers"),
         host="auto q = x.sparse_mask(x);",
     ),
-    "lacking_header": Fault(
+    "missing_header": Fault(
         ("Unsupported", "torch/csrc/autograd/variable.h is not in the headers"),
         ("Unsupported", "torch/csrc/autograd/variable.h is not in the headers"),
         prelude="#include <torch/csrc/autograd/variable.h>",
     ),
-    "lacking_runtime": Fault(
+    "missing_runtime": Fault(
         ("Unsupported", "cudaArray_t is not in the headers"),
         ("Unsupported", "there is no cudaMallocArray without a device"),
         host="cudaArray_t array; cudaMallocArray(&array, nullptr, 1, 1);",

@@ -48,8 +48,8 @@ class Invalid(Exception):
 class Host:
     """The state of one candidate process: a module, a model, and the memory shared with the judge."""
 
-    def __init__(self, scratch: Path, ways: trusted_io.Exits) -> None:
-        self.scratch, self.exits = scratch, ways
+    def __init__(self, scratch: Path, io: trusted_io.TrustedIO) -> None:
+        self.scratch, self.io = scratch, io
         self.stack = contextlib.ExitStack()
         self.device = "cpu"
         self.module: ModuleType | None = None
@@ -61,7 +61,7 @@ class Host:
         """Whether something stands in for a device, which host code believes to run on."""
         self.fds: list[int] = []
         self.answerer: Answerer | None = None
-        self.locks: library_traps.Locks | None = None
+        self.hooks: library_traps.FunctionHooks | None = None
         self.state: dict[str, torch.Tensor] = {}
         self.shared: set[int] = set()
         self.last: list[torch.Tensor] = []
@@ -85,7 +85,7 @@ class Host:
         if request.guarded:
             trusted = getattr(self.session, "trusted", ())
             self.refused, self.count_too = dispatch_guard.install(reader(self.fds.pop(0)), self.device, trusted)
-            self.locks = library_traps.Locks(self.fds.pop(0)) if self.fds else None
+            self.hooks = library_traps.FunctionHooks(self.fds.pop(0)) if self.fds else None
         return Opened(self.device)
 
     def open_baseline(self, request: protocol.OpenBaseline) -> Opened:
@@ -115,8 +115,8 @@ class Host:
         """Construct the model and put the judge's parameters into it by name."""
         for name, value in (request.globals or {}).items():
             setattr(self.module, name, value)
-        if self.locks is not None:
-            self.locks.open()
+        if self.hooks is not None:
+            self.hooks.remove()
         init = self._attach("init", request.init_region)
         arguments = memory.rebuild(request.init, init)
         self.count_too(request.moves)
@@ -140,19 +140,19 @@ class Host:
         region = self._attach("inputs", request.region)
         out = self._attach("outputs", request.out_region)
         inputs = memory.rebuild(request.inputs, region, request.base)
-        look, hand_over = self.exits.look, self.exits.hand_over
+        describe_result, copy_out = self.io.describe_result, self.io.copy_out
         given = memory.storages(inputs) | self.shared
         places = [_out_view(out, spec) for spec in request.outs] if out is not None else []
         self._poison(request.outs)
-        if self.locks is not None:
-            self.locks.close()
+        if self.hooks is not None:
+            self.hooks.install()
         self._hold_back()
         with torch.no_grad():
             result = self._invoke(inputs)
-            described, found = look(result, given)
+            described, found = describe_result(result, given)
             for place, tensor in zip(places, found, strict=False):
-                hand_over(place, tensor)
-                self.exits.margins(place, tensor)
+                copy_out(place, tensor)
+                self.io.copy_margins(place, tensor)
         _hand_back(self.model, self.state)
         self._synchronize()
         return Called(described, self._kernels(), self._reuses(found, given))
@@ -206,8 +206,8 @@ class Host:
         """Make the views of all slots once, before any window is timed."""
         sandbox.poison_allocations(False)
         self.last = []
-        if self.locks is not None:
-            self.locks.close()
+        if self.hooks is not None:
+            self.hooks.install()
         region = self._attach("inputs", request.region)
         assert region is not None
         self.answerer = Answerer(request, region, self._attach("outputs", request.out_region), self.device)
@@ -355,8 +355,8 @@ def serve(channel: Channel, scratch: Path, threads: int) -> None:
     # Otherwise an interrupt that is sent from outside would look like an exception of the candidate's.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     sandbox.poison_allocations(True)
-    ways = trusted_io.bind(channel.end)
-    host, send = Host(scratch, ways), ways.send
+    io = trusted_io.bind(channel.end)
+    host, send = Host(scratch, io), io.send
     operations = {op: getattr(host, op) for op in protocol.REQUESTS}
     while True:
         try:

@@ -61,7 +61,7 @@ def _looked_at(on_gpu: bool) -> Iterator[None]:
 
 
 def _confine(scratch: Path, on_gpu: bool) -> None:
-    """All layers that a process can put on itself; raises `OSError` where one is lacking, and nothing is profiled."""
+    """All layers that a process can put on itself; raises `OSError` where one is missing, and nothing is profiled."""
     libc.prctl(libc.PR_SET_NO_NEW_PRIVS, 1)
     libc.drop_capabilities()
     seen = view()

@@ -1,11 +1,11 @@
-"""A check and a kernel, joined by a few instructions: Python sees neither.
+"""Trampolines: a few instructions that call a check, then a kernel, so that Python sees neither.
 
-Whatever a Python function holds while it runs lies open to a candidate in the same process: in the frames of a
-traceback, in those below a method of an argument that is looked at, or in a callback of the garbage collector. So
-kernel and check stand in no frame that a candidate's code could run above, and hang on no object that it could find:
-their addresses are part of the instructions that call them.
+A candidate in the same process can reach whatever a Python function holds while it runs: through the frames of a
+traceback, through those below a method of an argument that is looked at, or in a callback of the garbage collector. So
+no frame below a candidate's code holds kernel or check, and no object that it could find refers to them: their
+addresses are part of the instructions that call them.
 
-The instructions are x86-64's: elsewhere a Python function does the same, and is as open as it must be.
+The instructions are x86-64's: on other processors a Python function does the same, and hides nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _KEYWORDS = 0x0003
 
 
 class Part(NamedTuple):
-    """What is joined.
+    """What one trampoline calls.
 
     ``before`` takes a call's arguments and gives those for the kernel as a tuple; ``after`` takes the result and gives
     None. Either may give an exception instead, which is then raised.
@@ -39,8 +39,8 @@ class Part(NamedTuple):
     after: Callable[[Any], Any]
 
 
-def join(parts: Sequence[Part]) -> list[Callable[..., Any]]:
-    """For each part a function that takes what its check takes and gives what its kernel gives."""
+def trampolines(parts: Sequence[Part]) -> list[Callable[..., Any]]:
+    """For each part a function that takes what its check takes and returns what its kernel returns."""
     for thing in (thing for part in parts for thing in (part.before, part.after)):
         hide(thing)
     if platform.machine() != "x86_64" or not parts:
@@ -57,10 +57,10 @@ def join(parts: Sequence[Part]) -> list[Callable[..., Any]]:
     return _functions(range(start, start + len(whole), len(code)))
 
 
-def opaque(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function, as one that shows nothing of what it refers to."""
+def trampoline(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function behind a trampoline, which shows nothing of what it refers to."""
     hide(function)
-    (found,) = join([Part(_arguments, function, _nothing)])
+    (found,) = trampolines([Part(_arguments, function, _nothing)])
     return found
 
 

@@ -1,7 +1,7 @@
 """Namespaces: a machine of its own for the candidate, with no network, no other process and few files.
 
-`fork` and `enter` make them, `furnish` fills the new root folder. All run in trusted code, before the candidate's
-process exists, and raise `Lacking` with the name of the layer that the kernel refuses.
+`fork` and `enter` make them, `mount_root` fills the new root folder. All run in trusted code, before the candidate's
+process exists, and raise `LayerUnavailable` with the name of the layer that the kernel refuses.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BUILDS = "/tmp/akgflow-builds"
 """Where a candidate finds its own earlier builds: the same path each time, since build tools note paths."""
 
 
-class Lacking(Exception):
+class LayerUnavailable(Exception):
     """The kernel refused a layer; ``layer`` is its name."""
 
     def __init__(self, layer: str, reason: str) -> None:
@@ -39,7 +39,10 @@ class Lacking(Exception):
 
 
 def fork(wanted: Set[str]) -> int:
-    """Fork into new user and process namespaces, as far as they are ``wanted``; 0 in the child. Raises `Lacking`."""
+    """Fork into new user and process namespaces, as far as they are ``wanted``; 0 in the child.
+
+    Raises `LayerUnavailable`.
+    """
     flags = (_USER if "user" in wanted else 0) | (_PID if "processes" in wanted else 0)
     try:
         return libc.clone(flags)
@@ -47,8 +50,8 @@ def fork(wanted: Set[str]) -> int:
         if error.errno in _PASSING:
             raise
         if flags == _USER | _PID and _can_fork(_USER):
-            raise Lacking("processes", str(error)) from error
-        raise Lacking("user" if flags & _USER else "processes", str(error)) from error
+            raise LayerUnavailable("processes", str(error)) from error
+        raise LayerUnavailable("user" if flags & _USER else "processes", str(error)) from error
 
 
 def _can_fork(flags: int) -> bool:
@@ -78,7 +81,7 @@ def enter(wanted: Set[str], uid: int, gid: int) -> None:
                 libc.unshare(flags)
 
 
-def furnish(view: View, scratch: str, builds: str | None, wanted: Set[str], memory_bytes: int) -> None:
+def mount_root(view: View, scratch: str, builds: str | None, wanted: Set[str], memory_bytes: int) -> None:
     """In the first process of the new namespaces: a root folder with what ``view`` names, and a /proc of its own.
 
     All of it is read-only but ``scratch``, /tmp and /dev/shm; the last two are new, empty, and bounded by
@@ -143,7 +146,7 @@ def _only_a_way(target: str) -> None:
 def _pivot(new: str, old: str) -> None:
     machine = libc.machine()
     if machine is None:
-        raise Lacking("files", "the numbers of system calls are known for x86-64 and aarch64 only")
+        raise LayerUnavailable("files", "the numbers of system calls are known for x86-64 and aarch64 only")
     libc.syscall("pivot_root", _PIVOT_ROOT[machine], new.encode(), old.encode())
     os.chdir("/")
 
@@ -215,4 +218,4 @@ class _layer:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, OSError) and error.errno not in _PASSING:
-            raise Lacking(self.name, str(error)) from error
+            raise LayerUnavailable(self.name, str(error)) from error

@@ -1,11 +1,11 @@
-"""The doors of other people's kernel libraries, closed in a candidate's process while its model is called.
+"""Hooks on the functions of kernel libraries in a candidate's process: while its model is called, they end it.
 
 The dispatcher is one way to the framework's kernels (`akgflow.verification.candidate.dispatch_guard`); the exported
 functions of libtorch, OpenBLAS, MKL or cuBLAS are another, which numpy and ``dlsym`` take. While a model is called,
 their first bytes lead to a few instructions that leave the function's address on a page that the judge sees, and end
 the process: a candidate that forges that page only accuses itself.
 
-The instructions are x86-64's: elsewhere no door is closed. Native code can put the bytes back.
+The instructions are x86-64's: elsewhere no function is hooked. Native code can put the bytes back.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import numpy.typing as npt
 from akgflow.base.pages import libc
 
 EXIT_CODE = 86
-"""What a process that went through a closed door ends with."""
+"""Exit code of a process that called a hooked function."""
 _BLAS = r"(gemm|gemmt|gemv|gbmv|symm|hemm|symv|hemv|syrk|herk|syr2k|trmm|trmv|trsm|trsv|ger[uc]?|dot[uc]?|axpy|nrm2)"
 _NUMERICAL = re.compile(
     rf"(scipy_)?(cblas_|mkl_(blas_|sparse_)?\w*)?[sdczhbix]{{1,3}}{_BLAS}\w*"
@@ -60,15 +60,15 @@ _REACH = 1 << 30
 """A jump reaches two gibibytes; a library may itself be half of that."""
 
 
-class Door(NamedTuple):
-    """A function of this process's."""
+class HookedFunction(NamedTuple):
+    """A function that this process has mapped."""
 
     name: str
     address: int
 
 
 class Trap:
-    """The judge's end: the page on which a process that went through a closed door says which."""
+    """The judge's end: the page on which a process that called a hooked function leaves its address."""
 
     def __init__(self) -> None:
         self.fd = os.memfd_create("akgflow-trap", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
@@ -88,18 +88,18 @@ class Trap:
 
 
 @cache
-def doors() -> tuple[Door, ...]:
+def hooked_functions() -> tuple[HookedFunction, ...]:
     """All functions of the libraries in this process that compute what a DSL is for."""
     if platform.machine() != "x86_64":
         return ()
     found = [
-        Door(name, base + value)
+        HookedFunction(name, base + value)
         for file, base in _mapped()
         if _LIBRARIES.match(os.path.basename(file))
         for name, value in exports(file)
         if is_numerical(name)
     ]
-    return tuple(sorted(set(found), key=lambda door: door.address))
+    return tuple(sorted(set(found), key=lambda function: function.address))
 
 
 def is_numerical(name: str) -> bool:
@@ -205,12 +205,12 @@ class _Region(NamedTuple):
 
 
 class _Patch(NamedTuple):
-    """The doors of a region: offsets of their bytes, the library's ``own`` bytes, and those that lead to the trap."""
+    """The functions of a region: offsets of their bytes, the library's ``own`` bytes, and the ``hooked`` ones."""
 
     region: _Region
     at: _Array
     own: _Array
-    locked: _Array
+    hooked: _Array
 
 
 def _code() -> Iterator[_Region]:
@@ -222,35 +222,35 @@ def _code() -> Iterator[_Region]:
             yield _Region(int(start, 16), int(end, 16))
 
 
-class Locks:
-    """The candidate's end: closes and opens all doors of this process. ``trap`` is the descriptor of a `Trap`."""
+class FunctionHooks:
+    """The candidate's end: hooks all such functions of this process. ``trap`` is the descriptor of a `Trap`."""
 
     def __init__(self, trap: int) -> None:
         self._page = mmap.mmap(trap, mmap.PAGESIZE)
         os.close(trap)
         self._patches: list[_Patch] = []
         self._stubs: list[int] = []
-        self._closed = False
+        self._installed = False
 
-    def close(self) -> None:
-        """Let every door lead to the trap."""
-        if self._closed:
+    def install(self) -> None:
+        """Let every function lead to the trap."""
+        if self._installed:
             return
         if not self._patches:
             self._patches = [_Patch(r, at, r.bytes()[at], self._calls(r.start + at[:, 0])) for r, at in self._places()]
         for patch in self._patches:
-            patch.region.write(patch.at, patch.locked)
-        self._closed = True
+            patch.region.write(patch.at, patch.hooked)
+        self._installed = True
 
-    def open(self) -> None:
-        """Put back what was there."""
-        for patch in self._patches if self._closed else ():
+    def remove(self) -> None:
+        """Put the libraries' own bytes back."""
+        for patch in self._patches if self._installed else ():
             patch.region.write(patch.at, patch.own)
-        self._closed = False
+        self._installed = False
 
     def _places(self) -> Iterator[tuple[_Region, _Array]]:
-        """For each mapping of executable code, where the bytes of its doors lie."""
-        addresses = np.array([door.address for door in doors()], np.int64)
+        """For each mapping of executable code, the offsets of its functions' first bytes."""
+        addresses = np.array([function.address for function in hooked_functions()], np.int64)
         for region in _code():
             inside = addresses[(addresses >= region.start) & (addresses + _CALL_BYTES <= region.end)]
             if inside.size:

@@ -1,7 +1,7 @@
 """What the framework may do in a candidate's process, on a page that the judge writes and the candidate only reads.
 
-The page is a memory file that is sealed against writing once the judge has mapped it: whoever opens it again can map
-it for reading alone.
+The page is a memfd. Once the judge has mapped it, ``F_SEAL_FUTURE_WRITE`` (Linux 5.1) allows no other writable mapping:
+a process that opens it again can map it for reading alone.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CALLING = ("call", "window", "warm_up")
 """Requests that call the model."""
 
 Current = Callable[[], tuple[int, Mapping[str, Any]]]
-"""The number of the request that is being answered and its rules; number 0 while they are being written."""
+"""The number of the request that is being answered and its policy; number 0 while it is being written."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ class Work:
         return self.total <= LEAST
 
 
-class Page:
-    """The judge's end."""
+class PolicyPage:
+    """The judge's end of the policy."""
 
     def __init__(self) -> None:
-        self.fd = os.memfd_create("akgflow-rules", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        self.fd = os.memfd_create("akgflow-policy", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(self.fd, SIZE)
         self._map = mmap.mmap(self.fd, SIZE)
         fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, _SEALS)
@@ -78,20 +78,20 @@ class Page:
         self._share = self._least = 0.0
 
     def begin(self, op: str, calls: int) -> None:
-        """Write the rules for a request that is about to be asked, of ``calls`` calls of the model."""
+        """Write the policy for the next request, of ``calls`` calls of the model."""
         # A module and a constructor know of no question: a basis or a twiddle factor may come from the framework.
-        rules: dict[str, Any] = {"free": True, "alone": op in ("load", "build")}
+        policy: dict[str, Any] = {"free": True, "alone": op in ("load", "build")}
         if op in CALLING:
             work = self._work or Work(0.0, {})
             extra = self._first if self._calls == 0 else 0.0
             budget = calls * max(self._share * work.total, self._least) + extra
             own = {name: calls * count / 2 + extra for name, count in work.own.items()}
-            rules = {"free": False, "budget": budget, "own": own}
+            policy = {"free": False, "budget": budget, "own": own}
             self._calls += calls
-        self._write(rules)
+        self._write(policy)
 
-    def _write(self, rules: Mapping[str, Any]) -> None:
-        data = json.dumps(rules).encode()
+    def _write(self, policy: Mapping[str, Any]) -> None:
+        data = json.dumps(policy).encode()
         self._number += 1
         self._map[: _HEAD.size] = _HEAD.pack(0, 0)
         self._map[_HEAD.size : _HEAD.size + len(data)] = data

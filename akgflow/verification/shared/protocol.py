@@ -375,7 +375,7 @@ def _segment(value: Any) -> tuple[int, int, str]:
 
 
 def tree(value: Any, depth: int = 0) -> Tree:
-    """Reads the description of a result, as `trusted_io.looker` makes it; raises `Malformed`."""
+    """Reads the description of a result, as `trusted_io.describer` makes it; raises `Malformed`."""
     if type(value) is not dict or len(value) != 1 or depth > reading.MOST_DEPTH:
         raise Malformed("expected an object with one of tensor, list, dict, value, other")
     ((kind, part),) = value.items()

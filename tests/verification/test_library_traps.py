@@ -1,4 +1,4 @@
-"""Doors of kernel libraries: which functions count, and that whoever goes through one is known and ended."""
+"""Hooks on kernel libraries: which functions count, and that a process that calls one is known and ended."""
 
 import os
 import platform
@@ -47,20 +47,20 @@ def test_functions_that_do_not(name):
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="doors are closed on x86-64 only")
-def test_whoever_goes_through_a_closed_door_is_ended_and_known():
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="functions are hooked on x86-64 only")
+def test_a_process_that_calls_a_hooked_function_is_ended_and_known():
     trap, a = library_traps.Trap(), np.ones((64, 64), np.float32)
-    names = {door.address: door.name for door in library_traps.doors()}
+    names = {function.address: function.name for function in library_traps.hooked_functions()}
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
-        locks = library_traps.Locks(os.dup(trap.fd))
-        locks.close()
+        hooks = library_traps.FunctionHooks(os.dup(trap.fd))
+        hooks.install()
         still = (torch.ones(8) + 1).sum().item()
-        locks.open()
+        hooks.remove()
         before = (a @ a)[0, 0]
         os.write(write, f"{still} {before}".encode())
-        locks.close()
+        hooks.install()
         a @ a
         os.write(write, b" through")
         os._exit(0)
