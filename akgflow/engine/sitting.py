@@ -15,7 +15,7 @@ from akgflow.engine.context import Notify, RunContext
 from akgflow.engine.knowledge import RunKnowledge
 from akgflow.engine.run import run_plan
 from akgflow.errors import machine_error
-from akgflow.executors.everywhere import Everywhere
+from akgflow.executors.routing import RoutingExecutor
 from akgflow.executors.scratch import Scratch, sweep
 from akgflow.models.gateway import Gateway
 from akgflow.models.recording import RecordedReply, write_recording
@@ -98,7 +98,9 @@ async def _sit(
     )
     sweep(folder.path.parent.glob(f"*/{SCRATCH}"))
     scratch = Scratch(folder.scratch)
-    executor = Everywhere(plan.machine, scratch.path, using=ledger.device.use, notify=lambda text: notify("", text))
+    executor = RoutingExecutor(
+        plan.machine, scratch.path, using=ledger.device.use, notify=lambda text: notify("", text)
+    )
     try:
         knowledge = RunKnowledge(task, workspace, plan, journal, executor, notify)
         context = RunContext(task, workspace, plan, folder, journal, gateway, executor, notify, knowledge, lose)
