@@ -9,7 +9,7 @@ How the ceilings are kept, the calls in flight included:
   call goes out on that room.
 - *usd*: the same at the model's price. A model without a known price is refused before the first call, unless it says
   ``price: unknown``: then its calls are counted and their cost is not.
-- *minutes*: wall time since the ledger was made, plus what earlier sittings of the same run took. When they are over,
+- *minutes*: wall time since the ledger was made, plus what earlier sessions of the same run took. When they are over,
   calls and judgements that run are cut off.
 - *device minutes*: `akgflow.budget.device`.
 
@@ -171,7 +171,7 @@ class Ledger:
         )
 
     def lose(self, lost: Lost) -> None:
-        """Book what an earlier sitting spent without a result."""
+        """Book what an earlier session spent without a result."""
         if lost.usage is not None:
             self.charge(lost.usage)
         self.device.charge(lost.device_seconds)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from akgflow.base.lazily import lazily
 
 if TYPE_CHECKING:
-    from akgflow.engine.sitting import record_replies, run_in_folder
+    from akgflow.engine.session import record_replies, run_in_folder
 
 __all__ = ["record_replies", "run_in_folder"]
 
-__getattr__ = lazily(__name__, {"sitting": ("record_replies", "run_in_folder")})
+__getattr__ = lazily(__name__, {"session": ("record_replies", "run_in_folder")})

@@ -69,7 +69,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class RunContext:
-    """One sitting of a run."""
+    """One session of a run."""
 
     task: Task
     workspace: Workspace

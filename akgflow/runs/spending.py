@@ -27,7 +27,7 @@ def accounts(journal: Journal) -> tuple[Account, ...]:
     return tuple(rows.values())
 
 
-def book_earlier_sittings(journal: Journal, ledger: Ledger) -> None:
+def book_earlier_sessions(journal: Journal, ledger: Ledger) -> None:
     """Charge everything that the journal holds: nothing is spent twice, and nothing is forgotten."""
     for key, _ in journal.items(""):
         kind = key.partition(" ")[0]
@@ -41,7 +41,7 @@ def book_earlier_sittings(journal: Journal, ledger: Ledger) -> None:
 
 
 def note_lost(journal: Journal, lost: Lost) -> None:
-    """Keep what was spent without a result, so that a later sitting counts it too."""
+    """Keep what was spent without a result, so that a later session counts it too."""
     journal.write(f"lost {sum(1 for _ in journal.items('lost ')) + 1}", lost)
 
 

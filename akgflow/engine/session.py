@@ -1,4 +1,4 @@
-"""One sitting of a run: open what it needs, run the plan, and whatever happens close and keep everything."""
+"""One session of a run: opens what the plan needs, runs it, and closes everything however that ends."""
 
 from __future__ import annotations
 
@@ -38,11 +38,10 @@ def run_in_folder(
     record: Path | None = None,
     ended: Callable[[RunResult], None] = lambda result: None,  # noqa: ARG005
 ) -> RunResult:
-    """Run or go on with ``plan`` in ``folder`` and let go of the folder.
+    """Run or continue ``plan`` in ``folder``, and release the folder.
 
-    ``ended`` hears the result as soon as it is on disk: judges take seconds to close, and who waits should not. With
-    ``record`` every reply of the run, of earlier sittings too, is written to that recording, also when this sitting is
-    interrupted or fails.
+    ``ended`` receives the result as soon as it is on disk: judges take seconds to close. With ``record`` every reply of
+    the run, of earlier sessions too, is written to that recording, also when this session is interrupted or fails.
     """
     try:
         with _machine_errors():
@@ -50,7 +49,7 @@ def run_in_folder(
             if len(journal):
                 notify("", f"going on in {folder.path}: {len(journal)} finished steps are kept")
             try:
-                return asyncio.run(_sit(task, workspace, plan, folder, journal, notify, record, ended))
+                return asyncio.run(_run_session(task, workspace, plan, folder, journal, notify, record, ended))
             finally:
                 journal.close(lambda text: notify("", text))
     finally:
@@ -59,7 +58,7 @@ def run_in_folder(
 
 @contextmanager
 def _machine_errors() -> Iterator[None]:
-    """Raise `MachineExhausted` for an error of the system that means a shortage."""
+    """Raise `MachineExhausted` for an `OSError` that means a shortage."""
     try:
         yield
     except OSError as error:
@@ -72,7 +71,7 @@ def record_replies(task: Task, journal: Journal, recording: Path) -> None:
     write_recording(recording, task.name, [RecordedReply.of(c.key, c.fingerprint, c.reply) for c in calls])
 
 
-async def _sit(
+async def _run_session(
     task: Task,
     workspace: Workspace,
     plan: Plan,
