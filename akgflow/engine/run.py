@@ -8,7 +8,7 @@ import time
 
 from akgflow.base.atomic import write_json, write_text
 from akgflow.base.text import lines as lines_of
-from akgflow.budget.usage import Lost
+from akgflow.budget.usage import AbortedSpend
 from akgflow.config.types import SourceKernel
 from akgflow.engine.context import RunContext
 from akgflow.engine.gates import unmet
@@ -108,7 +108,7 @@ async def _try_judge(run: RunContext) -> None:
                 lambda target=target: preflight(run.executor, run.plan.machine, target, run.task),  # type: ignore[misc]
             )
         except BudgetError as spent:
-            run.lose(Lost(JUDGE_TRIED, str(spent), device_seconds=device.spent - before))
+            run.record_aborted(AbortedSpend(JUDGE_TRIED, str(spent), device_seconds=device.spent - before))
             raise
         run.notify("", str(found))
 

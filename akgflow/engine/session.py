@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from akgflow.budget.ledger import Ledger
 from akgflow.budget.outstanding import CallLog
-from akgflow.budget.usage import Lost
 from akgflow.config.types import Task, Workspace
 from akgflow.engine.context import Notify, RunContext
 from akgflow.engine.knowledge import RunKnowledge
@@ -25,7 +25,7 @@ from akgflow.runs.journal import Journal
 from akgflow.runs.layout import CALLS, SCRATCH
 from akgflow.runs.records import Finished
 from akgflow.runs.result import RunResult
-from akgflow.runs.spending import note_left, note_lost
+from akgflow.runs.spending import note_aborted, note_left
 
 
 def run_in_folder(
@@ -81,9 +81,7 @@ async def _run_session(
     record: Path | None,
     ended: Callable[[RunResult], None],
 ) -> RunResult:
-    def lose(lost: Lost) -> None:
-        note_lost(journal, lost)
-
+    record_aborted = partial(note_aborted, journal)
     calls = CallLog(folder.path / CALLS)
     note_left(journal, calls)
     ledger = Ledger(task.budget, minutes_before=journal.minutes_before)
@@ -92,7 +90,7 @@ async def _run_session(
         recordings=task.file.parent / "recordings",
         ledger=ledger,
         notify=lambda text: notify("", text),
-        lose=lose,
+        on_aborted=record_aborted,
         calls=calls,
     )
     sweep(folder.path.parent.glob(f"*/{SCRATCH}"))
@@ -102,7 +100,9 @@ async def _run_session(
     )
     try:
         knowledge = RunKnowledge(task, workspace, plan, journal, executor, notify)
-        context = RunContext(task, workspace, plan, folder, journal, gateway, executor, notify, knowledge, lose)
+        context = RunContext(
+            task, workspace, plan, folder, journal, gateway, executor, notify, knowledge, record_aborted
+        )
         try:
             result = await run_plan(context)
             ended(result)
