@@ -17,7 +17,7 @@ from typing import Any
 
 from akgflow.base.serial import from_data, to_data
 from akgflow.budget.ledger import Estimate
-from akgflow.budget.usage import Lost, Usage
+from akgflow.budget.usage import AbortedSpend, Usage
 from akgflow.errors import PathError
 
 
@@ -38,9 +38,9 @@ class Outstanding:
         """The call's key, the same whenever it goes out again."""
         return self.id.rpartition("#")[0]
 
-    def lost(self, reason: str) -> Lost:
+    def aborted(self, reason: str) -> AbortedSpend:
         """This call as one whose end is unknown."""
-        return Lost(self.step, reason, self.model, self.reserved, call=self.id)
+        return AbortedSpend(self.step, reason, self.model, self.reserved, call=self.id)
 
 
 def reserved_usage(estimate: Estimate, *, priced: bool) -> Usage:

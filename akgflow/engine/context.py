@@ -21,7 +21,7 @@ from akgflow.agents import (
 from akgflow.base.atomic import write_json, write_text
 from akgflow.base.text import received
 from akgflow.budget.device import CutOff
-from akgflow.budget.usage import Lost
+from akgflow.budget.usage import AbortedSpend
 from akgflow.config.steps import AgentStep
 from akgflow.config.types import AgentSpec, DslPack, SourceKernel, Task, ToolchainFile, Workspace
 from akgflow.engine.knowledge import RunKnowledge
@@ -69,7 +69,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class RunContext:
-    """One sitting of a run."""
+    """One session of a run."""
 
     task: Task
     workspace: Workspace
@@ -80,7 +80,7 @@ class RunContext:
     executor: Executor
     notify: Notify
     knowledge: RunKnowledge
-    lose: Callable[[Lost], None]
+    record_aborted: Callable[[AbortedSpend], None]
     _shared: dict[str, asyncio.Task[tuple[Answer, ModelReply]]] = field(default_factory=dict)
 
     @property
@@ -223,7 +223,7 @@ class RunContext:
             try:
                 verdict = await self.executor.judge(request)
             except CutOff as cut:
-                self.lose(Lost(step, str(cut), device_seconds=cut.seconds))
+                self.record_aborted(AbortedSpend(step, str(cut), device_seconds=cut.seconds))
                 raise
             absent = {**{str(e): why for e, why in reach.gaps.items()}, **verdict.absent}
             return replace(verdict, absent=absent)

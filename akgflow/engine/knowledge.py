@@ -44,7 +44,7 @@ _SHORTLIST = 4
 
 @dataclass
 class RunKnowledge:
-    """One sitting's use of the store."""
+    """One session's use of the store."""
 
     task: Task
     workspace: Workspace

@@ -8,7 +8,7 @@ import time
 
 from akgflow.base.atomic import write_json, write_text
 from akgflow.base.text import lines as lines_of
-from akgflow.budget.usage import Lost
+from akgflow.budget.usage import AbortedSpend
 from akgflow.config.types import SourceKernel
 from akgflow.engine.context import RunContext
 from akgflow.engine.gates import unmet
@@ -29,7 +29,7 @@ from akgflow.runs.layout import OPERATOR, RESULT
 from akgflow.runs.lessons import cause_in, lessons_of
 from akgflow.runs.records import Finished, Preflight
 from akgflow.runs.result import JobResult, Outcome, RunResult
-from akgflow.runs.spending import JUDGE_TRIED, accounts, book_earlier_sittings, unknown_ends
+from akgflow.runs.spending import JUDGE_TRIED, accounts, book_earlier_sessions, unknown_ends
 from akgflow.terms import Status
 from akgflow.verdict import Verdict
 
@@ -45,7 +45,7 @@ async def run_plan(run: RunContext) -> RunResult:
     """
     started = time.monotonic()
     resumed = len(run.journal)
-    book_earlier_sittings(run.journal, run.gateway.ledger)
+    book_earlier_sessions(run.journal, run.gateway.ledger)
     write_text(run.folder.path / OPERATOR, run.task.operator.source)
     source = await _check_source(run)
     await _try_judge(run)
@@ -108,7 +108,7 @@ async def _try_judge(run: RunContext) -> None:
                 lambda target=target: preflight(run.executor, run.plan.machine, target, run.task),  # type: ignore[misc]
             )
         except BudgetError as spent:
-            run.lose(Lost(JUDGE_TRIED, str(spent), device_seconds=device.spent - before))
+            run.record_aborted(AbortedSpend(JUDGE_TRIED, str(spent), device_seconds=device.spent - before))
             raise
         run.notify("", str(found))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from akgflow.agents import Examples
 from akgflow.base.serial import fit
-from akgflow.budget.usage import Lost
+from akgflow.budget.usage import AbortedSpend
 from akgflow.models.base import CallKey, ModelReply
 from akgflow.verdict import OperatorFeatures, Verdict
 
@@ -72,7 +72,7 @@ RECORDS: Mapping[str, type] = {
     "features": OperatorFeatures,
     "form": str,
     "kept": Kept,
-    "lost": Lost,
+    "lost": AbortedSpend,
     "seeds": Seeds,
     "verdict": Verdict,
 }

@@ -61,14 +61,14 @@ def test_five_kills_repeat_no_finished_call_or_verdict(tmp_path: Path, openai_se
     seen_done: set[str] = set()
     for number in range(KILLS):
         process = start(tmp_path)
-        # Each sitting gets a little further; where within its next step it dies is a matter of chance.
+        # Each session gets a little further; where within its next step it dies is a matter of chance.
         wait_for_effects(tmp_path, number, process)
         time.sleep(dice.uniform(0.0, 1.5))
         assert process.poll() is None, "the run ended before it could be killed"
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         done = set(journal_keys(tmp_path))
-        assert seen_done <= done, "a sitting lost what an earlier one had finished"
+        assert seen_done <= done, "a session lost what an earlier one had finished"
         seen_done = done
 
     process = start(tmp_path)

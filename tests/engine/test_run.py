@@ -154,7 +154,7 @@ def test_a_redesign_asks_the_designer_again(tmp_path: Path, openai_server: OpenA
 def test_a_provider_that_fails_leaves_a_run_that_goes_on(
     tmp_path: Path, openai_server: OpenAIServer, failure: Answer, words: str
 ) -> None:
-    """The designer answers; the coder's provider fails; the next sitting asks for what is missing only."""
+    """The designer answers; the coder's provider fails; the next session asks for what is missing only."""
     task = make_workspace(tmp_path, openai_server.url)
     openai_server.script.extend([Answer(sketch("the sketch"))])
     openai_server.default = failure
@@ -188,7 +188,7 @@ def test_a_fallback_takes_over(tmp_path: Path, openai_server: OpenAIServer) -> N
 def test_a_spent_budget_hands_over_the_best_and_a_higher_one_pays_for_nothing_twice(
     tmp_path: Path, openai_server: OpenAIServer
 ) -> None:
-    """A call may take 17,000 tokens and takes 3,500: a sitting ends where the next might not fit."""
+    """A call may take 17,000 tokens and takes 3,500: a session ends where the next might not fit."""
     pace = by_agent("the sketch", drafts(WRONG, BROKEN, RIGHT))
     openai_server.default = lambda seen: replace(pace(seen), usage=(500, 3_000))
     task = make_workspace(tmp_path, openai_server.url)
