@@ -44,6 +44,7 @@ def test_a_recording_names_who_answered_and_no_folder(task: str) -> None:
     assert not [reply.model for reply in replies.values() if not re.fullmatch(r"\w+/[\w.:-]+", reply.model)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("task", "dsl", "target"), [("softmax_generate", "triton", "cpu"), ("layernorm_generate", "cuda_c", "cpu")]
 )

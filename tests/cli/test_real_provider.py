@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from openai_server import Answer, OpenAIServer, Seen
 
 from akgflow.base import resources
@@ -18,6 +19,7 @@ from akgflow.models.recording import Recording, read_recording
 ROLES = {"You lead": "conductor", "You design": "designer", "You write": "coder"}
 
 
+@pytest.mark.thorough
 def test_the_shipped_task_runs_with_a_model_behind_an_api(tmp_path: Path, openai_server: OpenAIServer) -> None:
     task = resources.tasks() / "gemm_migrate.yaml"
     loaded = load(str(task))

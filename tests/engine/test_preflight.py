@@ -120,6 +120,7 @@ def scaled_passes(warnings):
     return spoil
 
 
+@pytest.mark.thorough
 def test_weak_inputs_are_noted_where_the_verdict_warns_of_them(small, tmp_path):
     found = fly(Counting(tmp_path / "warned", scaled_passes(["zeros would pass"])), load(str(small)).task)
     assert "the task is weak: every value 1.019 times too large passes" in found.notes

@@ -66,6 +66,7 @@ def test_a_judge_is_kept_for_the_next_candidate(bench):
     assert {p.pid for p in family()} == before
 
 
+@pytest.mark.thorough
 def test_a_judge_that_is_killed_is_replaced_and_then_the_run_must_stop(bench):
     async def killed_twice():
         task = asyncio.create_task(bench.executor.judge(Bench.request(HANGS, OPERATOR)))
@@ -84,6 +85,7 @@ def test_a_judge_that_is_killed_is_replaced_and_then_the_run_must_stop(bench):
     assert bench.judge(RIGHT, OPERATOR).passed
 
 
+@pytest.mark.thorough
 def test_a_judge_that_died_in_between_is_replaced(bench):
     assert bench.judge(RIGHT, OPERATOR).passed
     for process in family():
@@ -91,6 +93,7 @@ def test_a_judge_that_died_in_between_is_replaced(bench):
     assert bench.judge(RIGHT, OPERATOR).passed
 
 
+@pytest.mark.thorough
 def test_a_cancelled_judgement_ends_its_processes(bench):
     async def interrupted():
         task = asyncio.create_task(bench.executor.judge(Bench.request(HANGS, OPERATOR)))

@@ -197,6 +197,7 @@ def test_the_judge_takes_a_dtype_in_and_out(bench, name):
     assert wrong.status == "INCORRECT_NUMERICAL", wrong.message
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["float8_e4m3fn", "uint32"])
 def test_the_clock_takes_a_dtype(bench, name):
     text = operator("torch.cat((x, x))", source(name).replace("40, 24", "400, 240"))

@@ -146,6 +146,7 @@ def test_a_time_stands_beside_its_floor(bench):
     assert math.isclose(timing.roofline.share, timing.roofline.floor_seconds / timing.seconds)
 
 
+@pytest.mark.thorough
 def test_a_time_that_the_facts_forbid_is_refused(bench):
     # Operations, since caches can hold all the bytes of a window where they are large.
     verdict = timed(bench, PRODUCT, {"hbm_gbps": 1e6, "tflops": {"fp32": 1e-6}})

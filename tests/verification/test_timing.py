@@ -35,6 +35,7 @@ SAME = OPERATOR.replace("Model(", "ModelNew(")
 CASES = ({"n": 16}, {"n": 96})
 
 
+@pytest.mark.thorough
 def test_the_same_model_against_itself(bench):
     verdict = bench.judge(SAME, OPERATOR, cases=CASES, time=True)
     assert verdict.passed, verdict.message
@@ -208,6 +209,7 @@ def test_a_process_is_as_quick_as_its_quickest_windows():
     assert estimate.low([0.1, *[5.0] * 10, 1.0]) == 1.0
 
 
+@pytest.mark.thorough
 def test_torch_compile_is_a_baseline_beside_eager(bench):
     verdict = bench.judge(SAME, OPERATOR, cases=CASES, time=True, baselines=("eager", "torch.compile"))
     assert verdict.passed, verdict.message
@@ -219,6 +221,7 @@ def test_torch_compile_is_a_baseline_beside_eager(bench):
     assert len({timing.seconds for timing in verdict.timing}) == 1
 
 
+@pytest.mark.thorough
 def test_a_baseline_that_fails_is_named_with_its_reason(bench):
     broken = OPERATOR + "\n    def compile(*_, **__):\n        raise RuntimeError('no compiler')\n"
     broken += "\n    torch.compile = compile\n"
