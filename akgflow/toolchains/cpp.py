@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from akgflow.base.maps import mappings
 from akgflow.config.types import SourceKernel, Target
 from akgflow.machine import Machine
 from akgflow.terms import Evidence
@@ -76,10 +77,7 @@ class _CppSession:
 
 def _mapped() -> set[str]:
     """Files with code that this process has mapped, but for those that are installed with Python or the system."""
-    lines = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines()
-    fields = [line.split(maxsplit=5) for line in lines]
-    found = {f[5] for f in fields if len(f) == 6 and "x" in f[1] and f[5][0] == "/"}
-    return not_installed(found, os.getcwd(), str(cache_dir(".")))
+    return not_installed({one.file for one in mappings() if one.is_code}, os.getcwd(), str(cache_dir(".")))
 
 
 class _Library:

@@ -12,17 +12,14 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import mmap
 import platform
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from types import FunctionType
 from typing import Any, NamedTuple, NoReturn
 
-from akgflow.base.pages import libc
+from akgflow.base.pages import executable
 
-_PAGE = mmap.PAGESIZE
-_WRITABLE = mmap.PROT_READ | mmap.PROT_WRITE
 _KEYWORDS = 0x0003
 """A C function that takes a tuple of arguments and a dict of keywords."""
 
@@ -49,11 +46,7 @@ def trampolines(parts: Sequence[Part]) -> list[Callable[..., Any]]:
     for thing in (thing for part in parts for thing in part):
         _keep(thing)
     whole = b"".join(_filled(code, part) for part in parts)
-    size = -(-len(whole) // _PAGE) * _PAGE
-    # Never unmapped: the dispatcher calls it until the process ends.
-    start = libc().mmap(None, size, _WRITABLE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
-    ctypes.memmove(start, whole, len(whole))
-    libc().mprotect(start, size, mmap.PROT_READ | mmap.PROT_EXEC)
+    start = executable(whole)
     return _functions(range(start, start + len(whole), len(code)))
 
 

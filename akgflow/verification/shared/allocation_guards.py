@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 
-from akgflow.base.pages import libc
+from akgflow.base.pages import executable, libc
 from akgflow.verification.sandbox import POISON
 
 PAD, WORD = 64, 8
@@ -40,10 +40,8 @@ def install() -> bool:
     if len(slots) != 1:
         return False
     slot = ctypes.c_uint64.from_address(slots[0])
-    original, code = slot.value, _code(slot.value)
-    start = libc().mmap(None, mmap.PAGESIZE, _WRITABLE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
-    ctypes.memmove(start, code, len(code))
-    libc().mprotect(start, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
+    original = slot.value
+    start = executable(_code(original))
     # The loader made the page read-only, once it had filled it in.
     page = slots[0] // mmap.PAGESIZE * mmap.PAGESIZE
     libc().mprotect(page, mmap.PAGESIZE, _WRITABLE)
