@@ -26,6 +26,7 @@ _HANDLER = bytes.fromhex(
     "c3"
     "0f0b"  # ud2
 )
+"""``base/x86/silence.S`` is its source."""
 _SA_SIGINFO = 4
 _ACTION = struct.Struct("@P128siP")
 """glibc's ``struct sigaction``: the handler, a mask of signals, flags, and a place that glibc fills."""

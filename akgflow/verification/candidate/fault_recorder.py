@@ -55,7 +55,7 @@ class FaultRecorder:
 
 
 def _code(record: int) -> bytes:
-    """The handler: rsi is the ``siginfo_t``, rdx the ``ucontext_t``."""
+    """The handler: rsi is the ``siginfo_t``, rdx the ``ucontext_t``. ``base/x86/fault_recorder.S`` is its source."""
     return b"".join(
         (
             b"\x48\xb9" + struct.pack("<Q", record),  # mov rcx, record

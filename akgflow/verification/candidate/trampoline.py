@@ -126,7 +126,10 @@ def _filled(code: bytes, part: Part) -> bytes:
 
 
 def _steps() -> Iterator[bytes | str | _Jump]:
-    """A C function of (self, arguments, keywords): r12 holds the arguments and then the result, r13 the keywords."""
+    """A C function of (self, arguments, keywords): r12 holds the arguments and then the result, r13 the keywords.
+
+    ``base/x86/trampoline.S`` is its source.
+    """
     yield _ENTER
     # While a check runs, the collector could call the candidate above its frames.
     yield from _uncollected(_object(_BEFORE) + _AS_SECOND[_R12] + b"\x4c\x89\xea" + _call("PyObject_Call"), "before")

@@ -64,11 +64,14 @@ def _is_guarded(tensor: torch.Tensor) -> bool:
 
 
 def _code(original: int) -> bytes:
-    """A `posix_memalign` with guards: rdi is where the address goes, rsi the alignment, rdx the size."""
+    """A ``posix_memalign`` with guards: rdi is where the address goes, rsi the alignment, rdx the size.
+
+    ``base/x86/allocation_guards.S`` is its source.
+    """
     call = b"".join(
         (
             b"\x57\x52\x48\x83\xec\x08",  # push rdi; push rdx; sub rsp, 8
-            b"\x48\x81\xc2" + struct.pack("<i", PAD),  # add rdx, PAD
+            b"\x48\x83\xc2" + struct.pack("<b", PAD),  # add rdx, PAD
             b"\x48\xb8" + struct.pack("<Q", original),  # mov rax, original
             b"\xff\xd0",  # call rax
             b"\x48\x83\xc4\x08\x5a\x5f\x85\xc0",  # add rsp, 8; pop rdx; pop rdi; test eax, eax

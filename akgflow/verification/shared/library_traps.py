@@ -202,6 +202,13 @@ class _Patch(NamedTuple):
     hooked: _Array
 
 
+def _stub_code(page: int) -> bytes:
+    """Instructions that write their return address to a page and end the process: ``base/x86/library_traps.S``."""
+    code = b"\x58"  # pop rax
+    code += b"\x49\xbb" + struct.pack("<Q", page) + b"\x49\x89\x03"  # mov r11, page; mov [r11], rax
+    return code + b"\xb8\xe7\0\0\0\xbf" + struct.pack("<i", EXIT_CODE) + b"\x0f\x05"  # exit_group(EXIT_CODE)
+
+
 class FunctionHooks:
     """The candidate's end: hooks all such functions of this process. ``trap`` is the descriptor of a `Trap`."""
 
@@ -245,11 +252,7 @@ class FunctionHooks:
         return next((stub for stub in self._stubs if abs(stub - address) < _REACH), None) or self._stub(address)
 
     def _stub(self, near: int) -> int:
-        """Instructions that write their return address to the page, and end the process."""
-        page = ctypes.addressof(ctypes.c_char.from_buffer(self._page))
-        code = b"\x58"  # pop rax
-        code += b"\x49\xbb" + struct.pack("<Q", page) + b"\x49\x89\x03"  # mov r11, page; mov [r11], rax
-        code += b"\xb8\xe7\0\0\0\xbf" + struct.pack("<i", EXIT_CODE) + b"\x0f\x05"  # exit_group(EXIT_CODE)
+        code = _stub_code(ctypes.addressof(ctypes.c_char.from_buffer(self._page)))
         place = self._free(near)
         ctypes.memmove(place, code, len(code))
         _libc().mprotect(place, mmap.PAGESIZE, _PROTECTION)
