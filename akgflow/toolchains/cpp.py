@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from akgflow.base.maps import mappings
-from akgflow.config.types import SourceKernel, Target
+from akgflow.config.types import Target
 from akgflow.machine import Machine
 from akgflow.terms import Evidence
-from akgflow.toolchains.base import CompileFailure, Session, Unsupported
+from akgflow.toolchains.base import CompileFailure, Session, Unsupported, source_is_module
 from akgflow.toolchains.common.diagnostics import first_errors, quoting, says_an_error
 from akgflow.toolchains.common.headers import compiled
 from akgflow.toolchains.common.installed import cxx, not_installed, package_dir
@@ -191,6 +191,4 @@ def resources(target: Target, scratch: Path) -> Sequence[KernelResources]:  # no
     return ()
 
 
-def source_module(source: SourceKernel) -> str:
-    """A C++ source kernel is a module with ``ModelNew`` already."""
-    return source.source
+source_module = source_is_module
