@@ -2,6 +2,9 @@
 
 import os
 import platform
+import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -79,3 +82,26 @@ def test_a_library_of_kernels_is_known_by_what_it_offers():
     seen = {}
     assert library_traps.foreign(os.getpid(), frozenset(files), seen) is None
     assert library_traps.foreign(os.getpid(), frozenset(files) - set(blas), seen) in blas
+
+
+ODD_NAMES = ["plain.so", "two words.so", "line\u2028\x0b\x85.so", "break\nin it.so", b"no utf-8 \xff.so"]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_library_of_kernels_is_known_by_any_name(tmp_path, name):
+    (blas, *_) = [file for file in sorted(library_traps.libraries()) if "openblas" in file]
+    copy = tmp_path / os.fsdecode(name)
+    shutil.copy(blas, copy)
+    load = "import ctypes, os, sys; ctypes.CDLL(os.fsencode(sys.argv[1])); print(flush=True); sys.stdin.read()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", load, copy],
+        env={**os.environ, "LD_LIBRARY_PATH": os.path.dirname(blas)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with process:
+        assert process.stdout.readline() == b"\n"
+        found = library_traps.foreign(process.pid, library_traps.libraries(), {})
+        process.stdin.close()
+    assert found is not None and str(tmp_path) in found
+    found.encode("utf-8")

@@ -12,17 +12,14 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import mmap
 import platform
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from types import FunctionType
 from typing import Any, NamedTuple, NoReturn
 
-from akgflow.base.pages import libc
+from akgflow.base.pages import executable
 
-_PAGE = mmap.PAGESIZE
-_WRITABLE = mmap.PROT_READ | mmap.PROT_WRITE
 _KEYWORDS = 0x0003
 """A C function that takes a tuple of arguments and a dict of keywords."""
 
@@ -49,11 +46,7 @@ def trampolines(parts: Sequence[Part]) -> list[Callable[..., Any]]:
     for thing in (thing for part in parts for thing in part):
         _keep(thing)
     whole = b"".join(_filled(code, part) for part in parts)
-    size = -(-len(whole) // _PAGE) * _PAGE
-    # Never unmapped: the dispatcher calls it until the process ends.
-    start = libc().mmap(None, size, _WRITABLE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
-    ctypes.memmove(start, whole, len(whole))
-    libc().mprotect(start, size, mmap.PROT_READ | mmap.PROT_EXEC)
+    start = executable(whole)
     return _functions(range(start, start + len(whole), len(code)))
 
 
@@ -133,7 +126,10 @@ def _filled(code: bytes, part: Part) -> bytes:
 
 
 def _steps() -> Iterator[bytes | str | _Jump]:
-    """A C function of (self, arguments, keywords): r12 holds the arguments and then the result, r13 the keywords."""
+    """A C function of (self, arguments, keywords): r12 holds the arguments and then the result, r13 the keywords.
+
+    ``base/x86/trampoline.S`` is its source.
+    """
     yield _ENTER
     # While a check runs, the collector could call the candidate above its frames.
     yield from _uncollected(_object(_BEFORE) + _AS_SECOND[_R12] + b"\x4c\x89\xea" + _call("PyObject_Call"), "before")

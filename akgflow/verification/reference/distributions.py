@@ -53,6 +53,8 @@ class InputInvariant:
     high: float = 0.0
     masks: torch.Tensor | None = None
     """Marks the elements of a mask that vary."""
+    mask: torch.Tensor | None = None
+    """A mask that was drawn, for the elements that do not."""
     lengths: tuple[int, ...] = ()
     """The ends of an integer's range; zero and one are among them where the range holds them."""
 
@@ -128,7 +130,8 @@ def borders(seen: Sequence[torch.Tensor]) -> InputInvariant:
     if any(one.shape != seen[0].shape for one in seen) or all(bool((one == seen[0]).all()) for one in seen):
         return InputInvariant(False)
     if all(map(_is_mask, seen)):
-        return InputInvariant(False, masks=_varying(torch.stack([_masked(one) for one in seen])))
+        masks = torch.stack([_masked(one) for one in seen])
+        return InputInvariant(False, masks=_varying(masks), mask=masks[0])
     if not all(map(may_have_borders, seen)):
         return InputInvariant(False)
     return InputInvariant(False, lengths=_ends(torch.stack([one.to(torch.int64).flatten() for one in seen])))
@@ -245,7 +248,7 @@ def _by_slice(values: torch.Tensor, large: float, small: float) -> torch.Tensor:
 
 def _at_borders(tensor: torch.Tensor, invariant: InputInvariant) -> torch.Tensor:
     """Some lengths at the ends of their range; one row of a mask all masked, another not at all."""
-    if invariant.masks is None:
+    if invariant.masks is None or invariant.mask is None:
         found = tensor.clone()
         flat = found.reshape(-1)
         count = min(len(invariant.lengths), max(1, flat.numel() // 2))
@@ -255,10 +258,11 @@ def _at_borders(tensor: torch.Tensor, invariant: InputInvariant) -> torch.Tensor
             flat[place] = invariant.lengths[number]
         return flat.view(tensor.shape) if found.is_contiguous() else found.copy_(flat.view(tensor.shape))
     hidden = _masked(tensor).clone().reshape(-1, tensor.shape[-1])
-    varies = invariant.masks.reshape(hidden.shape)
+    varies, seen = (one.reshape(hidden.shape) for one in (invariant.masks, invariant.mask))
     rows = torch.randperm(len(hidden))[:2].tolist()
     for row, value in zip(rows, (True, False), strict=False):
-        hidden[row] = torch.where(varies[row], value, hidden[row])
+        # What did not vary may do so rarely: from another draw it could make a hole in a padding.
+        hidden[row] = torch.where(varies[row], value, seen[row])
     hidden = hidden.view(tensor.shape)
     if tensor.dtype == torch.bool:
         return torch.empty_like(tensor).copy_(hidden)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from akgflow.verification.reference.op_count import Tracer, results_of
 from akgflow.verification.shared.memory import Identity, identity
 
 _ALONG_A_DIMENSION = {
@@ -84,13 +84,8 @@ class Pick(NamedTuple):
     stable: bool = False
 
 
-class Trace(TorchDispatchMode):  # type: ignore[misc]
-    """Watches a forward: the names of its operations, and the tensors that were selected from."""
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        # Otherwise torch imports its compiler (more than a second) to tell it not to look in here.
-        return False
+class Trace(Tracer):
+    """Traces a forward: the names of its operations, and the tensors that were selected from."""
 
     def __init__(self, inputs: Iterator[torch.Tensor] | None = None) -> None:
         super().__init__()
@@ -105,22 +100,20 @@ class Trace(TorchDispatchMode):  # type: ignore[misc]
         # Storage that is freed could be given to another tensor, which would then be taken for the first.
         self._alive: list[torch.Tensor] = []
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
+    def note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
         name = func._schema.name
         self.names.add(name)
         self._count_roundings(name, args, result)
-        given = _arguments(func, args, kwargs or {})
+        given = _arguments(func, args, kwargs)
         if name in _ALONG_A_DIMENSION:
             self._along(given, result, _ALONG_A_DIMENSION[name], name in _DISTINCT)
         elif name in _IN_A_PLANE and isinstance(result, tuple):
             self._plane(given["self"], result[1], _IN_A_PLANE[name])
         elif name in _MOVES:
-            self._move(func, args, kwargs or {}, result)
-            self._follow(func, args, kwargs or {}, result)
+            self._move(func, args, kwargs, result)
+            self._follow(func, args, kwargs, result)
         elif func._schema.is_mutable and args and isinstance(args[0], torch.Tensor):
             self._unrounded.pop(identity(args[0]), None)
-        return result
 
     def unrounded(self, tensor: torch.Tensor) -> torch.Tensor:
         """What an output was before a conversion to a narrower dtype, the last thing done to it; else itself."""
@@ -131,7 +124,7 @@ class Trace(TorchDispatchMode):  # type: ignore[misc]
         if name in _SEVERAL_ROUNDINGS:
             self.roundings += 2
             return
-        narrow = [t for t in _several(result) if isinstance(t, torch.Tensor) and _bits(t) < 32]
+        narrow = [t for t in results_of(result) if isinstance(t, torch.Tensor) and _bits(t) < 32]
         given = min((_bits(t) for t in args if isinstance(t, torch.Tensor)), default=64)
         if narrow and (name not in EXACT or given > _bits(narrow[0])):
             self.roundings += 1
@@ -213,10 +206,6 @@ def _arguments(func: Any, args: Any, kwargs: Any) -> dict[str, Any]:
     named.update({a.name: value for a, value in zip(func._schema.arguments, args, strict=False)})
     named.update(kwargs)
     return named
-
-
-def _several(result: Any) -> tuple[Any, ...]:
-    return tuple(result) if isinstance(result, (list, tuple)) else (result,)
 
 
 def _bits(tensor: torch.Tensor) -> int:

@@ -10,10 +10,11 @@ import os
 import re
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import torch
+
+from akgflow.base.maps import mappings
 
 BLOCK = 2 << 20
 """The driver packs smaller allocations into blocks of this size and shares the whole block."""
@@ -45,8 +46,7 @@ class _Runtime:
 @cache
 def _runtime() -> _Runtime:
     torch.cuda.init()
-    for line in Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines():
-        name = os.path.basename(line.rpartition(" ")[2])
+    for name in dict.fromkeys(os.path.basename(one.file) for one in mappings()):
         for pattern, prefix in _LIBRARIES:
             if pattern.fullmatch(name):
                 return _Runtime(_loaded(name), prefix)

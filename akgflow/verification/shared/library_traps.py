@@ -26,7 +26,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from akgflow.base.maps import mappings
 from akgflow.base.pages import libc
+from akgflow.verification.shared.fields import clean
 
 EXIT_CODE = 86
 """Exit code of a process that called a hooked function."""
@@ -93,10 +95,10 @@ def hooked_functions() -> tuple[HookedFunction, ...]:
     if platform.machine() != "x86_64":
         return ()
     found = [
-        HookedFunction(name, base + value)
-        for file, base in _mapped()
-        if _LIBRARIES.match(os.path.basename(file))
-        for name, value in exports(file)
+        HookedFunction(name, one.start + value)
+        for one in mappings()
+        if one.offset == 0 and one.file.startswith("/") and _LIBRARIES.match(os.path.basename(one.file))
+        for name, value in exports(one.file)
         if is_numerical(name)
     ]
     return tuple(sorted(set(found), key=lambda function: function.address))
@@ -144,23 +146,9 @@ def _exports(data: mmap.mmap) -> Iterator[tuple[str, int]]:
             yield names[start : names.find(b"\0", start)].decode("latin-1"), int(symbol["value"])
 
 
-def _lines(maps: str) -> list[str]:
-    with open(maps, encoding="utf-8", errors="replace") as lines:
-        return lines.read().splitlines()
-
-
-def _mapped() -> Iterator[tuple[str, int]]:
-    """Files that this process has mapped from their beginning, and where."""
-    for line in _lines("/proc/self/maps"):
-        fields = line.split(maxsplit=5)
-        if len(fields) == 6 and fields[5].startswith("/") and int(fields[2], 16) == 0:
-            yield fields[5], int(fields[0].partition("-")[0], 16)
-
-
 def libraries(pid: int | str = "self") -> frozenset[str]:
     """Files whose code a process has mapped. Raises `OSError`."""
-    fields = (line.split(maxsplit=5) for line in _lines(f"/proc/{pid}/maps"))
-    return frozenset(one[5] for one in fields if len(one) == 6 and "x" in one[1] and one[5].startswith("/"))
+    return frozenset(one.file for one in mappings(pid) if one.is_code)
 
 
 def foreign(pid: int, known: frozenset[str], seen: dict[tuple[int, ...], bool]) -> str | None:
@@ -169,14 +157,15 @@ def foreign(pid: int, known: frozenset[str], seen: dict[tuple[int, ...], bool]) 
     ``known`` are files that need not be looked at; ``seen`` keeps what was found in others, for the next time.
     """
     for file in sorted(libraries(pid) - known):
-        with contextlib.suppress(OSError, struct.error, ValueError):
-            path = f"/proc/{pid}/root{file}"
-            found = os.stat(path)
-            key = found.st_dev, found.st_ino, found.st_ctime_ns, found.st_size
-            if key not in seen:
-                seen[key] = is_library(path)
-            if seen[key]:
-                return file
+        for name in {file, file.replace("\\012", "\n")}:
+            with contextlib.suppress(OSError, struct.error, ValueError):
+                path = f"/proc/{pid}/root{name}"
+                found = os.stat(path)
+                key = found.st_dev, found.st_ino, found.st_ctime_ns, found.st_size
+                if key not in seen:
+                    seen[key] = is_library(path)
+                if seen[key]:
+                    return clean(file)
     return None
 
 
@@ -213,13 +202,11 @@ class _Patch(NamedTuple):
     hooked: _Array
 
 
-def _code() -> Iterator[_Region]:
-    """The executable mappings of this process."""
-    for line in _lines("/proc/self/maps"):
-        fields = line.split(maxsplit=2)
-        if fields[1] == "r-xp":
-            start, _, end = fields[0].partition("-")
-            yield _Region(int(start, 16), int(end, 16))
+def _stub_code(page: int) -> bytes:
+    """Instructions that write their return address to a page and end the process: ``base/x86/library_traps.S``."""
+    code = b"\x58"  # pop rax
+    code += b"\x49\xbb" + struct.pack("<Q", page) + b"\x49\x89\x03"  # mov r11, page; mov [r11], rax
+    return code + b"\xb8\xe7\0\0\0\xbf" + struct.pack("<i", EXIT_CODE) + b"\x0f\x05"  # exit_group(EXIT_CODE)
 
 
 class FunctionHooks:
@@ -251,7 +238,7 @@ class FunctionHooks:
     def _places(self) -> Iterator[tuple[_Region, _Array]]:
         """For each mapping of executable code, the offsets of its functions' first bytes."""
         addresses = np.array([function.address for function in hooked_functions()], np.int64)
-        for region in _code():
+        for region in (_Region(one.start, one.end) for one in mappings() if one.permissions == "r-xp"):
             inside = addresses[(addresses >= region.start) & (addresses + _CALL_BYTES <= region.end)]
             if inside.size:
                 yield region, (inside - region.start)[:, None] + np.arange(_CALL_BYTES)
@@ -265,11 +252,7 @@ class FunctionHooks:
         return next((stub for stub in self._stubs if abs(stub - address) < _REACH), None) or self._stub(address)
 
     def _stub(self, near: int) -> int:
-        """Instructions that write their return address to the page, and end the process."""
-        page = ctypes.addressof(ctypes.c_char.from_buffer(self._page))
-        code = b"\x58"  # pop rax
-        code += b"\x49\xbb" + struct.pack("<Q", page) + b"\x49\x89\x03"  # mov r11, page; mov [r11], rax
-        code += b"\xb8\xe7\0\0\0\xbf" + struct.pack("<i", EXIT_CODE) + b"\x0f\x05"  # exit_group(EXIT_CODE)
+        code = _stub_code(ctypes.addressof(ctypes.c_char.from_buffer(self._page)))
         place = self._free(near)
         ctypes.memmove(place, code, len(code))
         _libc().mprotect(place, mmap.PAGESIZE, _PROTECTION)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 import torch
 
+from akgflow.base.maps import mappings
 from akgflow.terms import Status
 from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.timing.questions import Questions
@@ -160,15 +161,8 @@ class HostReadback:
 def _shared_by(pid: int) -> Iterator[tuple[int, int]]:
     """Ranges in which a process has mapped memory of the judge's: first address, and the one after the last."""
     _, keys = memory.held()
-    inodes = {str(inode).encode() for _, inode in keys}
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/maps", "rb") as lines:
-        for line in lines:
-            place, _, _, device, inode = line.split(maxsplit=5)[:5]
-            if inode in inodes:
-                major, minor = (int(part, 16) for part in device.split(b":"))
-                if (os.makedev(major, minor), int(inode)) in keys:
-                    start, end = (int(part, 16) for part in place.split(b"-"))
-                    yield start, end
+    with contextlib.suppress(OSError):
+        yield from ((one.start, one.end) for one in mappings(pid) if (one.device, one.inode) in keys)
 
 
 class CudaReadback:

@@ -18,13 +18,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
 from akgflow.terms import Status
 from akgflow.verdict import Roofline, Timing
 from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.timing.window import cache_bytes
+from akgflow.verification.reference.op_count import Tracer, flops_of
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.shared import dtypes, memory
 from akgflow.verification.shared.memory import map_tensors
@@ -56,27 +55,21 @@ class Load:
         return self.varying + self.constant
 
 
-class _Contractions(TorchDispatchMode):  # type: ignore[misc]
+class _Contractions(Tracer):
     """Counts operations of what multiplies, and how many other operators compute."""
 
     def __init__(self) -> None:
         super().__init__()
         self.flops, self.contractions, self.others = 0.0, 0, 0
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        count = flop_registry.get(func.overloadpacket)
-        if count is not None:
-            self.flops += float(count(*args, **(kwargs or {}), out_val=result))
+    def note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
+        flops = flops_of(func, args, kwargs, result)
+        if flops is not None:
+            self.flops += flops
             self.contractions += 1
         elif not func.is_view and func.overloadpacket is not torch.ops.aten.copy_:
             # Copying is how a model's state is set before a call.
             self.others += 1
-        return result
 
 
 def load(reference: Reference) -> Load:
