@@ -62,7 +62,7 @@ ADAPTIVE = DRAFTS + f"      search: {{adaptive: {TAKEN}, trials: 20, parallel: 4
 
 
 @pytest.mark.parametrize("steps", [EVOLVE, ADAPTIVE])
-def test_a_search_climbs_pays_for_no_twin_and_repeats_nothing(
+def test_a_search_climbs_pays_for_no_duplicate_and_repeats_nothing(
     task: Path, openai_server: OpenAIServer, steps: str
 ) -> None:
     workflow(task, steps)
