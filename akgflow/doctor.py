@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import shutil
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from akgflow.base.loop import run_async
 from akgflow.config.types import Target, Workspace
 from akgflow.errors import UntrustedJudge
 from akgflow.executors.reach import Places
@@ -59,7 +59,7 @@ def try_judge(workspace: Workspace) -> list[Check]:
     """One check for this CPU and for each target that is here: does the judge know wrong kernels from right ones?"""
     machine = detect()
     here = [t for t in workspace.targets.values() if not t.on_host and machine.device_for(t) is not None]
-    return asyncio.run(_tried(machine, here))
+    return run_async(_tried(machine, here))
 
 
 async def _tried(machine: Machine, targets: list[Target]) -> list[Check]:

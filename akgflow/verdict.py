@@ -211,6 +211,9 @@ class Verdict:
         """True when the candidate was found right; an absent evidence does not make it wrong."""
         return self.status is Status.PASSED
 
+    def __str__(self) -> str:
+        return f"{self.status} on {self.target}: {self.message}"
+
 
 @dataclass(frozen=True)
 class FeatureRequest:

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from akgflow import api
 from akgflow.base import resources
-from akgflow.config import load
 from akgflow.models.recording import read_recording
-from akgflow.planning.here import plan_here
 
 TASKS = sorted(path.stem for path in resources.tasks().glob("*.yaml"))
 
@@ -25,7 +24,7 @@ def _file(task: str) -> Path:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_recording_answers_every_cell(task: str) -> None:
-    plan = plan_here(load(str(_file(task))))
+    plan = api.plan(_file(task))
     assert plan.workflow == "design_code_repair"
     replies = read_recording(_file(task).parent / "recordings" / f"{task}.akgflow.yaml").replies
     first = {("task", "sketch", 1, 1, "designer", 0)}

@@ -13,7 +13,7 @@ from importlib import import_module
 
 import click
 
-from akgflow import __version__
+from akgflow import __version__, api
 from akgflow.base.streams import Streams, echo, write
 from akgflow.base.text import visible
 from akgflow.errors import AkgflowError, ConfigError, ExitCode, PathError, Problem, machine_error
@@ -62,9 +62,7 @@ class _Lazy(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            from akgflow.config import suggest
-
-            raise click.UsageError(f"there is no command {args[0]!r}: {suggest(args[0], _COMMANDS)}", ctx)
+            raise click.UsageError(f"there is no command {args[0]!r}: {api.suggest(args[0], _COMMANDS)}", ctx)
         return super().resolve_command(ctx, args)
 
 
@@ -140,13 +138,12 @@ def _said(wrong: AkgflowError, *, as_json: bool) -> int:
         write((_RED if color else "%s\n") % f"error: {visible(str(wrong))}", err=True)
         return wrong.exit_code
     from akgflow.base.serial import to_json
-    from akgflow.config import format_problem
 
     if as_json:
         data = {"problems": wrong.problems, "more": wrong.more, "exit_code": wrong.exit_code}
         echo(to_json(data, indent=2, ascii_only=True))
     for problem in wrong.problems:
-        write(f"{format_problem(_visible(problem), color)}\n", err=True)
+        write(f"{api.format_problem(_visible(problem), color)}\n", err=True)
     if wrong.more:
         echo(f"… and {wrong.more} more", err=True)
     count = len(wrong.problems) + wrong.more

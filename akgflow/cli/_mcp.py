@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from akgflow import api
 from akgflow.cli._options import workspace_option
 
 
@@ -18,8 +19,7 @@ from akgflow.cli._options import workspace_option
 )
 def mcp_command(workspace: Path | None, desk: Path | None) -> None:
     """Serve an agent over MCP on standard input and output: plan, run, next_prompt, answer, verify, show."""
-    from akgflow.config import find_root
     from akgflow.mcp import serve
 
-    root = (workspace or find_root()).absolute()
+    root = api.workspace_root(workspace).absolute()
     serve(root, (desk or root / "runs" / "manual").absolute())

@@ -136,8 +136,9 @@ def keys_at(kind: str, definition: str, key: str) -> tuple[str, ...]:
 
 
 def options_at(kind: str, key: str) -> tuple[str, ...]:
-    """The words that the schema of ``kind`` allows for one of its keys."""
-    return tuple(_schema(kind)["properties"][key]["else"]["enum"])
+    """The words that the schema of ``kind`` allows for one of its keys, or for each item of its list."""
+    allowed = _schema(kind)["properties"][key]["else"]
+    return tuple((allowed["items"]["else"] if "items" in allowed else allowed)["enum"])
 
 
 def _child(kind: str, schema: Any, step: str | int) -> Any:

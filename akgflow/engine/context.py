@@ -23,13 +23,13 @@ from akgflow.base.text import received
 from akgflow.budget.device import CutOff
 from akgflow.budget.usage import AbortedSpend
 from akgflow.config.steps import AgentStep
-from akgflow.config.types import AgentSpec, DslPack, SourceKernel, Task, ToolchainFile, Workspace
+from akgflow.config.types import AgentSpec, DslPack, SourceKernel, Task, Workspace
 from akgflow.engine.knowledge import RunKnowledge
 from akgflow.engine.state import JobState
 from akgflow.executors.base import Executor
 from akgflow.models.base import TOO_LONG, CallKey, ModelReply
 from akgflow.models.gateway import Gateway
-from akgflow.planning import Job, Plan, Reach
+from akgflow.planning import Job, Plan, Reach, judge_request, with_gaps
 from akgflow.runs.folder import RunFolder
 from akgflow.runs.journal import Journal
 from akgflow.runs.records import Finished
@@ -185,8 +185,7 @@ class RunContext:
         place = self.folder.place(job.id, candidate.step, candidate.attempt, candidate.sample)
         write_text(place / "candidate.py", candidate.source)
         candidate = replace(candidate, source=await self._first_of_its_form(job, candidate))
-        toolchain = self.workspace.dsls[job.dsl].toolchain
-        request = self._request(candidate.source, toolchain, job.target, job.reach)
+        request = self._request(candidate.source, job.dsl, job.target, job.reach)
         self.notify(job.id, f"{candidate.step} {candidate.attempt}: judging candidate {candidate.id}")
         verdict = await self._judged(f"verdict {job.id}.{candidate.id}", request, job.reach, candidate.step)
         write_json(place / "verdict.json", verdict)
@@ -208,8 +207,7 @@ class RunContext:
         """The judge's verdict about the task's own source kernel, untimed."""
         check = self.plan.source
         assert check is not None, "a plan of a task with a source says how to check it"
-        toolchain = self.workspace.dsls[check.dsl].toolchain
-        request = self._request(source, toolchain, check.target, check.reach)
+        request = self._request(source, check.dsl, check.target, check.reach)
         self.notify(
             "", f"checking the source kernel {source.file.name} ({', '.join(check.reach.evidence) or 'no way'})"
         )
@@ -224,29 +222,13 @@ class RunContext:
             except CutOff as cut:
                 self.record_aborted(AbortedSpend(step, str(cut), device_seconds=cut.seconds))
                 raise
-            absent = {**{str(e): why for e, why in reach.gaps.items()}, **verdict.absent}
-            return replace(verdict, absent=absent)
+            return with_gaps(verdict, reach)
 
         return await self.journal.once(key, Verdict, effect, step=step)
 
-    def _request(
-        self, source: str | SourceKernel, toolchain: str | ToolchainFile, target: str, reach: Reach
-    ) -> JudgeRequest:
-        spec = self.workspace.targets[target]
-        return JudgeRequest(
-            candidate=source,
-            operator_file=str(self.task.operator.file),
-            operator=self.task.operator.source,
-            toolchain=toolchain,
-            target=spec if reach.at else replace(spec, reach=None),
-            evidence=reach.evidence,
-            cases=self.task.cases,
-            dtype=self.task.dtype,
-            tolerance=self.task.tolerance,
-            framework=self.task.framework,
-            profile=self.task.profile,
-            baselines=self.task.baselines,
-        )
+    def _request(self, source: str | SourceKernel, dsl: str, target: str, reach: Reach) -> JudgeRequest:
+        toolchain = self.workspace.dsls[dsl].toolchain
+        return judge_request(self.task, source, toolchain, self.workspace.targets[target], reach)
 
 
 def form_id(source: str) -> str:

@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from akgflow.config.types import Task, Workspace
 from akgflow.executors.base import Executor
 from akgflow.executors.reach import Places
-from akgflow.planning import reach, why_nothing
+from akgflow.planning import judge_request, reach, why_nothing, with_gaps
 from akgflow.runs.matrix import OWN, Cell, Matrix, filled
-from akgflow.verdict import JudgeRequest
 
 
 @dataclass(frozen=True)
@@ -52,22 +51,6 @@ class Judging:
         source = self.wanted.kernels.get((dsl, to))
         if source is None:
             return replace(empty, reason="there is no kernel for it")
-        task = self.task
-        request = JudgeRequest(
-            candidate=source,
-            operator_file=str(task.operator.file),
-            operator=task.operator.source,
-            toolchain=pack.toolchain,
-            target=target if found.at else replace(target, reach=None),
-            evidence=found.evidence,
-            cases=task.cases,
-            dtype=dtype,
-            tolerance=task.tolerance,
-            framework=task.framework,
-            profile=task.profile,
-            baselines=task.baselines,
-            time=self.wanted.time,
-        )
-        verdict = await self.executor.judge(request)
-        gaps = {str(evidence): reason for evidence, reason in found.gaps.items()}
-        return filled(empty, replace(verdict, absent={**gaps, **verdict.absent}), task.cases)
+        asked = judge_request(self.task, source, pack.toolchain, target, found)
+        verdict = await self.executor.judge(replace(asked, dtype=dtype, time=self.wanted.time))
+        return filled(empty, with_gaps(verdict, found), self.task.cases)

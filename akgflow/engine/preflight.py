@@ -23,7 +23,7 @@ from akgflow.config.types import Operator, Target, Task, Workspace
 from akgflow.errors import ConfigError, UntrustedJudge
 from akgflow.executors.base import Executor
 from akgflow.machine import Machine
-from akgflow.planning import Plan
+from akgflow.planning import Plan, Reach, judge_request
 from akgflow.runs.records import Preflight
 from akgflow.terms import Evidence, Status
 from akgflow.toolchains import FRAMEWORK, cache_dir
@@ -125,21 +125,11 @@ class _SelfTest:
         )
 
     def _request(self, canary: Canary) -> JudgeRequest:
-        task = self.task
-        operator = task.operator if task else Operator(Path("operator.py"), STAND_IN)
-        return JudgeRequest(
-            candidate=canary.candidate,
-            operator_file=str(operator.file),
-            operator=operator.source,
-            toolchain=FRAMEWORK,
-            target=self.target,
-            evidence=(Evidence.EXECUTED,),
-            cases=(_case(task),) if task and _case(task) else (),
-            dtype=task.dtype if task else None,
-            tolerance=task.tolerance if task else 1.0,
-            time=False,
-            framework=canary.framework,
-        )
+        about = self.task or Operator(Path("operator.py"), STAND_IN)
+        found = Reach((Evidence.EXECUTED,), {}, str(self.target.reach or ""))
+        request = judge_request(about, canary.candidate, FRAMEWORK, self.target, found)
+        cases = (_case(self.task),) if self.task and _case(self.task) else ()
+        return replace(request, cases=cases, framework=canary.framework, time=False, profile=False)
 
 
 def _case(task: Task) -> dict[str, bool | int | float | str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from akgflow.base.loop import run_async
 from akgflow.budget.ledger import Ledger
 from akgflow.budget.outstanding import CallLog
 from akgflow.config.types import Task, Workspace
@@ -49,7 +49,7 @@ def run_in_folder(
             if len(journal):
                 notify("", f"going on in {folder.path}: {len(journal)} finished steps are kept")
             try:
-                return asyncio.run(_run_session(task, workspace, plan, folder, journal, notify, record, ended))
+                return run_async(_run_session(task, workspace, plan, folder, journal, notify, record, ended))
             finally:
                 journal.close(lambda text: notify("", text))
     finally:

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from akgflow.executors.routing import RoutingExecutor
 from akgflow.executors.scratch import temporary
 from akgflow.machine import Machine
-from akgflow.verdict import JudgeRequest, Verdict
 
 
 @asynccontextmanager
@@ -23,9 +22,3 @@ async def executor_alone(machine: Machine) -> AsyncIterator[RoutingExecutor]:
             await executor.close()
         finally:
             scratch.close()
-
-
-async def judge_alone(request: JudgeRequest, machine: Machine) -> Verdict:
-    """The verdict about one candidate, from wherever its target is."""
-    async with executor_alone(machine) as executor:
-        return await executor.judge(request)
