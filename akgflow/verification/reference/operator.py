@@ -79,7 +79,7 @@ def cases_of(text: str, file: str, cases: tuple[Mapping[str, Scalar], ...]) -> t
 
 
 def make_case(text: str, file: str, keys: Mapping[str, Scalar], dtype: str | None, seed: int) -> Case:
-    """A case in a module of its own, so that no other case's globals hold in it. ``seed`` draws the init inputs."""
+    """A case in its own module, which no other case's globals affect. ``seed`` draws the init inputs."""
     module = load(text, file)
     wanted = {name: value for name, value in keys.items() if name not in RESERVED}
     index = wanted.pop("dyn", None) if hasattr(module, "get_inputs_dyn_list") else None

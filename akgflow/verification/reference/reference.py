@@ -86,7 +86,7 @@ class Draw:
         return bool(self.effects.inputs)
 
     def outs(self) -> list[dict[str, Any]]:
-        """Places for the output tensors, between guard bytes, in a memory of their own."""
+        """Places for the output tensors, between guard bytes, in their own region."""
         return out_places([one.framework for one in self.expected], memory.GUARD)
 
     @cached_property

@@ -84,7 +84,7 @@ class Measure(NamedTuple):
     """What is known of a draw and of the operator.
 
     ``even``: the inputs are of one size and hardly two of them equal, so that roundoff cancels in sums; ``balanced``:
-    errors of either sign are alike frequent; ``shifted``: the inputs lie far from zero, on one side of it;
+    errors of either sign are alike frequent; ``shifted``: the inputs are far from zero and of one sign;
     ``rounds_once``: the framework rounds nothing below float32 but results.
     """
 
@@ -191,7 +191,7 @@ def _bias_allowed(magnitude: torch.Tensor, bound: torch.Tensor, u: float) -> flo
 
 
 def whole_slack(moved: torch.Tensor, step: float, length: int) -> torch.Tensor:
-    """How far a sound kernel's whole numbers may lie from the oracle's.
+    """How far a sound kernel's integers may be from the oracle's.
 
     ``moved`` is how far they went at most when all inputs were changed by ``step``, relatively, a few times; ``length``
     is L of the module's formula. What no change moved is exact.

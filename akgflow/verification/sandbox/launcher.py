@@ -235,7 +235,7 @@ class _Guard:
     def _grants(self) -> landlock.Grants:
         writable: tuple[str, ...] = (self.bounds.scratch,)
         if "files" in self.wanted:
-            # All that can be seen may be read, and it is mounted read-only besides.
+            # All that can be seen may be read; it is mounted read-only.
             readable: tuple[str, ...] = ("/",)
             writable += ("/tmp", "/dev/shm")
         else:

@@ -1,4 +1,4 @@
-"""Namespaces: a machine of its own for the candidate, with no network, no other process and few files.
+"""Namespaces (namespaces(7)): no network, no other process and few files for the candidate.
 
 `fork` and `enter` make them, `mount_root` fills the new root folder. All run in trusted code, before the candidate's
 process exists, and raise `LayerUnavailable` with the name of the layer that the kernel refuses.
@@ -15,6 +15,7 @@ from akgflow.verification.sandbox import libc
 from akgflow.verification.sandbox.limits import MAX_TASKS, RESERVED_PIDS
 from akgflow.verification.sandbox.rootfs import View
 
+# Numbers from the uapi headers linux/sched.h (CLONE_NEW…), linux/mount.h (MS_…) and asm/unistd.h.
 _USER, _NET, _IPC, _MOUNT, _UTS, _PID = 0x10000000, 0x40000000, 0x08000000, 0x00020000, 0x04000000, 0x20000000
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8
 _MS_BIND, _MS_REC, _MS_PRIVATE = 4096, 16384, 1 << 18
@@ -135,7 +136,7 @@ def _new_root(view: View, scratch: str, builds: str | None, own_processes: bool,
 
 
 def _only_a_way(target: str) -> None:
-    """Nobody writes to folders in /tmp that are there only because ``target`` lies below them."""
+    """Make folders in /tmp that exist only as parents of ``target`` read-only."""
     folder = os.path.dirname(target)
     while folder.startswith("/tmp/"):
         with suppress(OSError):
