@@ -67,7 +67,7 @@ class CaseResult:
 
     ``error`` and ``bound`` are absolute errors against the float64 oracle at the worst element;
     ``framework_error`` is the largest error that the framework's own kernel makes on the same inputs;
-    ``wrong`` of ``total`` elements lie outside their bounds. ``detail`` is one sentence a model can repair from.
+    ``wrong`` of ``total`` elements are outside their bounds. ``detail`` is one sentence a model can repair from.
     """
 
     case: Mapping[str, Scalar]
@@ -185,7 +185,7 @@ class Verdict:
     or the candidate's own words, cut to what matters. ``absent`` gives, for each evidence that was asked for
     and not obtained, the reason. ``warnings`` say what this verdict cannot vouch for, such as a task whose inputs
     let a trivial answer pass. ``sandbox`` names the layers that bounded the candidate. ``profile`` holds counters of
-    the GPU where they were asked for; nothing hangs on them.
+    the GPU where they were asked for; nothing depends on them.
     """
 
     status: Status

@@ -1,8 +1,8 @@
 """Memory that judge and candidate share, and how tensors are laid out in it.
 
 A `Region` is plain bytes, on the host (a memfd of fixed size) or on a GPU (CUDA IPC); its *handle* is JSON and, for the
-host, one file descriptor. `lay_out` gives a value's tensors places in a region and describes the value as JSON; `rebuild`
-makes the value again from the description, as views of the region. Nothing is pickled in either direction.
+host, one file descriptor. `lay_out` gives a value's tensors places in a region and describes the value as JSON;
+`rebuild` makes the value from the description, as views of the region. Nothing is pickled in either direction.
 """
 
 from __future__ import annotations

@@ -49,8 +49,8 @@ a child that holds the socket. So no reply is evidence. What each field is used 
 ``Failure.message``, ``Failure.log``
     Shown to the candidate's author, cut, as valid text.
 
-Descriptors that come along are closed by the kernel. The judge never waits to send: a candidate that does not
-read its requests is ended. Process ids, layers and wait statuses come from the fork server, which runs no candidate's code.
+The kernel closes descriptors that come along. The judge never waits to send: a candidate that reads no requests is
+ended. Process ids, layers and wait statuses come from the fork server, which runs no code of a candidate.
 """
 
 from __future__ import annotations
