@@ -26,20 +26,22 @@ class OperatorError(Exception):
 
 @dataclass(frozen=True)
 class Case:
-    """One case of an operator: a fresh module in which the case's keys hold.
-
-    ``globals`` are those keys that the functions do not take as keywords; ``init`` what constructs `Model`;
-    ``tolerance`` the case's own factor on the bounds.
-    """
+    """One case of an operator: a fresh module with the case's keys applied."""
 
     module: types.ModuleType
     keys: Mapping[str, Scalar]
     globals: Mapping[str, Scalar]
+    """Those keys that the functions do not take as keywords."""
     dtype: torch.dtype | None
+    """To which floating inputs and parameters are cast; None leaves them."""
     init_args: tuple[Any, ...]
+    """Positional arguments of `Model`."""
     init_kwargs: Mapping[str, Any]
+    """Keyword arguments of `Model`."""
     make_inputs: Callable[[], tuple[Any, ...]]
+    """Draws one set of inputs from the generators' current state."""
     tolerance: float | None = None
+    """The case's own factor on the bounds."""
 
     def model(self) -> Any:
         """A new `Model`, with its own default parameters."""

@@ -38,27 +38,30 @@ _NAMESPACES = ("user", "network", "ipc", "files", "processes")
 
 @dataclass(frozen=True)
 class Bounds:
-    """What one candidate gets.
-
-    ``scratch`` is its folder; ``builds`` a folder below it with its own earlier builds; ``reads`` are further folders
-    that it may read. ``memory_bytes`` bounds its address space unless it runs ``on_gpu``.
-    """
+    """What one candidate gets."""
 
     scratch: str
+    """Its folder."""
     memory_bytes: int
+    """Bounds its address space unless it runs ``on_gpu``."""
     threads: int
     on_gpu: bool = False
     builds: str | None = None
+    """A folder below ``scratch`` with its own earlier builds."""
     reads: tuple[str, ...] = ()
+    """Further folders that it may read."""
 
 
 @dataclass
 class Launched:
-    """``guard`` and ``pid`` are as the caller's process namespace numbers them."""
+    """A process that was started; ids are those of the caller's process namespace."""
 
     guard: int
+    """The guard's process id."""
     pid: int
+    """The process's own id."""
     layers: tuple[str, ...]
+    """The layers that hold."""
     status: int
     """The reading end of the pipe through which the guard says how the process ended."""
 

@@ -38,12 +38,16 @@ Identity = tuple[int, int, tuple[int, ...], tuple[int, ...]]
 
 @dataclass
 class Region:
-    """``bytes`` is a one-dimensional uint8 tensor; ``handle`` is JSON; ``fd`` and ``map`` belong to a host region."""
+    """Bytes that two processes share."""
 
     bytes: torch.Tensor
+    """One-dimensional, uint8."""
     handle: Mapping[str, Any]
+    """What `attach` needs besides ``fd``, as JSON."""
     fd: int | None = None
+    """The memfd of a host region."""
     map: mmap.mmap | None = None
+    """The mapping of a host region."""
 
     def __del__(self) -> None:
         if self.fd is not None:
@@ -129,16 +133,18 @@ class Stray(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """``tree`` describes the value, ``placed`` its tensors in order, ``size`` the bytes they take.
-
-    ``margins`` holds, for each tensor, where its guard bytes begin and end; ``holes`` the pages that nobody may touch.
-    """
+    """Where the tensors of a value are in a region. Offsets and sizes are in bytes."""
 
     tree: Tree
+    """Describes the value."""
     placed: tuple[Placed, ...]
+    """Its tensors, in order."""
     size: int
+    """Of all tensors with what is between them."""
     margins: tuple[tuple[int, int], ...] = ()
+    """For each tensor, where its guard bytes begin and end."""
     holes: tuple[tuple[int, int], ...] = ()
+    """Beginning and end of pages at which an access ends the process."""
 
     def write(self, region: Region, base: int = 0) -> None:
         """Copy every tensor to its place, ``base`` bytes further on, between guard bytes."""
@@ -192,12 +198,16 @@ class Layout:
 
 
 class Slot(NamedTuple):
-    """Where a tensor is: its offset, where its guard bytes begin and end, and where the next one may begin."""
+    """Where a tensor is, in bytes."""
 
     offset: int
+    """Of the tensor."""
     start: int
+    """Of the guard bytes before it."""
     stop: int
+    """The end of the guard bytes after it."""
     next: int
+    """Where the next slot may begin."""
 
 
 Spacing = Callable[[int, int], Slot]

@@ -36,14 +36,12 @@ Current = Callable[[], tuple[int, Mapping[str, Any]]]
 
 @dataclass(frozen=True)
 class Work:
-    """What the framework does in one call of the operator.
-
-    ``total`` is elements touched, and floating-point operations where operators multiply matrices; ``own`` is elements
-    for each group of operators that the operator itself is made of.
-    """
+    """What the framework does in one call of the operator."""
 
     total: float
+    """Elements touched, and floating-point operations where operators multiply matrices."""
     own: Mapping[str, int]
+    """Elements for each group of operators that the operator itself consists of."""
 
     @property
     def too_small(self) -> bool:
