@@ -270,9 +270,9 @@ _set_data, _require_grad = torch._C.TensorBase.data.__set__, torch._C.TensorBase
 
 def load_state(model: Any, state: dict[str, torch.Tensor], device: str, stand_in: bool) -> None:
     """Give the model the judge's parameters, as views of the shared memory, so that changes to them are seen."""
-    if stand_in and hasattr(model, "adopt_state"):
+    if stand_in and hasattr(model, "set_state"):
         # What stands for a source kernel declares no parameters: it takes all of them, under whatever names.
-        model.adopt_state(state)
+        model.set_state(state)
         return
     own = model.state_dict(keep_vars=True)
     want, have = {n: list(t.shape) for n, t in state.items()}, {n: list(t.shape) for n, t in own.items()}

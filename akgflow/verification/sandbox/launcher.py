@@ -29,7 +29,7 @@ LAYERS = {
     "seccomp": "no sockets, no tracing, no mounts, no kernel machinery beyond what a kernel needs",
     "landlock": "reads, writes, signals and TCP only where they are allowed",
     "network": "no network device",
-    "ipc": "shared memory and host name of its own",
+    "ipc": "its own shared memory and host name",
     "files": "a root folder with compilers, libraries and its scratch folder, and nothing else",
     "processes": "sees and signals only what it started",
 }

@@ -75,7 +75,7 @@ def enter(wanted: Set[str], uid: int, gid: int) -> None:
             _write("/proc/self/setgroups", "deny")
             _write("/proc/self/uid_map", f"{uid} {uid} 1")
             _write("/proc/self/gid_map", f"{gid} {gid} 1")
-    # A process namespace is worth little without mounts of its own: /proc would still show the old one.
+    # A process namespace is worth little without its own mounts: /proc would still show the old one.
     for layer, flags in (("network", _NET), ("ipc", _IPC | _UTS), ("files", _MOUNT), ("processes", _MOUNT)):
         if layer in wanted:
             with _layer(layer):
@@ -83,7 +83,7 @@ def enter(wanted: Set[str], uid: int, gid: int) -> None:
 
 
 def mount_root(view: View, scratch: str, builds: str | None, wanted: Set[str], memory_bytes: int) -> None:
-    """In the first process of the new namespaces: a root folder with what ``view`` names, and a /proc of its own.
+    """In the first process of the new namespaces: mount a root folder with what ``view`` names, and a new /proc.
 
     All of it is read-only but ``scratch``, /tmp and /dev/shm; the last two are new, empty, and bounded by
     ``memory_bytes``. ``builds`` appears as `BUILDS`.
