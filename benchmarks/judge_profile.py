@@ -2,8 +2,8 @@
 
     python benchmarks/judge_profile.py --device cpu|cuda [--time] [--count 20]
 
-Judges the twenty kernels twice in one process, as a judge process does, once built anew and once as built before, and
-prints JSON: seconds a candidate in each step. A step's seconds are its own, without those of steps inside it.
+Judges the twenty kernels twice in one process, as a judge process does: built from scratch, then as built before.
+Prints JSON: seconds a candidate in each step. A step's seconds are its own, without those of steps inside it.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def put_on(watch: StopWatch) -> None:
 
 
 def profile(todo: list[Candidate], device: str, timing: bool, watch: StopWatch) -> list[dict[str, float]]:
-    """Seconds a candidate by step, for kernels built anew and for the same ones again."""
+    """Seconds a candidate by step, for kernels built from scratch and for the same ones again."""
     import torch
 
     from akgflow.verification.judge.candidate_process import ForkServerClient
@@ -95,7 +95,7 @@ def profile(todo: list[Candidate], device: str, timing: bool, watch: StopWatch) 
         os.environ["AKGFLOW_CACHE"] = folder
         server.start()
         judge = Judge(here, server)
-        for turn in ("start", "anew", "again"):
+        for turn in ("start", "fresh", "again"):
             watch.seconds.clear()
             for number, one in enumerate(todo if turn != "start" else [Candidate.broken(todo[0])]):
                 request = JudgeRequest(
@@ -121,8 +121,8 @@ def main() -> None:
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     watch = StopWatch()
     put_on(watch)
-    anew, again = profile(candidates(options.device)[: options.count], options.device, options.time, watch)
-    print(json.dumps({"anew": anew, "again": again}))
+    fresh, again = profile(candidates(options.device)[: options.count], options.device, options.time, watch)
+    print(json.dumps({"fresh": fresh, "again": again}))
 
 
 if __name__ == "__main__":

@@ -18,8 +18,16 @@ COVERED = (
     *("akgflow", "docs", "schemas", "tests", "benchmarks"),
     *("agents.yaml", "hardware.yaml", "README.md", "CONTRIBUTING.md"),
 )
-NOT_YET: tuple[str, ...] = COVERED
-"""Parts whose names are still being changed."""
+NOT_YET: tuple[str, ...] = (
+    *("akgflow/agents", "akgflow/base", "akgflow/budget", "akgflow/cli", "akgflow/config", "akgflow/doctor"),
+    *("akgflow/engine", "akgflow/errors", "akgflow/executors", "akgflow/knowledge", "akgflow/machine"),
+    *("akgflow/mcp", "akgflow/models", "akgflow/planning", "akgflow/reporting", "akgflow/runs", "akgflow/search"),
+    *("akgflow/sketch", "tests/agents", "tests/base", "tests/budget", "tests/cli", "tests/config", "tests/engine"),
+    *("tests/executors", "tests/knowledge", "tests/mcp", "tests/models", "tests/planning", "tests/reporting"),
+    *("tests/runs", "tests/search", "tests/sketch", "docs/", "schemas/", "agents.yaml", "hardware.yaml"),
+    *("README.md", "CONTRIBUTING.md"),
+)
+"""Beginnings of paths whose names are still being changed."""
 LEFT_OUT = (
     # Prompts are made of these, and a recorded reply is known by its prompt.
     *("akgflow/dsls/", "tasks/recordings/", "benchmarks/kernelbench/tasks/recordings/"),
@@ -56,7 +64,6 @@ RETIRED: dict[str, str] = {
     "ELSEWHERE": "SHIFT_BYTES",
     "hurry": "shorten_limits",
     "require_work": "require_kernels_matter",
-    "settle _settle": "synchronize",
     "_praise": "pass_message",
     "sings": "accepts",
     "flock _flock": "canaries_for",
@@ -79,6 +86,7 @@ ALLOWED = re.compile(
     r"third[- ]party"
     # A system call.
     r"|fcntl\.flock|``flock``"
+    r"|PTRACE_SEIZE"
     # A status of the journal, whose values stay.
     r"|[\"']TWIN[\"']"
 )

@@ -37,7 +37,7 @@ class Failure(Enum):
     SYMBOL = auto()
     """A built library needs a function that the candidate neither has nor names."""
     KERNEL = auto()
-    """An interpreted kernel races, waits for ever, touches what it may not, or cannot be launched."""
+    """An interpreted kernel races, deadlocks, touches what it may not, or cannot be launched."""
     NOT_INTERPRETED = auto()
     """An interpreted kernel needs what fibers on a CPU do not have."""
     HOST = auto()
