@@ -3,8 +3,8 @@
     python benchmarks/verify_throughput.py [--device cpu|cuda] [--count 20] [--seconds 600] [--only ROUNDS] [--json]
 
 KernelBench's package cannot be had from PyPI, so its method is restated in `kernelbench_method.py`: one fresh process
-for each candidate, one candidate after the other, as its script does on one device. Every kernel is built anew, with
-empty caches, by both. The rounds, each with correctness alone and with timing:
+for each candidate, one candidate after the other, as its script does on one device. Both build every kernel, with empty
+caches. The rounds, each with correctness alone and with timing:
 
 - akgflow, one judge: one candidate after the other;
 - akgflow, N judges: as `akgflow run` judges, with half as many judges as cores and one timing at a time;
@@ -141,7 +141,7 @@ class Ours:
 
 
 def profiled(device: str, count: int, timing: bool) -> dict[str, dict[str, float]]:
-    """Where our judge's seconds go, from `judge_profile.py`: by step, for kernels built anew and again."""
+    """Where our judge's seconds go, from `judge_profile.py`: by step, for kernels built from scratch and again."""
     command = [sys.executable, str(HERE / "judge_profile.py"), "--device", device, "--count", str(count)]
     done = subprocess.run([*command, *(["--time"] if timing else [])], capture_output=True, text=True, check=True)
     found: dict[str, dict[str, float]] = json.loads(done.stdout.splitlines()[-1])

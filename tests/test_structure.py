@@ -178,7 +178,8 @@ def test_judge_and_candidate_meet_in_shared_code_only(side: str) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-FOLDERS = sorted({path.parent for path in MODULES.values()} - {PACKAGE})
+HEADERS = PACKAGE.glob("toolchains/**/*.h")
+FOLDERS = sorted({path.parent for path in (*MODULES.values(), *HEADERS)} - {PACKAGE})
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from akgflow.base.lazily import lazily
+from akgflow.base.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from akgflow.agents import describe
@@ -144,4 +144,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:  # a type checker that saw it would take every name for one that is there
-    __getattr__ = lazily("akgflow", HOMES)
+    __getattr__ = lazy_exports("akgflow", HOMES)

@@ -44,7 +44,7 @@ class DeviceClock:
         return total if self._ceiling is None else min(total, self._ceiling)
 
     def charge(self, seconds: float) -> None:
-        """Book what an earlier sitting took."""
+        """Book what an earlier session took."""
         self._settled += seconds
 
     @asynccontextmanager

@@ -9,7 +9,7 @@ How the ceilings are kept, the calls in flight included:
   call goes out on that room.
 - *usd*: the same at the model's price. A model without a known price is refused before the first call, unless it says
   ``price: unknown``: then its calls are counted and their cost is not.
-- *minutes*: wall time since the ledger was made, plus what earlier sittings of the same run took. When they are over,
+- *minutes*: wall time since the ledger was made, plus what earlier sessions of the same run took. When they are over,
   calls and judgements that run are cut off.
 - *device minutes*: `akgflow.budget.device`.
 
@@ -28,7 +28,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from akgflow.budget.device import DeviceClock
-from akgflow.budget.usage import Estimate, Lost, Usage
+from akgflow.budget.usage import AbortedSpend, Estimate, Usage
 from akgflow.budget.wall import WallClock
 from akgflow.config.types import Budget
 from akgflow.errors import BudgetError
@@ -141,15 +141,15 @@ class Ledger:
             excess_usd=spent.excess_usd + (usage.excess_usd if charge_usd else 0.0),
         )
 
-    def lose(self, lost: Lost) -> None:
-        """Book what an earlier sitting spent without a result."""
-        if lost.usage is not None:
-            self.charge(lost.usage)
-        self.device.charge(lost.device_seconds)
-        self.count_lost()
+    def charge_aborted(self, spend: AbortedSpend) -> None:
+        """Book what an earlier session spent without a result."""
+        if spend.usage is not None:
+            self.charge(spend.usage)
+        self.device.charge(spend.device_seconds)
+        self.count_aborted()
 
-    def count_lost(self) -> None:
-        """One more call or judgement that was paid for and gave nothing."""
+    def count_aborted(self) -> None:
+        """Count one more call or judgement that was paid for and gave no result."""
         self._spent = replace(self._spent, lost=self._spent.lost + 1)
 
     def _fits(self, estimate: Estimate, others: Estimate) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from akgflow.base.serial import from_data, to_data
-from akgflow.budget.usage import Estimate, Lost, Usage
+from akgflow.budget.usage import AbortedSpend, Estimate, Usage
 from akgflow.errors import PathError
 
 
@@ -37,9 +37,9 @@ class Outstanding:
         """The call's key, the same whenever it goes out again."""
         return self.id.rpartition("#")[0]
 
-    def lost(self, reason: str) -> Lost:
+    def aborted(self, reason: str) -> AbortedSpend:
         """This call as one whose end is unknown."""
-        return Lost(self.step, reason, self.model, self.reserved, call=self.id)
+        return AbortedSpend(self.step, reason, self.model, self.reserved, call=self.id)
 
 
 def reserved_usage(estimate: Estimate, *, priced: bool) -> Usage:

@@ -7,20 +7,20 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens in and out. ``cost`` in US dollars, None where no price is known.
-
-    ``estimated`` where the provider gave no figures and they were counted from the text. ``reserved`` tokens were
-    held while the call was out, and no call is booked with more; what a provider claims beyond them is ``excess``,
-    in tokens and in dollars.
-    """
+    """Tokens in and out, and what they cost."""
 
     prompt_tokens: int
     completion_tokens: int
     cost: float | None = None
+    """US dollars; None where no price is known."""
     estimated: bool = False
+    """True where the provider gave no figures and the tokens were counted from the text."""
     reserved: int = 0
+    """Tokens held while the call was out; no call is booked with more."""
     excess: int = 0
+    """Tokens that the provider claims beyond those reserved."""
     excess_usd: float = 0.0
+    """US dollars that the provider claims beyond those reserved."""
 
     @property
     def tokens(self) -> int:
@@ -29,18 +29,18 @@ class Usage:
 
 
 @dataclass(frozen=True)
-class Lost:
-    """What was spent without a result: a call whose end is unknown, a judgement that was cut off.
-
-    ``step`` is ``JOB.STEP``; ``device_seconds`` are a judgement's; ``call`` is the id under which a call went out.
-    """
+class AbortedSpend:
+    """What was spent without a result: a call whose end is unknown, a judgement that was cut off."""
 
     step: str
+    """``JOB.STEP``."""
     reason: str
     model: str = ""
     usage: Usage | None = None
     device_seconds: float = 0.0
+    """Of a judgement."""
     call: str = ""
+    """The id under which a call went out."""
 
 
 @dataclass(frozen=True)

@@ -152,7 +152,7 @@ def knowledge(node: Node | None, root: Path) -> KnowledgeSpec:
 
 def _reach(data: dict[str, Any]) -> RayReach:
     resources = {name: int(amount) for name, amount in data["resources"].items()}
-    return RayReach(data.get("address", "auto"), resources, seconds(data.get("wait", RayReach.wait)))
+    return RayReach(resources, data.get("address", RayReach.address), seconds(data.get("wait", RayReach.wait)))
 
 
 def dsl_pack(name: str, node: Node, folder: Path, read: Read) -> DslPack:

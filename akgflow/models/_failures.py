@@ -48,7 +48,7 @@ def explain(
     answered = next(filter(None, (_response(link) for link in links)), None)
     wire = next((link for link in links if isinstance(link, WireError)), None)
     if wire is not None:
-        failure = Failure.REQUEST if isinstance(wire, RedirectRefused) else Failure.NONSENSE
+        failure = Failure.REQUEST if isinstance(wire, RedirectRefused) else Failure.INVALID_RESPONSE
         what = brief(redact(str(wire)))
     elif _any_named(links, _TIMEOUTS):
         failure, what = Failure.TIMEOUT, f"gave no answer within {spec.limits.timeout:g} s"
@@ -100,7 +100,7 @@ def _response(link: BaseException) -> tuple[int, Mapping[str, str]] | None:
 
 def _by_status(status: int, said: str) -> tuple[Failure, str]:
     if status < 400:
-        return Failure.NONSENSE, f"answered {status} with something that is not a chat completion: {said}"
+        return Failure.INVALID_RESPONSE, f"answered {status} with something that is not a chat completion: {said}"
     what = f"answered {status}: {said}"
     if status in {401, 402, 403} or _NO_CREDIT.search(said):
         return Failure.AUTH, what
@@ -121,7 +121,7 @@ def _without_response(failed: BaseException, links: Sequence[BaseException]) -> 
     named = {cls.__name__ for cls in type(failed).__mro__}
     if named & {"UnsupportedParamsError", "NotFoundError"} or ("BadRequestError" in named and len(links) == 1):
         return Failure.REQUEST, f"was not called: {said}"
-    return Failure.NONSENSE, f"answered with something that is not a chat completion: {said}"
+    return Failure.INVALID_RESPONSE, f"answered with something that is not a chat completion: {said}"
 
 
 def _advice(failure: Failure, spec: ModelSpec, missing: Sequence[str]) -> str:

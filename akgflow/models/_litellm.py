@@ -172,7 +172,7 @@ def _oddities(answer: Answer, usage: Usage, spec: ModelSpec, call: Call) -> Iter
 def _nonsense(spec: ModelSpec, what: str, usage: Usage | None) -> ProviderError:
     where = f" at {spec.api_base}" if spec.api_base else ""
     words = f"model {spec.name} ({spec.model}){where} answered with {what}"
-    return ProviderError(Failure.NONSENSE, words, usage=usage)
+    return ProviderError(Failure.INVALID_RESPONSE, words, usage=usage)
 
 
 def _usage(litellm: Any, answer: Answer, request: ModelRequest) -> Usage:

@@ -110,7 +110,7 @@ class Failure(StrEnum):
     SERVER = "server"
     TIMEOUT = "timeout"
     CONNECTION = "connection"
-    NONSENSE = "nonsense"
+    INVALID_RESPONSE = "invalid_response"
     REQUEST = "request"
     NO_RECORDING = "no_recording"
 
@@ -122,7 +122,7 @@ class Failure(StrEnum):
             Failure.SERVER,
             Failure.TIMEOUT,
             Failure.CONNECTION,
-            Failure.NONSENSE,
+            Failure.INVALID_RESPONSE,
         }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from akgflow.budget.ledger import Ledger, Reservation
 from akgflow.budget.outstanding import CallLog, Outstanding, reserved_usage
 from akgflow.budget.request import refusals
-from akgflow.budget.usage import Estimate, Lost, Usage
+from akgflow.budget.usage import AbortedSpend, Estimate, Usage
 from akgflow.config.types import ModelSpec, ReplyForm
 from akgflow.errors import ConfigError
 from akgflow.models.base import (
@@ -64,9 +64,9 @@ def origin_of(model: str) -> str:
 class Gateway:
     """Answers calls by the name of a model; one for a run, used from one event loop.
 
-    ``recordings`` is the folder in which ``recorded/NAME`` looks for ``TASK.NAME.yaml``. ``notify`` hears one
-    sentence for each thing that a user should know while it happens: a retry or a fallback. ``lose``
-    hears of every call that brought no reply and that the provider may bill; it counts at what was reserved for it.
+    ``recordings`` is the folder in which ``recorded/NAME`` looks for ``TASK.NAME.yaml``. ``notify`` receives one
+    sentence for each thing that a user should know while it happens: a retry or a fallback. ``on_aborted`` receives
+    each call that brought no reply and that the provider may bill; it counts at what was reserved for it.
     ``calls`` notes each call before it goes out, so that those of a killed process count as well.
 
     A recorded reply is reported with the usage that it had when it was made; its tokens count against the budget,
@@ -80,7 +80,7 @@ class Gateway:
         recordings: Path,
         ledger: Ledger | None = None,
         notify: Callable[[str], None] = lambda _: None,
-        lose: Callable[[Lost], None] = lambda _: None,
+        on_aborted: Callable[[AbortedSpend], None] = lambda _: None,
         calls: CallLog | None = None,
         backoff: Backoff = Backoff(),
     ) -> None:
@@ -88,7 +88,7 @@ class Gateway:
         self._models = models
         self._recordings = recordings
         self._notify = notify
-        self._lose = lose
+        self._on_aborted = on_aborted
         self._calls = calls
         self._backoff = backoff
         self._slots: dict[str, asyncio.Semaphore] = {}
@@ -193,11 +193,11 @@ class Gateway:
 
     def _broken(self, call: Outstanding, held: Reservation, failed: BaseException) -> None:
         """Book a call that went out and brought no reply: at what the provider says, else at what was reserved."""
-        lost = call.lost(str(failed) or type(failed).__name__)
+        aborted = call.aborted(str(failed) or type(failed).__name__)
         known = failed.usage if isinstance(failed, ProviderError) else None
         booked = self.ledger.settle(held, known or call.reserved)
-        self.ledger.count_lost()
-        self._lose(replace(lost, usage=booked))
+        self.ledger.count_aborted()
+        self._on_aborted(replace(aborted, usage=booked))
 
     def _estimate(self, request: ModelRequest) -> Estimate:
         spec = request.model

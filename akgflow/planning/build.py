@@ -79,7 +79,7 @@ def digest(plan: Plan) -> str:
 
 
 def identity(plan: Plan) -> str:
-    """sha256 of what the plan does, without what may change between two sittings of one run: the budget."""
+    """sha256 of what the plan does, without what may change between two sessions of one run: the budget."""
     data = to_data(plan)
     for key in ("budget", "ceiling"):
         del data[key]

@@ -44,7 +44,7 @@ class Journal:
 
     @property
     def minutes_before(self) -> float:
-        """Wall minutes that earlier sittings of this run took, up to their last finished effect."""
+        """Wall minutes that earlier sessions of this run took, up to their last finished effect."""
         return self._seconds_before / 60.0
 
     def __contains__(self, key: str) -> bool:
@@ -66,7 +66,7 @@ class Journal:
         return self._steps.get(key, "")
 
     async def once(self, key: str, kind: type[T], effect: Callable[[], Awaitable[T]], *, step: str = "") -> T:
-        """The result of ``effect``, which runs only if no earlier sitting finished it.
+        """The result of ``effect``, which runs only if no earlier session finished it.
 
         Raises `MachineExhausted` in place of an effect that would begin after `halt`.
         """

@@ -106,7 +106,7 @@ class RunResult:
 
     @property
     def finished(self) -> bool:
-        """False when a later sitting could go on."""
+        """False when a later session could go on."""
         return not any(job.outcome in (Outcome.NO_PROVIDER, Outcome.BUDGET) for job in self.jobs)
 
     @property

@@ -1,4 +1,4 @@
-"""Finding a toolchain: an installed one by its name, or one that lies beside its DSL's pack."""
+"""Finding a toolchain: an installed one by its name, or a file beside its DSL's pack."""
 
 from __future__ import annotations
 

@@ -57,6 +57,7 @@ def here(tmp_path: Path, openai_server: OpenAIServer) -> Iterator[Here]:
     yield Here(tmp_path, openai_server)
 
 
+@pytest.mark.thorough
 def test_a_run_whose_candidate_raises_all_of_it(here: Here) -> None:
     here.says("".join(WORDS.values()))
     ran = here.akgflow("run", "scale")
@@ -120,6 +121,7 @@ def test_names_and_files_that_steer(here: Here) -> None:
     assert done.returncode == 2 and json.loads(done.stdout)["problems"]
 
 
+@pytest.mark.thorough
 def test_replies_written_by_hand_may_be_in_any_encoding(here: Here) -> None:
     desk = here.folder / "desk"
     here.says("x")

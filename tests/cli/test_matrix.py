@@ -57,6 +57,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, openai_server: Op
     return tmp_path
 
 
+@pytest.mark.thorough
 def test_a_run_and_then_its_best_kernels_in_other_dtypes(workspace: Path) -> None:
     none = akgflow("matrix", "scale", cwd=workspace)
     assert none.returncode == 2

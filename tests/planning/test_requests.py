@@ -13,7 +13,7 @@ from plain_workspace import PLAIN_RIGHT, plain_workspace, wrong_then_right
 
 from akgflow import api
 from akgflow.config.types import Task
-from akgflow.executors.everywhere import Everywhere
+from akgflow.executors.routing import RoutingExecutor
 from akgflow.toolchains import FRAMEWORK
 from akgflow.verdict import JudgeRequest, Verdict
 
@@ -27,13 +27,13 @@ Way = Callable[[Path], Any]
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[JudgeRequest]:
     """Every request that reaches the executor; each is judged."""
     seen: list[JudgeRequest] = []
-    judge = Everywhere.judge
+    judge = RoutingExecutor.judge
 
-    async def keep(self: Everywhere, request: JudgeRequest) -> Verdict:
+    async def keep(self: RoutingExecutor, request: JudgeRequest) -> Verdict:
         seen.append(request)
         return await judge(self, request)
 
-    monkeypatch.setattr(Everywhere, "judge", keep)
+    monkeypatch.setattr(RoutingExecutor, "judge", keep)
     return seen
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from akgflow.config.steps.adaptive import AdaptiveStep
 from akgflow.config.steps.agent import AgentStep
-from akgflow.config.steps.base import Cap, Crew, Kind
+from akgflow.config.steps.base import AgentRoles, Cap, Kind
 from akgflow.config.steps.best_of import BestOfStep
 from akgflow.config.steps.evolve import EvolveStep
 from akgflow.config.steps.repair import RepairStep
@@ -70,10 +70,10 @@ __all__ = [
     "KINDS",
     "ROLES",
     "AdaptiveStep",
+    "AgentRoles",
     "AgentStep",
     "BestOfStep",
     "Cap",
-    "Crew",
     "EvolveStep",
     "Kind",
     "RepairStep",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from akgflow.config.steps.base import Cap, Crew
+from akgflow.config.steps.base import AgentRoles, Cap
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class BestOfStep:
     agent: str
     repairs: int = 0
 
-    def cap(self, _: Crew, /) -> Cap:
+    def cap(self, _: AgentRoles, /) -> Cap:
         """Every sample may take all its repairs."""
         most = self.best_of * (1 + self.repairs)
         mended = f", each repaired at most {self.repairs} times" if self.repairs else ""

@@ -22,7 +22,7 @@ def main() -> None:
 
 def _answers(questions: list[Question]) -> dict[str, Answer]:
     try:
-        from akgflow.executors.ray.cluster import NoPlace, connect
+        from akgflow.executors.ray.cluster import NoCapacity, connect
     except ModuleNotFoundError as error:
         missing = f"{error.name} is not installed: pip install 'akgflow[ray]'"
         return {question.target.name: Answer(missing) for question in questions}
@@ -30,8 +30,8 @@ def _answers(questions: list[Question]) -> dict[str, Answer]:
     assert reach is not None, "only targets that are elsewhere are asked about"
     try:
         connect(reach.address)
-    except NoPlace as nowhere:
-        return {question.target.name: Answer(str(nowhere)) for question in questions}
+    except NoCapacity as full:
+        return {question.target.name: Answer(str(full)) for question in questions}
     return {question.target.name: _answer(question) for question in questions}
 
 
@@ -40,15 +40,15 @@ def _answer(question: Question) -> Answer:
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    from akgflow.executors.ray.cluster import NoPlace, offering
+    from akgflow.executors.ray.cluster import NoCapacity, offering
     from akgflow.executors.ray.node import look
 
     reach = question.target.reach
     assert reach is not None, "only targets that are elsewhere are asked about"
     try:
         nodes = offering(reach)
-    except NoPlace as nowhere:
-        return Answer(str(nowhere))
+    except NoCapacity as full:
+        return Answer(str(full))
     asked = json.dumps(to_data(question))
     remote = ray.remote(num_cpus=0, max_retries=0)(look)
     looks = {
@@ -70,7 +70,7 @@ def _answer(question: Question) -> Answer:
     if not found:
         return Answer("; ".join(problems))
     data = {
-        "places": sum(node.places for node in nodes),
+        "places": sum(node.capacity for node in nodes),
         "machines": {name: said["machine"] for name, said in found.items()},
         "missing": min((said["missing"] for said in found.values()), key=_lacking),
     }

@@ -1,4 +1,4 @@
-"""What runs on a node of the cluster: looking at the node, and judging on one device of it."""
+"""What runs on a node of the cluster: the report about the node, and the judge of one of its devices."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def look(asked: str) -> str:
 
 
 class NodeJudge:
-    """One seat on a node: a judge, and the device that it has to itself while it lives.
+    """The class of the actors: a judge, and a device that it has alone while it lives.
 
-    Ray counts resources; which device a custom resource stands for it does not know. So the seat takes one that no
-    other seat on this machine has, of those that Ray and the node's own variables leave it. When the process goes, so
-    does the lock.
+    Ray counts resources and does not know which device a custom resource stands for. So the actor locks a device that
+    no other actor on this machine holds, of those that Ray and the node's variables leave visible. The lock ends with
+    the process.
     """
 
     def __init__(self, target: str, cores: int | None) -> None:
@@ -72,7 +72,7 @@ class NodeJudge:
         return True
 
     async def hello(self) -> str:
-        """JSON of who this is: the node, its akgflow, what it judges with."""
+        """JSON of the node's id, its akgflow version and the machine that it judges with."""
         node = ray.get_runtime_context().get_node_id()
         return json.dumps({"node": node, "version": __version__, "machine": to_data(self._machine)})
 

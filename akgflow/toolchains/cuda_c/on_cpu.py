@@ -80,7 +80,7 @@ class OnCpu:
         path = made(cache_dir(f"cuda-on-cpu-{cpu_tag()}") / f"{key}.so", make)
         library = self._loaded(path, "\n".join(one.text for one in sources))
         self._libraries.append(library)
-        return _OnCpu(library, tolerant=any("atomic" in source.masked(one.text) for one in sources))
+        return _OnCpu(library, atomics=any("atomic" in source.masked(one.text) for one in sources))
 
     @staticmethod
     def _command(compiler: str, one: Source, flags: Flags, output: Path) -> list[str]:
@@ -128,9 +128,9 @@ def _text(one: Source) -> str:
 class _OnCpu:
     """A library on which each call runs twice, with the threads in forward and in reverse order."""
 
-    def __init__(self, library: ctypes.CDLL, tolerant: bool) -> None:
+    def __init__(self, library: ctypes.CDLL, atomics: bool) -> None:
         self.library = library
-        self._tolerant = tolerant
+        self._atomics = atomics
         self._made: list[Fence] = []
 
     def run(self, name: str, args: Sequence[Any], invoke: Invoke[Result]) -> Result | None:
@@ -138,14 +138,14 @@ class _OnCpu:
         forward, reverse = Fenced(args, at_end=True), Fenced(args, at_end=False)
         result = self._once(name, forward, invoke, reverse=False)
         other = self._once(name, reverse, invoke, reverse=True)
-        agree(name, (forward.tensors(), reverse.tensors()), (result, other), self._tolerant)
+        agree(name, (forward.tensors(), reverse.tensors()), (result, other), self._atomics)
         forward.give_back()
         restored: Result = forward.restored(result)
         return restored
 
     def _once(self, name: str, given: Fenced, invoke: Invoke[Result], *, reverse: bool) -> Result:
         library = self.library
-        library.cuda_on_cpu_begin(int(reverse))
+        library.cuda_on_cpu_begin(int(reverse), int(not self._atomics))
         library.cuda_on_cpu_arguments(_shapes(given.args).encode())
         for fence in given.fences:
             self._note(fence)

@@ -24,7 +24,7 @@ LOST = (Status.TIMEOUT, Status.OUT_OF_MEMORY, Status.FALLBACK)
 """What may become of a sound candidate: it waits for a result, believes a size, or turns to what it may not use."""
 
 
-def require_work(trial: Trial, reference: Reference) -> None:
+def require_kernels_matter(trial: Trial, reference: Reference) -> None:
     """Raise `CandidateFailed` when new questions are answered rightly by something that is no kernel.
 
     Nothing can be asked afterwards: the process may not survive it.
@@ -36,14 +36,14 @@ def require_work(trial: Trial, reference: Reference) -> None:
         return
     _silence(trial)
     trial.run_left = min(trial.run_left, SECONDS)
-    if reference.work.too_small and trial.process.rules is not None:
+    if reference.work.too_small and trial.process.policy is not None:
         # What the framework may always do would be all of it.
-        trial.process.rules.forbid()
+        trial.process.policy.forbid()
     try:
         right = all(_answers_rightly(trial, reference) for _ in range(QUESTIONS))
     except Reported:
         # Host code that works with what a kernel returns may fail without it. It then still answers, once.
-        trial.settle()
+        trial.require_no_stray_reply()
         return
     except CandidateFailed as failure:
         if failure.status in LOST or isinstance(failure, Crashed):

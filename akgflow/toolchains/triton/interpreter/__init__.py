@@ -190,7 +190,7 @@ def _checks(access: Access) -> Changes:
 
     def create_assume(_: Any, condition: Any) -> None:
         if not np.all(condition.data):
-            raise KernelFault(f"{access.current().where()}: what tl.assume promises does not hold")
+            raise KernelFault(f"{access.current().where()}: a condition of tl.assume does not hold")
 
     changes: Changes = [
         (interpreter.InterpreterBuilder, "create_assert", create_assert),

@@ -1,4 +1,4 @@
 // Included before every CUDA C++ source that is interpreted on the CPU.
 #pragma once
-#include "half.h"
-#include "host.h"
+#include "impl/half.h"
+#include "impl/host.h"

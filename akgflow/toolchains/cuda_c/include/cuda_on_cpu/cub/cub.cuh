@@ -1,7 +1,7 @@
 // The collectives of CUB that one block or one warp calls: reduce, scan, load and store. What is not here, such as
 // sorting and whole-device functions, does not compile.
 #pragma once
-#include "../device.h"
+#include "../impl/device.h"
 
 namespace cub {
 

@@ -16,6 +16,9 @@ namespace cuda_on_cpu {
 inline size_t shared_limit = MOST_SHARED, shared_asked = MOST_WITHOUT_ASKING;
 inline char shared_source[512] = "227 KiB";
 inline int multiprocessors = 4, capability = 0;
+// False where a block may wait for another, which has to run beside it.
+inline bool blocks_are_independent = false;
+constexpr uint64_t FEW_THREADS = 32768;  // of a launch that several processor threads would hardly end sooner
 
 inline bool Block::sweep(unsigned base, unsigned& alive) {
   bool any = false;
@@ -154,8 +157,10 @@ void launch(const char* kernel, dim3 grid, dim3 block, size_t shared_bytes, cons
                 kernel, grid.x, grid.y, grid.z, block.x, block.y, block.z, shared_bytes);
   if (!possible(grid, block, shared_bytes)) return;
   const uint64_t blocks = uint64_t(grid.x) * grid.y * grid.z;
+  // In one thread the order of blocks is certain, so that two that write one element leave different values in it.
+  const bool in_order = blocks_are_independent && blocks * block.x * block.y * block.z <= FEW_THREADS;
   Catching catching;
-#pragma omp parallel
+#pragma omp parallel if (!in_order)
   {
     HandlerStack stack;
     Block& fibers = block_of_this_processor_thread();
@@ -217,8 +222,9 @@ Kernel<Call> kernel(const char* text, Call call) { return {text, call}; }
 // What Python asks of a library.
 #define CUDA_ON_CPU_PUBLIC inline __attribute__((used, visibility("default")))
 extern "C" {
-CUDA_ON_CPU_PUBLIC void cuda_on_cpu_begin(int reverse) {
+CUDA_ON_CPU_PUBLIC void cuda_on_cpu_begin(int reverse, int independent) {
   using namespace cuda_on_cpu;
+  blocks_are_independent = independent;
   order = reverse ? Order::reverse : Order::forward;
   failed = false;
   first_fault = Fault::none;
