@@ -19,11 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from throughput_candidates import Candidate, candidates, target_of
+from throughput_candidates import Candidate, candidates
 
 from akgflow import machine
-from akgflow.terms import Evidence
-from akgflow.verdict import JudgeRequest
 
 
 class StopWatch:
@@ -90,7 +88,7 @@ def profile(todo: list[Candidate], device: str, timing: bool, watch: StopWatch) 
 
     here = machine.detect()
     torch.set_num_threads(here.cores)
-    server, target, found = ForkServerClient(), target_of(device), []
+    server, found = ForkServerClient(), []
     with tempfile.TemporaryDirectory() as folder:
         os.environ["AKGFLOW_CACHE"] = folder
         server.start()
@@ -98,12 +96,9 @@ def profile(todo: list[Candidate], device: str, timing: bool, watch: StopWatch) 
         for turn in ("start", "fresh", "again"):
             watch.seconds.clear()
             for number, one in enumerate(todo if turn != "start" else [Candidate.broken(todo[0])]):
-                request = JudgeRequest(
-                    one.ours, "operator.py", one.operator, one.toolchain, target, (Evidence.EXECUTED,), time=timing
-                )
                 scratch = Path(folder, f"{turn}{number}")
                 scratch.mkdir()
-                judge.judge(request, scratch, lambda: None)
+                judge.judge(one.request(device, timing), scratch, lambda: None)
                 judge.forget()
             found.append({name: value / len(todo) for name, value in watch.seconds.items()})
         server.end_all()

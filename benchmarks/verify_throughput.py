@@ -32,12 +32,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from throughput_candidates import Candidate, candidates, target_of
+from throughput_candidates import Candidate, candidates
 
 from akgflow import machine
 from akgflow.executors.local import LocalExecutor
-from akgflow.terms import Evidence
-from akgflow.verdict import JudgeRequest, Verdict
+from akgflow.verdict import Verdict
 
 HERE = Path(__file__).resolve().parent
 LABELS = {False: "correctness", True: "with timing"}
@@ -117,16 +116,10 @@ class Ours:
         async def judge() -> None:
             while waiting:
                 one = waiting.pop()
-                verdicts[one.name] = await self.executor.judge(self._request(one, timing))
+                verdicts[one.name] = await self.executor.judge(one.request(self.device, timing))
 
         await asyncio.gather(*(judge() for _ in range(self.judges)))
         return [verdicts[one.name] for one in todo]
-
-    def _request(self, one: Candidate, timing: bool) -> JudgeRequest:
-        evidence = (Evidence.EXECUTED,)
-        return JudgeRequest(
-            one.ours, "operator.py", one.operator, one.toolchain, target_of(self.device), evidence, time=timing
-        )
 
     def judge(self, name: str, todo: list[Candidate], timing: bool) -> Round:
         """One round."""

@@ -1,7 +1,7 @@
 """What akgflow can do, as functions: the commands and the MCP server call them, and `import akgflow` offers them.
 
 Nothing here prints or exits. Errors are those of `akgflow.errors`. Every function can be called from any thread, and
-from a notebook, whose own event loop goes on.
+from a notebook, where an event loop is running already.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from akgflow.api.boundary import public
 from akgflow.api.running import RUNS
 from akgflow.api.tasks import Named, load, load_workspace
 from akgflow.base.loop import run_async
@@ -120,6 +121,7 @@ class Question:
         return space, check_operator(Path(self.operator), cases)
 
 
+@public
 def verify(
     candidate: str | Path | None = None,
     *,
@@ -164,6 +166,7 @@ def verify(
     return run_async(question.verdict())
 
 
+@public
 def matrix(
     task: Named,
     *,

@@ -28,39 +28,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from akgflow.budget.device import DeviceClock
-from akgflow.budget.usage import AbortedSpend, Usage
+from akgflow.budget.usage import AbortedSpend, Estimate, Usage
 from akgflow.budget.wall import WallClock
 from akgflow.config.types import Budget
 from akgflow.errors import BudgetError
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What one call may take at most. ``usd`` is 0 where no price is known."""
-
-    prompt_tokens: int
-    reply_tokens: int = 0
-    usd: float = 0.0
-
-    @property
-    def tokens(self) -> int:
-        """Tokens in and out."""
-        return self.prompt_tokens + self.reply_tokens
-
-    def bound(self, usage: Usage) -> Usage:
-        """``usage`` as it is booked: never more than this, and what it claims beyond named as excess."""
-        prompt = min(usage.prompt_tokens, self.prompt_tokens)
-        reply = min(usage.completion_tokens, self.reply_tokens)
-        cost = usage.cost if usage.cost is None or not self.usd else min(usage.cost, self.usd)
-        return replace(
-            usage,
-            prompt_tokens=prompt,
-            completion_tokens=reply,
-            cost=cost,
-            reserved=self.tokens,
-            excess=usage.tokens - prompt - reply,
-            excess_usd=(usage.cost or 0.0) - (cost or 0.0),
-        )
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from akgflow.base.serial import from_data, to_data
-from akgflow.budget.ledger import Estimate
-from akgflow.budget.usage import AbortedSpend, Usage
+from akgflow.budget.usage import AbortedSpend, Estimate, Usage
 from akgflow.errors import PathError
 
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from akgflow.budget.ledger import Estimate, Ledger, Reservation
+from akgflow.budget.ledger import Ledger, Reservation
 from akgflow.budget.outstanding import CallLog, Outstanding, reserved_usage
 from akgflow.budget.request import refusals
-from akgflow.budget.usage import AbortedSpend, Usage
+from akgflow.budget.usage import AbortedSpend, Estimate, Usage
 from akgflow.config.types import ModelSpec, ReplyForm
 from akgflow.errors import ConfigError
 from akgflow.models.base import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from akgflow.budget.ledger import Estimate
 from akgflow.budget.request import LENGTHS, sent_text, thinking_tokens
+from akgflow.budget.usage import Estimate
 from akgflow.config.types import ModelSpec, Price
 from akgflow.models.base import Message
 from akgflow.models.prices import longest_reply

@@ -124,6 +124,12 @@ def test_what_is_wrong_in_a_call_is_a_configuration_error(space: Path, call: Cal
         call(space)
 
 
+def test_a_path_that_cannot_be_used_is_an_error_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(akgflow.PathError, match="file/lab cannot be used: Not a directory"):
+        akgflow.init(tmp_path / "file" / "lab")
+
+
 def verify(root: Path, **how: Any) -> akgflow.Verdict:
     """A call of `akgflow.verify` that is right but for ``how``."""
     return akgflow.verify(**({"source": PLAIN_WRONG, "dsl": "plain", "target": "cpu", "workspace": root} | how))
