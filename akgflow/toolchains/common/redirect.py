@@ -150,6 +150,6 @@ def redirected(
     target = architecture.acting_as(target) if target.on_host else target
     on_gpu, known = target.platform in ("cuda", "hip"), Known()
     graphs = device == "meta" if graphs is None else graphs
-    changes = [*torch_cuda.changes(target, graphs), *_registrations(device)] if on_gpu else []
+    changes = [*torch_cuda.changes(target, device, graphs), *_registrations(device)] if on_gpu else []
     with patched(*changes), _mode(device, on_gpu, on_read, known):
         yield known
