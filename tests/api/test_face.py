@@ -75,7 +75,7 @@ def test_every_name_is_there_and_none_hides_a_part() -> None:
 
 
 @pytest.mark.parametrize("caller", [in_a_script, in_a_notebook, in_a_thread])
-def test_a_task_runs_whoever_calls(space: Path, caller: Caller, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_task_runs_from_anywhere(space: Path, caller: Caller, capsys: pytest.CaptureFixture[str]) -> None:
     said: list[str] = []
 
     def work() -> akgflow.RunResult:

@@ -24,14 +24,13 @@ def ran(command: list[str], folder: Path) -> str:
     return done.stdout
 
 
-def test_the_examples(tmp_path: Path) -> None:
-    """One test: the example in a shell judges the files that those in Python have written."""
+def test_the_examples_as_they_stand(tmp_path: Path) -> None:
     said = ran([sys.executable, "-c", "".join(blocks("python"))], tmp_path)
     assert said.startswith("PASSED on cpu:")
     for words in ("model calls at most:", "cpp-cpu met PASSED on cpu", "cpp cpu PASSED", "did you mean 'softmax_gen"):
         assert words in said
     assert re.search(r"^\S+/lab/runs/\S+ 0 [0-9,]+ tokens$|^lab/runs/\S+ 0 [0-9,]+ tokens$", said, re.M)
-    (shell,) = blocks("sh")
+    (shell,) = blocks("sh")  # with the files that those in Python have written
     assert ran(["sh", "-c", shell], tmp_path).startswith("PASSED on cpu:")
 
 
