@@ -103,7 +103,7 @@ class UntrustedJudge(AkgflowError):
 class MachineExhausted(AkgflowError):
     """The machine ran out of something on the way: room on a disk, descriptors, processes, memory.
 
-    Nothing is decided by it: no kernel is at fault, and the same command goes on once there is enough.
+    It decides nothing: no kernel is at fault, and the same command continues once there is enough.
     """
 
     exit_code = ExitCode.EXHAUSTED
@@ -132,7 +132,7 @@ _SQLITE = {7: errno.ENOMEM, 10: errno.EIO, 13: errno.ENOSPC}
 
 
 def machine_error(error: BaseException) -> MachineExhausted | None:
-    """The shortage of the machine that an error of our own process stands for, or was caused by; None for others."""
+    """The shortage of the machine that caused an error of our own process; None for other errors."""
     for link in causes(error):
         if isinstance(link, MachineExhausted):
             return link

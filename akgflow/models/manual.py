@@ -18,9 +18,9 @@ _POLL_SECONDS = 0.3
 class ManualProvider:
     """Answers ``manual/DIR``: prompts and replies are files in the `Desk` DIR.
 
-    ``notify`` hears once for each prompt which file waits for what. A reply counts when it is not empty and has not
-    changed between two looks; writing it elsewhere and renaming it into place is the surest. A reply that is there
-    already is taken: its name says that it answers this very prompt.
+    ``notify`` receives a sentence for each prompt with the files' names. A reply counts when it is not empty and has
+    not changed between two polls; writing it elsewhere and renaming it is safest. A reply that exists already is used:
+    its name says that it answers this prompt.
     """
 
     def __init__(self, notify: Callable[[str], None] = lambda _: None, poll_seconds: float = _POLL_SECONDS) -> None:
