@@ -272,20 +272,20 @@ def _judged(
     asked: Sequence[tuple[JudgeRequest, FeatureRequest]], machine: Machine
 ) -> list[tuple[Verdict, OperatorFeatures]]:
     """One judge's verdicts about candidates, and what it says about their operators."""
-    from akgflow.executors.alone import executor_alone
+    from akgflow.executors.once import temporary_executor
 
     async def answers() -> list[tuple[Verdict, OperatorFeatures]]:
-        async with executor_alone(machine) as executor:
+        async with temporary_executor(machine) as executor:
             return [(await executor.judge(one), await executor.features(about)) for one, about in asked]
 
     return asyncio.run(answers())
 
 
 def _features(request: FeatureRequest) -> OperatorFeatures:
-    from akgflow.executors.alone import executor_alone
+    from akgflow.executors.once import temporary_executor
 
     async def answer() -> OperatorFeatures:
-        async with executor_alone(detect()) as executor:
+        async with temporary_executor(detect()) as executor:
             return await executor.features(request)
 
     return asyncio.run(answer())

@@ -89,15 +89,15 @@ def _known(kind: str, name: str, known: Collection[str]) -> None:
 
 def _judged(loaded: Loaded, wanted: Wanted) -> Matrix:
     from akgflow.engine.matrix import Judging
-    from akgflow.executors.alone import executor_alone
-    from akgflow.executors.reach import Places
+    from akgflow.executors.availability import Availability
+    from akgflow.executors.once import temporary_executor
     from akgflow.machine import detect
 
     machine = detect()
 
     async def answers() -> Matrix:
-        async with executor_alone(machine) as executor:
-            places = Places(machine, loaded.workspace)
-            return await Judging(loaded.task, loaded.workspace, places, executor, wanted).matrix()
+        async with temporary_executor(machine) as executor:
+            availability = Availability(machine, loaded.workspace)
+            return await Judging(loaded.task, loaded.workspace, availability, executor, wanted).matrix()
 
     return asyncio.run(answers())

@@ -55,7 +55,7 @@ def verify_command(
     as_json: bool,
 ) -> None:
     """Judge the kernel in the file CANDIDATE (a module with ModelNew) against an operator; asks no model."""
-    from akgflow.executors.alone import judge_alone
+    from akgflow.executors.once import judge_once
     from akgflow.planning.here import Question
     from akgflow.reporting import console, show_verdict
 
@@ -75,7 +75,7 @@ def verify_command(
         workspace=workspace,
         overrides=overrides,
     )
-    verdict = asyncio.run(judge_alone(question.request(), detect()))
+    verdict = asyncio.run(judge_once(question.request(), detect()))
     if as_json:
         echo_json(verdict)
     else:

@@ -15,10 +15,10 @@ from akgflow.agents import describe
 from akgflow.base.text import lines, received, visible
 from akgflow.config import list_tasks, load
 from akgflow.errors import ConfigError
-from akgflow.executors.alone import judge_alone
+from akgflow.executors.once import judge_once
 from akgflow.machine import detect
 from akgflow.mcp.runs import MANUAL, Runs, RunState
-from akgflow.models.desk import Desk, Waiting
+from akgflow.models.inbox import Inbox, Waiting
 from akgflow.planning.here import Question, plan_here
 from akgflow.reporting import console, show_plan, show_run, show_verdict
 from akgflow.runs.reader import read_run
@@ -60,7 +60,7 @@ class Tools:
 
     def __init__(self, runs: Runs) -> None:
         self._runs = runs
-        self._desk = Desk(runs.desk)
+        self._inbox = Inbox(runs.inbox)
 
     async def tasks(self) -> dict[str, str]:
         """The tasks that can be run here: their names and files."""
@@ -97,7 +97,7 @@ class Tools:
         """
         until = time.monotonic() + min(wait_seconds, _LONGEST_WAIT)
         while True:
-            waiting = await asyncio.to_thread(self._desk.waiting)
+            waiting = await asyncio.to_thread(self._inbox.waiting)
             if id is not None:
                 waiting = tuple(sorted(waiting, key=lambda one: one.id != id))
                 if not waiting or waiting[0].id != id:
@@ -114,7 +114,7 @@ class Tools:
         return Asked(
             say=f"answer this prompt with answer(id={one.id!r}, text=...)",
             id=one.id,
-            prompt=self._desk.prompt(one.id),
+            prompt=self._inbox.prompt(one.id),
             task=one.task,
             job=one.job,
             step=one.step,
@@ -130,8 +130,8 @@ class Tools:
 
     async def answer(self, id: str, text: str) -> Asked:
         """Answer a prompt: the whole reply, in the form that the prompt asks for. Says what waits next, if anything."""
-        await asyncio.to_thread(self._desk.answer, id, text)
-        waiting = await asyncio.to_thread(self._desk.waiting)
+        await asyncio.to_thread(self._inbox.answer, id, text)
+        waiting = await asyncio.to_thread(self._inbox.waiting)
         rest = tuple(one.id for one in waiting)
         return Asked(f"taken; {len(rest)} more wait" if rest else "taken; call next_prompt", others=rest)
 
@@ -163,7 +163,7 @@ class Tools:
             workspace=self._runs.workspace,
         )
         request = await asyncio.to_thread(question.request)
-        verdict = await judge_alone(request, detect())
+        verdict = await judge_once(request, detect())
         return Judgement(
             passed=verdict.passed,
             status=str(verdict.status),

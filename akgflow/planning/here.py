@@ -19,7 +19,7 @@ from akgflow.config import (
 )
 from akgflow.config.types import Operator, Scalar, Workspace
 from akgflow.errors import ConfigError, PrerequisiteError
-from akgflow.executors.reach import Places
+from akgflow.executors.availability import Availability
 from akgflow.machine import Machine, detect
 from akgflow.models.prices import price_of
 from akgflow.models.sizes import max_output_tokens
@@ -31,13 +31,13 @@ from akgflow.verdict import JudgeRequest
 def plan_here(loaded: Loaded) -> Plan:
     """The plan of a task on this machine."""
     machine = detect()
-    places = Places(machine, loaded.workspace)
+    availability = Availability(machine, loaded.workspace)
     return build_plan(
         loaded.task,
         loaded.workspace,
         machine,
-        missing=places.missing,
-        at=places.at,
+        missing=availability.missing,
+        at=availability.at,
         price_of=price_of,
         reply_tokens_of=max_output_tokens,
     )
@@ -61,8 +61,8 @@ def request_for(
         if name not in known:
             raise ConfigError(f"there is no {kind} {name!r}: {suggest(name, known)}")
     pack, where = space.dsls[dsl], space.targets[target]
-    places = Places(machine, space)
-    found = reach(pack, where, places.missing, places.at)
+    availability = Availability(machine, space)
+    found = reach(pack, where, availability.missing, availability.at)
     if not found.evidence:
         what = f"{dsl} cannot be judged for {target} (platform {where.platform})"
         if found.gaps:

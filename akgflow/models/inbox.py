@@ -48,7 +48,7 @@ class Waiting:
     pid: int
 
 
-class Desk:
+class Inbox:
     """One such folder; several processes may use it at once."""
 
     def __init__(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Judging outside of any run: an executor for as long as it takes."""
+"""Judging outside of any run, with an executor that lasts as long."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from akgflow.verdict import JudgeRequest, Verdict
 
 
 @asynccontextmanager
-async def executor_alone(machine: Machine) -> AsyncIterator[RoutingExecutor]:
-    """An executor with a scratch folder of its own; both are gone afterwards."""
+async def temporary_executor(machine: Machine) -> AsyncIterator[RoutingExecutor]:
+    """An executor with a scratch folder; both are closed afterwards."""
     scratch = temporary()
     executor = RoutingExecutor(machine, scratch.path)
     try:
@@ -25,7 +25,7 @@ async def executor_alone(machine: Machine) -> AsyncIterator[RoutingExecutor]:
             scratch.close()
 
 
-async def judge_alone(request: JudgeRequest, machine: Machine) -> Verdict:
-    """The verdict about one candidate, from wherever its target is."""
-    async with executor_alone(machine) as executor:
+async def judge_once(request: JudgeRequest, machine: Machine) -> Verdict:
+    """The verdict about one candidate, judged where its target is."""
+    async with temporary_executor(machine) as executor:
         return await executor.judge(request)
