@@ -81,7 +81,7 @@ def run_command(
 
 
 def _run(loaded: Loaded, plan: Plan, folder: RunFolder, record: Path | None, as_json: bool) -> RunResult:
-    """Run it, and show the result before anything is closed; whoever interrupts the closing has the result."""
+    """Run it, and show the result before anything is closed: an interrupt while closing comes after it."""
     from akgflow.engine import run_in_folder
     from akgflow.reporting import Progress
 
