@@ -103,7 +103,7 @@ class UntrustedJudge(AkgflowError):
 class MachineExhausted(AkgflowError):
     """The machine ran out of something on the way: room on a disk, descriptors, processes, memory.
 
-    Nothing is decided by it: no kernel is at fault, and the same command goes on once there is enough.
+    It decides nothing: no kernel is at fault, and the same command continues once there is enough.
     """
 
     exit_code = ExitCode.EXHAUSTED
@@ -154,7 +154,7 @@ def _path_error(error: Exception) -> PathError | None:
 
 
 def machine_error(error: BaseException) -> MachineExhausted | None:
-    """The shortage of the machine that an error of our own process stands for, or was caused by; None for others."""
+    """The shortage of the machine that caused an error of our own process; None for other errors."""
     for link in causes(error):
         if isinstance(link, MachineExhausted):
             return link

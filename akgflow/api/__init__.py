@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         UntrustedJudge,
     )
     from akgflow.knowledge import Entry, Store
-    from akgflow.models.desk import Desk, Waiting
+    from akgflow.models.inbox import Inbox, Waiting
     from akgflow.planning import Plan, digest
     from akgflow.runs import JobResult, Outcome, RunResult, Unfinished
     from akgflow.runs.matrix import Matrix
@@ -77,7 +77,7 @@ HOMES = {
         "UntrustedJudge",
     ),
     "knowledge": ("Entry", "Store"),
-    "models.desk": ("Desk", "Waiting"),
+    "models.inbox": ("Inbox", "Waiting"),
     "planning": ("Plan", "digest"),
     "runs": ("JobResult", "Outcome", "RunResult", "Unfinished"),
     "runs.matrix": ("Matrix",),
@@ -92,10 +92,10 @@ __all__ = [
     "BudgetError",
     "Check",
     "ConfigError",
-    "Desk",
     "Entry",
     "Evidence",
     "ExitCode",
+    "Inbox",
     "JobResult",
     "Loaded",
     "MachineExhausted",

@@ -16,7 +16,7 @@ from akgflow.base.text import lines
 from akgflow.config import check_dtype, check_operator, parse_cases, read_text
 from akgflow.config.types import Operator, Workspace
 from akgflow.errors import ConfigError, PrerequisiteError
-from akgflow.executors.alone import executor_alone
+from akgflow.executors.once import temporary_executor
 from akgflow.knowledge import Entry, Store, default_path, from_lines, to_lines, why_not
 from akgflow.machine import Machine, detect
 from akgflow.runs.harvest import NOT_ASKED, harvest
@@ -192,7 +192,7 @@ def _answers(asked: Sequence[_Asked], machine: Machine) -> list[tuple[Verdict, O
     """One judge's verdicts about candidates, and what it says about their operators."""
 
     async def answers() -> list[tuple[Verdict, OperatorFeatures]]:
-        async with executor_alone(machine) as executor:
+        async with temporary_executor(machine) as executor:
             return [(await one.inquiry.verdict(executor), await executor.features(one.about)) for one in asked]
 
     return run_async(answers())
@@ -200,7 +200,7 @@ def _answers(asked: Sequence[_Asked], machine: Machine) -> list[tuple[Verdict, O
 
 def _features(request: FeatureRequest) -> OperatorFeatures:
     async def answer() -> OperatorFeatures:
-        async with executor_alone(detect()) as executor:
+        async with temporary_executor(detect()) as executor:
             return await executor.features(request)
 
     return run_async(answer())

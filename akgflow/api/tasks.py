@@ -11,7 +11,7 @@ from akgflow.api.boundary import public
 from akgflow.config import Loaded
 from akgflow.config.types import Task, Workspace
 from akgflow.errors import ConfigError
-from akgflow.executors.reach import Places
+from akgflow.executors.availability import Availability
 from akgflow.machine import detect
 from akgflow.models.prices import price_of
 from akgflow.models.sizes import max_output_tokens
@@ -98,13 +98,13 @@ def plan(task: Named, *, workspace: str | Path | None = None, overrides: Sequenc
     """
     loaded = load(task, workspace=workspace, overrides=overrides)
     machine = detect()
-    places = Places(machine, loaded.workspace)
+    availability = Availability(machine, loaded.workspace)
     return build_plan(
         loaded.task,
         loaded.workspace,
         machine,
-        missing=places.missing,
-        at=places.at,
+        missing=availability.missing,
+        at=availability.at,
         price_of=price_of,
         reply_tokens_of=max_output_tokens,
     )

@@ -1,6 +1,6 @@
 """What ships with akgflow or is installed beside it.
 
-Its files stand beside the package in a checkout, inside it in an installed wheel.
+Its files are beside the package in a checkout, inside it in an installed wheel.
 """
 
 from __future__ import annotations

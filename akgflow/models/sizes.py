@@ -25,7 +25,7 @@ def estimate_tokens(text: str) -> int:
 
 
 def most_tokens(texts: Sequence[str]) -> int:
-    """An upper bound of the tokens of a prompt of these messages, whatever the server puts around them."""
+    """An upper bound of the tokens of a prompt of these messages, with what a server's chat template adds."""
     return (
         sum(-(-len(text.encode("utf-8", "replace")) // _FEWEST_BYTES_PER_TOKEN) + _TOKENS_PER_MESSAGE for text in texts)
         + _TOKENS_PER_CALL

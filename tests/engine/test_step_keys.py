@@ -83,7 +83,7 @@ OTHER = {
     "seed seed": "knowledge",
 }
 """Another value for each key than `KINDS` has, or than is the default."""
-ELSEWHERE = {
+SHOWN_BELOW = {
     # The source is one seed; several come from a store: tests/knowledge/test_retrieval.py asks it for a number.
     "seed most",
 }
@@ -168,7 +168,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 @pytest.mark.parametrize("key", list(_keys()))
 def test_another_value_gives_another_course(bench: Bench, key: str) -> None:
-    if key in ELSEWHERE:
+    if key in SHOWN_BELOW:
         return
     kind, _, name = key.partition(" ")
     judge = JUDGES.get(key, timed)
