@@ -69,7 +69,7 @@ class Tools:
         """Start a task in the background, or go on with its unfinished run.
 
         model: "manual" if you answer the prompts yourself (see next_prompt), another model id such as openai/gpt-5,
-        or null for the models that the workspace names. fresh: start anew even if an unfinished run could go on.
+        or null for the models that the workspace names. fresh: start again even if an unfinished run could go on.
         """
         started = await self._runs.start(task, model, overrides or [], fresh)
         await asyncio.sleep(_POLL)
