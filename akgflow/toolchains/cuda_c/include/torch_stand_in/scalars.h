@@ -4,26 +4,43 @@
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
+// Of the standard library all that PyTorch's own headers include: host code relies on it.
 #include <algorithm>
 #include <array>
+#include <bitset>
+#include <cassert>
+#include <climits>
 #include <cmath>
+#include <complex>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <deque>
 #include <functional>
 #include <initializer_list>
+#include <iomanip>
 #include <iostream>
+#include <iterator>
 #include <limits>
+#include <list>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <numeric>
 #include <optional>
+#include <queue>
+#include <set>
 #include <sstream>
+#include <stack>
 #include <stdexcept>
 #include <string>
 #include <tuple>
 #include <type_traits>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #define AKGFLOW_BOTH __host__ __device__
