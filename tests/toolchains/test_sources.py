@@ -88,7 +88,6 @@ def test_other_ptx_is_named_with_its_line(text):
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        ("nvcuda::wmma::fragment<int> f;", "wmma"),
         ("auto g = cooperative_groups::this_grid();", "barriers of the whole grid"),
         ("TORCH_LIBRARY(mine, m) {}", "TORCH_LIBRARY"),
         ("while (*(volatile int*)flag == 0);", "loops that wait for volatile memory"),

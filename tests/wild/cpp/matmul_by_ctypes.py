@@ -35,7 +35,10 @@ def build():
     with open(source, "w") as file:
         file.write(SOURCE)
     library = os.path.join(folder, "gemm.so")
-    subprocess.run([os.environ.get("CXX", "g++"), "-O3", "-march=native", "-fopenmp", "-shared", "-fPIC", source, "-o", library], check=True)
+    subprocess.run(
+        [os.environ.get("CXX", "g++"), "-O3", "-march=native", "-fopenmp", "-shared", "-fPIC", source, "-o", library],
+        check=True,
+    )
     loaded = ctypes.CDLL(library)
     loaded.gemm.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_int64] * 3
     loaded.gemm.restype = None

@@ -1,4 +1,4 @@
-"""operator: rmsnorm
+"""operator: rms_norm_wide
 dsl: cpp
 does: an operator of PyTorch's own, defined and registered for CPUs in C++, called by torch.ops, in bfloat16
 cpu: PASSED

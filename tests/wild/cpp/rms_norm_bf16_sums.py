@@ -1,4 +1,4 @@
-"""operator: rmsnorm
+"""operator: rms_norm_wide
 dsl: cpp
 does: sums squares in bfloat16, where a sum stands still once it is large
 cpu: INCORRECT_NUMERICAL

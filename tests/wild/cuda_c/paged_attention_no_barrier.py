@@ -192,7 +192,16 @@ class ModelNew(torch.nn.Module):
         out = torch.empty_like(q)
         size = k_pages.shape[1]
         extension.paged_attention_v1(
-            out, q, k_pages.contiguous(), v_pages.contiguous(), k_pages.shape[2], q.shape[-1] ** -0.5,
-            table.to(torch.int32), lengths.to(torch.int32), size, table.shape[1] * size, None,
+            out,
+            q,
+            k_pages.contiguous(),
+            v_pages.contiguous(),
+            k_pages.shape[2],
+            q.shape[-1] ** -0.5,
+            table.to(torch.int32),
+            lengths.to(torch.int32),
+            size,
+            table.shape[1] * size,
+            None,
         )
         return out

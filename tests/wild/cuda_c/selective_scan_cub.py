@@ -123,4 +123,6 @@ class ModelNew(torch.nn.Module):
 
     def forward(self, u, delta, b, c):
         a = -torch.exp(self.log_a)
-        return extension.selective_scan_fwd(u.contiguous(), delta.contiguous(), a, b.contiguous(), c.contiguous(), self.skip)
+        return extension.selective_scan_fwd(
+            u.contiguous(), delta.contiguous(), a, b.contiguous(), c.contiguous(), self.skip
+        )

@@ -9,7 +9,9 @@ device: INCORRECT_NUMERICAL
 import torch
 from torch.utils.cpp_extension import load_inline
 
-cpp_source = """void topk_softmax(torch::Tensor& topk_weights, torch::Tensor& topk_indices, torch::Tensor& gating_output);"""
+cpp_source = (
+    """void topk_softmax(torch::Tensor& topk_weights, torch::Tensor& topk_indices, torch::Tensor& gating_output);"""
+)
 cuda_source = r"""
 #include <torch/all.h>
 #include <ATen/cuda/CUDAContext.h>

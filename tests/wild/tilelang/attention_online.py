@@ -4,6 +4,7 @@ does: streams keys through an online softmax, causal from the last key, multiply
 cpu: COMPILE_ERROR
 nvidia_h200: PASSED
 device: PASSED
+message: shared memory and fragments
 """
 
 import tilelang

@@ -4,6 +4,7 @@ does: unpacks four-bit numbers into a fragment, group by group, and multiplies t
 cpu: COMPILE_ERROR
 nvidia_h200: PASSED
 device: PASSED
+message: shared memory and fragments
 """
 
 import tilelang
@@ -29,7 +30,9 @@ def dequant_gemm(x, packed, scales, zeros, BM: int = 16, BN: int = 32, GROUP: in
             for k, j in T.Parallel(GROUP, BN):
                 word = packed[(g * GROUP + k) // 8, bx * BN + j]
                 four = (word >> (T.cast(k % 8, T.int32) * 4)) & 15
-                w_shared[k, j] = (T.cast(four, T.float32) - T.cast(zeros[g, bx * BN + j], T.float32)) * scales[g, bx * BN + j]
+                w_shared[k, j] = (T.cast(four, T.float32) - T.cast(zeros[g, bx * BN + j], T.float32)) * scales[
+                    g, bx * BN + j
+                ]
             for k in T.serial(GROUP):
                 for i, j in T.Parallel(BM, BN):
                     acc[i, j] += x_shared[i, k] * w_shared[k, j]

@@ -4,6 +4,7 @@ does: tiles in shared memory over pipelined steps, tensor cores, an activation i
 cpu: COMPILE_ERROR
 nvidia_h200: PASSED
 device: PASSED
+message: shared memory and fragments
 """
 
 import tilelang

@@ -4,6 +4,7 @@ does: rows in fragments, a reduction over columns, what lies past the end reads 
 cpu: COMPILE_ERROR
 nvidia_h200: PASSED
 device: PASSED
+message: shared memory and fragments
 """
 
 import tilelang

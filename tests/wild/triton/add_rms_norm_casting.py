@@ -25,9 +25,25 @@ torch_to_triton_dtype = {torch.float32: tl.float32, torch.float16: tl.float16, t
 
 @triton.jit
 def _fused_add_rms_norm_kernel(
-    Y_ptr, Y_row_stride, S_ptr, S_row_stride, X_ptr, X_row_stride, R_ptr, R_row_stride, W_ptr,
-    RSTD_ptr, RSTD_row_stride, n_rows, n_cols, eps, offset,
-    casting_mode: tl.constexpr, DTYPE: tl.constexpr, BLOCK_ROW: tl.constexpr, BLOCK_SIZE: tl.constexpr,
+    Y_ptr,
+    Y_row_stride,
+    S_ptr,
+    S_row_stride,
+    X_ptr,
+    X_row_stride,
+    R_ptr,
+    R_row_stride,
+    W_ptr,
+    RSTD_ptr,
+    RSTD_row_stride,
+    n_rows,
+    n_cols,
+    eps,
+    offset,
+    casting_mode: tl.constexpr,
+    DTYPE: tl.constexpr,
+    BLOCK_ROW: tl.constexpr,
+    BLOCK_SIZE: tl.constexpr,
 ):
     row_idx = tl.program_id(0) * BLOCK_ROW + tl.arange(0, BLOCK_ROW)
     col_offsets = tl.arange(0, BLOCK_SIZE)
@@ -76,9 +92,26 @@ def rms_norm_forward(X, R, W, eps, offset, casting_mode):
     assert X.shape[1] == W.shape[0], "Incompatible hidden size dimension between tensor1.shape[1] and tensor2.shape[0]"
     BLOCK_ROW = 8
     _fused_add_rms_norm_kernel[(triton.cdiv(n_rows, BLOCK_ROW),)](
-        Y, Y.stride(0), S, S.stride(0), X, X.stride(0), R, R.stride(0), W, RSTD, RSTD.stride(0),
-        n_rows, n_cols, eps, offset, casting_mode, DTYPE=torch_to_triton_dtype[X.dtype],
-        BLOCK_ROW=BLOCK_ROW, BLOCK_SIZE=BLOCK_SIZE, num_warps=4,
+        Y,
+        Y.stride(0),
+        S,
+        S.stride(0),
+        X,
+        X.stride(0),
+        R,
+        R.stride(0),
+        W,
+        RSTD,
+        RSTD.stride(0),
+        n_rows,
+        n_cols,
+        eps,
+        offset,
+        casting_mode,
+        DTYPE=torch_to_triton_dtype[X.dtype],
+        BLOCK_ROW=BLOCK_ROW,
+        BLOCK_SIZE=BLOCK_SIZE,
+        num_warps=4,
     )
     return Y.view(*shape), S.view(*shape)
 

@@ -13,8 +13,21 @@ import triton.language as tl
 
 @triton.jit
 def _attn_fwd_inner(
-    acc, l_i, m_i, q, desc_k, desc_v, start_m, qk_scale, offset,
-    BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, STAGE: tl.constexpr, offs_m, offs_n, N_KV,
+    acc,
+    l_i,
+    m_i,
+    q,
+    desc_k,
+    desc_v,
+    start_m,
+    qk_scale,
+    offset,
+    BLOCK_M: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+    STAGE: tl.constexpr,
+    offs_m,
+    offs_n,
+    N_KV,
 ):
     # stage 1: whole blocks that every row of this program sees; stage 2: what is left
     full = tl.minimum((start_m * BLOCK_M + offset + 1) // BLOCK_N * BLOCK_N, N_KV // BLOCK_N * BLOCK_N)
@@ -47,10 +60,35 @@ def _attn_fwd_inner(
 
 @triton.jit
 def _attn_fwd(
-    Q, K, V, sm_scale, Out,
-    stride_qz, stride_qh, stride_qm, stride_qk, stride_kz, stride_kh, stride_kn, stride_kk,
-    stride_vz, stride_vh, stride_vk, stride_vn, stride_oz, stride_oh, stride_om, stride_on,
-    Z, H, N_CTX, N_KV, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, HEAD_DIM: tl.constexpr, STAGE: tl.constexpr,
+    Q,
+    K,
+    V,
+    sm_scale,
+    Out,
+    stride_qz,
+    stride_qh,
+    stride_qm,
+    stride_qk,
+    stride_kz,
+    stride_kh,
+    stride_kn,
+    stride_kk,
+    stride_vz,
+    stride_vh,
+    stride_vk,
+    stride_vn,
+    stride_oz,
+    stride_oh,
+    stride_om,
+    stride_on,
+    Z,
+    H,
+    N_CTX,
+    N_KV,
+    BLOCK_M: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+    HEAD_DIM: tl.constexpr,
+    STAGE: tl.constexpr,
 ):
     tl.static_assert(BLOCK_N <= HEAD_DIM)
     start_m = tl.program_id(0)
@@ -61,10 +99,18 @@ def _attn_fwd(
     k_base = K + off_z.to(tl.int64) * stride_kz + off_h.to(tl.int64) * stride_kh
     v_base = V + off_z.to(tl.int64) * stride_vz + off_h.to(tl.int64) * stride_vh
     o_base = Out + off_z.to(tl.int64) * stride_oz + off_h.to(tl.int64) * stride_oh
-    desc_q = tl.make_tensor_descriptor(q_base, shape=[N_CTX, HEAD_DIM], strides=[stride_qm, 1], block_shape=[BLOCK_M, HEAD_DIM])
-    desc_k = tl.make_tensor_descriptor(k_base, shape=[N_KV, HEAD_DIM], strides=[stride_kn, 1], block_shape=[BLOCK_N, HEAD_DIM])
-    desc_v = tl.make_tensor_descriptor(v_base, shape=[N_KV, HEAD_DIM], strides=[stride_vk, 1], block_shape=[BLOCK_N, HEAD_DIM])
-    desc_o = tl.make_tensor_descriptor(o_base, shape=[N_CTX, HEAD_DIM], strides=[stride_om, 1], block_shape=[BLOCK_M, HEAD_DIM])
+    desc_q = tl.make_tensor_descriptor(
+        q_base, shape=[N_CTX, HEAD_DIM], strides=[stride_qm, 1], block_shape=[BLOCK_M, HEAD_DIM]
+    )
+    desc_k = tl.make_tensor_descriptor(
+        k_base, shape=[N_KV, HEAD_DIM], strides=[stride_kn, 1], block_shape=[BLOCK_N, HEAD_DIM]
+    )
+    desc_v = tl.make_tensor_descriptor(
+        v_base, shape=[N_KV, HEAD_DIM], strides=[stride_vk, 1], block_shape=[BLOCK_N, HEAD_DIM]
+    )
+    desc_o = tl.make_tensor_descriptor(
+        o_base, shape=[N_CTX, HEAD_DIM], strides=[stride_om, 1], block_shape=[BLOCK_M, HEAD_DIM]
+    )
     offs_m = start_m * BLOCK_M + tl.arange(0, BLOCK_M)
     offs_n = tl.arange(0, BLOCK_N)
     m_i = tl.zeros([BLOCK_M], dtype=tl.float32) - float("inf")
@@ -93,7 +139,24 @@ class ModelNew(torch.nn.Module):
         triton.set_allocator(lambda size, align, stream: torch.empty(size, dtype=torch.int8, device="cuda"))
         grid = lambda args: (triton.cdiv(N_CTX, args["BLOCK_M"]), Z * H, 1)
         _attn_fwd[grid](
-            q, k, v, HEAD_DIM**-0.5, o, *q.stride(), *k.stride(), *v.stride(), *o.stride(),
-            Z, H, N_CTX, k.shape[2], BLOCK_M=16, BLOCK_N=16, HEAD_DIM=HEAD_DIM, STAGE=3, num_warps=4, num_stages=2,
+            q,
+            k,
+            v,
+            HEAD_DIM**-0.5,
+            o,
+            *q.stride(),
+            *k.stride(),
+            *v.stride(),
+            *o.stride(),
+            Z,
+            H,
+            N_CTX,
+            k.shape[2],
+            BLOCK_M=16,
+            BLOCK_N=16,
+            HEAD_DIM=HEAD_DIM,
+            STAGE=3,
+            num_warps=4,
+            num_stages=2,
         )
         return o

@@ -14,8 +14,21 @@ import triton.language as tl
 
 @triton.jit
 def _attn_fwd_inner(
-    acc, l_i, m_i, q, K_block_ptr, V_block_ptr, start_m, qk_scale, offset,
-    BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, STAGE: tl.constexpr, offs_m, offs_n, N_KV,
+    acc,
+    l_i,
+    m_i,
+    q,
+    K_block_ptr,
+    V_block_ptr,
+    start_m,
+    qk_scale,
+    offset,
+    BLOCK_M: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+    STAGE: tl.constexpr,
+    offs_m,
+    offs_n,
+    N_KV,
 ):
     # stage 1: whole blocks that every row of this program sees; stage 2: what is left
     full = tl.minimum((start_m * BLOCK_M + offset + 1) // BLOCK_N * BLOCK_N, N_KV // BLOCK_N * BLOCK_N)
@@ -52,10 +65,35 @@ def _attn_fwd_inner(
 
 @triton.jit
 def _attn_fwd(
-    Q, K, V, sm_scale, Out,
-    stride_qz, stride_qh, stride_qm, stride_qk, stride_kz, stride_kh, stride_kn, stride_kk,
-    stride_vz, stride_vh, stride_vk, stride_vn, stride_oz, stride_oh, stride_om, stride_on,
-    Z, H, N_CTX, N_KV, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, HEAD_DIM: tl.constexpr, STAGE: tl.constexpr,
+    Q,
+    K,
+    V,
+    sm_scale,
+    Out,
+    stride_qz,
+    stride_qh,
+    stride_qm,
+    stride_qk,
+    stride_kz,
+    stride_kh,
+    stride_kn,
+    stride_kk,
+    stride_vz,
+    stride_vh,
+    stride_vk,
+    stride_vn,
+    stride_oz,
+    stride_oh,
+    stride_om,
+    stride_on,
+    Z,
+    H,
+    N_CTX,
+    N_KV,
+    BLOCK_M: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+    HEAD_DIM: tl.constexpr,
+    STAGE: tl.constexpr,
 ):
     tl.static_assert(BLOCK_N <= HEAD_DIM)
     start_m = tl.program_id(0)
@@ -67,20 +105,36 @@ def _attn_fwd(
     v_base = V + off_z.to(tl.int64) * stride_vz + off_h.to(tl.int64) * stride_vh
     o_base = Out + off_z.to(tl.int64) * stride_oz + off_h.to(tl.int64) * stride_oh
     Q_block_ptr = tl.make_block_ptr(
-        base=q_base, shape=(N_CTX, HEAD_DIM), strides=(stride_qm, stride_qk), offsets=(start_m * BLOCK_M, 0),
-        block_shape=(BLOCK_M, HEAD_DIM), order=(1, 0),
+        base=q_base,
+        shape=(N_CTX, HEAD_DIM),
+        strides=(stride_qm, stride_qk),
+        offsets=(start_m * BLOCK_M, 0),
+        block_shape=(BLOCK_M, HEAD_DIM),
+        order=(1, 0),
     )
     K_block_ptr = tl.make_block_ptr(
-        base=k_base, shape=(HEAD_DIM, N_KV), strides=(stride_kk, stride_kn), offsets=(0, 0),
-        block_shape=(HEAD_DIM, BLOCK_N), order=(0, 1),
+        base=k_base,
+        shape=(HEAD_DIM, N_KV),
+        strides=(stride_kk, stride_kn),
+        offsets=(0, 0),
+        block_shape=(HEAD_DIM, BLOCK_N),
+        order=(0, 1),
     )
     V_block_ptr = tl.make_block_ptr(
-        base=v_base, shape=(N_KV, HEAD_DIM), strides=(stride_vk, stride_vn), offsets=(0, 0),
-        block_shape=(BLOCK_N, HEAD_DIM), order=(1, 0),
+        base=v_base,
+        shape=(N_KV, HEAD_DIM),
+        strides=(stride_vk, stride_vn),
+        offsets=(0, 0),
+        block_shape=(BLOCK_N, HEAD_DIM),
+        order=(1, 0),
     )
     O_block_ptr = tl.make_block_ptr(
-        base=o_base, shape=(N_CTX, HEAD_DIM), strides=(stride_om, stride_on), offsets=(start_m * BLOCK_M, 0),
-        block_shape=(BLOCK_M, HEAD_DIM), order=(1, 0),
+        base=o_base,
+        shape=(N_CTX, HEAD_DIM),
+        strides=(stride_om, stride_on),
+        offsets=(start_m * BLOCK_M, 0),
+        block_shape=(BLOCK_M, HEAD_DIM),
+        order=(1, 0),
     )
     offs_m = start_m * BLOCK_M + tl.arange(0, BLOCK_M)
     offs_n = tl.arange(0, BLOCK_N)
@@ -93,11 +147,39 @@ def _attn_fwd(
     q = tl.load(Q_block_ptr, boundary_check=(0,), padding_option="zero")
     if STAGE & 1:
         acc, l_i, m_i = _attn_fwd_inner(
-            acc, l_i, m_i, q, K_block_ptr, V_block_ptr, start_m, qk_scale, offset, BLOCK_M, BLOCK_N, 1, offs_m, offs_n, N_KV
+            acc,
+            l_i,
+            m_i,
+            q,
+            K_block_ptr,
+            V_block_ptr,
+            start_m,
+            qk_scale,
+            offset,
+            BLOCK_M,
+            BLOCK_N,
+            1,
+            offs_m,
+            offs_n,
+            N_KV,
         )
     if STAGE & 2:
         acc, l_i, m_i = _attn_fwd_inner(
-            acc, l_i, m_i, q, K_block_ptr, V_block_ptr, start_m, qk_scale, offset, BLOCK_M, BLOCK_N, 2, offs_m, offs_n, N_KV
+            acc,
+            l_i,
+            m_i,
+            q,
+            K_block_ptr,
+            V_block_ptr,
+            start_m,
+            qk_scale,
+            offset,
+            BLOCK_M,
+            BLOCK_N,
+            2,
+            offs_m,
+            offs_n,
+            N_KV,
         )
     acc = acc / l_i[:, None]
     tl.store(O_block_ptr, acc.to(Out.type.element_ty), boundary_check=(0,))
@@ -109,7 +191,24 @@ class ModelNew(torch.nn.Module):
         Z, H, N_CTX, HEAD_DIM = q.shape
         grid = lambda args: (triton.cdiv(N_CTX, args["BLOCK_M"]), Z * H, 1)
         _attn_fwd[grid](
-            q, k, v, HEAD_DIM**-0.5, o, *q.stride(), *k.stride(), *v.stride(), *o.stride(),
-            Z, H, N_CTX, k.shape[2], BLOCK_M=16, BLOCK_N=16, HEAD_DIM=HEAD_DIM, STAGE=3, num_warps=4, num_stages=2,
+            q,
+            k,
+            v,
+            HEAD_DIM**-0.5,
+            o,
+            *q.stride(),
+            *k.stride(),
+            *v.stride(),
+            *o.stride(),
+            Z,
+            H,
+            N_CTX,
+            k.shape[2],
+            BLOCK_M=16,
+            BLOCK_N=16,
+            HEAD_DIM=HEAD_DIM,
+            STAGE=3,
+            num_warps=4,
+            num_stages=2,
         )
         return o

@@ -13,13 +13,29 @@ import triton.language as tl
 
 @triton.jit
 def _sparse_fwd(
-    Q, K, V, O, mask_ptr, stride_h, stride_kh, stride_m, NQ, NK, n_blocks_k, sm_scale,
-    BLOCK: tl.constexpr, D: tl.constexpr, GUARD: tl.constexpr, DEBUG: tl.constexpr = False,
+    Q,
+    K,
+    V,
+    O,
+    mask_ptr,
+    stride_h,
+    stride_kh,
+    stride_m,
+    NQ,
+    NK,
+    n_blocks_k,
+    sm_scale,
+    BLOCK: tl.constexpr,
+    D: tl.constexpr,
+    GUARD: tl.constexpr,
+    DEBUG: tl.constexpr = False,
 ):
     pid_m, pid_h = tl.program_id(0), tl.program_id(1)
     offs_m = pid_m * BLOCK + tl.arange(0, BLOCK)
     offs_d = tl.arange(0, D)
-    q = tl.load(Q + pid_h * stride_h + offs_m[:, None] * stride_m + offs_d[None, :], mask=offs_m[:, None] < NQ, other=0.0)
+    q = tl.load(
+        Q + pid_h * stride_h + offs_m[:, None] * stride_m + offs_d[None, :], mask=offs_m[:, None] < NQ, other=0.0
+    )
     m_i = tl.full([BLOCK], float("-inf"), tl.float32)
     l_i = tl.zeros([BLOCK], tl.float32)
     acc = tl.zeros([BLOCK, D], tl.float32)
@@ -56,7 +72,20 @@ class ModelNew(torch.nn.Module):
         q, k, v = q.contiguous(), k.contiguous(), v.contiguous()
         o = torch.empty_like(q)
         _sparse_fwd[(triton.cdiv(NQ, 16), H)](
-            q, k, v, o, blocks.contiguous().view(torch.uint8), q.stride(0), k.stride(0), q.stride(1), NQ, NK,
-            blocks.shape[1], D**-0.5, BLOCK=16, D=D, GUARD=True,
+            q,
+            k,
+            v,
+            o,
+            blocks.contiguous().view(torch.uint8),
+            q.stride(0),
+            k.stride(0),
+            q.stride(1),
+            NQ,
+            NK,
+            blocks.shape[1],
+            D**-0.5,
+            BLOCK=16,
+            D=D,
+            GUARD=True,
         )
         return o

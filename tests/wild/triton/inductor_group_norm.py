@@ -18,7 +18,9 @@ reinterpret_tensor = torch._C._dynamo.guards._reinterpret_tensor
 
 
 @triton.jit
-def triton_red_fused_native_group_norm_0(in_ptr0, out_ptr0, out_ptr1, xnumel, r0_numel, XBLOCK: tl.constexpr, R0_BLOCK: tl.constexpr):
+def triton_red_fused_native_group_norm_0(
+    in_ptr0, out_ptr0, out_ptr1, xnumel, r0_numel, XBLOCK: tl.constexpr, R0_BLOCK: tl.constexpr
+):
     rnumel = r0_numel
     RBLOCK: tl.constexpr = R0_BLOCK
     xoffset = tl.program_id(0) * XBLOCK
@@ -53,7 +55,9 @@ def triton_red_fused_native_group_norm_0(in_ptr0, out_ptr0, out_ptr1, xnumel, r0
 
 
 @triton.jit
-def triton_poi_fused_native_group_norm_silu_1(in_out_ptr0, in_ptr0, in_ptr1, in_ptr2, in_ptr3, in_ptr4, ks0, ks1, ks2, xnumel, XBLOCK: tl.constexpr):
+def triton_poi_fused_native_group_norm_silu_1(
+    in_out_ptr0, in_ptr0, in_ptr1, in_ptr2, in_ptr3, in_ptr4, ks0, ks1, ks2, xnumel, XBLOCK: tl.constexpr
+):
     xoffset = tl.program_id(0) * XBLOCK
     xindex = xoffset + tl.arange(0, XBLOCK)[:]
     xmask = xindex < xnumel
@@ -68,7 +72,7 @@ def triton_poi_fused_native_group_norm_silu_1(in_out_ptr0, in_ptr0, in_ptr1, in_
     tmp2 = tmp0 - tmp1
     tmp4 = ks0 * ks2
     tmp5 = tmp4.to(tl.float32)
-    tmp6 = (tmp3 / tmp5)
+    tmp6 = tmp3 / tmp5
     tmp7 = 1e-05
     tmp8 = tmp6 + tmp7
     tmp9 = libdevice.rsqrt(tmp8)

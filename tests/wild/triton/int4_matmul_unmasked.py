@@ -13,7 +13,9 @@ import triton.language as tl
 
 def _configs():
     return [
-        triton.Config({"BLOCK_SIZE_M": 16, "BLOCK_SIZE_N": n, "BLOCK_SIZE_K": 32, "GROUP_SIZE_M": 8}, num_stages=s, num_warps=4)
+        triton.Config(
+            {"BLOCK_SIZE_M": 16, "BLOCK_SIZE_N": n, "BLOCK_SIZE_K": 32, "GROUP_SIZE_M": 8}, num_stages=s, num_warps=4
+        )
         for n in (16, 32)
         for s in (2, 3)
     ]
@@ -22,9 +24,27 @@ def _configs():
 @triton.autotune(configs=_configs(), key=["M", "N", "K"], warmup=5, rep=10)
 @triton.jit
 def matmul_248_kernel(
-    a_ptr, b_ptr, c_ptr, scales_ptr, zeros_ptr, M, N, K, group_size,
-    stride_am, stride_ak, stride_bk, stride_bn, stride_cm, stride_cn, stride_scales, stride_zeros,
-    BLOCK_SIZE_M: tl.constexpr, BLOCK_SIZE_N: tl.constexpr, BLOCK_SIZE_K: tl.constexpr, GROUP_SIZE_M: tl.constexpr,
+    a_ptr,
+    b_ptr,
+    c_ptr,
+    scales_ptr,
+    zeros_ptr,
+    M,
+    N,
+    K,
+    group_size,
+    stride_am,
+    stride_ak,
+    stride_bk,
+    stride_bn,
+    stride_cm,
+    stride_cn,
+    stride_scales,
+    stride_zeros,
+    BLOCK_SIZE_M: tl.constexpr,
+    BLOCK_SIZE_N: tl.constexpr,
+    BLOCK_SIZE_K: tl.constexpr,
+    GROUP_SIZE_M: tl.constexpr,
 ):
     infearure_per_bits = 8
     pid = tl.program_id(axis=0)
@@ -69,7 +89,22 @@ class ModelNew(torch.nn.Module):
             output = torch.empty((M, N), device=x.device, dtype=x.dtype)
             grid = lambda META: (triton.cdiv(M, META["BLOCK_SIZE_M"]) * triton.cdiv(N, META["BLOCK_SIZE_N"]),)
             matmul_248_kernel[grid](
-                x, packed, output, scales, zeros, M, N, K, 32, x.stride(0), x.stride(1), packed.stride(0), packed.stride(1),
-                output.stride(0), output.stride(1), scales.stride(0), zeros.stride(0),
+                x,
+                packed,
+                output,
+                scales,
+                zeros,
+                M,
+                N,
+                K,
+                32,
+                x.stride(0),
+                x.stride(1),
+                packed.stride(0),
+                packed.stride(1),
+                output.stride(0),
+                output.stride(1),
+                scales.stride(0),
+                zeros.stride(0),
             )
         return output

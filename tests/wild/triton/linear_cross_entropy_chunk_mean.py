@@ -12,7 +12,9 @@ import triton.language as tl
 
 
 @triton.jit
-def mm_kernel(A, B, C, M, N, K, sam, sak, sbk, sbn, ADD: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr):
+def mm_kernel(
+    A, B, C, M, N, K, sam, sak, sbk, sbn, ADD: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr
+):
     rm = tl.program_id(0) * BM + tl.arange(0, BM)
     rn = tl.program_id(1) * BN + tl.arange(0, BN)
     acc = tl.zeros((BM, BN), dtype=tl.float32)
@@ -37,8 +39,16 @@ def mm(a, b, out, add=False):
 
 @triton.jit
 def liger_cross_entropy_kernel(
-    X_ptr, X_stride, Y_ptr, loss_ptr, n_cols, n_non_ignore, ignore_index,
-    reduction: tl.constexpr, HAS_GRADIENTS: tl.constexpr, BLOCK_SIZE: tl.constexpr,
+    X_ptr,
+    X_stride,
+    Y_ptr,
+    loss_ptr,
+    n_cols,
+    n_non_ignore,
+    ignore_index,
+    reduction: tl.constexpr,
+    HAS_GRADIENTS: tl.constexpr,
+    BLOCK_SIZE: tl.constexpr,
 ):
     program_id = tl.program_id(0).to(tl.int64)
     y = tl.load(Y_ptr + program_id)
@@ -114,9 +124,17 @@ class LigerFusedLinearCrossEntropyFunction(torch.autograd.Function):
             count_kernel[(1,)](target_chunk, count, n_rows, ignore_index, BLOCK=triton.next_power_of_2(n_rows))
             total_n_non_ignore = max(count.item(), 1)
             liger_cross_entropy_kernel[(n_rows,)](
-                X_ptr=logits_chunk, X_stride=logits_chunk.stride(-2), Y_ptr=target_chunk, loss_ptr=loss_1d_slice,
-                n_cols=V, n_non_ignore=total_n_non_ignore, ignore_index=ignore_index, reduction="mean",
-                HAS_GRADIENTS=True, BLOCK_SIZE=min(32768, triton.next_power_of_2(V)), num_warps=32 if V > 32768 else 4,
+                X_ptr=logits_chunk,
+                X_stride=logits_chunk.stride(-2),
+                Y_ptr=target_chunk,
+                loss_ptr=loss_1d_slice,
+                n_cols=V,
+                n_non_ignore=total_n_non_ignore,
+                ignore_index=ignore_index,
+                reduction="mean",
+                HAS_GRADIENTS=True,
+                BLOCK_SIZE=min(32768, triton.next_power_of_2(V)),
+                num_warps=32 if V > 32768 else 4,
             )
             mm(logits_chunk, weight, grad_input[start_idx:end_idx])
             mm(logits_chunk.t(), _input_chunk, grad_weight, add=True)

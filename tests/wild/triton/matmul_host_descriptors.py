@@ -34,8 +34,16 @@ def matmul_get_configs(pre_hook=None):
 @triton.autotune(configs=matmul_get_configs(pre_hook=matmul_tma_set_block_size_hook), key=["M", "N", "K"])
 @triton.jit
 def matmul_kernel_tma(
-    a_desc, b_desc, c_desc, M, N, K,
-    BLOCK_SIZE_M: tl.constexpr, BLOCK_SIZE_N: tl.constexpr, BLOCK_SIZE_K: tl.constexpr, FP8_OUTPUT: tl.constexpr,
+    a_desc,
+    b_desc,
+    c_desc,
+    M,
+    N,
+    K,
+    BLOCK_SIZE_M: tl.constexpr,
+    BLOCK_SIZE_N: tl.constexpr,
+    BLOCK_SIZE_K: tl.constexpr,
+    FP8_OUTPUT: tl.constexpr,
 ):
     dtype = tl.float8e4nv if FP8_OUTPUT else tl.float16
     pid = tl.program_id(axis=0)

@@ -14,9 +14,23 @@ import triton.language as tl
 @triton.heuristics({"BACKWARD_PASS": lambda args: bool(args["BACKWARD_PASS"])})
 @triton.jit
 def _rope_embedding_QK(
-    Q, Q_batch_stride, Q_head_stride, Q_seq_stride, K, K_batch_stride, K_head_stride, K_seq_stride,
-    cos, cos_row_stride, sin, sin_row_stride, seqlen,
-    head_dim: tl.constexpr, n_heads_K: tl.constexpr, BACKWARD_PASS: tl.constexpr, BLOCK_SIZE: tl.constexpr,
+    Q,
+    Q_batch_stride,
+    Q_head_stride,
+    Q_seq_stride,
+    K,
+    K_batch_stride,
+    K_head_stride,
+    K_seq_stride,
+    cos,
+    cos_row_stride,
+    sin,
+    sin_row_stride,
+    seqlen,
+    head_dim: tl.constexpr,
+    n_heads_K: tl.constexpr,
+    BACKWARD_PASS: tl.constexpr,
+    BLOCK_SIZE: tl.constexpr,
 ):
     row_position = tl.program_id(0)
     head_position = tl.program_id(1)
@@ -56,11 +70,24 @@ class Fast_RoPE_Embedding_QK(torch.autograd.Function):
         cos, sin = cos.squeeze(), sin.squeeze()
         with torch.cuda.device(Q.device):
             _rope_embedding_QK[(batch * seq_len, n_heads_Q)](
-                Q_out, Q_out.stride(0), Q_out.stride(1), Q_out.stride(2),
-                K_out, K_out.stride(0), K_out.stride(1), K_out.stride(2),
-                cos, cos.stride(0), sin, sin.stride(0), seq_len,
-                head_dim=head_dim, n_heads_K=n_heads_K, BACKWARD_PASS=False,
-                BLOCK_SIZE=triton.next_power_of_2(head_dim // 2), num_warps=4,
+                Q_out,
+                Q_out.stride(0),
+                Q_out.stride(1),
+                Q_out.stride(2),
+                K_out,
+                K_out.stride(0),
+                K_out.stride(1),
+                K_out.stride(2),
+                cos,
+                cos.stride(0),
+                sin,
+                sin.stride(0),
+                seq_len,
+                head_dim=head_dim,
+                n_heads_K=n_heads_K,
+                BACKWARD_PASS=False,
+                BLOCK_SIZE=triton.next_power_of_2(head_dim // 2),
+                num_warps=4,
             )
         ctx.cos, ctx.sin, ctx.seq_len = cos, sin, seq_len
         return Q_out, K_out

@@ -13,8 +13,22 @@ import triton.language as tl
 
 @triton.jit
 def mac_loop(
-    A, B, C, M, N, K, locks, stride_am, stride_bk, stride_cm, iters_per_tile, start_iter, end_iter,
-    BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
+    A,
+    B,
+    C,
+    M,
+    N,
+    K,
+    locks,
+    stride_am,
+    stride_bk,
+    stride_cm,
+    iters_per_tile,
+    start_iter,
+    end_iter,
+    BLOCK_M: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+    BLOCK_K: tl.constexpr,
 ):
     tile_id = start_iter // iters_per_tile
     grid_n = tl.cdiv(N, BLOCK_N)
@@ -51,8 +65,22 @@ def mac_loop(
 
 @triton.jit
 def stream_k(
-    A, B, C, M, N, K, locks, stride_am, stride_bk, stride_cm, total_full, total_partial, iters_per_tile,
-    BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
+    A,
+    B,
+    C,
+    M,
+    N,
+    K,
+    locks,
+    stride_am,
+    stride_bk,
+    stride_cm,
+    total_full,
+    total_partial,
+    iters_per_tile,
+    BLOCK_M: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+    BLOCK_K: tl.constexpr,
 ):
     pid = tl.program_id(0)
     start_iter = pid * total_full + tl.minimum(pid, total_partial)
@@ -60,8 +88,22 @@ def stream_k(
     while start_iter < last_iter:
         end_iter = tl.minimum(start_iter + (iters_per_tile - start_iter % iters_per_tile), last_iter)
         mac_loop(
-            A, B, C, M, N, K, locks, stride_am, stride_bk, stride_cm, iters_per_tile, start_iter, end_iter,
-            BLOCK_M, BLOCK_N, BLOCK_K,
+            A,
+            B,
+            C,
+            M,
+            N,
+            K,
+            locks,
+            stride_am,
+            stride_bk,
+            stride_cm,
+            iters_per_tile,
+            start_iter,
+            end_iter,
+            BLOCK_M,
+            BLOCK_N,
+            BLOCK_K,
         )
         start_iter = end_iter
 
@@ -77,7 +119,22 @@ class ModelNew(torch.nn.Module):
         locks = torch.zeros(tiles, device=a.device, dtype=torch.int32)
         c = torch.empty((M, N), device=a.device, dtype=a.dtype)
         stream_k[(programs,)](
-            a, b, c, M, N, K, locks, a.stride(0), b.stride(0), c.stride(0), tiles * iters // programs,
-            tiles * iters % programs, iters, BLOCK_M=BM, BLOCK_N=BN, BLOCK_K=BK, num_warps=4,
+            a,
+            b,
+            c,
+            M,
+            N,
+            K,
+            locks,
+            a.stride(0),
+            b.stride(0),
+            c.stride(0),
+            tiles * iters // programs,
+            tiles * iters % programs,
+            iters,
+            BLOCK_M=BM,
+            BLOCK_N=BN,
+            BLOCK_K=BK,
+            num_warps=4,
         )
         return c

@@ -13,7 +13,6 @@ _LINE = re.compile(r"^#line (\d+) [^\n]*$", re.MULTILINE)
 _EXTERN_BLOCK = re.compile(r"extern\s+\"C\"\s*\{")
 
 _UNSUPPORTED = {
-    r"\bnvcuda\b|\bwmma\b|#include\s*<mma\.h>": "wmma",
     r"\bthis_grid\s*\(|\bgrid_group\b|\bcudaLaunchCooperativeKernel\w*": "barriers of the whole grid",
     r"\bcg::memcpy_async\b|\bcooperative_groups::memcpy_async\b|\bcg::wait\b": "asynchronous copies",
     r"\b__pipeline_\w+|\bcuda::pipeline\b|\bcuda::memcpy_async\b|\bcp_async\w*": "cp.async",
