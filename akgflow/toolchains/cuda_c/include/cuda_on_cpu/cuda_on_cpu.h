@@ -2,3 +2,4 @@
 #pragma once
 #include "half.h"
 #include "host.h"
+#include "tiles.h"
