@@ -75,7 +75,8 @@ def test_lines_keep_their_numbers():
         ('asm volatile("" ::: "memory");', "do {  } while (0);"),
         (
             'asm volatile("cp.async.ca.shared.global [%0], [%1], %2;" :: "r"(to), "l"(from), "n"(16));',
-            "do { ::cuda_on_cpu::copy_async(::cuda_on_cpu::at_shared(to) + (0), (const void*)(from), 16, 16); } while (0);",
+            "do { ::cuda_on_cpu::copy_async(::cuda_on_cpu::at_shared(to) + (0), (const void*)(from), 16, 16); }"
+            " while (0);",
         ),
         ('asm volatile("cp.async.wait_group %0;" :: "n"(N));', "do { ::cuda_on_cpu::wait_for_copies(N); } while (0);"),
     ],

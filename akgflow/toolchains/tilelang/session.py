@@ -189,7 +189,7 @@ def _untuned() -> tuple[Any, str, Any]:
 
 @contextlib.contextmanager
 def _compiler_words(kernel: str, reason: str = "") -> Iterator[None]:
-    """What goes wrong while a kernel is traced, lowered or compiled becomes `CompileFailure`, after a known ``reason``."""
+    """What goes wrong while a kernel is traced, lowered or compiled becomes `CompileFailure`, after ``reason``."""
     try:
         yield
     except CompileFailure:

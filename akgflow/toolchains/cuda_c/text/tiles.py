@@ -11,7 +11,8 @@ Value = Callable[[str], str | None]
 _COPY = re.compile(r"cp\.async\.c[ag]\.shared(?:::cta)?\.global\S* \[([^\]]+)\], \[([^\]]+)\], ([^,]+)(?:, ([^,]+))?")
 _WAIT = re.compile(r"cp\.async\.wait_group (\S+)")
 _LOAD = re.compile(
-    r"ldmatrix\.sync\.aligned(?:\.m8n8)?\.x([124])(\.trans)?(?:\.m8n8)?\.shared(?:::cta)?\.b16 \{([^}]*)\}, \[([^\]]+)\]"
+    r"ldmatrix\.sync\.aligned(?:\.m8n8)?\.x([124])(\.trans)?(?:\.m8n8)?\.shared(?:::cta)?\.b16 "
+    r"\{([^}]*)\}, \[([^\]]+)\]"
 )
 _TILE = r"\{([^}]*)\}"
 _MULTIPLY = re.compile(
