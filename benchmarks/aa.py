@@ -4,7 +4,7 @@
                             [--json FILE]
 
 Every comparison is one whole judgement (numerics on secret inputs, then the timing) by the judge that `akgflow verify`
-uses, with one change: what stands in the place of the baseline is the kernel itself, loaded through the same door as
+uses, with one change: what stands in the place of the baseline is the kernel itself, loaded by the same request as
 the candidate, or its faster original. On a CPU the kernels are C++; on a GPU they are Triton: one that is bound by
 bandwidth, one by computing, one by what a launch costs. All but the last take long enough for the next launch to be
 prepared meanwhile: else all would be bound by that. The slower copies really do the work again for one row, block or
@@ -24,7 +24,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -191,12 +191,12 @@ def kernels(device: str) -> dict[str, Kernel]:
 
 def compare(judge: Any, kernel: Kernel, text: str, target: Any) -> dict[str, Any]:
     """One judgement of ``text`` against the kernel itself."""
+    from akgflow.config.types import Operator
+    from akgflow.planning import Reach, judge_request
     from akgflow.terms import Evidence
-    from akgflow.verdict import JudgeRequest
 
-    request = JudgeRequest(
-        text, "operator.py", kernel.operator, kernel.toolchain, target, (Evidence.EXECUTED,), dtype=kernel.dtype
-    )
+    operator, found_here = Operator(Path("operator.py"), kernel.operator), Reach((Evidence.EXECUTED,), {})
+    request = replace(judge_request(operator, text, kernel.toolchain, target, found_here), dtype=kernel.dtype)
     judge.other = kernel.text
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="aa-") as folder:
@@ -222,7 +222,7 @@ def judge_of(machine: Any) -> Any:
     """The judge, with the kernel itself in the baseline's place."""
     import torch
 
-    from akgflow.verification.judge.candidate_process import ForkServer
+    from akgflow.verification.judge.candidate_process import ForkServerClient
     from akgflow.verification.judge.judge import Judge
     from akgflow.verification.judge.timing import Start, Starts
 
@@ -234,7 +234,7 @@ def judge_of(machine: Any) -> Any:
 
     torch.set_num_threads(machine.cores)
     torch.backends.cudnn.allow_tf32 = False
-    return Against(machine, ForkServer())
+    return Against(machine, ForkServerClient())
 
 
 def show(name: str, kind: str, found: list[dict[str, Any]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from akgflow import machine
 
 # Threads of torch's that wait for one another by spinning take ten times as long where others want the cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# A shell starts what it runs in the background with SIGINT ignored, and what the tests start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

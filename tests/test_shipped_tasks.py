@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from akgflow import api
 from akgflow.base import resources
-from akgflow.config import load
 from akgflow.models.recording import read_recording
-from akgflow.planning.here import plan_here
 
 TASKS = sorted(path.stem for path in resources.tasks().glob("*.yaml"))
 
@@ -25,7 +24,7 @@ def _file(task: str) -> Path:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_recording_answers_every_cell(task: str) -> None:
-    plan = plan_here(load(str(_file(task))))
+    plan = api.plan(_file(task))
     assert plan.workflow == "design_code_repair"
     replies = read_recording(_file(task).parent / "recordings" / f"{task}.akgflow.yaml").replies
     first = {("task", "sketch", 1, 1, "designer", 0)}
@@ -44,10 +43,11 @@ def test_a_recording_names_who_answered_and_no_folder(task: str) -> None:
     assert not [reply.model for reply in replies.values() if not re.fullmatch(r"\w+/[\w.:-]+", reply.model)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("task", "dsl", "target"), [("softmax_generate", "triton", "cpu"), ("layernorm_generate", "cuda_c", "cpu")]
 )
-def test_a_recorded_cell_is_judged_anew(tmp_path: Path, task: str, dsl: str, target: str) -> None:
+def test_a_recorded_cell_is_judged_again(tmp_path: Path, task: str, dsl: str, target: str) -> None:
     only = ["--set", f"matrix.dsl=[{dsl}]", "--set", f"matrix.target=[{target}]"]
     command = [sys.executable, "-m", "akgflow", "run", str(_file(task)), "--run-dir", str(tmp_path / "run"), "--json"]
     env = {name: value for name, value in os.environ.items() if not name.startswith("AKGFLOW_")}

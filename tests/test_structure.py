@@ -30,6 +30,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"runs"}),
     frozenset({"engine"}),
     frozenset({"doctor", "reporting"}),
+    frozenset({"api"}),
     frozenset({"mcp"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
@@ -117,13 +118,46 @@ def test_imports_point_down(module: str) -> None:
 
 def test_no_import_cycles() -> None:
     graph = {
-        module: {name for name, _ in _imports(path) if name in MODULES and name != module}
+        module: {name for name, _ in _imports(path) if name in MODULES and name not in (module, "akgflow")}
         for module, path in MODULES.items()
     }
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail("import cycle: " + " <- ".join(error.args[1]))
+
+
+def test_the_root_gives_its_own_modules_nothing_but_the_version() -> None:
+    """It offers what is above them all: to take a function from it would close a circle that no import shows."""
+    wrong = [
+        f"{path}:{node.lineno}: {ast.unparse(node)}"
+        for path in MODULES.values()
+        for node in ast.walk(_tree(path))
+        if (isinstance(node, ast.Import) and any(alias.name == "akgflow" for alias in node.names))
+        or (
+            isinstance(node, ast.ImportFrom)
+            and node.module == "akgflow"
+            and any(f"akgflow.{alias.name}" not in MODULES and alias.name != "__version__" for alias in node.names)
+        )
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+# What commands and tools may know beside the API: how values are shown, and what a value is made of.
+THIN = ("api", "base", "config.types", "errors", "reporting", "terms", "verdict")
+
+
+@pytest.mark.parametrize("shell", ["cli", "mcp"])
+def test_commands_and_tools_hold_no_logic(shell: str) -> None:
+    allowed = tuple(f"akgflow.{part}" for part in (*THIN, shell, *(("mcp",) if shell == "cli" else ())))
+    wrong = [
+        f"{path}:{line}: {module} imports {name}; what it takes from there belongs into akgflow.api"
+        for module, path in MODULES.items()
+        if module == f"akgflow.{shell}" or module.startswith(f"akgflow.{shell}.")
+        for name, line in _imports(path)
+        if name.startswith("akgflow.") and not any(name == one or name.startswith(f"{one}.") for one in allowed)
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("side", SIDES)
@@ -144,7 +178,8 @@ def test_judge_and_candidate_meet_in_shared_code_only(side: str) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-FOLDERS = sorted({path.parent for path in MODULES.values()} - {PACKAGE})
+HEADERS = PACKAGE.glob("toolchains/**/*.h")
+FOLDERS = sorted({path.parent for path in (*MODULES.values(), *HEADERS)} - {PACKAGE})
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -302,7 +337,7 @@ ONE_PLACE: dict[str, tuple[frozenset[str], str]] = {
                 "torch_compile",
                 "verification",
                 "executors.ray",
-                "executors.reach",
+                "executors.availability",
                 "config._problems",
                 "models._events",
             }

@@ -1,4 +1,4 @@
-"""Wall time: how long a run has taken, its earlier sittings too, and the ceiling on it."""
+"""Wall time: how long a run has taken, its earlier sessions too, and the ceiling on it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from akgflow.errors import BudgetError
 
 
 class WallClock:
-    """The wall minutes of one run; ``before`` is what its earlier sittings took."""
+    """The wall minutes of one run; ``before`` is what its earlier sessions took."""
 
     def __init__(
         self, ceiling: float | None = None, *, before: float = 0.0, clock: Callable[[], float] = time.monotonic

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from akgflow import api
 from akgflow.base.streams import echo
 from akgflow.cli._options import echo_json, json_option, workspace_option
-from akgflow.config import find_root, load_workspace
 from akgflow.errors import ExitCode
 
 
@@ -19,10 +19,7 @@ from akgflow.errors import ExitCode
 @click.pass_context
 def doctor_command(ctx: click.Context, canaries: bool, workspace: Path | None, as_json: bool) -> None:
     """Say what is installed, which devices are here, which provider is set, and what is missing."""
-    from akgflow.doctor import examine, try_judge
-
-    space = load_workspace(workspace or find_root())
-    found = examine(space) + (try_judge(space) if canaries else [])
+    found = api.examine(workspace, canaries=canaries)
     if as_json:
         echo_json(found)
     else:

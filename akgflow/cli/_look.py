@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
 
+from akgflow import api
 from akgflow.base.streams import echo
 from akgflow.cli._options import echo_json, json_option, set_option, workspace_option
-from akgflow.config import (
-    KINDS,
-    find_root,
-    list_tasks,
-    load_all,
-    load_tasks,
-    load_workspace,
-    schema_text,
-    suggest,
-    workspace_of,
-)
-from akgflow.config.types import Task, Workspace
-from akgflow.errors import ConfigError
+from akgflow.config.types import Workspace
 
 Row = dict[str, str]
 
@@ -34,42 +22,11 @@ Row = dict[str, str]
 @json_option
 def validate_command(tasks: tuple[str, ...], workspace: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """Check TASKS, or the whole workspace: every problem of every file at once."""
-    if tasks:
-        by_root: dict[Path, list[str]] = {}
-        for task in tasks:
-            by_root.setdefault(workspace or workspace_of(task), []).append(task)
-        names = _checked(partial(load_tasks, group, root=root, overrides=overrides) for root, group in by_root.items())
-    else:
-        names = _checked([partial(load_all, workspace or find_root(), overrides=overrides)])
+    names = api.validate(*tasks, workspace=workspace, overrides=overrides)
     if as_json:
         echo_json({"valid": names})
     else:
         echo(f"valid: {', '.join(names) or 'the workspace (it has no tasks)'}")
-
-
-def _checked(workspaces: Iterable[Callable[[], tuple[Workspace, tuple[Task, ...]]]]) -> list[str]:
-    """Names of the tasks; the problems of all of them are raised together."""
-    from akgflow.models.prices import price_of
-    from akgflow.planning.pricing import agents_in, check_prices
-
-    names: list[str] = []
-    failed: list[ConfigError] = []
-    for read in workspaces:
-        try:
-            space, tasks = read()
-        except ConfigError as wrong:
-            failed.append(wrong)
-            continue
-        for task in tasks:
-            try:
-                check_prices(task, space, agents_in(space.workflows[task.workflow], space), price_of)
-                names.append(task.name)
-            except ConfigError as wrong:
-                failed.append(wrong)
-    if failed:
-        found = dict.fromkeys(problem for wrong in failed for problem in wrong.problems)
-        raise ConfigError(list(found), more=sum(wrong.more for wrong in failed), before_anything=True)
-    return names
 
 
 def _targets(workspace: Workspace) -> list[Row]:
@@ -105,7 +62,7 @@ def _workflows(workspace: Workspace) -> list[Row]:
 
 
 def _tasks(workspace: Workspace) -> list[Row]:
-    return [{"name": name, "file": str(path)} for name, path in list_tasks(workspace.root).items()]
+    return [{"name": name, "file": str(path)} for name, path in api.list_tasks(workspace.root).items()]
 
 
 _LISTS: Mapping[str, Callable[[Workspace], list[Row]]] = {
@@ -124,7 +81,7 @@ _LISTS: Mapping[str, Callable[[Workspace], list[Row]]] = {
 @json_option
 def list_command(kind: str, workspace: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """List what names resolve to: the workspace's own entries and the shipped ones."""
-    space = load_workspace(workspace or find_root(), overrides=overrides)
+    space = api.load_workspace(workspace, overrides=overrides)
     rows = [row | _origin(space, kind, row["name"]) for row in _LISTS[kind](space)]
     if as_json:
         echo_json(rows)
@@ -143,10 +100,10 @@ def _origin(space: Workspace, kind: str, name: str) -> Row:
 
 
 @click.command("schema")
-@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("kind", type=click.Choice(api.KINDS))
 def schema_command(kind: str) -> None:
     """Print the JSON Schema of KIND, for editors and other tools."""
-    echo(schema_text(kind), end="")
+    echo(api.schema_text(kind), end="")
 
 
 @click.command("show")
@@ -159,26 +116,9 @@ def show_command(run: str | None, workspace: Path | None, as_json: bool) -> None
     RUN is its folder, or the folder's name; without it, the run of the workspace that was at work last.
     """
     from akgflow.reporting import console, show_run
-    from akgflow.runs import read_run
 
-    found = read_run(_folder(run, (workspace or find_root()) / "runs"))
+    found = api.read_run(run, workspace=workspace)
     if as_json:
         echo_json(found)
     else:
         show_run(found, console())
-
-
-def _folder(run: str | None, runs: Path) -> Path:
-    """The folder that ``run`` names; raises `ConfigError` with the names that are there."""
-    from akgflow.runs import runs_in
-
-    if run is not None and Path(run).is_dir():
-        return Path(run)
-    known = {folder.name: folder for folder in runs_in(runs)}
-    if run is None and known:
-        return next(iter(known.values()))
-    if run in known:
-        return known[run]
-    if run is None:
-        raise ConfigError(f"there is no run in {runs} yet: akgflow run TASK makes one")
-    raise ConfigError(f"there is no run {run!r}: " + (suggest(run, known) if known else f"{runs} holds none"))

@@ -6,20 +6,20 @@ from pathlib import Path
 
 import click
 
+from akgflow import api
 from akgflow.cli._options import workspace_option
 
 
 @click.command("mcp")
 @workspace_option
 @click.option(
-    "--desk",
+    "--inbox",
     type=click.Path(file_okay=False, path_type=Path),
     help="Where the prompts of manual runs appear; runs/manual in the workspace without it.",
 )
-def mcp_command(workspace: Path | None, desk: Path | None) -> None:
+def mcp_command(workspace: Path | None, inbox: Path | None) -> None:
     """Serve an agent over MCP on standard input and output: plan, run, next_prompt, answer, verify, show."""
-    from akgflow.config import find_root
     from akgflow.mcp import serve
 
-    root = (workspace or find_root()).absolute()
-    serve(root, (desk or root / "runs" / "manual").absolute())
+    root = api.workspace_root(workspace).absolute()
+    serve(root, (inbox or root / "runs" / "manual").absolute())

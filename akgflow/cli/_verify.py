@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import click
 
+from akgflow import api
 from akgflow.cli._options import echo_json, json_option, set_option, workspace_option
-from akgflow.config import read_text
 from akgflow.errors import ExitCode
-from akgflow.machine import detect
 
 
 @click.command("verify")
@@ -55,17 +53,15 @@ def verify_command(
     as_json: bool,
 ) -> None:
     """Judge the kernel in the file CANDIDATE (a module with ModelNew) against an operator; asks no model."""
-    from akgflow.executors.alone import judge_alone
-    from akgflow.planning.here import Question
     from akgflow.reporting import console, show_verdict
 
     if (operator_file is None) == (task is None):
         raise click.UsageError("give either --operator FILE or --task TASK")
-    question = Question(
-        candidate=read_text(candidate, "the candidate"),
+    verdict = api.verify(
+        candidate,
         dsl=dsl,
         target=target,
-        operator_file=operator_file,
+        operator=operator_file,
         task=task,
         cases=cases,
         dtype=dtype,
@@ -75,7 +71,6 @@ def verify_command(
         workspace=workspace,
         overrides=overrides,
     )
-    verdict = asyncio.run(judge_alone(question.request(), detect()))
     if as_json:
         echo_json(verdict)
     else:

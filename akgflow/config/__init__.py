@@ -1,6 +1,15 @@
 """Strict YAML with positions -> validated -> frozen values."""
 
-from akgflow.config._command_line import check_cases, check_dtype, check_operator, parse_cases, read_text
+from akgflow.config._command_line import (
+    check_baseline,
+    check_cases,
+    check_dtype,
+    check_framework,
+    check_name,
+    check_operator,
+    parse_cases,
+    read_text,
+)
 from akgflow.config._files import Unreadable, read_bytes
 from akgflow.config._load import Loaded, find_root, list_tasks, load, load_all, load_tasks, load_workspace, workspace_of
 from akgflow.config._problems import format_problem, nearest, suggest
@@ -14,8 +23,11 @@ __all__ = [
     "Loaded",
     "PythonError",
     "Unreadable",
+    "check_baseline",
     "check_cases",
     "check_dtype",
+    "check_framework",
+    "check_name",
     "check_operator",
     "definitions",
     "find_root",

@@ -1,8 +1,8 @@
-"""Operators, cases and texts that come from the command line, held to the same rules as those in files."""
+"""Names, operators, cases and texts of a command or a call, held to the same rules as those in files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from akgflow.config._files import MAX_BYTES
@@ -24,20 +24,45 @@ def read_text(path: Path, what: str, most: int = MAX_BYTES) -> str:
     return text or ""
 
 
-def check_dtype(name: str) -> str:
-    """``name`` where it is a number type that the judge casts to; raises `ConfigError`."""
-    known = options_at("task", "dtype")
+def check_name(kind: str, name: str, known: Collection[str]) -> str:
+    """``name`` where it is among those that are known; raises `ConfigError` with the nearest right one."""
     if name not in known:
-        raise ConfigError(f"--dtype: there is no number type {name!r} to judge in: {suggest(name, known)}")
+        raise ConfigError(f"there is no {kind} {name!r}: {suggest(name, known)}")
     return name
 
 
-def parse_cases(texts: Sequence[str]) -> tuple[dict[str, Scalar], ...]:
-    """Texts such as ``m=256,n=130`` as cases; raises `ConfigError` with all that is wrong."""
+def check_dtype(name: str) -> str:
+    """``name`` where it is a number type that the judge casts to; raises `ConfigError`."""
+    return check_name("number type", name, options_at("task", "dtype"))
+
+
+def check_baseline(name: str) -> str:
+    """``name`` where it is something that a timing can compare with; raises `ConfigError`."""
+    return check_name("baseline", name, options_at("task", "baselines"))
+
+
+def check_framework(name: str) -> str:
+    """``name`` where it is ``forbid`` or ``allow``; raises `ConfigError`."""
+    return check_name("answer to framework", name, options_at("task", "framework"))
+
+
+def parse_cases(cases: Sequence[str | Mapping[str, Scalar]]) -> tuple[dict[str, Scalar], ...]:
+    """Cases that are texts such as ``m=256,n=130``, or mappings; raises `ConfigError` with all that is wrong."""
     problems = Problems()
-    cases = [_parse_case(text, problems) for text in texts]
+    nodes = [_parse_case(case, problems) if isinstance(case, str) else _case_node(case, problems) for case in cases]
     problems.check()
-    return tuple(case.data() for case in cases)
+    return tuple(node.data() for node in nodes)
+
+
+def _case_node(case: Mapping[str, Scalar], problems: Problems) -> Node:
+    mark = Mark(f"the case {dict(case)}", 1, 1)
+    root = Node({name: Node(value, mark, key=mark) for name, value in case.items()}, mark)
+    strange = [name for name, value in case.items() if not isinstance(value, Scalar)]
+    if strange:
+        problems.add(mark, f"a case holds numbers, truth values and texts: {', '.join(strange)} is something else")
+        return root
+    validate(root, "task", problems, ("definitions", "case"))
+    return root
 
 
 def _parse_case(text: str, problems: Problems) -> Node:

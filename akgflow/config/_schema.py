@@ -96,7 +96,7 @@ def _first_repeated(items: Sequence[Any]) -> int | None:
 
 
 def validate(root: Node, kind: str, problems: Problems, part: tuple[str, ...] = ()) -> None:
-    """Note whatever in ``root`` does not fit the schema of ``kind``, or that ``part`` of it."""
+    """Add a problem for everything in ``root`` that does not fit the schema of ``kind``, or that ``part`` of it."""
     faults = [_fault(error, root, kind, part) for error in _validator(kind, *part).iter_errors(root.data())]
     typos: dict[tuple[str | int, ...], list[str]] = defaultdict(list)
     for fault in faults:
@@ -136,8 +136,9 @@ def keys_at(kind: str, definition: str, key: str) -> tuple[str, ...]:
 
 
 def options_at(kind: str, key: str) -> tuple[str, ...]:
-    """The words that the schema of ``kind`` allows for one of its keys."""
-    return tuple(_schema(kind)["properties"][key]["else"]["enum"])
+    """The words that the schema of ``kind`` allows for one of its keys, or for each item of its list."""
+    allowed = _schema(kind)["properties"][key]["else"]
+    return tuple((allowed["items"]["else"] if "items" in allowed else allowed)["enum"])
 
 
 def _child(kind: str, schema: Any, step: str | int) -> Any:

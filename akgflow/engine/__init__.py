@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from akgflow.base.lazily import lazily
+from akgflow.base.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from akgflow.engine.sitting import record_replies, run_in_folder
+    from akgflow.engine.session import record_replies, run_in_folder
 
 __all__ = ["record_replies", "run_in_folder"]
 
-__getattr__ = lazily(__name__, {"sitting": ("record_replies", "run_in_folder")})
+__getattr__ = lazy_exports(__name__, {"session": ("record_replies", "run_in_folder")})

@@ -1,4 +1,4 @@
-"""What every step of a run may use, and the two effects that it may have: asking a model and asking the judge."""
+"""What every step of a run may use, and its two effects: asking a model and asking the judge."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from akgflow.agents import (
 from akgflow.base.atomic import write_json, write_text
 from akgflow.base.text import received
 from akgflow.budget.device import CutOff
-from akgflow.budget.usage import Lost
+from akgflow.budget.usage import AbortedSpend
 from akgflow.config.steps import AgentStep
-from akgflow.config.types import AgentSpec, DslPack, SourceKernel, Task, ToolchainFile, Workspace
+from akgflow.config.types import AgentSpec, DslPack, SourceKernel, Task, Workspace
 from akgflow.engine.knowledge import RunKnowledge
 from akgflow.engine.state import JobState
 from akgflow.executors.base import Executor
 from akgflow.models.base import TOO_LONG, CallKey, ModelReply
 from akgflow.models.gateway import Gateway
-from akgflow.planning import Job, Plan, Reach
+from akgflow.planning import Job, Plan, Reach, judge_request, with_gaps
 from akgflow.runs.folder import RunFolder
 from akgflow.runs.journal import Journal
 from akgflow.runs.records import Finished
@@ -37,12 +37,12 @@ from akgflow.search import Candidate, Judged, normal_form
 from akgflow.verdict import JudgeRequest, Verdict
 
 Notify = Callable[[str, str], None]
-"""Hears (job id or empty, one line) for everything that happens."""
+"""Receives (job id or empty, one line) for everything that happens."""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """Where in a job a call stands. ``attempt`` and ``sample`` count from 1."""
+    """The place of a call in its job. ``attempt`` and ``sample`` count from 1."""
 
     step: str
     attempt: int = 1
@@ -50,17 +50,17 @@ class Turn:
 
 
 MAX_HISTORY = 6
-"""Earlier attempts in one prompt."""
+"""The most earlier attempts in one prompt."""
 MOST_SHOWN = 2_000
 """Characters of a reply that was too long, in the prompt that asks for it again."""
 Note = Callable[[ModelReply], None]
-"""Hears every reply that a call brought."""
+"""Receives every reply of a call."""
 OF_TASK = "task"
 """Stands for the job in the keys of calls that are made once for all jobs of a task."""
 
 
 @dataclass(frozen=True)
-class Answer:
+class ParsedReply:
     """A reply in its form, and the conversation that ended with it."""
 
     parsed: Parsed
@@ -69,7 +69,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class RunContext:
-    """One sitting of a run."""
+    """One session of a run."""
 
     task: Task
     workspace: Workspace
@@ -80,8 +80,8 @@ class RunContext:
     executor: Executor
     notify: Notify
     knowledge: RunKnowledge
-    lose: Callable[[Lost], None]
-    _shared: dict[str, asyncio.Task[tuple[Answer, ModelReply]]] = field(default_factory=dict)
+    record_aborted: Callable[[AbortedSpend], None]
+    _shared: dict[str, asyncio.Task[tuple[ParsedReply, ModelReply]]] = field(default_factory=dict)
 
     @property
     def designer(self) -> str | None:
@@ -105,23 +105,23 @@ class RunContext:
 
     async def ask(
         self, state: JobState, agent: str, turn: Turn, context: PromptContext, earlier: Rendered | None = None
-    ) -> Answer:
+    ) -> ParsedReply:
         """A reply of ``agent`` in its form; ``earlier`` is the conversation that wrote what is to be mended.
 
-        A malformed reply goes back once with the reason; `MalformedReply` is raised when the second is no better.
+        A malformed reply is sent back once with the reason; raises `MalformedReply` when the second is malformed too.
         """
         pack = self.workspace.dsls[state.job.dsl]
         spec = self.workspace.agents[agent]
         return await self._ask(state.job.id, state.note, spec, pack, turn, context, earlier)
 
-    async def ask_once(self, state: JobState, agent: str, turn: Turn, context: PromptContext) -> Answer:
-        """The same for what belongs to the task: the first job that comes asks, all of them get the one reply."""
+    async def ask_once(self, state: JobState, agent: str, turn: Turn, context: PromptContext) -> ParsedReply:
+        """The same for a reply that all jobs of a task share: the first job asks for it."""
         key = f"{turn.step}.{turn.attempt}.{turn.sample}.{agent}"
         if key not in self._shared:
             spec = self.workspace.agents[agent]
             replies: list[ModelReply] = []
 
-            async def asked() -> tuple[Answer, ModelReply]:
+            async def asked() -> tuple[ParsedReply, ModelReply]:
                 return await self._ask(OF_TASK, replies.append, spec, None, turn, context, None), replies[-1]
 
             self._shared[key] = asyncio.create_task(asked())
@@ -138,19 +138,19 @@ class RunContext:
         turn: Turn,
         context: PromptContext,
         earlier: Rendered | None,
-    ) -> Answer:
+    ) -> ParsedReply:
         rendered = render(agent, context, earlier)
         reply = await self._call(job, note, agent, turn, rendered, 0)
         try:
             parsed = parse_reply(reply.text, agent.reply, pack, reply.finish_reason, context.candidate)
         except MalformedReply as malformed:
             self.notify(job, f"{turn.step}: {agent.name}'s reply is malformed ({malformed}); asked again")
-            # Of a reply without end its beginning says as much as the rest.
+            # Of an endless reply the beginning is enough.
             shown = reply.text[:MOST_SHOWN] + "\n…" if reply.finish_reason == TOO_LONG else reply.text
             again = with_complaint(rendered, shown, str(malformed))
             reply = await self._call(job, note, agent, turn, again, 1)
             parsed = parse_reply(reply.text, agent.reply, pack, reply.finish_reason, context.candidate)
-        return Answer(parsed, rendered.answered(reply.text))
+        return ParsedReply(parsed, rendered.answered(reply.text))
 
     async def _call(
         self, job: str, note: Note, agent: AgentSpec, turn: Turn, rendered: Rendered, resend: int
@@ -170,7 +170,7 @@ class RunContext:
             return Finished(key, rendered.fingerprint, reply)
 
         finished = await self.journal.once(f"call {key}", Finished, effect)
-        # After the journal has it: what is paid for must not be lost because this file finds no room.
+        # After the journal has it: a full disk here must not lose a reply that is paid for.
         write_text(place / f"reply.{suffix}", finished.reply.text)
         note(finished.reply)
         return finished.reply
@@ -178,16 +178,14 @@ class RunContext:
     async def judge_candidate(self, state: JobState, candidate: Candidate) -> Judged:
         """The judge's verdict about a candidate.
 
-        Sources that differ in form only are one candidate, judged once in a job: the first one that came, whose text
-        is the one that is handed back. The step adds it to the job's state, in an order that does not depend on which
-        candidate was judged first.
+        Sources that differ in form only are one candidate and judged once in a job: the first one, whose text is
+        returned. The step adds it to the job's state, in an order that does not depend on which was judged first.
         """
         job = state.job
         place = self.folder.place(job.id, candidate.step, candidate.attempt, candidate.sample)
         write_text(place / "candidate.py", candidate.source)
         candidate = replace(candidate, source=await self._first_of_its_form(job, candidate))
-        toolchain = self.workspace.dsls[job.dsl].toolchain
-        request = self._request(candidate.source, toolchain, job.target, job.reach)
+        request = self._request(candidate.source, job.dsl, job.target, job.reach)
         self.notify(job.id, f"{candidate.step} {candidate.attempt}: judging candidate {candidate.id}")
         verdict = await self._judged(f"verdict {job.id}.{candidate.id}", request, job.reach, candidate.step)
         write_json(place / "verdict.json", verdict)
@@ -201,7 +199,7 @@ class RunContext:
         return await self.journal.once(f"form {job.id}.{form_id(candidate.source)}", str, effect)
 
     def say(self, state: JobState, text: str) -> None:
-        """Tell what the reader of the job's result should know, too."""
+        """Notify, and add the sentence to the job's result."""
         state.notes.append(text)
         self.notify(state.job.id, text)
 
@@ -209,8 +207,7 @@ class RunContext:
         """The judge's verdict about the task's own source kernel, untimed."""
         check = self.plan.source
         assert check is not None, "a plan of a task with a source says how to check it"
-        toolchain = self.workspace.dsls[check.dsl].toolchain
-        request = self._request(source, toolchain, check.target, check.reach)
+        request = self._request(source, check.dsl, check.target, check.reach)
         self.notify(
             "", f"checking the source kernel {source.file.name} ({', '.join(check.reach.evidence) or 'no way'})"
         )
@@ -223,39 +220,23 @@ class RunContext:
             try:
                 verdict = await self.executor.judge(request)
             except CutOff as cut:
-                self.lose(Lost(step, str(cut), device_seconds=cut.seconds))
+                self.record_aborted(AbortedSpend(step, str(cut), device_seconds=cut.seconds))
                 raise
-            absent = {**{str(e): why for e, why in reach.gaps.items()}, **verdict.absent}
-            return replace(verdict, absent=absent)
+            return with_gaps(verdict, reach)
 
         return await self.journal.once(key, Verdict, effect, step=step)
 
-    def _request(
-        self, source: str | SourceKernel, toolchain: str | ToolchainFile, target: str, reach: Reach
-    ) -> JudgeRequest:
-        spec = self.workspace.targets[target]
-        return JudgeRequest(
-            candidate=source,
-            operator_file=str(self.task.operator.file),
-            operator=self.task.operator.source,
-            toolchain=toolchain,
-            target=spec if reach.at else replace(spec, reach=None),
-            evidence=reach.evidence,
-            cases=self.task.cases,
-            dtype=self.task.dtype,
-            tolerance=self.task.tolerance,
-            framework=self.task.framework,
-            profile=self.task.profile,
-            baselines=self.task.baselines,
-        )
+    def _request(self, source: str | SourceKernel, dsl: str, target: str, reach: Reach) -> JudgeRequest:
+        toolchain = self.workspace.dsls[dsl].toolchain
+        return judge_request(self.task, source, toolchain, self.workspace.targets[target], reach)
 
 
 def form_id(source: str) -> str:
-    """Twelve hexadecimal digits that all sources of one program share, whatever their comments and spacing."""
+    """Twelve hexadecimal digits that sources share when they differ only in comments and spacing."""
     return hashlib.sha256(normal_form(source).encode()).hexdigest()[:12]
 
 
 def history_of(state: JobState) -> tuple[HistoryEntry, ...]:
-    """The latest attempts in the form that prompts see: a line each."""
+    """The latest attempts as prompts show them: a line each."""
     entries = [HistoryEntry(i, a.status, summary(a.message)) for i, a in enumerate(state.attempts, 1)]
     return tuple(entries[-MAX_HISTORY:])

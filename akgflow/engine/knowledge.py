@@ -1,6 +1,6 @@
-"""A run and the knowledge store: examples are looked up once and journaled, verified kernels are kept at the end.
+"""A run and the knowledge store: looks examples up once and journals them, stores verified kernels at the end.
 
-A store that cannot be used never ends a run; the run says so and goes on without it.
+A store that cannot be used never ends a run: the run says so and continues without it.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ from akgflow.models.gateway import origin_of
 from akgflow.models.sizes import estimate_tokens
 from akgflow.planning import Job, Plan
 from akgflow.runs.journal import Journal
-from akgflow.runs.records import Kept
+from akgflow.runs.records import StoredKernels
 from akgflow.verdict import FeatureRequest, OperatorFeatures, Verdict
 
 T = TypeVar("T")
 _SHORTLIST = 4
-"""Entries to choose from for each that is shown: the best may be too long."""
+"""Entries looked up for each one that is shown: the best may be too long."""
 
 
 @dataclass
 class RunKnowledge:
-    """One sitting's use of the store."""
+    """One session's use of the store."""
 
     task: Task
     workspace: Workspace
@@ -67,13 +67,13 @@ class RunKnowledge:
         return use == "always" or (use == "auto" and bool(asked - {"recorded"}))
 
     async def features(self) -> OperatorFeatures:
-        """What the task's operator does; asked of a judge once in a run."""
+        """The features of the task's operator; asked of a judge once in a run."""
         return await self.journal.once(
             "features", OperatorFeatures, lambda: self.executor.features(asked_of(self.task))
         )
 
     async def prepare(self) -> None:
-        """Look up the examples of every job, so that all prompts of a run see the same."""
+        """Look up the examples of every job, so that all prompts of a run show the same."""
         if not self.in_use or not self.workspace.knowledge.examples:
             return
         for job in self.plan.runnable:
@@ -86,7 +86,7 @@ class RunKnowledge:
                 self.notify(job.id, f"examples from the knowledge store: {', '.join(names)}")
 
     def examples(self, job: str) -> Examples:
-        """What the prompts of a job show; nothing before `prepare`, or where the store has nothing."""
+        """The examples in the prompts of a job; none before `prepare`, or where the store has none."""
         return self._shown.get(job, Examples())
 
     async def seeds(self, job: Job, count: int) -> list[Found]:
@@ -99,21 +99,22 @@ class RunKnowledge:
         return await self._tried(job.id, found(), [])
 
     async def keep(self, job: Job, judged: Iterable[tuple[str, Verdict]], way: tuple[Lesson, ...]) -> None:
-        """Put the verified ones of a job's ``(source, verdict)`` into the store, once, with what failed on the way."""
+        """Store the verified ones of a job's ``(source, verdict)``, once, with the lessons of failed attempts."""
         right = {source: verdict for source, verdict in judged if not why_not(verdict)}
         if not self.workspace.knowledge.add or not right:
             return
 
-        async def effect() -> Kept:
+        async def effect() -> StoredKernels:
             features = await self.features()
             entries = [
                 entry_of(self.task, self.workspace.targets[job.target], job.dsl, source, verdict, features, way)
                 for source, verdict in right.items()
             ]
             ids = await asyncio.to_thread(lambda: tuple(entry.id for entry in entries if self.store.add(entry)))
-            return Kept(ids)
+            return StoredKernels(ids)
 
-        await self.journal.once(f"kept {job.id}", Kept, lambda: self._tried(job.id, effect(), Kept((), "not kept")))
+        failed = StoredKernels((), "not kept")
+        await self.journal.once(f"kept {job.id}", StoredKernels, lambda: self._tried(job.id, effect(), failed))
 
     async def _look_up(self, job: Job) -> Examples:
         query = self._query(job, await self.features())
@@ -137,7 +138,7 @@ class RunKnowledge:
 
 
 def within(found: Iterable[Found], count: int, max_tokens: int) -> tuple[KernelView, ...]:
-    """The first ``count`` that fit into ``max_tokens`` together; one that is too long gives way to the next."""
+    """The first ``count`` that fit into ``max_tokens`` together; one that is too long is skipped."""
     views: list[KernelView] = []
     for entry, _ in found:
         view = KernelView(entry.task, entry.target, entry.claim.rstrip("."), model_text(entry.operator), entry.source)
@@ -149,7 +150,7 @@ def within(found: Iterable[Found], count: int, max_tokens: int) -> tuple[KernelV
 
 
 def asked_of(task: Task) -> FeatureRequest:
-    """A task's operator as the judge is asked about it."""
+    """The request for the features of a task's operator."""
     return FeatureRequest(str(task.operator.file), task.operator.source, task.cases, task.dtype)
 
 

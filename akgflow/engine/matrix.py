@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from akgflow.config.types import Task, Workspace
+from akgflow.executors.availability import Availability
 from akgflow.executors.base import Executor
-from akgflow.executors.reach import Places
-from akgflow.planning import reach, why_nothing
+from akgflow.planning import judge_request, reach, why_nothing, with_gaps
 from akgflow.runs.matrix import OWN, Cell, Matrix, filled
-from akgflow.verdict import JudgeRequest
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Judging:
 
     task: Task
     space: Workspace
-    places: Places
+    availability: Availability
     executor: Executor
     wanted: Wanted
 
@@ -44,7 +43,7 @@ class Judging:
 
     async def _cell(self, dsl: str, to: str, dtype: str | None) -> Cell:
         pack, target = self.space.dsls[dsl], self.space.targets[to]
-        found = reach(pack, target, self.places.missing, self.places.at)
+        found = reach(pack, target, self.availability.missing, self.availability.at)
         empty = Cell(dsl, to, dtype or OWN)
         nothing = why_nothing(pack, target, found)
         if nothing:
@@ -52,22 +51,6 @@ class Judging:
         source = self.wanted.kernels.get((dsl, to))
         if source is None:
             return replace(empty, reason="there is no kernel for it")
-        task = self.task
-        request = JudgeRequest(
-            candidate=source,
-            operator_file=str(task.operator.file),
-            operator=task.operator.source,
-            toolchain=pack.toolchain,
-            target=target if found.at else replace(target, reach=None),
-            evidence=found.evidence,
-            cases=task.cases,
-            dtype=dtype,
-            tolerance=task.tolerance,
-            framework=task.framework,
-            profile=task.profile,
-            baselines=task.baselines,
-            time=self.wanted.time,
-        )
-        verdict = await self.executor.judge(request)
-        gaps = {str(evidence): reason for evidence, reason in found.gaps.items()}
-        return filled(empty, replace(verdict, absent={**gaps, **verdict.absent}), task.cases)
+        asked = judge_request(self.task, source, pack.toolchain, target, found)
+        verdict = await self.executor.judge(replace(asked, dtype=dtype, time=self.wanted.time))
+        return filled(empty, with_gaps(verdict, found), self.task.cases)

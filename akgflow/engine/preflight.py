@@ -1,7 +1,7 @@
-"""Before a run spends a token: the judge is tried on this machine with kernels whose verdict is known.
+"""The self-test before a run spends a token: tries the judge on this machine with kernels of known verdict (canaries).
 
-What was found is kept in the user's cache folder, by everything that could change it: the machine, the versions, the
-verification package's own text, the operator and its case, and where candidates run.
+Its result is cached in the user's cache folder under a digest of everything that may change it: the machine, the
+versions, the verification package's own text, the operator and its case, and where candidates run.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from akgflow.config.types import Operator, Target, Task, Workspace
 from akgflow.errors import ConfigError, UntrustedJudge
 from akgflow.executors.base import Executor
 from akgflow.machine import Machine
-from akgflow.planning import Plan
+from akgflow.planning import Plan, Reach, judge_request
 from akgflow.runs.records import Preflight
 from akgflow.terms import Evidence, Status
 from akgflow.toolchains import FRAMEWORK, cache_dir
 from akgflow.verdict import FRAMEWORK_ALLOWED, JudgeRequest, Verdict
-from akgflow.verification.selftest import STAND_IN, Canary, flock, self_contained
+from akgflow.verification.selftest import STAND_IN, Canary, canaries_for, self_contained
 
 SLOW_SECONDS = 4.0
-"""An operator whose own judgement takes longer is tried no further: the other canaries are made from a small one."""
+"""Where judging the operator takes longer, the other canaries are made from a small one."""
 CPU = Target("cpu", "cpu", "native")
 
 
-def places(plan: Plan, workspace: Workspace) -> list[Target]:
-    """Where candidates of a plan give numbers: its devices, and the processors that interpret; here and elsewhere."""
+def numeric_targets(plan: Plan, workspace: Workspace) -> list[Target]:
+    """The targets on which candidates of a plan give numbers: its devices, and the processors that interpret."""
     found: dict[tuple[str, str, str], Target] = {}
     for job in plan.jobs:
         target, evidence, at = workspace.targets[job.target], job.reach.evidence, job.reach.at
@@ -51,25 +51,25 @@ def places(plan: Plan, workspace: Workspace) -> list[Target]:
 
 
 async def preflight(executor: Executor, machine: Machine, target: Target, task: Task | None = None) -> Preflight:
-    """Judge all canaries at one place, or read what came of it before; raises `UntrustedJudge` for the first wrong one.
+    """Judge all canaries for one target, or read the cached result; raises `UntrustedJudge` at the first wrong verdict.
 
-    They are made from the task's operator at its first case, or from a small operator without a task. What came of it
-    on a cluster is not kept: its nodes come and go. Raises `ConfigError` where the operator itself cannot be run.
+    The canaries are made from the task's operator at its first case, or from a small operator without a task. Results
+    from a cluster are not cached: its nodes change. Raises `ConfigError` where the operator itself cannot be run.
     """
-    flight = _Flight(executor, target, task)
-    path = cache_dir("canaries") / f"{flight.digest(machine)}.json"
+    test = _SelfTest(executor, target, task)
+    path = cache_dir("canaries") / f"{test.digest(machine)}.json"
     if target.reach is None and path.exists():
         kept: Preflight = from_data(json.loads(path.read_text(encoding="utf-8")), Preflight)
         return Preflight(kept.target, kept.canaries, kept.seconds, kept.notes, cached=True)
-    found = await flight.fly()
+    found = await test.run()
     with suppress(OSError):
-        # Only a cache: where it cannot be written, the judge is tried again the next time.
+        # Where the cache cannot be written, the self-test runs again the next time.
         write_json(path, found)
     return found
 
 
-class _Flight:
-    """One place and the operator that its canaries are made from."""
+class _SelfTest:
+    """The self-test for one target, with canaries made from one operator."""
 
     def __init__(self, executor: Executor, target: Target, task: Task | None) -> None:
         self.executor, self.target, self.task = executor, target, task
@@ -82,33 +82,35 @@ class _Flight:
         self.notes.append(f"{reason}, so they were made from a small matrix product")
 
     def digest(self, machine: Machine) -> str:
-        """Names everything that the outcome may depend on."""
+        """A digest of everything that the result may depend on."""
         task = self.task
         asked = (task.operator.source, _case(task), task.dtype, task.tolerance) if task else (STAND_IN,)
         here = (to_data(machine), to_data(self.target), os.uname().release, os.getuid(), _own_text(), _versions())
         return sha256(repr((asked, here)).encode()).hexdigest()[:24]
 
-    async def fly(self) -> Preflight:
-        """Judge one after the other: a second judge takes longer to start than all of them take."""
-        first, *others = self._flock()
+    async def run(self) -> Preflight:
+        """Judge the canaries one by one: a second judge takes longer to start than all judgements together."""
+        first, *others = self._canaries()
         seconds = await self._try(first)
         if seconds > SLOW_SECONDS and self.task is not None:
             self._stand_in("the operator's own judgement takes long")
-            first, *others = self._flock()
+            first, *others = self._canaries()
         for canary in others:
             seconds += await self._try(canary)
         return Preflight(self.target.name, 1 + len(others), round(seconds, 2), tuple(self.notes))
 
-    def _flock(self) -> Sequence[Canary]:
+    def _canaries(self) -> Sequence[Canary]:
         task = self.task
-        return flock(task.operator.source, _case(task), task.tolerance) if task else flock(STAND_IN, {}, 1.0)
+        return (
+            canaries_for(task.operator.source, _case(task), task.tolerance) if task else canaries_for(STAND_IN, {}, 1.0)
+        )
 
     async def _try(self, canary: Canary) -> float:
-        """Seconds that the judgement took."""
+        """Judge one canary; the seconds that it took."""
         verdict = await self.executor.judge(self._request(canary))
         if verdict.status is Status.NOT_RUN and self.task and str(self.task.operator.file) in verdict.message:
             raise ConfigError(f"the operator cannot be judged: {verdict.message}")
-        if not canary.sings(verdict.status, any(said != FRAMEWORK_ALLOWED for said in verdict.warnings)):
+        if not canary.accepts(verdict.status, any(said != FRAMEWORK_ALLOWED for said in verdict.warnings)):
             raise UntrustedJudge(self._complaint(canary, verdict))
         if canary.numeric and verdict.status is Status.PASSED:
             self.notes.append(f"the task is weak: {canary.name} passes")
@@ -123,21 +125,11 @@ class _Flight:
         )
 
     def _request(self, canary: Canary) -> JudgeRequest:
-        task = self.task
-        operator = task.operator if task else Operator(Path("operator.py"), STAND_IN)
-        return JudgeRequest(
-            candidate=canary.candidate,
-            operator_file=str(operator.file),
-            operator=operator.source,
-            toolchain=FRAMEWORK,
-            target=self.target,
-            evidence=(Evidence.EXECUTED,),
-            cases=(_case(task),) if task and _case(task) else (),
-            dtype=task.dtype if task else None,
-            tolerance=task.tolerance if task else 1.0,
-            time=False,
-            framework=canary.framework,
-        )
+        about = self.task or Operator(Path("operator.py"), STAND_IN)
+        found = Reach((Evidence.EXECUTED,), {}, str(self.target.reach or ""))
+        request = judge_request(about, canary.candidate, FRAMEWORK, self.target, found)
+        cases = (_case(self.task),) if self.task and _case(self.task) else ()
+        return replace(request, cases=cases, framework=canary.framework, time=False, profile=False)
 
 
 def _case(task: Task) -> dict[str, bool | int | float | str]:
@@ -149,7 +141,7 @@ def _case(task: Task) -> dict[str, bool | int | float | str]:
 
 @cache
 def _own_text() -> str:
-    """A digest of what judges: verification, executors and toolchains."""
+    """A digest of the code that judges: verification, executors and toolchains."""
     root = Path(toolchains.__file__).parent.parent
     files = [
         file for part in ("verification", "executors", "toolchains") for file in sorted((root / part).rglob("*.py"))

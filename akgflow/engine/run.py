@@ -1,4 +1,4 @@
-"""Running a plan: the source kernel first, then the jobs side by side, each through its workflow's steps."""
+"""Runs a plan: the source kernel first, then the jobs concurrently, each through its workflow's steps."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import time
 
 from akgflow.base.atomic import write_json, write_text
 from akgflow.base.text import lines as lines_of
-from akgflow.budget.usage import Lost
+from akgflow.budget.usage import AbortedSpend
 from akgflow.config.types import SourceKernel
 from akgflow.engine.context import RunContext
 from akgflow.engine.gates import unmet
-from akgflow.engine.preflight import places, preflight
+from akgflow.engine.preflight import numeric_targets, preflight
 from akgflow.engine.state import JobState
 from akgflow.engine.steps import run_step
 from akgflow.errors import (
@@ -29,23 +29,23 @@ from akgflow.runs.layout import OPERATOR, RESULT
 from akgflow.runs.lessons import cause_in, lessons_of
 from akgflow.runs.records import Finished, Preflight
 from akgflow.runs.result import JobResult, Outcome, RunResult
-from akgflow.runs.spending import JUDGE_TRIED, accounts, book_earlier_sittings, unknown_ends
+from akgflow.runs.spending import JUDGE_TRIED, accounts, book_earlier_sessions, unknown_ends
 from akgflow.terms import Status
 from akgflow.verdict import Verdict
 
-KEPT = 4
-"""Kernels of one job that the knowledge store takes: a search makes many that hardly differ."""
+MOST_STORED = 4
+"""Kernels of one job that go into the knowledge store: a search makes many that hardly differ."""
 
 
 async def run_plan(run: RunContext) -> RunResult:
     """Run what is not finished yet; the result says how each job ended.
 
     Before any model is asked, raises `ConfigError` when the task's own source kernel does not compile or is wrong, and
-    `UntrustedJudge` when the judge does not know wrong kernels from right ones on this machine.
+    `UntrustedJudge` when the judge gives wrong verdicts in the self-test on this machine.
     """
     started = time.monotonic()
     resumed = len(run.journal)
-    book_earlier_sittings(run.journal, run.gateway.ledger)
+    book_earlier_sessions(run.journal, run.gateway.ledger)
     write_text(run.folder.path / OPERATOR, run.task.operator.source)
     source = await _check_source(run)
     await _try_judge(run)
@@ -85,7 +85,7 @@ async def _check_source(run: RunContext) -> Verdict | None:
 
 
 def _source_problem(source: SourceKernel, verdict: Verdict) -> Problem:
-    """The judge's words about a source kernel, at the line that the compiler names."""
+    """The judge's message about a source kernel, at the line that the compiler names."""
     named = re.search(rf"{re.escape(source.file.name)}[:(](\d+)", f"{verdict.message}\n{verdict.log}")
     lines = [line for line in lines_of(verdict.log.strip()) if line not in verdict.message]
     hint = "\n".join(lines) or "mend the kernel, or the operator that it is compared with"
@@ -97,8 +97,8 @@ def _source_problem(source: SourceKernel, verdict: Verdict) -> Problem:
 
 
 async def _try_judge(run: RunContext) -> None:
-    """Judge kernels whose verdict is known, wherever this run's candidates will give numbers."""
-    for target in places(run.plan, run.workspace):
+    """Judge kernels of known verdict on each target on which this run's candidates give numbers."""
+    for target in numeric_targets(run.plan, run.workspace):
         device = run.gateway.ledger.device
         before = device.spent
         try:
@@ -108,16 +108,16 @@ async def _try_judge(run: RunContext) -> None:
                 lambda target=target: preflight(run.executor, run.plan.machine, target, run.task),  # type: ignore[misc]
             )
         except BudgetError as spent:
-            run.lose(Lost(JUDGE_TRIED, str(spent), device_seconds=device.spent - before))
+            run.record_aborted(AbortedSpend(JUDGE_TRIED, str(spent), device_seconds=device.spent - before))
             raise
         run.notify("", str(found))
 
 
 async def _all_jobs(run: RunContext) -> list[JobResult]:
-    """All jobs side by side; the first bug ends them all, a missing provider or a spent budget only its own job.
+    """Run all jobs concurrently; a bug ends them all, a missing provider or a spent budget only its own job.
 
-    Where the machine ran out of something, no job begins anything new; what is under way is finished and kept before
-    `MachineExhausted` is raised.
+    Where the machine is short of something, no job begins anything new; what is under way is finished and journaled
+    before `MachineExhausted` is raised.
     """
     try:
         async with asyncio.TaskGroup() as group:
@@ -161,10 +161,10 @@ async def _finished(job: Job, run: RunContext) -> JobResult:
 
 
 async def _keep(state: JobState, run: RunContext) -> None:
-    """The best verified kernels of a job that met its gates go into the knowledge store."""
+    """Put the best verified kernels of a job that met its gates into the knowledge store."""
     made = {judged.candidate.id: judged for pool in state.made.values() for judged in pool}
     met = [judged for judged in made.values() if not unmet(run.task.gates, judged.verdict)]
-    best = sorted(met, key=lambda judged: judged.worth, reverse=True)[:KEPT]
+    best = sorted(met, key=lambda judged: judged.worth, reverse=True)[:MOST_STORED]
     right = [(judged.candidate.source, judged.verdict) for judged in best]
     replies = ((f.key, cause_in(f.reply.text)) for f in _finished_calls(run) if f.key.job == state.job.id)
     causes = {(key.step, key.attempt): cause for key, cause in replies if cause}
@@ -174,7 +174,7 @@ async def _keep(state: JobState, run: RunContext) -> None:
 def _judged_result(state: JobState, run: RunContext) -> JobResult:
     best = state.best()
     if best is None:
-        # Where nothing was tried, the first step that found nothing to do knows why; the later ones only follow.
+        # Where nothing was tried, the first step that found nothing to do gives the reason.
         said = [attempt.message for attempt in state.attempts[-1:]] or state.notes or ["its workflow makes no code"]
         last = said[0]
         return _ended(state, run, Outcome.GATE_FAILED, f"no candidate was made: {last}")
@@ -183,7 +183,7 @@ def _judged_result(state: JobState, run: RunContext) -> JobResult:
 
 
 def _ended(state: JobState, run: RunContext, outcome: Outcome, reason: str) -> JobResult:
-    """The job's result, its best candidate handed over whatever the outcome is."""
+    """The job's result; its best candidate is written for every outcome."""
     job, best = state.job, state.best()
     if best is not None:
         place = run.folder.best(job.id)

@@ -1,4 +1,4 @@
-"""What a job knows while it runs."""
+"""The state of a job while it runs."""
 
 from __future__ import annotations
 
@@ -12,36 +12,35 @@ from akgflow.search import Judged
 
 
 def malformed(step: str, attempt: int, sample: int, reason: str) -> Attempt:
-    """An attempt that gave no candidate: its reply was malformed twice."""
+    """The attempt whose reply was malformed twice and gave no candidate."""
     return Attempt(step, attempt, sample, "", "MALFORMED_REPLY", reason)
 
 
 @dataclass
 class JobState:
-    """Grows as the job's steps run.
-
-    ``made`` holds what each step hands on, in an order that is the same whenever the same replies come: what it has
-    made, after what it took from earlier steps where it only improves on that. ``texts`` are the answers in text or
-    JSON by the steps that asked for them. ``notes`` are what the job's reader should know, such as why a search ended
-    early.
-    """
+    """Grows as the job's steps run."""
 
     job: Job
     sketch: str = ""
     texts: dict[str, str] = field(default_factory=dict)
+    """Replies in text or JSON by the step that asked for them."""
     made: dict[str, list[Judged]] = field(default_factory=dict)
+    """The candidates of each step, in an order that depends on the replies alone: those that it took from earlier
+    steps to improve on, then those that it made."""
     attempts: list[Attempt] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    """Sentences for the reader of the result, such as why a search ended early."""
     calls: int = 0
     origins: set[str] = field(default_factory=set)
+    """Where replies came from: ``live``, ``recorded``, ``manual``."""
 
     def note(self, reply: ModelReply) -> None:
-        """A call that was made for this job."""
+        """Count a call that was made for this job."""
         self.calls += 1
         self.origins.add(reply.origin)
 
     def add(self, made: Judged | Attempt | None) -> Judged | None:
-        """Take in a judged candidate, or an attempt that gave none; the candidate."""
+        """Add a judged candidate, or an attempt that gave none; returns the candidate."""
         if isinstance(made, Judged):
             self.made.setdefault(made.candidate.step, []).append(made)
             self._attempted(made, made.verdict.status, made.verdict.message)
@@ -51,27 +50,27 @@ class JobState:
         return None
 
     def add_new(self, made: Judged | Attempt | None) -> Judged | None:
-        """The same for a search: a program that the job has already is noted as a twin and not taken in."""
-        twin = self._twin(made) if isinstance(made, Judged) else None
-        if not isinstance(made, Judged) or twin is None:
+        """The same for a search: a program that the job has already is noted as a duplicate and not added."""
+        same = self._duplicate(made) if isinstance(made, Judged) else None
+        if not isinstance(made, Judged) or same is None:
             return self.add(made)
-        here = twin.candidate
+        here = same.candidate
         self._attempted(made, "TWIN", f"the same program as {here.step} {here.attempt}-{here.sample}, not judged again")
         return None
 
     def hand_on(self, step: str, pool: Iterable[Judged]) -> None:
-        """What a step starts from belongs to what it hands on."""
+        """Add the candidates that a step starts from to those that it hands on."""
         self.made.setdefault(step, []).extend(pool)
 
     def pool(self, steps: Iterable[str]) -> list[Judged]:
-        """What these steps hand on, each candidate once."""
+        """The candidates that these steps hand on, each once."""
         found: dict[str, Judged] = {}
         for judged in (judged for step in steps for judged in self.made.get(step, [])):
             found.setdefault(judged.candidate.id, judged)
         return list(found.values())
 
     def attempts_of(self, step: str, attempt: int) -> list[Attempt]:
-        """All samples of one attempt of a step that were taken in."""
+        """All samples of one attempt of a step that were added."""
         return [made for made in self.attempts if (made.step, made.attempt) == (step, attempt)]
 
     def best(self, step: str | None = None) -> Judged | None:
@@ -79,7 +78,7 @@ class JobState:
         pools = [self.made.get(step, [])] if step else self.made.values()
         return max((judged for pool in pools for judged in pool), key=lambda judged: judged.worth, default=None)
 
-    def _twin(self, made: Judged) -> Judged | None:
+    def _duplicate(self, made: Judged) -> Judged | None:
         every = (judged for pool in self.made.values() for judged in pool)
         return next((judged for judged in every if judged.candidate.id == made.candidate.id), None)
 

@@ -1,1 +1,1 @@
-"""Where judging happens: local device slots; elsewhere later."""
+"""Where judging happens: in slots on this machine, or on the nodes of a Ray cluster."""

@@ -9,25 +9,25 @@ from typing import Protocol
 from akgflow.verdict import FeatureRequest, JudgeRequest, OperatorFeatures, Verdict
 
 Using = Callable[[], AbstractAsyncContextManager[None]]
-"""Entered for as long as a judgement holds its place on a device; it may cut the judgement off."""
+"""Entered while a judgement holds its slot on a device; it may cut the judgement off."""
 
 
 class Executor(Protocol):
-    """Judges candidates within the machine's means; timing has its device to itself.
+    """Judges candidates, as many at once as the machine carries; a timing has its device alone.
 
-    A verdict's ``seconds`` are those for which the judgement held its place; waiting for one, and the start of a judge,
-    are left out.
+    A verdict's ``seconds`` are those for which the judgement held its slot: they include neither the wait for a slot
+    nor the start of a judge.
     """
 
     async def judge(self, request: JudgeRequest) -> Verdict:
-        """The verdict. Whatever the candidate does is a verdict, never an exception.
+        """The verdict. What the candidate does ends in a verdict, never in an exception.
 
-        Raises `MachineExhausted` where the machine that judges is short of something; no verdict says that.
+        Raises `MachineExhausted` where the judging machine is short of something: no verdict says that.
         """
         ...
 
     async def features(self, request: FeatureRequest) -> OperatorFeatures:
-        """What an operator does; where that cannot be told, ``unknown`` says why, and no exception does."""
+        """An operator's features; where they cannot be traced, ``unknown`` gives the reason and nothing is raised."""
         ...
 
     async def close(self) -> None:

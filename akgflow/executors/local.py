@@ -24,7 +24,7 @@ from akgflow.verification.sandbox.untrusted_files import remove
 
 T = TypeVar("T")
 MARGIN_SECONDS = 900.0
-"""What a judge may spend beyond the candidate's own limits: its oracles, its timings, its own start."""
+"""What a judge may take beyond the candidate's own limits: for its oracles, its timings and its start."""
 FEATURE_SECONDS = 120.0
 """For one call of an operator without values, and for a judge to start."""
 
@@ -34,8 +34,8 @@ class LocalExecutor:
 
     ``scratch_root`` is a folder for the judges' logs and the candidates' working folders, which are removed after each
     judgement. Correctness is judged by up to ``judges`` at once, by default half as many as there are cores, spread
-    over the devices; `Slots` says what a timing has alone. A judge sees the one device that it judges on, or none.
-    ``using`` is entered for each judgement once it has its place and its judge.
+    over the devices; `Slots` says which of them exclude each other. A judge sees the one device that it judges on, or
+    none. ``using`` is entered for each judgement once it has its slot and its judge.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class LocalExecutor:
         self._all: set[JudgeProcess] = set()
 
     async def judge(self, request: JudgeRequest) -> Verdict:
-        """The verdict. A judge that is lost is replaced and the request tried once more.
+        """The verdict. Where its judge is lost, another judges the request once more.
 
         Raises `MachineExhausted` where the machine is short of something, or judges are killed.
         """
@@ -67,7 +67,7 @@ class LocalExecutor:
                     return not_run(request, str(lost), self.machine.cpu)
 
     async def _twice(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """What ``attempt`` gives, or a second one where its judge is lost; raises `JudgeLost` for the second loss."""
+        """The result of ``attempt``, tried twice where its judge is lost; raises `JudgeLost` for the second loss."""
         try:
             return await attempt()
         except JudgeLost:
@@ -80,7 +80,7 @@ class LocalExecutor:
                 raise
 
     async def features(self, request: FeatureRequest) -> OperatorFeatures:
-        """What an operator does, from one of the judges; takes milliseconds where one is idle."""
+        """An operator's features, from one of the judges; takes milliseconds where one is idle."""
 
         async def attempt() -> OperatorFeatures:
             async with asyncio.timeout(FEATURE_SECONDS), self._judge(self._slots.processor) as judge:
@@ -97,23 +97,22 @@ class LocalExecutor:
     async def _attempt(self, request: JudgeRequest, slot: Slot[JudgeProcess]) -> Verdict:
         limits = request.limits
         most = (limits.build_seconds + limits.run_seconds) * (len(request.evidence) + 1) + MARGIN_SECONDS
-        floors = self._slots.floor, slot.floor
         async with contextlib.AsyncExitStack() as stack:
             judge = await stack.enter_async_context(self._judge(slot))
             scratch = await stack.enter_async_context(self._scratch())
-            if floors[0] is not floors[1]:
-                await stack.enter_async_context(floors[0].shared())
+            if slot.timing_lock is not self._slots.timing_lock:
+                await stack.enter_async_context(self._slots.timing_lock.shared())
             try:
                 async with self._using():
                     started = time.monotonic()
-                    verdict = await asyncio.wait_for(judge.judge(request, scratch, slot.floor), most)
+                    verdict = await asyncio.wait_for(judge.judge(request, scratch, slot.timing_lock), most)
                     return replace(verdict, seconds=time.monotonic() - started)
             except TimeoutError:
                 raise JudgeLost(f"the judge did not answer within {most:.0f} s") from None
 
     @contextlib.asynccontextmanager
     async def _judge(self, slot: Slot[JudgeProcess]) -> AsyncIterator[JudgeProcess]:
-        """An idle judge or a new one; one that was interrupted is ended, since it may still be at work."""
+        """An idle judge or a new one; one that is interrupted is ended, since it may still be running the candidate."""
         self.root.mkdir(parents=True, exist_ok=True)
         judge = slot.idle.pop() if slot.idle else None
         if judge is None or not judge.alive:
@@ -129,7 +128,7 @@ class LocalExecutor:
         slot.idle.append(judge)
 
     async def _make_room(self) -> None:
-        """Where there are as many judges as may judge at once, an idle one of another slot goes."""
+        """End an idle judge of another slot where there are as many judges as may run at once."""
         self._all = {judge for judge in self._all if judge.alive}
         idle = next((slot.idle for slot in self._slots.all if slot.idle), None)
         if idle is not None and len(self._all) >= self._most:
@@ -154,7 +153,7 @@ class LocalExecutor:
 
 
 def not_run(request: JudgeRequest, reason: str, hardware: str) -> Verdict:
-    """The verdict of a request that nobody could judge."""
+    """The verdict of a request that could not be judged."""
     return Verdict(
         status=Status.NOT_RUN,
         message=reason,

@@ -1,4 +1,4 @@
-"""One judge process on this machine, and the protocol that it is spoken to in."""
+"""One judge process on this machine, driven over its standard streams in the protocol of `worker_protocol`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from akgflow.errors import MachineExhausted
-from akgflow.executors.slots import Floor
+from akgflow.executors.slots import TimingLock
 from akgflow.machine import Machine
 from akgflow.verdict import FeatureRequest, JudgeRequest, OperatorFeatures, Verdict
 from akgflow.verification import worker_protocol as worker
@@ -22,18 +22,18 @@ LINE_BYTES = 64 << 20
 
 
 class JudgeLost(Exception):
-    """A judge process ended, or answered nothing that can be read; the text says what is known.
+    """A judge process ended, or sent a reply that cannot be read; the text says what is known.
 
-    ``killed`` is True where somebody ended it by a signal that no program sends to itself by mistake.
+    ``killed`` is True where it was ended by a signal that no program sends to itself by mistake.
     """
 
-    def __init__(self, words: str, killed: bool = False) -> None:
+    def __init__(self, text: str, killed: bool = False) -> None:
         self.killed = killed
-        super().__init__(words)
+        super().__init__(text)
 
 
 class JudgeProcess:
-    """One judge, started lazily; its session is its own, so that Ctrl-C in a terminal does not reach it."""
+    """One judge, in a process session of its own, so that Ctrl-C in a terminal does not reach it."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         self._process, self._log = process, log
@@ -43,7 +43,7 @@ class JudgeProcess:
     async def start(cls, machine: Machine, folder: Path, visible: Mapping[str, str | None]) -> JudgeProcess:
         """Start a judge and wait until it has loaded its torch; ``visible`` are the variables that choose devices."""
         log = folder / f"judge-{os.urandom(4).hex()}.log"
-        # Idle OpenMP workers of a judge would else spin for 10 ms on a core that what it times needs.
+        # By default idle OpenMP workers of a judge spin for 10 ms on cores that the timed kernel needs.
         own = {"PYTHONUNBUFFERED": "1", "OMP_WAIT_POLICY": "PASSIVE"}
         kept = {n: v for n, v in scrubbed(os.environ, "HOME", "TMPDIR", "XDG_CACHE_HOME").items() if n not in visible}
         environment = kept | {name: value for name, value in visible.items() if value is not None} | own
@@ -67,29 +67,22 @@ class JudgeProcess:
             raise
         return judge
 
-    async def judge(self, request: JudgeRequest, scratch: Path, floor: Floor) -> Verdict:
-        """One judgement; holds the floor while it lasts, alone while it times.
+    async def judge(self, request: JudgeRequest, scratch: Path, lock: TimingLock) -> Verdict:
+        """One judgement; holds ``lock`` while it lasts, exclusively while it times.
 
         Raises `JudgeLost`, and `MachineExhausted` where the machine is short of something.
         """
         self._count += 1
-        await floor.enter()
-        leave = floor.leave
-        try:
+        async with lock.shared():
             await self._write(worker.Judge(self._count, request, str(scratch)))
-            while True:
-                reply = await self._read()
-                if isinstance(reply, worker.Judged):
-                    return reply.verdict
-                if not isinstance(reply, worker.WantMachine):
-                    raise _failed(reply)
-                await floor.leave()
-                leave = _nothing
-                await floor.seize()
-                leave = floor.release
+            reply = await self._read()
+        if isinstance(reply, worker.WantMachine):
+            async with lock.exclusive():
                 await self._write(worker.Granted(self._count))
-        finally:
-            await asyncio.shield(leave())
+                reply = await self._read()
+        if not isinstance(reply, worker.Judged):
+            raise _failed(reply)
+        return reply.verdict
 
     async def features(self, request: FeatureRequest) -> OperatorFeatures:
         """What an operator does. Raises `JudgeLost`."""
@@ -136,7 +129,7 @@ class JudgeProcess:
         return self._process.returncode is None
 
     async def end(self) -> None:
-        """End the judge: its input closes, it goes, and its fork server ends every candidate; by force if it must."""
+        """End the judge by closing its input, by SIGKILL if it stays; its fork server ends every candidate."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:
@@ -150,10 +143,6 @@ class JudgeProcess:
 
 def _failed(reply: worker.Message) -> JudgeLost:
     return JudgeLost(f"the judge failed: {reply.traceback if isinstance(reply, worker.Bug) else reply}")
-
-
-async def _nothing() -> None:
-    return None
 
 
 async def _group_gone(leader: int) -> None:

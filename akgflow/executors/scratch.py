@@ -1,7 +1,7 @@
-"""Folders that judges work in: each has an owner, and what an owner that was killed has left is removed.
+"""Scratch folders of judges: each has an owner, and folders of owners that were killed are removed.
 
-The owner holds a lock on the folder itself (``flock``), which the system takes back however a process ends. So a
-folder that can be locked belongs to nobody; no process id is compared, which another process may have by now.
+The owner holds a lock on the folder itself (``flock(2)``), which the kernel releases however a process ends. So a
+folder that can be locked has no owner. Process ids are not compared: another process may have the id by now.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Scratch:
             remove(left)
 
     def close(self) -> None:
-        """Remove the folder with all that is in it."""
+        """Remove the folder with its contents."""
         remove(self.path)
         os.close(self._handle)
 
@@ -44,7 +44,7 @@ def temporary() -> Scratch:
 
 
 def sweep(folders: Iterable[Path]) -> None:
-    """Remove those of ``folders`` that are this user's and nobody works in; those that cannot be removed stay."""
+    """Remove those of ``folders`` that belong to this user and have no owner; those that cannot be removed stay."""
     for folder in folders:
         with suppress(OSError):
             handle = _locked(folder)
@@ -58,7 +58,7 @@ def sweep(folders: Iterable[Path]) -> None:
 
 
 def _owned(folder: Path) -> int:
-    """The folder's descriptor, locked. Who sweeps it before that removes it: then it is made again."""
+    """The folder's descriptor, locked. A sweep may remove the folder before that: then it is made again."""
     until = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < until:
         folder.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def _owned(folder: Path) -> int:
 
 
 def _locked(folder: Path) -> int | None:
-    """The folder's descriptor with its lock; None where another process has that."""
+    """The folder's descriptor with its lock; None where another process holds it."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

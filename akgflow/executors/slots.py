@@ -1,4 +1,4 @@
-"""Who may use what of this machine at the same time: devices, and the processor that they share."""
+"""The devices of this machine and its processor, and which judgements may use them at the same time."""
 
 from __future__ import annotations
 
@@ -13,62 +13,57 @@ from akgflow.machine import Device, Machine
 T = TypeVar("T")
 
 
-class Floor:
-    """Many may judge at once, or one may time alone. A waiting timing goes before judgements that have not begun."""
+class TimingLock:
+    """A lock that judgements share and a timing holds alone; a timing that waits goes before later judgements."""
 
     def __init__(self) -> None:
         self._changed = asyncio.Condition()
-        self._shared, self._waiting, self._alone = 0, 0, False
-
-    async def enter(self) -> None:
-        """Join the judging; waits while somebody times or waits to."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: not self._alone and not self._waiting)
-            self._shared += 1
-
-    async def leave(self) -> None:
-        """Stop judging."""
-        async with self._changed:
-            self._shared -= 1
-            self._changed.notify_all()
+        self._shared, self._waiting, self._exclusive = 0, 0, False
 
     @contextlib.asynccontextmanager
     async def shared(self) -> AsyncIterator[None]:
-        """Enter, and leave again whatever happens."""
-        await self.enter()
+        """Hold the lock beside other judgements; waits while a timing holds it or waits for it."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._exclusive and not self._waiting)
+            self._shared += 1
         try:
             yield
         finally:
-            await asyncio.shield(self.leave())
+            await asyncio.shield(self._release(shared=1))
 
-    async def seize(self) -> None:
-        """Have the machine alone."""
+    @contextlib.asynccontextmanager
+    async def exclusive(self) -> AsyncIterator[None]:
+        """Hold the lock alone."""
         async with self._changed:
             self._waiting += 1
             try:
-                await self._changed.wait_for(lambda: not self._alone and not self._shared)
-                self._alone = True
+                await self._changed.wait_for(lambda: not self._exclusive and not self._shared)
+                self._exclusive = True
             finally:
                 self._waiting -= 1
                 self._changed.notify_all()
+        try:
+            yield
+        finally:
+            await asyncio.shield(self._release(shared=0))
 
-    async def release(self) -> None:
-        """Let the others judge again."""
+    async def _release(self, *, shared: int) -> None:
         async with self._changed:
-            self._alone = False
+            self._shared -= shared
+            self._exclusive = False
             self._changed.notify_all()
 
 
 class Slot(Generic[T]):
-    """One device of this machine, or its processor (``device`` None), with the judges that are kept for it.
+    """One device of this machine, or its processor (``device`` None), with the judges that are idle on it.
 
-    ``machine`` is what those judges know of: this device and no other. ``floor`` is what a timing has alone.
+    ``machine`` is what those judges see: this device and no other. A timing holds ``timing_lock`` alone.
     """
 
-    def __init__(self, machine: Machine, device: Device | None, floor: Floor) -> None:
+    def __init__(self, machine: Machine, device: Device | None, lock: TimingLock) -> None:
         self.machine = Machine(machine.cpu, machine.cores, (device,) if device else ())
         self.device = device
-        self.floor = floor
+        self.timing_lock = lock
         self.users = 0
         self.idle: list[T] = []
 
@@ -85,17 +80,17 @@ class Slot(Generic[T]):
 class Slots(Generic[T]):
     """The slots of a machine.
 
-    Judgements on different devices go side by side, and a timing has its device alone. Where there is one device, or
-    none, what would go on beside a timing could only disturb it: it has the whole machine.
+    Judgements on different devices run concurrently, and a timing has its device alone. On a machine with one device
+    or none, a judgement beside a timing would only disturb it: the timing has the whole machine.
     """
 
     def __init__(self, machine: Machine) -> None:
-        self.floor = Floor()
-        self.processor: Slot[T] = Slot(machine, None, self.floor)
+        self.timing_lock = TimingLock()
+        self.processor: Slot[T] = Slot(machine, None, self.timing_lock)
         several = len(machine.devices) > 1
-        floors = (Floor() if several else self.floor for _ in machine.devices)
+        locks = (TimingLock() if several else self.timing_lock for _ in machine.devices)
         self.devices: Sequence[Slot[T]] = [
-            Slot(machine, device, floor) for device, floor in zip(machine.devices, floors, strict=True)
+            Slot(machine, device, lock) for device, lock in zip(machine.devices, locks, strict=True)
         ]
 
     @property

@@ -9,17 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from akgflow import api
 from akgflow.base.secrets import redact
 from akgflow.base.text import lines as lines_of
 from akgflow.base.text import received
-from akgflow.config import load
 from akgflow.errors import ConfigError
-from akgflow.planning.here import plan_here
-from akgflow.planning.pricing import agents_in, models_in_use
-from akgflow.runs import RESULT, folder_for
 
 MANUAL = "manual"
-"""Stands for the model that the agent plays itself."""
+"""The model whose prompts the agent answers itself."""
 _PATIENCE = 1.5
 
 
@@ -50,7 +47,7 @@ class BackgroundRun:
     def state(self, lines: int = 8) -> RunState:
         """What can be said of it now."""
         said = lines_of(received(self._log.read_bytes()))[-lines:]
-        finished = (self.folder / RESULT).exists()
+        finished = api.is_finished(self.folder)
         return RunState(
             self.task, str(self.folder), self.running, finished, self._process.returncode, tuple(map(redact, said))
         )
@@ -68,10 +65,10 @@ class BackgroundRun:
 
 
 class Runs:
-    """The runs that one server has started. ``desk`` is the folder where their prompts appear."""
+    """The runs that one server has started. ``inbox`` is the folder where their prompts appear."""
 
-    def __init__(self, workspace: Path, desk: Path) -> None:
-        self.workspace, self.desk = workspace, desk
+    def __init__(self, workspace: Path, inbox: Path) -> None:
+        self.workspace, self.inbox = workspace, inbox
         self._runs: dict[str, BackgroundRun] = {}
 
     @property
@@ -86,23 +83,20 @@ class Runs:
         """
         if model is None:
             return list(overrides)
-        model = f"{MANUAL}/{self.desk}" if model == MANUAL else model
-        loaded = load(task, root=self.workspace, overrides=overrides)
-        agents = agents_in(loaded.workspace.workflows[loaded.task.workflow], loaded.workspace)
-        names = models_in_use(agents, loaded.workspace)
-        return [*overrides, *(f"models.{name}.model={model}" for name in names)]
+        model = f"{MANUAL}/{self.inbox}" if model == MANUAL else model
+        return [*overrides, *api.answered_by(api.load(task, workspace=self.workspace, overrides=overrides), model)]
 
     async def start(self, task: str, model: str | None, overrides: Sequence[str], fresh: bool) -> BackgroundRun:
         """Start or go on with the run of a task; raises `ConfigError` for what `akgflow run` would refuse."""
         changed = await asyncio.to_thread(self.overrides, task, model, overrides)
-        loaded = await asyncio.to_thread(load, task, root=self.workspace, overrides=changed)
-        plan = await asyncio.to_thread(plan_here, loaded)
-        folder = folder_for(plan, loaded.workspace.root / "runs", fresh=fresh)
+        loaded = await asyncio.to_thread(api.load, task, workspace=self.workspace, overrides=changed)
+        plan = await asyncio.to_thread(api.plan, loaded)
+        folder = api.run_folder(loaded, plan, fresh=fresh)
         known = self._runs.get(folder.name)
         if known is not None and known.running:
             raise ConfigError(f"{folder} is running already: answer its prompts, or stop it")
-        self.desk.mkdir(parents=True, exist_ok=True)
-        log = self.desk / f"{folder.name}.log"
+        self.inbox.mkdir(parents=True, exist_ok=True)
+        log = self.inbox / f"{folder.name}.log"
         options = [option for change in changed for option in ("--set", change)]
         with log.open("wb") as sink:
             process = await asyncio.create_subprocess_exec(

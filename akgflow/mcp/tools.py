@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
-from akgflow.agents import describe
-from akgflow.base.text import lines, received, visible
-from akgflow.config import list_tasks, load
+from akgflow import api
+from akgflow.base.text import received, visible
 from akgflow.errors import ConfigError
-from akgflow.executors.alone import judge_alone
-from akgflow.machine import detect
 from akgflow.mcp.runs import MANUAL, Runs, RunState
-from akgflow.models.desk import Desk, Waiting
-from akgflow.planning.here import Question, plan_here
-from akgflow.reporting import console, show_plan, show_run, show_verdict
-from akgflow.runs.reader import read_run
 
 _POLL = 0.2
 _LONGEST_WAIT = 300.0
@@ -60,22 +49,19 @@ class Tools:
 
     def __init__(self, runs: Runs) -> None:
         self._runs = runs
-        self._desk = Desk(runs.desk)
+        self._inbox = api.Inbox(runs.inbox)
 
     async def tasks(self) -> dict[str, str]:
         """The tasks that can be run here: their names and files."""
-        return {name: str(path) for name, path in list_tasks(self._runs.workspace).items()}
+        return {name: str(path) for name, path in api.list_tasks(self._runs.workspace).items()}
 
     async def plan(self, task: str, overrides: list[str] | None = None) -> str:
         """What running a task would do, from where, and at most for how much. Runs and spends nothing.
 
         task: a task's name or file. overrides: PATH=VALUE texts such as budget.usd=1.
         """
-        return await asyncio.to_thread(self._plan, task, overrides or [])
-
-    def _plan(self, task: str, overrides: list[str]) -> str:
-        plan = plan_here(load(task, root=self._runs.workspace, overrides=overrides))
-        return _printed(lambda out: show_plan(plan, out))
+        plan = await asyncio.to_thread(api.plan, task, workspace=self._runs.workspace, overrides=overrides or [])
+        return api.show(plan)
 
     async def run(
         self, task: str, model: str | None = MANUAL, overrides: list[str] | None = None, fresh: bool = False
@@ -83,7 +69,7 @@ class Tools:
         """Start a task in the background, or go on with its unfinished run.
 
         model: "manual" if you answer the prompts yourself (see next_prompt), another model id such as openai/gpt-5,
-        or null for the models that the workspace names. fresh: start anew even if an unfinished run could go on.
+        or null for the models that the workspace names. fresh: start again even if an unfinished run could go on.
         """
         started = await self._runs.start(task, model, overrides or [], fresh)
         await asyncio.sleep(_POLL)
@@ -97,7 +83,7 @@ class Tools:
         """
         until = time.monotonic() + min(wait_seconds, _LONGEST_WAIT)
         while True:
-            waiting = await asyncio.to_thread(self._desk.waiting)
+            waiting = await asyncio.to_thread(self._inbox.waiting)
             if id is not None:
                 waiting = tuple(sorted(waiting, key=lambda one: one.id != id))
                 if not waiting or waiting[0].id != id:
@@ -109,12 +95,12 @@ class Tools:
                 return Asked(self._nothing(going), runs=tuple(run.state() for run in self._runs.all))
             await asyncio.sleep(_POLL)
 
-    def _asked(self, waiting: tuple[Waiting, ...]) -> Asked:
+    def _asked(self, waiting: tuple[api.Waiting, ...]) -> Asked:
         one, *others = waiting
         return Asked(
             say=f"answer this prompt with answer(id={one.id!r}, text=...)",
             id=one.id,
-            prompt=self._desk.prompt(one.id),
+            prompt=self._inbox.prompt(one.id),
             task=one.task,
             job=one.job,
             step=one.step,
@@ -130,8 +116,8 @@ class Tools:
 
     async def answer(self, id: str, text: str) -> Asked:
         """Answer a prompt: the whole reply, in the form that the prompt asks for. Says what waits next, if anything."""
-        await asyncio.to_thread(self._desk.answer, id, text)
-        waiting = await asyncio.to_thread(self._desk.waiting)
+        await asyncio.to_thread(self._inbox.answer, id, text)
+        waiting = await asyncio.to_thread(self._inbox.waiting)
         rest = tuple(one.id for one in waiting)
         return Asked(f"taken; {len(rest)} more wait" if rest else "taken; call next_prompt", others=rest)
 
@@ -151,26 +137,25 @@ class Tools:
         dsl and target: as in a task's matrix, such as cpp and cpu. cases: shapes such as "m=64,n=32"; else the task's.
         time: false asks for correctness only, which is quicker.
         """
-        question = Question(
-            candidate=received(code),
+        question = api.Question(
+            source=received(code),
             dsl=dsl,
             target=target,
-            operator_file=self._file(operator_file) if operator_file else None,
+            operator=self._file(operator_file) if operator_file else None,
             task=task,
             cases=cases or (),
             dtype=dtype,
             time=time,
             workspace=self._runs.workspace,
         )
-        request = await asyncio.to_thread(question.request)
-        verdict = await judge_alone(request, detect())
+        verdict = await question.verdict()
         return Judgement(
             passed=verdict.passed,
             status=str(verdict.status),
             message=visible(verdict.message),
             evidence=tuple(map(str, verdict.evidence)),
-            feedback=describe(verdict),
-            report=_printed(lambda out: show_verdict(verdict, out)),
+            feedback=api.describe(verdict),
+            report=api.show(verdict),
         )
 
     async def show(self, run: str | None = None) -> str:
@@ -184,8 +169,7 @@ class Tools:
             folder = self._runs.all[-1].folder
         else:
             folder = self._file(run)
-        found = await asyncio.to_thread(read_run, folder)
-        return _printed(lambda out: show_run(found, out))
+        return api.show(await asyncio.to_thread(api.read_run, folder))
 
     async def stop(self, run: str) -> RunState:
         """Stop a run in the background; `run` goes on with it later and repeats nothing. run: its folder."""
@@ -199,10 +183,3 @@ class Tools:
         if not found.exists():
             raise ConfigError(f"there is no {found}")
         return found
-
-
-def _printed(show: Callable[[Console], None]) -> str:
-    """What ``show`` prints, as text."""
-    text = io.StringIO()
-    show(console(text))
-    return "\n".join(line.rstrip() for line in lines(text.getvalue())).strip("\n")

@@ -1,4 +1,4 @@
-"""What a client library's exception really means, in one sentence a user can act on.
+"""Explains a client library's exception in one sentence that a user can act on.
 
 litellm gives connection errors and unreadable bodies the status 500, so its own class and status say little. The
 chain of causes does: a transport error, a timeout, a response with its real status and headers, or none of these.
@@ -34,7 +34,7 @@ _LITELLM_PREFIX = re.compile(r"^(litellm\.)?\w+(Error|Exception)?: |^\w+Exceptio
 
 
 _OWN_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC)
-"""What keeps this machine from opening a connection, whatever the provider does."""
+"""Errors of this machine that prevent a connection to any provider."""
 
 
 def explain(
@@ -48,7 +48,7 @@ def explain(
     answered = next(filter(None, (_response(link) for link in links)), None)
     wire = next((link for link in links if isinstance(link, WireError)), None)
     if wire is not None:
-        failure = Failure.REQUEST if isinstance(wire, RedirectRefused) else Failure.NONSENSE
+        failure = Failure.REQUEST if isinstance(wire, RedirectRefused) else Failure.INVALID_RESPONSE
         what = brief(redact(str(wire)))
     elif _any_named(links, _TIMEOUTS):
         failure, what = Failure.TIMEOUT, f"gave no answer within {spec.limits.timeout:g} s"
@@ -85,7 +85,7 @@ def _any_named(links: Sequence[BaseException], names: set[str]) -> bool:
 
 
 def _wraps_anything(link: BaseException) -> bool:
-    """litellm's and openai's APIConnectionError also stand for failures to read what arrived."""
+    """litellm's and openai's APIConnectionError are also raised for responses that cannot be read."""
     return type(link).__name__ == "APIConnectionError"
 
 
@@ -100,7 +100,7 @@ def _response(link: BaseException) -> tuple[int, Mapping[str, str]] | None:
 
 def _by_status(status: int, said: str) -> tuple[Failure, str]:
     if status < 400:
-        return Failure.NONSENSE, f"answered {status} with something that is not a chat completion: {said}"
+        return Failure.INVALID_RESPONSE, f"answered {status} with something that is not a chat completion: {said}"
     what = f"answered {status}: {said}"
     if status in {401, 402, 403} or _NO_CREDIT.search(said):
         return Failure.AUTH, what
@@ -112,7 +112,7 @@ def _by_status(status: int, said: str) -> tuple[Failure, str]:
 
 
 def _without_response(failed: BaseException, links: Sequence[BaseException]) -> tuple[Failure, str]:
-    """No server was heard, or it was heard and not understood."""
+    """The failure without an error response: nothing was called, or the response was not understood."""
     said = _said(links)
     if type(failed).__name__ == "AuthenticationError" or _NO_CREDENTIALS.search(str(failed)):
         return Failure.AUTH, f"was not called: {said}"
@@ -121,7 +121,7 @@ def _without_response(failed: BaseException, links: Sequence[BaseException]) -> 
     named = {cls.__name__ for cls in type(failed).__mro__}
     if named & {"UnsupportedParamsError", "NotFoundError"} or ("BadRequestError" in named and len(links) == 1):
         return Failure.REQUEST, f"was not called: {said}"
-    return Failure.NONSENSE, f"answered with something that is not a chat completion: {said}"
+    return Failure.INVALID_RESPONSE, f"answered with something that is not a chat completion: {said}"
 
 
 def _advice(failure: Failure, spec: ModelSpec, missing: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""One door to every model: limits, retries, fallbacks, budget and accounting, whatever the provider."""
+"""The gateway to all models: limits, retries, fallbacks, budget and accounting for every provider."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from akgflow.budget.ledger import Estimate, Ledger, Reservation
+from akgflow.budget.ledger import Ledger, Reservation
 from akgflow.budget.outstanding import CallLog, Outstanding, reserved_usage
 from akgflow.budget.request import refusals
-from akgflow.budget.usage import Lost, Usage
+from akgflow.budget.usage import AbortedSpend, Estimate, Usage
 from akgflow.config.types import ModelSpec, ReplyForm
 from akgflow.errors import ConfigError
 from akgflow.models.base import (
@@ -64,13 +64,13 @@ def origin_of(model: str) -> str:
 class Gateway:
     """Answers calls by the name of a model; one for a run, used from one event loop.
 
-    ``recordings`` is the folder in which ``recorded/NAME`` looks for ``TASK.NAME.yaml``. ``notify`` hears one
-    sentence for each thing that a user should know while it happens: a retry or a fallback. ``lose``
-    hears of every call that brought no reply and that the provider may bill; it counts at what was reserved for it.
+    ``recordings`` is the folder in which ``recorded/NAME`` looks for ``TASK.NAME.yaml``. ``notify`` receives one
+    sentence for each thing that a user should know while it happens: a retry or a fallback. ``on_aborted`` receives
+    each call that brought no reply and that the provider may bill; it counts at what was reserved for it.
     ``calls`` notes each call before it goes out, so that those of a killed process count as well.
 
     A recorded reply is reported with the usage that it had when it was made; its tokens count against the budget,
-    its dollars do not, for nobody pays them twice.
+    its dollars do not, since nobody pays them twice.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Gateway:
         recordings: Path,
         ledger: Ledger | None = None,
         notify: Callable[[str], None] = lambda _: None,
-        lose: Callable[[Lost], None] = lambda _: None,
+        on_aborted: Callable[[AbortedSpend], None] = lambda _: None,
         calls: CallLog | None = None,
         backoff: Backoff = Backoff(),
     ) -> None:
@@ -88,7 +88,7 @@ class Gateway:
         self._models = models
         self._recordings = recordings
         self._notify = notify
-        self._lose = lose
+        self._on_aborted = on_aborted
         self._calls = calls
         self._backoff = backoff
         self._slots: dict[str, asyncio.Semaphore] = {}
@@ -105,7 +105,7 @@ class Gateway:
         """One reply from the named model, or from its fallbacks in their order; at most ``max_bytes`` of it.
 
         Any failure moves on to the next fallback, except a missing recording: replay is strict and never turns into
-        a paid call. Raises `ProviderError` when nobody answered, `BudgetError` when the call does not fit.
+        a paid call. Raises `ProviderError` when no model answered, `BudgetError` when the call does not fit.
         """
         failures: list[ProviderError] = []
         names = dict.fromkeys((model_name, *self._models[model_name].fallbacks))
@@ -193,11 +193,11 @@ class Gateway:
 
     def _broken(self, call: Outstanding, held: Reservation, failed: BaseException) -> None:
         """Book a call that went out and brought no reply: at what the provider says, else at what was reserved."""
-        lost = call.lost(str(failed) or type(failed).__name__)
+        aborted = call.aborted(str(failed) or type(failed).__name__)
         known = failed.usage if isinstance(failed, ProviderError) else None
         booked = self.ledger.settle(held, known or call.reserved)
-        self.ledger.count_lost()
-        self._lose(replace(lost, usage=booked))
+        self.ledger.count_aborted()
+        self._on_aborted(replace(aborted, usage=booked))
 
     def _estimate(self, request: ModelRequest) -> Estimate:
         spec = request.model
@@ -265,7 +265,7 @@ def _overclaimed(spec: ModelSpec, booked: Usage) -> tuple[str, ...]:
 
 
 def _shortened(reply: ModelReply, most: int) -> ModelReply:
-    """A reply of at most so many bytes, whoever wrote it: what is longer is neither kept nor sent back."""
+    """A reply of at most so many bytes: the rest is neither stored nor sent back."""
     raw = reply.text.encode("utf-8", "replace")
     if len(raw) <= most:
         return reply

@@ -1,6 +1,7 @@
 """Task to plan: pure, printable, hashable."""
 
 from akgflow.planning.build import build_plan, digest, identity, reach, why_nothing
+from akgflow.planning.requests import judge_request, with_gaps
 from akgflow.planning.types import Ceiling, Job, Plan, PlannedStep, Reach, SourceCheck
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "build_plan",
     "digest",
     "identity",
+    "judge_request",
     "reach",
     "why_nothing",
+    "with_gaps",
 ]

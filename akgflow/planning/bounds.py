@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from akgflow.config.prompts.analysis import variables_of
-from akgflow.config.steps import AgentStep, Cap, Crew, Step
+from akgflow.config.steps import AgentRoles, AgentStep, Cap, Step
 from akgflow.config.types import AgentSpec, ModelSpec, Price, Workflow, Workspace
 from akgflow.planning.types import Ceiling, Job, PlannedStep
 
 TRIES_PER_REPLY = 2
-"""A malformed reply goes back once with the reason."""
+"""A malformed reply is sent back once with the reason."""
 TALK_TOKENS = 8_000
-"""For what stands in a repair prompt beside replies: what the judge said, the history, the earlier conversation."""
+"""For a repair prompt's other parts than replies: the judge's feedback, the history, the earlier conversation."""
 
 
-def crew_of(workflow: Workflow, workspace: Workspace) -> Crew:
-    """The agents as the caps of this workflow's steps see them; a redesign asks the workflow's designer."""
+def agent_roles(workflow: Workflow, workspace: Workspace) -> AgentRoles:
+    """The agents as the caps of this workflow's steps need them; a redesign asks the workflow's designer."""
     coders = frozenset(name for name, agent in workspace.agents.items() if agent.reply.format == "code")
-    return Crew(coders, workflow.designer(workspace.agents))
+    return AgentRoles(coders, workflow.designer(workspace.agents))
 
 
 def planned_steps(workflow: Workflow, workspace: Workspace) -> tuple[PlannedStep, ...]:
     """The steps of a job with their worst cases."""
-    crew = crew_of(workflow, workspace)
+    roles = agent_roles(workflow, workspace)
     texts = workflow.text_steps(workspace.agents)
     made: list[PlannedStep] = []
     for number, step in enumerate(workflow.steps):
         earlier = sum(before.name in texts for before in workflow.steps[:number])
-        made.append(_planned(step, step.cap(crew), workspace, earlier))
+        made.append(_planned(step, step.cap(roles), workspace, earlier))
     return tuple(made)
 
 

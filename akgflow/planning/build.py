@@ -79,7 +79,7 @@ def digest(plan: Plan) -> str:
 
 
 def identity(plan: Plan) -> str:
-    """sha256 of what the plan does, without what may change between two sittings of one run: the budget."""
+    """sha256 of what the plan does, without what may change between two sessions of one run: the budget."""
     data = to_data(plan)
     for key in ("budget", "ceiling"):
         del data[key]
@@ -158,7 +158,7 @@ def _inputs(task: Task, workflow: Workflow, agents: Sequence[str], workspace: Wo
 
 
 def _in_workspace(file: Path, root: Path) -> str:
-    """A path as the workspace knows it: a plan is the same wherever its workspace lies."""
+    """A path relative to the workspace, so that a plan does not depend on the workspace's folder."""
     return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
 
 

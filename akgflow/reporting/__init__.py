@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from akgflow.base.lazily import lazily
+from akgflow.base.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from akgflow.reporting._console import console
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from akgflow.reporting.results import show_result, show_verdict
     from akgflow.reporting.runs import show_run
 
-_HOMES = {
+_EXPORTS = {
     "_console": ("console",),
     "accounts": ("show_accounts",),
     "entries": ("show_entries", "show_entry"),
@@ -40,4 +40,4 @@ __all__ = [
     "show_verdict",
 ]
 
-__getattr__ = lazily(__name__, _HOMES)
+__getattr__ = lazy_exports(__name__, _EXPORTS)

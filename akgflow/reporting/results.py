@@ -12,6 +12,7 @@ from rich.text import Text
 from akgflow.reporting._console import say
 from akgflow.reporting.accounts import show_accounts
 from akgflow.reporting.phrases import correctness, evidence, heaviest, limits, resources, seconds, speed, times
+from akgflow.runs.reader import has_kernels
 from akgflow.runs.result import JobResult, Outcome, RunResult
 from akgflow.terms import Status
 from akgflow.verdict import Verdict
@@ -20,7 +21,7 @@ _STYLES = {Outcome.MET: "green", Outcome.IMPOSSIBLE: "yellow"}
 
 
 def show_result(result: RunResult, out: Console) -> None:
-    """Print the run's table, then what it took and where it lies."""
+    """Print the run's table, then what it spent and its folder."""
     if result.source:
         say(out, f"source kernel: {result.source.status} ({evidence(result.source.evidence)}): {result.source.message}")
         for found in heaviest(result.source.resources):
@@ -69,7 +70,7 @@ def _figures(verdict: Verdict) -> list[str]:
 
 def _footer(result: RunResult) -> str:
     spent = result.spent
-    kernels = "best/ holds the kernels, " if Path(result.folder, "best").is_dir() else ""
+    kernels = "best/ holds the kernels, " if has_kernels(Path(result.folder)) else ""
     money = f"${spent.usd:.4f}" + (f" and {spent.unpriced} calls of unknown price" if spent.unpriced else "")
     resumed = f"; {result.resumed_effects} finished steps were kept from before" if result.resumed_effects else ""
     return (

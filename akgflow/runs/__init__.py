@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from akgflow.base.lazily import lazily
+from akgflow.base.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from akgflow.runs.damage import DamagedRun
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from akgflow.runs.reader import Unfinished, read_run, runs_in
     from akgflow.runs.result import Account, Attempt, JobResult, Outcome, RunResult
 
-_HOMES = {
+_EXPORTS = {
     "damage": ("DamagedRun",),
     "folder": ("RunFolder", "claim", "folder_for", "open_run"),
     "layout": ("RESULT",),
@@ -38,4 +38,4 @@ __all__ = [
     "runs_in",
 ]
 
-__getattr__ = lazily(__name__, _HOMES)
+__getattr__ = lazy_exports(__name__, _EXPORTS)

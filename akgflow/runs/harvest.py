@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from akgflow import __version__
-from akgflow.base.text import received
 from akgflow.errors import ConfigError
 from akgflow.knowledge import Entry, why_not
 from akgflow.planning import Job, Plan
-from akgflow.runs.damage import read_whole_text
 from akgflow.runs.journal import Journal
-from akgflow.runs.layout import JOURNAL, OPERATOR, PLAN
+from akgflow.runs.layout import OPERATOR, PLAN
 from akgflow.runs.lessons import cause_in, lessons_of
-from akgflow.runs.reader import plan_of
+from akgflow.runs.reader import candidates_of, journal_of, operator_of, plan_of
 from akgflow.runs.records import Finished
 from akgflow.runs.result import Attempt
 from akgflow.search import Candidate
 from akgflow.verdict import OperatorFeatures, Verdict
 
-_PLACE = re.compile("(.+)-([0-9]+)-([0-9]+)")
 NOT_ASKED = OperatorFeatures(unknown="the run did not ask for them")
 
 
@@ -31,14 +27,14 @@ def harvest(folder: Path) -> list[Entry]:
 
     ``features`` are `NOT_ASKED` where the journal has none.
     """
-    plan, operator = plan_of(folder), read_whole_text(folder / OPERATOR)
+    plan, operator = plan_of(folder), operator_of(folder)
     if plan is None:
         raise ConfigError(f"{folder} is not the folder of a run: it holds no {PLAN}")
     if operator is None:
         raise ConfigError(f"{folder} does not hold the operator that was run: akgflow run TASK --repair writes it")
     if hashlib.sha256(operator.encode()).hexdigest() != plan.inputs.get("operator"):
         raise ConfigError(f"{folder / OPERATOR} was changed after the run: its digest is not the plan's")
-    journal = Journal(folder / JOURNAL, mend=False)
+    journal = journal_of(folder)
     try:
         features = journal.read("features", OperatorFeatures) if "features" in journal else NOT_ASKED
         return [entry for job in plan.runnable for entry in _entries(folder, journal, plan, job, operator, features)]
@@ -77,11 +73,8 @@ def _entries(
 def _attempts(folder: Path, journal: Journal, job: Job) -> tuple[dict[str, str], list[Attempt]]:
     """Sources by candidate, and the attempts in the order of their verdicts; a file that was changed is none."""
     written: dict[str, Candidate] = {}
-    for path in sorted((folder / "jobs" / job.id).glob("*/candidate.py")):
-        named = _PLACE.fullmatch(path.parent.name)
-        if named is not None:
-            candidate = Candidate(received(path.read_bytes()), named[1], int(named[2]), int(named[3]))
-            written.setdefault(candidate.id, candidate)
+    for candidate in candidates_of(folder, job.id):
+        written.setdefault(candidate.id, candidate)
     attempts = []
     for key, data in journal.items(f"verdict {job.id}."):
         found = written.get(key.rpartition(".")[2])

@@ -26,7 +26,7 @@ T = TypeVar("T")
 class Journal:
     """Finished effects by key. One process at a time may write; the run folder's lock sees to that.
 
-    Whoever only reads must not ``mend``: a torn last line may be one that is being written. Raises `DamagedRun` for a
+    Readers must not ``mend``: a torn last line may be one that is being written. Raises `DamagedRun` for a
     line that is none of a journal's.
     """
 
@@ -44,7 +44,7 @@ class Journal:
 
     @property
     def minutes_before(self) -> float:
-        """Wall minutes that earlier sittings of this run took, up to their last finished effect."""
+        """Wall minutes that earlier sessions of this run took, up to their last finished effect."""
         return self._seconds_before / 60.0
 
     def __contains__(self, key: str) -> bool:
@@ -66,7 +66,7 @@ class Journal:
         return self._steps.get(key, "")
 
     async def once(self, key: str, kind: type[T], effect: Callable[[], Awaitable[T]], *, step: str = "") -> T:
-        """The result of ``effect``, which runs only if no earlier sitting finished it.
+        """The result of ``effect``, which runs only if no earlier session finished it.
 
         Raises `MachineExhausted` in place of an effect that would begin after `halt`.
         """
@@ -78,7 +78,7 @@ class Journal:
         return self.read(key, kind)
 
     def halt(self, why: MachineExhausted) -> None:
-        """Let no further effect begin; those under way finish, for they are paid for."""
+        """Begin no further effect; those in progress finish, since they are paid for."""
         self._halted = self._halted or why
 
     def write(self, key: str, value: Any, *, step: str = "") -> None:
@@ -95,7 +95,7 @@ class Journal:
             raise
 
     def close(self, notify: Callable[[str], None] = lambda text: None) -> None:  # noqa: ARG005
-        """Let go of the file once everything is on a disk; ``notify`` hears what there is to wait for."""
+        """Close the file once everything is on a disk; ``notify`` receives a sentence about each wait."""
         self._lines.close(notify)
 
     def _load(self, mend: bool) -> int:

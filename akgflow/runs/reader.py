@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from akgflow.base.text import received
 from akgflow.config.types import Budget
 from akgflow.errors import ConfigError
 from akgflow.planning import Plan
 from akgflow.runs.damage import read_file, read_whole_text
 from akgflow.runs.journal import Journal
-from akgflow.runs.layout import JOURNAL, PLAN, RESULT
+from akgflow.runs.layout import JOURNAL, OPERATOR, PLAN, RESULT
 from akgflow.runs.result import Account, RunResult
 from akgflow.runs.spending import accounts
+from akgflow.search import Candidate
 from akgflow.verdict import Verdict
+
+_PLACE = re.compile("(.+)-([0-9]+)-([0-9]+)")
+"""A folder in ``jobs/``: step, attempt, sample."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,36 @@ def result_of(folder: Path) -> RunResult | None:
     return result if result is not None and result.finished else None
 
 
+def has_result(folder: Path) -> bool:
+    """True once the run is done."""
+    return (folder / RESULT).exists()
+
+
+def has_kernels(folder: Path) -> bool:
+    """True where a job has handed over its best candidate."""
+    return (folder / "best").is_dir()
+
+
+def operator_of(folder: Path) -> str | None:
+    """The reference as it was when the run began; None where the folder does not hold it."""
+    return read_whole_text(folder / OPERATOR)
+
+
+def journal_of(folder: Path) -> Journal:
+    """The run's journal, to read; the caller closes it."""
+    return Journal(folder / JOURNAL, mend=False)
+
+
+def candidates_of(folder: Path, job: str) -> list[Candidate]:
+    """Every candidate that a job wrote, by step, attempt and sample."""
+    found = []
+    for path in sorted((folder / "jobs" / job).glob("*/candidate.py")):
+        named = _PLACE.fullmatch(path.parent.name)
+        if named is not None:
+            found.append(Candidate(received(path.read_bytes()), named[1], int(named[2]), int(named[3])))
+    return found
+
+
 def best_verdict(folder: Path, job: str) -> Verdict | None:
     """The verdict of a job's best candidate; None where the run has none yet."""
     return read_file(folder / "best" / job / "verdict.json", Verdict)
@@ -56,10 +92,10 @@ def read_run(folder: Path) -> RunResult | Unfinished:
     result = read_file(folder / RESULT, RunResult)
     if result is not None:
         return result
-    plan, path = plan_of(folder), folder / JOURNAL
-    if plan is None and not path.exists():
+    plan = plan_of(folder)
+    if plan is None and not (folder / JOURNAL).exists():
         raise ConfigError(f"{folder} is not a run's folder: it holds neither {RESULT} nor {JOURNAL} nor {PLAN}")
-    journal = Journal(path, mend=False)
+    journal = journal_of(folder)
     done = tuple(key for key, _ in journal.items("") if not key.startswith("lost "))
     return Unfinished(str(folder), done, plan.budget if plan else Budget(), accounts(journal))
 

@@ -1,4 +1,4 @@
-"""What a run's journal holds: one value for each kind of finished effect."""
+"""The values in a run's journal: one type for each kind of finished effect."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from akgflow.agents import Examples
 from akgflow.base.serial import fit
-from akgflow.budget.usage import Lost
+from akgflow.budget.usage import AbortedSpend
 from akgflow.models.base import CallKey, ModelReply
 from akgflow.verdict import OperatorFeatures, Verdict
 
@@ -24,15 +24,15 @@ class Finished:
 
 @dataclass(frozen=True)
 class Preflight:
-    """The canaries at one place: the target's name, how many were judged, and what should be known about it.
-
-    ``seconds`` are the judgements' own.
-    """
+    """The result of the self-test for one target."""
 
     target: str
     canaries: int
+    """How many kernels of known verdict were judged."""
     seconds: float
+    """What the judgements took."""
     notes: tuple[str, ...] = ()
+    """What a reader should know about it."""
     cached: bool = False
 
     def __str__(self) -> str:
@@ -42,16 +42,18 @@ class Preflight:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What a job has added to the store: ids of entries, and why nothing where there are none."""
+class StoredKernels:
+    """The kernels that a job has added to the store."""
 
     ids: tuple[str, ...]
+    """Of the entries."""
     note: str = ""
+    """Why there are none."""
 
 
 @dataclass(frozen=True)
 class Seed:
-    """One candidate's source text, and where it comes from in a few words."""
+    """One candidate's source text, and where it comes from, for people."""
 
     source: str
     origin: str
@@ -59,7 +61,7 @@ class Seed:
 
 @dataclass(frozen=True)
 class Seeds:
-    """What was found, the most promising first; where nothing was, ``why`` says so in a sentence."""
+    """The seeds that were found, the most promising first; ``why`` says why there are none."""
 
     found: tuple[Seed, ...] = ()
     why: str = ""
@@ -71,16 +73,16 @@ RECORDS: Mapping[str, type] = {
     "examples": Examples,
     "features": OperatorFeatures,
     "form": str,
-    "kept": Kept,
-    "lost": Lost,
+    "kept": StoredKernels,
+    "lost": AbortedSpend,
     "seeds": Seeds,
     "verdict": Verdict,
 }
-"""What a key's first word says about its data."""
+"""The type of an entry's data, by the first word of its key."""
 
 
 def why_unfit(key: str, data: Any) -> str:
-    """Why ``data`` is not what ``key`` says; empty where it is."""
+    """Why ``data`` does not fit the type of ``key``; empty where it does."""
     kind = RECORDS.get(key.partition(" ")[0])
     if kind is None:
         return ""

@@ -1,4 +1,4 @@
-"""Where a run's means went: tokens, money and device seconds by step and model, read off the journal alone."""
+"""What a run spent: tokens, US dollars and device seconds by step and model, read from the journal alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from akgflow.budget.ledger import Ledger
 from akgflow.budget.outstanding import CallLog
-from akgflow.budget.usage import Lost, Usage
+from akgflow.budget.usage import AbortedSpend, Usage
 from akgflow.runs.journal import Journal
 from akgflow.runs.records import Finished, Preflight
 from akgflow.runs.result import Account
@@ -15,11 +15,11 @@ from akgflow.verdict import Verdict
 
 KILLED = "the process ended while it was out"
 JUDGE_TRIED = "judge tried"
-"""The row of the kernels with which the judge itself is tried."""
+"""The row of the self-test: kernels of known verdict that try the judge."""
 
 
 def accounts(journal: Journal) -> tuple[Account, ...]:
-    """One row for each step and model, in the order in which they first spent something."""
+    """One row for each step and model, in the order of their first spending."""
     rows: dict[tuple[str, str], Account] = {}
     for row in _entries(journal):
         key = (row.step, row.model)
@@ -27,46 +27,46 @@ def accounts(journal: Journal) -> tuple[Account, ...]:
     return tuple(rows.values())
 
 
-def book_earlier_sittings(journal: Journal, ledger: Ledger) -> None:
-    """Charge everything that the journal holds: nothing is spent twice, and nothing is forgotten."""
+def book_earlier_sessions(journal: Journal, ledger: Ledger) -> None:
+    """Charge everything that the journal holds, once each."""
     for key, _ in journal.items(""):
         kind = key.partition(" ")[0]
         if kind == "call":
             reply = journal.read(key, Finished).reply
             ledger.charge(reply.usage, charge_usd=reply.origin == "live")
         elif kind == "lost":
-            ledger.lose(journal.read(key, Lost))
+            ledger.charge_aborted(journal.read(key, AbortedSpend))
         else:
             ledger.device.charge(_device_seconds(journal, key))
 
 
-def note_lost(journal: Journal, lost: Lost) -> None:
-    """Keep what was spent without a result, so that a later sitting counts it too."""
-    journal.write(f"lost {sum(1 for _ in journal.items('lost ')) + 1}", lost)
+def note_aborted(journal: Journal, spend: AbortedSpend) -> None:
+    """Journal what was spent without a result, so that later sessions count it too."""
+    journal.write(f"lost {sum(1 for _ in journal.items('lost ')) + 1}", spend)
 
 
 def note_left(journal: Journal, calls: CallLog) -> None:
-    """Keep the calls that were out when an earlier session was killed: the provider may bill them."""
+    """Journal the calls that were out when an earlier session was killed: the provider may bill them."""
     answered = {key.removeprefix("call ") for key, _ in journal.items("call ")}
-    settled = {lost.call for lost in _lost(journal)}
+    settled = {spend.call for spend in _aborted(journal)}
     for call in calls.left(answered, settled):
-        note_lost(journal, call.lost(KILLED))
+        note_aborted(journal, call.aborted(KILLED))
 
 
 def unknown_ends(journal: Journal) -> tuple[str, ...]:
     """One sentence about the calls that went out and brought no reply; nothing where there are none."""
-    lost = [one for one in _lost(journal) if one.usage is not None]
-    if not lost:
+    aborted = [one for one in _aborted(journal) if one.usage is not None]
+    if not aborted:
         return ()
-    tokens = sum(one.usage.tokens for one in lost if one.usage)
-    killed = sum(one.reason == KILLED for one in lost)
+    tokens = sum(one.usage.tokens for one in aborted if one.usage)
+    killed = sum(one.reason == KILLED for one in aborted)
     how = f", {killed} of them because the process ended" if killed else ""
-    went = "1 call went out and brought" if len(lost) == 1 else f"{len(lost)} calls went out and brought"
+    went = "1 call went out and brought" if len(aborted) == 1 else f"{len(aborted)} calls went out and brought"
     return (f"{went} no reply{how}: what was reserved for them is counted as spent ({tokens:,} tokens)",)
 
 
-def _lost(journal: Journal) -> list[Lost]:
-    return [journal.read(key, Lost) for key, _ in journal.items("lost ")]
+def _aborted(journal: Journal) -> list[AbortedSpend]:
+    return [journal.read(key, AbortedSpend) for key, _ in journal.items("lost ")]
 
 
 def _entries(journal: Journal) -> Iterator[Account]:
@@ -77,10 +77,10 @@ def _entries(journal: Journal) -> Iterator[Account]:
             reply = finished.reply
             yield _called(finished.key.step, reply.answered_by, reply.usage, live=reply.origin == "live")
         elif kind == "lost":
-            lost = journal.read(key, Lost)
-            step = lost.step.rpartition(".")[2]
-            row = _called(step, lost.model, lost.usage, live=True) if lost.usage else Account(step)
-            yield replace(row, device_seconds=lost.device_seconds, lost=1)
+            spend = journal.read(key, AbortedSpend)
+            step = spend.step.rpartition(".")[2]
+            row = _called(step, spend.model, spend.usage, live=True) if spend.usage else Account(step)
+            yield replace(row, device_seconds=spend.device_seconds, lost=1)
         elif kind == "verdict":
             yield Account(journal.step(key) or name, judged=1, device_seconds=_device_seconds(journal, key))
         elif kind == "canaries" and (seconds := _device_seconds(journal, key)):

@@ -1,4 +1,4 @@
-"""Searching among judged candidates: what is better, what is new, whom to go on from, when to stop. All of it pure."""
+"""Search among judged candidates: what is better, what is new, which parents to choose, when to stop. All pure."""
 
 from akgflow.search.islands import Islands
 from akgflow.search.novelty import normal_form

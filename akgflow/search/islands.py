@@ -1,4 +1,4 @@
-"""Populations that evolve apart and exchange their best now and then."""
+"""The island model of evolutionary search: populations evolve apart and exchange their best members."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from random import Random
 
 from akgflow.search.pool import Judged
 
-ROUND = 3
-"""How many contenders fight for a place among those who survive by chance."""
+TOURNAMENT = 3
+"""Contenders in a tournament for a place beside the elites (tournament selection)."""
 
 
 class Islands:
@@ -19,18 +19,18 @@ class Islands:
         self._elites = elites
         self.members: list[list[Judged]] = [[] for _ in range(number)]
 
-    def settle(self, pool: Sequence[Judged], random: Random) -> None:
-        """Deal the first candidates out in turn; where there are fewer than islands, all of them live on each."""
+    def populate(self, pool: Sequence[Judged], random: Random) -> None:
+        """Distribute the first candidates over the islands; fewer than there are islands go to every one."""
         number = len(self.members)
         for island, members in enumerate(self.members):
             members[:] = self._survivors(pool[island::number] if len(pool) >= number else pool, random)
 
     def renew(self, island: int, children: Sequence[Judged], random: Random) -> None:
-        """The next generation of an island: its elites, and winners of small contests among all others."""
+        """Replace an island by its next generation: its elites, and the winners of tournaments among all others."""
         self.members[island] = self._survivors([*self.members[island], *children], random)
 
     def migrate(self) -> None:
-        """The best of each island also lives on the next one from now on, in the place of its poorest."""
+        """Copy the best of each island to the next one, in place of its worst."""
         if len(self.members) < 2:
             return
         travellers = [max(members, key=lambda m: m.worth, default=None) for members in self.members]
@@ -50,7 +50,7 @@ class Islands:
         ranked = sorted(pool, key=lambda m: m.worth, reverse=True)
         kept, rest = ranked[: self._elites], ranked[self._elites :]
         while rest and len(kept) < self._population:
-            # The contenders are drawn by place, and rest is in order: the smallest place wins.
-            winner = min(random.randrange(len(rest)) for _ in range(ROUND))
+            # The contenders are drawn by position, and rest is sorted: the smallest position wins.
+            winner = min(random.randrange(len(rest)) for _ in range(TOURNAMENT))
             kept.append(rest.pop(winner))
         return kept

@@ -1,4 +1,4 @@
-"""When two sources are the same program: comments, docstrings, blank lines and spacing do not count."""
+"""Compares sources as programs: without comments, docstrings, blank lines and spacing."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _BLANKS = re.compile(r"[ \t]+")
 
 
 def normal_form(source: str) -> str:
-    """One text for all sources that differ in form only. What is no Python is compared by its lines."""
+    """One text for all sources that differ in form only. Text that is not Python is compared by its lines."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an odd escape in a candidate is the candidate's affair
+            warnings.simplefilter("ignore")  # about odd escapes in a candidate
             tree = ast.parse(source)
         return ast.unparse(_Plain().visit(tree))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -25,7 +25,7 @@ def normal_form(source: str) -> str:
 
 
 class _Plain(ast.NodeTransformer):
-    """Leaves out what is said and not done: bare texts, and the comments in texts that hold other languages."""
+    """Removes what does nothing: bare strings, and comments in strings that hold other languages."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
@@ -33,7 +33,7 @@ class _Plain(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
-        return node  # blanks at the ends of its pieces may mean something
+        return node  # blanks at the ends of its pieces may matter
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         if isinstance(node.value, str) and "\n" in node.value:
@@ -46,5 +46,5 @@ def _kept(found: re.Match[str]) -> str:
 
 
 def _lines(text: str) -> str:
-    """The lines that hold something, each with single blanks: line ends mean something to a preprocessor."""
+    """The lines that are not blank, each with single spaces; line ends stay, for a preprocessor reads them."""
     return "\n".join(line for raw in lines(text) if (line := _BLANKS.sub(" ", raw).strip()))

@@ -1,4 +1,4 @@
-"""Candidates with what is known of them."""
+"""Candidates and their verdicts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from akgflow.verdict import Verdict
 
 @dataclass(frozen=True)
 class Candidate:
-    """One kernel source and the attempt that made it; ``talk`` is the conversation that wrote it, where one did."""
+    """One kernel source and the attempt that made it; ``talk`` is the conversation that wrote it, if any."""
 
     source: str
     step: str

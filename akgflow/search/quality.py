@@ -1,4 +1,4 @@
-"""Which verdict is better: correct first; then speed, where it was measured, and no further than the noise allows."""
+"""Compares verdicts: by correctness, then by measured speed, as far as the noise allows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from akgflow.terms import Evidence, Status, strength
 from akgflow.verdict import Timing, Verdict
 
-# What is nearer to right comes later.
+# Nearer to correct is larger.
 _WORTH = {
     Status.NOT_RUN: 0,
     Status.INVALID: 1,
@@ -38,18 +38,18 @@ class Speed(NamedTuple):
 
 
 def timing_of(verdict: Verdict) -> Timing | None:
-    """The timing that speaks for a candidate: the one against the first baseline, and only where it is right."""
+    """The timing against the first baseline; None for a candidate that did not pass."""
     return verdict.timing[0] if verdict.passed and verdict.timing else None
 
 
 def speed_of(verdict: Verdict) -> Speed | None:
-    """How fast a right candidate was measured to be; None where nothing was measured."""
+    """The measured speed of a candidate that passed; None where nothing was measured."""
     timing = timing_of(verdict)
     return Speed(timing.speedup, *timing.interval) if timing else None
 
 
 def timeable(verdict: Verdict) -> bool:
-    """Whether candidates are executed where this verdict was made; anything else says nothing about speed."""
+    """Whether candidates were executed for this verdict: other evidence says nothing about speed."""
     return Evidence.EXECUTED in verdict.evidence
 
 
@@ -62,15 +62,15 @@ class Worth(NamedTuple):
 
 
 def worth(verdict: Verdict) -> Worth:
-    """What a verdict is worth."""
+    """The order of a verdict among others."""
     speed = speed_of(verdict)
     return Worth(_WORTH[verdict.status], strength(verdict.evidence), speed.ratio if speed else 0.0)
 
 
 def ranks(verdicts: Sequence[Verdict]) -> list[int]:
-    """The rank of each verdict from 0, the best; what cannot be told apart shares a rank, and no rank is left out.
+    """The rank of each verdict from 0, the best; verdicts within the noise share a rank, and no rank is skipped.
 
-    A speed shares the rank of the fastest one before it whose interval reaches down to its own.
+    A speed shares the rank of the fastest before it whose interval overlaps its own.
     """
     order = sorted(range(len(verdicts)), key=lambda i: worth(verdicts[i]), reverse=True)
     found = dict.fromkeys(order[:1], 0)

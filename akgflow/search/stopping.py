@@ -1,4 +1,4 @@
-"""When another round is not worth its price."""
+"""Decides when another round is not worth its cost."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from akgflow.verdict import Verdict
 class Stopping:
     """Watches the best verdict after each round.
 
-    ``headroom`` is the share of the roofline that is good enough; ``patience`` is how many rounds may gain less than
-    the noise, in which ``unit`` they are counted; None watches neither.
+    ``headroom`` is the share of the roofline that is good enough; ``patience`` is how many rounds, counted in ``unit``,
+    may gain less than the noise. None disables either.
     """
 
     def __init__(self, headroom: float | None, patience: int | None, unit: str) -> None:

@@ -1,4 +1,4 @@
-"""Drawing from a population by tier: good, middling and poor, by rank."""
+"""Draws from a population by tier of rank: good, middling and poor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TIERS = 3
 
 
 def tiers(pool: Sequence[Judged]) -> list[list[Judged]]:
-    """The pool in three tiers of ranks, the best first; those that cannot be told apart are in the same one."""
+    """The pool in three tiers of ranks, the best first; equal ranks are in the same tier."""
     found = ranks([judged.verdict for judged in pool])
     groups = max(found, default=0) + 1
     cut: list[list[Judged]] = [[] for _ in range(TIERS)]
@@ -22,7 +22,7 @@ def tiers(pool: Sequence[Judged]) -> list[list[Judged]]:
 
 
 def draw(pool: Sequence[Judged], count: int, weights: Sequence[float], random: Random) -> list[Judged]:
-    """Up to ``count`` different members: a tier by its weight, then one of it by chance."""
+    """Up to ``count`` different members: draws a tier by its weight, then a member of it uniformly."""
     drawn: list[Judged] = []
     left = tiers(pool)
     while len(drawn) < count and any(left):
@@ -34,9 +34,9 @@ def draw(pool: Sequence[Judged], count: int, weights: Sequence[float], random: R
 
 
 def inspirations(pool: Sequence[Judged], count: int, random: Random, *, without: Sequence[Judged] = ()) -> list[Judged]:
-    """Up to ``count`` right candidates to look at, one from each tier in turn, none of ``without``."""
-    shunned = {judged.candidate.id for judged in without}
-    right = [judged for judged in pool if judged.verdict.passed and judged.candidate.id not in shunned]
+    """Up to ``count`` passed candidates, one from each tier in turn, none of ``without``."""
+    excluded = {judged.candidate.id for judged in without}
+    right = [judged for judged in pool if judged.verdict.passed and judged.candidate.id not in excluded]
     left = tiers(right)
     drawn: list[Judged] = []
     while len(drawn) < count and any(left):

@@ -1,4 +1,4 @@
-"""Constants that a candidate declares for tuning, read from its source and written into it.
+"""Reads the constants that a candidate declares for tuning, and writes other values into its source.
 
 A module says which of its constants may be changed, and to what::
 
@@ -25,24 +25,26 @@ MAX_VALUES = 64
 
 
 class TunablesError(Exception):
-    """A declaration that cannot be used; the text says why, for whoever wrote the candidate."""
+    """A declaration that cannot be used; the text says why, for the author of the candidate."""
 
 
 @dataclass(frozen=True)
 class Tunables:
-    """``space`` holds the values that each constant may take, ``first`` those that stand in the source."""
+    """The constants that may be tuned, by name."""
 
     space: Mapping[str, tuple[Scalar, ...]]
+    """The values that each may take."""
     first: Mapping[str, Scalar]
+    """Their values in the source."""
 
     @property
     def size(self) -> int:
-        """How many combinations there are."""
+        """The number of combinations."""
         return math.prod(len(values) for values in self.space.values())
 
 
 def declared(source: str) -> Tunables | None:
-    """What ``source`` declares, None where it declares nothing; raises `TunablesError` where it makes no sense."""
+    """The declaration in ``source``, None without one; raises `TunablesError` where it is invalid."""
     try:
         literals = _literals(ast.parse(source))
     except (SyntaxError, ValueError, RecursionError):
@@ -62,7 +64,7 @@ def declared(source: str) -> Tunables | None:
 
 
 def with_values(source: str, values: Mapping[str, Scalar]) -> str:
-    """``source`` with other values in the lines of its constants. Columns of a syntax tree count bytes."""
+    """``source`` with other values in the lines of its constants. Columns of `ast` count UTF-8 bytes."""
     nodes = _literals(ast.parse(source))
     lines = [line.encode() for line in lines_of(source, keep_ends=True)]
     for name in sorted(values, key=lambda n: nodes[n].lineno, reverse=True):
@@ -76,7 +78,7 @@ def with_values(source: str, values: Mapping[str, Scalar]) -> str:
 
 
 def _literals(tree: ast.Module) -> dict[str, ast.expr]:
-    """The value of each name that is assigned at the top level: the last one, which is in force."""
+    """The last value of each name that is assigned at the top level."""
     found: dict[str, ast.expr] = {}
     for node in tree.body:
         if isinstance(node, ast.Assign):

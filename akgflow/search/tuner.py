@@ -1,4 +1,5 @@
-"""Which of the constants' values to try next: what optuna's Parzen estimator proposes, and neighbours of the best."""
+"""Proposes values of constants: by optuna's tree-structured Parzen estimator (Bergstra et al. 2011), and neighbours of
+the best."""
 
 from __future__ import annotations
 
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
     from optuna.trial import Trial
 
 STARTUP = 4
-"""How many combinations are drawn by chance before the estimator proposes."""
-TWINS = 20
-"""How often a proposal that was made before is asked anew before an untried one is taken by chance."""
+"""Random combinations before the estimator proposes."""
+REDRAWS = 20
+"""Repeated proposals in a row before an untried combination is drawn at random."""
 
 LISTED = 100_000
 """The largest space whose combinations are listed to find an untried one."""
@@ -26,10 +27,10 @@ LISTED = 100_000
 class Tuner:
     """Proposes values, each combination once; deterministic given ``seed`` and what it is told.
 
-    The estimator takes all values for choices: of samplers that were tried on two grids with a quarter of their
-    evaluations, those that took numbers for a scale missed the best more often. It sees each constant by itself, and
-    the best tile may be best with one number of rows only; so every second proposal moves one constant of the best by
-    one place. With that, 77 of 80 searches found the fastest of `benchmarks/search.py`; with the estimator alone, 58.
+    The estimator treats all values as categories: on two grids, with a quarter of their evaluations, samplers that
+    treated numbers as a scale missed the best more often. It models each constant independently, and the best tile may
+    be best with one number of rows only; so every second proposal moves one constant of the best by one position. With
+    that, 77 of 80 searches found the fastest of `benchmarks/search.py`; with the estimator alone, 58.
     """
 
     def __init__(self, tunables: Tunables, *, seed: int) -> None:
@@ -49,13 +50,13 @@ class Tuner:
         self._scores: dict[tuple[int, ...], float] = {}
 
     def ask(self) -> Mapping[str, Scalar] | None:
-        """Values that were not proposed before; None when there are no others."""
+        """Values that were not proposed before; None when there are none."""
         if len(self._asked) >= self._size:
             return None
         beside = self._beside_the_best() if len(self._asked) >= STARTUP and len(self._asked) % 2 else None
         if beside is not None:
             return self._fixed(beside)
-        for _ in range(TWINS):
+        for _ in range(REDRAWS):
             trial = self._study.ask(self._distributions)
             places = self._places(trial)
             if places not in self._asked:
@@ -66,7 +67,7 @@ class Tuner:
         return None if places_left is None else self._fixed(places_left)
 
     def _beside_the_best(self) -> tuple[int, ...] | None:
-        """One step in one constant from the best combination that has an untried neighbour; None where none has."""
+        """The best combination with an untried neighbour, moved to it by one step in one constant; None without one."""
         sizes = [len(values) for values in self._space.values()]
         for places in sorted(self._scores, key=lambda one: -self._scores[one]):
             steps = [(at, places[at] + step) for at in range(len(sizes)) for step in (-1, 1)]
@@ -77,7 +78,7 @@ class Tuner:
         return None
 
     def _left(self) -> tuple[int, ...] | None:
-        """A combination that was not proposed, by chance; a space too large to list is never near its end."""
+        """A random combination that was not proposed; a space too large to list is never near its end."""
         if self._size > LISTED:
             sizes = [len(values) for values in self._space.values()]
             return tuple(self._random.randrange(size) for size in sizes)
@@ -86,16 +87,16 @@ class Tuner:
         return self._random.choice(left) if left else None
 
     def know(self, values: Mapping[str, Scalar], score: float | None) -> None:
-        """Take in values whose score is known already."""
+        """Add values whose score is known already."""
         places = self._of(values)
         if places is not None and places not in self._asked:
             self._fixed(places)
             self.tell(values, score)
 
     def tell(self, values: Mapping[str, Scalar], score: float | None) -> None:
-        """The score of proposed values: more is better, 0 where they do not work, None where nothing was learnt."""
+        """Add the score of proposed values: more is better, 0 where they do not work, None where it is unknown."""
         places = self._of(values)
-        assert places is not None, "only values that were proposed are told"
+        assert places is not None, "only proposed values have scores"
         if score is None:
             return
         self._scores[places] = score
@@ -113,7 +114,7 @@ class Tuner:
         return tuple(int(trial.params[name]) for name in self._space)
 
     def _of(self, values: Mapping[str, Scalar]) -> tuple[int, ...] | None:
-        """Where the values stand in their lists; None where one does not (a first value need not be listed)."""
+        """The positions of the values in their lists; None where one is absent (a first value need not be listed)."""
         if any(values[name] not in listed for name, listed in self._space.items()):
             return None
         return tuple(listed.index(values[name]) for name, listed in self._space.items())

@@ -1,4 +1,4 @@
-"""Upper confidence bounds: go on from what is good, and from what was hardly tried."""
+"""Chooses the next parent by its upper confidence bound, after UCB1 (Auer, Cesa-Bianchi & Fischer 2002)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from akgflow.search.pool import Judged
 from akgflow.search.quality import ranks
 
 
-def pick(pool: Sequence[Judged], visits: Sequence[int], explore: float) -> int:
-    """The place in ``pool`` of the candidate to go on from; of equals, the earliest.
+def pick(pool: Sequence[Judged], uses: Sequence[int], explore: float) -> int:
+    """The index in ``pool`` of the next parent; of equals, the first.
 
-    Its quality is its rank among all, 1 for the best and 0 for the worst, so that the unit of the measurement does not
-    matter; ``explore`` weighs the bonus of those that were seldom gone on from. ``visits`` counts how often each was.
+    The bound is q + ``explore`` * sqrt(ln(1 + N) / (1 + n)), with n the ``uses`` of the candidate and N their sum. The
+    ones keep it finite for candidates without a use. The quality q is the rank among all, 1 for the best and 0 for the
+    worst, so that the unit of the measurement does not matter.
     """
     found = ranks([judged.verdict for judged in pool])
     last = max(found) or 1
-    total = math.log1p(sum(visits))
+    total = math.log1p(sum(uses))
     scores = [
-        1.0 - rank / last + explore * math.sqrt(total / (1 + seen)) for rank, seen in zip(found, visits, strict=True)
+        1.0 - rank / last + explore * math.sqrt(total / (1 + seen)) for rank, seen in zip(found, uses, strict=True)
     ]
     return scores.index(max(scores))

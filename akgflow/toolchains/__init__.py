@@ -1,6 +1,6 @@
 """One module per DSL toolchain, found through the entry-point group ``akgflow.toolchains``."""
 
-from akgflow.toolchains.base import CompileFailure, Session, Toolchain, Unsupported
+from akgflow.toolchains.base import CompileFailure, Session, Toolchain, Unsupported, source_is_module
 from akgflow.toolchains.common.workdir import PREPARED, cache_dir, digest
 from akgflow.toolchains.registry import FRAMEWORK, get, missing, missing_on, prepared, sees_kernels, silences
 
@@ -19,4 +19,5 @@ __all__ = [
     "prepared",
     "sees_kernels",
     "silences",
+    "source_is_module",
 ]

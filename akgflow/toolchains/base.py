@@ -26,6 +26,11 @@ class Unsupported(CompileFailure):
     """This evidence cannot be had for this candidate, right or wrong as it may be; the text says why."""
 
 
+def source_is_module(source: SourceKernel) -> str:
+    """The ``source_module`` of a DSL whose source kernels are modules with ``ModelNew`` already."""
+    return source.source
+
+
 class Session(Protocol):
     """What the candidate process needs to know once a toolchain has prepared it."""
 
@@ -59,7 +64,7 @@ class Toolchain(Protocol):
         ...
 
     def source_module(self, source: SourceKernel) -> str:
-        """The candidate module (``ModelNew``) that stands for a task's source kernel."""
+        """The candidate module (``ModelNew``) that stands for a task's source kernel; often `source_is_module`."""
         ...
 
     # A toolchain may also have ``prepared() -> Sequence[str]``, called in a trusted process: folders that it has made

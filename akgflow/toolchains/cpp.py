@@ -9,10 +9,11 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from akgflow.config.types import SourceKernel, Target
+from akgflow.base.maps import mappings
+from akgflow.config.types import Target
 from akgflow.machine import Machine
 from akgflow.terms import Evidence
-from akgflow.toolchains.base import CompileFailure, Session, Unsupported
+from akgflow.toolchains.base import CompileFailure, Session, Unsupported, source_is_module
 from akgflow.toolchains.common.diagnostics import first_errors, quoting, says_an_error
 from akgflow.toolchains.common.headers import compiled
 from akgflow.toolchains.common.installed import cxx, not_installed, package_dir
@@ -24,7 +25,7 @@ from akgflow.verdict import KernelResources
 COMPILE_FLAGS = ("-O3", "-march=native", "-fopenmp", "-fdiagnostics-color=never")
 LINK_FLAGS = ("-fopenmp",)
 _OF_TVM_FFI = ("-std=c++17", "-fPIC", "-O2")
-"""What its ``load_inline`` compiles with besides."""
+"""Flags that its ``load_inline`` adds."""
 
 
 def missing(evidence: Evidence, target: Target, machine: Machine) -> str | None:  # noqa: ARG001
@@ -75,11 +76,8 @@ class _CppSession:
 
 
 def _mapped() -> set[str]:
-    """Files with code that this process has mapped, but for those that are installed with Python or the system."""
-    lines = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines()
-    fields = [line.split(maxsplit=5) for line in lines]
-    found = {f[5] for f in fields if len(f) == 6 and "x" in f[1] and f[5][0] == "/"}
-    return not_installed(found, os.getcwd(), str(cache_dir(".")))
+    """Files with code that this process has mapped, except those installed with Python or the system."""
+    return not_installed({one.file for one in mappings() if one.is_code}, os.getcwd(), str(cache_dir(".")))
 
 
 class _Library:
@@ -193,6 +191,4 @@ def resources(target: Target, scratch: Path) -> Sequence[KernelResources]:  # no
     return ()
 
 
-def source_module(source: SourceKernel) -> str:
-    """A C++ source kernel is a module with ``ModelNew`` already."""
-    return source.source
+source_module = source_is_module

@@ -1,4 +1,4 @@
-"""The framework itself in place of a DSL: for the kernels of known verdict with which a judge is tried."""
+"""The framework itself in place of a DSL: for the canaries of the self-test."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from akgflow.config.types import SourceKernel, Target
+from akgflow.config.types import Target
 from akgflow.machine import Machine
 from akgflow.terms import Evidence
-from akgflow.toolchains.base import Session
+from akgflow.toolchains.base import Session, source_is_module
 from akgflow.toolchains.common.installed import no_device
 from akgflow.verdict import KernelResources
 
@@ -42,6 +42,4 @@ def resources(target: Target, scratch: Path) -> Sequence[KernelResources]:  # no
     return ()
 
 
-def source_module(source: SourceKernel) -> str:
-    """The module as it is."""
-    return source.source
+source_module = source_is_module

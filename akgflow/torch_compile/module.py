@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from akgflow.config.python_text import definitions, parse_python
 from akgflow.torch_compile.capture import Obstacle, Program, capture
 from akgflow.torch_compile.translate import Kernels, lines_of
 from akgflow.verdict import FeatureRequest
@@ -150,14 +151,17 @@ def _pairs(tunables: dict[str, Any]) -> str:
 
 def _forward(operator: str) -> tuple[str, str, str]:
     """The operator's text without its entries, and the parameters of ``forward``: with defaults, and their names."""
-    tree = ast.parse(operator)
-    kept = [node for node in tree.body if not (isinstance(node, ast.FunctionDef) and node.name in _ENTRIES)]
-    model = next(node for node in kept if isinstance(node, ast.ClassDef) and node.name == "Model")
-    forward = next(node for node in model.body if isinstance(node, ast.FunctionDef) and node.name == "forward")
+    tree = parse_python(operator)
+    entries = [found for name, found in definitions(tree.body).items() if name in _ENTRIES]
+    model = definitions(tree.body).get("Model")
+    forward = definitions(model.body).get("forward") if isinstance(model, ast.ClassDef) else None
+    if not isinstance(forward, ast.FunctionDef):
+        raise Obstacle("the operator's text defines no class Model with its own forward")
     if forward.args.vararg or forward.args.kwarg or forward.args.kwonlyargs:
         raise Obstacle("forward takes *args or keywords, and they cannot be passed on")
     forward.args.args = forward.args.args[1:]
     signature = ast.unparse(forward.args)
     names = ", ".join(one.arg for one in forward.args.args)
     forward.args.args.insert(0, ast.arg("self"))
-    return ast.unparse(ast.Module(kept, [])), signature, names
+    rest = [node for node in tree.body if node not in entries]
+    return ast.unparse(ast.Module(rest, [])), signature, names

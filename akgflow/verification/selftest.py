@@ -1,7 +1,7 @@
-"""Kernels whose verdict is known beforehand: a judge that lets one of the cheats pass is not believed about others.
+"""The self-test: canaries, candidates whose verdict is known. A judge that passes one of the cheats is not trusted.
 
 Each is made from the operator itself: its own `Model`, run as a candidate, with something done to its answers or to the
-process. Nothing but the framework is needed, so they try the judge, the sandbox and the operator, whatever the DSL.
+process. They need only the framework, so they test the judge, the sandbox and the operator, whatever the DSL.
 """
 
 from __future__ import annotations
@@ -110,8 +110,8 @@ class Canary:
     status: Status | None = None
     numeric: bool = False
 
-    def sings(self, status: Status, warned: bool) -> bool:
-        """True when a verdict with this status, with or without warnings, is what the canary must get."""
+    def accepts(self, status: Status, warned: bool) -> bool:
+        """True when a verdict with this status, ``warned`` of a weak task or not, is what the canary must get."""
         if self.status is not None:
             return status is self.status
         return status not in (Status.PASSED, Status.NOT_RUN) or (self.numeric and warned and status is Status.PASSED)
@@ -131,7 +131,7 @@ _BODIES: Mapping[str, tuple[str, bool]] = {
 }
 
 
-def flock(operator: str, case: Mapping[str, Scalar], tolerance: float) -> tuple[Canary, ...]:
+def canaries_for(operator: str, case: Mapping[str, Scalar], tolerance: float) -> tuple[Canary, ...]:
     """All canaries for an operator's text, the honest one first; deviations grow with the task's ``tolerance``."""
     factor = 1.0 + 0.019 * max(1.0, tolerance)
 
@@ -178,4 +178,4 @@ def get_inputs() -> list[torch.Tensor]:
 def get_init_inputs() -> list[int]:
     return []
 '''
-"""An operator for machines that are tried without one, and for those that cannot be run by themselves."""
+"""An operator for a self-test without one, and in place of operators that need the files beside them."""

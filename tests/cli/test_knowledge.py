@@ -51,6 +51,7 @@ def test_looking_at_it(folder: Path, knowledge: Path) -> None:
     assert json.loads(akgflow(folder, "show", ENTRY.id, "--json").stdout)["digest"] == ENTRY.digest
 
 
+@pytest.mark.thorough
 def test_a_right_file_is_judged_and_added_and_a_wrong_one_is_not(folder: Path, knowledge: Path) -> None:
     shown = akgflow(folder, "add", "wrong.py", *JUDGED)
     assert shown.returncode == 1 and "not added: wrong.py: INCORRECT_NUMERICAL" in shown.stdout
@@ -62,6 +63,7 @@ def test_a_right_file_is_judged_and_added_and_a_wrong_one_is_not(folder: Path, k
     assert (kept.verdict.status, kept.features.inputs) == ("PASSED", ((8, 16),))
 
 
+@pytest.mark.thorough
 def test_what_was_exported_is_a_claim_until_it_is_judged(folder: Path, knowledge: Path) -> None:
     Store(knowledge).add(ENTRY)
     wrong = replace(ENTRY, source=WRONG)

@@ -1,17 +1,11 @@
 """The judge and the whole corpus: what is dishonest or wrong is refused, what is honest passes."""
 
-import asyncio
-import threading
 from collections import Counter
-from concurrent.futures import Future
 
 import pytest
 from corpus import FOLDER, TABLE, members, table
-from judging import CPU, Bench
+from judging import CPU, target_of
 
-from akgflow import machine
-from akgflow.config.types import Target
-from akgflow.executors.local import LocalExecutor
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import Limits
 
@@ -44,16 +38,32 @@ FAMILIES = ("wrong on purpose", "work not done", "time not told", "judge attacke
 def place(member):
     """Target and evidence for a member on this machine."""
     if member.on_gpu:
-        (device, *_) = machine.detect().devices
-        return Target("local_gpu", device.platform, device.arch, device=device.name), Evidence.EXECUTED
+        return target_of("gpu"), Evidence.EXECUTED
     return CPU, Evidence.EXECUTED if member.header["toolchain"] == "cpp" else Evidence.INTERPRETED
 
 
-def request_of(member):
-    """What the judge is asked about a member."""
+ON_CPU = sorted((one for one in members() if not one.on_gpu), key=lambda one: one.timed)
+SAMPLE = {one.family: one for one in reversed(ON_CPU)}
+"""One of each family, which every run of the tests tries; the thorough run tries the others."""
+
+
+def marks(member):
+    if member.on_gpu:
+        yield pytest.mark.gpu
+    elif member not in SAMPLE.values():
+        yield pytest.mark.thorough
+    if "open" in member.header:
+        yield pytest.mark.xfail(reason=member.header["open"])
+
+
+PARAMETERS = [pytest.param(one, id=f"{one.file.parent.name}-{one.name}", marks=[*marks(one)]) for one in members()]
+
+
+@pytest.mark.parametrize("member", PARAMETERS)
+def test_a_member_gets_its_status(bench, member):
     target, evidence = place(member)
     header = member.header
-    return Bench.request(
+    verdict = bench.judge(
         member.text,
         member.operator,
         toolchain=header["toolchain"],
@@ -63,72 +73,10 @@ def request_of(member):
         dtype=header.get("dtype"),
         limits=Limits(build_seconds=120, run_seconds=float(header.get("seconds", 30)), memory_bytes=1 << 30),
     )
-
-
-class Ahead:
-    """Judges all members that this run asks for, several at once, ahead of the tests."""
-
-    def __init__(self, wanted, folder):
-        here = machine.detect()
-        self.executor = LocalExecutor(here, folder, judges=max(2, here.cores // 2))
-        self.verdicts = {member.name: Future() for member in wanted}
-        self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever)
-        self.thread.start()
-        together = [member for member in wanted if not member.alone and not member.timed]
-        self.work = self.submit(self.judge_all(together, [member for member in wanted if member not in together]))
-
-    def submit(self, work):
-        return asyncio.run_coroutine_threadsafe(work, self.loop)
-
-    async def judge_all(self, together, one_by_one):
-        await asyncio.gather(*map(self.judge, together))
-        for member in one_by_one:
-            await self.judge(member)
-
-    async def judge(self, member):
-        try:
-            self.verdicts[member.name].set_result(await self.executor.judge(request_of(member)))
-        except Exception as error:
-            self.verdicts[member.name].set_exception(error)
-
-    def close(self):
-        self.work.cancel()
-        self.submit(self.executor.close()).result()
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
-        self.loop.close()
-
-
-@pytest.fixture(scope="session")
-def verdicts(request, tmp_path_factory):
-    """Waits for a member's verdict."""
-    here = [item for item in request.session.items if item.originalname == test_a_member_gets_its_status.__name__]
-    wanted = [item.callspec.params["member"] for item in here if not item.get_closest_marker("skip")]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OPENAI_API_KEY", "sk-not-for-candidates")
-        ahead = Ahead(wanted, tmp_path_factory.mktemp("corpus"))
-        yield lambda member: ahead.verdicts[member.name].result(timeout=900)
-        ahead.close()
-
-
-def marks(member):
-    on_gpu = [pytest.mark.gpu] if member.on_gpu else []
-    return on_gpu + ([pytest.mark.xfail(reason=member.header["open"])] if "open" in member.header else [])
-
-
-# Those that are judged together come first.
-ORDERED = sorted(members(), key=lambda one: one.timed or one.alone)
-PARAMETERS = [pytest.param(one, id=f"{one.file.parent.name}-{one.name}", marks=marks(one)) for one in ORDERED]
-
-
-@pytest.mark.parametrize("member", PARAMETERS)
-def test_a_member_gets_its_status(verdicts, member):
-    verdict = verdicts(member)
     assert verdict.status in member.statuses, (verdict.message, verdict.log)
-    assert member.header.get("message", "") in verdict.message
-    if "call" in member.header:
-        assert {timing.call for timing in verdict.timing} <= set(member.header["call"].split()), verdict.timing
+    assert header.get("message", "") in verdict.message
+    if "call" in header:
+        assert {timing.call for timing in verdict.timing} <= set(header["call"].split()), verdict.timing
 
 
 def test_statuses_say_which_folder_a_member_is_in():

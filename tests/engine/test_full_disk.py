@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+import pytest
 from openai_server import Answer, OpenAIServer, Seen
 from small_disk import SmallDisk, small_disk
 from small_task import RIGHT, by_agent, fenced, make_workspace
@@ -20,6 +21,7 @@ def verdicts(workspace: Path) -> list[str]:
     return [line["data"]["status"] for line in lines if line["key"].startswith("verdict ")]
 
 
+@pytest.mark.thorough
 def test_a_compiler_that_finds_the_disk_full_blames_no_kernel(tmp_path: Path, openai_server: OpenAIServer) -> None:
     with small_disk(tmp_path / "disk", "40m") as disk:
         env = {

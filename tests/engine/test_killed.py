@@ -61,14 +61,14 @@ def test_five_kills_repeat_no_finished_call_or_verdict(tmp_path: Path, openai_se
     seen_done: set[str] = set()
     for number in range(KILLS):
         process = start(tmp_path)
-        # Each sitting gets a little further; where within its next step it dies is a matter of chance.
+        # Each session gets a little further; where within its next step it dies is a matter of chance.
         wait_for_effects(tmp_path, number, process)
         time.sleep(dice.uniform(0.0, 1.5))
         assert process.poll() is None, "the run ended before it could be killed"
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         done = set(journal_keys(tmp_path))
-        assert seen_done <= done, "a sitting lost what an earlier one had finished"
+        assert seen_done <= done, "a session lost what an earlier one had finished"
         seen_done = done
 
     process = start(tmp_path)
@@ -85,6 +85,7 @@ def test_five_kills_repeat_no_finished_call_or_verdict(tmp_path: Path, openai_se
     assert len(list((tmp_path / "runs").iterdir())) == 1
 
 
+@pytest.mark.thorough
 def test_calls_that_were_out_at_a_kill_count_and_the_ceiling_holds_over_all_sessions(
     tmp_path: Path, openai_server: OpenAIServer
 ) -> None:
@@ -141,6 +142,7 @@ def call_of(seen: Seen) -> str:
     return "fix/coder" if "What the judge found" in system else "code/coder"
 
 
+@pytest.mark.thorough
 def test_whatever_is_killed_the_run_ends_as_if_nobody_had(capsys: pytest.CaptureFixture[str]) -> None:
     """Three kills of `benchmarks/kills.py`, of whatever processes the seed names."""
     wrong = kills.main(["--count", "3", "--seed", "5", "--kills-per-run", "3"])

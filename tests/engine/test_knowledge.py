@@ -38,6 +38,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     return iter(())
 
 
+@pytest.mark.thorough
 def test_a_run_keeps_its_kernel_with_what_failed_before_it_and_the_next_prompt_shows_both(
     tmp_path: Path, openai_server: OpenAIServer, knowledge: Path
 ) -> None:

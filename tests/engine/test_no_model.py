@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from known import operator
 from running import run
 
@@ -27,6 +28,7 @@ def workspace(folder: Path, forward: str) -> Path:
     return task
 
 
+@pytest.mark.thorough
 def test_an_operator_becomes_a_judged_kernel_that_is_kept(tmp_path: Path, knowledge: Path) -> None:
     said: list[str] = []
     task = workspace(tmp_path, "return torch.softmax(x @ x.t(), 1)")
@@ -43,12 +45,14 @@ def test_an_operator_becomes_a_judged_kernel_that_is_kept(tmp_path: Path, knowle
     assert "TUNABLES" in (Path(result.folder) / "best" / "cpp-cpu" / "candidate.py").read_text()
 
 
+@pytest.mark.thorough
 def test_where_nothing_can_be_generated_the_job_says_why(tmp_path: Path) -> None:
     (job,) = run(workspace(tmp_path, "return x.sort(1)[0]")).jobs
     assert job.outcome is Outcome.GATE_FAILED
     assert "aten.sort is the framework's kernel" in job.reason
 
 
+@pytest.mark.thorough
 def test_the_plan_asks_no_model_and_states_its_cap(tmp_path: Path) -> None:
     loaded = load(str(workspace(tmp_path, "return x.exp()")))
     machine = detect()

@@ -96,6 +96,7 @@ def answer(seen: Seen) -> Answer:
     return Answer(fenced(PLAIN.format(chunk=2 if "by rows" in seen.prompt else 3)))
 
 
+@pytest.mark.thorough
 def test_a_workflow_in_yaml_alone_is_planned_priced_and_run(task: Path, openai_server: OpenAIServer) -> None:
     openai_server.default = answer
     plan = plan_of(task)
@@ -122,6 +123,7 @@ def test_a_workflow_in_yaml_alone_is_planned_priced_and_run(task: Path, openai_s
     assert not tuned.exists() or "CHUNK = " in tuned.read_text()
 
 
+@pytest.mark.thorough
 def test_a_kernel_of_ones_own_is_tuned_without_a_model(task: Path, openai_server: OpenAIServer) -> None:
     (task.parent / "own.py").write_text(PLAIN.format(chunk=4))
     text = task.read_text().replace("kind: generate", "kind: optimize").replace("workflow: mine", "workflow: tune_only")

@@ -54,6 +54,7 @@ def test_a_wrong_draft_is_repaired_with_advice_and_everything_is_kept(
     assert not [path for path in folder.rglob("*") if path.is_file() and SECRET in path.read_text(errors="replace")]
 
 
+@pytest.mark.thorough
 def test_a_recording_replays_without_the_provider(tmp_path: Path, openai_server: OpenAIServer) -> None:
     openai_server.default = by_agent("the sketch", drafts(BROKEN, RIGHT))
     task = make_workspace(tmp_path, openai_server.url)
@@ -71,6 +72,7 @@ def test_a_recording_replays_without_the_provider(tmp_path: Path, openai_server:
     assert any("the prompt has changed since the recording" in note for note in other.notes)
 
 
+@pytest.mark.thorough
 def test_a_malformed_reply_goes_back_once_with_the_reason(tmp_path: Path, openai_server: OpenAIServer) -> None:
     replies = iter(["I would rather not.", fenced(RIGHT)])
     openai_server.default = by_agent("the sketch", lambda _: next(replies))
@@ -80,6 +82,7 @@ def test_a_malformed_reply_goes_back_once_with_the_reason(tmp_path: Path, openai
     assert [attempt.status for attempt in result.jobs[0].attempts] == ["PASSED"]
 
 
+@pytest.mark.thorough
 def test_nothing_but_malformed_replies_is_a_failed_gate_within_the_cap(
     tmp_path: Path, openai_server: OpenAIServer
 ) -> None:
@@ -91,6 +94,7 @@ def test_nothing_but_malformed_replies_is_a_failed_gate_within_the_cap(
     assert len(openai_server.requests) == 2 * 7
 
 
+@pytest.mark.thorough
 def test_one_sketch_serves_all_jobs(tmp_path: Path, openai_server: OpenAIServer) -> None:
     openai_server.default = by_agent("the sketch", drafts(RIGHT))
     task = make_workspace(tmp_path, openai_server.url)
@@ -114,6 +118,7 @@ def edit(old: str, new: str) -> str:
     return f"<<<<<<< SEARCH\n{line}{old};\n=======\n{line}{new};\n>>>>>>> REPLACE"
 
 
+@pytest.mark.thorough
 def test_a_repair_can_be_an_edit_of_the_module(tmp_path: Path, openai_server: OpenAIServer) -> None:
     replies = iter([fenced(WRONG), edit("z", "y"), edit("y", "y >"), edit("y >", "y > 0 ? y : 0")])
     openai_server.default = by_agent("the sketch", lambda _: next(replies))
@@ -129,6 +134,7 @@ def test_a_repair_can_be_an_edit_of_the_module(tmp_path: Path, openai_server: Op
     assert [message["role"] for message in last] == ["system", *["user", "assistant"] * 2, "user"]
 
 
+@pytest.mark.thorough
 def test_the_conductor_can_stop(tmp_path: Path, openai_server: OpenAIServer) -> None:
     openai_server.default = by_agent("the sketch", drafts(WRONG), STOP)
     result = run(make_workspace(tmp_path, openai_server.url))
@@ -137,6 +143,7 @@ def test_the_conductor_can_stop(tmp_path: Path, openai_server: OpenAIServer) -> 
     assert "INCORRECT_NUMERICAL" in result.jobs[0].reason
 
 
+@pytest.mark.thorough
 def test_a_redesign_asks_the_designer_again(tmp_path: Path, openai_server: OpenAIServer) -> None:
     redesign = json.dumps({"decision": "redesign", "reason": "r", "advice": "cut by rows"})
     openai_server.default = by_agent("sketch one", drafts(WRONG, RIGHT), redesign)
@@ -147,6 +154,7 @@ def test_a_redesign_asks_the_designer_again(tmp_path: Path, openai_server: OpenA
     assert result.exit_code is ExitCode.DONE
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("failure", "words"),
     [(error(401, "bad key"), "bad key"), (Answer(body="<html>busy</html>", content_type="text/html"), "default")],
@@ -154,7 +162,7 @@ def test_a_redesign_asks_the_designer_again(tmp_path: Path, openai_server: OpenA
 def test_a_provider_that_fails_leaves_a_run_that_goes_on(
     tmp_path: Path, openai_server: OpenAIServer, failure: Answer, words: str
 ) -> None:
-    """The designer answers; the coder's provider fails; the next sitting asks for what is missing only."""
+    """The designer answers; the coder's provider fails; the next session asks for what is missing only."""
     task = make_workspace(tmp_path, openai_server.url)
     openai_server.script.extend([Answer(sketch("the sketch"))])
     openai_server.default = failure
@@ -171,6 +179,7 @@ def test_a_provider_that_fails_leaves_a_run_that_goes_on(
     assert [seen.prompt.startswith("You design") for seen in openai_server.requests] == [False]
 
 
+@pytest.mark.thorough
 def test_a_fallback_takes_over(tmp_path: Path, openai_server: OpenAIServer) -> None:
     openai_server.models = {
         "first": error(429, "slow down"),
@@ -185,10 +194,11 @@ def test_a_fallback_takes_over(tmp_path: Path, openai_server: OpenAIServer) -> N
     assert any("spare (openai/second) answered instead of default" in note for note in result.notes)
 
 
+@pytest.mark.thorough
 def test_a_spent_budget_hands_over_the_best_and_a_higher_one_pays_for_nothing_twice(
     tmp_path: Path, openai_server: OpenAIServer
 ) -> None:
-    """A call may take 17,000 tokens and takes 3,500: a sitting ends where the next might not fit."""
+    """A call may take 17,000 tokens and takes 3,500: a session ends where the next might not fit."""
     pace = by_agent("the sketch", drafts(WRONG, BROKEN, RIGHT))
     openai_server.default = lambda seen: replace(pace(seen), usage=(500, 3_000))
     task = make_workspace(tmp_path, openai_server.url)
@@ -217,6 +227,7 @@ def test_a_spent_budget_hands_over_the_best_and_a_higher_one_pays_for_nothing_tw
     assert sum(row.device_seconds for row in result.accounts) == pytest.approx(result.spent.device_seconds, abs=0.1)
 
 
+@pytest.mark.thorough
 def test_device_minutes_cut_the_judging_off_and_more_of_them_go_on(tmp_path: Path, openai_server: OpenAIServer) -> None:
     openai_server.default = by_agent("the sketch", drafts(RIGHT))
     task = make_workspace(tmp_path, openai_server.url)
@@ -236,6 +247,7 @@ def test_device_minutes_cut_the_judging_off_and_more_of_them_go_on(tmp_path: Pat
     assert result.spent.lost == 1 and result.spent.device_seconds > 0.06
 
 
+@pytest.mark.thorough
 def test_minutes_cut_the_judging_off_and_more_of_them_go_on(tmp_path: Path, openai_server: OpenAIServer) -> None:
     openai_server.default = by_agent("the sketch", drafts(RIGHT))
     task = make_workspace(tmp_path, openai_server.url)
@@ -251,6 +263,7 @@ def test_minutes_cut_the_judging_off_and_more_of_them_go_on(tmp_path: Path, open
     assert len(openai_server.requests) == 2
 
 
+@pytest.mark.thorough
 def test_a_gate_that_no_kernel_reaches_fails_and_hands_over_the_best(
     tmp_path: Path, openai_server: OpenAIServer
 ) -> None:

@@ -62,7 +62,7 @@ ADAPTIVE = DRAFTS + f"      search: {{adaptive: {TAKEN}, trials: 20, parallel: 4
 
 
 @pytest.mark.parametrize("steps", [EVOLVE, ADAPTIVE])
-def test_a_search_climbs_pays_for_no_twin_and_repeats_nothing(
+def test_a_search_climbs_pays_for_no_duplicate_and_repeats_nothing(
     task: Path, openai_server: OpenAIServer, steps: str
 ) -> None:
     workflow(task, steps)
@@ -200,7 +200,7 @@ def test_why_nothing_was_tuned(
 
 
 def test_what_is_in_flight_is_kept_when_a_call_fails(task: Path, openai_server: OpenAIServer) -> None:
-    """One trial's call fails; those beside it are judged and taken in, and no later sitting pays for them again."""
+    """One trial's call fails; those beside it are judged and taken in, and no later session pays for them again."""
     workflow(task, ADAPTIVE)
     count = itertools.count()
 

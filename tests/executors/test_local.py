@@ -14,7 +14,7 @@ import pytest
 from judging import Bench
 
 from akgflow.errors import MachineExhausted
-from akgflow.executors.slots import Floor
+from akgflow.executors.slots import TimingLock
 
 OPERATOR = """
     import torch
@@ -66,6 +66,7 @@ def test_a_judge_is_kept_for_the_next_candidate(bench):
     assert {p.pid for p in family()} == before
 
 
+@pytest.mark.thorough
 def test_a_judge_that_is_killed_is_replaced_and_then_the_run_must_stop(bench):
     async def killed_twice():
         task = asyncio.create_task(bench.executor.judge(Bench.request(HANGS, OPERATOR)))
@@ -84,6 +85,7 @@ def test_a_judge_that_is_killed_is_replaced_and_then_the_run_must_stop(bench):
     assert bench.judge(RIGHT, OPERATOR).passed
 
 
+@pytest.mark.thorough
 def test_a_judge_that_died_in_between_is_replaced(bench):
     assert bench.judge(RIGHT, OPERATOR).passed
     for process in family():
@@ -91,6 +93,7 @@ def test_a_judge_that_died_in_between_is_replaced(bench):
     assert bench.judge(RIGHT, OPERATOR).passed
 
 
+@pytest.mark.thorough
 def test_a_cancelled_judgement_ends_its_processes(bench):
     async def interrupted():
         task = asyncio.create_task(bench.executor.judge(Bench.request(HANGS, OPERATOR)))
@@ -158,27 +161,25 @@ def test_judging_needs_neither_litellm_nor_jsonschema():
 def test_a_timing_has_the_floor_alone():
     seen = []
 
-    async def judging(floor, name):
-        await floor.enter()
-        seen.append(f"{name} in")
-        await asyncio.sleep(0.02)
-        seen.append(f"{name} out")
-        await floor.leave()
+    async def judging(lock, name):
+        async with lock.shared():
+            seen.append(f"{name} in")
+            await asyncio.sleep(0.02)
+            seen.append(f"{name} out")
 
-    async def timing(floor):
-        await floor.seize()
-        seen.append("timing in")
-        await asyncio.sleep(0.02)
-        seen.append("timing out")
-        await floor.release()
+    async def timing(lock):
+        async with lock.exclusive():
+            seen.append("timing in")
+            await asyncio.sleep(0.02)
+            seen.append("timing out")
 
     async def everybody():
-        floor = Floor()
-        first = [asyncio.create_task(judging(floor, name)) for name in "ab"]
+        lock = TimingLock()
+        first = [asyncio.create_task(judging(lock, name)) for name in "ab"]
         await asyncio.sleep(0.005)
-        alone = asyncio.create_task(timing(floor))
+        alone = asyncio.create_task(timing(lock))
         await asyncio.sleep(0.005)
-        await asyncio.gather(*first, alone, judging(floor, "c"))
+        await asyncio.gather(*first, alone, judging(lock, "c"))
 
     asyncio.run(everybody())
     assert set(seen[:4]) == {"a in", "b in", "a out", "b out"}

@@ -17,7 +17,7 @@ pytest.importorskip("ray")
 from small_task import RIGHT, make_workspace
 from stand_ins import Nodes, eventually, job, stand_in
 
-from akgflow.executors.everywhere import Everywhere
+from akgflow.executors.routing import RoutingExecutor
 from akgflow.machine import detect
 from akgflow.verdict import JudgeRequest, Verdict
 
@@ -49,12 +49,12 @@ def nodes(tmp_path_factory):
 
 
 class Driver:
-    """One executor for all tests: a seat takes seconds to start, a judgement a fraction of one."""
+    """One executor for all tests: an actor takes seconds to start, a judgement a fraction of one."""
 
     def __init__(self, folder: Path) -> None:
         self.heard: list[str] = []
         self.runner = asyncio.Runner()
-        self.executor = Everywhere(detect(), folder, notify=self.heard.append)
+        self.executor = RoutingExecutor(detect(), folder, notify=self.heard.append)
 
     def judge(self, request: JudgeRequest) -> Verdict:
         return self.runner.run(self.executor.judge(request))
@@ -145,7 +145,7 @@ def test_each_request_goes_where_its_target_is(nodes, driver):
     [
         ({"resources": {"b200": 1}}, "has b200: 1 (its"),
         ({"resources": {"mi300x": 2}}, "has mi300x: 2 (its"),
-        ({"address": "127.0.0.1:1"}, "one run reaches one Ray cluster"),
+        ({"address": "127.0.0.1:1"}, "one run uses one Ray cluster"),
     ],
 )
 def test_what_the_cluster_cannot_do_is_not_run_at_once(nodes, driver, change, said):
@@ -161,15 +161,15 @@ def test_what_is_lost_everywhere_is_not_run_and_says_so(nodes, driver):
     sleeps = RIGHT.replace("_kernel.scale_relu(", "__import__('time').sleep(99)\n        _kernel.scale_relu(")
     driver.heard.clear()
 
-    async def killed_wherever_it_sits():
+    async def killed_on_every_node():
         task = asyncio.create_task(driver.executor.judge(replace(request, candidate=sleeps)))
         while not task.done():
-            for worker in seats():
+            for worker in actors():
                 worker.kill()
             await asyncio.sleep(0.1)
         return await task
 
-    verdict = driver.runner.run(killed_wherever_it_sits())
+    verdict = driver.runner.run(killed_on_every_node())
     assert verdict.status == "NOT_RUN"
     assert len(driver.heard) == 3
     assert "Ray cluster at" in verdict.environment.hardware
@@ -177,7 +177,7 @@ def test_what_is_lost_everywhere_is_not_run_and_says_so(nodes, driver):
     assert driver.judge(request).passed
 
 
-def seats():
+def actors():
     """Ray's worker processes that hold a judge of this test's cluster."""
     parents = (judge.parent() for judge in judges())
     return [parent for parent in parents if parent and "ray::NodeJudge" in " ".join(parent.cmdline())]

@@ -103,6 +103,7 @@ def test_temporary_ones_of_killed_processes_go_with_the_next(tmp_path: Path, mon
     other.close()
 
 
+@pytest.mark.thorough
 def test_what_killed_runs_left_is_gone_after_the_next_and_a_living_run_keeps_its_own(
     tmp_path: Path, openai_server: OpenAIServer
 ) -> None:

@@ -74,12 +74,12 @@ def test_a_timing_has_its_device_alone_and_the_machine_where_there_is_no_other(d
     async def timed_beside_a_judgement():
         slots = Slots(Machine("a cpu", 8, devices))
         own = slots.devices[-1] if devices else slots.processor
-        async with slots.floor.shared():
+        async with slots.timing_lock.shared():
             try:
-                await asyncio.wait_for(own.floor.seize(), 0.05)
+                async with asyncio.timeout(0.05), own.timing_lock.exclusive():
+                    return True
             except TimeoutError:
                 return False
-            return True
 
     assert asyncio.run(timed_beside_a_judgement()) is side_by_side
 

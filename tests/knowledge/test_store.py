@@ -83,6 +83,7 @@ for number in range(20):
 """
 
 
+@pytest.mark.thorough
 def test_several_processes_make_and_fill_it_at_once(store: Store) -> None:
     support = Path(__file__).parents[1] / "support"
     script = f"import sys; sys.path.insert(0, {str(support)!r})\n{WRITER}"

@@ -70,6 +70,7 @@ def test_killed_at_its_result_the_same_command_shows_it_and_asks_nothing(
     assert recording.exists()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("delay", [0.0, 0.05])
 def test_interrupted_at_its_result_it_ends_with_the_result(space: Path, delay: float) -> None:
     process = start(space, "--json")
@@ -82,6 +83,7 @@ def test_interrupted_at_its_result_it_ends_with_the_result(space: Path, delay: f
     assert "interrupted" not in err and "Traceback" not in err
 
 
+@pytest.mark.thorough
 def test_interrupted_before_its_result_the_same_command_goes_on(space: Path, openai_server: OpenAIServer) -> None:
     process = start(space, "--json")
     while not openai_server.requests:
@@ -92,6 +94,7 @@ def test_interrupted_before_its_result_the_same_command_goes_on(space: Path, ope
     assert once_more(space, "--json")[0] == 0
 
 
+@pytest.mark.thorough
 def test_failed_gates_are_a_result_like_any_other(space: Path, openai_server: OpenAIServer) -> None:
     openai_server.default = by_agent("a sketch", lambda _: fenced(PLAIN_WRONG))
     code, first, _ = once_more(space, "--json")
@@ -106,6 +109,7 @@ def test_failed_gates_are_a_result_like_any_other(space: Path, openai_server: Op
     assert "-2 is finished" in once_more(space)[2]
 
 
+@pytest.mark.thorough
 def test_a_run_that_its_budget_stopped_goes_on_with_a_higher_one(space: Path, openai_server: OpenAIServer) -> None:
     answer = wrong_then_right()
     openai_server.default = lambda seen: replace(answer(seen), usage=(11, 8_000))

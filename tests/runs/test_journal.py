@@ -37,7 +37,7 @@ def once(journal: Journal, key: str, value: int, calls: list[str]) -> int:
     return asyncio.run(journal.once(key, int, effect))
 
 
-def test_a_finished_effect_is_read_back_by_the_next_sitting(tmp_path: Path, opened: Opened) -> None:
+def test_a_finished_effect_is_read_back_by_the_next_session(tmp_path: Path, opened: Opened) -> None:
     calls: list[str] = []
     first = opened()
     assert once(first, "a", 1, calls) == 1
@@ -98,7 +98,7 @@ def test_a_foreign_file_is_named_with_its_line(tmp_path: Path, opened: Opened) -
         opened()
 
 
-def test_minutes_of_earlier_sittings_are_remembered(tmp_path: Path, opened: Opened) -> None:
+def test_minutes_of_earlier_sessions_are_remembered(tmp_path: Path, opened: Opened) -> None:
     (tmp_path / "j").write_text('{"key": "a", "seconds": 90.0, "data": 1}\n')
     assert opened().minutes_before == pytest.approx(1.5)
 

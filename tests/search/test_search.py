@@ -96,7 +96,7 @@ def test_a_gain_is_more_than_the_noise(before: Verdict | None, after: Verdict | 
         ("def (:  ", "def (:", True),  # no Python: by its lines
     ],
 )
-def test_twins(one: str, other: str, same: bool) -> None:
+def test_equal_programs(one: str, other: str, same: bool) -> None:
     assert (normal_form(one) == normal_form(other)) is same
 
 
@@ -117,7 +117,7 @@ def test_parents_are_drawn_by_tier_and_inspirations_are_right_and_different() ->
 
 def test_islands_keep_their_elites_and_exchange_their_best() -> None:
     islands = Islands(2, population=3, elites=1)
-    islands.settle([judged(f"k{i}", verdict(1.0 + i / 2)) for i in range(8)], Random(0))
+    islands.populate([judged(f"k{i}", verdict(1.0 + i / 2)) for i in range(8)], Random(0))
     assert [len(members) for members in islands.members] == [3, 3]
     assert [max(m, key=lambda j: j.worth).candidate.source for m in islands.members] == ["k6", "k7"]
     islands.renew(0, [judged("new", verdict(9.0))], Random(0))
@@ -126,17 +126,17 @@ def test_islands_keep_their_elites_and_exchange_their_best() -> None:
     assert "new" in [j.candidate.source for j in islands.members[1]]
     assert "k7" in [j.candidate.source for j in islands.members[0]]
     few = Islands(3, population=3, elites=1)
-    few.settle([judged("only", WRONG)], Random(0))
+    few.populate([judged("only", WRONG)], Random(0))
     assert [len(members) for members in few.members] == [1, 1, 1]
 
 
 @pytest.mark.parametrize(
-    ("visits", "explore", "picked"),
+    ("uses", "explore", "picked"),
     [((0, 0, 0), 0.7, 2), ((0, 0, 5), 0.0, 2), ((0, 0, 50), 0.7, 1), ((0, 50, 50), 0.7, 0)],
 )
-def test_confidence_bounds(visits: tuple[int, ...], explore: float, picked: int) -> None:
+def test_confidence_bounds(uses: tuple[int, ...], explore: float, picked: int) -> None:
     pool = [judged("slow", verdict(1.0)), judged("middling", verdict(2.0)), judged("fast", verdict(3.0))]
-    assert pick(pool, visits, explore) == picked
+    assert pick(pool, uses, explore) == picked
 
 
 @pytest.mark.parametrize(

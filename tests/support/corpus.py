@@ -15,7 +15,6 @@ A member is a candidate module whose docstring is its header, lines of ``key: va
 ``call``       what a timing may call it; a timing may always be missing, since a busy machine gives none (optional)
 ``dtype``      what floating inputs are cast to (optional)
 ``seconds``    the limit on its calls (optional)
-``alone``      ``yes`` where it takes so much of the machine that others cannot be judged meanwhile (optional)
 ``open``       why the judge still gets it wrong, where it does (optional)
 """
 
@@ -30,7 +29,7 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parents[1] / "corpus"
 TABLE = FOLDER.parents[1] / "docs" / "corpus.md"
 NEEDED = ("operator", "family", "does", "status", "where", "toolchain")
-OPTIONAL = ("message", "time", "call", "dtype", "seconds", "alone", "open")
+OPTIONAL = ("message", "time", "call", "dtype", "seconds", "open")
 
 
 @dataclass(frozen=True)
@@ -59,10 +58,6 @@ class Member:
     @property
     def timed(self) -> bool:
         return self.header.get("time") == "yes"
-
-    @property
-    def alone(self) -> bool:
-        return self.header.get("alone") == "yes"
 
     @property
     def statuses(self) -> set[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from akgflow.budget.usage import Lost
+from akgflow.budget.usage import AbortedSpend
 from akgflow.config import load
 from akgflow.engine.context import RunContext
 from akgflow.engine.knowledge import RunKnowledge
@@ -93,7 +93,7 @@ def run_steps(task: Path, judge: KnownJudge, *overrides: str, folder: str = "run
     where = claim(space.root / folder, plan)
     journal = Journal(where.journal)
     state = JobState(plan.jobs[0])
-    lost: list[Lost] = []
+    lost: list[AbortedSpend] = []
     said: list[str] = []
 
     def notify(job: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Run a command as on a machine whose kernel lacks something: its calls are refused for good, whoever asks.
+"""Run a command as on a machine whose kernel lacks something: its calls are refused for good, for every process.
 
 python lesser_machine.py namespaces|landlock|seccomp COMMAND...
 """
@@ -24,11 +24,11 @@ def refused(number, what):
     return [(EQUAL, 0, 1, number), (ANSWER, 0, 0, ERROR | what)]
 
 
-def rules(lacking):
+def instructions(missing):
     """The filter's instructions after the number of the call was loaded."""
-    if lacking == "landlock":
+    if missing == "landlock":
         return [step for number in LANDLOCK for step in refused(number, errno.ENOSYS)]
-    if lacking == "seccomp":
+    if missing == "seccomp":
         return refused(CALLS["seccomp"], errno.ENOSYS)
     flags = [(EQUAL, 0, 4, CALLS["clone"]), (LOAD, 0, 0, 16), (ANY_BIT, 0, 1, NEW_NAMESPACES)]
     flags += [(ANSWER, 0, 0, ERROR | errno.EPERM), (ANSWER, 0, 0, ALLOW)]
@@ -39,9 +39,9 @@ class Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("steps", ctypes.c_char_p))
 
 
-def lessen(lacking):
+def lessen(missing):
     """Take it from this process and all that it starts."""
-    steps = [(LOAD, 0, 0, 0), *rules(lacking), (ANSWER, 0, 0, ALLOW)]
+    steps = [(LOAD, 0, 0, 0), *instructions(missing), (ANSWER, 0, 0, ALLOW)]
     text = b"".join(struct.pack("=HBBI", *step) for step in steps)
     libc = ctypes.CDLL(None, use_errno=True)
     wide = [ctypes.c_ulong(part) for part in (1, 0, 0, 0)]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from akgflow.budget.ledger import Ledger
-from akgflow.budget.usage import Lost
+from akgflow.budget.usage import AbortedSpend
 from akgflow.config.types import ModelLimits, ModelSpec
 from akgflow.models.base import CallKey, Message, ModelReply
 from akgflow.models.gateway import Backoff, Gateway
@@ -27,10 +27,15 @@ class Bench:
 
     def __init__(self, *specs: ModelSpec, recordings: Path = Path(), ledger: Ledger | None = None) -> None:
         self.said: list[str] = []
-        self.lost: list[Lost] = []
+        self.lost: list[AbortedSpend] = []
         models = {spec.name: spec for spec in specs}
         self.gateway = Gateway(
-            models, recordings=recordings, ledger=ledger, notify=self.said.append, lose=self.lost.append, backoff=QUICK
+            models,
+            recordings=recordings,
+            ledger=ledger,
+            notify=self.said.append,
+            on_aborted=self.lost.append,
+            backoff=QUICK,
         )
 
     async def ask(self, text: str = "ping", *, key: CallKey | None = None, model: str = "default") -> ModelReply:

@@ -1,4 +1,4 @@
-"""One sitting of a run, as the command line has it."""
+"""One session of a run, as the command line has it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from akgflow.toolchains import missing_on
 
 
 def run(task: Path, *overrides: str, record: Path | None = None, said: list[str] | None = None) -> RunResult:
-    """One sitting; goes on with an unfinished run as the command line does."""
+    """One session; goes on with an unfinished run as the command line does."""
     loaded = load(str(task), overrides=overrides)
     machine = detect()
     plan = build_plan(

@@ -29,6 +29,7 @@ def test_it_is_compiled_with_what_it_launches(drive):
     assert kernel["registers"] > 8
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("old", "new", "error", "words"),
     [

@@ -73,6 +73,7 @@ def test_other_architectures_need_nothing_but_their_name(drive, targets, target)
     assert kernel["shared_bytes"] == 0
 
 
+@pytest.mark.thorough
 def test_a_configuration_that_does_not_fit_is_passed_over(drive):
     big = (
         'CONFIGS.append(triton.Config({"BM": 64, "BN": 64, "BK": 64}, num_warps=8, num_stages=9))\n\n\n@triton.autotune'
@@ -81,6 +82,7 @@ def test_a_configuration_that_does_not_fit_is_passed_over(drive):
     assert [kernel["extra"]["num_stages"] for kernel in seen["resources"]] == [2, 3]
 
 
+@pytest.mark.thorough
 def test_too_much_shared_memory_is_a_compile_failure(drive):
     begin, end = GEMM_TEXT.index("    triton.Config"), GEMM_TEXT.index("]\n\n")
     text = GEMM_TEXT[:begin] + '    triton.Config({"BM": 64, "BN": 64, "BK": 64}, num_warps=8, num_stages=9)\n'
@@ -99,6 +101,7 @@ def test_compile_errors_say_where(drive):
     assert seen["message"].startswith(f"kernel add_kernel, line {line} of the module")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("target", ["nvidia_h200", "amd_mi300x"])
 def test_resources_trust_the_artefacts_and_not_the_candidate(tmp_path, drive, targets, target):
     drive("triton", "compiled", target, "triton_gemm.py", **ONE_GEMM)

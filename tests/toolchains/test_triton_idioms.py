@@ -47,6 +47,7 @@ def found(tmp_path_factory):
     return run
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("name", HERE)
 def test_what_is_right_is_taken(found, name, place):
@@ -56,6 +57,7 @@ def test_what_is_right_is_taken(found, name, place):
     assert kernels
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("name", FAULTY)
 def test_what_is_wrong_is_named(found, name, place):

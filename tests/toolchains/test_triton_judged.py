@@ -86,6 +86,7 @@ def test_whose_fault_it_is(bench, target, evidence, changes, status, words):
     assert words in verdict.message
 
 
+@pytest.mark.thorough
 def test_a_kernel_that_is_interpreted_slowly_does_not_hang(bench):
     many = [("cdiv(x.numel(), 64),", "cdiv(x.numel(), 64), 800,"), ("    at =", WORK + "    at =")]
     verdict = judged(bench, CPU, (INTERPRETED,), *many, limits=Limits(build_seconds=60, run_seconds=2))

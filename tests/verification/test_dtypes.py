@@ -59,7 +59,7 @@ def reference(*text):
 
 def refusals(made, answer):
     found = []
-    for draw in [*made.draws, *made.twins]:
+    for draw in [*made.draws, *made.perturbed]:
         got = [compare(answer(*draw.inputs), expected, 0, 1.0) for expected in draw.expected]
         found += [one.detail for one in got if one.wrong]
     return found
@@ -83,7 +83,7 @@ def other(tensor):
 def test_a_copy_is_right_and_another_value_wrong(name):
     made = reference("x.clone()", source(name))
     assert refusals(made, lambda x: x.clone()) == []
-    assert len(refusals(made, lambda x: other(x))) == len(made.draws) + len(made.twins)
+    assert len(refusals(made, lambda x: other(x))) == len(made.draws) + len(made.perturbed)
 
 
 @pytest.mark.parametrize("name", FLOATS)
@@ -91,7 +91,7 @@ def test_a_dtype_is_read(name):
     made = reference("x.float() * 3", source(name))
     assert {draw.distribution for draw in made.draws} >= {"operator", "normal", "extremes"}
     assert refusals(made, lambda x: x.to(torch.float32) * 3) == []
-    assert len(refusals(made, lambda x: x.to(torch.float32) * 3.001)) == len(made.draws) + len(made.twins)
+    assert len(refusals(made, lambda x: x.to(torch.float32) * 3.001)) == len(made.draws) + len(made.perturbed)
 
 
 def up(x, dtype):
@@ -197,6 +197,7 @@ def test_the_judge_takes_a_dtype_in_and_out(bench, name):
     assert wrong.status == "INCORRECT_NUMERICAL", wrong.message
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["float8_e4m3fn", "uint32"])
 def test_the_clock_takes_a_dtype(bench, name):
     text = operator("torch.cat((x, x))", source(name).replace("40, 24", "400, 240"))

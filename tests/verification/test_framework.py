@@ -11,9 +11,9 @@ import pytest
 from akgflow.config.types import Target
 from akgflow.terms import Evidence
 from akgflow.verdict import Limits
-from akgflow.verification.judge.candidate_process import CandidateProcess, ForkServer, Place
+from akgflow.verification.judge.candidate_process import CandidateProcess, ForkServerClient, Place
 from akgflow.verification.shared.channel import Channel
-from akgflow.verification.shared.op_policy import SHARE, Page, Work, reader
+from akgflow.verification.shared.op_policy import SHARE, PolicyPage, Work, reader
 from akgflow.verification.shared.protocol import WarmUp, Window
 
 H200 = Target("nvidia_h200", "cuda", "sm_90a", facts={"smem_kib": 227})
@@ -249,10 +249,10 @@ def test_host_code_beside_the_kernels_is_no_fallback(bench, name):
 def test_the_rules_of_a_request_hold_for_all_its_calls(tmp_path):
     ours, theirs = Channel.pair()
     with tempfile.TemporaryFile() as log, ours.end, theirs:
-        process = CandidateProcess(ForkServer(), Place(0, 0, str(tmp_path), ()), ours, log, Limits())
-        process.rules = Page()
-        process.rules.expect(Work(1e6, {}), state_elements=0, tunes=False)
-        rules, budgets = reader(os.dup(process.rules.fd)), []
+        process = CandidateProcess(ForkServerClient(), Place(0, 0, str(tmp_path), ()), ours, log, Limits())
+        process.policy = PolicyPage()
+        process.policy.expect(Work(1e6, {}), state_elements=0, tunes=False)
+        policy, budgets = reader(os.dup(process.policy.fd)), []
 
         def answer():
             for _ in range(2):
@@ -263,7 +263,7 @@ def test_the_rules_of_a_request_hold_for_all_its_calls(tmp_path):
         candidate.start()
         for request in (Window(0, 4, False), WarmUp(0, 4, 25)):
             process.ask(request, 5.0)
-            budgets.append(rules()[1]["budget"])
+            budgets.append(policy()[1]["budget"])
         candidate.join()
     assert budgets == [4 * SHARE * 1e6, 100 * SHARE * 1e6]
 

@@ -89,6 +89,7 @@ def fork_server(process):
         return False
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)
 @pytest.mark.parametrize("aim", ["candidate", "guard", "fork server"])
 def test_a_process_that_somebody_ended_is_judged_again(bench, aim, number):
@@ -128,14 +129,15 @@ def test_a_compiler_that_has_too_few_descriptors_or_no_room_ends_with_code_7(tmp
         (disk.seen / "kernel.py").write_text(SCALE_IN_CPP)
         (disk.seen / "scale.py").write_text(SCALE)
         command = sys.executable, "-m", "akgflow", *VERIFY
+        nothing_built = {"AKGFLOW_CACHE": str(tmp_path / "cache")}
         # A little is left: Python looks for another folder where it cannot write at all.
         disk.fill(128 << 10)
-        code, _, err = disk.run(command, cwd=disk.folder, env={"TMPDIR": str(disk.folder)})
+        code, _, err = disk.run(command, cwd=disk.folder, env=nothing_built | {"TMPDIR": str(disk.folder)})
         assert code == 7 and "Traceback" not in err, err
         assert "the disk" in err and err.count("\n") == 1
         disk.free()
         limited = "sh", "-c", 'ulimit -n 16; exec "$@"', "sh", *command
-        code, _, err = disk.run(limited, cwd=disk.folder, env={})
+        code, _, err = disk.run(limited, cwd=disk.folder, env=nothing_built)
         assert code == 7 and "descriptors" in err, err
 
 

@@ -15,9 +15,9 @@ from packets import OUTS, REQUESTS, packets, true_reply
 
 from akgflow.terms import Status
 from akgflow.verdict import Limits
-from akgflow.verification.judge.candidate_process import CandidateProcess, ForkServer, Place
+from akgflow.verification.judge.candidate_process import CandidateProcess, ForkServerClient, Place
 from akgflow.verification.judge.failures import CandidateFailed
-from akgflow.verification.judge.timing.readback import Held, HostTaker, NotTaken
+from akgflow.verification.judge.timing.readback import AnswerBuffer, HostReadback, ReadbackFailed
 from akgflow.verification.reference.output_form import check_structure
 from akgflow.verification.shared import protocol
 from akgflow.verification.shared.channel import Channel, NotAMessage, parse
@@ -32,7 +32,7 @@ EXPECTED = {
 VERDICTS = set(Status) - {Status.PASSED, Status.NOT_RUN}
 
 
-class NoServer(ForkServer):
+class NoServer(ForkServerClient):
     """In place of a server that ends processes: here there are none."""
 
     def end(self, guard, life, grace):
@@ -78,13 +78,13 @@ class Memory:
     def __init__(self):
         self.data = (ctypes.c_float * 12)(*range(12))
         self.addresses = [ctypes.addressof(self.data), ctypes.addressof(self.data) + 24]
-        self.held = Held(OUTS, 2, 256, "cpu")
-        self.taker = HostTaker(os.getpid(), [True])
+        self.buffer = AnswerBuffer(OUTS, 2, 256, "cpu")
+        self.readback = HostReadback(os.getpid(), [True])
 
-    def take(self, reply):
-        """What a timing does with a reply; only `NotTaken` and `CandidateFailed` may come of it."""
-        self.taker.take(reply, self.held, 0, 2)
-        return self.held.answers(0, 0).contiguous().flatten().tolist()
+    def read(self, reply):
+        """What a timing does with a reply; only `ReadbackFailed` and `CandidateFailed` may come of it."""
+        self.readback.read(reply, self.buffer, 0, 2)
+        return self.buffer.answers(0, 0).contiguous().flatten().tolist()
 
 
 def test_whatever_is_sent_is_a_value_or_a_verdict():
@@ -115,9 +115,9 @@ def test_whatever_is_sent_is_a_value_or_a_verdict():
             assert (check_structure(EXPECTED, reply.result) is None) or not true
         elif isinstance(reply, protocol.Answered):
             try:
-                values = memory.take(reply)
+                values = memory.read(reply)
                 assert values == list(range(12)) or not true
-            except (NotTaken, CandidateFailed):
+            except (ReadbackFailed, CandidateFailed):
                 assert not true
     assert len(os.listdir("/proc/self/fd")) == before
     # The generator reaches all of it.
@@ -275,17 +275,17 @@ def test_strides_stay_within_an_answer(name):
     memory = Memory()
     reply = protocol.Answered([memory.addresses], [strides])
     if fits:
-        assert memory.take(reply) == list(range(12))
+        assert memory.read(reply) == list(range(12))
     else:
-        with pytest.raises(NotTaken):
-            memory.take(reply)
+        with pytest.raises(ReadbackFailed):
+            memory.read(reply)
 
 
 @pytest.mark.parametrize("address", [0, 8, 2**47, 2**63 - 1])
 def test_memory_that_is_not_there_is_no_answer(address):
     memory = Memory()
-    with pytest.raises(NotTaken):
-        memory.take(protocol.Answered([[address, memory.addresses[1]]], [[3, 3, 1]]))
+    with pytest.raises(ReadbackFailed):
+        memory.read(protocol.Answered([[address, memory.addresses[1]]], [[3, 3, 1]]))
 
 
 def test_a_packet_is_read_or_is_none():

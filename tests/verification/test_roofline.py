@@ -64,14 +64,14 @@ COUNTS = {
 
 @pytest.mark.parametrize("name", COUNTS)
 def test_what_is_counted(name):
-    text, flops, moved, kept = COUNTS[name]
+    text, flops, varying, constant = COUNTS[name]
     found = work(text)
-    assert (found.flops, found.moved, found.kept) == (flops, moved, kept)
+    assert (found.flops, found.varying, found.constant) == (flops, varying, constant)
 
 
 def test_zeros_of_a_gradient_do_not_halve_what_is_read():
     found = work(operator("x", "return torch.relu(x)", "torch.randn(64, 64)"))
-    assert 1.95 * SQUARE < found.moved <= 2 * SQUARE
+    assert 1.95 * SQUARE < found.varying <= 2 * SQUARE
 
 
 def test_only_a_single_dense_product_counts_as_dense():
@@ -83,8 +83,8 @@ def test_only_a_single_dense_product_counts_as_dense():
 FACTS = {"hbm_gbps": 1000, "l2_mib": 1, "tflops": {"fp32": 50, "bf16": 200}}
 
 
-def load(flops, moved, kept=0.0, dense=False, dtype=torch.float32):
-    return roofline.Load(flops, moved, kept, dense, dtype)
+def load(flops, varying, constant=0.0, dense=False, dtype=torch.float32):
+    return roofline.Load(flops, varying, constant, dense, dtype)
 
 
 def test_the_higher_of_the_two_terms_is_the_floor():
@@ -146,6 +146,7 @@ def test_a_time_stands_beside_its_floor(bench):
     assert math.isclose(timing.roofline.share, timing.roofline.floor_seconds / timing.seconds)
 
 
+@pytest.mark.thorough
 def test_a_time_that_the_facts_forbid_is_refused(bench):
     # Operations, since caches can hold all the bytes of a window where they are large.
     verdict = timed(bench, PRODUCT, {"hbm_gbps": 1e6, "tflops": {"fp32": 1e-6}})

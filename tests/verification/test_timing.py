@@ -35,6 +35,7 @@ SAME = OPERATOR.replace("Model(", "ModelNew(")
 CASES = ({"n": 16}, {"n": 96})
 
 
+@pytest.mark.thorough
 def test_the_same_model_against_itself(bench):
     verdict = bench.judge(SAME, OPERATOR, cases=CASES, time=True)
     assert verdict.passed, verdict.message
@@ -152,7 +153,7 @@ def _threads(pid):
 
 
 def processes(draw, seconds, between=0.005, number=4):
-    """Figures of processes of the same code, which differ by ``between``."""
+    """Times of processes of the same code, which differ by ``between``."""
     return [seconds * math.exp(draw.gauss(0, between)) for _ in range(number)]
 
 
@@ -176,25 +177,25 @@ def test_the_interval_covers_the_truth():
     assert sum(one.low <= 2 <= one.high for one in found) >= 390
 
 
-def visits(draw, seconds, between=0.005, laps=5):
-    """Seconds of four processes and of the other side in each of their visits: the cores are half as fast in spells."""
+def pairings(draw, seconds, between=0.005, rounds=5):
+    """Seconds of four processes and of the other arm by pairing; the cores are half as fast in spells."""
     found = []
     for ours, theirs in zip(processes(draw, seconds, between), processes(draw, 1.0, between), strict=True):
-        spells = [draw.choice((1.0, 2.0)) for _ in range(laps)]
+        spells = [draw.choice((1.0, 2.0)) for _ in range(rounds)]
         found.append([(spell * ours, spell * theirs * (1 + abs(draw.gauss(0, 0.003)))) for spell in spells])
     return found
 
 
-def test_visits_that_fall_into_spells_are_compared_with_each_other():
+def test_pairings_that_fall_into_spells_are_compared_with_each_other():
     draw = random.Random(5)
-    assert [estimate.paired(visits(draw, 1.0)).call for _ in range(400)].count("same") >= 394
-    assert [estimate.paired(visits(draw, 1.08)).call for _ in range(100)].count("slower") >= 95
-    found = [estimate.paired(visits(draw, 0.5, 0.02)) for _ in range(400)]
+    assert [estimate.paired(pairings(draw, 1.0)).call for _ in range(400)].count("same") >= 394
+    assert [estimate.paired(pairings(draw, 1.08)).call for _ in range(100)].count("slower") >= 95
+    found = [estimate.paired(pairings(draw, 0.5, 0.02)) for _ in range(400)]
     assert sum(one.low <= 2 <= one.high for one in found) >= 390
 
 
 @pytest.mark.parametrize("told", [[], [[(1.0, 2.0)]], [[(1.0, 2.0)], []], [[(1.0, 2.0)], [(1.0, -2.0)]]])
-def test_visits_that_tell_nothing_give_no_interval(told):
+def test_pairings_that_tell_nothing_give_no_interval(told):
     assert estimate.paired(told) == (1.0, 0.0, math.inf)
 
 
@@ -208,6 +209,7 @@ def test_a_process_is_as_quick_as_its_quickest_windows():
     assert estimate.low([0.1, *[5.0] * 10, 1.0]) == 1.0
 
 
+@pytest.mark.thorough
 def test_torch_compile_is_a_baseline_beside_eager(bench):
     verdict = bench.judge(SAME, OPERATOR, cases=CASES, time=True, baselines=("eager", "torch.compile"))
     assert verdict.passed, verdict.message
@@ -219,6 +221,7 @@ def test_torch_compile_is_a_baseline_beside_eager(bench):
     assert len({timing.seconds for timing in verdict.timing}) == 1
 
 
+@pytest.mark.thorough
 def test_a_baseline_that_fails_is_named_with_its_reason(bench):
     broken = OPERATOR + "\n    def compile(*_, **__):\n        raise RuntimeError('no compiler')\n"
     broken += "\n    torch.compile = compile\n"

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from akgflow.config.steps.adaptive import AdaptiveStep
 from akgflow.config.steps.agent import AgentStep
-from akgflow.config.steps.base import Cap, Crew, Kind
+from akgflow.config.steps.base import AgentRoles, Cap, Kind
 from akgflow.config.steps.best_of import BestOfStep
 from akgflow.config.steps.evolve import EvolveStep
 from akgflow.config.steps.repair import RepairStep
@@ -33,7 +33,7 @@ FROM_EARLIER = ("repair", "evolve", "adaptive", "tune")
 
 
 Role = Literal["ask", "write", "mend", "breed", "advise"]
-"""What an agent does in a step: answer, write candidates and mend them, mend, breed, or advise who mends."""
+"""What an agent does in a step: answers, writes and repairs candidates, repairs, breeds, or advises on repairs."""
 
 ROLES: Mapping[str, Mapping[str, Role]] = {
     "agent": {"agent": "ask"},
@@ -70,10 +70,10 @@ __all__ = [
     "KINDS",
     "ROLES",
     "AdaptiveStep",
+    "AgentRoles",
     "AgentStep",
     "BestOfStep",
     "Cap",
-    "Crew",
     "EvolveStep",
     "Kind",
     "RepairStep",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from akgflow.config.steps.base import Cap, Crew, enough
+from akgflow.config.steps.base import AgentRoles, Cap, enough
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class AdaptiveStep:
     patience: int | None = 12
     random_seed: int = 0
 
-    def cap(self, _: Crew, /) -> Cap:
+    def cap(self, _: AgentRoles, /) -> Cap:
         """Every trial."""
         does = (
             f"search on from {' and '.join(self.adaptive)} with {self.agent} by confidence bounds: "

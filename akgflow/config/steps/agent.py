@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from akgflow.config.steps.base import Cap, Crew
+from akgflow.config.steps.base import AgentRoles, Cap
 
 
 @dataclass(frozen=True)
@@ -15,9 +15,9 @@ class AgentStep:
     agent: str
     samples: int = 1
 
-    def cap(self, crew: Crew, /) -> Cap:
+    def cap(self, roles: AgentRoles, /) -> Cap:
         """One reply a sample; code is judged, text is not."""
-        codes = self.agent in crew.coders
+        codes = self.agent in roles.coders
         asks = f"ask {self.agent} for {'code' if codes else 'a ' + self.name}"
         does = asks if self.samples == 1 else f"{asks}, {self.samples} samples"
         return Cap(does, {self.agent: self.samples}, self.samples if codes else 0, shown=1)

@@ -1,4 +1,4 @@
-"""What a kind of step says about itself, so that plans can be checked, printed and priced without running anything."""
+"""What each kind of step declares, so that plans are checked, printed and priced without running anything."""
 
 from __future__ import annotations
 
@@ -8,26 +8,27 @@ from typing import Protocol
 
 
 @dataclass(frozen=True)
-class Crew:
-    """What caps need to know of the agents: whose replies are code, and whom a redesign asks (None: nobody)."""
+class AgentRoles:
+    """The agents by what they reply with, as far as caps depend on it."""
 
     coders: frozenset[str]
+    """Agents whose replies are code."""
     designer: str | None = None
+    """The agent that a redesign asks; None where the workflow has none."""
 
 
 @dataclass(frozen=True)
 class Cap:
-    """The most that one run of a step can take.
-
-    ``does`` says in words what it does and where it ends; ``asks`` counts replies by agent, malformed ones that are
-    asked for again not included; ``verdicts`` counts judgements. ``shown`` counts what a prompt of the step may hold
-    of earlier replies: the sketch, the candidate, advice, other candidates.
-    """
+    """The most that one run of a step can take."""
 
     does: str
+    """What the step does and where it ends, for people."""
     asks: Mapping[str, int]
+    """Replies by agent, without the repeated requests for malformed ones."""
     verdicts: int
+    """Judgements."""
     shown: int = 2
+    """Earlier replies that a prompt of the step may hold: the sketch, the candidate, advice, other candidates."""
 
 
 class Kind(Protocol):
@@ -42,7 +43,7 @@ class Kind(Protocol):
         """The step's own name in its workflow."""
         ...
 
-    def cap(self, crew: Crew, /) -> Cap:
+    def cap(self, roles: AgentRoles, /) -> Cap:
         """The worst case."""
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from akgflow.config.steps.base import Cap, Crew, enough
+from akgflow.config.steps.base import AgentRoles, Cap, enough
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class EvolveStep:
     patience: int | None = 3
     random_seed: int = 0
 
-    def cap(self, _: Crew, /) -> Cap:
+    def cap(self, _: AgentRoles, /) -> Cap:
         """Every child of every generation on every island."""
         most = self.generations * self.islands * self.children
         does = (

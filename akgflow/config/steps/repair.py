@@ -1,4 +1,4 @@
-"""The kind ``repair``: mend the candidate of an earlier step."""
+"""The kind ``repair``: repair the candidate of an earlier step."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-from akgflow.config.steps.base import Cap, Crew
+from akgflow.config.steps.base import AgentRoles, Cap
 
 
 @dataclass(frozen=True)
 class RepairStep:
-    """Mend the candidate of step ``repair`` until its verdict is good or ``max_attempts`` are spent.
+    """Repair the candidate of step ``repair`` until its verdict is good or ``max_attempts`` are spent.
 
     It gives up when the same failure (status and message) has come back ``same_failure`` times after an attempt at it.
     ``headroom`` and ``patience`` (in attempts) end the work on a right kernel that is too slow for the gates.
@@ -27,12 +27,12 @@ class RepairStep:
     headroom: float | None = 0.9
     patience: int | None = 3
 
-    def cap(self, crew: Crew, /) -> Cap:
+    def cap(self, roles: AgentRoles, /) -> Cap:
         """Each attempt may ask the advisor, then the designer when the advisor wants a redesign, then the coder."""
         asks = Counter({self.agent: self.max_attempts})
         if self.advisor:
             asks[self.advisor] += self.max_attempts
-            if crew.designer:
-                asks[crew.designer] += self.max_attempts
+            if roles.designer:
+                asks[roles.designer] += self.max_attempts
         does = f"repair {self.repair} until {self.until}, at most {self.max_attempts} attempts"
         return Cap(does, asks, self.max_attempts, shown=3)

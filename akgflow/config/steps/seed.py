@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from akgflow.config.steps.base import Cap, Crew
+from akgflow.config.steps.base import AgentRoles, Cap
 
 WORDS = {
     "source": "the task's source kernel",
@@ -22,7 +22,7 @@ class SeedStep:
     seed: Literal["source", "knowledge", "torch.compile"]
     most: int = 1
 
-    def cap(self, _: Crew, /) -> Cap:
+    def cap(self, _: AgentRoles, /) -> Cap:
         """No replies."""
         up_to = f", at most {self.most}" if self.most > 1 else ""
         return Cap(f"start from {WORDS[self.seed]}{up_to}", {}, self.most)

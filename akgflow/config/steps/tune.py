@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from akgflow.config.steps.base import Cap, Crew, enough
+from akgflow.config.steps.base import AgentRoles, Cap, enough
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class TuneStep:
     patience: int | None = None
     random_seed: int = 0
 
-    def cap(self, _: Crew, /) -> Cap:
+    def cap(self, _: AgentRoles, /) -> Cap:
         """No replies; every trial is judged."""
         which = "the best candidate" if self.best == 1 else f"the {self.best} best candidates"
         does = f"tune the declared constants of {which} of {' and '.join(self.tune)}: at most {self.trials} trials each"

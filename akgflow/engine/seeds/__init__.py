@@ -1,4 +1,4 @@
-"""Where first candidates come from when no model writes them: one module for each source, behind one protocol.
+"""Sources of first candidates that no model writes: one module each, behind one protocol.
 
 A new one is a module with ``seeds``, a line in `SEEDERS`, and its name in ``config/steps/seed.py`` and in the schema.
 """

@@ -13,11 +13,11 @@ __all__ = ["Seed", "Seeder", "Seeds"]
 
 
 class Seeder(Protocol):
-    """Finds up to ``step.most`` candidates for a job; the journal keeps what it found, so it runs once in a run.
+    """Finds up to ``step.most`` candidates for a job; its result is journaled, so it runs once in a run.
 
-    It asks no model, and runs no candidate: judging is the step's.
+    It asks no model and runs no candidate: the step judges them.
     """
 
     async def __call__(self, step: SeedStep, state: JobState, run: RunContext) -> Seeds:
-        """The seeds; whatever is missing is a reason in ``Seeds.why``, never an exception."""
+        """The seeds; where something is missing, ``Seeds.why`` says so and nothing is raised."""
         ...

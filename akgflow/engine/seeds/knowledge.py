@@ -9,7 +9,7 @@ from akgflow.engine.state import JobState
 
 
 async def seeds(step: SeedStep, state: JobState, run: RunContext) -> Seeds:
-    """The fastest kernels that could answer the job's operator as they are; they are judged anew here."""
+    """The fastest kernels that could answer the job's operator unchanged; the step judges them again."""
     found = await run.knowledge.seeds(state.job, step.most)
     if not found:
         return Seeds(why="the knowledge store has no kernel of this operator in this language")

@@ -1,4 +1,4 @@
-"""How each kind of step runs: one module for each, behind one protocol; a step changes the state of its job only."""
+"""How each kind of step runs: one module each, behind one protocol. A step changes only the state of its job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many trials, several in flight, with a course that does not depend on which of them is back first."""
+"""Runs trials, several in flight, so that the order in which they finish changes nothing."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ async def pipeline(
     """Run up to ``trials`` trials, numbered from 1.
 
     Trial t begins (``begin`` decides what it does, None ends the search) as soon as the trials up to t - ``parallel``
-    are committed, and all are committed in order: each decision rests on the same results whenever the same replies
-    and verdicts come, while the trials between them run side by side. ``commit`` answers True to begin no more.
+    are committed, and all are committed in order. So each decision depends on the same results for the same replies and
+    verdicts, while up to ``parallel`` trials run concurrently. ``commit`` returns True to begin no more.
 
-    Where a trial fails, those in flight are finished and committed, for they are paid for, before its error is raised.
+    Where a trial fails, those in flight are finished and committed, since they are paid for; then its error is raised.
     """
     flying: deque[tuple[int, asyncio.Task[T]]] = deque()
     failed: BaseException | None = None

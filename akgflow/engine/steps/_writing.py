@@ -1,4 +1,4 @@
-"""What steps that ask for code have in common: one reply asked for, read and judged; several of them side by side."""
+"""What steps that ask for code share: asks for a reply, reads and judges it; runs several of these concurrently."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from akgflow.runs.result import Attempt
 from akgflow.search import Candidate, Judged
 
 Made = Judged | Attempt | None
-"""A judged candidate, an attempt that gave none, or nothing to keep because the reply was a text."""
+"""A judged candidate, an attempt that gave none, or None where the reply was a text."""
 
 
 async def write(
@@ -58,9 +58,9 @@ async def breed(
     inspirations: Sequence[Judged],
     tried: Sequence[Attempt] = (),
 ) -> Made:
-    """Ask ``agent`` for a candidate that goes on from ``parents``; ``tried`` is what was made of the first one before.
+    """Ask ``agent`` for a child of ``parents``; ``tried`` are earlier attempts from the first of them.
 
-    The first parent stands as the agent's own last reply, which edits change.
+    The first parent is shown as the agent's own last reply, which edits change.
     """
     context = replace(
         run.prompt_context(state),
@@ -79,9 +79,9 @@ def _view(judged: Judged) -> CandidateView:
 
 
 async def side_by_side(works: Sequence[Awaitable[Made]], add: Callable[[Made], Judged | None]) -> list[Judged | None]:
-    """Do all at once and ``add`` what was made in the order given; what each came to.
+    """Run all concurrently and ``add`` their results in the order given; returns what ``add`` returned.
 
-    One that fails lets the others finish and be kept, for they are paid for; its error is raised then.
+    Where one fails, the others finish and are added, since they are paid for; then its error is raised.
     """
     ended = await asyncio.gather(*works, return_exceptions=True)
     kept = [add(one) for one in ended if not isinstance(one, BaseException)]
@@ -92,5 +92,5 @@ async def side_by_side(works: Sequence[Awaitable[Made]], add: Callable[[Made], J
 
 
 def chance(seed: int, state: JobState, *place: object) -> Random:
-    """What is left to chance at one place of a job: the same whenever the job is run, whatever came back first."""
+    """The random numbers of one place in a job: they do not depend on the order in which replies arrive."""
     return Random(f"{seed} {state.job.id} {' '.join(map(str, place))}")

@@ -9,7 +9,7 @@ from akgflow.engine.steps._writing import side_by_side, write
 
 
 async def run(step: AgentStep, state: JobState, run: RunContext) -> None:
-    """Ask for the samples side by side."""
+    """Ask for all samples concurrently."""
     context = run.prompt_context(state)
     turns = [Turn(step.name, 1, sample) for sample in range(1, step.samples + 1)]
     await side_by_side([write(state, run, step.agent, turn, context) for turn in turns], state.add)

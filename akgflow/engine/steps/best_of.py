@@ -1,4 +1,4 @@
-"""The step ``best_of``: independent candidates side by side, each with its own repairs; the best one is handed on."""
+"""The step ``best_of``: independent candidates, made concurrently, each with its own repairs; hands on the best."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def run(step: BestOfStep, state: JobState, run: RunContext) -> None:
 
 
 async def _line(step: BestOfStep, sample: int, line: list[Made], state: JobState, run: RunContext) -> None:
-    """One sample and its repairs, put on ``line`` as they are made."""
+    """One sample and its repairs, appended to ``line`` as they are made."""
     context = run.prompt_context(state)
     talk: Rendered | None = None
     for attempt in range(1, step.repairs + 2):

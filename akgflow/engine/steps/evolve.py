@@ -14,11 +14,11 @@ from akgflow.runs.result import Attempt
 from akgflow.search import Islands, Judged, Stopping, draw, inspirations
 
 REDRAWS = 8
-"""How often a draw that its own generation has already is drawn anew: two equal prompts mostly bring twins."""
+"""How often a draw is repeated where its generation has the same one: equal prompts mostly bring equal kernels."""
 
 
 class Draw(NamedTuple):
-    """Whom one child comes from, and what its breeder sees besides."""
+    """The parents of one child, and the other candidates that its agent sees."""
 
     island: int
     parents: tuple[Judged, ...]
@@ -31,7 +31,7 @@ class Draw(NamedTuple):
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """What decides whether two prompts are equal."""
+        """The candidates in the prompt: where they are equal, the prompts are."""
         return tuple(judged.candidate.id for judged in (*self.parents, *self.inspirations))
 
 
@@ -43,7 +43,7 @@ async def run(step: EvolveStep, state: JobState, run: RunContext) -> None:
     first = state.pool(step.evolve)
     state.hand_on(step.name, first)
     islands = Islands(step.islands, step.population, step.elites)
-    islands.settle(first, chance(step.random_seed, state, step.name, "settle"))
+    islands.populate(first, chance(step.random_seed, state, step.name, "settle"))
     tried: dict[str, list[Attempt]] = defaultdict(list)
     stopping = Stopping(step.headroom, step.patience, "generations")
     for generation in range(1, step.generations + 1):
@@ -70,7 +70,7 @@ async def run(step: EvolveStep, state: JobState, run: RunContext) -> None:
 
 
 def _draws(step: EvolveStep, generation: int, islands: Islands, state: JobState) -> list[Draw]:
-    """Whom the children of a generation come from, decided before any of them is asked for."""
+    """The parents of a generation's children, drawn before any child is asked for."""
     draws: list[Draw] = []
     for island, members in enumerate(islands.members):
         for child in range(step.children):
@@ -93,7 +93,7 @@ def _grow(
     born: Sequence[Judged | None],
     state: JobState,
 ) -> None:
-    """Let each island's children contend for its places; then let the best travel where it is time."""
+    """Select each island's survivors among members and children; migrate the best where it is due."""
     for island in range(step.islands):
         brood = [child for drawn, child in zip(draws, born, strict=True) if child and drawn.island == island]
         islands.renew(island, brood, chance(step.random_seed, state, step.name, generation, island, "renew"))

@@ -39,7 +39,7 @@ async def run(step: RepairStep, state: JobState, run: RunContext) -> None:
 
 
 def _hopeless(step: RepairStep, same: int, current: Judged | None, state: JobState, stopping: Stopping) -> str:
-    """Why another attempt is not worth its price; empty where it is."""
+    """Why another attempt is not worth its cost; empty where it is."""
     if current is None:
         return ""
     if not current.verdict.passed:

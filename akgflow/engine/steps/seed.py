@@ -1,4 +1,4 @@
-"""The step ``seed``: first candidates that are there already, judged like any other."""
+"""The step ``seed``: first candidates that exist already, judged like any other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from akgflow.search import Candidate
 
 
 async def run(step: SeedStep, state: JobState, run: RunContext) -> None:
-    """Get the seeds, once in a run, and judge them side by side. Seed n is attempt n."""
+    """Find the seeds, once in a run, and judge them concurrently. Seed n is attempt n."""
     job = state.job
     seeds = await run.journal.once(f"seeds {job.id}.{step.name}", Seeds, lambda: SEEDERS[step.seed](step, state, run))
     found = seeds.found[: step.most]

@@ -37,7 +37,7 @@ async def run(step: TuneStep, state: JobState, run: RunContext) -> None:
 
 
 def _tunable(pool: list[Judged], step: TuneStep, state: JobState, run: RunContext) -> list[tuple[Judged, Tunables]]:
-    """The best candidates that are right, timed, and declare constants; where there are none, says why."""
+    """The best candidates that passed, were timed, and declare constants; says why where there are none."""
     right = sorted((judged for judged in pool if judged.verdict.passed), key=lambda j: j.worth, reverse=True)
     timed = [judged for judged in right if speed_of(judged.verdict)]
     found: list[tuple[Judged, Tunables]] = []
@@ -78,7 +78,7 @@ class _Search:
         )
 
     def ended(self) -> bool:
-        """Whether the roofline or the noise ends it now, and why."""
+        """Whether the roofline or the noise ends it now; says why."""
         why = self._stopping.why(self._verdicts)
         if why:
             self._run.say(self._state, f"{self._step.name}: ended after {len(self._verdicts) - 1} trials: {why}")
@@ -97,7 +97,7 @@ class _Search:
         return self._run.judge_candidate(self._state, candidate)
 
     def commit(self, trial: int, judged: Judged) -> bool:
-        """Tell the tuner; True when it was the last."""
+        """Tell the tuner a trial's score; True when it was the last."""
         self._tuner.tell(self._values[trial], _score(judged))
         self._state.add_new(judged)
         self._verdicts.append(judged.verdict)

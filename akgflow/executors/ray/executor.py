@@ -16,8 +16,8 @@ from akgflow.config.types import RayReach
 from akgflow.errors import MachineExhausted
 from akgflow.executors.base import Using
 from akgflow.executors.local import MARGIN_SECONDS, not_run
-from akgflow.executors.ray.cluster import NoPlace, connect
-from akgflow.executors.ray.seats import Seat, Seats
+from akgflow.executors.ray.actor_pool import ActorPool, JudgeActor
+from akgflow.executors.ray.cluster import NoCapacity, connect
 from akgflow.verdict import JudgeRequest, Verdict
 
 MOST_ATTEMPTS = 3
@@ -28,8 +28,8 @@ class RayExecutor:
     """Judges on the nodes of one cluster: whole devices, one judgement on each at a time.
 
     Ray itself repeats nothing: each request waits for its own attempt, and asks for another only when that one is lost.
-    So a request has one verdict, whatever becomes of the nodes. ``using`` is entered for each judgement once it has a
-    seat; ``notify`` hears of judges that were lost.
+    So a request has one verdict even where nodes fail. ``using`` is entered for each judgement once it has a
+    actor; ``notify`` receives a sentence for each judge that was lost.
     """
 
     def __init__(
@@ -38,32 +38,32 @@ class RayExecutor:
         notify: Callable[[str], None] = lambda text: None,  # noqa: ARG005
     ) -> None:
         self._using, self._notify = using, notify
-        self._seats: dict[str, Seats] = {}
+        self._pools: dict[str, ActorPool] = {}
         self._connected: asyncio.Task[bool] | None = None
         self._address = ""
 
     async def judge(self, request: JudgeRequest) -> Verdict:
         """The verdict; where no node can judge, it says so."""
         reach = request.target.reach
-        assert reach is not None, "only what is elsewhere is judged here"
+        assert reach is not None, "only targets on a cluster are judged here"
         lost: dict[str, str] = {}
         short: MachineExhausted | None = None
         try:
             await self._join(reach)
-            seats = self._seats.setdefault(request.target.name, Seats(request.target))
+            pool = self._pools.setdefault(request.target.name, ActorPool(request.target))
             for _ in range(MOST_ATTEMPTS):
-                seat = await seats.take(lost)
+                actor = await pool.acquire(lost)
                 try:
-                    return await self._attempt(request, seat, seats)
+                    return await self._attempt(request, actor, pool)
                 except MachineExhausted as error:
                     short = error
-                    lost[seat.node] = f"on {seat.name}: {error.reason}"
-                    self._notify(f"not judged {lost[seat.node]}")
+                    lost[actor.node] = f"on {actor.name}: {error.reason}"
+                    self._notify(f"not judged {lost[actor.node]}")
                 except RayError as error:
-                    lost[seat.node] = f"on {seat.name}: {str(error).strip().splitlines()[0]}"
-                    self._notify(f"a judge was lost {lost[seat.node]}")
-        except NoPlace as nowhere:
-            lost[""] = str(nowhere)
+                    lost[actor.node] = f"on {actor.name}: {str(error).strip().splitlines()[0]}"
+                    self._notify(f"a judge was lost {lost[actor.node]}")
+        except NoCapacity as full:
+            lost[""] = str(full)
         if short is not None:
             raise MachineExhausted("; ".join(lost.values())) from short
         return not_run(request, "; ".join(lost.values()), f"Ray cluster at {reach.address}")
@@ -73,40 +73,40 @@ class RayExecutor:
             self._address = reach.address
             self._connected = asyncio.create_task(asyncio.to_thread(connect, reach.address))
         if reach.address != self._address:
-            raise NoPlace(f"one run reaches one Ray cluster, and this one reaches that at {self._address}")
+            raise NoCapacity(f"one run uses one Ray cluster, and this one uses that at {self._address}")
         await asyncio.shield(self._connected)
 
-    async def _attempt(self, request: JudgeRequest, seat: Seat, seats: Seats) -> Verdict:
-        """One judgement on one seat, which is used again when it has answered; raises `RayError` when it is lost."""
+    async def _attempt(self, request: JudgeRequest, actor: JudgeActor, pool: ActorPool) -> Verdict:
+        """One judgement on one actor, which is released once it has answered; raises `RayError` when it is lost."""
         limits = request.limits
         most = (limits.build_seconds + limits.run_seconds) * (len(request.evidence) + 1) + 2 * MARGIN_SECONDS
-        # A node knows nothing of clusters: what is judged there is there.
+        # For the node that judges, the target is local.
         asked = replace(request, target=replace(request.target, reach=None))
         try:
             async with self._using():
-                said = await asyncio.wait_for(seat.actor.judge.remote(json.dumps(to_data(asked))), most)
+                said = await asyncio.wait_for(actor.handle.judge.remote(json.dumps(to_data(asked))), most)
         except TimeoutError:
-            await seats.drop(seat)
+            await pool.drop(actor)
             raise RayError(f"the judge did not answer within {most:.0f} s") from None
         except RayTaskError as bug:
-            await seats.drop(seat)
+            await pool.drop(actor)
             if isinstance(bug.cause, MachineExhausted):
                 raise bug.cause from None
             raise RayError(f"the node's judge failed: {bug.cause}") from bug
         except BaseException:
-            await asyncio.shield(seats.drop(seat))
+            await asyncio.shield(pool.drop(actor))
             raise
-        await seats.give_back(seat)
+        await pool.release(actor)
         verdict = from_data(of_others(said), Verdict)
-        return replace(verdict, environment=replace(verdict.environment, node=seat.name))
+        return replace(verdict, environment=replace(verdict.environment, node=actor.name))
 
     async def close(self) -> None:
-        """Give every seat back, and leave the cluster where this executor has joined it."""
-        for seats in self._seats.values():
-            await seats.close()
-        self._seats = {}
+        """End every actor, and leave the cluster where this executor has joined it."""
+        for pool in self._pools.values():
+            await pool.close()
+        self._pools = {}
         if self._connected is not None:
-            with contextlib.suppress(NoPlace):
+            with contextlib.suppress(NoCapacity):
                 if await self._connected:
                     await asyncio.to_thread(ray.shutdown)
             self._connected = None

@@ -1,4 +1,4 @@
-"""What runs on a node of the cluster: looking at the node, and judging on one device of it."""
+"""What runs on a node of the cluster: the report about the node, and the judge of one of its devices."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from akgflow import __version__
 from akgflow.base.serial import from_data, to_data
 from akgflow.config.types import Target
 from akgflow.errors import AkgflowError
+from akgflow.executors.availability import ClusterQuery
 from akgflow.executors.local import LocalExecutor
-from akgflow.executors.reach import Question
 from akgflow.executors.scratch import temporary
 from akgflow.machine import Device, Machine, detect
 from akgflow.terms import Evidence
@@ -24,25 +24,25 @@ from akgflow.verdict import JudgeRequest
 
 
 def look(asked: str) -> str:
-    """JSON of this node's machine and of what it lacks for each DSL and evidence of a `Question` (as JSON)."""
-    question, machine = from_data(json.loads(asked), Question), detect()
+    """JSON of this node's machine and of what it lacks for each DSL and evidence of a `ClusterQuery` (as JSON)."""
+    query, machine = from_data(json.loads(asked), ClusterQuery), detect()
 
     def lacking(dsl: str, evidence: Evidence) -> str | None:
         try:
-            return missing(question.toolchains[dsl], evidence, question.target, machine)
+            return missing(query.toolchains[dsl], evidence, query.target, machine)
         except AkgflowError as error:
             return str(error)
 
-    lacks = {dsl: {one: lacking(dsl, one) for one in offered} for dsl, offered in question.evidence.items()}
+    lacks = {dsl: {one: lacking(dsl, one) for one in offered} for dsl, offered in query.evidence.items()}
     return json.dumps({"version": __version__, "machine": to_data(machine), "missing": to_data(lacks)})
 
 
 class NodeJudge:
-    """One seat on a node: a judge, and the device that it has to itself while it lives.
+    """The class of the actors: a judge, and a device that it has alone while it lives.
 
-    Ray counts resources; which device a custom resource stands for it does not know. So the seat takes one that no
-    other seat on this machine has, of those that Ray and the node's own variables leave it. When the process goes, so
-    does the lock.
+    Ray counts resources and does not know which device a custom resource stands for. So the actor locks a device that
+    no other actor on this machine holds, of those that Ray and the node's variables leave visible. The lock ends with
+    the process.
     """
 
     def __init__(self, target: str, cores: int | None) -> None:
@@ -72,7 +72,7 @@ class NodeJudge:
         return True
 
     async def hello(self) -> str:
-        """JSON of who this is: the node, its akgflow, what it judges with."""
+        """JSON of the node's id, its akgflow version and the machine that it judges with."""
         node = ray.get_runtime_context().get_node_id()
         return json.dumps({"node": node, "version": __version__, "machine": to_data(self._machine)})
 

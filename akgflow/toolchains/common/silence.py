@@ -1,19 +1,19 @@
-"""Code of a candidate's own libraries that does nothing any more: every call of it comes back at once.
+"""Makes the code of a candidate's own libraries do nothing: every call of it returns at once.
 
-What is right without it was done by something else. The pages of the libraries lose the right to be executed, and a
-call that lands there returns zero to where it came from. The instructions are x86-64's, for Linux.
+An answer that is right without that code was computed by something else. The pages of the libraries lose the right to
+be executed, and a call into them returns zero to its caller. The instructions are x86-64's, for Linux.
 """
 
 from __future__ import annotations
 
-import ctypes
 import mmap
 import platform
 import signal
 import struct
 from collections.abc import Collection
 
-from akgflow.base.pages import libc
+from akgflow.base.maps import mappings
+from akgflow.base.pages import executable, libc
 
 _HANDLER = bytes.fromhex(
     "488b82a8000000"  # mov rax, [rdx + 168]: where execution stood
@@ -26,6 +26,7 @@ _HANDLER = bytes.fromhex(
     "c3"
     "0f0b"  # ud2
 )
+"""``base/x86/silence.S`` is its source."""
 _SA_SIGINFO = 4
 _ACTION = struct.Struct("@P128siP")
 """glibc's ``struct sigaction``: the handler, a mask of signals, flags, and a place that glibc fills."""
@@ -40,31 +41,13 @@ def silence(files: Collection[str]) -> bool:
     """Make all code of these files return zero when it is called; false where that cannot be done."""
     if not can_silence():
         return False
-    regions = [region for region in _code() if region[2] in files]
+    regions = [one for one in mappings() if one.is_code and one.file in files]
     if not regions or not _catch():
         return False
     system = libc()
-    return all(system.mprotect(start, end - start, mmap.PROT_READ) == 0 for start, end, _ in regions)
+    return all(system.mprotect(one.start, one.end - one.start, mmap.PROT_READ) == 0 for one in regions)
 
 
 def _catch() -> bool:
-    system = libc()
-    place = system.mmap(
-        None, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0
-    )
-    ctypes.memmove(place, _HANDLER, len(_HANDLER))
-    system.mprotect(place, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
-    action = _ACTION.pack(place, b"", _SA_SIGINFO, 0)
-    return bool(system.sigaction(int(signal.SIGSEGV), action, None) == 0)
-
-
-def _code() -> list[tuple[int, int, str]]:
-    """Start, end and file of each mapping of this process that can be executed."""
-    found = []
-    with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
-        for line in maps:
-            fields = line.split(maxsplit=5)
-            if len(fields) == 6 and "x" in fields[1]:
-                start, _, end = fields[0].partition("-")
-                found.append((int(start, 16), int(end, 16), fields[5].rstrip("\n")))
-    return found
+    action = _ACTION.pack(executable(_HANDLER), b"", _SA_SIGINFO, 0)
+    return bool(libc().sigaction(int(signal.SIGSEGV), action, None) == 0)

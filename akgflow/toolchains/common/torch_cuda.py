@@ -117,7 +117,7 @@ def _answers(target: Target, graphs: bool) -> dict[str, Any]:
     """Members of ``torch.cuda``."""
     device, memory = _device(target), _memory(target)
     stream = _Stream()
-    # Each name has a function of its own: torch.compile keeps a table of functions by identity.
+    # Each name has its own function: torch.compile keeps a table of functions by identity.
     names = "set_device set_stream synchronize empty_cache manual_seed manual_seed_all init _lazy_init"
     return {
         **{name: _always(None) for name in (*names.split(), "reset_peak_memory_stats")},

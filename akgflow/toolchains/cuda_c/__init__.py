@@ -17,7 +17,7 @@ from pathlib import Path
 from akgflow.config.types import SourceKernel, Target
 from akgflow.machine import Machine
 from akgflow.terms import Evidence
-from akgflow.toolchains.base import CompileFailure, Session
+from akgflow.toolchains.base import CompileFailure, Session, source_is_module
 from akgflow.toolchains.common import architecture, nvidia
 from akgflow.toolchains.common.installed import cxx, no_device, not_installed
 from akgflow.toolchains.common.workdir import ARTIFACTS, inside
@@ -59,7 +59,7 @@ def session(evidence: Evidence, target: Target, scratch: Path) -> Iterator[Sessi
     """Prepare this process to import and call a candidate that uses `load`.
 
     `load` raises `CompileFailure`, or `Unsupported` where the CPU interpreter does not cover what it reads; a
-    call raises `RuntimeError` where threads race or wait for ever.
+    call raises `RuntimeError` where threads race or never stop waiting.
     """
     global _backend
     backend = _backend_for(evidence, target, scratch)
@@ -181,7 +181,7 @@ def source_module(source: SourceKernel) -> str:
     Raises `CompileFailure` where a bare ``.cu`` does not say how it is called.
     """
     if source.file.suffix == ".py":
-        return source.source
+        return source_is_module(source)
     if source.call is None or not source.out:
         raise CompileFailure(f"{source.file.name} is a bare CUDA C++ file: give its 'call' and 'out' in the task")
     arguments = {

@@ -119,10 +119,13 @@ def _failed(log: str, files: frozenset[str]) -> Exception:
 
 
 class _Unlaunched:
-    """A library whose launches are written down, not done. Without one (``library`` None) nothing is called."""
+    """A library whose launches are written down, not done.
 
-    def __init__(self, library: ctypes.CDLL | None, lacking: str, symbols: Sequence[str], launches: Path) -> None:
-        self.library, self.lacking = library, lacking
+    Without one (``library`` is None, ``unresolved`` says why it cannot be loaded) nothing is called.
+    """
+
+    def __init__(self, library: ctypes.CDLL | None, unresolved: str, symbols: Sequence[str], launches: Path) -> None:
+        self.library, self.unresolved = library, unresolved
         self.launched = [] if library is not None else list(symbols)
         self._launches = launches
 
@@ -147,7 +150,7 @@ class _Unlaunched:
         return result
 
     def _refused(self, name: str) -> Exception | None:
-        """Why a launch of this call is not possible; where it hangs on values that host code read, it is not known."""
+        """Why a launch of this call is not possible; unknown where it depends on values that host code read."""
         assert self.library is not None
         symbol, _, words = self.library.akgflow_problem().decode().partition(": ")
         if not words:

@@ -24,7 +24,7 @@ class Extension:
         self._built = backend.build(sources, flags)
         library = self._built.library
         if library is None:
-            raise faults.of_loading(OSError(getattr(self._built, "lacking", "")), "\n".join(s.text for s in sources))
+            raise faults.of_loading(OSError(getattr(self._built, "unresolved", "")), "\n".join(s.text for s in sources))
         self._tensors = Tensors(backend.device, self._built.placed, backend.values)
         self._asked = ASKED(self._tensors.ask)
         library.akgflow_python(self._asked)

@@ -28,7 +28,7 @@ class Failure(Enum):
     """A compiler says it about a line of the candidate, and it names nothing that a stand-in has or lacks."""
     OUR_HEADER = auto()
     """A compiler says it about a line of a header of ours."""
-    LACKING = auto()
+    MISSING = auto()
     """A compiler does not know a name that PyTorch or CUDA has."""
     OUR_TYPES = auto()
     """A compiler says it about a type or a function of a stand-in, which the real one may allow."""
@@ -37,7 +37,7 @@ class Failure(Enum):
     SYMBOL = auto()
     """A built library needs a function that the candidate neither has nor names."""
     KERNEL = auto()
-    """An interpreted kernel races, waits for ever, touches what it may not, or cannot be launched."""
+    """An interpreted kernel races, deadlocks, touches what it may not, or cannot be launched."""
     NOT_INTERPRETED = auto()
     """An interpreted kernel needs what fibers on a CPU do not have."""
     HOST = auto()
@@ -61,7 +61,7 @@ WHOSE: Mapping[Failure, type[Exception]] = MappingProxyType(
         Failure.LAUNCH: CompileFailure,
         # A stand-in's: this evidence is absent.
         Failure.OUR_HEADER: Unsupported,
-        Failure.LACKING: Unsupported,
+        Failure.MISSING: Unsupported,
         Failure.OUR_TYPES: Unsupported,
         Failure.DOUBTED: Unsupported,
         Failure.SYMBOL: Unsupported,
@@ -75,7 +75,7 @@ WHOSE: Mapping[Failure, type[Exception]] = MappingProxyType(
 
 _SAYS = {
     Failure.OUR_HEADER: "a header that stands in for PyTorch's or CUDA's does not take this",
-    Failure.LACKING: "{name} is not in the headers that stand in for PyTorch's and CUDA's",
+    Failure.MISSING: "{name} is not in the headers that stand in for PyTorch's and CUDA's",
     Failure.OUR_TYPES: "the headers that stand in for PyTorch's and CUDA's do not take this",
     Failure.DOUBTED: "the C++ compiler that interprets CUDA C++ does not take this, and nvcc does",
     Failure.SYMBOL: "there is no {name} without a device and its libraries",
@@ -139,7 +139,7 @@ def of_log(log: str, files: frozenset[str], stage: Stage) -> Exception:
     if kind is Failure.OWN_LINE and (said := stage.confirm()) is not None:
         agreed = bool(said) and _kind(first_errors(said), files, Stage(STUBBED_TORCH))[0] is Failure.OWN_LINE
         kind = Failure.OWN_LINE if agreed else Failure.DOUBTED
-    elif kind in (Failure.LACKING, Failure.OUR_TYPES, Failure.OUR_HEADER) and (said := stage.confirm()):
+    elif kind in (Failure.MISSING, Failure.OUR_TYPES, Failure.OUR_HEADER) and (said := stage.confirm()):
         # nvcc has CUDA's real headers: what it says about the candidate's own lines counts, in its words.
         other = first_errors(said)
         if _kind(other, files, Stage(STUBBED_TORCH))[0] is Failure.OWN_LINE:
@@ -151,7 +151,7 @@ def _kind(words: str, files: frozenset[str], stage: Stage) -> tuple[Failure, str
     line, shown = _first_error(words)
     place = _PLACE.match(line)
     if missing := _MISSING_FILE.search(line):
-        return Failure.LACKING, missing[1] or missing[2]
+        return Failure.MISSING, missing[1] or missing[2]
     if place is None or Path(place["file"]).name not in files:
         return Failure.OUR_HEADER, ""
     said = line[place.end() :]
@@ -175,17 +175,17 @@ def _unknown(name: str, of: str, stage: Stage) -> tuple[Failure, str]:
     """A name that a compiler does not know: one that PyTorch or CUDA has, or the candidate's own mistake."""
     whole = f"{of}::{name}" if of else name
     if of and re.match(r"(class |struct )?(const )?(torch|at|c10|pybind11)\b", of):
-        return (Failure.LACKING if in_pytorch(name) else Failure.OWN_LINE), whole
+        return (Failure.MISSING if in_pytorch(name) else Failure.OWN_LINE), whole
     if of or not stage.stands_in.search(name):
         return (Failure.OUR_TYPES if stage.stands_in.search(of) else Failure.OWN_LINE), whole
     if re.fullmatch(_TORCH, name):
-        return (Failure.LACKING if in_pytorch(name) else Failure.OWN_LINE), whole
-    return Failure.LACKING, whole
+        return (Failure.MISSING if in_pytorch(name) else Failure.OWN_LINE), whole
+    return Failure.MISSING, whole
 
 
 @cache
 def in_pytorch(name: str) -> bool:
-    """False where no header of the installed PyTorch has the name: then it is a slip, and no gap in the stand-in."""
+    """False where no header of the installed PyTorch has the name: then the candidate is wrong, not the stand-in."""
     package = package_dir("torch")
     headers = package / "include" if package else None
     if headers is None or not headers.is_dir() or not re.fullmatch(r"\w+", name):

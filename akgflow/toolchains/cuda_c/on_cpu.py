@@ -122,7 +122,7 @@ class OnCpu:
 
 def _text(one: Source) -> str:
     text = one.placed if one.host else rewrite.for_cpu(one.placed)
-    return f'#include "cuda_on_cpu.h"\n{text}'
+    return f'#include "impl/cuda_on_cpu.h"\n{text}'
 
 
 class _OnCpu:

@@ -7,10 +7,10 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from akgflow.config.types import SourceKernel, Target
+from akgflow.config.types import Target
 from akgflow.machine import Machine
 from akgflow.terms import Evidence
-from akgflow.toolchains.base import Session
+from akgflow.toolchains.base import Session, source_is_module
 from akgflow.toolchains.common import architecture, nvidia
 from akgflow.toolchains.common.installed import cxx, no_device, not_installed, package_dir, package_version
 from akgflow.toolchains.common.workdir import artifacts_in, cache_dir, inside
@@ -104,6 +104,4 @@ def resources(target: Target, scratch: Path) -> Sequence[KernelResources]:
     return resources_in(target, scratch)
 
 
-def source_module(source: SourceKernel) -> str:
-    """A TileLang source kernel is a module with ``ModelNew`` already."""
-    return source.source
+source_module = source_is_module

@@ -1,10 +1,10 @@
-"""In a candidate's process the framework's kernels do not exist: what stands in their places is here.
+"""Replaces the framework's kernels in a candidate's process, so that the framework cannot do the DSL's work.
 
 `install` runs after the toolchain is prepared and before any of the candidate's code is read. It registers, in the
 dispatcher itself, another kernel for every operator that computes: calls from Python, from C++ and from other threads
-all end there. Contractions and other libraries' doors run while a module is imported, when it may try itself against
-them, and never again. Operators that honest host code needs for small things (the sum of partial results, a scale, a
-flag) are counted by the elements that they touch in a call (`akgflow.verification.candidate.op_budget`).
+all end there. Contractions and calls into other libraries run while a module is imported, when it may compare itself
+with them, and never again. Operators that honest host code needs for small things (the sum of partial results, a scale,
+a flag) are counted by the elements that they touch in a call (`akgflow.verification.candidate.op_budget`).
 
 Nothing that Python can reach leads to the kernels that were there before (`akgflow.verification.candidate.trampoline`).
 Native code in this process can still find them.
@@ -26,7 +26,7 @@ from typing import Any
 import torch
 
 from akgflow.verification.candidate.op_budget import Checks, Fallback, Refuse, counted, gated
-from akgflow.verification.candidate.trampoline import Part, hide, join, opaque
+from akgflow.verification.candidate.trampoline import Part, hide, trampoline, trampolines
 from akgflow.verification.shared import op_classes
 from akgflow.verification.shared.op_policy import Current
 
@@ -55,8 +55,8 @@ def install(
     for backend in backends:
         work, products = names_of(backend)
         early = [name for name in products if name not in _PRODUCTS]
-        _register(backend, _sealed(backend, work, checks))
-        _register(backend, _sealed(backend, early, lambda name: gated(name, current, refuse, capturing)))
+        _register(backend, _trampolines(backend, work, checks))
+        _register(backend, _trampolines(backend, early, lambda name: gated(name, current, refuse, capturing)))
         _register(backend, {n: _slow(n, current, refuse, capturing) for n in products if n in _PRODUCTS})
     others = op_classes.OTHER_KEYS + (op_classes.OTHER_CUDA_KEYS if device == "cuda" else ())
     for key in others:
@@ -76,9 +76,9 @@ def install(
         for backend in backends:
             names = [n for n in _registered(backend) if op_classes.base(n) in op_classes.MOVES]
             names = [n for n in names if op_classes.group(n) in groups]
-            _register(backend, _sealed(backend, names, partial(checks, whole=True)))
+            _register(backend, _trampolines(backend, names, partial(checks, whole=True)))
 
-    return told, opaque(also)
+    return told, trampoline(also)
 
 
 def _registered(key: str) -> list[str]:
@@ -108,13 +108,13 @@ def names_of(backend: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(counted_ones), tuple(products)
 
 
-def _sealed(key: str, names: Sequence[str], checks: Callable[[str], Checks]) -> dict[str, Any]:
+def _trampolines(key: str, names: Sequence[str], checks: Callable[[str], Checks]) -> dict[str, Any]:
     """What takes the places of these operators' kernels."""
     parts = []
     for name in names:
         before, after = checks(name)
         parts.append(Part(before, torch.library.get_kernel(name, key).call_boxed, after))
-    return dict(zip(names, join(parts), strict=True))
+    return dict(zip(names, trampolines(parts), strict=True))
 
 
 def _register(key: str, kernels: dict[str, Any]) -> None:
@@ -189,7 +189,7 @@ def _forbid_generators(refuse: Refuse) -> None:
 
     folder = Path(torch.__file__).parent / "_inductor"
     names = frozenset(f"torch._inductor.{name}" for name in _GENERATORS)
-    # Whoever has the module's code run without importing it, runs its file all the same.
+    # The module's code can also be run without importing it: its file is still named.
     files = frozenset(str(folder / f"{name}.py") for name in _GENERATORS)
 
     def hook(event: str, args: tuple[Any, ...]) -> None:

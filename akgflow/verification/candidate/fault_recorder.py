@@ -9,16 +9,15 @@ The instructions are x86-64's: elsewhere a crash has no address.
 from __future__ import annotations
 
 import ctypes
-import mmap
 import platform
 import signal
 import struct
 
 import torch
 
-from akgflow.base.pages import libc
+from akgflow.base.pages import executable
 
-_WRITABLE = mmap.PROT_READ | mmap.PROT_WRITE
+# SA_… of the uapi header asm/signal.h.
 _SIGINFO, _RESETHAND, _NODEFER = 0x4, 0x80000000, 0x40000000
 
 
@@ -50,17 +49,14 @@ class FaultRecorder:
 
     def _install(self) -> None:
         self._installed = True
-        code = _code(ctypes.addressof(self._record))
-        start = libc().mmap(None, mmap.PAGESIZE, _WRITABLE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
-        ctypes.memmove(start, code, len(code))
-        libc().mprotect(start, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
+        start = executable(_code(ctypes.addressof(self._record)))
         action = _SigAction(handler=start, flags=_SIGINFO | _RESETHAND | _NODEFER)
         for number in (signal.SIGSEGV, signal.SIGBUS):
             ctypes.CDLL(None).sigaction(int(number), ctypes.byref(action), None)
 
 
 def _code(record: int) -> bytes:
-    """The handler: rsi is the ``siginfo_t``, rdx the ``ucontext_t``."""
+    """The handler: rsi is the ``siginfo_t``, rdx the ``ucontext_t``. ``base/x86/fault_recorder.S`` is its source."""
     return b"".join(
         (
             b"\x48\xb9" + struct.pack("<Q", record),  # mov rcx, record

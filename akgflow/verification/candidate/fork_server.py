@@ -32,7 +32,7 @@ from akgflow.verification.shared.fork_protocol import (
 )
 
 
-class Zygote:
+class ForkServer:
     """Parent and reaper of the candidates: orphans that they leave behind become its children."""
 
     def __init__(self, channel: Channel) -> None:
@@ -40,7 +40,7 @@ class Zygote:
         self.launcher = sandbox.Launcher()
         allocation_guards.install()
         self.live: dict[int, sandbox.Launched] = {}
-        self._doors = {door.address: door.name for door in library_traps.doors()}
+        self._names = {function.address: function.name for function in library_traps.hooked_functions()}
 
     def serve(self) -> None:
         """Answer until the judge is gone."""
@@ -61,7 +61,7 @@ class Zygote:
             case End():
                 return self._end(request.guard, request.grace)
             case NameFunction():
-                return Named(self._doors.get(request.address))
+                return Named(self._names.get(request.address))
 
     def _spawned(self, bounds: sandbox.Bounds, fds: list[int]) -> Spawned:
         """A new process, or why none could be started."""
@@ -127,11 +127,11 @@ def main() -> None:
     from akgflow.verification.candidate import dispatch_guard
 
     dispatch_guard.names_of("CPU")
-    zygote = Zygote(channel)
+    server = ForkServer(channel)
     gc.collect()
     gc.freeze()
     channel.send(Ready(sorted(library_traps.libraries())).data())
-    zygote.serve()
+    server.serve()
 
 
 if __name__ == "__main__":

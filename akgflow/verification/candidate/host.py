@@ -1,8 +1,8 @@
-"""What runs in the candidate's process: it loads the candidate and calls it when the judge asks.
+"""Runs in the candidate's process: loads the candidate, and calls it when the judge asks.
 
 Nothing that happens here decides anything. The candidate shares this process and may change all of it; the judge
 looks only at the bytes in memory that both see, and at its own clock. So what is said here about shapes, exceptions or
-parameter names is a help for whoever repairs the candidate, never a claim in its favour.
+parameter names helps to repair the candidate, and never counts in its favour.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class Invalid(Exception):
 class Host:
     """The state of one candidate process: a module, a model, and the memory shared with the judge."""
 
-    def __init__(self, scratch: Path, ways: trusted_io.Exits) -> None:
-        self.scratch, self.exits = scratch, ways
+    def __init__(self, scratch: Path, io: trusted_io.TrustedIO) -> None:
+        self.scratch, self.io = scratch, io
         self.stack = contextlib.ExitStack()
         self.device = "cpu"
         self.module: ModuleType | None = None
@@ -61,7 +61,7 @@ class Host:
         """Whether something stands in for a device, which host code believes to run on."""
         self.fds: list[int] = []
         self.answerer: Answerer | None = None
-        self.locks: library_traps.Locks | None = None
+        self.hooks: library_traps.FunctionHooks | None = None
         self.state: dict[str, torch.Tensor] = {}
         self.shared: set[int] = set()
         self.last: list[torch.Tensor] = []
@@ -85,7 +85,7 @@ class Host:
         if request.guarded:
             trusted = getattr(self.session, "trusted", ())
             self.refused, self.count_too = dispatch_guard.install(reader(self.fds.pop(0)), self.device, trusted)
-            self.locks = library_traps.Locks(self.fds.pop(0)) if self.fds else None
+            self.hooks = library_traps.FunctionHooks(self.fds.pop(0)) if self.fds else None
         return Opened(self.device)
 
     def open_baseline(self, request: protocol.OpenBaseline) -> Opened:
@@ -115,8 +115,8 @@ class Host:
         """Construct the model and put the judge's parameters into it by name."""
         for name, value in (request.globals or {}).items():
             setattr(self.module, name, value)
-        if self.locks is not None:
-            self.locks.open()
+        if self.hooks is not None:
+            self.hooks.remove()
         init = self._attach("init", request.init_region)
         arguments = memory.rebuild(request.init, init)
         self.count_too(request.moves)
@@ -140,25 +140,25 @@ class Host:
         region = self._attach("inputs", request.region)
         out = self._attach("outputs", request.out_region)
         inputs = memory.rebuild(request.inputs, region, request.base)
-        look, hand_over = self.exits.look, self.exits.hand_over
+        describe_result, copy_out = self.io.describe_result, self.io.copy_out
         given = memory.storages(inputs) | self.shared
         places = [_out_view(out, spec) for spec in request.outs] if out is not None else []
         self._poison(request.outs)
-        if self.locks is not None:
-            self.locks.close()
+        if self.hooks is not None:
+            self.hooks.install()
         self._hold_back()
         with torch.no_grad():
             result = self._invoke(inputs)
-            described, found = look(result, given)
+            described, found = describe_result(result, given)
             for place, tensor in zip(places, found, strict=False):
-                hand_over(place, tensor)
-                self.exits.margins(place, tensor)
+                copy_out(place, tensor)
+                self.io.copy_margins(place, tensor)
         _hand_back(self.model, self.state)
         self._synchronize()
         return Called(described, self._kernels(), self._reuses(found, given))
 
     def _invoke(self, inputs: Any) -> Any:
-        """Call the model, through the session where it has a way of its own."""
+        """Call the model, through the session where that defines how."""
         tell = getattr(self.session, "given", None)
         if tell is not None:
             found = [*memory.tensors(inputs), *self.state.values()]
@@ -171,7 +171,7 @@ class Host:
         return result
 
     def _reuses(self, found: list[torch.Tensor], given: set[int]) -> bool:
-        """True when an answer, other than a ``given`` tensor, lies where the one before lies, which is still held."""
+        """True when an answer, other than a ``given`` tensor, shares memory with the one before, still held."""
         found = [t for t in found if t.device.type != "meta" and t.numel()]
         again = bool((memory.storages(found) & memory.storages(self.last)) - given)
         self.last = found if sum(t.untyped_storage().nbytes() for t in found) <= MAX_HELD_BYTES else []
@@ -206,8 +206,8 @@ class Host:
         """Make the views of all slots once, before any window is timed."""
         sandbox.poison_allocations(False)
         self.last = []
-        if self.locks is not None:
-            self.locks.close()
+        if self.hooks is not None:
+            self.hooks.install()
         region = self._attach("inputs", request.region)
         assert region is not None
         self.answerer = Answerer(request, region, self._attach("outputs", request.out_region), self.device)
@@ -270,9 +270,9 @@ _set_data, _require_grad = torch._C.TensorBase.data.__set__, torch._C.TensorBase
 
 def load_state(model: Any, state: dict[str, torch.Tensor], device: str, stand_in: bool) -> None:
     """Give the model the judge's parameters, as views of the shared memory, so that changes to them are seen."""
-    if stand_in and hasattr(model, "adopt_state"):
+    if stand_in and hasattr(model, "set_state"):
         # What stands for a source kernel declares no parameters: it takes all of them, under whatever names.
-        model.adopt_state(state)
+        model.set_state(state)
         return
     own = model.state_dict(keep_vars=True)
     want, have = {n: list(t.shape) for n, t in state.items()}, {n: list(t.shape) for n, t in own.items()}
@@ -300,7 +300,7 @@ def load_state(model: Any, state: dict[str, torch.Tensor], device: str, stand_in
 
 
 def _hand_back(model: Any, state: dict[str, torch.Tensor]) -> None:
-    """Put buffers that the call replaced by new tensors back to where the judge's lie, with their new values."""
+    """Copy buffers that the call replaced by new tensors back into the judge's memory."""
     for name, buffer in model.named_buffers():
         place = state.get(name)
         if place is not None and buffer is not place and buffer.data_ptr() != place.data_ptr():
@@ -355,8 +355,8 @@ def serve(channel: Channel, scratch: Path, threads: int) -> None:
     # Otherwise an interrupt that is sent from outside would look like an exception of the candidate's.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     sandbox.poison_allocations(True)
-    ways = trusted_io.bind(channel.end)
-    host, send = Host(scratch, ways), ways.send
+    io = trusted_io.bind(channel.end)
+    host, send = Host(scratch, io), io.send
     operations = {op: getattr(host, op) for op in protocol.REQUESTS}
     while True:
         try:

@@ -1,8 +1,8 @@
 """How much the framework does in a call of the model, counted in elements, and what is too much.
 
 All names that the checks use are bound when they are made, and none is looked up when they run: the candidate may give
-any name in its process another meaning. What they count in is reached through them alone, and they are sealed
-(`akgflow.verification.candidate.trampoline`).
+any name in its process another meaning. Their counters are reached through them alone, and they are called through
+trampolines (`akgflow.verification.candidate.trampoline`).
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ _NUMBERS = (bool, int, float, complex)
 def counted(
     current: Current, trusted: Collection[CodeType], refuse: Refuse, capturing: Callable[[], bool]
 ) -> Callable[..., Checks]:
-    """Makes the checks of an operator, by name, that may do a little in each call; they share one account.
+    """Makes the checks of an operator, by name, that may do a little in each call; they share one budget.
 
     With ``whole`` all that a move touches counts, and not only what it computes.
     """
-    charge = _account(current, frozenset(trusted), capturing)
+    charge = _budget(current, frozenset(trusted), capturing)
     count, frame_of, thread, is_a, widened = counter(), sys._getframe, threading.get_ident, type, _widener()
     none, numbers, works, size = None, frozenset(_NUMBERS), dict[int, int](), len
 
@@ -91,27 +91,27 @@ def gated(name: str, current: Current, refuse: Refuse, capturing: Callable[[], b
     return before, lambda _: None
 
 
-def _account(current: Current, trusted: frozenset[CodeType], capturing: Callable[[], bool]) -> Charge:
+def _budget(current: Current, trusted: frozenset[CodeType], capturing: Callable[[], bool]) -> Charge:
     number, used, own = -1, 0.0, dict[str, float]()
     is_trusted, least = _judge_of_callers(trusted), 1024.0
 
     def charge(name: str, group: str, reduces: bool, elements: int, caller: FrameType) -> str | None:
         nonlocal number, used, own
-        now, rules = current()
-        if rules.get("free") and not capturing():
+        now, policy = current()
+        if policy.get("free") and not capturing():
             return None
         if trusted and is_trusted(caller):
             return None
         if now != number:
             number, used, own = now, 0.0, {}
         mine = own.get(group, 0.0) + elements
-        limit = rules.get("own", {}).get(group)
+        limit = policy.get("own", {}).get(group)
         if limit is not None and mine > (least if reduces and limit < least else limit):
             return f"{name} did the work: the operator is made of it, and the framework may not do it for the DSL"
-        if used + elements > rules.get("budget", 0.0):
+        if used + elements > policy.get("budget", 0.0):
             return (
                 f"{name} did the work: with it the framework touches {used + elements:.0f} elements in a call, "
-                f"and may touch {rules.get('budget', 0.0):.0f} beside the DSL's kernels"
+                f"and may touch {policy.get('budget', 0.0):.0f} beside the DSL's kernels"
             )
         used += elements
         own[group] = mine

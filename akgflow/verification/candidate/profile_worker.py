@@ -61,7 +61,7 @@ def _looked_at(on_gpu: bool) -> Iterator[None]:
 
 
 def _confine(scratch: Path, on_gpu: bool) -> None:
-    """All layers that a process can put on itself; raises `OSError` where one is lacking, and nothing is profiled."""
+    """All layers that a process can put on itself; raises `OSError` where one is missing, and nothing is profiled."""
     libc.prctl(libc.PR_SET_NO_NEW_PRIVS, 1)
     libc.drop_capabilities()
     seen = view()
@@ -77,7 +77,7 @@ def _model(about: ProfileRequest, question: dict[str, Any], scratch: Path) -> tu
     """The candidate's model with the judge's parameters, and the device that it runs on."""
     here, _ = socket.socketpair()
     process = host.Host(scratch, trusted_io.bind(here))
-    # What toolchains make ahead lies where this process cannot look; what it needs it builds itself.
+    # This process cannot see the folders that toolchains prepare: it builds what it needs itself.
     process.open(Open(about.toolchain, Evidence.EXECUTED, about.target, (), guarded=False))
     process.load(Load(str(scratch / "profiled.py"), "ModelNew"))
     model = getattr(process.module, process.entry)(*question["args"], **question["kwargs"])

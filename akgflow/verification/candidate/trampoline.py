@@ -1,46 +1,41 @@
-"""A check and a kernel, joined by a few instructions: Python sees neither.
+"""Trampolines: a few instructions that call a check, then a kernel, so that Python sees neither.
 
-Whatever a Python function holds while it runs lies open to a candidate in the same process: in the frames of a
-traceback, in those below a method of an argument that is looked at, or in a callback of the garbage collector. So
-kernel and check stand in no frame that a candidate's code could run above, and hang on no object that it could find:
-their addresses are part of the instructions that call them.
+A candidate in the same process can reach whatever a Python function holds while it runs: through the frames of a
+traceback, through those below a method of an argument that is looked at, or in a callback of the garbage collector. So
+no frame below a candidate's code holds kernel or check, and no object that it could find refers to them: their
+addresses are part of the instructions that call them.
 
-The instructions are x86-64's: elsewhere a Python function does the same, and is as open as it must be.
+The instructions are x86-64's: on other processors a Python function does the same, and hides nothing.
 """
 
 from __future__ import annotations
 
 import ctypes
 import gc
-import mmap
 import platform
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from types import FunctionType
 from typing import Any, NamedTuple, NoReturn
 
-from akgflow.base.pages import libc
+from akgflow.base.pages import executable
 
-_PAGE = mmap.PAGESIZE
-_WRITABLE = mmap.PROT_READ | mmap.PROT_WRITE
 _KEYWORDS = 0x0003
 """A C function that takes a tuple of arguments and a dict of keywords."""
 
 
 class Part(NamedTuple):
-    """What is joined.
-
-    ``before`` takes a call's arguments and gives those for the kernel as a tuple; ``after`` takes the result and gives
-    None. Either may give an exception instead, which is then raised.
-    """
+    """What one trampoline calls. Either check may return an exception instead, which is then raised."""
 
     before: Callable[..., Any]
+    """Takes a call's arguments and returns those for the kernel as a tuple."""
     kernel: Callable[..., Any]
     after: Callable[[Any], Any]
+    """Takes the kernel's result and returns None."""
 
 
-def join(parts: Sequence[Part]) -> list[Callable[..., Any]]:
-    """For each part a function that takes what its check takes and gives what its kernel gives."""
+def trampolines(parts: Sequence[Part]) -> list[Callable[..., Any]]:
+    """For each part a function that takes what its check takes and returns what its kernel returns."""
     for thing in (thing for part in parts for thing in (part.before, part.after)):
         hide(thing)
     if platform.machine() != "x86_64" or not parts:
@@ -49,18 +44,14 @@ def join(parts: Sequence[Part]) -> list[Callable[..., Any]]:
     for thing in (thing for part in parts for thing in part):
         _keep(thing)
     whole = b"".join(_filled(code, part) for part in parts)
-    size = -(-len(whole) // _PAGE) * _PAGE
-    # Never unmapped: the dispatcher calls it until the process ends.
-    start = libc().mmap(None, size, _WRITABLE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
-    ctypes.memmove(start, whole, len(whole))
-    libc().mprotect(start, size, mmap.PROT_READ | mmap.PROT_EXEC)
+    start = executable(whole)
     return _functions(range(start, start + len(whole), len(code)))
 
 
-def opaque(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function, as one that shows nothing of what it refers to."""
+def trampoline(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function behind a trampoline, which shows nothing of what it refers to."""
     hide(function)
-    (found,) = join([Part(_arguments, function, _nothing)])
+    (found,) = trampolines([Part(_arguments, function, _nothing)])
     return found
 
 
@@ -133,7 +124,10 @@ def _filled(code: bytes, part: Part) -> bytes:
 
 
 def _steps() -> Iterator[bytes | str | _Jump]:
-    """A C function of (self, arguments, keywords): r12 holds the arguments and then the result, r13 the keywords."""
+    """A C function of (self, arguments, keywords): r12 holds the arguments and then the result, r13 the keywords.
+
+    ``base/x86/trampoline.S`` is its source.
+    """
     yield _ENTER
     # While a check runs, the collector could call the candidate above its frames.
     yield from _uncollected(_object(_BEFORE) + _AS_SECOND[_R12] + b"\x4c\x89\xea" + _call("PyObject_Call"), "before")

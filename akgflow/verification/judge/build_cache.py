@@ -1,4 +1,4 @@
-"""What candidates built, kept from one judgement of a module to the next one of the very same module.
+"""Keeps what candidates built, for the next judgement of the same module.
 
 A candidate writes only to its own folder. Once its processes have ended and it was found right, the judge moves what it
 built to a place that is named by all that went into the judgement, the module's whole text among it. So nothing that
@@ -21,7 +21,7 @@ MOST_OF_ONE_BYTES = 64 << 20
 MOST_FILES = 2000
 
 
-class Builds:
+class BuildCache:
     """A folder of builds, by key. Several judges may use it at the same time."""
 
     def __init__(self, root: Path, most_bytes: int = MOST_BYTES) -> None:
@@ -36,7 +36,7 @@ class Builds:
             # Times are kept: build tools go by them.
             shutil.copytree(kept, folder, symlinks=True, dirs_exist_ok=True)
         except OSError:
-            # There was nothing, or another judge has just evicted it; a half copy must not be built upon.
+            # There was nothing, or another judge has just evicted it; a partial copy must not be used.
             remove(folder)
             folder.mkdir(exist_ok=True)
             return False

@@ -1,4 +1,4 @@
-"""The judge's side of candidate processes: start one, ask it, bound it, end it, and say why it ended."""
+"""The judge's end of candidate processes: start one, ask it, bound it, end it, and say why it ended."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from akgflow.verdict import Limits
 from akgflow.verification import sandbox
 from akgflow.verification.judge.failures import CRASHES, CandidateFailed, Crashed, Disturbed, reported
 from akgflow.verification.judge.machine_pressure import Pressure, killed_for_memory
-from akgflow.verification.judge.resource_monitor import Watch
+from akgflow.verification.judge.resource_monitor import ResourceMonitor
 from akgflow.verification.sandbox import process_tree
 from akgflow.verification.sandbox.env_allowlist import scrubbed
 from akgflow.verification.sandbox.process_tree import signal_name
@@ -29,7 +29,7 @@ from akgflow.verification.shared import library_traps
 from akgflow.verification.shared.channel import Channel, ChannelClosed, ChannelFull, NotAMessage, Waiting
 from akgflow.verification.shared.fields import Fields, Malformed
 from akgflow.verification.shared.fork_protocol import End, Ended, Named, NameFunction, Ready, Spawn, Spawned
-from akgflow.verification.shared.op_policy import CALLING, Page
+from akgflow.verification.shared.op_policy import CALLING, PolicyPage
 from akgflow.verification.shared.protocol import Failure, Request
 
 START_SECONDS = 180.0
@@ -42,8 +42,8 @@ R = TypeVar("R")
 _Reply = TypeVar("_Reply", Spawned, Ended, Named)
 
 
-class ForkServer:
-    """A process with torch loaded that candidates are forked from; started again when it has died."""
+class ForkServerClient:
+    """Starts a process with torch loaded, and has it fork candidates; starts another one when it has died."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -133,7 +133,7 @@ class ForkServer:
         return None
 
     def code_of(self, process: CandidateProcess) -> frozenset[str]:
-        """Files with code that a process has mapped by itself; none once it is gone."""
+        """Files with code that a process has mapped itself; none once it has ended."""
         with contextlib.suppress(OSError):
             return library_traps.libraries(process.pid) - self._libraries
         return frozenset()
@@ -198,15 +198,17 @@ class Place(NamedTuple):
 class CandidateProcess:
     """One candidate process. Every method that talks to it raises `CandidateFailed` when it does not answer well."""
 
-    def __init__(self, server: ForkServer, place: Place, channel: Channel, log: IO[bytes], limits: Limits) -> None:
+    def __init__(
+        self, server: ForkServerClient, place: Place, channel: Channel, log: IO[bytes], limits: Limits
+    ) -> None:
         self.pid, self.layers, self.limits = place.pid, place.layers, limits
-        self._watch = Watch(place.guard, place.scratch, limits)
+        self._monitor = ResourceMonitor(place.guard, place.scratch, limits)
         self._server, self._channel, self._log, self._place = server, channel, log, place
         self._ended, self._life = False, server.lives
         self._killed_before = killed_for_memory()
-        self.rules: Page | None = None
+        self.policy: PolicyPage | None = None
         self.stand_in = False
-        """Something stands for the device here, and there are sound candidates that it cannot run."""
+        """Something stands in for the device: there are sound candidates that it cannot run."""
         self.trusted = False
         self._stopped: set[int] = set()
         self.trap: library_traps.Trap | None = None
@@ -219,7 +221,7 @@ class CandidateProcess:
         try:
             return self._reply(request, seconds, fds, watch)
         except CandidateFailed as failure:
-            self._server.pressure.look(self._watch.most_memory)
+            self._server.pressure.look(self._monitor.most_memory)
             if killed_for_memory() > self._killed_before:
                 self._server.pressure.memory_ran_out()
             short = self._server.pressure.explain(f"{failure.message}\n{failure.log}")
@@ -230,8 +232,8 @@ class CandidateProcess:
 
     def _reply(self, request: Request[R], seconds: float, fds: Sequence[int], watch: float) -> R:
         self._require_silence("before it was asked")
-        if self.rules is not None:
-            self.rules.begin(request.op, request.calls)
+        if self.policy is not None:
+            self.policy.begin(request.op, request.calls)
         number = secrets.token_hex(16)
         try:
             self._channel.send({"op": request.op, "number": number} | request.fields(), fds)
@@ -241,9 +243,9 @@ class CandidateProcess:
             raise self._forged(str(error)) from None
         except ChannelClosed:
             failure = self._post_mortem()
-            self._check_doors(request.op)
+            self._check_hooks(request.op)
             raise failure from None
-        self._check_doors(request.op)
+        self._check_hooks(request.op)
         found = self._read(request, number, Fields(reply))
         self._require_silence("after its reply")
         if isinstance(found, Failure):
@@ -266,12 +268,12 @@ class CandidateProcess:
             raise self._forged(f"a packet that was not asked for, {when}")
 
     def _forged(self, why: str) -> CandidateFailed:
-        """The harness keeps to the protocol: what does not was written by the candidate."""
+        """The failure for what breaks the protocol: the harness does not, so the candidate wrote it."""
         words = self._words()
         self.close()
         return CandidateFailed(Status.REFUSED, f"the candidate wrote to the judge's channel: {why}", words)
 
-    def _check_doors(self, op: str) -> None:
+    def _check_hooks(self, op: str) -> None:
         """Raise `CandidateFailed` when a library has done the work of a call."""
         if self.trap is None or op not in CALLING:
             return
@@ -293,8 +295,8 @@ class CandidateProcess:
 
     def _check_use(self) -> None:
         """End what grows past its bounds."""
-        broken = self._watch.look()
-        self._server.pressure.look(self._watch.most_memory)
+        broken = self._monitor.look()
+        self._server.pressure.look(self._monitor.most_memory)
         if broken is not None:
             self.close()
             raise CandidateFailed(*broken)
@@ -334,7 +336,7 @@ class CandidateProcess:
         return ""
 
     def code(self) -> frozenset[str]:
-        """Files with code that it has mapped by itself."""
+        """Files with code that it has mapped itself."""
         return self._server.code_of(self)
 
     def waited(self) -> float:
@@ -356,7 +358,7 @@ class CandidateProcess:
 
     def _others(self) -> dict[int, str]:
         found = process_tree.running(self._place.guard)
-        # A candidate whose own process has ended is about to be asked in vain, which says more.
+        # A candidate whose own process has ended will fail at the next request, which says more.
         return {pid: name for pid, name in found.items() if pid != self.pid} if self.pid in found else {}
 
     def pause(self) -> None:

@@ -16,7 +16,7 @@ from akgflow.terms import Evidence, Status
 from akgflow.verdict import CaseResult, JudgeRequest
 from akgflow.verification import sandbox
 from akgflow.verification.judge import side_effects
-from akgflow.verification.judge.candidate_process import CandidateProcess, ForkServer
+from akgflow.verification.judge.candidate_process import CandidateProcess, ForkServerClient
 from akgflow.verification.judge.failures import (
     CandidateFailed,
     Disturbed,
@@ -30,7 +30,7 @@ from akgflow.verification.reference.tolerance import compare
 from akgflow.verification.shared import memory
 from akgflow.verification.shared.library_traps import Trap
 from akgflow.verification.shared.op_classes import MOVES
-from akgflow.verification.shared.op_policy import Page
+from akgflow.verification.shared.op_policy import PolicyPage
 from akgflow.verification.shared.protocol import (
     MODULE,
     Build,
@@ -44,12 +44,13 @@ from akgflow.verification.shared.protocol import (
     Request,
 )
 
-ELSEWHERE = 64 * memory.ALIGN
-"""Bytes by which inputs are moved on when they are asked at other addresses."""
+SHIFT_BYTES = 64 * memory.ALIGN
+"""Bytes by which the same inputs are shifted, to ask about them at other addresses."""
 CALLS = 10
 """Calls of one process that are checked before it is believed, where calls are quick; a few more at random."""
 REPEAT_SECONDS = 1.5
-HURRY_SECONDS = 15.0
+SHORTENED_SECONDS = 15.0
+"""For builds and for calls once an answer was wrong."""
 PING_SECONDS = 10.0
 REUSES = "an answer is overwritten by the next call: copy what is to be kept"
 
@@ -62,7 +63,7 @@ class Trial:
 
     def __init__(
         self,
-        server: ForkServer,
+        server: ForkServerClient,
         request: JudgeRequest,
         evidence: Evidence,
         scratch: Path,
@@ -117,19 +118,19 @@ class Trial:
         return self.request.framework == "forbid"
 
     def _guard(self) -> list[int]:
-        """Descriptors of the rules that bind the framework in the candidate's process, and of the libraries' trap."""
+        """Descriptors of the policy that binds the framework in the candidate's process, and of the libraries' trap."""
         if not self.guarded:
             return []
-        self.process.rules = Page()
+        self.process.policy = PolicyPage()
         if self.evidence is not Evidence.EXECUTED:
             # An interpreter does a kernel's work with numpy, and numpy multiplies with such a library. What is only
             # compiled may be interpreted too, where host code asks what kernels compute.
-            return [self.process.rules.fd]
+            return [self.process.policy.fd]
         self.process.trap = Trap()
-        return [self.process.rules.fd, self.process.trap.fd]
+        return [self.process.policy.fd, self.process.trap.fd]
 
     def start_baseline(self, reference: Reference, text: str) -> None:
-        """Import the operator itself, in place of a candidate, through the same door."""
+        """Import the operator itself, in place of a candidate, by the same request."""
         self._put(text)
         self.device = reference.device
         self.process.trusted = True
@@ -142,9 +143,9 @@ class Trial:
         constants = (("init", reference.init), ("state", reference.state_layout))
         init, state = (self._give(name, layout, fds) for name, layout in constants)
         moves: list[str] = []
-        if self.process.rules is not None and not baseline:
+        if self.process.policy is not None and not baseline:
             tunes = self.evidence is Evidence.EXECUTED
-            self.process.rules.expect(reference.work, sum(t.numel() for t in reference.state.values()), tunes)
+            self.process.policy.expect(reference.work, sum(t.numel() for t in reference.state.values()), tunes)
             moves = sorted(MOVES & set(reference.work.own))
         request = Build(
             reference.init.tree,
@@ -215,8 +216,8 @@ class Trial:
         files = self.process.code() - self._own_code
         return toolchains.sees_kernels(self.request.toolchain, self.evidence, self.request.target, self.scratch, files)
 
-    def settle(self) -> None:
-        """Raise `CandidateFailed` where a reply was not the process's own: then that is still to come."""
+    def require_no_stray_reply(self) -> None:
+        """Raise `CandidateFailed` where a reply was forged: then the process's own is still to come."""
         self.process.ask(Ping(), PING_SECONDS)
 
     def numerics(self, reference: Reference) -> None:
@@ -225,10 +226,10 @@ class Trial:
         self._first = None
         self.measured.append(self.check(reference, first))
         self.measured.append(self.check(reference, second))
-        # The first one again, its twins in its place, and itself elsewhere: answers hang on what is asked, on all
-        # of it, and on nothing else.
-        twins = [(draw, 0) for draw in ((first, *reference.twins) if reference.twins else ())]
-        for draw, base in [*((draw, 0) for draw in others), *twins, (first, ELSEWHERE)]:
+        # The first one again, perturbed at the same addresses, and the same at others: answers must depend on all of
+        # what is asked, and on nothing else.
+        perturbed = [(draw, 0) for draw in ((first, *reference.perturbed) if reference.perturbed else ())]
+        for draw, base in [*((draw, 0) for draw in others), *perturbed, (first, SHIFT_BYTES)]:
             if any(one.result.status is not Status.PASSED for one in self.measured[-2:]):
                 return
             found = self.check(reference, draw, base)
@@ -237,9 +238,9 @@ class Trial:
             elif found.result.status is not Status.PASSED:
                 self.measured.append(blame_repeat(found, self.calls))
 
-    def hurry(self) -> None:
-        """Something was wrong: other cases may still show where, and a process that is broken may hang in them."""
-        self.build_left, self.run_left = min(self.build_left, HURRY_SECONDS), min(self.run_left, HURRY_SECONDS)
+    def shorten_limits(self) -> None:
+        """Leave little time after a wrong answer: other cases may show where, and a broken process may hang in them."""
+        self.build_left, self.run_left = min(self.build_left, SHORTENED_SECONDS), min(self.run_left, SHORTENED_SECONDS)
 
     def repeat(self, reference: Reference) -> None:
         """More calls on questions that were answered rightly before, until one is answered wrongly."""
@@ -256,7 +257,7 @@ class Trial:
         return False
 
     def check(self, reference: Reference, draw: Draw, base: int = 0) -> Measured:
-        """One call, its inputs ``base`` bytes further on, judged by what lies in the shared memory afterwards."""
+        """One call, its inputs ``base`` bytes further on, judged by what the shared memory holds afterwards."""
         result = CaseResult(reference.case.keys, draw.distribution, Status.PASSED)
         try:
             outputs = self._call(reference, draw, base)
@@ -288,17 +289,17 @@ class Trial:
         """Ask for one call; the output tensors as the judge's own copies."""
         fds: list[int] = []
         outs = draw.outs()
-        # Elsewhere is on a CPU where a read past the end of an input is a crash.
+        # On a CPU the other addresses are where a read past the end of an input is a crash.
         closed = base > 0 and self.device == "cpu"
         layout, base = (draw.at_page_ends, 0) if closed else (draw.layout, base)
         name = "closed inputs" if closed else "inputs"
-        region, input_handle = self._region(name, layout.size + ELSEWHERE, fds, layout.holes)
+        region, input_handle = self._region(name, layout.size + SHIFT_BYTES, fds, layout.holes)
         out_region, out_handle = self._region("outputs", places_size(outs, memory.GUARD), fds)
         self._inputs = side_effects.Placement(layout, region, base)
         layout.write(region, base)
         reference.state_layout.write(self._regions["state"])
         out_region.bytes.fill_(sandbox.POISON)
-        _settle(self.device)
+        _synchronize(self.device)
         called = self._timed_call(Call(input_handle, layout.tree, base, out_handle, outs), fds)
         self.process.require_alone()
         self.warnings |= {REUSES} if called.reuses else set()
@@ -317,7 +318,7 @@ class Trial:
     def _region(
         self, name: str, size: int, fds: list[int], holes: tuple[tuple[int, int], ...] = ()
     ) -> tuple[memory.Region, Any]:
-        """Shared memory for a call: the same addresses from call to call, so that answers cannot hang on them."""
+        """Shared memory for a call: the same addresses from call to call, so that answers cannot depend on them."""
         region = self._regions.get(name)
         if holes or region is None or region.bytes.numel() < size:
             if region is not None and self.device == "cuda":
@@ -349,9 +350,9 @@ class Trial:
         return called
 
     def _effects(self, reference: Reference, draw: Draw) -> list[side_effects.Change]:
-        """What the call made of the inputs and buffers that the operator changes; nothing else may have changed."""
+        """The inputs and buffers that the operator changes, after the call; nothing else may have changed."""
         inputs, state = self._inputs, self._regions["state"]
-        assert inputs is not None, "a call says where its inputs lie"
+        assert inputs is not None, "a call notes where its inputs are"
         problem = side_effects.check_untouched(reference, draw, inputs, state)
         if problem is not None:
             raise _Wrong(*problem)
@@ -381,6 +382,6 @@ def _handle(region: memory.Region | None, fds: list[int]) -> Any:
     return dict(region.handle)
 
 
-def _settle(device: str) -> None:
+def _synchronize(device: str) -> None:
     if device == "cuda":
         torch.cuda.synchronize()

@@ -1,7 +1,7 @@
 """The judge: holds the operator, the oracle, the seeds and the clock, and writes the verdict.
 
 It never imports a candidate. For each kind of evidence that a request names there is one candidate process
-(`akgflow.verification.judge.evaluation`); what that process says is a hint, what lies in shared memory is the evidence.
+(`akgflow.verification.judge.evaluation`); what that process says is a hint, what shared memory holds is the evidence.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from akgflow import toolchains
 from akgflow.config.types import Scalar
 from akgflow.machine import Machine
 from akgflow.verdict import JudgeRequest, Verdict
-from akgflow.verification.judge.build_cache import Builds
-from akgflow.verification.judge.candidate_process import ForkServer
+from akgflow.verification.judge.build_cache import BuildCache
+from akgflow.verification.judge.candidate_process import ForkServerClient
 from akgflow.verification.judge.judgement import Grant, Judgement, Tools
 from akgflow.verification.reference.reference import Reference
 
@@ -29,8 +29,8 @@ MOST_REFERENCES = 4
 class Judge:
     """Serves one judgement at a time; candidate and baseline each get all of the machine's cores."""
 
-    def __init__(self, machine: Machine, server: ForkServer) -> None:
-        self._tools = Tools(machine, server, Builds(toolchains.cache_dir("candidates")), self._reference)
+    def __init__(self, machine: Machine, server: ForkServerClient) -> None:
+        self._tools = Tools(machine, server, BuildCache(toolchains.cache_dir("candidates")), self._reference)
         self._references: OrderedDict[str, tuple[Reference, int]] = OrderedDict()
 
     def judge(self, request: JudgeRequest, scratch: Path, grant: Grant) -> Verdict:

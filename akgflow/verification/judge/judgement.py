@@ -31,13 +31,13 @@ from akgflow.verdict import (
     Verdict,
 )
 from akgflow.verification.judge import profiler
-from akgflow.verification.judge.build_cache import Builds
-from akgflow.verification.judge.candidate_process import BUILDS, ForkServer
+from akgflow.verification.judge.build_cache import BuildCache
+from akgflow.verification.judge.candidate_process import BUILDS, ForkServerClient
 from akgflow.verification.judge.evaluation import REUSES, Trial
 from akgflow.verification.judge.failures import CandidateFailed, Disturbed, Measured, compile_failed, result_failure
 from akgflow.verification.judge.timing import NotTimed, Session, Starts
 from akgflow.verification.judge.timing.roofline import with_roofline
-from akgflow.verification.judge.without_kernels import require_work
+from akgflow.verification.judge.without_kernels import require_kernels_matter
 from akgflow.verification.reference.operator import OperatorError, cases_of
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.sandbox.untrusted_files import tidy
@@ -61,8 +61,8 @@ class Tools:
     """What judgements of one judge share."""
 
     machine: Machine
-    server: ForkServer
-    builds: Builds
+    server: ForkServerClient
+    build_cache: BuildCache
     reference: Callable[[JudgeRequest, Mapping[str, Scalar], str], Reference]
     """The reference of a case on a device."""
 
@@ -179,7 +179,7 @@ class Judgement:
         scratch = self.scratch / evidence.value
         scratch.mkdir(parents=True)
         key = self._builds_key(evidence)
-        self.tools.builds.fetch(key, scratch / BUILDS)
+        self.tools.build_cache.fetch(key, scratch / BUILDS)
         trial = Trial(self.tools.server, self.request, evidence, scratch, self.tools.machine.cores)
         self.findings.bounded_by(trial.process.layers)
         try:
@@ -192,7 +192,7 @@ class Judgement:
                 self._compile(trial)
         finally:
             trial.close()
-        self.tools.builds.keep(key, scratch / BUILDS)
+        self.tools.build_cache.keep(key, scratch / BUILDS)
         if evidence not in NUMERIC:
             self._read_resources(scratch)
             self.findings.evidence.append(evidence)
@@ -226,7 +226,7 @@ class Judgement:
                 self.findings.evidence.append(Evidence.COMPILED)
 
     def _builds_key(self, evidence: Evidence) -> str:
-        """Names a build by all that goes into it, but for the compilers, whose builds outlive them well."""
+        """Identifies a build by all that goes into it except the compilers: a build stays valid without them."""
         request, cpu = self.request, self.tools.machine.cpu
         parts = (self.module, request.toolchain, request.target, evidence.value, cpu, __version__, _libraries())
         return hashlib.sha256(repr(parts).encode()).hexdigest()
@@ -247,12 +247,12 @@ class Judgement:
                 trial.build(reference)
                 trial.numerics(reference)
                 if result_failure(trial.measured) is not None:
-                    trial.hurry()
+                    trial.shorten_limits()
             if result_failure(trial.measured) is None:
                 self._recheck(trial)
             if result_failure(trial.measured) is None:
                 trial.require_kernels()
-                trial.settle()
+                trial.require_no_stray_reply()
                 self._without_kernels(trial)
             findings.evidence.append(trial.evidence)
         except CandidateFailed as late:
@@ -280,7 +280,7 @@ class Judgement:
         """The case in which most is to be done, asked once more in a process in which the DSL does nothing."""
         most = max(self._references(trial.device), key=lambda one: one.work.total)
         trial.build(most)
-        require_work(trial, most)
+        require_kernels_matter(trial, most)
 
     def _time(self, trial: Trial) -> None:
         """Time the case with the most elements, with the machine to itself."""

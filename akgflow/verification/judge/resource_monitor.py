@@ -1,4 +1,4 @@
-"""What a candidate takes while it runs: memory, processes and files of all that it started, seen from outside."""
+"""Monitors what a candidate takes while it runs: memory, processes and files of all that it started."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ DISK_SHARE = 20
 """Counting files takes at most one part in so many of the time."""
 
 
-class Watch:
-    """Looks at one candidate again and again; the kernel's own limits count each process for itself, or not at all."""
+class ResourceMonitor:
+    """Measures one candidate from outside: the kernel's own limits count each process by itself, or not at all."""
 
     def __init__(self, guard: int, scratch: str, limits: Limits) -> None:
         self.guard, self.scratch, self.limits = guard, scratch, limits
@@ -40,7 +40,7 @@ class Watch:
         return self._disk_broken(use.deleted)
 
     def _proportional(self, shared: int, held: int) -> int:
-        """Bytes of memory by a close look, for which all of it stands still: whoever forks holds the locks it needs."""
+        """Bytes of memory, each shared page once. Stops all processes: one that forks holds locks that this needs."""
         stopped = process_tree.stop(self.guard)
         try:
             return process_tree.proportional(stopped, shared, held)

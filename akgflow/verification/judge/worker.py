@@ -49,12 +49,12 @@ def main() -> None:
     assert isinstance(start, Start), "an executor begins with the machine"
     machine = start.machine
     from akgflow.verification import sandbox
-    from akgflow.verification.judge.candidate_process import ForkServer
+    from akgflow.verification.judge.candidate_process import ForkServerClient
 
-    # Seeds and oracles lie in this process: no other of this user may look into it.
+    # This process holds seeds and oracles: no other process of this user may look into it.
     sandbox.prctl(sandbox.PR_SET_DUMPABLE, 0)
 
-    server = ForkServer()
+    server = ForkServerClient()
     server.start()
     import torch
 

@@ -1,7 +1,8 @@
-"""What an operator's own inputs promise, and other distributions that keep it.
+"""Input invariants of an operator, and other distributions that keep them.
 
-A kernel may rely on what every input of its operator has in common: a triangular matrix, a table of cosines, rows that
-sum to one. Two draws of the operator's own inputs show it. What they do not have in common may be drawn otherwise.
+A kernel may rely on what all inputs of its operator have in common: a triangular matrix, a table of cosines, rows that
+sum to one. Two draws of the operator's own inputs show it. What they do not have in common may be drawn from another
+distribution.
 """
 
 from __future__ import annotations
@@ -23,41 +24,45 @@ SCALED = "scaled rows"
 SHIFTED = "shifted"
 EXTRA = (WIDE, TIES, EXTREMES, SCALED, SHIFTED)
 LEVELS = {SCALED: (1e4, 40.0, 1.0), SHIFTED: (1e3, 30.0)}
-"""How far to go, the furthest first: what the operator or the framework cannot do is not asked."""
+"""Levels that are tried, the largest first: what the operator or the framework cannot do is not asked."""
 
-SIGNED, POSITIVE, WITHIN = "signed", "positive", "within"
-"""Ways to draw: any sign, magnitudes only, and squeezed into the range of the operator's own values."""
-WAYS = (SIGNED, POSITIVE, WITHIN)
+SIGNED, POSITIVE, BOUNDED = "signed", "positive", "bounded"
+"""Ways to draw: any sign, magnitudes only, and mapped by a sigmoid into the range of the operator's own values."""
+WAYS = (SIGNED, POSITIVE, BOUNDED)
 _SAMPLE = 4096
 _MOST_LENGTHS = 4096
 
 
 @dataclass(frozen=True)
-class Promise:
-    """What one input tensor keeps from draw to draw.
+class InputInvariant:
+    """What one input tensor has in common from draw to draw.
 
-    Complex numbers and packed 4-bit values are taken as pairs of real ones. ``drawn`` is false for what is no floating
-    tensor or is chosen rather than drawn; then ``masks`` and ``lengths`` alone matter. ``zeros`` marks elements that
-    are always zero; ``sums_to_one`` and ``ascends`` name a dimension; ``low`` and ``high`` are the range.
-    ``masks`` marks the elements of a mask that vary; ``lengths`` are the ends of an integer's range, zero and one
-    among them where they belong to it.
+    Complex numbers and packed 4-bit values are taken as pairs of real ones.
     """
 
-    drawn: bool
+    random: bool
+    """False for a tensor that is not floating, or is chosen rather than drawn; only these have masks and lengths."""
     zeros: torch.Tensor | None = None
+    """Marks elements that are always zero."""
     symmetric: bool = False
     sums_to_one: int | None = None
+    """The dimension along which values are a distribution."""
     ascends: int | None = None
+    """The dimension along which values are sorted."""
     low: float = 0.0
     high: float = 0.0
     masks: torch.Tensor | None = None
+    """Marks the elements of a mask that vary."""
+    mask: torch.Tensor | None = None
+    """A mask that was drawn, for the elements that do not."""
     lengths: tuple[int, ...] = ()
+    """The ends of an integer's range; zero and one are among them where the range holds them."""
 
     @property
     def plain(self) -> bool:
-        """True when elements have nothing to do with one another: they may be moved about and scaled."""
+        """True when elements are independent: they may be permuted and scaled."""
         tied = self.symmetric or self.zeros is not None or self.sums_to_one is not None or self.ascends is not None
-        return self.drawn and not tied
+        return self.random and not tied
 
     @property
     def has_borders(self) -> bool:
@@ -65,17 +70,17 @@ class Promise:
         return self.masks is not None or bool(self.lengths)
 
 
-def promise(one: torch.Tensor, other: torch.Tensor) -> Promise:
+def input_invariant(one: torch.Tensor, other: torch.Tensor) -> InputInvariant:
     """What two draws of the same input, under different seeds, have in common."""
     eps = dtypes.format_of(one.dtype).eps if dtypes.is_real(one) else 0.0
     one, other = _numbers(one), _numbers(other)
     if not (is_free(one) and is_free(other)) or one.shape != other.shape or torch.equal(one, other):
-        return Promise(False)
+        return InputInvariant(False)
     both, fine = (one, other), eps < 0.1
     zeros = (one == 0) & (other == 0)
     square = one.dim() >= 2 and one.shape[-1] == one.shape[-2] > 1
-    return Promise(
-        drawn=True,
+    return InputInvariant(
+        random=True,
         zeros=zeros if int(zeros.sum()) > max(2, one.numel() // 1000) and fine else None,
         symmetric=square and all(bool(torch.equal(t, t.mT)) for t in both),
         sums_to_one=next((d for d in range(one.dim()) if fine and all(_sums_to_one(t, d, eps) for t in both)), None),
@@ -120,15 +125,16 @@ def may_have_borders(tensor: torch.Tensor) -> bool:
     return whole and 0 < tensor.numel() <= _MOST_LENGTHS and tensor.dim() <= 2
 
 
-def borders(seen: Sequence[torch.Tensor]) -> Promise:
-    """What several draws of a mask or of lengths show; a promise of nothing where their ends cannot be told."""
+def borders(seen: Sequence[torch.Tensor]) -> InputInvariant:
+    """What several draws of a mask or of lengths have in common; no mask and no lengths where that is not evident."""
     if any(one.shape != seen[0].shape for one in seen) or all(bool((one == seen[0]).all()) for one in seen):
-        return Promise(False)
+        return InputInvariant(False)
     if all(map(_is_mask, seen)):
-        return Promise(False, masks=_varying(torch.stack([_masked(one) for one in seen])))
+        masks = torch.stack([_masked(one) for one in seen])
+        return InputInvariant(False, masks=_varying(masks), mask=masks[0])
     if not all(map(may_have_borders, seen)):
-        return Promise(False)
-    return Promise(False, lengths=_ends(torch.stack([one.to(torch.int64).flatten() for one in seen])))
+        return InputInvariant(False)
+    return InputInvariant(False, lengths=_ends(torch.stack([one.to(torch.int64).flatten() for one in seen])))
 
 
 def _is_mask(tensor: torch.Tensor) -> bool:
@@ -147,9 +153,9 @@ def _masked(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _varying(seen: torch.Tensor) -> torch.Tensor | None:
-    """The elements of a mask that are not always the same, or all where chance explains that some are.
+    """The elements of a mask that vary from draw to draw; all of them where chance explains those that did not.
 
-    None where every row has as many, or where the mask is symmetric: one is then tied to another.
+    None where every row has as many, or where the mask is symmetric: then elements depend on each other.
     """
     counts = seen.sum(-1)
     square = seen.dim() >= 3 and seen.shape[-1] == seen.shape[-2]
@@ -163,7 +169,7 @@ def _varying(seen: torch.Tensor) -> torch.Tensor | None:
 
 
 def _ends(seen: torch.Tensor) -> tuple[int, ...]:
-    """The ends of the range of whole numbers, one row a draw; none where numbers are tied to one another."""
+    """The ends of the range of integers, one row a draw; none where they depend on each other."""
     low, high, count = int(seen.min()), int(seen.max()), seen.shape[1]
     sums, sorted_ = seen.sum(1), seen.sort(1).values
     tied = count >= 3 and (
@@ -171,41 +177,44 @@ def _ends(seen: torch.Tensor) -> tuple[int, ...]:
     )
     if tied or low < 0 or low == high:
         return ()
-    # So many draws come as near to the end of an even distribution.
+    # The distance from the least of n uniform draws to the end of their range is about its width / n.
     near_one = low - 3 * (high - low) / seen.numel() <= 1 <= high
     return tuple(sorted({low, high} | ({1} if near_one else set())))
 
 
-def redraw(tensor: torch.Tensor, kept: Promise, distribution: str, way: str, level: float = 1.0) -> torch.Tensor:
-    """A tensor of the same layout from another distribution that keeps the promise."""
-    if not kept.drawn:
-        return _at_borders(tensor, kept) if distribution == EXTREMES and level and kept.has_borders else tensor
-    values = _values(tensor, kept, distribution, level)
+def redraw(
+    tensor: torch.Tensor, invariant: InputInvariant, distribution: str, way: str, level: float = 1.0
+) -> torch.Tensor:
+    """A tensor of the same layout from another distribution that keeps the invariant."""
+    if not invariant.random:
+        at_borders = distribution == EXTREMES and level and invariant.has_borders
+        return _at_borders(tensor, invariant) if at_borders else tensor
+    values = _values(tensor, invariant, distribution, level)
     if way == POSITIVE:
         values = values.abs()
-    elif way == WITHIN:
-        values = kept.low + (kept.high - kept.low) * torch.sigmoid(values)
-    if kept.symmetric:
+    elif way == BOUNDED:
+        values = invariant.low + (invariant.high - invariant.low) * torch.sigmoid(values)
+    if invariant.symmetric:
         values = values.tril() + values.tril(-1).mT
-    if kept.sums_to_one is not None:
-        values = torch.softmax(values.clamp(-8, 8), kept.sums_to_one)
-    if kept.ascends is not None:
-        values = values.sort(kept.ascends).values
-    if kept.zeros is not None:
-        values = values.masked_fill(kept.zeros, 0.0)
+    if invariant.sums_to_one is not None:
+        values = torch.softmax(values.clamp(-8, 8), invariant.sums_to_one)
+    if invariant.ascends is not None:
+        values = values.sort(invariant.ascends).values
+    if invariant.zeros is not None:
+        values = values.masked_fill(invariant.zeros, 0.0)
     return dtypes.stored(values, tensor)
 
 
-def _values(tensor: torch.Tensor, kept: Promise, distribution: str, level: float) -> torch.Tensor:
-    """Float32 values of the tensor's shape. Where products of large ones would not fit its dtype, they are smaller.
+def _values(tensor: torch.Tensor, invariant: InputInvariant, distribution: str, level: float) -> torch.Tensor:
+    """Float32 values of the tensor's shape. In parentheses: for narrow dtypes, which products of large values overflow.
 
-    ``wide``: magnitudes from 0.001 to 100 (10), by decades alike frequent. ``ties``: multiples of a half, none above
+    ``wide``: magnitudes from 0.001 to 100 (10), log-uniform. ``ties``: multiples of a half, none above
     minus a half, many of them equal: a maximum that starts at zero is wrong. ``extremes``: a quarter are zeros of
-    either sign, one in 64 is a thousand (thirty) times as large; of 8-bit floats every finite number alike often.
+    either sign, one in 64 is a thousand (thirty) times as large; of 8-bit floats every finite number equally often.
     ``scaled rows``: of the slices along the first dimension, a quarter are ``level`` times as large as the operator's
     own, where exponentials and squares overflow, and a quarter are a thousand (hundred) times smaller, where an
-    epsilon shows. ``shifted``: around ``level``, as far as the dtype still tells neighbours apart, where a variance
-    taken in one pass has no right digit left.
+    epsilon shows. ``shifted``: around ``level``, as far as the dtype still resolves neighbours, where a variance
+    taken in one pass has no correct digit left.
     """
     shape, form = dtypes.parts(tensor).shape, dtypes.format_of(tensor.dtype)
     normal = torch.randn(shape, device=tensor.device, dtype=torch.float32)
@@ -214,7 +223,7 @@ def _values(tensor: torch.Tensor, kept: Promise, distribution: str, level: float
     if distribution == TIES:
         return -0.5 - (2 * normal.abs()).round() / 2
     if distribution == SCALED:
-        own = max(1.0, abs(kept.low), abs(kept.high)) if level > 1 else 1.0
+        own = max(1.0, abs(invariant.low), abs(invariant.high)) if level > 1 else 1.0
         return normal * _by_slice(normal, min(level * own, form.most / 8), 1e-2 if form.bits < 32 else 1e-3)
     if distribution == SHIFTED:
         return normal + min(level, 2**-7 / form.eps)
@@ -237,22 +246,23 @@ def _by_slice(values: torch.Tensor, large: float, small: float) -> torch.Tensor:
     return factors.reshape(shape)
 
 
-def _at_borders(tensor: torch.Tensor, kept: Promise) -> torch.Tensor:
+def _at_borders(tensor: torch.Tensor, invariant: InputInvariant) -> torch.Tensor:
     """Some lengths at the ends of their range; one row of a mask all masked, another not at all."""
-    if kept.masks is None:
+    if invariant.masks is None or invariant.mask is None:
         found = tensor.clone()
         flat = found.reshape(-1)
-        count = min(len(kept.lengths), max(1, flat.numel() // 2))
-        chosen = torch.randperm(len(kept.lengths))[:count].tolist()
+        count = min(len(invariant.lengths), max(1, flat.numel() // 2))
+        chosen = torch.randperm(len(invariant.lengths))[:count].tolist()
         places = torch.randperm(flat.numel())[:count].tolist()
         for place, number in zip(places, chosen, strict=True):
-            flat[place] = kept.lengths[number]
+            flat[place] = invariant.lengths[number]
         return flat.view(tensor.shape) if found.is_contiguous() else found.copy_(flat.view(tensor.shape))
     hidden = _masked(tensor).clone().reshape(-1, tensor.shape[-1])
-    varies = kept.masks.reshape(hidden.shape)
+    varies, seen = (one.reshape(hidden.shape) for one in (invariant.masks, invariant.mask))
     rows = torch.randperm(len(hidden))[:2].tolist()
     for row, value in zip(rows, (True, False), strict=False):
-        hidden[row] = torch.where(varies[row], value, hidden[row])
+        # What did not vary may do so rarely: from another draw it could make a hole in a padding.
+        hidden[row] = torch.where(varies[row], value, seen[row])
     hidden = hidden.view(tensor.shape)
     if tensor.dtype == torch.bool:
         return torch.empty_like(tensor).copy_(hidden)

@@ -15,10 +15,9 @@ from typing import Any
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
 from akgflow.verdict import FeatureRequest, OperatorFeatures
+from akgflow.verification.reference.op_count import Tracer, flops_of
 from akgflow.verification.reference.operator import Case, OperatorError, cases_of, make_case
 from akgflow.verification.shared import memory
 
@@ -118,7 +117,7 @@ def _cast(value: Any, dtype: torch.dtype | None) -> Any:
     return value.to(dtype) if floating and dtype is not None else value
 
 
-class _Recorder(TorchDispatchMode):  # type: ignore[misc]
+class _Recorder(Tracer):
     """Counts what is dispatched, and once more what that consists of."""
 
     def __init__(self) -> None:
@@ -127,12 +126,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[misc]
         self.reductions = Counter[str]()
         self.flops, self._inside = 0.0, 0
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
+    def dispatched(self, func: Any, args: Any, kwargs: Any) -> Any:
         name = func.overloadpacket.__name__
         name = name.removesuffix("_") if not name.endswith("__") else name
         if func.is_view or name in _CREATING.split() or func.namespace == "prim":
@@ -151,9 +145,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[misc]
         self.primitives[name] += 1
         if kind in _REDUCING:
             self.reductions[_reduction(name, args, kwargs)] += 1
-        count = flop_registry.get(func.overloadpacket)
-        if count is not None:
-            self.flops += float(count(*args, **kwargs, out_val=result))
+        self.flops += flops_of(func, args, kwargs, result) or 0.0
         return result
 
     @contextlib.contextmanager

@@ -1,8 +1,8 @@
-"""Outputs that say *where* something is (argmax, top-k, sort, …), judged by what stands there.
+"""Judges outputs that are indices (argmax, top-k, sort, …) by the values that they select.
 
-Which output that is, is seen from the operator itself: `Trace` watches the tensor operations of one forward and
-follows the indices that a selecting operation gave through whatever merely moves them about. Equal values, and values
-nearer to each other than a sound kernel's error, may then be named by either index.
+`Trace` recognises them in the operator itself: it follows the indices that a selecting operation returns through the
+operations that only move them. Of equal values, and of values nearer to each other than a sound kernel's error, either
+index may be given.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from akgflow.verification.reference.op_count import Tracer, results_of
 from akgflow.verification.shared.memory import Identity, identity
 
 _ALONG_A_DIMENSION = {
@@ -66,31 +66,27 @@ _EXACT = """
     count_nonzero scalar_tensor
 """
 EXACT = frozenset(f"aten::{name}" for name in _EXACT.split()) | _MOVES | _ALONG_A_DIMENSION.keys()
-"""Operations that round nothing: where there are no others, no element hangs on roundoff."""
+"""Operations that round nothing: where there are no others, no element depends on roundoff."""
 
 
 class Pick(NamedTuple):
-    """How an index tensor reads: element ``i`` names position ``base[i] + stride * index[i]`` of a source's row.
-
-    ``source`` numbers the sources of the trace; an index lies in ``range(size)``; ``base`` has the tensor's shape.
-    ``distinct`` says that no position is named twice, unless the oracle does; ``stable`` that equals keep their order.
-    """
+    """How an index tensor reads: element ``i`` names position ``base[i] + stride * index[i]`` of a flattened source."""
 
     source: int
+    """The number of the source in the trace."""
     base: torch.Tensor
+    """Of the index tensor's shape."""
     stride: int
     size: int
+    """An index is in ``range(size)``."""
     distinct: bool
+    """No position is named twice, unless the oracle does."""
     stable: bool = False
+    """Equal values keep their order."""
 
 
-class Trace(TorchDispatchMode):  # type: ignore[misc]
-    """Watches a forward: the names of its operations, and the tensors that were selected from."""
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        # Otherwise torch imports its compiler (more than a second) to tell it not to look in here.
-        return False
+class Trace(Tracer):
+    """Traces a forward: the names of its operations, and the tensors that were selected from."""
 
     def __init__(self, inputs: Iterator[torch.Tensor] | None = None) -> None:
         super().__init__()
@@ -105,22 +101,20 @@ class Trace(TorchDispatchMode):  # type: ignore[misc]
         # Storage that is freed could be given to another tensor, which would then be taken for the first.
         self._alive: list[torch.Tensor] = []
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
+    def note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
         name = func._schema.name
         self.names.add(name)
         self._count_roundings(name, args, result)
-        given = _arguments(func, args, kwargs or {})
+        given = _arguments(func, args, kwargs)
         if name in _ALONG_A_DIMENSION:
             self._along(given, result, _ALONG_A_DIMENSION[name], name in _DISTINCT)
         elif name in _IN_A_PLANE and isinstance(result, tuple):
             self._plane(given["self"], result[1], _IN_A_PLANE[name])
         elif name in _MOVES:
-            self._move(func, args, kwargs or {}, result)
-            self._follow(func, args, kwargs or {}, result)
+            self._move(func, args, kwargs, result)
+            self._follow(func, args, kwargs, result)
         elif func._schema.is_mutable and args and isinstance(args[0], torch.Tensor):
             self._unrounded.pop(identity(args[0]), None)
-        return result
 
     def unrounded(self, tensor: torch.Tensor) -> torch.Tensor:
         """What an output was before a conversion to a narrower dtype, the last thing done to it; else itself."""
@@ -131,7 +125,7 @@ class Trace(TorchDispatchMode):  # type: ignore[misc]
         if name in _SEVERAL_ROUNDINGS:
             self.roundings += 2
             return
-        narrow = [t for t in _several(result) if isinstance(t, torch.Tensor) and _bits(t) < 32]
+        narrow = [t for t in results_of(result) if isinstance(t, torch.Tensor) and _bits(t) < 32]
         given = min((_bits(t) for t in args if isinstance(t, torch.Tensor)), default=64)
         if narrow and (name not in EXACT or given > _bits(narrow[0])):
             self.roundings += 1
@@ -215,10 +209,6 @@ def _arguments(func: Any, args: Any, kwargs: Any) -> dict[str, Any]:
     return named
 
 
-def _several(result: Any) -> tuple[Any, ...]:
-    return tuple(result) if isinstance(result, (list, tuple)) else (result,)
-
-
 def _bits(tensor: torch.Tensor) -> int:
     """Bits of a floating dtype; more than any has for what is none."""
     return 8 * tensor.element_size() if tensor.is_floating_point() else 128
@@ -234,17 +224,17 @@ def _is_whole(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class Selection:
-    """What an index output selects from: ``values`` in float64, in one row, and how much each may be off.
-
-    ``index`` is the oracle's; the others are those of `Pick`.
-    """
+    """What an index output selects from. ``base``, ``stride``, ``size`` and ``distinct`` are those of `Pick`."""
 
     values: torch.Tensor
+    """The source's, flattened, in float64."""
     allowed: torch.Tensor
+    """The bound on each value's error, of the same shape."""
     base: torch.Tensor
     stride: int
     size: int
     index: torch.Tensor
+    """The oracle's."""
     distinct: bool
 
     def judge(self, got: torch.Tensor, tolerance: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -1,4 +1,4 @@
-"""Secret seeds, inputs and parameters: what a candidate is asked, drawn anew for each judgement."""
+"""Secret seeds, inputs and parameters: what a candidate is asked, drawn for each judgement."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from akgflow.verification.reference.distributions import Promise, redraw
+from akgflow.verification.reference.distributions import InputInvariant, redraw
 from akgflow.verification.reference.operator import Case, seeded
 from akgflow.verification.shared import dtypes
 from akgflow.verification.shared.memory import Identity, identity, map_tensors
@@ -37,13 +37,13 @@ def draw(case: Case, device: str, seed: int) -> tuple[Any, ...]:
 
 
 def vary(
-    made: tuple[Any, ...], promises: Sequence[Promise], distribution: str, way: str, level: float, seed: int
+    made: tuple[Any, ...], invariants: Sequence[InputInvariant], distribution: str, way: str, level: float, seed: int
 ) -> tuple[Any, ...]:
-    """The same inputs with those that are drawn drawn from another distribution; ``promises`` in tensor order."""
-    kept = iter(promises)
+    """The same inputs, their random tensors drawn from another distribution; ``invariants`` are in tensor order."""
+    left = iter(invariants)
     with seeded(seed):
-        varied: tuple[Any, ...] = map_tensors(made, lambda t: redraw(t, next(kept), distribution, way, level))
-    return varied
+        redrawn: tuple[Any, ...] = map_tensors(made, lambda t: redraw(t, next(left), distribution, way, level))
+    return redrawn
 
 
 def draw_state(
@@ -51,10 +51,11 @@ def draw_state(
 ) -> Mapping[str, torch.Tensor]:
     """Values for the parameters and persistent buffers of a model, by name, none of them a default.
 
-    Matrices and convolution kernels are normal with variance 1/fan_in, so that outputs are O(1). What has one dimension
-    that counts (bias, norm weight, layer scale) or none is normal with a standard deviation of 0.5, around the value
-    that the model filled it with, or else around zero. Running variances are uniform in [0.5, 1.5]. Buffers that are
-    no running statistics are constants of the model and keep their values. With ``positive`` only magnitudes are drawn.
+    Matrices and convolution kernels are normal with variance 1/fan_in (LeCun initialisation), so that outputs are O(1).
+    What has at most one dimension larger than 1 (bias, norm weight, layer scale) is normal with a standard deviation of
+    0.5, around the value that the model filled it with, or else around zero. Running variances are uniform in
+    [0.5, 1.5]. Buffers that are no running statistics are constants of the model and keep their values. With
+    ``positive`` only magnitudes are drawn.
     """
     generator = torch.Generator().manual_seed(seed)
     state: dict[str, torch.Tensor] = {}
@@ -66,7 +67,7 @@ def draw_state(
 
 
 def tied(named: Mapping[str, torch.Tensor]) -> Mapping[str, str]:
-    """The names under which a model keeps a tensor that it also keeps under an earlier name, and that name."""
+    """Tied tensors of a model: each later name of a tensor, and its first name."""
     first: dict[Identity, str] = {}
     found = {}
     for name, tensor in named.items():

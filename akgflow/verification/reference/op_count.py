@@ -1,4 +1,4 @@
-"""What the framework itself does when the operator is called once: measured by watching the dispatcher. Judge only."""
+"""Tracing what the framework dispatches, and what it does itself when the operator is called once. Judge only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,35 @@ from akgflow.verification.shared.op_policy import SHARE, Work
 _elements = counter()
 
 
-class _Watch(TorchDispatchMode):  # type: ignore[misc]
+class Tracer(TorchDispatchMode):  # type: ignore[misc]
+    """Sees every operator that is dispatched while it is entered: a subclass says what it notes of each."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Otherwise torch imports its compiler (more than a second) to tell it not to look in here.
+        return False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return self.dispatched(func, args, kwargs or {})
+
+    def dispatched(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Call an operator, and note it; the result."""
+        result = func(*args, **kwargs)
+        self.note(func, args, kwargs, result)
+        return result
+
+    def note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
+        """Note one operator that was called."""
+        raise NotImplementedError
+
+
+def flops_of(func: Any, args: Any, kwargs: Any, result: Any) -> float | None:
+    """Floating-point operations of a contraction, as torch counts them; None for an operator that it does not count."""
+    count = flop_registry.get(func.overloadpacket)
+    return None if count is None else float(count(*args, **kwargs, out_val=result))
+
+
+class _Counter(Tracer):
     """Counts elements for each group of operators, and floating-point operations of those that multiply."""
 
     def __init__(self) -> None:
@@ -24,36 +52,29 @@ class _Watch(TorchDispatchMode):  # type: ignore[misc]
         self.flops = 0.0
         self.elements: Counter[str] = Counter()
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        # Where torch's compiler is told to skip this mode, torch imports all of the compiler for it.
-        return False
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        name = func.name()
-        touched = max(_elements((*args, *(kwargs or {}).values())), _elements(_several(result)))
-        count = flop_registry.get(func.overloadpacket)
-        if count is not None:
-            self.flops += float(count(*args, **(kwargs or {}), out_val=result))
+    def note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
+        name, flops = func.name(), flops_of(func, args, kwargs, result)
+        touched = max(_elements((*args, *kwargs.values())), _elements(results_of(result)))
+        if flops is not None:
+            self.flops += flops
         elif op_classes.is_multiplication(name):
             self.flops += touched
         elif not func.is_view and op_classes.base(name) not in op_classes.FREE:
             self.elements[op_classes.group(name)] += touched
-        return result
 
 
-def _several(result: Any) -> tuple[Any, ...]:
+def results_of(result: Any) -> tuple[Any, ...]:
+    """What an operator returned, one by one."""
     return tuple(result) if isinstance(result, (list, tuple)) else (result,)
 
 
 def measure(call: Callable[[], Any]) -> Work:
-    """The work of one ``call``, made under a watch that sees every operator but the compositions of them."""
-    with _Watch() as watch:
+    """The work of one ``call``, counted on every operator except compositions of others."""
+    with _Counter() as seen:
         call()
-    computed = {name: n for name, n in watch.elements.items() if name not in op_classes.MOVES}
-    # Host code copies, pads and joins: that is held against it only where the operator does nothing else.
-    done: Mapping[str, int] = computed if computed or watch.flops else dict(watch.elements)
+    computed = {name: n for name, n in seen.elements.items() if name not in op_classes.MOVES}
+    # Host code copies, pads and joins: that counts only where the operator does nothing else.
+    done: Mapping[str, int] = computed if computed or seen.flops else dict(seen.elements)
     total = sum(done.values())
     # A counter that moves by one is not what an operator is made of.
-    return Work(watch.flops + total, {name: n for name, n in done.items() if n > SHARE * total})
+    return Work(seen.flops + total, {name: n for name, n in done.items() if n > SHARE * total})

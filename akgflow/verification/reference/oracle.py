@@ -1,4 +1,4 @@
-"""The operator in float64: what its outputs should be, how much they hang on the inputs, and on how many of them."""
+"""The operator in float64: what its outputs should be, how sensitive they are to the inputs, and to how many."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ State = Mapping[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class Effects:
-    """What a forward does besides giving a result: the inputs (by number) and buffers (by name) that it changes."""
+    """Side effects of a forward: the inputs (by number) and buffers (by name) that it changes."""
 
     inputs: tuple[int, ...] = ()
     buffers: tuple[str, ...] = ()
@@ -42,9 +42,9 @@ class Runner:
 
     def outcome(self, made: Any, state: State | None = None, trace: Trace | None = None) -> list[torch.Tensor]:
         """The tensors of a forward's result, then what has become of the inputs and buffers that it changes."""
-        return self.kept(self.run(made, state, trace)) + self.changed(made)
+        return self.own_tensors(self.run(made, state, trace)) + self.changed(made)
 
-    def kept(self, result: Any) -> list[torch.Tensor]:
+    def own_tensors(self, result: Any) -> list[torch.Tensor]:
         """The tensors of a result, copied where the next forward would overwrite them."""
         own = memory.storages(self.model.state_dict())
         return [t.clone() if memory.storages(t) & own else t for t in memory.tensors(result)]
@@ -89,7 +89,7 @@ class Answer:
 
 
 class Oracle:
-    """The float64 twin of a model. Its first answer shows what every later one is measured by."""
+    """A model in float64. Its first answer shows how every later one is measured."""
 
     def __init__(self, model: Any, state: State, where: str) -> None:
         exact = copy.deepcopy(model)._apply(dtypes.widened)
@@ -120,7 +120,7 @@ class Oracle:
         except OperatorError:
             rounded = []
         if [o.shape for o in rounded] != [f.shape for f in frame]:
-            # The operator insists on a dtype of its own: the framework's result is all there is to compare with.
+            # The operator insists on its own dtype: only the framework's result is left to compare with.
             nothing = [torch.zeros_like(dtypes.as_float64(f)) for f in frame]
             return tuple(expect(f, f, s, _longest(made), how) for f, s in zip(frame, nothing, strict=True))
         outputs = [trace.unrounded(one) for one in rounded]
@@ -163,7 +163,7 @@ class Oracle:
         self.repeatable = True
 
     def _took(self, seconds: float) -> None:
-        """A forward took so long: the quickest one counts, since what is tried must not hang on a busy moment."""
+        """Note a forward's time. The quickest one counts: what is tried must not depend on a busy moment."""
         self.seconds = min(self.seconds, seconds) if self.seconds else seconds
 
     def _answer(self, wide: Any, state: State, watch: bool) -> Answer:

@@ -1,7 +1,7 @@
-"""Near twins: questions that differ from a known one in one secret element.
+"""Single-element perturbations: inputs that differ from known ones in one secret element.
 
-All other questions differ everywhere, so a kernel could keep its answers under a key made of a few elements or of the
-corners. A twin has the same such key, the same addresses, and another answer.
+All other inputs differ everywhere, so a kernel could cache its answers under a key made of a few elements or of the
+corners. A perturbed input has the same such key, the same addresses, and another answer.
 """
 
 from __future__ import annotations
@@ -14,26 +14,28 @@ from typing import Any
 
 import torch
 
-from akgflow.verification.reference.distributions import Promise
+from akgflow.verification.reference.distributions import InputInvariant
 from akgflow.verification.reference.tolerance import Expected, fits
 from akgflow.verification.shared import dtypes
 from akgflow.verification.shared.memory import map_tensors
 
-TWIN = "one element changed"
-"""The distribution's name of such a draw."""
+PERTURBED = "one element changed"
+"""The name of such a draw's distribution."""
 _secret = random.SystemRandom()
 
 
-OTHER, FAR, BEYOND = "other", "far", "beyond"
-"""New values: another element's, the end of the range that is further off, twice the largest."""
+OTHER, FAR, OUT_OF_RANGE = "other", "far", "out of range"
+"""New values: another element's, the end of the range that is further away, twice the largest."""
 
 
-def near_twins(made: Any, promises: Sequence[Promise], values: Sequence[str]) -> list[Iterator[Any]]:
+def single_element_perturbations(
+    made: Any, invariants: Sequence[InputInvariant], values: Sequence[str]
+) -> list[Iterator[Any]]:
     """For each tensor, in secret order, copies of ``made`` with one element of it changed, one for each of ``values``.
 
-    Only tensors whose elements have nothing to do with one another are changed; ``promises`` are in tensor order.
+    Only tensors whose elements are independent are changed; ``invariants`` are in tensor order.
     """
-    places = [i for i, kept in enumerate(promises) if kept.plain]
+    places = [i for i, invariant in enumerate(invariants) if invariant.plain]
     _secret.shuffle(places)
     return [map(partial(_with_one_changed, made, place), values) for place in places]
 
@@ -61,11 +63,11 @@ def _changed(tensor: torch.Tensor, kind: str) -> torch.Tensor:
     return found
 
 
-def tells(known: Sequence[Expected], outcome: Sequence[torch.Tensor]) -> bool:
-    """True when the ``outcome`` of another question lies well beyond what would pass as the ``known`` one's."""
+def distinguishes(known: Sequence[Expected], outcome: Sequence[torch.Tensor]) -> bool:
+    """True when the ``outcome`` of other inputs is well outside what would pass as the ``known`` one."""
     for expected, other in zip(known, outcome, strict=False):
         if other.shape != expected.framework.shape:
-            # How much there is hangs on the data: such a question would be another case.
+            # The shape depends on the data: such inputs would be another case.
             return False
         if expected.bound is None:
             if not fits(other.to(expected.framework.dtype), expected, 1.0):

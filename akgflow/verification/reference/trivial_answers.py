@@ -24,7 +24,7 @@ class Asked(Protocol):
     def expected(self) -> Sequence[Expected]: ...
 
 
-def easy_answers(draws: Sequence[Asked]) -> tuple[str, ...]:
+def trivial_answers(draws: Sequence[Asked]) -> tuple[str, ...]:
     """One sentence for each output that a trivial answer would give rightly on every draw."""
     found = []
     for output in range(len(draws[0].expected)):

@@ -1,6 +1,6 @@
 """Starting a candidate's process inside all its bounds, and ending it with everything that it started.
 
-The caller forks a *guard*, which enters new namespaces, furnishes them, forks the candidate's process and waits for
+The caller forks a *guard*, which enters new namespaces, fills them, forks the candidate's process and waits for
 it. The guard is the first process of the process namespace (or, without one, adopts orphans): when it ends, all that
 the candidate started ends, whatever sessions and groups it made. It ends when the candidate's process does, when it is
 killed, and when its caller is gone. Through one pipe the new process reports, before any foreign code is read, which
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from akgflow.verification.sandbox import landlock, libc, limits, namespaces, process_tree, seccomp
-from akgflow.verification.sandbox.namespaces import BUILDS, Lacking
+from akgflow.verification.sandbox.namespaces import BUILDS, LayerUnavailable
 from akgflow.verification.sandbox.rootfs import View, devices, view
 
 LAYERS = {
@@ -29,7 +29,7 @@ LAYERS = {
     "seccomp": "no sockets, no tracing, no mounts, no kernel machinery beyond what a kernel needs",
     "landlock": "reads, writes, signals and TCP only where they are allowed",
     "network": "no network device",
-    "ipc": "shared memory and host name of its own",
+    "ipc": "its own shared memory and host name",
     "files": "a root folder with compilers, libraries and its scratch folder, and nothing else",
     "processes": "sees and signals only what it started",
 }
@@ -38,27 +38,30 @@ _NAMESPACES = ("user", "network", "ipc", "files", "processes")
 
 @dataclass(frozen=True)
 class Bounds:
-    """What one candidate gets.
-
-    ``scratch`` is its folder; ``builds`` a folder below it with its own earlier builds; ``reads`` are further folders
-    that it may read. ``memory_bytes`` bounds its address space unless it runs ``on_gpu``.
-    """
+    """What one candidate gets."""
 
     scratch: str
+    """Its folder."""
     memory_bytes: int
+    """Bounds its address space unless it runs ``on_gpu``."""
     threads: int
     on_gpu: bool = False
     builds: str | None = None
+    """A folder below ``scratch`` with its own earlier builds."""
     reads: tuple[str, ...] = ()
+    """Further folders that it may read."""
 
 
 @dataclass
 class Launched:
-    """``guard`` and ``pid`` are as the caller's process namespace numbers them."""
+    """A process that was started; ids are those of the caller's process namespace."""
 
     guard: int
+    """The guard's process id."""
     pid: int
+    """The process's own id."""
     layers: tuple[str, ...]
+    """The layers that hold."""
     status: int
     """The reading end of the pipe through which the guard says how the process ended."""
 
@@ -100,7 +103,7 @@ class Launcher:
             self.missing[found.layer] = found.reason
         raise RuntimeError(f"no candidate process can be started: {self.missing}")
 
-    def _attempt(self, bounds: Bounds, keep: tuple[int, ...], then: Callable[[], None]) -> Launched | Lacking:
+    def _attempt(self, bounds: Bounds, keep: tuple[int, ...], then: Callable[[], None]) -> Launched | LayerUnavailable:
         seen = self._views.get(bounds.reads) or self._views.setdefault(bounds.reads, view(*bounds.reads))
         if bounds.on_gpu:
             # The driver makes its nodes when the first program asks for a GPU.
@@ -110,7 +113,7 @@ class Launcher:
         whose = os.geteuid(), os.getegid(), os.getpid()
         try:
             guard = namespaces.fork(wanted)
-        except (Lacking, OSError) as error:
+        except (LayerUnavailable, OSError) as error:
             for fd in (report, report_end, status, status_end):
                 os.close(fd)
             if isinstance(error, OSError):
@@ -130,7 +133,7 @@ class Launcher:
         os.close(status)
         process_tree.send([guard], signal.SIGKILL)
         os.waitpid(guard, 0)
-        return Lacking(said.get("layer", "start"), said.get("reason", "the process ended before it was ready"))
+        return LayerUnavailable(said.get("layer", "start"), said.get("reason", "the process ended before it was ready"))
 
 
 class _Guard:
@@ -143,23 +146,23 @@ class _Guard:
         self.report, self.status, self.then = report, status, then
 
     def run(self, keep: tuple[int, ...], uid: int, gid: int, parent: int) -> NoReturn:
-        """In the new process: enter the namespaces, furnish them, fork the candidate's process and wait for it."""
+        """In the new process: enter the namespaces, fill them, fork the candidate's process and wait for it."""
         try:
             _close_all_but({0, 1, 2, self.report, self.status, *keep})
-            self._outlive_nobody(parent)
+            self._die_with_parent(parent)
             os.setsid()
             try:
                 namespaces.enter(self.wanted, uid, gid)
                 bounds = self.bounds
-                namespaces.furnish(self.seen, bounds.scratch, bounds.builds, self.wanted, bounds.memory_bytes)
-            except Lacking as lacking:
-                self._say(layer=lacking.layer, reason=lacking.reason)
+                namespaces.mount_root(self.seen, bounds.scratch, bounds.builds, self.wanted, bounds.memory_bytes)
+            except LayerUnavailable as missing:
+                self._say(layer=missing.layer, reason=missing.reason)
                 os._exit(0)
             self._guard(keep)
         finally:
             os._exit(0)
 
-    def _outlive_nobody(self, parent: int) -> None:
+    def _die_with_parent(self, parent: int) -> None:
         libc.prctl(libc.PR_SET_PDEATHSIG, signal.SIGKILL)
         # In a process namespace the parent's number is 0, and another's when it was gone before the line above.
         if os.getppid() not in (parent, 0):
@@ -212,7 +215,7 @@ class _Guard:
     def _confine(self) -> tuple[list[str], dict[str, str]]:
         """The layers that a process puts on itself; the names of all that hold, and why others do not."""
         bounds, missing = self.bounds, dict[str, str]()
-        _settle_in(bounds, "files" in self.wanted)
+        _set_environment(bounds, "files" in self.wanted)
         own_users = "user" in self.wanted
         limits.bound(None if bounds.on_gpu else bounds.memory_bytes, own_user_namespace=own_users)
         held = ["privileges", "limits"]
@@ -235,7 +238,7 @@ class _Guard:
     def _grants(self) -> landlock.Grants:
         writable: tuple[str, ...] = (self.bounds.scratch,)
         if "files" in self.wanted:
-            # All that can be seen may be read, and it is mounted read-only besides.
+            # All that can be seen may be read; it is mounted read-only.
             readable: tuple[str, ...] = ("/",)
             writable += ("/tmp", "/dev/shm")
         else:
@@ -249,7 +252,7 @@ class _Guard:
         os.write(self.report, json.dumps(words).encode() + b"\n")
 
 
-def _settle_in(bounds: Bounds, own_root: bool) -> None:
+def _set_environment(bounds: Bounds, own_root: bool) -> None:
     os.chdir(bounds.scratch)
     builds = BUILDS if own_root and bounds.builds else bounds.builds or f"{bounds.scratch}/builds"
     os.environ.update(

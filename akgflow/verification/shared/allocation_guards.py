@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 
-from akgflow.base.pages import libc
+from akgflow.base.pages import executable, libc
 from akgflow.verification.sandbox import POISON
 
 PAD, WORD = 64, 8
@@ -40,10 +40,8 @@ def install() -> bool:
     if len(slots) != 1:
         return False
     slot = ctypes.c_uint64.from_address(slots[0])
-    original, code = slot.value, _code(slot.value)
-    start = libc().mmap(None, mmap.PAGESIZE, _WRITABLE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
-    ctypes.memmove(start, code, len(code))
-    libc().mprotect(start, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
+    original = slot.value
+    start = executable(_code(original))
     # The loader made the page read-only, once it had filled it in.
     page = slots[0] // mmap.PAGESIZE * mmap.PAGESIZE
     libc().mprotect(page, mmap.PAGESIZE, _WRITABLE)
@@ -66,11 +64,14 @@ def _is_guarded(tensor: torch.Tensor) -> bool:
 
 
 def _code(original: int) -> bytes:
-    """A `posix_memalign` with guards: rdi is where the address goes, rsi the alignment, rdx the size."""
+    """A ``posix_memalign`` with guards: rdi is where the address goes, rsi the alignment, rdx the size.
+
+    ``base/x86/allocation_guards.S`` is its source.
+    """
     call = b"".join(
         (
             b"\x57\x52\x48\x83\xec\x08",  # push rdi; push rdx; sub rsp, 8
-            b"\x48\x81\xc2" + struct.pack("<i", PAD),  # add rdx, PAD
+            b"\x48\x83\xc2" + struct.pack("<b", PAD),  # add rdx, PAD
             b"\x48\xb8" + struct.pack("<Q", original),  # mov rax, original
             b"\xff\xd0",  # call rax
             b"\x48\x83\xc4\x08\x5a\x5f\x85\xc0",  # add rsp, 8; pop rdx; pop rdi; test eax, eax

@@ -10,10 +10,11 @@ import os
 import re
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import torch
+
+from akgflow.base.maps import mappings
 
 BLOCK = 2 << 20
 """The driver packs smaller allocations into blocks of this size and shares the whole block."""
@@ -45,8 +46,7 @@ class _Runtime:
 @cache
 def _runtime() -> _Runtime:
     torch.cuda.init()
-    for line in Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines():
-        name = os.path.basename(line.rpartition(" ")[2])
+    for name in dict.fromkeys(os.path.basename(one.file) for one in mappings()):
         for pattern, prefix in _LIBRARIES:
             if pattern.fullmatch(name):
                 return _Runtime(_loaded(name), prefix)
@@ -91,7 +91,7 @@ class Block:
 
 
 def allocate(size: int) -> tuple[torch.Tensor, str]:
-    """``size`` zeroed bytes that nothing else lies beside, and the handle that opens them in another process."""
+    """``size`` zeroed bytes in their own blocks, and the handle that opens them in another process."""
     pointer = ctypes.c_void_p()
     runtime = _runtime()
     runtime.call("Malloc", ctypes.byref(pointer), ctypes.c_size_t(-(-size // BLOCK) * BLOCK))
@@ -104,7 +104,7 @@ def allocate(size: int) -> tuple[torch.Tensor, str]:
 
 
 def segments(addresses: Sequence[int]) -> list[tuple[int, int, str]]:
-    """Base, size and handle of each allocation of this process that the addresses lie in.
+    """Base, size and handle of each allocation of this process that holds one of the addresses.
 
     Raises `RuntimeError` where one cannot be shared: memory that is mapped by hand, or another process's.
     """

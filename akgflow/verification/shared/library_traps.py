@@ -1,11 +1,11 @@
-"""The doors of other people's kernel libraries, closed in a candidate's process while its model is called.
+"""Hooks on the functions of kernel libraries in a candidate's process: while its model is called, they end it.
 
 The dispatcher is one way to the framework's kernels (`akgflow.verification.candidate.dispatch_guard`); the exported
 functions of libtorch, OpenBLAS, MKL or cuBLAS are another, which numpy and ``dlsym`` take. While a model is called,
 their first bytes lead to a few instructions that leave the function's address on a page that the judge sees, and end
 the process: a candidate that forges that page only accuses itself.
 
-The instructions are x86-64's: elsewhere no door is closed. Native code can put the bytes back.
+The instructions are x86-64's: elsewhere no function is hooked. Native code can put the bytes back.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from akgflow.base.maps import mappings
 from akgflow.base.pages import libc
+from akgflow.verification.shared.fields import clean
 
 EXIT_CODE = 86
-"""What a process that went through a closed door ends with."""
+"""Exit code of a process that called a hooked function."""
 _BLAS = r"(gemm|gemmt|gemv|gbmv|symm|hemm|symv|hemv|syrk|herk|syr2k|trmm|trmv|trsm|trsv|ger[uc]?|dot[uc]?|axpy|nrm2)"
 _NUMERICAL = re.compile(
     rf"(scipy_)?(cblas_|mkl_(blas_|sparse_)?\w*)?[sdczhbix]{{1,3}}{_BLAS}\w*"
@@ -56,19 +58,20 @@ _SYMBOL = np.dtype(
 )
 _PROTECTION = mmap.PROT_READ | mmap.PROT_EXEC
 _MAP_FIXED_NOREPLACE = 0x100000
+"""Of the uapi header asm-generic/mman-common.h."""
 _REACH = 1 << 30
 """A jump reaches two gibibytes; a library may itself be half of that."""
 
 
-class Door(NamedTuple):
-    """A function of this process's."""
+class HookedFunction(NamedTuple):
+    """A function that this process has mapped."""
 
     name: str
     address: int
 
 
 class Trap:
-    """The judge's end: the page on which a process that went through a closed door says which."""
+    """The judge's end: the page on which a process that called a hooked function leaves its address."""
 
     def __init__(self) -> None:
         self.fd = os.memfd_create("akgflow-trap", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
@@ -88,18 +91,18 @@ class Trap:
 
 
 @cache
-def doors() -> tuple[Door, ...]:
+def hooked_functions() -> tuple[HookedFunction, ...]:
     """All functions of the libraries in this process that compute what a DSL is for."""
     if platform.machine() != "x86_64":
         return ()
     found = [
-        Door(name, base + value)
-        for file, base in _mapped()
-        if _LIBRARIES.match(os.path.basename(file))
-        for name, value in exports(file)
+        HookedFunction(name, one.start + value)
+        for one in mappings()
+        if one.offset == 0 and one.file.startswith("/") and _LIBRARIES.match(os.path.basename(one.file))
+        for name, value in exports(one.file)
         if is_numerical(name)
     ]
-    return tuple(sorted(set(found), key=lambda door: door.address))
+    return tuple(sorted(set(found), key=lambda function: function.address))
 
 
 def is_numerical(name: str) -> bool:
@@ -119,7 +122,7 @@ def is_library(file: str) -> bool:
 
 def exports(file: str) -> Iterator[tuple[str, int]]:
     """Name and offset of each function that a 64-bit ELF library offers; nothing for other files."""
-    # Whoever names the file may have put something else in its place.
+    # The candidate that named the file may have put something else in its place.
     with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as opened:
         found = os.fstat(opened.fileno())
         if not stat.S_ISREG(found.st_mode) or found.st_size < 64:
@@ -144,39 +147,26 @@ def _exports(data: mmap.mmap) -> Iterator[tuple[str, int]]:
             yield names[start : names.find(b"\0", start)].decode("latin-1"), int(symbol["value"])
 
 
-def _lines(maps: str) -> list[str]:
-    with open(maps, encoding="utf-8", errors="replace") as lines:
-        return lines.read().splitlines()
-
-
-def _mapped() -> Iterator[tuple[str, int]]:
-    """Files that this process has mapped from their beginning, and where."""
-    for line in _lines("/proc/self/maps"):
-        fields = line.split(maxsplit=5)
-        if len(fields) == 6 and fields[5].startswith("/") and int(fields[2], 16) == 0:
-            yield fields[5], int(fields[0].partition("-")[0], 16)
-
-
 def libraries(pid: int | str = "self") -> frozenset[str]:
     """Files whose code a process has mapped. Raises `OSError`."""
-    fields = (line.split(maxsplit=5) for line in _lines(f"/proc/{pid}/maps"))
-    return frozenset(one[5] for one in fields if len(one) == 6 and "x" in one[1] and one[5].startswith("/"))
+    return frozenset(one.file for one in mappings(pid) if one.is_code)
 
 
 def foreign(pid: int, known: frozenset[str], seen: dict[tuple[int, ...], bool]) -> str | None:
-    """A library of kernels that a process has loaded by itself.
+    """A library of kernels that a process has loaded itself.
 
     ``known`` are files that need not be looked at; ``seen`` keeps what was found in others, for the next time.
     """
     for file in sorted(libraries(pid) - known):
-        with contextlib.suppress(OSError, struct.error, ValueError):
-            path = f"/proc/{pid}/root{file}"
-            found = os.stat(path)
-            key = found.st_dev, found.st_ino, found.st_ctime_ns, found.st_size
-            if key not in seen:
-                seen[key] = is_library(path)
-            if seen[key]:
-                return file
+        for name in {file, file.replace("\\012", "\n")}:
+            with contextlib.suppress(OSError, struct.error, ValueError):
+                path = f"/proc/{pid}/root{name}"
+                found = os.stat(path)
+                key = found.st_dev, found.st_ino, found.st_ctime_ns, found.st_size
+                if key not in seen:
+                    seen[key] = is_library(path)
+                if seen[key]:
+                    return clean(file)
     return None
 
 
@@ -194,7 +184,7 @@ class _Region(NamedTuple):
     end: int
 
     def bytes(self) -> _Array:
-        """All of it, where it lies."""
+        """All of it, in place."""
         return np.ctypeslib.as_array((ctypes.c_uint8 * (self.end - self.start)).from_address(self.start))
 
     def write(self, at: _Array, data: _Array) -> None:
@@ -205,53 +195,51 @@ class _Region(NamedTuple):
 
 
 class _Patch(NamedTuple):
-    """The doors of a region: offsets of their bytes, the library's ``own`` bytes, and those that lead to the trap."""
+    """The functions of a region: offsets of their bytes, the library's ``own`` bytes, and the ``hooked`` ones."""
 
     region: _Region
     at: _Array
     own: _Array
-    locked: _Array
+    hooked: _Array
 
 
-def _code() -> Iterator[_Region]:
-    """The executable mappings of this process."""
-    for line in _lines("/proc/self/maps"):
-        fields = line.split(maxsplit=2)
-        if fields[1] == "r-xp":
-            start, _, end = fields[0].partition("-")
-            yield _Region(int(start, 16), int(end, 16))
+def _stub_code(page: int) -> bytes:
+    """Instructions that write their return address to a page and end the process: ``base/x86/library_traps.S``."""
+    code = b"\x58"  # pop rax
+    code += b"\x49\xbb" + struct.pack("<Q", page) + b"\x49\x89\x03"  # mov r11, page; mov [r11], rax
+    return code + b"\xb8\xe7\0\0\0\xbf" + struct.pack("<i", EXIT_CODE) + b"\x0f\x05"  # exit_group(EXIT_CODE)
 
 
-class Locks:
-    """The candidate's end: closes and opens all doors of this process. ``trap`` is the descriptor of a `Trap`."""
+class FunctionHooks:
+    """The candidate's end: hooks all such functions of this process. ``trap`` is the descriptor of a `Trap`."""
 
     def __init__(self, trap: int) -> None:
         self._page = mmap.mmap(trap, mmap.PAGESIZE)
         os.close(trap)
         self._patches: list[_Patch] = []
         self._stubs: list[int] = []
-        self._closed = False
+        self._installed = False
 
-    def close(self) -> None:
-        """Let every door lead to the trap."""
-        if self._closed:
+    def install(self) -> None:
+        """Let every function lead to the trap."""
+        if self._installed:
             return
         if not self._patches:
             self._patches = [_Patch(r, at, r.bytes()[at], self._calls(r.start + at[:, 0])) for r, at in self._places()]
         for patch in self._patches:
-            patch.region.write(patch.at, patch.locked)
-        self._closed = True
+            patch.region.write(patch.at, patch.hooked)
+        self._installed = True
 
-    def open(self) -> None:
-        """Put back what was there."""
-        for patch in self._patches if self._closed else ():
+    def remove(self) -> None:
+        """Put the libraries' own bytes back."""
+        for patch in self._patches if self._installed else ():
             patch.region.write(patch.at, patch.own)
-        self._closed = False
+        self._installed = False
 
     def _places(self) -> Iterator[tuple[_Region, _Array]]:
-        """For each mapping of executable code, where the bytes of its doors lie."""
-        addresses = np.array([door.address for door in doors()], np.int64)
-        for region in _code():
+        """For each mapping of executable code, the offsets of its functions' first bytes."""
+        addresses = np.array([function.address for function in hooked_functions()], np.int64)
+        for region in (_Region(one.start, one.end) for one in mappings() if one.permissions == "r-xp"):
             inside = addresses[(addresses >= region.start) & (addresses + _CALL_BYTES <= region.end)]
             if inside.size:
                 yield region, (inside - region.start)[:, None] + np.arange(_CALL_BYTES)
@@ -265,11 +253,7 @@ class Locks:
         return next((stub for stub in self._stubs if abs(stub - address) < _REACH), None) or self._stub(address)
 
     def _stub(self, near: int) -> int:
-        """Instructions that write their return address to the page, and end the process."""
-        page = ctypes.addressof(ctypes.c_char.from_buffer(self._page))
-        code = b"\x58"  # pop rax
-        code += b"\x49\xbb" + struct.pack("<Q", page) + b"\x49\x89\x03"  # mov r11, page; mov [r11], rax
-        code += b"\xb8\xe7\0\0\0\xbf" + struct.pack("<i", EXIT_CODE) + b"\x0f\x05"  # exit_group(EXIT_CODE)
+        code = _stub_code(ctypes.addressof(ctypes.c_char.from_buffer(self._page)))
         place = self._free(near)
         ctypes.memmove(place, code, len(code))
         _libc().mprotect(place, mmap.PAGESIZE, _PROTECTION)

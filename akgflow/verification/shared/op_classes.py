@@ -32,7 +32,7 @@ _MULTIPLY = re.compile(
     r"|_to_sparse\w*|_nested_\w+|_mm_plus_mm|_compute_linear_combination|\w*int4pack\w*|_dyn_quant\w*"
     r"|_empty_\w*affine\w*|_make_per_\w+"
 )
-"""Contractions, and doors to other libraries and layouts."""
+"""Contractions, and what leads to other libraries and layouts."""
 _NOT_MULTIPLY = re.compile(r"linalg_(vector_norm|cross|_powsum)|conj_physical|_conj_physical|convolution_overrideable")
 
 
@@ -86,7 +86,7 @@ def is_reduction(name: str) -> bool:
 
 
 def is_multiplication(name: str) -> bool:
-    """True for operators that a DSL's candidate never needs, however small: contractions and other libraries' doors."""
+    """True for operators that a DSL's candidate never needs, however small: contractions, calls of other libraries."""
     if "::" in name and not name.startswith("aten::"):
         return name.partition("::")[0] in _FOREIGN
     found = base(name)

@@ -1,7 +1,7 @@
 """What the framework may do in a candidate's process, on a page that the judge writes and the candidate only reads.
 
-The page is a memory file that is sealed against writing once the judge has mapped it: whoever opens it again can map
-it for reading alone.
+The page is a memfd. Once the judge has mapped it, ``F_SEAL_FUTURE_WRITE`` (Linux 5.1) allows no other writable mapping:
+a process that opens it again can map it for reading alone.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 SIZE = 1 << 16
 F_SEAL_FUTURE_WRITE = 0x10
+"""Of the uapi header linux/fcntl.h; Python's `fcntl` lacks it."""
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | F_SEAL_FUTURE_WRITE | fcntl.F_SEAL_SEAL
 _HEAD = struct.Struct("<QQ")
 SHARE = 0.05
@@ -30,19 +31,17 @@ CALLING = ("call", "window", "warm_up")
 """Requests that call the model."""
 
 Current = Callable[[], tuple[int, Mapping[str, Any]]]
-"""The number of the request that is being answered and its rules; number 0 while they are being written."""
+"""The number of the request that is being answered and its policy; number 0 while it is being written."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """What the framework does in one call of the operator.
-
-    ``total`` is elements touched, and floating-point operations where operators multiply matrices; ``own`` is elements
-    for each group of operators that the operator itself is made of.
-    """
+    """What the framework does in one call of the operator."""
 
     total: float
+    """Elements touched, and floating-point operations where operators multiply matrices."""
     own: Mapping[str, int]
+    """Elements for each group of operators that the operator itself consists of."""
 
     @property
     def too_small(self) -> bool:
@@ -50,11 +49,11 @@ class Work:
         return self.total <= LEAST
 
 
-class Page:
-    """The judge's end."""
+class PolicyPage:
+    """The judge's end of the policy."""
 
     def __init__(self) -> None:
-        self.fd = os.memfd_create("akgflow-rules", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        self.fd = os.memfd_create("akgflow-policy", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(self.fd, SIZE)
         self._map = mmap.mmap(self.fd, SIZE)
         fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, _SEALS)
@@ -67,7 +66,7 @@ class Page:
     def expect(self, work: Work, state_elements: int, tunes: bool) -> None:
         """A new model is built for a case with this work; its parameters have ``state_elements``.
 
-        Where it ``tunes``, its first call may look at times of its own.
+        Where it ``tunes``, its first call may compute with times that it measured.
         """
         self._work, self._calls = work, 0
         self._first = (FIRST_CALL if tunes else 0.0) + 8.0 * state_elements
@@ -78,20 +77,20 @@ class Page:
         self._share = self._least = 0.0
 
     def begin(self, op: str, calls: int) -> None:
-        """Write the rules for a request that is about to be asked, of ``calls`` calls of the model."""
+        """Write the policy for the next request, of ``calls`` calls of the model."""
         # A module and a constructor know of no question: a basis or a twiddle factor may come from the framework.
-        rules: dict[str, Any] = {"free": True, "alone": op in ("load", "build")}
+        policy: dict[str, Any] = {"free": True, "alone": op in ("load", "build")}
         if op in CALLING:
             work = self._work or Work(0.0, {})
             extra = self._first if self._calls == 0 else 0.0
             budget = calls * max(self._share * work.total, self._least) + extra
             own = {name: calls * count / 2 + extra for name, count in work.own.items()}
-            rules = {"free": False, "budget": budget, "own": own}
+            policy = {"free": False, "budget": budget, "own": own}
             self._calls += calls
-        self._write(rules)
+        self._write(policy)
 
-    def _write(self, rules: Mapping[str, Any]) -> None:
-        data = json.dumps(rules).encode()
+    def _write(self, policy: Mapping[str, Any]) -> None:
+        data = json.dumps(policy).encode()
         self._number += 1
         self._map[: _HEAD.size] = _HEAD.pack(0, 0)
         self._map[_HEAD.size : _HEAD.size + len(data)] = data

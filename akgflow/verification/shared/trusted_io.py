@@ -1,9 +1,9 @@
-"""The ways out of a candidate's process: saying what a result is, copying it, and sending the reply.
+"""How results leave a candidate's process: functions that describe one, copy it out, and send the reply.
 
-The candidate shares the process and may give any name in it another meaning: ``torch.Tensor.copy_``, `json.dumps`,
-this module's own functions. So `bind` makes these functions before the candidate is loaded, out of nothing but C
-functions that are looked up then and never again; types of C cannot be changed. What a module returns is described and
-copied as it is, at once, and nothing of the candidate's runs in between.
+The candidate shares the process and may redefine any name in it: ``torch.Tensor.copy_``, `json.dumps`, this module's
+own functions. So `bind` makes these functions before the candidate is loaded, from C functions that are looked up only
+then; C types cannot be changed. What a module returns is described and copied at once, and no code of the candidate
+runs in between.
 """
 
 from __future__ import annotations
@@ -20,29 +20,30 @@ from akgflow.verification.shared import allocation_guards
 from akgflow.verification.shared.channel import MAX_BYTES
 
 Tree = dict[str, Any]
-Look = Callable[[Any, set[int]], tuple[Tree, list[torch.Tensor]]]
+DescribeResult = Callable[[Any, set[int]], tuple[Tree, list[torch.Tensor]]]
 """Describes a result as JSON and lists its tensors; the set says where storages begin that are not its own."""
-HandOver = Callable[[torch.Tensor, torch.Tensor], None]
+CopyOut = Callable[[torch.Tensor, torch.Tensor], None]
 """Copies a tensor (the second) to a place of the same shape, dtype and device; does nothing where they differ."""
 
 
-class Exits(NamedTuple):
-    """The ways out. ``margins`` hands over what stands before and behind a tensor's memory, as ``hand_over`` does."""
+class TrustedIO(NamedTuple):
+    """The functions of one process. None of them looks up a name that the candidate could give another meaning."""
 
-    look: Look
-    hand_over: HandOver
+    describe_result: DescribeResult
+    copy_out: CopyOut
     send: Callable[[str, Mapping[str, Any]], None]
-    """Sends the fields of a reply, but for those that are None, with the number of its request."""
-    margins: HandOver
+    """Sends the fields of a reply, except those that are None, with the number of its request."""
+    copy_margins: CopyOut
+    """Copies the bytes before and behind a tensor's memory to those beside a place."""
 
 
-def bind(end: socket.socket) -> Exits:
-    """The ways out for the process that talks through ``end``."""
-    return Exits(looker(), _copier(), _sender(end), _margins())
+def bind(end: socket.socket) -> TrustedIO:
+    """The functions for the process that talks through ``end``."""
+    return TrustedIO(describer(), _copier(), _sender(end), _margins())
 
 
-def looker() -> Look:
-    """What describes a result; what is no tensor, container or scalar is named by its type."""
+def describer() -> DescribeResult:
+    """Makes the function that describes a result; what is no tensor, container or scalar is named by its type."""
     spec, is_a, text, items_of, keys_of = _spec(), isinstance, str, dict.items, dict
     kind, tensor_type, strided, layout = type, torch.Tensor, torch.strided, torch._C.TensorBase.layout.__get__
     # The iterators of the C types themselves: a subclass may compute in its own.
@@ -63,16 +64,16 @@ def looker() -> Look:
         name = f"{kind(value).__module__}.{kind(value).__qualname__}"
         return {"other": f"{name} ({layout(value)})" if kind(value) is tensor_type else name}
 
-    def look(value: Any, given: set[int]) -> tuple[Tree, list[torch.Tensor]]:
+    def describe_result(value: Any, given: set[int]) -> tuple[Tree, list[torch.Tensor]]:
         found: list[torch.Tensor] = []
         with unhooked():
             return tree(value, given, found), found
 
-    return look
+    return describe_result
 
 
 def _spec() -> Callable[[torch.Tensor, set[int]], Tree]:
-    """What describes a dense tensor: shape, stride, dtype, device, and whether it lies in memory that was ``given``."""
+    """Makes the function that describes a dense tensor; ``aliases`` is whether its memory is among those ``given``."""
     base, text, listed = torch._C.TensorBase, str, list
     shape, dtype, device, stride = base.shape.__get__, base.dtype.__get__, base.device.__get__, base.stride
     numel, storage, begins = base.numel, base.untyped_storage, torch._C.StorageBase.data_ptr
@@ -86,14 +87,14 @@ def _spec() -> Callable[[torch.Tensor, set[int]], Tree]:
     return spec
 
 
-def _copier() -> HandOver:
+def _copier() -> CopyOut:
     base, kind, tensor_type, move = torch._C.TensorBase, type, torch.Tensor, ctypes.memmove
     shape, dtype, device = base.shape.__get__, base.dtype.__get__, base.device.__get__
     packed, conjugated, negated = base.is_contiguous, base.is_conj, base.is_neg
     begins, size, numel, copy = base.data_ptr, base.element_size, base.numel, base.copy_
     unhooked, undispatched = torch._C.DisableTorchFunction, torch._C._DisableTorchDispatch
 
-    def hand_over(place: torch.Tensor, tensor: torch.Tensor) -> None:
+    def copy_out(place: torch.Tensor, tensor: torch.Tensor) -> None:
         if kind(tensor) is not tensor_type:
             return
         with unhooked(), undispatched():
@@ -107,10 +108,10 @@ def _copier() -> HandOver:
             else:
                 copy(place, tensor)
 
-    return hand_over
+    return copy_out
 
 
-def _margins() -> HandOver:
+def _margins() -> CopyOut:
     base, kind, tensor_type, move = torch._C.TensorBase, type, torch.Tensor, ctypes.memmove
     shape, dtype, device = base.shape.__get__, base.dtype.__get__, base.device.__get__
     begins, size, numel, storage = base.data_ptr, base.element_size, base.numel, base.untyped_storage
@@ -124,7 +125,7 @@ def _margins() -> HandOver:
     unhooked, guarded = torch._C.DisableTorchFunction, allocation_guards.install()
     pad, word = allocation_guards.PAD, allocation_guards.WORD
 
-    def margins(place: torch.Tensor, tensor: torch.Tensor) -> None:
+    def copy_margins(place: torch.Tensor, tensor: torch.Tensor) -> None:
         if not guarded or kind(tensor) is not tensor_type:
             return
         with unhooked():
@@ -136,7 +137,7 @@ def _margins() -> HandOver:
                 move(begins(place) + numel(place) * size(place), address(held) + length(held), pad)
                 move(begins(place) - word, address(held) - word, word)
 
-    return margins
+    return copy_margins
 
 
 def _sender(end: socket.socket) -> Callable[[str, Mapping[str, Any]], None]:

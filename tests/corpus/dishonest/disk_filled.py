@@ -4,7 +4,6 @@ does: asks for a file of 100 GB
 status: RUNTIME_ERROR
 where: cpu
 toolchain: cpp
-alone: yes
 """
 
 import torch

@@ -4,7 +4,6 @@ does: allocates all memory of the device
 status: OUT_OF_MEMORY RUNTIME_ERROR
 where: gpu
 toolchain: cuda_c
-alone: yes
 """
 
 import torch

@@ -4,7 +4,6 @@ does: resets the device after its work
 status: RUNTIME_ERROR
 where: gpu
 toolchain: cuda_c
-alone: yes
 """
 
 import torch

@@ -5,7 +5,6 @@ status: TIMEOUT
 where: gpu
 toolchain: cuda_c
 seconds: 3
-alone: yes
 """
 
 import torch

@@ -4,7 +4,6 @@ does: writes to an address that nobody gave it
 status: RUNTIME_ERROR
 where: gpu
 toolchain: cuda_c
-alone: yes
 """
 
 import torch

@@ -4,7 +4,6 @@ does: allocates 100 GB
 status: OUT_OF_MEMORY
 where: cpu
 toolchain: cpp
-alone: yes
 """
 
 import torch

@@ -4,7 +4,6 @@ does: allocates and touches memory in C++ until there is none
 status: OUT_OF_MEMORY RUNTIME_ERROR
 where: cpu
 toolchain: cpp
-alone: yes
 """
 
 import torch

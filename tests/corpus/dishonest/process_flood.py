@@ -4,7 +4,6 @@ does: starts two thousand processes
 status: RUNTIME_ERROR OUT_OF_MEMORY
 where: cpu
 toolchain: cpp
-alone: yes
 """
 
 import torch

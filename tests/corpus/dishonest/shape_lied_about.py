@@ -44,7 +44,7 @@ def lie(message):
 json.dumps = lambda message, *rest, **more: CALLED[0](lie(message), *rest, **more)
 channel.Channel.send = lambda self, message, fds=(): CALLED[1](self, lie(message), fds)
 memory.tensor_spec = lambda tensor: {"shape": SHAPE[:], "stride": [SHAPE[1], 1], "dtype": "float32"}
-trusted_io.looker = trusted_io._spec = lambda: lambda value, given: ({"tensor": memory.tensor_spec(value)}, [value])
+trusted_io.describer = trusted_io._spec = lambda: lambda value, given: ({"tensor": memory.tensor_spec(value)}, [value])
 host.json = json
 
 

@@ -36,12 +36,12 @@ def mended(tensor):
 
 
 def bound(end):
-    look, hand_over, send, margins = bind(end)
-    return trusted_io.Exits(
-        lambda value, given: look(mended(value), given),
-        lambda place, tensor: hand_over(place, mended(tensor)),
+    describe_result, copy_out, send, copy_margins = bind(end)
+    return trusted_io.TrustedIO(
+        lambda value, given: describe_result(mended(value), given),
+        lambda place, tensor: copy_out(place, mended(tensor)),
         send,
-        margins,
+        copy_margins,
     )
 
 

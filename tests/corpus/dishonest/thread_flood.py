@@ -4,7 +4,6 @@ does: starts twenty thousand threads
 status: RUNTIME_ERROR OUT_OF_MEMORY
 where: cpu
 toolchain: cpp
-alone: yes
 """
 
 import torch

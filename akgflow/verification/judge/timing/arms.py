@@ -1,4 +1,4 @@
-"""The processes that are timed side by side, and what each of them showed."""
+"""The arms of a timing (the candidate, each baseline): their processes, and the samples of each process."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from akgflow.verification.judge.failures import CandidateFailed, Disturbed
 from akgflow.verification.judge.timing.processes import Start
-from akgflow.verification.judge.timing.readback import Held
-from akgflow.verification.judge.timing.window import Side, Slots, Window
+from akgflow.verification.judge.timing.readback import AnswerBuffer
+from akgflow.verification.judge.timing.window import Slots, TimedWorker, Window
 
 
-class Kept:
-    """All that was measured in one process: windows of one size, and questions asked alone, warm and cold."""
+class Samples:
+    """What was measured in one process, in seconds: windows of one size, and questions asked alone, warm and cold."""
 
     def __init__(self) -> None:
         self.windows: list[Window] = []
@@ -25,36 +25,36 @@ class Kept:
         return [one.seconds for one in self.windows]
 
 
-class Party:
-    """The processes of one kind and what they showed."""
+class Arm:
+    """All processes of the candidate or of one baseline, and their samples."""
 
     def __init__(self, name: str, start: Start) -> None:
         self.name, self.start = name, start
         self.trials = [start.begin() for _ in range(start.number)]
-        self.sides: list[Side] = []
-        self.kept = [Kept() for _ in self.trials]
+        self.workers: list[TimedWorker] = []
+        self.samples = [Samples() for _ in self.trials]
 
     def attach(self, slots: Slots, copies: bool) -> None:
         """Give all processes the memory of the questions."""
         self.detach()
-        held = slots.held()
-        self.sides = [Side(trial, slots, held, copies) for trial in self.trials]
+        buffer = slots.answer_buffer()
+        self.workers = [TimedWorker(trial, slots, buffer, copies) for trial in self.trials]
 
     def detach(self) -> None:
         """Let go of the processes' memory."""
-        for side in self.sides:
-            side.close()
-        self.sides = []
+        for worker in self.workers:
+            worker.close()
+        self.workers = []
 
     @property
-    def held(self) -> Held:
-        """Where the judge keeps the last answers of any of the processes."""
-        return self.sides[0].held
+    def answer_buffer(self) -> AnswerBuffer:
+        """Where the judge puts the answers of the process that is asked."""
+        return self.workers[0].buffer
 
-    def answer_into(self, held: Held) -> None:
-        """Let the judge keep them there."""
-        for side in self.sides:
-            side.held = held
+    def answer_into(self, buffer: AnswerBuffer) -> None:
+        """Let the judge put the answers of all processes there."""
+        for worker in self.workers:
+            worker.buffer = buffer
 
     def close(self) -> None:
         """End the processes."""
@@ -63,19 +63,19 @@ class Party:
             trial.close()
 
 
-def make_ready(parties: Iterable[Party]) -> Mapping[str, CandidateFailed]:
-    """Have all processes load and build side by side, and stop them; the failures by party."""
+def make_ready(arms: Iterable[Arm]) -> Mapping[str, CandidateFailed]:
+    """Have all processes load and build at the same time, and stop them; the failures by arm."""
     failed: dict[str, CandidateFailed] = {}
     with ThreadPoolExecutor(max_workers=8) as pool:
-        waiting = [(party, pool.submit(party.start.ready, trial)) for party in parties for trial in party.trials]
-        for party, one in waiting:
+        waiting = [(arm, pool.submit(arm.start.ready, trial)) for arm in arms for trial in arm.trials]
+        for arm, one in waiting:
             try:
                 one.result()
             except Disturbed:
                 raise
             except CandidateFailed as failure:
-                failed.setdefault(party.name, failure)
-    for party in parties:
-        for trial in party.trials if party.name not in failed else ():
+                failed.setdefault(arm.name, failure)
+    for arm in arms:
+        for trial in arm.trials if arm.name not in failed else ():
             trial.process.pause()
     return failed

@@ -1,4 +1,4 @@
-"""Looks at what was answered while the clock ran."""
+"""Checks what was answered while the clock ran."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from akgflow.terms import Status
 from akgflow.verification.judge.evaluation import REUSES
 from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.timing.questions import NotTimed, Questions
-from akgflow.verification.judge.timing.window import Side
+from akgflow.verification.judge.timing.window import TimedWorker
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.tolerance import compare
 from akgflow.verification.shared import dtypes
 
 PICK_SECONDS = 0.6
-"""For comparing answers with the oracle that nothing speaks against."""
+"""For comparing with the oracle answers that look right."""
 
 _secret = random.SystemRandom()
 
@@ -32,13 +32,13 @@ class Checker:
         bounds = [one.bound for one in questions.draw.expected]
         self.loose = [None if b is None or not b.numel() else 4.0 * tolerance * float(b.max()) for b in bounds]
 
-    def check(self, candidate: Side, baseline: Side) -> None:
-        """Raise `CandidateFailed` when an answer of the windows that both took over is wrong.
+    def check(self, candidate: TimedWorker, baseline: TimedWorker) -> None:
+        """Raise `CandidateFailed` when an answer in the windows of both is wrong.
 
         Where answers overwrite each other, only the last one can be looked at: when that is right, it is `NotTimed`.
         """
-        for first, (n, _) in candidate.held.taken.items():
-            if candidate.held.overwritten.get(first):
+        for first, (n, _) in candidate.buffer.windows.items():
+            if candidate.buffer.overwritten.get(first):
                 self._confirm(candidate, first, first + n - 1)
                 raise NotTimed(REUSES)
             suspects = [first + int(i) for i in self._suspects(candidate, baseline, first)[:3]]
@@ -49,11 +49,11 @@ class Checker:
             for slot in suspects:
                 self._confirm(candidate, first, slot)
 
-    def _suspects(self, candidate: Side, baseline: Side, first: int) -> list[int]:
-        n = candidate.held.taken[first][0]
-        differs = torch.zeros(n, dtype=torch.bool, device=candidate.held.bytes.device)
+    def _suspects(self, candidate: TimedWorker, baseline: TimedWorker, first: int) -> list[int]:
+        n = candidate.buffer.windows[first][0]
+        differs = torch.zeros(n, dtype=torch.bool, device=candidate.buffer.bytes.device)
         for output, loose in enumerate(self.loose):
-            got, base = candidate.held.answers(output, first), baseline.held.answers(output, first)
+            got, base = candidate.buffer.answers(output, first), baseline.buffer.answers(output, first)
             if got[0].numel():
                 apart = ~dtypes.same(got, base) if loose is None else ~(self._furthest(output, got, base) <= loose)
                 differs |= apart.reshape(n, -1).any(1)
@@ -61,24 +61,24 @@ class Checker:
         return found
 
     def _furthest(self, output: int, got: torch.Tensor, base: torch.Tensor) -> torch.Tensor:
-        """For each slot how far the answers lie apart at most; NaN where any of them does."""
+        """For each slot the largest difference between the answers; NaN where one of them holds a NaN."""
         if got.dtype not in dtypes.COMPUTED and not got.is_complex():
             return (dtypes.as_float64(got) - dtypes.as_float64(base)).abs().reshape(len(got), -1).amax(1)
         room = self._room.get((output, len(got)))
         if room is None:
-            # Kept, since taking memory anew for each visit takes longer than computing.
+            # Reused: new memory in every round takes longer than computing.
             room = self._room[output, len(got)] = torch.empty(got.shape, dtype=got.dtype, device=got.device)
         apart = torch.sub(got, base, out=room)
         apart = apart.abs() if apart.is_complex() else apart.abs_()
         return apart.reshape(len(got), -1).amax(1)
 
-    def _confirm(self, candidate: Side, first: int, slot: int) -> None:
+    def _confirm(self, candidate: TimedWorker, first: int, slot: int) -> None:
         """Compare one answer with the oracle."""
         started = time.monotonic()
         draw = self.questions.draw
         truth = self.reference.answer(self.questions.inputs(slot), draw.distribution, draw.way)
         for output, expected in enumerate(truth.expected):
-            got = candidate.held.answers(output, first)[slot - first].contiguous()
+            got = candidate.buffer.answers(output, first)[slot - first].contiguous()
             found = compare(got, expected, output, self.tolerance)
             if found.wrong:
                 text = f"right when it was checked and wrong while it was timed: {found.detail}"

@@ -11,11 +11,11 @@ from akgflow.verification.sandbox.process_tree import schedules
 
 
 class Threads:
-    """The threads of process ``pid``, each on a core of its own: the main one first, then those that ran most lately.
+    """The threads of process ``pid``, each on its own core: the main one first, then those that ran most recently.
 
-    Threads of a stopped process are woken all at once, and those of a parallel loop anew for each loop. The system puts
-    two of them on one core now and then, and leaves them there for tens of milliseconds, though another core has
-    nothing to do: a window's time would tell which way they fell.
+    Threads of a stopped process are woken all at once, those of a parallel loop again for each loop. Now and then the
+    scheduler puts two of them on one core, and leaves them there for tens of milliseconds although another core is
+    idle: a window's time would depend on that.
     """
 
     def __init__(self, pid: int) -> None:
@@ -24,7 +24,7 @@ class Threads:
         self._allowed: dict[int, Collection[int]] = {}
 
     def spread(self) -> None:
-        """Bind each thread to one core; one that has chosen its cores by itself keeps them."""
+        """Bind each thread to one core; one that has chosen its cores itself keeps them."""
         here = _here()
         # The judge goes on for a moment where it is.
         cores = sorted(os.sched_getaffinity(0), key=lambda core: (core == here, core))
@@ -60,8 +60,8 @@ class Threads:
 def on_one_core(pid: int) -> Iterator[None]:
     """Keep this thread and the main thread of process ``pid`` on the core where this one is.
 
-    They run in turns. A core that was idle takes long to wake, longest in a virtual machine, and longer until it is
-    quick; this one is awake.
+    They run in turns. An idle core takes long to wake, longest in a virtual machine, and longer to reach its full
+    speed; this one is awake.
     """
     before = os.sched_getaffinity(0)
     core = {_here()} & before

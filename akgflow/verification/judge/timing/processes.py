@@ -1,4 +1,4 @@
-"""How the processes that are timed come about: the candidate's own, and those of trusted baselines."""
+"""How the processes that are timed are started: the candidate's own, and those of trusted baselines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from akgflow.terms import Evidence
 from akgflow.verdict import JudgeRequest
-from akgflow.verification.judge.candidate_process import ForkServer
+from akgflow.verification.judge.candidate_process import ForkServerClient
 from akgflow.verification.judge.evaluation import Trial
 from akgflow.verification.reference.reference import Reference
 
@@ -23,7 +23,7 @@ COMPILE_SECONDS = 120.0
 
 
 class Start(NamedTuple):
-    """How processes of one kind come about. ``begin`` is quick and called in turn; ``ready`` may take its time."""
+    """How the processes of one arm are started. ``begin`` is quick and called in turn; ``ready`` may take long."""
 
     begin: Callable[[], Trial]
     ready: Callable[[Trial], None]
@@ -31,16 +31,16 @@ class Start(NamedTuple):
 
 
 class Starts:
-    """The kinds of processes that a request's timing needs, for one case. ``scratch`` is the candidate's own folder."""
+    """The arms that a request's timing needs, for one case. ``scratch`` is the candidate's own folder."""
 
     def __init__(
-        self, server: ForkServer, request: JudgeRequest, scratch: Path, threads: int, reference: Reference
+        self, server: ForkServerClient, request: JudgeRequest, scratch: Path, threads: int, reference: Reference
     ) -> None:
         self.server, self.request, self.scratch, self.threads = server, request, scratch, threads
         self.reference = reference
 
     def candidate(self, module: str, name: str = CANDIDATE) -> dict[str, Start]:
-        """Processes that load ``module`` through the toolchain; the candidate's, in the folder where its builds lie."""
+        """Processes that load ``module`` through the toolchain; the candidate's, in the folder with its builds."""
         folder = self.scratch if name == CANDIDATE else self.scratch.parent / name
 
         def ready(trial: Trial) -> None:
@@ -58,7 +58,7 @@ class Starts:
         def begin() -> Trial:
             folder = self.scratch.parent / f"baseline-{name}"
             folder.mkdir(exist_ok=True)
-            # The operator may read what lies beside it; a candidate may not.
+            # The operator may read the files beside it; a candidate may not.
             return self._trial(folder, [str(Path(self.request.operator_file).resolve().parent)])
 
         def ready(trial: Trial) -> None:

@@ -14,20 +14,20 @@ from akgflow.verification.reference.reference import Draw, Reference, out_places
 from akgflow.verification.shared import dtypes, memory
 
 DRAW_SECONDS = 0.15
-"""What drawing the questions of one visit may take."""
+"""Seconds that drawing the questions of one pairing may take."""
 
 _secret = random.SystemRandom()
 
 
 class NotTimed(Exception):
-    """No figure can be given; the text says why."""
+    """No time can be given; the text says why."""
 
 
 class Questions:
     """Inputs for ``count`` slots of ``pitch`` bytes each; `out_pitch` bytes hold a slot's answers.
 
-    Where all that differs from draw to draw is floating and bound by no promise, one new draw is turned and scaled for
-    each slot by secret amounts; else each slot gets a draw of its own. No two slots ask the same.
+    Where all that differs from draw to draw is floating and has no invariant, one new draw is rotated and scaled for
+    each slot by secret amounts; else each slot gets its own draw. No two slots ask the same.
     """
 
     def __init__(self, reference: Reference, count: int) -> None:
@@ -44,7 +44,7 @@ class Questions:
         self.most = math.inf if self._turns else max(8, int(own))
 
     def _turned(self) -> list[bool]:
-        """For each input whether it is turned and scaled from slot to slot; empty where each slot needs its own draw.
+        """For each input whether it is rotated and scaled from slot to slot; empty where each slot needs its own draw.
 
         Raises `NotTimed` when the inputs are the same in every draw.
         """
@@ -53,7 +53,7 @@ class Questions:
         varies = [not memory.same_bits(memory.row(a), memory.row(b)) for a, b in pairs]
         if not any(varies):
             raise NotTimed("the operator's inputs are the same in every draw, so that answers could be kept")
-        plain = [kept.plain for kept in self.reference.promises]
+        plain = [invariant.plain for invariant in self.reference.invariants]
         normal = self.draw.distribution == NORMAL and self.draw.way == SIGNED
         return plain if normal and all(p for p, v in zip(plain, varies, strict=True) if v) else []
 

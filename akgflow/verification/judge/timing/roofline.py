@@ -1,13 +1,14 @@
 """The least time that an operator can take on a target, from its work and the target's facts. Judge only.
 
 Two things are counted on one draw of a case. *Bytes*: the outputs once, and of inputs and parameters those sectors of
-32 bytes that the outputs hang on, as their gradient shows (a lookup reads the rows that it selects, a slice what it
+32 bytes that the outputs depend on, as their gradient shows (a lookup reads the rows that it selects, a slice what it
 keeps). *Operations*: those of contractions, as the framework does them.
 
-The floor that is reported is the usual roofline: operations at the target's rate for the operator's type, bytes at its
-bandwidth. Refused is only a time that nobody can reach honestly: bytes that the caches cannot have held, with room for
-memory that is clocked a little higher than the facts say; and operations only where the operator is a single dense
-contraction, half of them (who knows better ways to multiply may use them), at the target's fastest rate for any type.
+The reported floor is the roofline of Williams, Waterman and Patterson (CACM 52(4), 2009): operations at the target's
+rate for the operator's type, bytes at its bandwidth. Only an impossible time is refused: one in which bytes that the
+caches cannot have held do not pass, even where memory is clocked a little higher than the facts say; or, only for a
+single dense contraction, one in which half of its operations (Strassen's method needs fewer than all) do not fit at the
+target's fastest rate for any type.
 """
 
 from __future__ import annotations
@@ -17,19 +18,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
 from akgflow.terms import Status
 from akgflow.verdict import Roofline, Timing
 from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.timing.window import cache_bytes
+from akgflow.verification.reference.op_count import Tracer, flops_of
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.shared import dtypes, memory
 from akgflow.verification.shared.memory import map_tensors
 
 SECTOR = 32
-"""Bytes that memory moves at least."""
+"""Bytes of the smallest transfer from memory (a sector of NVIDIA's L2 cache)."""
 SLACK = 0.8
 """Devices of one name differ: an H100 NVL has a sixth more bandwidth than an H100 SXM."""
 _RATES = {torch.float64: "fp64", torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
@@ -37,61 +37,56 @@ _RATES = {torch.float64: "fp64", torch.float32: "fp32", torch.float16: "fp16", t
 
 @dataclass(frozen=True)
 class Load:
-    """What one call must do: operations, bytes that differ from call to call (``moved``) and that do not (``kept``).
+    """What one call must do: operations, and bytes.
 
+    ``varying`` bytes differ from call to call, ``constant`` ones do not.
     ``dense`` is true for a single contraction of dense operands; ``dtype`` is the type of the first output.
     """
 
     flops: float
-    moved: float
-    kept: float
+    varying: float
+    constant: float
     dense: bool
     dtype: torch.dtype
 
     @property
     def bytes(self) -> float:
         """All that one call touches."""
-        return self.moved + self.kept
+        return self.varying + self.constant
 
 
-class _Contractions(TorchDispatchMode):  # type: ignore[misc]
+class _Contractions(Tracer):
     """Counts operations of what multiplies, and how many other operators compute."""
 
     def __init__(self) -> None:
         super().__init__()
         self.flops, self.contractions, self.others = 0.0, 0, 0
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        count = flop_registry.get(func.overloadpacket)
-        if count is not None:
-            self.flops += float(count(*args, **(kwargs or {}), out_val=result))
+    def note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
+        flops = flops_of(func, args, kwargs, result)
+        if flops is not None:
+            self.flops += flops
             self.contractions += 1
         elif not func.is_view and func.overloadpacket is not torch.ops.aten.copy_:
             # Copying is how a model's state is set before a call.
             self.others += 1
-        return result
 
 
 def load(reference: Reference) -> Load:
-    """The work of one call on a prepared case."""
+    """What one call on a prepared case must do."""
     draw = reference.draws[0]
     copied = map_tensors(draw.inputs, lambda t: t.clone())
     with _Contractions() as seen:
-        reference.working.run(copied)
+        reference.framework_runner.run(copied)
     given, state = _needed(reference)
     out = sum(one.framework.numel() * one.framework.element_size() for one in draw.expected)
-    plain = all(kept.plain for kept in reference.promises)
+    plain = all(invariant.plain for invariant in reference.invariants)
     dense = seen.contractions == 1 and seen.others == 0 and plain
     return Load(seen.flops, given + out, state, dense, draw.expected[0].framework.dtype)
 
 
 def _needed(reference: Reference) -> tuple[float, float]:
-    """Bytes of inputs and of parameters that the outputs hang on; none where there is no gradient to show it."""
+    """Bytes of inputs and of parameters that the outputs depend on; none where there is no gradient to show it."""
     placed = reference.draws[0].layout.placed
     rows = [_leaf(memory.row(one)) for one in placed]
     pairs = list(zip(rows, placed, strict=True))
@@ -106,7 +101,7 @@ def _needed(reference: Reference) -> tuple[float, float]:
         with torch.enable_grad():
             # An operator may change its inputs in place, which a leaf does not allow.
             made = map_tensors(reference.draws[0].inputs, lambda _: next(views).clone())
-            result = torch.func.functional_call(reference.working.model, state, made)
+            result = torch.func.functional_call(reference.framework_runner.model, state, made)
             outputs = [t for t in memory.tensors(result) if t.requires_grad]
             weights = [torch.rand_like(t) + 0.5 for t in outputs]
             found = torch.autograd.grad(outputs, leaves, weights, allow_unused=True)
@@ -114,8 +109,8 @@ def _needed(reference: Reference) -> tuple[float, float]:
     except Exception:
         return 0.0, 0.0
     given = [_touched(found.get(id(row)), one.tensor.element_size()) for row, one in pairs]
-    kept = [_touched(found.get(id(state[name])), reference.state[name].element_size()) for name in state]
-    return sum(given), sum(kept)
+    constant = [_touched(found.get(id(state[name])), reference.state[name].element_size()) for name in state]
+    return sum(given), sum(constant)
 
 
 def _leaf(tensor: torch.Tensor) -> torch.Tensor:
@@ -167,8 +162,8 @@ def require_possible(work: Load, facts: Mapping[str, Any], cache_bytes: int, cal
     """Raise `CandidateFailed` when ``seconds`` a call, in windows of ``calls``, are fewer than the target can take."""
     bandwidth = _number(facts, "hbm_gbps") * 1e9
     # Caches may hold what was written before the first call and what is written last, and parameters all along.
-    kept = work.kept if work.kept > cache_bytes else 0.0
-    passing = work.moved + kept - 2 * cache_bytes / max(1, calls)
+    constant = work.constant if work.constant > cache_bytes else 0.0
+    passing = work.varying + constant - 2 * cache_bytes / max(1, calls)
     if bandwidth and seconds < SLACK * passing / bandwidth:
         raise CandidateFailed(
             Status.REFUSED,

@@ -1,4 +1,4 @@
-"""From what was measured to what is said: one timing for each baseline."""
+"""From samples to what is reported: one timing for each baseline."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import NamedTuple
 from akgflow.config.types import Scalar
 from akgflow.verdict import Timing
 from akgflow.verification.judge.timing import estimate
-from akgflow.verification.judge.timing.arms import Kept, Party
+from akgflow.verification.judge.timing.arms import Arm, Samples
 from akgflow.verification.judge.timing.estimate import Ratio
 from akgflow.verification.judge.timing.processes import CANDIDATE
 from akgflow.verification.judge.timing.questions import NotTimed
 
 PRECISE = 0.012
-"""Enough is known when the interval reaches no further than this to either side."""
+"""Enough is known when the interval reaches no further than this in either direction."""
 DECIDED = 0.04
 """Or no further than this, and all of it is far from 1."""
 USELESS = 2.0
@@ -34,9 +34,9 @@ other processes cost time merely by having a context there, the candidate's as m
 
 @dataclass
 class Timed:
-    """What came of it: one timing for each baseline, and what a reader must know besides.
+    """The result of a timing: one `Timing` for each baseline, and warnings.
 
-    ``calls`` is the number of questions that were asked together in the windows that the figures rest on.
+    ``calls`` is the number of questions that were asked together in the windows that the times come from.
     """
 
     calls: int
@@ -44,32 +44,33 @@ class Timed:
     warnings: list[str] = field(default_factory=list)
 
 
-class Visit(NamedTuple):
-    """Seconds of the windows of one visit by party, and of one where nothing was computed.
+class Pairing(NamedTuple):
+    """The windows of one process of each arm that followed each other at once.
 
-    ``place`` is the candidate's process.
+    ``place`` numbers the candidate's process; ``seconds`` are by arm; ``overhead`` are those of the overhead window.
     """
 
     place: int
     seconds: Mapping[str, float]
-    null: float
+    overhead: float
 
 
-class Figures:
-    """``null`` is what windows of ``n`` calls and single questions cost when nothing is computed.
+class Summary:
+    """What is concluded from all samples of a timing.
 
-    ``after`` holds, by baseline, what was measured without the candidate.
+    ``overhead`` is what windows of ``n`` calls and single questions cost when nothing is computed; ``after`` holds, by
+    baseline, the samples without the candidate.
     """
 
-    def __init__(self, parties: Mapping[str, Party], n: int, kind: str) -> None:
-        self.parties, self.n, self.kind = parties, n, kind
-        self.null = Kept()
-        self.visits: list[Visit] = []
-        self.after: dict[str, list[Kept]] = {}
+    def __init__(self, arms: Mapping[str, Arm], n: int, kind: str) -> None:
+        self.arms, self.n, self.kind = arms, n, kind
+        self.overhead = Samples()
+        self.pairings: list[Pairing] = []
+        self.after: dict[str, list[Samples]] = {}
 
     @property
     def precise(self) -> bool:
-        """True when more windows would say nothing that matters."""
+        """True when more windows would change no conclusion."""
         for ratio in self._closest(self._rows()).values():
             far = ratio.low > 1 + DECIDED or ratio.high < 1 - DECIDED
             if ratio.low <= 0 or ratio.width > (1 + (DECIDED if far else PRECISE)) ** 2:
@@ -80,7 +81,7 @@ class Figures:
         """All timings; raises `NotTimed`."""
         found = Timed(self.n, warnings=list(warnings))
         rows, alone = self._rows(), self._alone()
-        if min(one for side in rows.values() for one in side) <= 0.1 * self._handing_over:
+        if min(one for row in rows.values() for one in row) <= 0.1 * self._handing_over:
             raise NotTimed("a call is too short to be told from handing its answer over")
         warm, ratios = estimate.centre(rows[CANDIDATE]), self._closest(rows)
         if self._batched(rows, alone):
@@ -95,27 +96,27 @@ class Figures:
 
     @property
     def _baselines(self) -> list[str]:
-        return [name for name in self.parties if name != CANDIDATE]
+        return [name for name in self.arms if name != CANDIDATE]
 
     @property
     def _handing_over(self) -> float:
         """Seconds that handing over costs for each call of a window."""
-        return estimate.low(self.null.seconds) / self.n
+        return estimate.low(self.overhead.seconds) / self.n
 
     def _rows(self) -> dict[str, list[float]]:
         """Seconds a call of each process, of questions asked together."""
-        return {name: [self._row(one) for one in party.kept] for name, party in self.parties.items()}
+        return {name: [self._row(one) for one in arm.samples] for name, arm in self.arms.items()}
 
-    def _row(self, kept: Kept) -> float:
-        return estimate.low(kept.seconds) / self.n - self._handing_over
+    def _row(self, samples: Samples) -> float:
+        return estimate.low(samples.seconds) / self.n - self._handing_over
 
     def _alone(self) -> dict[str, list[float]]:
         """Seconds of each process, of questions asked one at a time."""
-        null = estimate.low(self.null.alone)
-        return {name: [estimate.low(one.alone) - null for one in party.kept] for name, party in self.parties.items()}
+        overhead = estimate.low(self.overhead.alone)
+        return {name: [estimate.low(one.alone) - overhead for one in arm.samples] for name, arm in self.arms.items()}
 
     def _ratios(self, figures: Mapping[str, list[float]]) -> dict[str, Ratio]:
-        """What each baseline's seconds are to the candidate's."""
+        """The ratio of each baseline's seconds to the candidate's."""
         return {
             name: estimate.ratio(
                 figures[CANDIDATE], figures[name], [figures[other] for other in self._baselines if other != name]
@@ -124,7 +125,7 @@ class Figures:
         }
 
     def _closest(self, rows: Mapping[str, list[float]]) -> dict[str, Ratio]:
-        """For each baseline the ratio that is known more closely: of the quickest windows, or of visits."""
+        """For each baseline the ratio with the narrower interval: that of the quickest windows, or that of pairings."""
         return {
             name: min(ratio, self._paired(name), key=lambda one: one.width)
             for name, ratio in self._ratios(rows).items()
@@ -132,13 +133,13 @@ class Figures:
 
     def _paired(self, name: str) -> Ratio:
         places: dict[int, list[tuple[float, float]]] = defaultdict(list)
-        for visit in self.visits:
-            ours, theirs = (visit.seconds[who] - visit.null for who in (CANDIDATE, name))
-            places[visit.place].append((ours, theirs))
+        for pairing in self.pairings:
+            ours, theirs = (pairing.seconds[who] - pairing.overhead for who in (CANDIDATE, name))
+            places[pairing.place].append((ours, theirs))
         return estimate.paired(places.values())
 
     def _batched(self, rows: Mapping[str, list[float]], alone: Mapping[str, list[float]]) -> bool:
-        """True when the candidate gains by questions asked together what no sound kernel does."""
+        """True when the candidate gains more by questions asked together than a sound kernel can."""
         loss = max(0.0, *(1.25 * (_middle(alone[name]) - _middle(rows[name])) for name in self._baselines))
         return min(alone[CANDIDATE]) > BATCHED[self.kind] * _middle(rows[CANDIDATE]) + loss + ALONE_NOISE
 
@@ -151,8 +152,9 @@ class Figures:
         )
 
     def _slowed(self, name: str, warnings: list[str]) -> float:
-        """How many times as long a baseline took beside the candidate as without it; 1 where that is no more."""
-        beside, without = ([self._row(one) for one in kept] for kept in (self.parties[name].kept, self.after[name]))
+        """How many times as long a baseline took beside the candidate as without it; 1 up to `BESIDE`."""
+        both = self.arms[name].samples, self.after[name]
+        beside, without = ([self._row(one) for one in samples] for samples in both)
         slowed = estimate.centre(beside) / estimate.centre(without) if min(without) > 0 else 1.0
         if slowed <= BESIDE[self.kind]:
             return 1.0
@@ -167,7 +169,7 @@ class Figures:
     ) -> Timing:
         if ratio.low <= 0 or ratio.width > USELESS:
             raise NotTimed(self._busy())
-        windows = [one for kept in self.parties[CANDIDATE].kept for one in kept.seconds]
+        windows = [one for samples in self.arms[CANDIDATE].samples for one in samples.seconds]
         quartiles = statistics.quantiles(windows, n=4)
         return Timing(
             case=case,
@@ -184,7 +186,7 @@ class Figures:
         )
 
     def _busy(self) -> str:
-        windows = [one for party in self.parties.values() for kept in party.kept for one in kept.windows]
+        windows = [one for arm in self.arms.values() for samples in arm.samples for one in samples.windows]
         share = sum(one.disturbed for one in windows) / len(windows)
         return (
             "the machine was too busy: processes of the same code differ by more than can be told apart, and in "
@@ -193,14 +195,14 @@ class Figures:
 
     def _cold(self, warm: float) -> float | None:
         """Seconds with the caches emptied: the warm ones and what emptying adds to a question asked alone."""
-        kept, null = self.parties[CANDIDATE].kept, self.null
-        cold, alone = [s for one in kept for s in one.cold], [s for one in kept for s in one.alone]
-        if len(cold) < 3 or len(null.cold) < 3:
+        samples, overhead = self.arms[CANDIDATE].samples, self.overhead
+        cold, alone = [s for one in samples for s in one.cold], [s for one in samples for s in one.alone]
+        if len(cold) < 3 or len(overhead.cold) < 3:
             return None
-        adds = (statistics.median(cold) - statistics.median(null.cold)) - (
-            statistics.median(alone) - statistics.median(null.alone)
+        adds = (statistics.median(cold) - statistics.median(overhead.cold)) - (
+            statistics.median(alone) - statistics.median(overhead.alone)
         )
-        noise = max(statistics.pstdev(null.cold), statistics.pstdev(null.alone)) / math.sqrt(len(null.cold))
+        noise = max(statistics.pstdev(overhead.cold), statistics.pstdev(overhead.alone)) / math.sqrt(len(overhead.cold))
         return warm + adds if adds > 2 * noise else None
 
 

@@ -1,4 +1,4 @@
-"""One process under the judge's clock: from releasing fresh inputs to holding the judge's own copy of the answers."""
+"""One process on the judge's clock: from releasing fresh inputs to holding the judge's own copy of the answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from akgflow.verification.judge.evaluation import Trial
 from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.timing.cores import Threads, on_one_core
 from akgflow.verification.judge.timing.questions import Questions
-from akgflow.verification.judge.timing.readback import CudaTaker, Held, HostTaker, NotTaken, SharedTaker, Taker
+from akgflow.verification.judge.timing.readback import (
+    AnswerBuffer,
+    CudaReadback,
+    HostReadback,
+    Readback,
+    ReadbackFailed,
+    SharedReadback,
+)
 from akgflow.verification.reference.output_form import aliases
 from akgflow.verification.sandbox import process_tree
 from akgflow.verification.shared import memory, protocol
@@ -23,9 +30,9 @@ from akgflow.verification.shared.protocol import Answered, PrepareWindows, WarmU
 DISTURBED = 0.12
 """A window is disturbed when its process's threads waited for a core for more than this share of it."""
 WARM = 4
-"""Slots that hold old questions; the last ones."""
-SETTLE_SECONDS = 0.002
-"""For the processes that were stopped or have just written inputs to leave the cores; on a CPU."""
+"""The number of slots, at the end, that hold old questions."""
+QUIET_SECONDS = 0.002
+"""For processes that were stopped, or have just written inputs, to leave the cores; on a CPU."""
 
 
 class Window(NamedTuple):
@@ -41,15 +48,15 @@ class Window(NamedTuple):
 
 
 class Slots:
-    """The memory that holds the questions of all processes alike, and the judge's memory for answers."""
+    """The memory that holds the questions of all processes, and the judge's memory for answers."""
 
     def __init__(self, questions: Questions, device: str) -> None:
         self.questions, self.device = questions, device
         self.region = memory.create(questions.count * questions.pitch, device)
 
-    def held(self) -> Held:
+    def answer_buffer(self) -> AnswerBuffer:
         """Room for the answers of one process."""
-        return Held(self.questions.outs, self.questions.count, self.questions.out_pitch, self.device)
+        return AnswerBuffer(self.questions.outs, self.questions.count, self.questions.out_pitch, self.device)
 
     def write(self, first: int, n: int, *, cold: bool = False) -> None:
         """Put the questions from ``first`` on where the processes see them; if ``cold``, then empty the caches."""
@@ -57,7 +64,7 @@ class Slots:
         self.region.bytes[first * pitch : (first + n) * pitch].copy_(self.questions.bytes(first, n))
         if cold and self._sweeper is not None:
             self._sweeper.add_(1)
-        self._settle()
+        self._synchronize()
 
     def unchanged(self, first: int, n: int) -> bool:
         """True when the questions are still what the judge wrote."""
@@ -76,26 +83,28 @@ class Slots:
         caches = cache_bytes(self.device)
         return torch.zeros(2 * caches, dtype=torch.uint8, device=self.device) if caches else None
 
-    def _settle(self) -> None:
+    def _synchronize(self) -> None:
         """Wait for the judge's own work on the device."""
         if self.device == "cuda":
             torch.cuda.synchronize()
 
 
-class Side:
-    """A process that answers. With ``copies`` it copies its answers to memory of the judge's, on its own time."""
+class TimedWorker:
+    """A process that is timed. With ``copies`` it copies its answers to memory of the judge's, on its own time."""
 
-    def __init__(self, trial: Trial, slots: Slots, held: Held, copies: bool) -> None:
-        self.trial, self.slots, self.held = trial, slots, held
+    def __init__(self, trial: Trial, slots: Slots, buffer: AnswerBuffer, copies: bool) -> None:
+        self.trial, self.slots, self.buffer = trial, slots, buffer
         self.calls = 0
         self._threads = Threads(trial.process.pid)
         questions = slots.questions
         out = memory.create(questions.count * questions.out_pitch, slots.device) if copies else None
-        self.taker: Taker
+        self.readback: Readback
         if out is not None:
-            self.taker = SharedTaker(out)
+            self.readback = SharedReadback(out)
         else:
-            self.taker = CudaTaker() if slots.device == "cuda" else HostTaker(trial.process.pid, self._separate())
+            self.readback = (
+                CudaReadback() if slots.device == "cuda" else HostReadback(trial.process.pid, self._separate())
+            )
         trial.process.resume()
         request = PrepareWindows(
             dict(slots.region.handle),
@@ -111,18 +120,18 @@ class Side:
         trial.process.pause()
 
     def _separate(self) -> list[bool]:
-        """For each output whether its answers may be nobody's memory but the process's."""
+        """For each output whether its answers must be in memory of the process's own."""
         trusted = self.trial.process.trusted
         return [not trusted and not alias for alias in aliases(self.slots.questions.draw.tree)]
 
     def window(self, first: int, n: int, *, again: bool = False, cold: bool = False) -> Window:
-        """Slots ``first`` to ``first + n`` together. With ``again`` nothing is computed, for what the rest costs.
+        """Time slots ``first`` to ``first + n`` together. With ``again`` nothing is computed: an overhead window.
 
-        On a CPU the process is stopped until the clock runs, and again before the clock is read. Its answers are taken
-        afterwards from memory that it can change no more, and once: reading them leaves them in the caches for its next
-        call. Nothing stops what runs on a GPU. So there the questions are written once the clock runs, and the answers
-        are taken before it is read; all that is in the null windows, too. ``cold`` empties the caches between the
-        writing and the asking.
+        On a CPU the process is stopped until the clock runs, and again before the clock is read. Its answers are read
+        afterwards, from memory that it can no longer change, and once: reading them leaves them in the caches for its
+        next call. Nothing stops what runs on a GPU. So there the questions are written after the clock was started, and
+        the answers are read before it is stopped; the overhead windows contain both, too. ``cold`` empties the caches
+        between writing and asking.
         """
         if self.slots.device == "cuda":
             with on_one_core(self.trial.process.pid):
@@ -134,11 +143,11 @@ class Side:
         self._warm_up(min(n, self.calls))
         start = time.perf_counter()
         self.slots.write(first, n, cold=cold)
-        # Later it waits for nothing but this thread, which is on its core, to have taken the answers.
+        # From here on it waits only for this thread, which shares its core, to read the answers.
         waited = process_tree.main_schedule(process.pid).waited
         reply = self._ask(first, n, again)
         waited = process_tree.main_schedule(process.pid).waited - waited
-        self.taker.take(reply, self.held, first, n)
+        self.readback.read(reply, self.buffer, first, n)
         seconds = time.perf_counter() - start
         process.pause()
         return Window(seconds, waited / 1e9)
@@ -146,7 +155,7 @@ class Side:
     def _on_cpu(self, first: int, n: int, again: bool, cold: bool) -> Window:
         process = self.trial.process
         self.slots.write(first, n, cold=cold)
-        time.sleep(SETTLE_SECONDS)
+        time.sleep(QUIET_SECONDS)
         waited = process.waited()
         self._threads.spread()
         start = time.perf_counter()
@@ -158,7 +167,7 @@ class Side:
         self._threads.free()
         waited = process.waited() - waited
         if not again:
-            self.taker.take(reply, self.held, first, n)
+            self.readback.read(reply, self.buffer, first, n)
         return Window(seconds, waited)
 
     def _ask(self, first: int, n: int, again: bool) -> Answered:
@@ -168,8 +177,8 @@ class Side:
     def _warm_up(self, calls: int) -> None:
         """Let the process run on old questions, and stop it for a moment, which ends its helpers.
 
-        What launches work on a GPU is quick, and a core that was idle is not. Where a process was stopped for long, its
-        first thousand launches take up to twice as long as the next ones.
+        Launching work on a GPU takes microseconds, and an idle core is slow at first. Where a process was stopped for
+        long, its first thousand launches take up to twice as long as the next ones.
         """
         process = self.trial.process
         process.resume()
@@ -181,11 +190,11 @@ class Side:
 
     def close(self) -> None:
         """Let go of the process's memory."""
-        self.taker.close()
+        self.readback.close()
 
 
-def refused(error: NotTaken) -> CandidateFailed:
-    """The failure of a candidate whose answers could be taken at first and cannot any longer."""
+def refused(error: ReadbackFailed) -> CandidateFailed:
+    """The failure of a candidate whose answers could be read at first and no longer can."""
     return CandidateFailed(Status.REFUSED, f"the candidate's answers could not be taken while it was timed: {error}")
 
 

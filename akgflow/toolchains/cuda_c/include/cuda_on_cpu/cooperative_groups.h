@@ -1,6 +1,6 @@
 // Cooperative groups of one block: the block, tiles of a warp, and the lanes that are active together.
 #pragma once
-#include "device.h"
+#include "impl/device.h"
 
 namespace cooperative_groups {
 

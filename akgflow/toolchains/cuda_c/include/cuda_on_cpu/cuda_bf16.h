@@ -1,1 +1,1 @@
-#include "half.h"
+#include "impl/half.h"

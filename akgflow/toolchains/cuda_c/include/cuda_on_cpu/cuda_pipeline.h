@@ -1,2 +1,2 @@
 #pragma once
-#include "tiles.h"
+#include "impl/tiles.h"

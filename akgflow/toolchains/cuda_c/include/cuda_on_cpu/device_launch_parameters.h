@@ -1,1 +1,1 @@
-#include "host.h"
+#include "impl/host.h"

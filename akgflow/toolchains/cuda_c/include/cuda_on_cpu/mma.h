@@ -1,7 +1,7 @@
 // Matrix units of a warp (`nvcuda::wmma`): each lane holds neighbouring elements of a tile. Which elements a lane holds is
 // not defined on a device either, so that only what treats all of them alike is right there and here.
 #pragma once
-#include "device.h"
+#include "impl/device.h"
 
 namespace nvcuda {
 namespace wmma {

@@ -3,7 +3,7 @@
 #pragma once
 #include <optional>
 
-#include "../device.h"
+#include "../impl/device.h"
 
 namespace cub {
 

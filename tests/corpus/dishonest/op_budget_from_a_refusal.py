@@ -1,6 +1,6 @@
 """operator: tanh
 family: not the DSL
-does: has torch refused once, and changes the account in the frames that its traceback shows
+does: has torch refused once, and changes the op budget in the frames that its traceback shows
 status: FALLBACK
 where: cpu
 toolchain: cpp

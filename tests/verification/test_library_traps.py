@@ -1,7 +1,10 @@
-"""Doors of kernel libraries: which functions count, and that whoever goes through one is known and ended."""
+"""Hooks on kernel libraries: which functions count, and that a process that calls one is known and ended."""
 
 import os
 import platform
+import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -47,20 +50,20 @@ def test_functions_that_do_not(name):
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="doors are closed on x86-64 only")
-def test_whoever_goes_through_a_closed_door_is_ended_and_known():
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="functions are hooked on x86-64 only")
+def test_a_process_that_calls_a_hooked_function_is_ended_and_known():
     trap, a = library_traps.Trap(), np.ones((64, 64), np.float32)
-    names = {door.address: door.name for door in library_traps.doors()}
+    names = {function.address: function.name for function in library_traps.hooked_functions()}
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
-        locks = library_traps.Locks(os.dup(trap.fd))
-        locks.close()
+        hooks = library_traps.FunctionHooks(os.dup(trap.fd))
+        hooks.install()
         still = (torch.ones(8) + 1).sum().item()
-        locks.open()
+        hooks.remove()
         before = (a @ a)[0, 0]
         os.write(write, f"{still} {before}".encode())
-        locks.close()
+        hooks.install()
         a @ a
         os.write(write, b" through")
         os._exit(0)
@@ -79,3 +82,26 @@ def test_a_library_of_kernels_is_known_by_what_it_offers():
     seen = {}
     assert library_traps.foreign(os.getpid(), frozenset(files), seen) is None
     assert library_traps.foreign(os.getpid(), frozenset(files) - set(blas), seen) in blas
+
+
+ODD_NAMES = ["plain.so", "two words.so", "line\u2028\x0b\x85.so", "break\nin it.so", b"no utf-8 \xff.so"]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_library_of_kernels_is_known_by_any_name(tmp_path, name):
+    (blas, *_) = [file for file in sorted(library_traps.libraries()) if "openblas" in file]
+    copy = tmp_path / os.fsdecode(name)
+    shutil.copy(blas, copy)
+    load = "import ctypes, os, sys; ctypes.CDLL(os.fsencode(sys.argv[1])); print(flush=True); sys.stdin.read()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", load, copy],
+        env={**os.environ, "LD_LIBRARY_PATH": os.path.dirname(blas)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with process:
+        assert process.stdout.readline() == b"\n"
+        found = library_traps.foreign(process.pid, library_traps.libraries(), {})
+        process.stdin.close()
+    assert found is not None and str(tmp_path) in found
+    found.encode("utf-8")

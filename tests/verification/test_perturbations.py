@@ -1,12 +1,12 @@
-"""Near twins: one element changed, and another answer; caches by a part of the content answer them wrongly."""
+"""Single-element perturbations: another answer, which caches by a part of the content do not give."""
 
 import pytest
 import torch
 from judging import DEVICES, target_of
 
 from akgflow.terms import Status
-from akgflow.verification.reference.distributions import Promise
-from akgflow.verification.reference.perturbations import BEYOND, FAR, OTHER, near_twins
+from akgflow.verification.reference.distributions import InputInvariant
+from akgflow.verification.reference.perturbations import FAR, OTHER, OUT_OF_RANGE, single_element_perturbations
 from akgflow.verification.reference.reference import Reference
 
 OPERATOR = """
@@ -26,24 +26,25 @@ def get_init_inputs():
 HEAD = "import torch\n\nclass ModelNew(torch.nn.Module):\n"
 
 
-@pytest.mark.parametrize("value", [OTHER, FAR, BEYOND])
+@pytest.mark.parametrize("value", [OTHER, FAR, OUT_OF_RANGE])
 def test_exactly_one_element_changes(value):
     made = (torch.rand(4, 5), torch.rand(5), 3)
     for _ in range(200):
-        ((twin,),) = near_twins(made, [Promise(True, low=0, high=1), Promise(False)], [value])
-        changed = (twin[0] != made[0]).nonzero()
+        invariants = [InputInvariant(True, low=0, high=1), InputInvariant(False)]
+        ((perturbed,),) = single_element_perturbations(made, invariants, [value])
+        changed = (perturbed[0] != made[0]).nonzero()
         assert len(changed) == 1
-        assert torch.equal(twin[1], made[1])
+        assert torch.equal(perturbed[1], made[1])
         assert all(0 < at < size - 1 for at, size in zip(changed[0].tolist(), made[0].shape, strict=True))
 
 
-def test_every_input_has_a_twin():
+def test_every_input_is_perturbed():
     text = OPERATOR.format(body="x + a * b", inputs="*(torch.randn(4, 6) for _ in range(3))").replace(
         "x)", "x, a, b)", 1
     )
     reference = Reference(text, "operator.py", {}, None, "cpu")
     reference.prepare()
-    pairs = [list(zip(twin.inputs, reference.draws[0].inputs, strict=True)) for twin in reference.twins]
+    pairs = [list(zip(one.inputs, reference.draws[0].inputs, strict=True)) for one in reference.perturbed]
     assert sorted(place for pair in pairs for place, (a, b) in enumerate(pair) if not torch.equal(a, b)) == [0, 1, 2]
 
 
@@ -62,15 +63,15 @@ TASKS = {
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_twins_are_asked_where_they_tell(name):
+def test_inputs_are_perturbed_where_that_changes_the_answer(name):
     body, inputs, least = TASKS[name]
     reference = Reference(OPERATOR.format(body=body, inputs=inputs), "operator.py", {}, None, "cpu")
     reference.prepare()
-    assert len(reference.twins) >= least
+    assert len(reference.perturbed) >= least
     first = reference.draws[0]
-    for twin in reference.twins:
-        assert int((twin.inputs[0] != first.inputs[0]).sum()) == 1
-        assert all(torch.isfinite(one.oracle).all() for one in twin.expected)
+    for one in reference.perturbed:
+        assert int((one.inputs[0] != first.inputs[0]).sum()) == 1
+        assert all(torch.isfinite(output.oracle).all() for output in one.expected)
 
 
 CACHES = {
@@ -98,7 +99,7 @@ def test_a_cache_by_a_part_is_refused(bench, name, device):
     assert verdict.status is Status.INCORRECT_NUMERICAL, verdict.message
 
 
-def test_an_answer_must_not_hang_on_where_its_question_lies(bench):
+def test_an_answer_must_not_depend_on_the_address_of_its_question(bench):
     body = """
     kept = None
 

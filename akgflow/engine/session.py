@@ -1,21 +1,21 @@
-"""One sitting of a run: open what it needs, run the plan, and whatever happens close and keep everything."""
+"""One session of a run: opens what the plan needs, runs it, and closes everything however that ends."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+from akgflow.base.loop import run_async
 from akgflow.budget.ledger import Ledger
 from akgflow.budget.outstanding import CallLog
-from akgflow.budget.usage import Lost
 from akgflow.config.types import Task, Workspace
 from akgflow.engine.context import Notify, RunContext
 from akgflow.engine.knowledge import RunKnowledge
 from akgflow.engine.run import run_plan
 from akgflow.errors import machine_error
-from akgflow.executors.everywhere import Everywhere
+from akgflow.executors.routing import RoutingExecutor
 from akgflow.executors.scratch import Scratch, sweep
 from akgflow.models.gateway import Gateway
 from akgflow.models.recording import RecordedReply, write_recording
@@ -25,7 +25,7 @@ from akgflow.runs.journal import Journal
 from akgflow.runs.layout import CALLS, SCRATCH
 from akgflow.runs.records import Finished
 from akgflow.runs.result import RunResult
-from akgflow.runs.spending import note_left, note_lost
+from akgflow.runs.spending import note_aborted, note_left
 
 
 def run_in_folder(
@@ -38,11 +38,10 @@ def run_in_folder(
     record: Path | None = None,
     ended: Callable[[RunResult], None] = lambda result: None,  # noqa: ARG005
 ) -> RunResult:
-    """Run or go on with ``plan`` in ``folder`` and let go of the folder.
+    """Run or continue ``plan`` in ``folder``, and release the folder.
 
-    ``ended`` hears the result as soon as it is on disk: judges take seconds to close, and who waits should not. With
-    ``record`` every reply of the run, of earlier sittings too, is written to that recording, also when this sitting is
-    interrupted or fails.
+    ``ended`` receives the result as soon as it is on disk: judges take seconds to close. With ``record`` every reply of
+    the run, of earlier sessions too, is written to that recording, also when this session is interrupted or fails.
     """
     try:
         with _machine_errors():
@@ -50,7 +49,7 @@ def run_in_folder(
             if len(journal):
                 notify("", f"going on in {folder.path}: {len(journal)} finished steps are kept")
             try:
-                return asyncio.run(_sit(task, workspace, plan, folder, journal, notify, record, ended))
+                return run_async(_run_session(task, workspace, plan, folder, journal, notify, record, ended))
             finally:
                 journal.close(lambda text: notify("", text))
     finally:
@@ -59,7 +58,7 @@ def run_in_folder(
 
 @contextmanager
 def _machine_errors() -> Iterator[None]:
-    """Raise `MachineExhausted` for an error of the system that means a shortage."""
+    """Raise `MachineExhausted` for an `OSError` that means a shortage."""
     try:
         yield
     except OSError as error:
@@ -72,7 +71,7 @@ def record_replies(task: Task, journal: Journal, recording: Path) -> None:
     write_recording(recording, task.name, [RecordedReply.of(c.key, c.fingerprint, c.reply) for c in calls])
 
 
-async def _sit(
+async def _run_session(
     task: Task,
     workspace: Workspace,
     plan: Plan,
@@ -82,9 +81,7 @@ async def _sit(
     record: Path | None,
     ended: Callable[[RunResult], None],
 ) -> RunResult:
-    def lose(lost: Lost) -> None:
-        note_lost(journal, lost)
-
+    record_aborted = partial(note_aborted, journal)
     calls = CallLog(folder.path / CALLS)
     note_left(journal, calls)
     ledger = Ledger(task.budget, minutes_before=journal.minutes_before)
@@ -93,15 +90,19 @@ async def _sit(
         recordings=task.file.parent / "recordings",
         ledger=ledger,
         notify=lambda text: notify("", text),
-        lose=lose,
+        on_aborted=record_aborted,
         calls=calls,
     )
     sweep(folder.path.parent.glob(f"*/{SCRATCH}"))
     scratch = Scratch(folder.scratch)
-    executor = Everywhere(plan.machine, scratch.path, using=ledger.device.use, notify=lambda text: notify("", text))
+    executor = RoutingExecutor(
+        plan.machine, scratch.path, using=ledger.device.use, notify=lambda text: notify("", text)
+    )
     try:
         knowledge = RunKnowledge(task, workspace, plan, journal, executor, notify)
-        context = RunContext(task, workspace, plan, folder, journal, gateway, executor, notify, knowledge, lose)
+        context = RunContext(
+            task, workspace, plan, folder, journal, gateway, executor, notify, knowledge, record_aborted
+        )
         try:
             result = await run_plan(context)
             ended(result)

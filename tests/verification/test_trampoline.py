@@ -1,4 +1,4 @@
-"""Sealed functions: what they call is out of Python's reach."""
+"""Trampolines: what they call is out of Python's reach."""
 
 import gc
 import sys
@@ -6,16 +6,16 @@ import traceback
 
 import pytest
 
-from akgflow.verification.candidate.trampoline import Part, join
+from akgflow.verification.candidate.trampoline import Part, trampolines
 
 
-def sealed(kernel, before=lambda *args, **_: args, after=lambda _: None):
-    (found,) = join([Part(before, kernel, after)])
+def behind(kernel, before=lambda *args, **_: args, after=lambda _: None):
+    (found,) = trampolines([Part(before, kernel, after)])
     return found
 
 
 def test_arguments_keywords_and_results_pass_through():
-    function = sealed(lambda a, b, c=0: (a, b, c))
+    function = behind(lambda a, b, c=0: (a, b, c))
     assert function(1, "two") == (1, "two", 0)
     assert function(1, 2, c=3) == (1, 2, 3)
 
@@ -37,7 +37,7 @@ def test_errors_show_no_frame_of_a_check_that_refuses(value, error, frames):
     def kernel(value):
         return value // (value - 2)
 
-    function = sealed(kernel, refuse_small, lambda _: ValueError("too large") if value == 9 else None)
+    function = behind(kernel, refuse_small, lambda _: ValueError("too large") if value == 9 else None)
     with pytest.raises((ValueError, ZeroDivisionError, TypeError)) as caught:
         function(value)
     assert f"{type(caught.value).__name__}: {caught.value}" == error
@@ -50,7 +50,7 @@ def test_neither_check_nor_kernel_can_be_found():
     def kernel(value):
         return secret and value
 
-    function = sealed(kernel)
+    function = behind(kernel)
     known = {id(one) for one in gc.get_objects()}
     assert function(5) == 5
     assert id(kernel) not in known
@@ -66,7 +66,7 @@ def test_the_collector_rests_while_a_check_runs():
         states.append(gc.isenabled())
         return args
 
-    function = sealed(lambda: states.append(gc.isenabled()), before)
+    function = behind(lambda: states.append(gc.isenabled()), before)
     function()
     assert states == [False, True]
     assert gc.isenabled()
@@ -74,7 +74,7 @@ def test_the_collector_rests_while_a_check_runs():
 
 def test_nothing_is_leaked():
     given, result = object(), object()
-    function = sealed(lambda _: result, lambda one: (one,) if one is given else ValueError("another"))
+    function = behind(lambda _: result, lambda one: (one,) if one is given else ValueError("another"))
     before = [sys.getrefcount(one) for one in (given, result, None)]
     for _ in range(1000):
         function(given)

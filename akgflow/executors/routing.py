@@ -1,4 +1,4 @@
-"""The executor of a run: each request is judged where its target is."""
+"""The executor of a run: routes each request to this machine or to the cluster of its target."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from akgflow.executors.ray.executor import RayExecutor
 
 
-class Everywhere:
-    """This machine, and the cluster of targets that have a ``reach``; an `akgflow.executors.base.Executor`.
+class RoutingExecutor:
+    """Judges on this machine, and on a cluster for targets with a ``reach``; an `akgflow.executors.base.Executor`.
 
-    ``using`` is entered for each judgement once it has its place; ``notify`` hears of judges that were lost.
+    ``using`` is entered for each judgement once it has its slot; ``notify`` receives a sentence for each judge that was
+    lost.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class Everywhere:
         self._ray: RayExecutor | None = None
 
     async def judge(self, request: JudgeRequest) -> Verdict:
-        """The verdict, from wherever the request's target is."""
+        """The verdict, judged where the request's target is."""
         if request.target.reach is None:
             return await self.local.judge(request)
         if self._ray is None:
@@ -44,11 +45,11 @@ class Everywhere:
         return await self._ray.judge(request)
 
     async def features(self, request: FeatureRequest) -> OperatorFeatures:
-        """What an operator does; no device is needed for that."""
+        """An operator's features, for which no device is needed."""
         return await self.local.features(request)
 
     async def close(self) -> None:
-        """End every process, here and elsewhere."""
+        """End every process, on this machine and on the cluster."""
         if self._ray is not None:
             await self._ray.close()
         await self.local.close()

@@ -119,9 +119,9 @@ class ModelNew(torch.nn.Module):
 def test_a_message_is_json():
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
-        look, hand_over, send, _ = trusted_io.bind(ours)
+        describe_result, copy_out, send, _ = trusted_io.bind(ours)
         x = torch.arange(6.0).reshape(2, 3)
-        tree, found = look({"a": [x.T, (x.double()[:, 1:], None)], 3: torch.nn.Parameter(x)}, {x.data_ptr()})
+        tree, found = describe_result({"a": [x.T, (x.double()[:, 1:], None)], 3: torch.nn.Parameter(x)}, {x.data_ptr()})
         send("12", {"é": 'say "so"', "tree": tree, "nothing": None})
         got = json.loads(theirs.recv(10_000))
         assert (got["number"], got["é"], "nothing" in got) == ("12", 'say "so"', False)
@@ -136,7 +136,7 @@ def test_a_message_is_json():
         assert second["list"][0]["tensor"]["aliases"] is False
         assert got["tree"]["dict"]["3"] == {"other": "torch.nn.parameter.Parameter"}
         place = torch.zeros(3, 2)
-        hand_over(place, found[0])
+        copy_out(place, found[0])
         assert torch.equal(place, x.T)
-        hand_over(place, found[1])
+        copy_out(place, found[1])
         assert torch.equal(place, x.T)

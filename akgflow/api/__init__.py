@@ -1,0 +1,147 @@
+"""What akgflow can do, as functions: the commands and the MCP server call them, and `import akgflow` offers them.
+
+Nothing here prints or exits. Errors are those of `akgflow.errors`. Every function can be called from any thread, and
+from a notebook, where an event loop is running already.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from akgflow.base.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from akgflow.agents import describe
+    from akgflow.api.judging import Question, matrix, verify
+    from akgflow.api.kernels import (
+        Added,
+        add_candidate,
+        add_run,
+        export_entries,
+        forget_entries,
+        import_entries,
+        open_store,
+    )
+    from akgflow.api.running import is_finished, read_run, run, run_folder
+    from akgflow.api.setup import examine, init
+    from akgflow.api.showing import show
+    from akgflow.api.tasks import answered_by, list_tasks, load, load_workspace, plan, validate, workspace_root
+    from akgflow.config import KINDS, Loaded, format_problem, schema_text, suggest
+    from akgflow.config.types import Task, Workspace
+    from akgflow.doctor import Check
+    from akgflow.errors import (
+        AkgflowError,
+        BudgetError,
+        ConfigError,
+        ExitCode,
+        MachineExhausted,
+        PathError,
+        PrerequisiteError,
+        UntrustedJudge,
+    )
+    from akgflow.knowledge import Entry, Store
+    from akgflow.models.inbox import Inbox, Waiting
+    from akgflow.planning import Plan, digest
+    from akgflow.runs import JobResult, Outcome, RunResult, Unfinished
+    from akgflow.runs.matrix import Matrix
+    from akgflow.terms import Evidence, Status
+    from akgflow.verdict import Verdict
+
+HOMES = {
+    "agents": ("describe",),
+    "api.judging": ("Question", "matrix", "verify"),
+    "api.kernels": (
+        "Added",
+        "add_candidate",
+        "add_run",
+        "export_entries",
+        "forget_entries",
+        "import_entries",
+        "open_store",
+    ),
+    "api.running": ("is_finished", "read_run", "run", "run_folder"),
+    "api.setup": ("examine", "init"),
+    "api.showing": ("show",),
+    "api.tasks": ("answered_by", "list_tasks", "load", "load_workspace", "plan", "validate", "workspace_root"),
+    "config": ("KINDS", "Loaded", "format_problem", "schema_text", "suggest"),
+    "config.types": ("Task", "Workspace"),
+    "doctor": ("Check",),
+    "errors": (
+        "AkgflowError",
+        "BudgetError",
+        "ConfigError",
+        "ExitCode",
+        "MachineExhausted",
+        "PathError",
+        "PrerequisiteError",
+        "UntrustedJudge",
+    ),
+    "knowledge": ("Entry", "Store"),
+    "models.inbox": ("Inbox", "Waiting"),
+    "planning": ("Plan", "digest"),
+    "runs": ("JobResult", "Outcome", "RunResult", "Unfinished"),
+    "runs.matrix": ("Matrix",),
+    "terms": ("Evidence", "Status"),
+    "verdict": ("Verdict",),
+}
+
+__all__ = [
+    "KINDS",
+    "Added",
+    "AkgflowError",
+    "BudgetError",
+    "Check",
+    "ConfigError",
+    "Entry",
+    "Evidence",
+    "ExitCode",
+    "Inbox",
+    "JobResult",
+    "Loaded",
+    "MachineExhausted",
+    "Matrix",
+    "Outcome",
+    "PathError",
+    "Plan",
+    "PrerequisiteError",
+    "Question",
+    "RunResult",
+    "Status",
+    "Store",
+    "Task",
+    "Unfinished",
+    "UntrustedJudge",
+    "Verdict",
+    "Waiting",
+    "Workspace",
+    "add_candidate",
+    "add_run",
+    "answered_by",
+    "describe",
+    "digest",
+    "examine",
+    "export_entries",
+    "forget_entries",
+    "format_problem",
+    "import_entries",
+    "init",
+    "is_finished",
+    "list_tasks",
+    "load",
+    "load_workspace",
+    "matrix",
+    "open_store",
+    "plan",
+    "read_run",
+    "run",
+    "run_folder",
+    "schema_text",
+    "show",
+    "suggest",
+    "validate",
+    "verify",
+    "workspace_root",
+]
+
+if not TYPE_CHECKING:  # a type checker that saw it would take every name for one that is there
+    __getattr__ = lazy_exports("akgflow", HOMES)

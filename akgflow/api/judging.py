@@ -1,0 +1,213 @@
+"""Kernels and the judge, without any model: one kernel, or the portability matrix of a task."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from akgflow.api.boundary import public
+from akgflow.api.running import RUNS
+from akgflow.api.tasks import Named, load, load_workspace
+from akgflow.base.loop import run_async
+from akgflow.config import (
+    Loaded,
+    check_baseline,
+    check_cases,
+    check_dtype,
+    check_framework,
+    check_name,
+    check_operator,
+    parse_cases,
+    read_text,
+)
+from akgflow.config.types import Operator, Scalar, Task, Workspace
+from akgflow.engine.matrix import Judging, Wanted
+from akgflow.errors import ConfigError, PrerequisiteError
+from akgflow.executors.availability import Availability
+from akgflow.executors.base import Executor
+from akgflow.executors.once import temporary_executor
+from akgflow.machine import Machine, detect
+from akgflow.planning import Reach, judge_request, reach, with_gaps
+from akgflow.runs.matrix import Matrix, best_of_run, latest_run, of_run
+from akgflow.verdict import JudgeRequest, Verdict
+
+Case = str | Mapping[str, Scalar]
+"""A shape: ``m=64,n=32``, or the same as a mapping."""
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """What to ask of the judge on this machine, and what it cannot be asked here."""
+
+    request: JudgeRequest
+    found: Reach
+
+    async def verdict(self, executor: Executor) -> Verdict:
+        """The judge's answer, with the reasons for what is out of reach."""
+        return with_gaps(await executor.judge(self.request), self.found)
+
+
+def inquire(space: Workspace, about: Task | Operator, source: str, dsl: str, target: str, machine: Machine) -> Inquiry:
+    """What can be asked about a candidate.
+
+    Raises `ConfigError` where the DSL is not for that target, `PrerequisiteError` where this machine lacks something.
+    """
+    pack = space.dsls[check_name("DSL", dsl, space.dsls)]
+    where = space.targets[check_name("target", target, space.targets)]
+    availability = Availability(machine, space)
+    found = reach(pack, where, availability.missing, availability.at)
+    if not found.evidence:
+        what = f"{dsl} cannot be judged for {target} (platform {where.platform})"
+        if found.gaps:
+            why = "; ".join(f"{evidence}: {reason}" for evidence, reason in found.gaps.items())
+            raise PrerequisiteError(f"{what}: {why}")
+        raise ConfigError(f"{what}: it runs on {', '.join(sorted(pack.platforms))}")
+    return Inquiry(judge_request(about, source, pack.toolchain, where, found), found)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What `verify` asks, for callers with an event loop of their own. ``source`` is the candidate's text."""
+
+    source: str
+    dsl: str
+    target: str
+    operator: str | Path | None = None
+    task: Named | None = None
+    cases: Sequence[Case] = ()
+    dtype: str | None = None
+    framework: str | None = None
+    baselines: Sequence[str] = ()
+    time: bool = True
+    workspace: str | Path | None = None
+    overrides: Sequence[str] = ()
+
+    async def verdict(self) -> Verdict:
+        """The judge's answer; raises what `verify` does."""
+        machine = await asyncio.to_thread(detect)
+        inquiry = await asyncio.to_thread(self.inquiry, machine)
+        async with temporary_executor(machine) as executor:
+            return await inquiry.verdict(executor)
+
+    def inquiry(self, machine: Machine) -> Inquiry:
+        """What to ask of the judge; raises `ConfigError` where that makes no sense here."""
+        cases = parse_cases(self.cases)
+        dtype = check_dtype(self.dtype) if self.dtype is not None else None
+        framework = check_framework(self.framework) if self.framework is not None else None
+        baselines = tuple(dict.fromkeys(map(check_baseline, self.baselines)))
+        space, about = self._about(cases)
+        found = inquire(space, about, self.source, self.dsl, self.target, machine)
+        request = found.request
+        asked = replace(
+            request,
+            cases=cases or request.cases,
+            dtype=dtype or request.dtype,
+            framework=framework or request.framework,
+            baselines=baselines or request.baselines,
+            time=self.time,
+        )
+        return replace(found, request=asked)
+
+    def _about(self, cases: tuple[Mapping[str, Scalar], ...]) -> tuple[Workspace, Task | Operator]:
+        if self.task is not None and self.operator is None:
+            loaded = load(self.task, workspace=self.workspace, overrides=self.overrides)
+            check_cases(loaded.task.operator, cases)
+            return loaded.workspace, loaded.task
+        if self.operator is None or self.task is not None:
+            raise ConfigError("give either an operator's file or a task")
+        space = load_workspace(self.workspace, overrides=self.overrides)
+        return space, check_operator(Path(self.operator), cases)
+
+
+@public
+def verify(
+    candidate: str | Path | None = None,
+    *,
+    source: str | None = None,
+    dsl: str,
+    target: str,
+    operator: str | Path | None = None,
+    task: Named | None = None,
+    cases: Sequence[Case] = (),
+    dtype: str | None = None,
+    framework: str | None = None,
+    baselines: Sequence[str] = (),
+    time: bool = True,
+    workspace: str | Path | None = None,
+    overrides: Sequence[str] = (),
+) -> Verdict:
+    """Judge one kernel, the file ``candidate`` or its text ``source``, against a task or an operator's file.
+
+    What is left out is as the task says, else as the judge has it: ``cases`` (``m=64,n=32``, or mappings), ``dtype``,
+    ``framework`` (``forbid`` or ``allow``), ``baselines`` (``eager``, ``torch.compile``). ``time`` asks for timing
+    where the candidate is executed.
+
+    Whatever the candidate does is a verdict. Raises `ConfigError` for what is wrong in the call or the files,
+    `PrerequisiteError` where this machine lacks what judging takes, `MachineExhausted`.
+    """
+    if (candidate is None) == (source is None):
+        raise ConfigError("give either the candidate's file or its source text")
+    question = Question(
+        source=source or "" if candidate is None else _text(candidate),
+        dsl=dsl,
+        target=target,
+        operator=operator,
+        task=task,
+        cases=cases,
+        dtype=dtype,
+        framework=framework,
+        baselines=baselines,
+        time=time,
+        workspace=workspace,
+        overrides=overrides,
+    )
+    return run_async(question.verdict())
+
+
+@public
+def matrix(
+    task: Named,
+    *,
+    run: str | Path | None = None,
+    judge: bool = False,
+    candidates: Mapping[str, str | Path] | None = None,
+    targets: Sequence[str] = (),
+    dtypes: Sequence[str] = (),
+    time: bool = True,
+    workspace: str | Path | None = None,
+    overrides: Sequence[str] = (),
+) -> Matrix:
+    """DSL x target x shape x dtype: what is known of the best kernels of a task's latest run, or of the folder ``run``.
+
+    With ``judge`` they are judged now, on what is here; ``targets`` and ``dtypes`` judge them along other axes.
+    ``candidates`` are files by DSL that are judged instead. ``time`` times what is judged where it is executed.
+    """
+    loaded = load(task, workspace=workspace, overrides=overrides)
+    aims = tuple(check_name("target", name, loaded.workspace.targets) for name in targets) or loaded.task.targets
+    numbers = tuple(map(check_dtype, dtypes)) or (loaded.task.dtype,)
+    if candidates:
+        texts = {check_name("DSL", dsl, loaded.workspace.dsls): _text(path) for dsl, path in candidates.items()}
+        kernels = {(dsl, target): text for dsl, text in texts.items() for target in aims}
+        return _judged(loaded, Wanted(kernels, tuple(texts), aims, numbers, time))
+    folder = Path(run) if run is not None else latest_run(loaded.task, loaded.workspace.root / RUNS)
+    found = of_run(loaded.task, folder)
+    if judge or targets or dtypes:
+        return _judged(loaded, Wanted(best_of_run(folder), loaded.task.dsls, aims, numbers, time))
+    return found
+
+
+def _text(path: str | Path) -> str:
+    return read_text(Path(path), "the candidate")
+
+
+def _judged(loaded: Loaded, wanted: Wanted) -> Matrix:
+    machine = detect()
+
+    async def answers() -> Matrix:
+        async with temporary_executor(machine) as executor:
+            availability = Availability(machine, loaded.workspace)
+            return await Judging(loaded.task, loaded.workspace, availability, executor, wanted).matrix()
+
+    return run_async(answers())

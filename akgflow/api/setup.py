@@ -1,0 +1,44 @@
+"""What this machine offers, and a workspace to begin with."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from akgflow.api.boundary import public
+from akgflow.api.tasks import load_workspace
+from akgflow.base import resources
+from akgflow.doctor import Check, try_judge
+from akgflow.doctor import examine as look_at
+from akgflow.errors import ConfigError
+
+
+@public
+def examine(workspace: str | Path | None = None, *, canaries: bool = False) -> list[Check]:
+    """What is installed, which devices and providers are here, and what is missing.
+
+    With ``canaries`` the judge is tried with kernels whose verdict is known.
+    """
+    space = load_workspace(workspace)
+    return look_at(space) + (try_judge(space) if canaries else [])
+
+
+@public
+def init(directory: str | Path) -> Path:
+    """Make ``directory`` a workspace: the shipped agents, hardware and tasks with their recordings, to edit.
+
+    Raises `ConfigError` where it holds some of them already; then nothing is written.
+    """
+    folder = Path(directory)
+    names = ("agents.yaml", "hardware.yaml", "schemas", "tasks")
+    taken = [name for name in names if (folder / name).exists()]
+    if taken:
+        raise ConfigError(f"{folder} already holds {', '.join(taken)}: nothing was written; name another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        source = resources.defaults() / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(source, folder / name)
+    return folder

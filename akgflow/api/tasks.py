@@ -1,0 +1,116 @@
+"""Tasks and workspaces: load them, check them, plan them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+
+from akgflow import config
+from akgflow.api.boundary import public
+from akgflow.config import Loaded
+from akgflow.config.types import Task, Workspace
+from akgflow.errors import ConfigError
+from akgflow.executors.availability import Availability
+from akgflow.machine import detect
+from akgflow.models.prices import price_of
+from akgflow.models.sizes import max_output_tokens
+from akgflow.planning import Plan, build_plan
+from akgflow.planning.pricing import agents_in, check_prices, models_in_use
+
+Named = str | Path | Loaded
+"""A task: its file, its name in a workspace, or what `load` returned."""
+
+
+def workspace_root(workspace: str | Path | None = None) -> Path:
+    """The folder ``workspace``, or the nearest one above the current folder that is a workspace."""
+    return config.find_root() if workspace is None else Path(workspace)
+
+
+@public
+def load(task: Named, *, workspace: str | Path | None = None, overrides: Sequence[str] = ()) -> Loaded:
+    """The task and the workspace that its names resolve in.
+
+    ``overrides`` are ``PATH=VALUE`` texts such as ``budget.usd=1``. Raises `ConfigError` with every problem of every
+    file.
+    """
+    if isinstance(task, Loaded):
+        if overrides or workspace is not None:
+            raise ConfigError("a task that is loaded has its workspace and its values: give overrides to load")
+        return task
+    return config.load(task, root=None if workspace is None else Path(workspace), overrides=overrides)
+
+
+@public
+def load_workspace(workspace: str | Path | None = None, *, overrides: Sequence[str] = ()) -> Workspace:
+    """The workspace alone: its own entries over the shipped ones. Raises `ConfigError`."""
+    return config.load_workspace(workspace_root(workspace), overrides=overrides)
+
+
+@public
+def list_tasks(workspace: str | Path | None = None) -> dict[str, Path]:
+    """The files of all tasks that can be named, the workspace's own before the shipped ones."""
+    return config.list_tasks(workspace_root(workspace))
+
+
+@public
+def validate(*tasks: str | Path, workspace: str | Path | None = None, overrides: Sequence[str] = ()) -> tuple[str, ...]:
+    """The names of ``tasks``, or of all tasks of the workspace, where nothing is wrong with them.
+
+    Raises one `ConfigError` with the problems of all of them, prices that a ceiling needs included.
+    """
+    if not tasks:
+        return _checked([partial(config.load_all, workspace_root(workspace), overrides=overrides)])
+    by_root: dict[Path, list[str]] = {}
+    for task in tasks:
+        root = config.workspace_of(task) if workspace is None else Path(workspace)
+        by_root.setdefault(root, []).append(str(task))
+    read = partial(config.load_tasks, overrides=overrides)
+    return _checked(partial(read, group, root=root) for root, group in by_root.items())
+
+
+def _checked(workspaces: Iterable[Callable[[], tuple[Workspace, tuple[Task, ...]]]]) -> tuple[str, ...]:
+    names: list[str] = []
+    failed: list[ConfigError] = []
+    for read in workspaces:
+        try:
+            space, tasks = read()
+        except ConfigError as wrong:
+            failed.append(wrong)
+            continue
+        for task in tasks:
+            try:
+                check_prices(task, space, agents_in(space.workflows[task.workflow], space), price_of)
+                names.append(task.name)
+            except ConfigError as wrong:
+                failed.append(wrong)
+    if failed:
+        found = dict.fromkeys(problem for wrong in failed for problem in wrong.problems)
+        raise ConfigError(list(found), more=sum(wrong.more for wrong in failed), before_anything=True)
+    return tuple(names)
+
+
+@public
+def plan(task: Named, *, workspace: str | Path | None = None, overrides: Sequence[str] = ()) -> Plan:
+    """What running the task on this machine would do, and at most for how much. Runs and spends nothing.
+
+    Raises `ConfigError` also for a ceiling that cannot hold.
+    """
+    loaded = load(task, workspace=workspace, overrides=overrides)
+    machine = detect()
+    availability = Availability(machine, loaded.workspace)
+    return build_plan(
+        loaded.task,
+        loaded.workspace,
+        machine,
+        missing=availability.missing,
+        at=availability.at,
+        price_of=price_of,
+        reply_tokens_of=max_output_tokens,
+    )
+
+
+def answered_by(loaded: Loaded, model: str) -> tuple[str, ...]:
+    """Overrides with which ``model`` answers for every model that the task uses."""
+    agents = agents_in(loaded.workspace.workflows[loaded.task.workflow], loaded.workspace)
+    return tuple(f"models.{name}.model={model}" for name in models_in_use(agents, loaded.workspace))

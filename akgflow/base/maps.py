@@ -1,0 +1,44 @@
+"""What a process has mapped into its memory, as Linux lists it in ``/proc/PID/maps`` (proc_pid_maps(5))."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+
+class Mapping(NamedTuple):
+    """One range of addresses, from ``start`` to before ``end``."""
+
+    start: int
+    end: int
+    permissions: str
+    """``r-xp``: readable, writable, executable, private or shared."""
+    offset: int
+    """Of ``start`` in the file."""
+    device: int
+    """As `os.stat` gives it."""
+    inode: int
+    file: str
+    """The file's path, in which a line break is ``\\012``; or a name such as ``[heap]``, or nothing."""
+
+    @property
+    def is_code(self) -> bool:
+        """True for a file's code that can be executed."""
+        return "x" in self.permissions and self.file.startswith("/")
+
+
+def mappings(pid: int | str = "self") -> Iterator[Mapping]:
+    """The mappings of a process in order of address. Raises `OSError`.
+
+    Read as bytes: a file's name may hold any of the characters that `str.splitlines` splits at.
+    """
+    with open(f"/proc/{pid}/maps", "rb") as lines:
+        # All at once: the caller may map memory between two of them.
+        found = lines.read().split(b"\n")
+    for line in filter(None, found):
+        place, permissions, offset, device, inode, *name = line.split(maxsplit=5)
+        start, end = (int(part, 16) for part in place.split(b"-"))
+        major, minor = (int(part, 16) for part in device.split(b":"))
+        file = os.fsdecode(name[0]) if name else ""
+        yield Mapping(start, end, permissions.decode(), int(offset, 16), os.makedev(major, minor), int(inode), file)

@@ -1,0 +1,90 @@
+"""Whatever a task says about judging reaches the judge, whichever way a candidate comes to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openai_server import OpenAIServer
+from plain_workspace import PLAIN_RIGHT, plain_workspace, wrong_then_right
+
+from akgflow import api
+from akgflow.config.types import Task
+from akgflow.executors.routing import RoutingExecutor
+from akgflow.toolchains import FRAMEWORK
+from akgflow.verdict import JudgeRequest, Verdict
+
+SAID = "dtype: float64\ntolerance: 2.5\nprofile: true\n"
+"""Unlike the judge's own defaults. The workspace's task has two cases, no baselines, and lets the framework work."""
+SHARED = {field.name for field in fields(Task)} & {field.name for field in fields(JudgeRequest)} - {"operator"}
+Way = Callable[[Path], Any]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[JudgeRequest]:
+    """Every request that reaches the executor; each is judged."""
+    seen: list[JudgeRequest] = []
+    judge = RoutingExecutor.judge
+
+    async def keep(self: RoutingExecutor, request: JudgeRequest) -> Verdict:
+        seen.append(request)
+        return await judge(self, request)
+
+    monkeypatch.setattr(RoutingExecutor, "judge", keep)
+    return seen
+
+
+@pytest.fixture
+def space(tmp_path: Path, openai_server: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TEST_KEY", "k")
+    monkeypatch.setenv("AKGFLOW_CACHE", str(tmp_path / "cache"))
+    plain_workspace(tmp_path, openai_server.url, task=SAID)
+    (tmp_path / "k.py").write_text(PLAIN_RIGHT)
+    openai_server.default = wrong_then_right()
+    return tmp_path
+
+
+WAYS: dict[str, Way] = {
+    "run": lambda root: api.run("scale", workspace=root),
+    "verify": lambda root: api.verify(root / "k.py", task="scale", dsl="plain", target="cpu", workspace=root),
+    "matrix": lambda root: api.matrix("scale", candidates={"plain": root / "k.py"}, workspace=root),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_task_is_judged_as_it_says(space: Path, asked: list[JudgeRequest], way: str) -> None:
+    task = api.load("scale", workspace=space).task
+    said = {name: getattr(task, name) for name in SHARED}
+    own = {field.name: field.default for field in fields(JudgeRequest)}
+    assert {"cases", "dtype", "tolerance", "framework", "profile", "baselines"} <= SHARED
+    assert not [name for name in SHARED if said[name] == own[name]], "what equals a default shows nothing"
+    WAYS[way](space)
+    assert asked
+    for request in asked:
+        if request.toolchain != FRAMEWORK:
+            assert {name: getattr(request, name) for name in SHARED} == said
+        elif request.operator == task.operator.source:  # the self-test: one case, and its kernels say what they may use
+            assert (request.dtype, request.tolerance) == (task.dtype, task.tolerance)
+            assert request.cases == task.cases[:1]
+
+
+def test_verify_says_what_was_out_of_reach(space: Path) -> None:
+    source = (Path(__file__).parents[1] / "support" / "scale_triton.py").read_text(encoding="utf-8")
+    how: dict[str, Any] = {"dsl": "triton", "target": "amd_mi300x", "time": False, "workspace": space}
+    verdict = api.verify(source=source, task="scale", overrides=["dtype=float32"], **how)
+    assert verdict.passed and "no local device is amd_mi300x" in verdict.absent["executed"]
+
+
+def test_what_a_call_says_goes_before_what_the_task_says(space: Path) -> None:
+    from akgflow.machine import detect
+
+    how: dict[str, Any] = {"dtype": "bfloat16", "framework": "forbid", "baselines": ("eager",), "cases": ["rows=2"]}
+    asked = api.Question(PLAIN_RIGHT, "plain", "cpu", task="scale", workspace=space, **how).inquiry(detect()).request
+    assert (asked.dtype, asked.framework, asked.baselines, asked.cases) == (
+        *("bfloat16", "forbid", ("eager",)),
+        ({"rows": 2},),
+    )
+    assert (asked.tolerance, asked.profile) == (2.5, True)
