@@ -287,7 +287,8 @@ WITHOUT = {
 }
 
 
-@pytest.mark.parametrize("missing", sampled(WITHOUT, "seccomp"))
+@pytest.mark.thorough
+@pytest.mark.parametrize("missing", WITHOUT)
 def test_a_machine_without_a_layer_judges_with_the_others_and_says_so(bench, tmp_path, missing):
     support = Path(__file__).parents[1] / "support"
     lesser = [sys.executable, str(support / "lesser_machine.py"), missing, sys.executable]
