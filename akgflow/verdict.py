@@ -14,13 +14,18 @@ FRAMEWORK_ALLOWED = "the task allows the framework: its kernels may have done th
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds on one candidate: wall seconds for build and for the calls, bytes of memory, bytes and number of files."""
+    """Bounds on one candidate: wall seconds for build and for the calls, bytes of memory, bytes and number of files.
+
+    ``judgement_bytes`` bounds the memory of the host that all of a judgement takes, the judge's own work with it; None:
+    what the machine has, less a share that stays free.
+    """
 
     build_seconds: float = 300.0
     run_seconds: float = 120.0
     memory_bytes: int = 8 << 30
     disk_bytes: int = 2 << 30
     files: int = 20_000
+    judgement_bytes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,8 @@ class Oracle:
         self.names: set[str] = set()
         self.truncates = False
         self.repeatable = False
+        self.thrifty = False
+        """Make do with as few forwards as there can be, where each takes seconds."""
         self.roundings: int | None = None
         """How often the framework rounds to a dtype below float32 in one forward; None until it is counted."""
 
@@ -135,7 +137,9 @@ class Oracle:
         self._repeat(wide, base, watch)
         spread, moved = self._sensitivity(base, made, wide, watch)
         if self.length is None:
-            self.length = self._length(wide, outputs) if self.seconds < SLOW_SECONDS else _longest(made)
+            self.length = (
+                self._length(wide, outputs) if self.seconds < SLOW_SECONDS and not self.thrifty else _longest(made)
+            )
         # A variance may be taken in one pass, from sums of squares that are several times as large as itself.
         length = self.length * (VARIANCE_PASSES if self.names & VARIANCES else 1)
         found = [expect(o, f, s, length, how) for o, f, s in zip(outputs, frame, spread, strict=False)]
@@ -151,7 +155,7 @@ class Oracle:
 
     def _repeat(self, wide: Any, base: Answer, watch: bool) -> None:
         """The same inputs again, once for each case."""
-        if self.repeatable:
+        if self.repeatable or self.thrifty:
             return
         started = time.monotonic()
         again = self._answer(wide, self.runner.state, watch)
@@ -175,7 +179,8 @@ class Oracle:
         self, base: Answer, made: Any, wide: Any, watch: bool
     ) -> tuple[list[torch.Tensor], list[torch.Tensor | None]]:
         """Root mean square of the changes that relative perturbations make, and how far they move whole numbers."""
-        samples = 8 if self.instant else 4 if self.seconds < QUICK_SECONDS else 3 if self.seconds < SLOW_SECONDS else 1
+        quick = 8 if self.instant else 4 if self.seconds < QUICK_SECONDS else 3
+        samples = 1 if self.thrifty or self.seconds >= SLOW_SECONDS else quick
         total = [torch.zeros_like(dtypes.as_float64(o)) for o in base.all]
         moved = [None if dtypes.is_real(o) else torch.zeros_like(one) for o, one in zip(base.all, total, strict=True)]
         for _ in range(samples):
