@@ -16,7 +16,7 @@ from pathlib import Path
 from akgflow.base.loop import run_async
 from akgflow.config.types import Target, Workspace
 from akgflow.errors import UntrustedJudge
-from akgflow.executors.reach import Places
+from akgflow.executors.availability import Availability
 from akgflow.machine import Machine, detect
 from akgflow.planning import reach
 from akgflow.terms import Evidence
@@ -50,8 +50,8 @@ def examine(workspace: Workspace) -> list[Check]:
     """All checks, the needed ones first."""
     machine = detect()
     found = [*_packages(), *_compilers(), *_models(workspace), *_devices(machine), *_sandbox()]
-    places = Places(machine, workspace)
-    found += [*_clusters(workspace, places), *_reach(workspace, places)]
+    availability = Availability(machine, workspace)
+    found += [*_clusters(workspace, availability), *_reach(workspace, availability)]
     return sorted(found, key=lambda check: not check.needed)
 
 
@@ -142,15 +142,15 @@ def _sandbox() -> Iterator[Check]:
         yield Check(f"sandbox: {name}", False, "not here", missing[name], needed=False)
 
 
-def _clusters(workspace: Workspace, places: Places) -> Iterator[Check]:
-    """Targets that are said to be elsewhere: what their nodes say of themselves."""
+def _clusters(workspace: Workspace, availability: Availability) -> Iterator[Check]:
+    """Targets on a cluster: what their nodes report."""
     for target in workspace.targets.values():
-        answer = places.answer(target)
+        answer = availability.report(target)
         if answer is None:
             continue
         machines = answer.machines.values()
         seen = "; ".join(sorted({", ".join(device.name for device in m.devices) or m.cpu for m in machines}))
-        room = f"{target.reach}: {answer.places} at once on {', '.join(answer.machines)} ({seen})"
+        room = f"{target.reach}: {answer.capacity} at once on {', '.join(answer.machines)} ({seen})"
         problem = answer.problem
         if not problem and not any(machine.is_a(target) for machine in machines):
             problem = f"{target.reach}: none of its nodes is a {target.name}; they are: {seen}"
@@ -158,12 +158,12 @@ def _clusters(workspace: Workspace, places: Places) -> Iterator[Check]:
         yield Check(f"reach {target.name}", not problem, problem or room, hint, needed=False)
 
 
-def _reach(workspace: Workspace, places: Places) -> Iterator[Check]:
+def _reach(workspace: Workspace, availability: Availability) -> Iterator[Check]:
     """What each DSL can show on each target."""
     for pack in workspace.dsls.values():
         for target in workspace.targets.values():
             if target.platform in pack.platforms:
-                found = reach(pack, target, places.missing)
+                found = reach(pack, target, availability.missing)
                 detail = ", ".join(found.evidence) or "nothing can be judged here"
                 # That a device is not here is said once, above; what else is missing can be installed.
                 gaps = [f"{kind}: {why}" for kind, why in found.gaps.items() if kind is not Evidence.EXECUTED]

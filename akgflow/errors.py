@@ -103,7 +103,7 @@ class UntrustedJudge(AkgflowError):
 class MachineExhausted(AkgflowError):
     """The machine ran out of something on the way: room on a disk, descriptors, processes, memory.
 
-    Nothing is decided by it: no kernel is at fault, and the same command goes on once there is enough.
+    It decides nothing: no kernel is at fault, and the same command continues once there is enough.
     """
 
     exit_code = ExitCode.EXHAUSTED
@@ -131,8 +131,30 @@ _SQLITE = {7: errno.ENOMEM, 10: errno.EIO, 13: errno.ENOSPC}
 """SQLite's primary result codes for the same (https://sqlite.org/rescode.html): NOMEM, IOERR, FULL."""
 
 
+_UNUSABLE = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY),
+    *(errno.ELOOP, errno.ENAMETOOLONG, errno.EXDEV, errno.EBUSY, errno.ETXTBSY, errno.EFBIG),
+}
+"""What the system says of a path that cannot be read or written."""
+
+
+def known_error(error: Exception) -> AkgflowError | None:
+    """The error of ours that an error of the system stands for: a path or a shortage; None for a bug."""
+    if isinstance(error, AkgflowError):
+        return error
+    return _path_error(error) or machine_error(error)
+
+
+def _path_error(error: Exception) -> PathError | None:
+    """What is wrong with a path; None where the error says something else."""
+    if not isinstance(error, OSError) or error.errno not in _UNUSABLE or "No usable temporary" in str(error):
+        return None
+    what = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "a file or a process"
+    return PathError(f"{what} cannot be used: {error.strerror}")
+
+
 def machine_error(error: BaseException) -> MachineExhausted | None:
-    """The shortage of the machine that an error of our own process stands for, or was caused by; None for others."""
+    """The shortage of the machine that caused an error of our own process; None for other errors."""
     for link in causes(error):
         if isinstance(link, MachineExhausted):
             return link

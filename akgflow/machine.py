@@ -71,7 +71,7 @@ def visible(device: Device | None) -> dict[str, str | None]:
 
 
 def _left_by(environ: Mapping[str, str], devices: tuple[Device, ...]) -> tuple[Device, ...]:
-    """What the variables leave of one platform's devices: each narrows down what the one before it left."""
+    """The devices of one platform that the variables leave visible: each variable selects from the one before."""
     platform = PLATFORMS[devices[0].platform] if devices else None
     for name in (platform.visible, *platform.also) if platform else ():
         if name in environ:

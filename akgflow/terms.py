@@ -1,4 +1,4 @@
-"""The words that travel through every layer: evidence and verdict status."""
+"""Evidence and verdict status, which every layer uses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Evidence(StrEnum):
 
     @property
     def rank(self) -> int:
-        """Place in the order; equal ranks stand side by side and do not replace each other."""
+        """Place in the order; evidence of equal rank does not replace each other."""
         return _RANK[self]
 
     def satisfied_by(self, have: tuple[Evidence, ...]) -> bool:

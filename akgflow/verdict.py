@@ -14,202 +14,218 @@ FRAMEWORK_ALLOWED = "the task allows the framework: its kernels may have done th
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds on one candidate: wall seconds for build and for the calls, bytes of memory, bytes and number of files.
-
-    ``judgement_bytes`` bounds the memory of the host that all of a judgement takes, the judge's own work with it; None:
-    what the machine has, less a share that stays free.
-    """
+    """Bounds on one candidate."""
 
     build_seconds: float = 300.0
+    """Wall time for its build."""
     run_seconds: float = 120.0
+    """Wall time for all its calls."""
     memory_bytes: int = 8 << 30
     disk_bytes: int = 2 << 30
     files: int = 20_000
+    """Number of files that it may make."""
     judgement_bytes: int | None = None
+    """Memory of the host that all of a judgement may take, the judge's own work with it.
+
+    None: what the machine has, less a share that stays free.
+    """
 
 
 @dataclass(frozen=True)
 class JudgeRequest:
-    """One candidate to judge on one target.
-
-    ``candidate`` is the module's source text, or the `SourceKernel` that a task migrates from.
-    ``operator_file`` and ``operator`` are the reference's path and text. ``evidence`` is what the plan says can
-    be gathered here; the judge gathers all of it. ``cases`` are keyword sets (empty: the operator's own
-    shapes). ``time`` asks for timing where the candidate is executed, against each of ``baselines`` (``eager``,
-    ``torch.compile``; without any, nothing is timed). ``framework`` is ``forbid`` (the framework may not do the
-    operator's work: `FALLBACK`) or ``allow``. ``profile`` asks for the GPU's counters about what was timed.
-    """
+    """One candidate to judge on one target."""
 
     candidate: str | SourceKernel
+    """The module's source text, or the `SourceKernel` that a task migrates from."""
     operator_file: str
+    """The reference's path."""
     operator: str
+    """The reference's text."""
     toolchain: str | ToolchainFile
     target: Target
     evidence: tuple[Evidence, ...]
+    """What the plan says can be gathered here; the judge gathers all of it."""
     cases: tuple[Mapping[str, Scalar], ...] = ()
+    """Keyword sets; empty: the operator's own shapes."""
     dtype: str | None = None
+    """To which floating inputs and parameters are cast; None leaves them."""
     tolerance: float = 1.0
+    """Multiplies the judge's own bounds."""
     time: bool = True
+    """Whether to time a candidate that is executed."""
     limits: Limits = Limits()
     baselines: tuple[str, ...] = ("eager",)
+    """What it is timed against: ``eager``, ``torch.compile``; without any, nothing is timed."""
     framework: str = "forbid"
+    """``forbid``: the framework may not do the operator's work (`Status.FALLBACK`); or ``allow``."""
     profile: bool = False
+    """Whether to read the GPU's counters of what was timed."""
 
 
 @dataclass(frozen=True)
 class Worst:
-    """The element with the largest error relative to its bound. ``index`` is a multi-index into ``output``."""
+    """The element with the largest error relative to its bound."""
 
     output: int
+    """The number of the output tensor."""
     index: tuple[int, ...]
+    """A multi-index into it."""
     got: float
     expected: float
 
 
 @dataclass(frozen=True)
 class CaseResult:
-    """Numerics of one case under one input distribution.
-
-    ``error`` and ``bound`` are absolute errors against the float64 oracle at the worst element;
-    ``framework_error`` is the largest error that the framework's own kernel makes on the same inputs;
-    ``wrong`` of ``total`` elements lie outside their bounds. ``detail`` is one sentence a model can repair from.
-    """
+    """Numerics of one case under one input distribution."""
 
     case: Mapping[str, Scalar]
     distribution: str
     status: Status
     error: float = 0.0
+    """Absolute, against the float64 oracle, at the worst element."""
     bound: float = 0.0
+    """Of the absolute error, at the same element."""
     framework_error: float = 0.0
+    """The largest error that the framework's own kernel makes on the same inputs."""
     wrong: int = 0
+    """The number of elements outside their bounds, of ``total``."""
     total: int = 0
     worst: Worst | None = None
     detail: str = ""
+    """One sentence that helps to repair the candidate."""
 
 
 @dataclass(frozen=True)
 class Correctness:
-    """flashinfer-bench's two fields, over all cases, and ours beside them.
-
-    ``deterministic`` is true when repeated calls on the same inputs gave the same bytes, None when none was repeated.
-    """
+    """Errors over all cases, by flashinfer-bench's names, and the result of each case."""
 
     max_absolute_error: float
     max_relative_error: float
     cases: tuple[CaseResult, ...]
     deterministic: bool | None = None
+    """True when repeated calls on the same inputs gave the same bytes, None when none was repeated."""
 
 
 @dataclass(frozen=True)
 class Roofline:
-    """The least time that the target can take, from the operator's work and the target's facts.
-
-    ``flops`` and ``bytes`` are of one call; ``limit`` is the term that decides (``compute``, ``memory``);
-    ``share`` is floor / seconds, 1.0 when the kernel is as fast as the target can be.
-    """
+    """The least time that the target can take, from the operator's work and the target's facts."""
 
     floor_seconds: float
     flops: float
+    """Of one call."""
     bytes: float
+    """Of one call."""
     limit: str
+    """The term that decides: ``compute`` or ``memory``."""
     share: float
+    """Floor over seconds: 1.0 when the kernel is as fast as the target can be."""
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Median seconds for one call on the judge's clock, and the ratio with its interval.
-
-    ``interval`` belongs to ``speedup`` (baseline / candidate). ``call`` is ``faster``, ``same`` or ``slower``.
-    ``spread`` is the interquartile range over the median of the candidate's windows. ``seconds`` is with the data
-    where the caches keep it between calls; ``cold_seconds`` with the caches emptied before each call, None where
-    that was not measured. ``roofline`` is None where the target's facts do not suffice.
-    """
+    """Seconds of one call on the judge's clock, and the ratio to one baseline with its interval."""
 
     case: Mapping[str, Scalar]
     baseline: str
     seconds: float
+    """Of the candidate, with the data where the caches keep it between calls."""
     baseline_seconds: float
     speedup: float
+    """Baseline over candidate."""
     interval: tuple[float, float]
+    """Of the speedup, at 99 %."""
     call: str
+    """``faster``, ``same`` or ``slower``."""
     windows: int
+    """The number of the candidate's windows."""
     spread: float
+    """The interquartile range of the candidate's windows over their median."""
     device: str
     cold_seconds: float | None = None
+    """With the caches emptied before each call; None where that was not measured."""
     roofline: Roofline | None = None
+    """None where the target's facts do not suffice."""
 
 
 @dataclass(frozen=True)
 class KernelResources:
-    """What one compiled kernel takes, read from the compiled artefact; None where the platform does not say.
-
-    ``registers`` per thread, ``shared_bytes`` per block, ``spill_bytes`` per thread. ``arch`` as compiled for.
-    """
+    """What one compiled kernel takes, read from the compiled artefact; None where the platform does not say."""
 
     kernel: str
     arch: str
+    """The architecture that it was compiled for."""
     registers: int | None = None
+    """Of each thread."""
     shared_bytes: int | None = None
+    """Of each block."""
     spill_bytes: int | None = None
+    """Of each thread."""
     extra: Mapping[str, int] = field(default_factory=dict)
+    """What only some platforms say, by name."""
 
 
 @dataclass(frozen=True)
 class KernelProfile:
-    """One kernel launch by the GPU's own counters, in percent of what is possible; None where they say nothing.
-
-    ``compute_percent`` and ``memory_percent`` are of the peak rates of the multiprocessors and of device memory,
-    ``occupancy_percent`` of the warps that could be resident, ``l2_hit_percent`` of accesses. ``stall`` is what warps
-    wait for most, ``stall_percent`` its share of their time. ``seconds`` is the launch alone, under the profiler.
-    """
+    """One kernel launch by the GPU's own counters; None where they say nothing."""
 
     kernel: str
     seconds: float | None = None
+    """Of the launch alone, under the profiler."""
     compute_percent: float | None = None
+    """Of the peak rate of the multiprocessors."""
     memory_percent: float | None = None
+    """Of the peak rate of device memory."""
     occupancy_percent: float | None = None
+    """Of the warps that could be resident."""
     l2_hit_percent: float | None = None
+    """Of accesses."""
     stall: str = ""
+    """What warps wait for most."""
     stall_percent: float | None = None
+    """Its share of their time."""
 
 
 @dataclass(frozen=True)
 class Environment:
-    """Where it was seen: hardware by its own name, library versions, and the cluster's node (empty: this machine)."""
+    """Where a verdict was found."""
 
     hardware: str
+    """By its own name."""
     libs: Mapping[str, str] = field(default_factory=dict)
+    """Versions of libraries."""
     node: str = ""
+    """The cluster's node; empty: this machine."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the judge found about one candidate on one target.
-
-    ``evidence`` lists only what was really obtained. ``message`` is one sentence; ``log`` holds the compiler's
-    or the candidate's own words, cut to what matters. ``absent`` gives, for each evidence that was asked for
-    and not obtained, the reason. ``warnings`` say what this verdict cannot vouch for, such as a task whose inputs
-    let a trivial answer pass. ``sandbox`` names the layers that bounded the candidate. ``profile`` holds counters of
-    the GPU where they were asked for; nothing hangs on them.
-    """
+    """What the judge found about one candidate on one target."""
 
     status: Status
     message: str
+    """One sentence."""
     target: str
     evidence: tuple[Evidence, ...]
+    """Only what was really obtained."""
     environment: Environment
     timestamp: str
+    """ISO 8601, in UTC."""
     log: str = ""
+    """The compiler's or the candidate's own words, cut to what matters."""
     correctness: Correctness | None = None
     timing: tuple[Timing, ...] = ()
     resources: tuple[KernelResources, ...] = ()
     profile: tuple[KernelProfile, ...] = ()
+    """Counters of the GPU where they were asked for; nothing depends on them."""
     absent: Mapping[str, str] = field(default_factory=dict)
+    """For each evidence that was asked for and not obtained, the reason."""
     tolerance: float = 1.0
     seconds: float = 0.0
     """Wall time for which judging held its place on a device."""
     warnings: tuple[str, ...] = ()
+    """What this verdict cannot vouch for, such as a task whose inputs let a trivial answer pass."""
     sandbox: tuple[str, ...] = ()
+    """The layers that bounded the candidate."""
 
     @property
     def passed(self) -> bool:
@@ -222,36 +238,43 @@ class Verdict:
 
 @dataclass(frozen=True)
 class FeatureRequest:
-    """An operator to look into: its file's path and text, the cases to choose from, the dtype that they are cast to."""
+    """An operator whose features are wanted."""
 
     operator_file: str
+    """Its file's path."""
     operator: str
+    """Its text."""
     cases: tuple[Mapping[str, Scalar], ...] = ()
+    """The cases to choose from."""
     dtype: str | None = None
+    """To which floating inputs and parameters are cast; None leaves them."""
 
 
 @dataclass(frozen=True)
 class OperatorFeatures:
-    """The traced graph of one call on the largest case, in numbers that can be compared.
-
-    ``kinds`` counts what the framework was asked for by class (``contraction``, ``softmax``, …) and ``ops`` by
-    operator; ``primitives`` counts the same after composite operators were taken apart, so that a softmax written out
-    resembles one that was called. ``reductions`` counts ``OP AXES LENGTH`` with axes ``last``, ``first``, ``inner`` or
-    ``all`` and length ``short`` (up to 128), ``medium`` (8192) or ``long``. ``inputs`` and ``outputs`` are shapes,
-    ``dtypes`` those of inputs and parameters. ``flops`` counts contractions alone; ``bytes`` the inputs, parameters
-    and outputs once. ``unknown`` says why nothing could be traced, and is empty where something was.
-    """
+    """The traced graph of one call on the largest case, in numbers that can be compared."""
 
     kinds: Mapping[str, int] = field(default_factory=dict)
+    """Calls of the framework by class: ``contraction``, ``softmax``, …"""
     ops: Mapping[str, int] = field(default_factory=dict)
+    """The same by operator."""
     primitives: Mapping[str, int] = field(default_factory=dict)
+    """The same with composite operators decomposed: a softmax written out resembles one that was called."""
     reductions: Mapping[str, int] = field(default_factory=dict)
+    """``OP AXES LENGTH``: axes ``last``, ``first``, ``inner`` or ``all``, length ``short`` (up to 128), ``medium`` (up
+    to 8192) or ``long``."""
     inputs: tuple[tuple[int, ...], ...] = ()
+    """Shapes."""
     outputs: tuple[tuple[int, ...], ...] = ()
+    """Shapes."""
     dtypes: tuple[str, ...] = ()
+    """Of inputs and parameters."""
     flops: float = 0.0
+    """Of contractions alone."""
     bytes: float = 0.0
+    """Of inputs, parameters and outputs, each once."""
     unknown: str = ""
+    """Why nothing could be traced; empty where something was."""
 
     @property
     def intensity(self) -> str:

@@ -24,7 +24,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -191,12 +191,12 @@ def kernels(device: str) -> dict[str, Kernel]:
 
 def compare(judge: Any, kernel: Kernel, text: str, target: Any) -> dict[str, Any]:
     """One judgement of ``text`` against the kernel itself."""
+    from akgflow.config.types import Operator
+    from akgflow.planning import Reach, judge_request
     from akgflow.terms import Evidence
-    from akgflow.verdict import JudgeRequest
 
-    request = JudgeRequest(
-        text, "operator.py", kernel.operator, kernel.toolchain, target, (Evidence.EXECUTED,), dtype=kernel.dtype
-    )
+    operator, found_here = Operator(Path("operator.py"), kernel.operator), Reach((Evidence.EXECUTED,), {})
+    request = replace(judge_request(operator, text, kernel.toolchain, target, found_here), dtype=kernel.dtype)
     judge.other = kernel.text
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="aa-") as folder:

@@ -2,8 +2,8 @@
 
     python benchmarks/judge_profile.py --device cpu|cuda [--time] [--count 20]
 
-Judges the twenty kernels twice in one process, as a judge process does, once built anew and once as built before, and
-prints JSON: seconds a candidate in each step. A step's seconds are its own, without those of steps inside it.
+Judges the twenty kernels twice in one process, as a judge process does: built from scratch, then as built before.
+Prints JSON: seconds a candidate in each step. A step's seconds are its own, without those of steps inside it.
 """
 
 from __future__ import annotations
@@ -19,11 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from throughput_candidates import Candidate, candidates, target_of
+from throughput_candidates import Candidate, candidates
 
 from akgflow import machine
-from akgflow.terms import Evidence
-from akgflow.verdict import JudgeRequest
 
 
 class StopWatch:
@@ -82,7 +80,7 @@ def put_on(watch: StopWatch) -> None:
 
 
 def profile(todo: list[Candidate], device: str, timing: bool, watch: StopWatch) -> list[dict[str, float]]:
-    """Seconds a candidate by step, for kernels built anew and for the same ones again."""
+    """Seconds a candidate by step, for kernels built from scratch and for the same ones again."""
     import torch
 
     from akgflow.verification.judge.candidate_process import ForkServerClient
@@ -90,20 +88,17 @@ def profile(todo: list[Candidate], device: str, timing: bool, watch: StopWatch) 
 
     here = machine.detect()
     torch.set_num_threads(here.cores)
-    server, target, found = ForkServerClient(), target_of(device), []
+    server, found = ForkServerClient(), []
     with tempfile.TemporaryDirectory() as folder:
         os.environ["AKGFLOW_CACHE"] = folder
         server.start()
         judge = Judge(here, server)
-        for turn in ("start", "anew", "again"):
+        for turn in ("start", "fresh", "again"):
             watch.seconds.clear()
             for number, one in enumerate(todo if turn != "start" else [Candidate.broken(todo[0])]):
-                request = JudgeRequest(
-                    one.ours, "operator.py", one.operator, one.toolchain, target, (Evidence.EXECUTED,), time=timing
-                )
                 scratch = Path(folder, f"{turn}{number}")
                 scratch.mkdir()
-                judge.judge(request, scratch, lambda: None)
+                judge.judge(one.request(device, timing), scratch, lambda: None)
                 judge.forget()
             found.append({name: value / len(todo) for name, value in watch.seconds.items()})
         server.end_all()
@@ -121,8 +116,8 @@ def main() -> None:
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     watch = StopWatch()
     put_on(watch)
-    anew, again = profile(candidates(options.device)[: options.count], options.device, options.time, watch)
-    print(json.dumps({"anew": anew, "again": again}))
+    fresh, again = profile(candidates(options.device)[: options.count], options.device, options.time, watch)
+    print(json.dumps({"fresh": fresh, "again": again}))
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def load(path: Path) -> Any:
     return module
 
 
-def settle(device: str) -> None:
+def synchronize(device: str) -> None:
     """Wait for the device."""
     import torch
 
@@ -52,7 +52,7 @@ def correct(model: Any, new: Any, get_inputs: Any, device: str) -> bool:
         torch.manual_seed(seed)
         inputs = [x.to(device) for x in get_inputs()]
         expected, got = model(*inputs), new(*inputs)
-        settle(device)
+        synchronize(device)
         if expected.shape != got.shape or not torch.allclose(expected, got, atol=TOLERANCE, rtol=TOLERANCE):
             return False
     return True
@@ -64,15 +64,15 @@ def timed(model: Any, inputs: Any, device: str) -> float:
 
     for _ in range(WARMUP):
         model(*inputs)
-        settle(device)
+        synchronize(device)
     seconds = []
     for _ in range(TIMED):
         if device == "cuda":
             torch.empty((32, 1024, 1024), dtype=torch.int64, device=device).fill_(42)
-        settle(device)
+        synchronize(device)
         start = time.perf_counter()
         model(*inputs)
-        settle(device)
+        synchronize(device)
         seconds.append(time.perf_counter() - start)
     return statistics.mean(seconds)
 

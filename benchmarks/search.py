@@ -28,6 +28,7 @@ import statistics
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -37,9 +38,10 @@ from known_judge import KnownJudge, run_steps
 from openai_server import Answer, OpenAIServer, Seen
 
 from akgflow.base.serial import from_data, to_data
-from akgflow.config.types import Target
+from akgflow.config.types import Operator, Target
 from akgflow.executors.local import LocalExecutor
 from akgflow.machine import detect
+from akgflow.planning import Reach, judge_request
 from akgflow.search import ranks, speed_of
 from akgflow.terms import Evidence
 from akgflow.verdict import JudgeRequest, Verdict
@@ -220,15 +222,8 @@ async def _measure(missing: list[Knobs], keys: dict[Knobs, str], known: dict[str
 
 
 def _request(source: str) -> JudgeRequest:
-    return JudgeRequest(
-        candidate=source,
-        operator_file="product.py",
-        operator=OPERATOR,
-        toolchain="cpp",
-        target=Target("cpu", "cpu", "native"),
-        evidence=(Evidence.EXECUTED,),
-        cases=CASES,
-    )
+    operator, found = Operator(Path("product.py"), OPERATOR), Reach((Evidence.EXECUTED,), {})
+    return replace(judge_request(operator, source, "cpp", Target("cpu", "cpu", "native"), found), cases=CASES)
 
 
 def shown(knobs: Knobs) -> str:

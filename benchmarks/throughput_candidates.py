@@ -7,10 +7,15 @@ what differs is the binding: tvm-ffi or akgflow's CUDA loader, without torch's h
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 
 from akgflow import machine
-from akgflow.config.types import Target
+from akgflow.config.types import Operator, Target
+from akgflow.planning import Reach, judge_request
+from akgflow.terms import Evidence
+from akgflow.verdict import JudgeRequest
 
 ROWS, COLUMNS = 128, 1024
 
@@ -81,7 +86,13 @@ class Candidate:
         """No kernel at all, for ``other``'s operator."""
         return cls("broken", other.toolchain, other.operator, "", "", False)
 
+    def request(self, device: str, timing: bool) -> JudgeRequest:
+        """The question to akgflow's judge: executed on ``device``, against the operator alone."""
+        operator, found = Operator(Path("operator.py"), self.operator), Reach((Evidence.EXECUTED,), {})
+        return replace(judge_request(operator, self.ours, self.toolchain, target_of(device), found), time=timing)
 
+
+@cache
 def target_of(device: str) -> Target:
     """The target that stands for ``cpu``, or for this machine's first GPU."""
     if device == "cpu":

@@ -3,8 +3,8 @@
     python benchmarks/verify_throughput.py [--device cpu|cuda] [--count 20] [--seconds 600] [--only ROUNDS] [--json]
 
 KernelBench's package cannot be had from PyPI, so its method is restated in `kernelbench_method.py`: one fresh process
-for each candidate, one candidate after the other, as its script does on one device. Every kernel is built anew, with
-empty caches, by both. The rounds, each with correctness alone and with timing:
+for each candidate, one candidate after the other, as its script does on one device. Both build every kernel, with empty
+caches. The rounds, each with correctness alone and with timing:
 
 - akgflow, one judge: one candidate after the other;
 - akgflow, N judges: as `akgflow run` judges, with half as many judges as cores and one timing at a time;
@@ -32,12 +32,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from throughput_candidates import Candidate, candidates, target_of
+from throughput_candidates import Candidate, candidates
 
 from akgflow import machine
 from akgflow.executors.local import LocalExecutor
-from akgflow.terms import Evidence
-from akgflow.verdict import JudgeRequest, Verdict
+from akgflow.verdict import Verdict
 
 HERE = Path(__file__).resolve().parent
 LABELS = {False: "correctness", True: "with timing"}
@@ -117,16 +116,10 @@ class Ours:
         async def judge() -> None:
             while waiting:
                 one = waiting.pop()
-                verdicts[one.name] = await self.executor.judge(self._request(one, timing))
+                verdicts[one.name] = await self.executor.judge(one.request(self.device, timing))
 
         await asyncio.gather(*(judge() for _ in range(self.judges)))
         return [verdicts[one.name] for one in todo]
-
-    def _request(self, one: Candidate, timing: bool) -> JudgeRequest:
-        evidence = (Evidence.EXECUTED,)
-        return JudgeRequest(
-            one.ours, "operator.py", one.operator, one.toolchain, target_of(self.device), evidence, time=timing
-        )
 
     def judge(self, name: str, todo: list[Candidate], timing: bool) -> Round:
         """One round."""
@@ -148,7 +141,7 @@ class Ours:
 
 
 def profiled(device: str, count: int, timing: bool) -> dict[str, dict[str, float]]:
-    """Where our judge's seconds go, from `judge_profile.py`: by step, for kernels built anew and again."""
+    """Where our judge's seconds go, from `judge_profile.py`: by step, for kernels built from scratch and again."""
     command = [sys.executable, str(HERE / "judge_profile.py"), "--device", device, "--count", str(count)]
     done = subprocess.run([*command, *(["--time"] if timing else [])], capture_output=True, text=True, check=True)
     found: dict[str, dict[str, float]] = json.loads(done.stdout.splitlines()[-1])

@@ -47,7 +47,7 @@ def test_a_recording_names_who_answered_and_no_folder(task: str) -> None:
 @pytest.mark.parametrize(
     ("task", "dsl", "target"), [("softmax_generate", "triton", "cpu"), ("layernorm_generate", "cuda_c", "cpu")]
 )
-def test_a_recorded_cell_is_judged_anew(tmp_path: Path, task: str, dsl: str, target: str) -> None:
+def test_a_recorded_cell_is_judged_again(tmp_path: Path, task: str, dsl: str, target: str) -> None:
     only = ["--set", f"matrix.dsl=[{dsl}]", "--set", f"matrix.target=[{target}]"]
     command = [sys.executable, "-m", "akgflow", "run", str(_file(task)), "--run-dir", str(tmp_path / "run"), "--json"]
     env = {name: value for name, value in os.environ.items() if not name.startswith("AKGFLOW_")}

@@ -337,7 +337,7 @@ ONE_PLACE: dict[str, tuple[frozenset[str], str]] = {
                 "torch_compile",
                 "verification",
                 "executors.ray",
-                "executors.reach",
+                "executors.availability",
                 "config._problems",
                 "models._events",
             }

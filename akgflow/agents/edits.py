@@ -58,7 +58,7 @@ def apply_edits(text: str, module: str) -> str:
 
 
 def _place(number: int, edit: Edit, lines: list[str]) -> int:
-    """The line, from 0, at which the search text stands."""
+    """The line, from 0, at which the search text begins."""
     if not any(line.strip() for line in edit.search):
         raise EditError(f"the search text of edit {number} is empty; {_WHOLE}")
     size = len(edit.search)

@@ -35,16 +35,16 @@ class Rendered:
 def render(agent: AgentSpec, context: PromptContext, earlier: Rendered | None = None) -> Rendered:
     """The messages that ask ``agent``; raises `ConfigError` with the place in ``agents.yaml``.
 
-    An agent with a ``repair`` prompt that is to mend a candidate gets a conversation whose beginning is its first
-    prompt, byte for byte. It goes on from ``earlier``, in which the candidate was written, where that has the same
-    beginning and is not too long; else the candidate stands as the one reply so far.
+    An agent with a ``repair`` prompt that repairs a candidate gets a conversation whose beginning is its first
+    prompt, byte for byte. It continues ``earlier``, in which the candidate was written, where that has the same
+    beginning and is not too long; else the candidate is shown as the only reply so far.
     """
     masked = context.without_measurements()
     if agent.repair is None or not context.candidate:
         return Rendered(opening(agent, context), _fingerprint(opening(agent, masked)))
     first = opening(agent, context.at_first())
     if earlier is not None and _goes_on(earlier, first):
-        # What was tried, and what the DSL's documents say about mending, stands in the conversation itself.
+        # Earlier attempts, and the DSL's documents about repairs, are in the conversation already.
         before: tuple[Message, ...] = earlier.messages
         marks: tuple[Message, ...] = (Message("before", earlier.fingerprint),)
         told_before = any(message.role == "user" for message in earlier.messages[len(first) :])

@@ -1,7 +1,7 @@
 """What akgflow can do, as functions: the commands and the MCP server call them, and `import akgflow` offers them.
 
 Nothing here prints or exits. Errors are those of `akgflow.errors`. Every function can be called from any thread, and
-from a notebook, whose own event loop goes on.
+from a notebook, where an event loop is running already.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         UntrustedJudge,
     )
     from akgflow.knowledge import Entry, Store
-    from akgflow.models.desk import Desk, Waiting
+    from akgflow.models.inbox import Inbox, Waiting
     from akgflow.planning import Plan, digest
     from akgflow.runs import JobResult, Outcome, RunResult, Unfinished
     from akgflow.runs.matrix import Matrix
@@ -77,7 +77,7 @@ HOMES = {
         "UntrustedJudge",
     ),
     "knowledge": ("Entry", "Store"),
-    "models.desk": ("Desk", "Waiting"),
+    "models.inbox": ("Inbox", "Waiting"),
     "planning": ("Plan", "digest"),
     "runs": ("JobResult", "Outcome", "RunResult", "Unfinished"),
     "runs.matrix": ("Matrix",),
@@ -92,10 +92,10 @@ __all__ = [
     "BudgetError",
     "Check",
     "ConfigError",
-    "Desk",
     "Entry",
     "Evidence",
     "ExitCode",
+    "Inbox",
     "JobResult",
     "Loaded",
     "MachineExhausted",

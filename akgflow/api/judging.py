@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from akgflow.api.boundary import public
 from akgflow.api.running import RUNS
 from akgflow.api.tasks import Named, load, load_workspace
 from akgflow.base.loop import run_async
@@ -24,9 +25,9 @@ from akgflow.config import (
 from akgflow.config.types import Operator, Scalar, Task, Workspace
 from akgflow.engine.matrix import Judging, Wanted
 from akgflow.errors import ConfigError, PrerequisiteError
-from akgflow.executors.alone import executor_alone
+from akgflow.executors.availability import Availability
 from akgflow.executors.base import Executor
-from akgflow.executors.reach import Places
+from akgflow.executors.once import temporary_executor
 from akgflow.machine import Machine, detect
 from akgflow.planning import Reach, judge_request, reach, with_gaps
 from akgflow.runs.matrix import Matrix, best_of_run, latest_run, of_run
@@ -55,8 +56,8 @@ def inquire(space: Workspace, about: Task | Operator, source: str, dsl: str, tar
     """
     pack = space.dsls[check_name("DSL", dsl, space.dsls)]
     where = space.targets[check_name("target", target, space.targets)]
-    places = Places(machine, space)
-    found = reach(pack, where, places.missing, places.at)
+    availability = Availability(machine, space)
+    found = reach(pack, where, availability.missing, availability.at)
     if not found.evidence:
         what = f"{dsl} cannot be judged for {target} (platform {where.platform})"
         if found.gaps:
@@ -87,7 +88,7 @@ class Question:
         """The judge's answer; raises what `verify` does."""
         machine = await asyncio.to_thread(detect)
         inquiry = await asyncio.to_thread(self.inquiry, machine)
-        async with executor_alone(machine) as executor:
+        async with temporary_executor(machine) as executor:
             return await inquiry.verdict(executor)
 
     def inquiry(self, machine: Machine) -> Inquiry:
@@ -120,6 +121,7 @@ class Question:
         return space, check_operator(Path(self.operator), cases)
 
 
+@public
 def verify(
     candidate: str | Path | None = None,
     *,
@@ -164,6 +166,7 @@ def verify(
     return run_async(question.verdict())
 
 
+@public
 def matrix(
     task: Named,
     *,
@@ -203,8 +206,8 @@ def _judged(loaded: Loaded, wanted: Wanted) -> Matrix:
     machine = detect()
 
     async def answers() -> Matrix:
-        async with executor_alone(machine) as executor:
-            places = Places(machine, loaded.workspace)
-            return await Judging(loaded.task, loaded.workspace, places, executor, wanted).matrix()
+        async with temporary_executor(machine) as executor:
+            availability = Availability(machine, loaded.workspace)
+            return await Judging(loaded.task, loaded.workspace, availability, executor, wanted).matrix()
 
     return run_async(answers())

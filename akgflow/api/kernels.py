@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from akgflow import __version__
+from akgflow.api.boundary import public
 from akgflow.api.judging import Case, Inquiry, inquire
 from akgflow.api.tasks import load_workspace
 from akgflow.base.atomic import write_text
@@ -15,7 +16,7 @@ from akgflow.base.text import lines
 from akgflow.config import check_dtype, check_operator, parse_cases, read_text
 from akgflow.config.types import Operator, Workspace
 from akgflow.errors import ConfigError, PrerequisiteError
-from akgflow.executors.alone import executor_alone
+from akgflow.executors.once import temporary_executor
 from akgflow.knowledge import Entry, Store, default_path, from_lines, to_lines, why_not
 from akgflow.machine import Machine, detect
 from akgflow.runs.harvest import NOT_ASKED, harvest
@@ -44,6 +45,7 @@ class _Asked:
     about: FeatureRequest
 
 
+@public
 def open_store(workspace: str | Path | None = None, *, overrides: Sequence[str] = ()) -> Store:
     """The workspace's store; its methods list, find and forget entries. Raises `ConfigError`."""
     return _store(load_workspace(workspace, overrides=overrides))
@@ -53,6 +55,7 @@ def _store(space: Workspace) -> Store:
     return Store(space.knowledge.store or default_path())
 
 
+@public
 def add_run(folder: str | Path, *, workspace: str | Path | None = None, overrides: Sequence[str] = ()) -> Added:
     """Add the kernels that a run has verified. Raises `ConfigError` where the folder is not a run's."""
     store = open_store(workspace, overrides=overrides)
@@ -64,6 +67,7 @@ def add_run(folder: str | Path, *, workspace: str | Path | None = None, override
     return _put(store, entries, {})
 
 
+@public
 def add_candidate(
     candidate: str | Path,
     *,
@@ -108,6 +112,7 @@ def add_candidate(
     return _put(_store(space), [entry], {})
 
 
+@public
 def import_entries(
     file: str | Path,
     *,
@@ -128,6 +133,7 @@ def import_entries(
     return _put(_store(space), entries, refused)
 
 
+@public
 def export_entries(
     file: str | Path,
     *,
@@ -142,6 +148,7 @@ def export_entries(
     return entries
 
 
+@public
 def forget_entries(
     ids: Sequence[str], *, workspace: str | Path | None = None, overrides: Sequence[str] = ()
 ) -> list[Entry]:
@@ -185,7 +192,7 @@ def _answers(asked: Sequence[_Asked], machine: Machine) -> list[tuple[Verdict, O
     """One judge's verdicts about candidates, and what it says about their operators."""
 
     async def answers() -> list[tuple[Verdict, OperatorFeatures]]:
-        async with executor_alone(machine) as executor:
+        async with temporary_executor(machine) as executor:
             return [(await one.inquiry.verdict(executor), await executor.features(one.about)) for one in asked]
 
     return run_async(answers())
@@ -193,7 +200,7 @@ def _answers(asked: Sequence[_Asked], machine: Machine) -> list[tuple[Verdict, O
 
 def _features(request: FeatureRequest) -> OperatorFeatures:
     async def answer() -> OperatorFeatures:
-        async with executor_alone(detect()) as executor:
+        async with temporary_executor(detect()) as executor:
             return await executor.features(request)
 
     return run_async(answer())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from akgflow.api.boundary import public
 from akgflow.api.tasks import Named, load, workspace_root
 from akgflow.api.tasks import plan as plan_of_task
 from akgflow.config import Loaded, check_name
@@ -21,6 +22,7 @@ RUNS = "runs"
 """The folder of a workspace that holds its runs."""
 
 
+@public
 def run(
     task: Named,
     *,
@@ -93,6 +95,7 @@ def is_finished(folder: Path) -> bool:
     return has_result(folder)
 
 
+@public
 def read_run(run: str | Path | None = None, *, workspace: str | Path | None = None) -> RunResult | Unfinished:
     """The result of a run, or how far an unfinished one came.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from akgflow.api.boundary import public
 from akgflow.api.tasks import load_workspace
 from akgflow.base import resources
 from akgflow.doctor import Check, try_judge
@@ -12,6 +13,7 @@ from akgflow.doctor import examine as look_at
 from akgflow.errors import ConfigError
 
 
+@public
 def examine(workspace: str | Path | None = None, *, canaries: bool = False) -> list[Check]:
     """What is installed, which devices and providers are here, and what is missing.
 
@@ -21,6 +23,7 @@ def examine(workspace: str | Path | None = None, *, canaries: bool = False) -> l
     return look_at(space) + (try_judge(space) if canaries else [])
 
 
+@public
 def init(directory: str | Path) -> Path:
     """Make ``directory`` a workspace: the shipped agents, hardware and tasks with their recordings, to edit.
 

@@ -7,10 +7,11 @@ from functools import partial
 from pathlib import Path
 
 from akgflow import config
+from akgflow.api.boundary import public
 from akgflow.config import Loaded
 from akgflow.config.types import Task, Workspace
 from akgflow.errors import ConfigError
-from akgflow.executors.reach import Places
+from akgflow.executors.availability import Availability
 from akgflow.machine import detect
 from akgflow.models.prices import price_of
 from akgflow.models.sizes import max_output_tokens
@@ -26,6 +27,7 @@ def workspace_root(workspace: str | Path | None = None) -> Path:
     return config.find_root() if workspace is None else Path(workspace)
 
 
+@public
 def load(task: Named, *, workspace: str | Path | None = None, overrides: Sequence[str] = ()) -> Loaded:
     """The task and the workspace that its names resolve in.
 
@@ -39,16 +41,19 @@ def load(task: Named, *, workspace: str | Path | None = None, overrides: Sequenc
     return config.load(task, root=None if workspace is None else Path(workspace), overrides=overrides)
 
 
+@public
 def load_workspace(workspace: str | Path | None = None, *, overrides: Sequence[str] = ()) -> Workspace:
     """The workspace alone: its own entries over the shipped ones. Raises `ConfigError`."""
     return config.load_workspace(workspace_root(workspace), overrides=overrides)
 
 
+@public
 def list_tasks(workspace: str | Path | None = None) -> dict[str, Path]:
     """The files of all tasks that can be named, the workspace's own before the shipped ones."""
     return config.list_tasks(workspace_root(workspace))
 
 
+@public
 def validate(*tasks: str | Path, workspace: str | Path | None = None, overrides: Sequence[str] = ()) -> tuple[str, ...]:
     """The names of ``tasks``, or of all tasks of the workspace, where nothing is wrong with them.
 
@@ -85,6 +90,7 @@ def _checked(workspaces: Iterable[Callable[[], tuple[Workspace, tuple[Task, ...]
     return tuple(names)
 
 
+@public
 def plan(task: Named, *, workspace: str | Path | None = None, overrides: Sequence[str] = ()) -> Plan:
     """What running the task on this machine would do, and at most for how much. Runs and spends nothing.
 
@@ -92,13 +98,13 @@ def plan(task: Named, *, workspace: str | Path | None = None, overrides: Sequenc
     """
     loaded = load(task, workspace=workspace, overrides=overrides)
     machine = detect()
-    places = Places(machine, loaded.workspace)
+    availability = Availability(machine, loaded.workspace)
     return build_plan(
         loaded.task,
         loaded.workspace,
         machine,
-        missing=places.missing,
-        at=places.at,
+        missing=availability.missing,
+        at=availability.at,
         price_of=price_of,
         reply_tokens_of=max_output_tokens,
     )

@@ -1,1 +1,1 @@
-"""What every part stands on: files, streams, texts, the machine. Knows nothing of tasks, kernels or models."""
+"""Files, streams, texts and the machine, for every part. Knows nothing of tasks, kernels or models."""

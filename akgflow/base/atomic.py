@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all."""
+"""Writes a file whole or not at all."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from typing import Any
 from akgflow.base.serial import to_json
 
 PART = ".part"
-"""How the names of files that are being written end; they begin with a dot. A kill leaves them behind."""
+"""The ending of files that are being written; their names begin with a dot. A kill leaves them behind."""
 
 
 def write_text(path: Path, text: str, *, durable: bool = False) -> None:
-    r"""Replace ``path`` in one step: a reader sees all of the text or none of it, and a kill keeps the old file.
+    r"""`write_bytes` of a text in UTF-8; half of a surrogate pair, which UTF-8 cannot hold, is escaped (``\udc80``)."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"), durable=durable)
 
-    Text is UTF-8; half of a surrogate pair, which has no such form, is written out (``\udc80``). ``durable`` also waits
-    until the disk has it, so that it survives a loss of power. A file that holds the text already stays as it is: a run
-    that goes on needs no room for what it has written before.
+
+def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
+    """Replace ``path`` in one step: a reader sees all of the data or none of it, and a kill keeps the old file.
+
+    ``durable`` also waits until the disk has it, so that it survives a loss of power. A file that holds the data
+    already is not written: a continued run needs no room for what it has written before.
     """
-    data = text.encode("utf-8", "backslashreplace")
     with suppress(OSError):
         if not durable and path.read_bytes() == data:
             return

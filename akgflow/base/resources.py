@@ -1,11 +1,13 @@
 """What ships with akgflow or is installed beside it.
 
-Its files stand beside the package in a checkout, inside it in an installed wheel.
+Its files are beside the package in a checkout, inside it in an installed wheel.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +46,12 @@ def tasks() -> Path:
 
 def toolchains() -> Mapping[str, EntryPoint]:
     """The installed toolchains by name."""
+    return _toolchains_on(tuple(sys.path))
+
+
+@cache
+def _toolchains_on(path: tuple[str, ...]) -> Mapping[str, EntryPoint]:  # noqa: ARG001
+    """A look at the metadata of every package that is installed; a plan asks once for each DSL."""
     from importlib.metadata import entry_points  # slow to load, and rarely asked for
 
     return {point.name: point for point in entry_points(group=TOOLCHAINS)}

@@ -28,11 +28,11 @@ def write(text: str, *, err: bool = False) -> None:
 
 
 class Streams:
-    """The three standard streams, usable whatever the process was started with."""
+    """The three standard streams, usable even where the process was started without some of them."""
 
     def __init__(self) -> None:
         self.closed = sys.stdout is None
-        """True where there is no standard output: nothing that would be printed can reach anybody."""
+        """True where there is no standard output, so that nothing can be printed."""
         for number, stream in enumerate((sys.stdin, sys.stdout, sys.stderr)):
             if stream is None:
                 _fill(number)

@@ -1,6 +1,6 @@
 """Device time: how long judgements held a place on a device, and the ceiling on it.
 
-How long a judgement takes is not known beforehand, and a bound that is certain (its limits) is many times what it
+How long a judgement takes is not known in advance, and a bound that is certain (its limits) is many times what it
 takes. So nothing is reserved in advance: all judgements that run draw on what is left together, and the moment it is
 gone they are cut off; so they are when the run's wall time is over. The sum never exceeds the ceiling, however many run
 side by side; what a judgement that was cut off needs to end is not counted.
@@ -44,7 +44,7 @@ class DeviceClock:
         return total if self._ceiling is None else min(total, self._ceiling)
 
     def charge(self, seconds: float) -> None:
-        """Book what an earlier session took."""
+        """Charge the seconds of an earlier session."""
         self._settled += seconds
 
     @asynccontextmanager
@@ -70,7 +70,7 @@ class DeviceClock:
             raise
 
     def _share(self) -> None:
-        """Tell every judgement that runs when the rest will be gone if all of them go on."""
+        """Tell every running judgement when the rest will be spent if all of them continue."""
         if not self._running:
             return
         share = None if self._ceiling is None else (self._ceiling - self.spent) / len(self._running)

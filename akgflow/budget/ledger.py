@@ -3,10 +3,9 @@
 How the ceilings are kept, the calls in flight included:
 
 - *tokens*: a call reserves an upper bound of its prompt (a token for every two bytes, and room for what a server's chat
-  template adds) plus all the tokens that it may answer, which the request names as ``max_tokens``. A reply that goes on
-  beyond that is cut off where it is read, and no call is ever booked with more than it reserved. What a provider
-  *claims* beyond is kept apart as excess and named in the result: it may stand on the provider's bill, so no further
-  call goes out on that room.
+  template adds) plus the longest reply, which the request names as ``max_tokens``. A longer reply is cut off while it
+  is read, and no call is charged more than it reserved. What a provider *claims* beyond is counted as excess and named
+  in the result: it may be on the provider's bill, so no further call uses that room.
 - *usd*: the same at the model's price. A model without a known price is refused before the first call, unless it says
   ``price: unknown``: then its calls are counted and their cost is not.
 - *minutes*: wall time since the ledger was made, plus what earlier sessions of the same run took. When they are over,
@@ -16,8 +15,8 @@ How the ceilings are kept, the calls in flight included:
 A call that went out and brought no reply is booked at its reservation, for the provider may bill it:
 `akgflow.budget.outstanding` keeps it over a kill. One that a server refused gives its room back.
 
-A call that would fit once the calls in flight have settled waits for them, for they reserve far more than they
-take. Only a call that cannot fit raises `BudgetError`.
+A call that may fit once the calls in flight have settled waits for them, since they reserve far more than they take.
+Only a call that cannot fit raises `BudgetError`.
 """
 
 from __future__ import annotations
@@ -28,59 +27,29 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from akgflow.budget.device import DeviceClock
-from akgflow.budget.usage import AbortedSpend, Usage
+from akgflow.budget.usage import AbortedSpend, Estimate, Usage
 from akgflow.budget.wall import WallClock
 from akgflow.config.types import Budget
 from akgflow.errors import BudgetError
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """What one call may take at most. ``usd`` is 0 where no price is known."""
-
-    prompt_tokens: int
-    reply_tokens: int = 0
-    usd: float = 0.0
-
-    @property
-    def tokens(self) -> int:
-        """Tokens in and out."""
-        return self.prompt_tokens + self.reply_tokens
-
-    def bound(self, usage: Usage) -> Usage:
-        """``usage`` as it is booked: never more than this, and what it claims beyond named as excess."""
-        prompt = min(usage.prompt_tokens, self.prompt_tokens)
-        reply = min(usage.completion_tokens, self.reply_tokens)
-        cost = usage.cost if usage.cost is None or not self.usd else min(usage.cost, self.usd)
-        return replace(
-            usage,
-            prompt_tokens=prompt,
-            completion_tokens=reply,
-            cost=cost,
-            reserved=self.tokens,
-            excess=usage.tokens - prompt - reply,
-            excess_usd=(usage.cost or 0.0) - (cost or 0.0),
-        )
-
-
-@dataclass(frozen=True)
 class Spent:
-    """What was spent so far. ``unpriced`` counts the live calls whose price nobody knows.
-
-    ``lost`` counts calls whose end is unknown, at what was reserved for them, and judgements that were cut off; both
-    are in the sums. ``excess`` tokens and ``excess_usd`` are what providers claimed beyond what calls had reserved;
-    they are not in the sums.
-    """
+    """What was spent so far."""
 
     calls: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     usd: float = 0.0
     unpriced: int = 0
+    """Live calls of models without a known price."""
     device_seconds: float = 0.0
     lost: int = 0
+    """Calls whose end is unknown, in the sums at what was reserved for them, and judgements that were cut off."""
     excess: int = 0
+    """Tokens that providers claimed beyond reservations; not in the sums."""
     excess_usd: float = 0.0
+    """The same in US dollars."""
 
     @property
     def tokens(self) -> int:
@@ -97,7 +66,7 @@ class Reservation:
 
 
 class Ledger:
-    """The account of one run. Use it from one event loop."""
+    """What one run may spend and has spent. Use it from one event loop."""
 
     def __init__(
         self, budget: Budget | None = None, *, minutes_before: float = 0.0, clock: Callable[[], float] = time.monotonic
@@ -140,24 +109,24 @@ class Ledger:
             await self._change.wait()
 
     def settle(self, reservation: Reservation, usage: Usage, *, charge_usd: bool = True) -> Usage:
-        """Replace a reservation by what the call took, and say what was booked."""
+        """Replace a reservation by what the call took; returns what was charged."""
         booked = reservation.estimate.bound(usage)
         self.charge(booked, charge_usd=charge_usd)
         self.release(reservation)
         return booked
 
     def release(self, reservation: Reservation) -> None:
-        """Give the room back; harmless when it was given back before."""
+        """Return the room of a reservation; does nothing the second time."""
         if not reservation.open:
             return
         reservation.open = False
         self._held.discard(reservation)
-        # An event is for one change: whoever waits wakes and looks again, whoever comes later waits for the next.
+        # One event per change: waiting calls wake and check again, later ones wait for the next event.
         self._change.set()
         self._change = asyncio.Event()
 
     def charge(self, usage: Usage, *, charge_usd: bool = True) -> None:
-        """Book a call without a reservation: one read back from the journal of an unfinished run."""
+        """Charge a call without a reservation: one of an earlier session."""
         spent = self._spent
         self._spent = replace(
             spent,
@@ -171,7 +140,7 @@ class Ledger:
         )
 
     def charge_aborted(self, spend: AbortedSpend) -> None:
-        """Book what an earlier session spent without a result."""
+        """Charge what an earlier session spent without a result."""
         if spend.usage is not None:
             self.charge(spend.usage)
         self.device.charge(spend.device_seconds)

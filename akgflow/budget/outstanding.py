@@ -1,8 +1,8 @@
-"""Calls that went out, on disk before they do: what a killed process had in flight may be billed, so it is counted.
+"""The log of calls, each on disk before it goes out: calls of a killed process may be billed, so they are counted.
 
-One JSON object a line. A call that was answered is settled by the journal, which holds its reply; one that broke off
-by the journal's entry about that; one that a server refused by a line here. Whatever is left when a run goes on counts
-at what was reserved for it.
+One JSON object a line. The journal settles a call that was answered, by its reply, and one that broke off, by its
+entry; a line here settles one that a server refused. When a run continues, every other call counts at what was reserved
+for it.
 """
 
 from __future__ import annotations
@@ -16,22 +16,21 @@ from pathlib import Path
 from typing import Any
 
 from akgflow.base.serial import from_data, to_data
-from akgflow.budget.ledger import Estimate
-from akgflow.budget.usage import AbortedSpend, Usage
+from akgflow.budget.usage import AbortedSpend, Estimate, Usage
 from akgflow.errors import PathError
 
 
 @dataclass(frozen=True)
 class Outstanding:
-    """One call that went out. ``id`` is its key and a number: a call may go out several times.
-
-    ``step`` is ``JOB.STEP``; ``reserved`` is the most that it may take.
-    """
+    """One call that went out."""
 
     id: str
+    """The call's key and a number: a call may go out several times."""
     step: str
+    """``JOB.STEP``."""
     model: str
     reserved: Usage
+    """The most that it may take."""
 
     @property
     def key(self) -> str:
@@ -39,7 +38,7 @@ class Outstanding:
         return self.id.rpartition("#")[0]
 
     def aborted(self, reason: str) -> AbortedSpend:
-        """This call as one whose end is unknown."""
+        """What this call spent where its end is unknown."""
         return AbortedSpend(self.step, reason, self.model, self.reserved, call=self.id)
 
 
@@ -60,7 +59,7 @@ class CallLog:
         self._load()
 
     def send(self, key: str, step: str, model: str, reserved: Usage) -> Outstanding:
-        """Note that a call goes out, on disk when this returns."""
+        """Log that a call goes out; on disk when this returns."""
         call = Outstanding(f"{key}#{self._times[key] + 1}", step, model, reserved)
         self._write(to_data(call))
         self._times[key] += 1
@@ -68,7 +67,7 @@ class CallLog:
         return call
 
     def refuse(self, call: Outstanding) -> None:
-        """Note that a server refused a call, or was never reached: nothing was written, and nothing is billed."""
+        """Log that a server refused a call or was not reached: nothing is billed."""
         self._write({"refused": call.id})
         del self._out[call.id]
 

@@ -17,7 +17,7 @@ LENGTHS = ("max_tokens", "max_completion_tokens")
 """Parameters that say how long a reply may be, and are reserved."""
 _BODY = "extra_body"
 _TOP_LEVEL = frozenset({*LENGTHS, "stream", "service_tier", "model", "messages"})
-"""What has its place beside the body and is no matter there."""
+"""Parameters with a place beside the body, which are harmless there."""
 
 
 class Effect(StrEnum):

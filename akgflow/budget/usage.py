@@ -1,8 +1,8 @@
-"""What one model call or judgement took."""
+"""What one model call or judgement took, and may take."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -41,3 +41,32 @@ class AbortedSpend:
     """Of a judgement."""
     call: str = ""
     """The id under which a call went out."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What one call may take at most. ``usd`` is 0 where no price is known."""
+
+    prompt_tokens: int
+    reply_tokens: int = 0
+    usd: float = 0.0
+
+    @property
+    def tokens(self) -> int:
+        """Tokens in and out."""
+        return self.prompt_tokens + self.reply_tokens
+
+    def bound(self, usage: Usage) -> Usage:
+        """``usage`` as it is booked: never more than this, and what it claims beyond named as excess."""
+        prompt = min(usage.prompt_tokens, self.prompt_tokens)
+        reply = min(usage.completion_tokens, self.reply_tokens)
+        cost = usage.cost if usage.cost is None or not self.usd else min(usage.cost, self.usd)
+        return replace(
+            usage,
+            prompt_tokens=prompt,
+            completion_tokens=reply,
+            cost=cost,
+            reserved=self.tokens,
+            excess=usage.tokens - prompt - reply,
+            excess_usd=(usage.cost or 0.0) - (cost or 0.0),
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import errno
+import gc
 import io
 import json
 import os
@@ -16,7 +16,7 @@ import click
 from akgflow import __version__, api
 from akgflow.base.streams import Streams, echo, write
 from akgflow.base.text import visible
-from akgflow.errors import AkgflowError, ConfigError, ExitCode, PathError, Problem, machine_error
+from akgflow.errors import AkgflowError, ConfigError, ExitCode, PathError, Problem, known_error
 
 # Each with the module that it is in and its line in the list of commands: that list must not import them all.
 _COMMANDS = {
@@ -34,11 +34,8 @@ _COMMANDS = {
     "mcp": ("_mcp", "Serve an agent in an editor over MCP."),
 }
 
-_UNUSABLE = {
-    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY),
-    *(errno.ELOOP, errno.ENAMETOOLONG, errno.EXDEV, errno.EBUSY, errno.ETXTBSY, errno.EFBIG),
-}
-"""What the system says of a path that cannot be read or written."""
+_GARBAGE = 50_000
+"""Objects between two looks for circles: at Python's 700 a tenth of a short command's time goes into looking."""
 _RED = "\x1b[31m%s\x1b[0m\n"
 
 
@@ -83,6 +80,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command and leave with its exit code."""
+    gc.set_threshold(_GARBAGE)
     streams, args = Streams(), sys.argv[1:]
     if streams.closed:
         echo("error: standard output is closed, so nothing was run: send it to /dev/null if nobody reads it", err=True)
@@ -91,6 +89,7 @@ def main() -> None:
     if streams.lost:
         echo(f"error: standard output cannot be written ({streams.lost}): what was printed is lost", err=True)
         code = PathError.exit_code
+    gc.freeze()  # the interpreter's own last look for circles took as long as a fifth of a plan
     sys.exit(code)
 
 
@@ -111,16 +110,8 @@ def _guarded(args: list[str]) -> int:
     except AkgflowError as wrong:
         return _said(wrong, as_json="--json" in args)
     except Exception as wrong:
-        known = _unusable(wrong) or machine_error(wrong)
+        known = known_error(wrong)
         return _bug() if known is None else _said(known, as_json="--json" in args)
-
-
-def _unusable(wrong: Exception) -> PathError | None:
-    """What is wrong with a path; None where the error says something else."""
-    if not isinstance(wrong, OSError) or wrong.errno not in _UNUSABLE or "No usable temporary" in str(wrong):
-        return None
-    what = os.fsdecode(wrong.filename) if isinstance(wrong.filename, str | bytes) else "a file or a process"
-    return PathError(f"{what} cannot be used: {wrong.strerror}")
 
 
 def _bug() -> int:

@@ -15,7 +15,7 @@ from akgflow.cli._options import echo_json, json_option, set_option, workspace_o
 @click.option(
     "--run", "run", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Else the latest run."
 )
-@click.option("--judge", is_flag=True, help="Judge the run's best kernels anew, on what is here now.")
+@click.option("--judge", is_flag=True, help="Judge the run's best kernels again, on this machine.")
 @click.option("--candidate", "candidates", multiple=True, metavar="DSL=FILE", help="Judge these kernels instead.")
 @click.option("--target", "targets", multiple=True, help="Judge for these targets; else the task's.")
 @click.option("--dtype", "dtypes", multiple=True, help="Judge in these dtypes; else the task's.")

@@ -1,4 +1,4 @@
-"""Checked nodes to frozen values. Whatever reaches this module fits its schema, and its references are there."""
+"""Builds frozen values from checked nodes: these fit their schema, and their references exist."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def _facts(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def knowledge(node: Node | None, root: Path) -> KnowledgeSpec:
-    """The section ``knowledge``; a relative ``store`` lies in the workspace."""
+    """The section ``knowledge``; a relative ``store`` is relative to the workspace."""
     data = node.data() if node else {}
     default = KnowledgeSpec()
     return KnowledgeSpec(
@@ -152,7 +152,7 @@ def knowledge(node: Node | None, root: Path) -> KnowledgeSpec:
 
 def _reach(data: dict[str, Any]) -> RayReach:
     resources = {name: int(amount) for name, amount in data["resources"].items()}
-    return RayReach(data.get("address", "auto"), resources, seconds(data.get("wait", RayReach.wait)))
+    return RayReach(resources, data.get("address", RayReach.address), seconds(data.get("wait", RayReach.wait)))
 
 
 def dsl_pack(name: str, node: Node, folder: Path, read: Read) -> DslPack:

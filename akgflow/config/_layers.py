@@ -107,7 +107,7 @@ def extend(layered: Layered, sections: tuple[str, ...], problems: Problems) -> N
 
 
 MAX_CHAIN = 20
-"""Entries that one may build on, one upon the other: what a reader can still follow."""
+"""The longest chain of ``extends`` that a reader can follow."""
 
 
 class _Extender:
@@ -184,7 +184,7 @@ def merge(base: Node, over: Node) -> Node:
 
 
 def is_reference(node: Node) -> bool:
-    """True for ``{env: NAME}`` and ``{env: NAME, default: …}``, with whatever typo beside ``env``."""
+    """True for ``{env: NAME}`` and ``{env: NAME, default: …}``, also with a typo beside ``env``."""
     env = node.entries.get("env")
     return env is not None and env.text is not None and len(node.entries) <= 2
 

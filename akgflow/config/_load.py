@@ -1,4 +1,4 @@
-"""From folders of YAML to a workspace and its tasks; everything that is wrong comes out in one error."""
+"""Loads a workspace and its tasks from folders of YAML; one error lists everything that is wrong."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def nearest(name: str, options: Iterable[str]) -> str | None:
 
 
 def suggest(name: str, options: Iterable[str]) -> str:
-    """What to do about an unknown ``name``: the nearest right one, or what there is."""
+    """What to do about an unknown ``name``: the nearest known one, or all of them."""
     known = list(options)
     if meant := nearest(name, known):
         return f"did you mean {meant!r}?"
@@ -73,7 +73,7 @@ def quoted(name: str) -> str:
 
 
 def display(path: Path) -> str:
-    """``path`` as the user would type it: relative where it lies below the current folder."""
+    """``path`` as the user would type it: relative where it is below the current folder."""
     absolute = Path(os.path.abspath(path))
     here = Path.cwd()
     return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(absolute)
@@ -190,7 +190,7 @@ def format_problem(problem: Problem, color: bool = False) -> str:
     if not column:
         line, column = snippet(line, problem.mark.column)
     number = str(problem.mark.line)
-    # Tabs stay tabs in front of the caret, so that it stands under its character whatever their width.
+    # Tabs stay tabs in front of the caret, so that it is under its character for any width of tabs.
     pad = "".join("\t" if char == "\t" else " " for char in line[: column - 1])
     return f"{head}\n{dim} {number} |{off} {line}\n{dim} {' ' * len(number)} |{off} {pad}{red}^{off}"
 

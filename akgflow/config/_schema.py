@@ -96,7 +96,7 @@ def _first_repeated(items: Sequence[Any]) -> int | None:
 
 
 def validate(root: Node, kind: str, problems: Problems, part: tuple[str, ...] = ()) -> None:
-    """Note whatever in ``root`` does not fit the schema of ``kind``, or that ``part`` of it."""
+    """Add a problem for everything in ``root`` that does not fit the schema of ``kind``, or that ``part`` of it."""
     faults = [_fault(error, root, kind, part) for error in _validator(kind, *part).iter_errors(root.data())]
     typos: dict[tuple[str | int, ...], list[str]] = defaultdict(list)
     for fault in faults:

@@ -26,7 +26,7 @@ _LONGEST_NUMBER = 100
 _EXPLAINED = 50_000
 """Characters up to which a broken text is read once more by the slower parser, which says better what is wrong."""
 _NOT_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What YAML 1.1 allows in no text, surrogates among it: bytes of a command line that are no UTF-8 come as these."""
+"""Characters that YAML 1.1 forbids. Surrogates are among them: Python reads other bytes than UTF-8 as these."""
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 """What an escape can write, and neither a path nor a message of ours can hold."""
 _CONSTANTS: dict[str, bool | None] = {
@@ -59,12 +59,12 @@ class Node:
 
     @property
     def entries(self) -> dict[str, Node]:
-        """The mapping's entries; nothing where it is no mapping."""
+        """The mapping's entries; empty where it is not a mapping."""
         return self.value if isinstance(self.value, dict) else {}
 
     @property
     def items(self) -> list[Node]:
-        """The sequence's items; nothing where it is no sequence."""
+        """The sequence's items; empty where it is not a sequence."""
         return self.value if isinstance(self.value, list) else []
 
     @property
@@ -99,7 +99,7 @@ class Node:
 
 
 class _Refused(Exception):
-    """Reading cannot go on; the problem is noted already."""
+    """Reading cannot continue; the problem is noted already."""
 
 
 class ScalarError(ValueError):

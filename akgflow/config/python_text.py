@@ -32,7 +32,7 @@ def parse_expression(source: str) -> ast.expr:
 def _parsed(source: str, mode: str) -> ast.AST:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a stray backslash in a docstring is no matter of ours
+            warnings.simplefilter("ignore")  # about stray backslashes in docstrings
             return ast.parse(source, mode=mode)
     except SyntaxError as error:
         line, column = error.lineno or 1, max(error.offset or 1, 1)

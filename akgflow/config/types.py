@@ -1,4 +1,4 @@
-"""What the YAML files mean, as frozen values. Nothing here reads a file."""
+"""The values of the YAML files, as frozen dataclasses. Nothing here reads a file."""
 
 from __future__ import annotations
 
@@ -17,65 +17,63 @@ Scalar = str | int | float | bool
 
 @dataclass(frozen=True)
 class ModelLimits:
-    """Transport limits of one model. ``timeout`` in seconds for one attempt; ``retries`` beyond the first."""
+    """Transport limits of one model."""
 
     max_parallel: int = 4
+    """Calls at the same time."""
     timeout: float = 180.0
+    """Seconds for one attempt."""
     retries: int = 4
+    """Attempts beyond the first."""
 
 
 @dataclass(frozen=True)
 class Price:
-    """US dollars for a million tokens.
-
-    ``cached_input`` is for what the provider reads again from its cache; None where that costs what ``input`` costs.
-    """
+    """US dollars for a million tokens."""
 
     input: float
     output: float
     cached_input: float | None = None
+    """For input that the provider reads from its cache; None where it costs as much as other input."""
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """One entry of ``agents.yaml: models``. ``model`` is a litellm id or ``recorded/…`` or ``manual/…``.
-
-    Without a ``price`` litellm's list price is taken; ``unknown`` lets the model run under a ceiling in dollars that
-    does not count it.
-    """
+    """One entry of ``agents.yaml: models``."""
 
     name: str
     model: str
+    """A litellm id, ``recorded/…`` or ``manual/…``."""
     params: Mapping[str, Any] = field(default_factory=dict)
     api_base: str | None = None
     api_key_env: str | None = None
     limits: ModelLimits = ModelLimits()
     fallbacks: tuple[str, ...] = ()
     price: Price | Literal["unknown"] | None = None
+    """None is litellm's list price; ``unknown`` leaves the model out of a ceiling in dollars."""
 
 
 DESIGNS = ("sketch", "text")
-"""Forms of a reply that can be the job's design, and be asked for once more where that fails."""
+"""Forms of a reply that can be the design of a job, which a redesign asks for again."""
 
 
 @dataclass(frozen=True)
 class ReplyForm:
-    """How a reply is read: ``code`` (one fenced block), a checked ``sketch``, ``text``, or ``json`` with ``fields``.
-
-    ``fields`` maps each required key to its JSON-schema fragment. ``max_bytes`` bounds the reply. With ``edits``, code
-    that mends a module may be search/replace edits of it.
-    """
+    """How a reply is read: ``code`` (one fenced block), a checked ``sketch``, ``text``, or ``json`` with ``fields``."""
 
     format: Literal["code", "sketch", "text", "json"] = "text"
     must_define: tuple[str, ...] = ()
+    """Names that code must define at its top level."""
     fields: Mapping[str, Any] = field(default_factory=dict)
+    """The required keys of JSON, each with its JSON Schema."""
     max_bytes: int = 200_000
     edits: bool = False
+    """True where code that repairs a module may be search/replace edits of it."""
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """A Jinja2 template and the place of its first line."""
+    """A Jinja2 template and the position of its first line."""
 
     text: str
     mark: Mark
@@ -83,19 +81,17 @@ class Prompt:
 
 @dataclass(frozen=True)
 class AgentSpec:
-    """A role: prompts + model + form of the reply. ``model`` names an entry of ``models``.
-
-    ``repair`` is the message that goes on from an earlier reply when that is to be mended; without one, ``prompt``
-    says all of it anew.
-    """
+    """A role: prompts, model and form of the reply."""
 
     name: str
     model: str
+    """An entry of ``models``."""
     system: Prompt
     prompt: Prompt
     reply: ReplyForm = ReplyForm()
     description: str = ""
     repair: Prompt | None = None
+    """The message that follows an earlier reply and asks for its repair; without one, ``prompt`` is sent again."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +103,12 @@ class Workflow:
     description: str = ""
 
     def text_steps(self, agents: Mapping[str, AgentSpec]) -> tuple[str, ...]:
-        """The steps whose answers are no code: later prompts can read them as ``steps.NAME``."""
+        """The steps whose replies are not code: later prompts read them as ``steps.NAME``."""
         asked = (step for step in self.steps if isinstance(step, AgentStep))
         return tuple(step.name for step in asked if agents[step.agent].reply.format != "code")
 
     def designer(self, agents: Mapping[str, AgentSpec]) -> str | None:
-        """Whose reply is the sketch: the first agent asked that writes a sketch, else the first that writes a text."""
+        """The agent whose reply is the sketch: the first that writes a sketch, else the first that writes a text."""
         asked = [step.agent for step in self.steps if isinstance(step, AgentStep)]
         forms = (next((name for name in asked if agents[name].reply.format == form), None) for form in DESIGNS)
         return next((name for name in forms if name is not None), None)
@@ -120,14 +116,13 @@ class Workflow:
 
 @dataclass(frozen=True)
 class RayReach:
-    """A Ray cluster that has a target. ``resources`` are what one judgement takes of it: whole numbers, whole devices.
+    """A Ray cluster that has a target."""
 
-    ``wait`` is how many seconds a judgement waits for a place to come free.
-    """
-
-    address: str
     resources: Mapping[str, int]
+    """What one judgement takes of the cluster: whole devices."""
+    address: str = "auto"
     wait: float = 1800.0
+    """Seconds that a judgement waits for these resources."""
 
     @property
     def wanted(self) -> str:
@@ -140,30 +135,30 @@ class RayReach:
 
 @dataclass(frozen=True)
 class Target:
-    """One entry of ``hardware.yaml``. ``facts`` are as written there, one's own among them; ``sources`` cites them.
-
-    ``device`` is what the name of a local device must contain for a run on it to be a run on this target
-    (an H100 and an H200 share ``sm_90a`` and are not the same device). ``reach`` says that it is elsewhere.
-    """
+    """One entry of ``hardware.yaml``."""
 
     name: str
     platform: str
     arch: str
     title: str = ""
     device: str = ""
+    """Text in the name of each local device that is this target (an H100 and an H200 share ``sm_90a``)."""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    """As in the file, with the entries of ``extra`` beside the others."""
     sources: tuple[str, ...] = ()
+    """Where the facts come from."""
     reach: RayReach | None = None
+    """The cluster that has the device; None for this machine."""
 
     @property
     def on_host(self) -> bool:
-        """True for processors: candidates run on the machine itself, and no device is chosen for them."""
+        """True for processors: candidates run on the machine itself, without a device."""
         return PLATFORMS[self.platform].on_host
 
 
 @dataclass(frozen=True)
 class ToolchainFile:
-    """A toolchain module that lies beside its DSL's pack; its text goes along to wherever candidates are judged."""
+    """A toolchain module beside its DSL's pack; its text is sent with the requests to judge."""
 
     name: str
     source: str
@@ -174,58 +169,56 @@ class ToolchainFile:
 
 @dataclass(frozen=True)
 class DslPack:
-    """One DSL: its toolchain, the evidence it can reach per platform (best first), and its knowledge.
-
-    ``toolchain`` names an installed one, or is a module that lies beside the pack; ``always``, ``by_operator``,
-    ``by_platform``, ``repair`` (for whoever mends a candidate) and ``improve`` (for whoever makes a right one faster)
-    hold the text of the knowledge documents themselves.
-    """
+    """One DSL: its toolchain, its evidence by platform, and the texts of its knowledge documents."""
 
     name: str
     title: str
     toolchain: str | ToolchainFile
+    """The name of an installed one, or a module beside the pack."""
     platforms: Mapping[str, tuple[Evidence, ...]]
+    """The evidence that can be obtained on each platform, best first."""
     always: tuple[str, ...] = ()
+    """Documents for every prompt."""
     by_operator: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     by_platform: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     repair: tuple[str, ...] = ()
+    """Documents for prompts that repair a candidate."""
     improve: tuple[str, ...] = ()
+    """Documents for prompts that make a right candidate faster."""
 
     def knowledge(self, kind: str | None, platform: str) -> tuple[str, ...]:
-        """The documents for an operator of that kind on that platform, what most jobs share first."""
+        """The documents for an operator of that kind on that platform, those that most jobs share first."""
         return (*self.always, *self.by_operator.get(kind or "", ()), *self.by_platform.get(platform, ()))
 
 
 @dataclass(frozen=True)
 class Operator:
-    """The PyTorch reference in KernelBench form. ``kind`` (gemm, softmax, … as the task has it) chooses knowledge."""
+    """The PyTorch reference in KernelBench form."""
 
     file: Path
     source: str
     kind: str | None = None
+    """``gemm``, ``softmax``, …: chooses knowledge documents."""
 
 
 @dataclass(frozen=True)
 class SourceKernel:
-    """The kernel to migrate from.
-
-    A module with ``ModelNew`` needs no more. A bare ``.cu`` also says how its host function is called:
-    ``call`` is ``function(argument, …)`` over inputs and parameters by name, ``out``, ``NAME.shape[i]``
-    and integers; ``out`` is the shape of the output in the same terms. ``inputs`` are the names of the operator's
-    inputs as its ``forward`` has them, in order (empty: the call's other names in their order).
-    """
+    """The kernel to migrate from: a module with ``ModelNew``, or a bare ``.cu`` with ``call`` and ``out``."""
 
     dsl: str
     file: Path
     source: str
     call: str | None = None
+    """``function(argument, …)`` of inputs and parameters by name, ``out``, ``NAME.shape[i]`` and integers."""
     out: tuple[str, ...] = ()
+    """The shape of the output, in the same terms."""
     inputs: tuple[str, ...] = ()
+    """The parameters of the operator's ``forward``, in order; empty for the other names of ``call`` in their order."""
 
 
 @dataclass(frozen=True)
 class FastGate:
-    """The speedup over ``over`` must reach ``at_least`` where the candidate was executed."""
+    """The least speedup over a baseline where the candidate was executed."""
 
     over: Literal["eager", "torch.compile"] = "eager"
     at_least: float = 1.0
@@ -233,7 +226,7 @@ class FastGate:
 
 @dataclass(frozen=True)
 class Gates:
-    """What a matrix cell must reach for the run to exit 0, beside a verdict that passes."""
+    """What a matrix cell must reach for exit code 0, besides a verdict that passes."""
 
     evidence: Evidence = Evidence.NONE
     fast: FastGate | None = None
@@ -241,20 +234,21 @@ class Gates:
 
 @dataclass(frozen=True)
 class Budget:
-    """Ceilings of one run: US dollars, tokens in and out, wall minutes, and minutes of judging. None is no ceiling.
-
-    ``device_minutes`` sums how long each judgement held its place on a device, however many ran side by side.
-    """
+    """Ceilings of one run; None is no ceiling."""
 
     usd: float | None = None
+    """US dollars."""
     tokens: int | None = None
+    """Tokens in and out."""
     minutes: float | None = None
+    """Wall minutes."""
     device_minutes: float | None = None
+    """Minutes for which judgements hold their slots, summed over concurrent ones."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is wanted. ``cases`` are keyword sets for the operator's ``get_inputs``/``get_init_inputs``."""
+    """One task file."""
 
     name: str
     file: Path
@@ -265,6 +259,7 @@ class Task:
     workflow: str
     description: str = ""
     cases: tuple[Mapping[str, Scalar], ...] = ()
+    """Keywords of the operator's ``get_inputs`` and ``get_init_inputs``; empty for its own shapes."""
     dtype: str | None = None
     source: SourceKernel | None = None
     gates: Gates = Gates()
@@ -274,35 +269,32 @@ class Task:
     framework: Literal["forbid", "allow"] = "forbid"
     """Whether the framework's own kernels may do the operator's work; ``allow`` is named in the verdict."""
     baselines: tuple[str, ...] = ("eager",)
-    """What a timing compares with: ``eager``, ``torch.compile``. Without any, nothing is timed."""
+    """What a timing compares with: ``eager``, ``torch.compile``; empty for no timing."""
     usd_mark: Mark | None = None
-    """Where the file states ``budget.usd``."""
+    """The position of ``budget.usd`` in the file."""
     profile: bool = False
-    """Whether the GPU's counters are read about what was timed, where the machine allows it."""
+    """Whether the GPU's counters are read for timed candidates, where the machine allows it."""
 
 
 @dataclass(frozen=True)
 class KnowledgeSpec:
-    """How runs use the store of verified kernels. ``store`` is its file; None is the one in the user's data folder.
-
-    ``use`` is ``always``, ``never``, or ``auto``: whenever anything but a recording may answer. ``add`` keeps the
-    kernels of jobs that met their gates. At most ``examples`` kernels and ``max_tokens`` tokens of them go into a
-    prompt.
-    """
+    """How runs use the store of verified kernels."""
 
     store: Path | None = None
+    """Its file; None is the one in the user's data folder."""
     use: Literal["auto", "always", "never"] = "auto"
+    """Whether prompts get examples; ``auto``: where anything but a recording may answer."""
     add: bool = True
+    """Whether kernels of jobs that met their gates are added."""
     examples: int = 2
+    """The most kernels in a prompt."""
     max_tokens: int = 2_000
+    """The most tokens of kernels in a prompt."""
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """Everything that names resolve to: the workspace's own entries over the packaged ones.
-
-    ``origins`` has the place of each entry by section and name: ``origins["targets"]["cpu"]``.
-    """
+    """Everything that names resolve to: the workspace's own entries over the shipped ones."""
 
     root: Path
     models: Mapping[str, ModelSpec]
@@ -312,3 +304,4 @@ class Workspace:
     dsls: Mapping[str, DslPack]
     knowledge: KnowledgeSpec = KnowledgeSpec()
     origins: Mapping[str, Mapping[str, Mark]] = field(default_factory=dict)
+    """The position of each entry by section and name: ``origins["targets"]["cpu"]``."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from akgflow.config.types import Task, Workspace
+from akgflow.executors.availability import Availability
 from akgflow.executors.base import Executor
-from akgflow.executors.reach import Places
 from akgflow.planning import judge_request, reach, why_nothing, with_gaps
 from akgflow.runs.matrix import OWN, Cell, Matrix, filled
 
@@ -30,7 +30,7 @@ class Judging:
 
     task: Task
     space: Workspace
-    places: Places
+    availability: Availability
     executor: Executor
     wanted: Wanted
 
@@ -43,7 +43,7 @@ class Judging:
 
     async def _cell(self, dsl: str, to: str, dtype: str | None) -> Cell:
         pack, target = self.space.dsls[dsl], self.space.targets[to]
-        found = reach(pack, target, self.places.missing, self.places.at)
+        found = reach(pack, target, self.availability.missing, self.availability.at)
         empty = Cell(dsl, to, dtype or OWN)
         nothing = why_nothing(pack, target, found)
         if nothing:

@@ -90,16 +90,16 @@ class _SelfTest:
 
     async def run(self) -> Preflight:
         """Judge the canaries one by one: a second judge takes longer to start than all judgements together."""
-        first, *others = self._flock()
+        first, *others = self._canaries()
         seconds = await self._try(first)
         if seconds > SLOW_SECONDS and self.task is not None:
             self._stand_in("the operator's own judgement takes long")
-            first, *others = self._flock()
+            first, *others = self._canaries()
         for canary in others:
             seconds += await self._try(canary)
         return Preflight(self.target.name, 1 + len(others), round(seconds, 2), tuple(self.notes))
 
-    def _flock(self) -> Sequence[Canary]:
+    def _canaries(self) -> Sequence[Canary]:
         task = self.task
         return (
             canaries_for(task.operator.source, _case(task), task.tolerance) if task else canaries_for(STAND_IN, {}, 1.0)

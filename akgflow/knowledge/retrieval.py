@@ -1,4 +1,4 @@
-"""Which entries help with an operator: by its graph first, by words second, and not ten of one kind."""
+"""Retrieves entries that help with an operator: by its graph first, by words second, with variety."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from akgflow.knowledge.store import Outline, Store
 from akgflow.verdict import OperatorFeatures
 
 TEXT_SHARE = 0.15
-"""What words can add to a likeness of 1."""
+"""The most that words add to a similarity of 1."""
 TEXT_FLOOR = 0.5
-"""Share of an untraced operator's words that an entry must have: its graph cannot speak for it."""
+"""Share of its words that an entry must have where an operator has no traced graph."""
 VARIETY = 0.3
-"""How much likeness to what was chosen before counts against the next."""
+"""Weight of the similarity to entries chosen before, which counts against the next."""
 MOST_READ = 60
 """Entries that are read whole for one query."""
 MOST_LESSONS = 4
@@ -58,7 +58,7 @@ class HeardLesson(NamedTuple):
 def examples(store: Store, query: Query, count: int) -> list[Found]:
     """At most ``count`` entries in the query's DSL and for its platform, at most one for each operator.
 
-    None that is less alike than `FLOOR`; nothing is better than a kernel that has nothing to do with the operator.
+    None below the similarity `FLOOR`: an unrelated kernel is worse than none.
     """
     near = _fetched(store, _ranked(store, query, same_language=True))
     found = [Found(entry, score + _merit(entry, query)) for entry, score in near]
@@ -69,7 +69,7 @@ def examples(store: Store, query: Query, count: int) -> list[Found]:
 
 
 def lessons(store: Store, query: Query) -> list[HeardLesson]:
-    """What failed on the way to kernels of similar operators; the query's DSL first, other DSLs after it."""
+    """Lessons of failed attempts at similar operators; those in the query's DSL first."""
     near = _fetched(store, _ranked(store, query))
     heard: dict[tuple[str, str], HeardLesson] = {}
     for entry, _ in sorted(near, key=lambda pair: (pair[0].dsl != query.dsl, -pair[1], pair[0].id)):
@@ -84,8 +84,10 @@ def lessons(store: Store, query: Query) -> list[HeardLesson]:
 
 
 def seeds(store: Store, query: Query, count: int) -> list[Found]:
-    """Kernels that could stand in for the operator as they are: the same reference, or one that is built and called
-    alike and has the same graph. The fastest on the query's own target come first."""
+    """Kernels that could answer the operator unchanged, the fastest on the query's own target first.
+
+    Their reference is the same, or has the same constructor, call and graph.
+    """
     own, shape = operator_id(query.operator), surface(query.operator)
     here = [pair for pair in _ranked(store, query) if (pair[0].dsl, pair[0].platform) == (query.dsl, query.platform)]
     found = []
@@ -125,14 +127,14 @@ def _share(store: Store, query: Query, one: Outline) -> float:
 
 
 def _merit(entry: Entry, query: Query) -> float:
-    """What makes one of two equally similar kernels the better example: the target itself, evidence, speed."""
+    """What ranks equally similar kernels: the same target, evidence, speed."""
     executed, speedup = entry.worth
     fast = max(-0.05, min(0.05, 0.02 * math.log2(speedup))) if speedup > 0 else 0.0
     return 0.05 * (entry.target == query.target) + 0.02 * executed + fast
 
 
 def _varied(found: Sequence[Found], count: int) -> list[Found]:
-    """Maximal marginal relevance: the next is similar to the query and not to what was chosen before."""
+    """Maximal marginal relevance (Carbonell & Goldstein 1998): similar to the query, unlike those chosen before."""
     left, chosen = list(found), list[Found]()
     while left and len(chosen) < count:
         best = max(left, key=lambda one: one.score - VARIETY * _nearest(one, chosen))
@@ -146,7 +148,7 @@ def _nearest(one: Found, chosen: Sequence[Found]) -> float:
 
 
 def _fetched(store: Store, ranked: Sequence[tuple[Outline, float]]) -> list[tuple[Entry, float]]:
-    """The entries of the best; one that was forgotten since it was listed is left out."""
+    """The entries of the best outlines; one that was removed meanwhile is left out."""
     best = sorted(ranked, key=lambda pair: (-pair[1], pair[0].id))[:MOST_READ]
     entries = store.find([one.id for one, _ in best])
     return [(entries[one.id], score) for one, score in best if one.id in entries]

@@ -1,4 +1,4 @@
-"""How alike two operators are, by their graphs."""
+"""The similarity of two operators by their graphs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from akgflow.verdict import OperatorFeatures
 
 FLOOR = 0.35
-"""Below this, one operator's kernel teaches nothing about another's."""
+"""Below this similarity an operator's kernel is no example for another."""
 
 # What decides how a kernel is built weighs more than what is fused into it.
 _KIND_WEIGHT = {
@@ -31,7 +31,7 @@ _REDUCING = "sum mean amax amin var_mean var prod argmax argmin linalg_vector_no
 
 
 def structure(one: OperatorFeatures, other: OperatorFeatures) -> float:
-    """From 0 to 1: kinds of operations, what they consist of, and over which axes they reduce; 0 where unknown."""
+    """Similarity from 0 to 1 of kinds of operations, their primitives and reduced axes; 0 where unknown."""
     if one.unknown or other.unknown:
         return 0.0
     parts = [
@@ -46,7 +46,7 @@ def structure(one: OperatorFeatures, other: OperatorFeatures) -> float:
 
 
 def likeness(one: OperatorFeatures, other: OperatorFeatures) -> float:
-    """`structure`, lowered by at most 15 % for other types, another limit of speed, and other sizes."""
+    """`structure`, lowered by at most 15 % for other dtypes, another roofline limit, and other sizes."""
     types = len({*one.dtypes} & {*other.dtypes}) / max(1, len({*one.dtypes} | {*other.dtypes}))
     limit = float(one.intensity == other.intensity)
     decades = abs(math.log10(max(1.0, one.bytes)) - math.log10(max(1.0, other.bytes)))
@@ -55,7 +55,7 @@ def likeness(one: OperatorFeatures, other: OperatorFeatures) -> float:
 
 
 def _overlap(one: Mapping[str, int], other: Mapping[str, int], weight: Callable[[str], float]) -> float:
-    """Weighted Jaccard of counts; the second of a kind counts less than the first."""
+    """Weighted Jaccard index of counts, on a logarithmic scale: the second of a kind counts less than the first."""
     names = {*one, *other}
     pairs = [(weight(n), math.log2(1 + one.get(n, 0)), math.log2(1 + other.get(n, 0))) for n in names]
     union = sum(w * max(a, b) for w, a, b in pairs)

@@ -1,7 +1,7 @@
 """The store's file: SQLite with a full-text index, safe for several processes at once.
 
-Every method opens the file, does one transaction and closes it. Write-ahead logging lets readers read while somebody
-writes; who must wait for a writer waits `WAIT_SECONDS`.
+Every method opens the file, does one transaction and closes it. Write-ahead logging lets readers work beside a writer;
+a second writer waits up to `WAIT_SECONDS`.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Store:
         self.path = path
 
     def add(self, entry: Entry) -> bool:
-        """Keep an entry; False where the store has better on the same kernel: a judged or a more telling verdict."""
+        """Store an entry; False where the store has a better verdict on its kernel: a judged one, or more evidence."""
         with self._open(write=True) as db:
             known = _entry(db.execute("SELECT data, trust FROM entries WHERE id = ?", (entry.id,)).fetchone())
             if known is not None and (known.trust == "judged", known.worth) > (entry.trust == "judged", entry.worth):
@@ -93,7 +93,7 @@ class Store:
             return self._one(db, prefix)
 
     def find(self, ids: Sequence[str]) -> dict[str, Entry]:
-        """Those entries of ``ids`` that are there, by id, in that order."""
+        """The entries of those ``ids`` that exist, by id, in that order."""
         with self._open() as db:
             marks = ", ".join("?" * len(ids))
             rows = db.execute(f"SELECT id, data, trust FROM entries WHERE id IN ({marks})", tuple(ids))
@@ -103,7 +103,7 @@ class Store:
     def entries(
         self, *, dsl: str | None = None, target: str | None = None, trust: str | None = None, task: str | None = None
     ) -> list[Entry]:
-        """Entries that fit, the newest first."""
+        """Matching entries, the newest first."""
         wanted = {"dsl": dsl, "target": target, "trust": trust, "task": task}
         given = {name: value for name, value in wanted.items() if value is not None}
         where = " AND ".join(f"{name} = ?" for name in given) or "1"
@@ -114,7 +114,7 @@ class Store:
             return [entry for row in rows if (entry := _entry(row)) is not None]
 
     def outlines(self) -> list[Outline]:
-        """What there is to compare with: of entries that a judge of this store's owner has seen."""
+        """The outlines of all judged entries; imported ones are left out."""
         with self._open() as db:
             rows = db.execute("SELECT id, operator, dsl, platform, features FROM entries WHERE trust = 'judged'")
             return [Outline(a, b, c, d, from_data(json.loads(e), OperatorFeatures)) for a, b, c, d, e in rows]
@@ -162,7 +162,7 @@ class Store:
 
     @contextmanager
     def _open(self, write: bool = False) -> Iterator[sqlite3.Connection]:
-        """One transaction; a store that is not there yet is empty, and made when something is to be written."""
+        """One transaction; a missing store reads as empty, and is created by the first write."""
         try:
             with closing(self._connect(write)) as db:
                 yield db
@@ -175,7 +175,7 @@ class Store:
             raise KnowledgeError(f"the knowledge store {self.path} cannot be used ({error}): {hint}") from error
 
     def _try_file(self) -> MachineExhausted | None:
-        """What keeps the system from opening the file: SQLite says no more than that it cannot."""
+        """Why the system cannot open the file, which SQLite does not say."""
         try:
             os.close(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC))
         except OSError as error:
@@ -200,7 +200,7 @@ class Store:
         return db
 
     def _make(self, db: sqlite3.Connection) -> None:
-        """The tables, unless another process has made them meanwhile."""
+        """Create the tables, unless another process has done so meanwhile."""
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("BEGIN IMMEDIATE")
         version = db.execute("PRAGMA user_version").fetchone()[0]
@@ -225,7 +225,7 @@ def to_lines(entries: Sequence[Entry]) -> Iterator[str]:
 
 
 def from_lines(lines: Sequence[str], file: str) -> list[Entry]:
-    """The inverse of `to_lines`: entries as claims of whoever made the file.
+    """The inverse of `to_lines`: entries as claims of the file's author.
 
     Raises `ConfigError` for the first line that is not one, or whose id or digest does not belong to it.
     """

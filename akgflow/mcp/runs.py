@@ -16,7 +16,7 @@ from akgflow.base.text import received
 from akgflow.errors import ConfigError
 
 MANUAL = "manual"
-"""Stands for the model that the agent plays itself."""
+"""The model whose prompts the agent answers itself."""
 _PATIENCE = 1.5
 
 
@@ -65,10 +65,10 @@ class BackgroundRun:
 
 
 class Runs:
-    """The runs that one server has started. ``desk`` is the folder where their prompts appear."""
+    """The runs that one server has started. ``inbox`` is the folder where their prompts appear."""
 
-    def __init__(self, workspace: Path, desk: Path) -> None:
-        self.workspace, self.desk = workspace, desk
+    def __init__(self, workspace: Path, inbox: Path) -> None:
+        self.workspace, self.inbox = workspace, inbox
         self._runs: dict[str, BackgroundRun] = {}
 
     @property
@@ -83,7 +83,7 @@ class Runs:
         """
         if model is None:
             return list(overrides)
-        model = f"{MANUAL}/{self.desk}" if model == MANUAL else model
+        model = f"{MANUAL}/{self.inbox}" if model == MANUAL else model
         return [*overrides, *api.answered_by(api.load(task, workspace=self.workspace, overrides=overrides), model)]
 
     async def start(self, task: str, model: str | None, overrides: Sequence[str], fresh: bool) -> BackgroundRun:
@@ -95,8 +95,8 @@ class Runs:
         known = self._runs.get(folder.name)
         if known is not None and known.running:
             raise ConfigError(f"{folder} is running already: answer its prompts, or stop it")
-        self.desk.mkdir(parents=True, exist_ok=True)
-        log = self.desk / f"{folder.name}.log"
+        self.inbox.mkdir(parents=True, exist_ok=True)
+        log = self.inbox / f"{folder.name}.log"
         options = [option for change in changed for option in ("--set", change)]
         with log.open("wb") as sink:
             process = await asyncio.create_subprocess_exec(

@@ -22,7 +22,7 @@ T = TypeVar("T")
 Tool = Callable[..., Awaitable[Any]]
 
 INSTRUCTIONS = f"""\
-akgflow writes, migrates and optimises compute kernels; real compilers and devices judge them. You can play the model:
+akgflow writes, migrates and optimises compute kernels; real compilers and devices judge them. You can answer prompts:
 1. `tasks` lists what can be run; `plan` shows what a task would do and at most for how much.
 2. `run` starts a task in the background with the model `{MANUAL}`, which is you.
 3. `next_prompt` waits for a prompt; write what it asks for, in the form it asks for, and send it with `answer`.
@@ -32,12 +32,12 @@ What the judge says is measured; a kernel is right when it says so, not before.
 """
 
 
-def serve(workspace: Path, desk: Path) -> None:
+def serve(workspace: Path, inbox: Path) -> None:
     """Serve until the client closes the connection; runs that were started are stopped and can be resumed."""
-    make_server(workspace, desk).run("stdio")
+    make_server(workspace, inbox).run("stdio")
 
 
-def make_server(workspace: Path, desk: Path) -> MCPServer[Any]:
+def make_server(workspace: Path, inbox: Path) -> MCPServer[Any]:
     """The server with its tools; raises `PrerequisiteError` where the SDK is not installed."""
     try:
         from mcp.server.mcpserver import MCPServer
@@ -46,7 +46,7 @@ def make_server(workspace: Path, desk: Path) -> MCPServer[Any]:
         raise PrerequisiteError(
             f"akgflow mcp needs the MCP SDK ({missing}): pip install 'akgflow[mcp]' (mcp 2.3 or later)"
         ) from None
-    runs = Runs(workspace, desk)
+    runs = Runs(workspace, inbox)
     tools = Tools(runs)
 
     @asynccontextmanager

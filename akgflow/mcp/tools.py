@@ -49,7 +49,7 @@ class Tools:
 
     def __init__(self, runs: Runs) -> None:
         self._runs = runs
-        self._desk = api.Desk(runs.desk)
+        self._inbox = api.Inbox(runs.inbox)
 
     async def tasks(self) -> dict[str, str]:
         """The tasks that can be run here: their names and files."""
@@ -69,7 +69,7 @@ class Tools:
         """Start a task in the background, or go on with its unfinished run.
 
         model: "manual" if you answer the prompts yourself (see next_prompt), another model id such as openai/gpt-5,
-        or null for the models that the workspace names. fresh: start anew even if an unfinished run could go on.
+        or null for the models that the workspace names. fresh: start again even if an unfinished run could go on.
         """
         started = await self._runs.start(task, model, overrides or [], fresh)
         await asyncio.sleep(_POLL)
@@ -83,7 +83,7 @@ class Tools:
         """
         until = time.monotonic() + min(wait_seconds, _LONGEST_WAIT)
         while True:
-            waiting = await asyncio.to_thread(self._desk.waiting)
+            waiting = await asyncio.to_thread(self._inbox.waiting)
             if id is not None:
                 waiting = tuple(sorted(waiting, key=lambda one: one.id != id))
                 if not waiting or waiting[0].id != id:
@@ -100,7 +100,7 @@ class Tools:
         return Asked(
             say=f"answer this prompt with answer(id={one.id!r}, text=...)",
             id=one.id,
-            prompt=self._desk.prompt(one.id),
+            prompt=self._inbox.prompt(one.id),
             task=one.task,
             job=one.job,
             step=one.step,
@@ -116,8 +116,8 @@ class Tools:
 
     async def answer(self, id: str, text: str) -> Asked:
         """Answer a prompt: the whole reply, in the form that the prompt asks for. Says what waits next, if anything."""
-        await asyncio.to_thread(self._desk.answer, id, text)
-        waiting = await asyncio.to_thread(self._desk.waiting)
+        await asyncio.to_thread(self._inbox.answer, id, text)
+        waiting = await asyncio.to_thread(self._inbox.waiting)
         rest = tuple(one.id for one in waiting)
         return Asked(f"taken; {len(rest)} more wait" if rest else "taken; call next_prompt", others=rest)
 

@@ -1,8 +1,8 @@
-"""Chat completions as servers really send them, made into what a client library reads without losing the reply.
+"""Normalises chat completions as servers really send them, so that a client library reads them without losing a reply.
 
-Events are passed on as one ``data`` line each, without comments and ids. Of several choices the first is kept. Figures
-of usage that are no counts are left out, so that they are estimated instead. A stream whose reply is complete ends,
-whatever the server does with the connection afterwards. Other protocols and broken JSON are passed on as they are.
+Each event becomes one ``data`` line, without comments and ids. Of several choices the first is kept. Token counts that
+are not counts are left out, so that they are estimated instead. A stream whose reply is complete ends, even where the
+server keeps the connection open. Other protocols and broken JSON are passed on unchanged.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from akgflow.models.base import Meter
 
 MOST_TOKENS = 10**12
-"""A claim of more is no figure."""
+"""A larger number is not taken for a count."""
 _GRACE = 10.0
 """Seconds that the usage and the end of a stream may take after the reply is complete."""
 _USAGE = ("usage", "usageMetadata", "usage_metadata")
@@ -24,7 +24,7 @@ _DONE = b"[DONE]"
 
 
 class WireError(Exception):
-    """What came over the wire is not used; the text goes on after the model's name."""
+    """A response is not used; the text continues a sentence that begins with the model's name."""
 
 
 class BodyRefused(WireError):

@@ -1,4 +1,4 @@
-"""What a client library's exception really means, in one sentence a user can act on.
+"""Explains a client library's exception in one sentence that a user can act on.
 
 litellm gives connection errors and unreadable bodies the status 500, so its own class and status say little. The
 chain of causes does: a transport error, a timeout, a response with its real status and headers, or none of these.
@@ -34,7 +34,7 @@ _LITELLM_PREFIX = re.compile(r"^(litellm\.)?\w+(Error|Exception)?: |^\w+Exceptio
 
 
 _OWN_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC)
-"""What keeps this machine from opening a connection, whatever the provider does."""
+"""Errors of this machine that prevent a connection to any provider."""
 
 
 def explain(
@@ -85,7 +85,7 @@ def _any_named(links: Sequence[BaseException], names: set[str]) -> bool:
 
 
 def _wraps_anything(link: BaseException) -> bool:
-    """litellm's and openai's APIConnectionError also stand for failures to read what arrived."""
+    """litellm's and openai's APIConnectionError are also raised for responses that cannot be read."""
     return type(link).__name__ == "APIConnectionError"
 
 
@@ -112,7 +112,7 @@ def _by_status(status: int, said: str) -> tuple[Failure, str]:
 
 
 def _without_response(failed: BaseException, links: Sequence[BaseException]) -> tuple[Failure, str]:
-    """No server was heard, or it was heard and not understood."""
+    """The failure without an error response: nothing was called, or the response was not understood."""
     said = _said(links)
     if type(failed).__name__ == "AuthenticationError" or _NO_CREDENTIALS.search(str(failed)):
         return Failure.AUTH, f"was not called: {said}"

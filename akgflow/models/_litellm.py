@@ -119,7 +119,7 @@ def _arguments(request: ModelRequest, key: str | None) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         # A model that does not know one of the usual parameters (temperature, say) is asked without it.
         "drop_params": True,
-        # A stream can be left off where it goes on beyond max_tokens; params may say that the server has none.
+        # A stream can be cut off where it exceeds max_tokens; params may say that the server has none.
         "stream": True,
         **spec.params,
         "model": spec.model,
@@ -147,7 +147,7 @@ def _reply(litellm: Any, answer: Answer, request: ModelRequest, call: Call) -> M
     if answer.finish_reason == "content_filter":
         words = f"model {spec.name} ({spec.model}): the provider's content filter refused the prompt"
         raise ProviderError(Failure.REQUEST, words, usage=told)
-    # Cut off at max_tokens is the model's failure to answer, not the provider's: whoever reads the reply says so.
+    # A reply cut off at max_tokens is a failure of the model, not of the provider: parsing the reply reports it.
     if not answer.text.strip() and answer.finish_reason != "length":
         raise _nonsense(spec, "an empty reply", told)
     # Half of a surrogate pair, which a server's JSON may hold, cannot be written to any file.
@@ -158,7 +158,7 @@ def _reply(litellm: Any, answer: Answer, request: ModelRequest, call: Call) -> M
 
 
 def _oddities(answer: Answer, usage: Usage, spec: ModelSpec, call: Call) -> Iterator[str]:
-    """What the user should hear about a reply that is kept."""
+    """What the user should know about a reply that is used."""
     if answer.cut:
         most = max_output_tokens(spec)
         yield f"{spec.model} went on beyond the {most:,} tokens that it was asked for, and was cut off"
@@ -176,7 +176,7 @@ def _nonsense(spec: ModelSpec, what: str, usage: Usage | None) -> ProviderError:
 
 
 def _usage(litellm: Any, answer: Answer, request: ModelRequest) -> Usage:
-    """What the provider says, else what the text says: a figure of nothing for a text that is there is no figure."""
+    """The provider's token counts, else estimates from the text; a count of 0 for a text is not believed."""
     spec, meter = request.model, request.meter
     prompt, completion = (count(answer.usage, name) for name in ("prompt_tokens", "completion_tokens"))
     estimated = not prompt or (not completion and bool(answer.text))

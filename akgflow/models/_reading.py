@@ -62,7 +62,7 @@ async def streamed(stream: Any, most: int, max_bytes: int, meter: Meter) -> Answ
             # Where the provider gives no figures litellm guesses some.
             return Answer("".join(parts), finish or "stop", usage if reported else None, choices=started)
     finally:
-        # Closing tells the server to stop writing: it may bill what nobody reads.
+        # Closing tells the server to stop: it may bill tokens that are not read.
         await stream.aclose()
     return Answer("".join(parts), "length", usage, cut=meter.tokens > most or size > max_bytes)
 

@@ -23,7 +23,7 @@ MOST_BYTES = 32 << 20
 _BYTES_PER_TOKEN = 1 << 10
 _MOST_OF_AN_ERROR = 64 << 10
 _PIECE = 64 << 10
-# A proxy says so of a server that may go on working.
+# A proxy answers so for a server that may still be working.
 _UNKNOWN_END = frozenset({408, 499, 502, 504, 520, 522, 523, 524})
 
 
@@ -43,7 +43,7 @@ class Call:
     most_tokens: int
     tidier: Tidier
     refused: bool = False
-    """A server has answered with a failure: the call is over, whatever else litellm would try."""
+    """A server has answered with a failure: the call is over, and litellm must not try anything else."""
 
     def send(self, request: Any) -> None:
         """A request goes out."""

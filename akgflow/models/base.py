@@ -42,7 +42,7 @@ class Message:
 
 @dataclass(eq=False)
 class Meter:
-    """What one call has read of its reply so far: the provider counts it in, whoever ends the call reads it off.
+    """Counts what a call has read of its reply so far: the provider adds to it, the gateway reads it.
 
     ``out`` while a provider may bill the call: from the moment it goes out until a server has refused it.
     """
@@ -90,7 +90,7 @@ TOO_LONG = "too_long"
 class ModelReply:
     """``answered_by`` is the id that really answered (a fallback's, if one took over).
 
-    ``origin`` is ``live``, ``recorded`` or ``manual``; ``notes`` say what the user should hear, such as a prompt that
+    ``origin`` is ``live``, ``recorded`` or ``manual``; ``notes`` say what the user should know, such as a prompt that
     has changed since its recording.
     """
 

@@ -1,4 +1,4 @@
-"""One door to every model: limits, retries, fallbacks, budget and accounting, whatever the provider."""
+"""The gateway to all models: limits, retries, fallbacks, budget and accounting for every provider."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from akgflow.budget.ledger import Estimate, Ledger, Reservation
+from akgflow.budget.ledger import Ledger, Reservation
 from akgflow.budget.outstanding import CallLog, Outstanding, reserved_usage
 from akgflow.budget.request import refusals
-from akgflow.budget.usage import AbortedSpend, Usage
+from akgflow.budget.usage import AbortedSpend, Estimate, Usage
 from akgflow.config.types import ModelSpec, ReplyForm
 from akgflow.errors import ConfigError
 from akgflow.models.base import (
@@ -70,7 +70,7 @@ class Gateway:
     ``calls`` notes each call before it goes out, so that those of a killed process count as well.
 
     A recorded reply is reported with the usage that it had when it was made; its tokens count against the budget,
-    its dollars do not, for nobody pays them twice.
+    its dollars do not, since nobody pays them twice.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Gateway:
         """One reply from the named model, or from its fallbacks in their order; at most ``max_bytes`` of it.
 
         Any failure moves on to the next fallback, except a missing recording: replay is strict and never turns into
-        a paid call. Raises `ProviderError` when nobody answered, `BudgetError` when the call does not fit.
+        a paid call. Raises `ProviderError` when no model answered, `BudgetError` when the call does not fit.
         """
         failures: list[ProviderError] = []
         names = dict.fromkeys((model_name, *self._models[model_name].fallbacks))
@@ -265,7 +265,7 @@ def _overclaimed(spec: ModelSpec, booked: Usage) -> tuple[str, ...]:
 
 
 def _shortened(reply: ModelReply, most: int) -> ModelReply:
-    """A reply of at most so many bytes, whoever wrote it: what is longer is neither kept nor sent back."""
+    """A reply of at most so many bytes: the rest is neither stored nor sent back."""
     raw = reply.text.encode("utf-8", "replace")
     if len(raw) <= most:
         return reply

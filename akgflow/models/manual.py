@@ -9,18 +9,18 @@ from pathlib import Path
 from akgflow.budget.usage import Usage
 from akgflow.errors import ConfigError
 from akgflow.models.base import Failure, ModelReply, ModelRequest, ProviderError
-from akgflow.models.desk import Desk, Waiting
+from akgflow.models.inbox import Inbox, Waiting
 from akgflow.models.sizes import estimate_tokens, max_output_tokens
 
 _POLL_SECONDS = 0.3
 
 
 class ManualProvider:
-    """Answers ``manual/DIR``: prompts and replies are files in the `Desk` DIR.
+    """Answers ``manual/DIR``: prompts and replies are files in the `Inbox` DIR.
 
-    ``notify`` hears once for each prompt which file waits for what. A reply counts when it is not empty and has not
-    changed between two looks; writing it elsewhere and renaming it into place is the surest. A reply that is there
-    already is taken: its name says that it answers this very prompt.
+    ``notify`` receives a sentence for each prompt with the files' names. A reply counts when it is not empty and has
+    not changed between two polls; writing it elsewhere and renaming it is safest. A reply that exists already is used:
+    its name says that it answers this prompt.
     """
 
     def __init__(self, notify: Callable[[str], None] = lambda _: None, poll_seconds: float = _POLL_SECONDS) -> None:
@@ -32,9 +32,9 @@ class ManualProvider:
         folder = request.model.model.partition("/")[2]
         if not folder:
             raise ProviderError(Failure.REQUEST, f"{request.model.model} names no folder: write manual/DIR")
-        desk = Desk(Path(folder).expanduser().absolute())
+        inbox = Inbox(Path(folder).expanduser().absolute())
         try:
-            text = await self._asked(desk, request)
+            text = await self._asked(inbox, request)
         except (OSError, UnicodeDecodeError, ConfigError) as failed:
             raise ProviderError(Failure.REQUEST, f"{request.model.model} cannot be used: {failed}") from None
         # Nobody counts a person's tokens; they are estimated, and within what was reserved for them.
@@ -43,20 +43,20 @@ class ManualProvider:
         usage = Usage(asked, written, cost=None, estimated=True)
         return ModelReply(text, usage, answered_by=request.model.model, origin="manual")
 
-    async def _asked(self, desk: Desk, request: ModelRequest) -> str:
-        waiting = desk.ask(request)
+    async def _asked(self, inbox: Inbox, request: ModelRequest) -> str:
+        waiting = inbox.ask(request)
         try:
-            if desk.reply_to(waiting.id):
-                self._notify(f"{request.key}: its reply is there already: {desk.folder / waiting.reply}")
+            if inbox.reply_to(waiting.id):
+                self._notify(f"{request.key}: its reply is there already: {inbox.folder / waiting.reply}")
             else:
-                prompt = desk.folder / waiting.prompt
+                prompt = inbox.folder / waiting.prompt
                 self._notify(f"{request.key}: a prompt waits in {prompt}: write the reply to {waiting.reply} beside it")
-            return await self._answer(desk, waiting)
+            return await self._answer(inbox, waiting)
         finally:
-            desk.done(waiting)
+            inbox.done(waiting)
 
-    async def _answer(self, desk: Desk, waiting: Waiting) -> str:
-        reply = desk.folder / waiting.reply
+    async def _answer(self, inbox: Inbox, waiting: Waiting) -> str:
+        reply = inbox.folder / waiting.reply
         before: tuple[int, int] | None = None
         while True:
             try:
@@ -65,6 +65,6 @@ class ManualProvider:
             except FileNotFoundError:
                 now = None
             if now is not None and now[0] > 0 and now == before:
-                return desk.reply_to(waiting.id)
+                return inbox.reply_to(waiting.id)
             before = now
             await asyncio.sleep(self._poll)

@@ -12,13 +12,15 @@ from typing import Any
 
 from akgflow.config.types import ModelSpec, Price
 
+UNSERVED = frozenset({"recorded", "manual"})
+"""Providers of ours: their replies cost nothing, and litellm's table does not know them."""
 _THINKING = "output_cost_per_reasoning_token"
 _TABLE = "model_prices_and_context_window_backup.json"
 
 
 def price_of(spec: ModelSpec) -> Price | None:
     """The price given in YAML, else litellm's list price; free for replies that no provider sends; else None."""
-    if spec.model.partition("/")[0] in {"recorded", "manual"}:
+    if spec.model.partition("/")[0] in UNSERVED:
         return Price(0.0, 0.0)
     if spec.price is not None:
         return None if spec.price == "unknown" else spec.price
@@ -54,9 +56,11 @@ def longest_reply(model: str) -> int | None:
 
 
 def _entry(model: str) -> Mapping[str, Any]:
+    provider, slash, rest = model.partition("/")
+    if provider in UNSERVED:
+        return {}  # without a look at the table: to read it takes longer than the rest of a plan's pricing
     table = _table()
     entry = table.get(model)
-    provider, slash, rest = model.partition("/")
     if entry is None and slash:
         entry = table.get(rest)
         if entry is not None and entry.get("litellm_provider") != provider:

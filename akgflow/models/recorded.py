@@ -16,14 +16,14 @@ class RecordedProvider:
         self._read: dict[Path, Recording] = {}
 
     def file(self, task: str, model: str) -> Path:
-        """Where the recording of ``task`` that the id ``model`` replays is looked for."""
+        """The file of the recording of ``task`` that the model id ``model`` replays."""
         name = model.partition("/")[2]
         if not name or "/" in name or name.startswith("."):
             raise ProviderError(Failure.REQUEST, f"{model} is not the name of a recording: write recorded/NAME")
         return self._folder / f"{task}.{name}.yaml"
 
     async def complete(self, request: ModelRequest) -> ModelReply:
-        """The recorded reply, with a note where the prompt is no longer the one that was answered."""
+        """The recorded reply, with a note where the prompt has changed since."""
         key = request.key
         path = self.file(key.task, request.model.model)
         recorded = self._recording(path, request).find(key)

@@ -23,7 +23,7 @@ A recording named NAME of a task is the file ``recordings/TASK.NAME.yaml`` besid
         text: |4-
             The reply, byte for byte.
 
-Text that a literal block cannot carry exactly (carriage returns, control characters) stands in double quotes.
+Text that a literal block cannot hold exactly (carriage returns, control characters) is in double quotes.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _TEXT_INDENT = 4
 
 @dataclass(frozen=True)
 class RecordedReply:
-    """One call and what came back. The fields before ``model`` are the call's key within its task."""
+    """One call and its reply. The fields before ``model`` are the call's key within its task."""
 
     job: str
     step: str

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from akgflow.budget.ledger import Estimate
 from akgflow.budget.request import LENGTHS, sent_text, thinking_tokens
+from akgflow.budget.usage import Estimate
 from akgflow.config.types import ModelSpec, Price
 from akgflow.models.base import Message
 from akgflow.models.prices import longest_reply
@@ -25,7 +25,7 @@ def estimate_tokens(text: str) -> int:
 
 
 def most_tokens(texts: Sequence[str]) -> int:
-    """An upper bound of the tokens of a prompt of these messages, whatever the server puts around them."""
+    """An upper bound of the tokens of a prompt of these messages, with what a server's chat template adds."""
     return (
         sum(-(-len(text.encode("utf-8", "replace")) // _FEWEST_BYTES_PER_TOKEN) + _TOKENS_PER_MESSAGE for text in texts)
         + _TOKENS_PER_CALL

@@ -10,13 +10,13 @@ from akgflow.config.types import AgentSpec, ModelSpec, Price, Workflow, Workspac
 from akgflow.planning.types import Ceiling, Job, PlannedStep
 
 TRIES_PER_REPLY = 2
-"""A malformed reply goes back once with the reason."""
+"""A malformed reply is sent back once with the reason."""
 TALK_TOKENS = 8_000
-"""For what stands in a repair prompt beside replies: what the judge said, the history, the earlier conversation."""
+"""For a repair prompt's other parts than replies: the judge's feedback, the history, the earlier conversation."""
 
 
 def agent_roles(workflow: Workflow, workspace: Workspace) -> AgentRoles:
-    """The agents as the caps of this workflow's steps see them; a redesign asks the workflow's designer."""
+    """The agents as the caps of this workflow's steps need them; a redesign asks the workflow's designer."""
     coders = frozenset(name for name, agent in workspace.agents.items() if agent.reply.format == "code")
     return AgentRoles(coders, workflow.designer(workspace.agents))
 

@@ -158,7 +158,7 @@ def _inputs(task: Task, workflow: Workflow, agents: Sequence[str], workspace: Wo
 
 
 def _in_workspace(file: Path, root: Path) -> str:
-    """A path as the workspace knows it: a plan is the same wherever its workspace lies."""
+    """A path relative to the workspace, so that a plan does not depend on the workspace's folder."""
     return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
 
 

@@ -9,7 +9,7 @@ from akgflow.errors import ConfigError, Problem
 from akgflow.planning.bounds import planned_steps
 
 PriceOf = Callable[[ModelSpec], Price | None]
-"""What a model costs, or None where nobody knows."""
+"""What a model costs; None where no price is known."""
 
 
 def models_in_use(agents: Iterable[str], workspace: Workspace) -> list[str]:
@@ -28,7 +28,7 @@ def agents_in(workflow: Workflow, workspace: Workspace) -> tuple[str, ...]:
 
 
 def check_prices(task: Task, workspace: Workspace, agents: Iterable[str], price_of: PriceOf) -> None:
-    """Raise `ConfigError` where the task has a ceiling in dollars and ``agents`` ask a model whose price nobody knows.
+    """Raise `ConfigError` where the task has a ceiling in dollars and ``agents`` ask a model without a known price.
 
     A model that says ``price: unknown`` is let through: its calls are counted, and their cost is named as unknown.
     """

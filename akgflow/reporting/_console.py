@@ -13,7 +13,7 @@ from rich.text import Text
 from akgflow.base.text import visible
 
 PIPE_WIDTH = 160
-"""Columns where the output is no terminal: wide enough that no table row is folded."""
+"""Columns where the output is not a terminal: wide enough that no table row is folded."""
 
 
 class _Console(Console):

@@ -69,7 +69,7 @@ def _cost(account: Account) -> str:
 
 
 def _ceilings(budget: Budget) -> tuple[str, ...]:
-    """The last row; the ceiling on tokens is on both sums and stands under the reserved ones."""
+    """The last row; the ceiling on tokens applies to both sums and is under the reserved ones."""
     return (
         "ceiling",
         f"{budget.minutes:g} min in all" if budget.minutes is not None else "",

@@ -21,7 +21,7 @@ _STYLES = {Outcome.MET: "green", Outcome.IMPOSSIBLE: "yellow"}
 
 
 def show_result(result: RunResult, out: Console) -> None:
-    """Print the run's table, then what it took and where it lies."""
+    """Print the run's table, then what it spent and its folder."""
     if result.source:
         say(out, f"source kernel: {result.source.status} ({evidence(result.source.evidence)}): {result.source.message}")
         for found in heaviest(result.source.resources):

@@ -1,4 +1,4 @@
-"""Opening a run's folder: which one, whose it is, and one process at a time."""
+"""Opens the folder of a run: chooses it, checks its plan, and locks it for one process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOCK_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class RunFolder:
-    """One run's folder, locked while this value is in use. ``repaired`` says what was mended when it was opened."""
+    """One run's folder, locked while this value is in use. ``repaired`` says what was repaired when it was opened."""
 
     path: Path
     lock: FileLock
@@ -37,19 +37,19 @@ class RunFolder:
 
     @property
     def scratch(self) -> Path:
-        """Where judges work."""
+        """The scratch folder of judges."""
         return self.path / SCRATCH
 
     def place(self, job: str, step: str, attempt: int, sample: int) -> Path:
-        """Where one attempt of a job keeps its files."""
+        """The folder of one attempt of a job."""
         return self.path / "jobs" / job / f"{step}-{attempt}-{sample}"
 
     def best(self, job: str) -> Path:
-        """Where a job's best candidate is handed over."""
+        """The folder of a job's best candidate."""
         return self.path / "best" / job
 
     def release(self) -> None:
-        """Let another process have the folder."""
+        """Unlock the folder for other processes."""
         self.lock.release()
 
 

@@ -26,7 +26,7 @@ T = TypeVar("T")
 class Journal:
     """Finished effects by key. One process at a time may write; the run folder's lock sees to that.
 
-    Whoever only reads must not ``mend``: a torn last line may be one that is being written. Raises `DamagedRun` for a
+    Readers must not ``mend``: a torn last line may be one that is being written. Raises `DamagedRun` for a
     line that is none of a journal's.
     """
 
@@ -78,7 +78,7 @@ class Journal:
         return self.read(key, kind)
 
     def halt(self, why: MachineExhausted) -> None:
-        """Let no further effect begin; those under way finish, for they are paid for."""
+        """Begin no further effect; those in progress finish, since they are paid for."""
         self._halted = self._halted or why
 
     def write(self, key: str, value: Any, *, step: str = "") -> None:
@@ -95,7 +95,7 @@ class Journal:
             raise
 
     def close(self, notify: Callable[[str], None] = lambda text: None) -> None:  # noqa: ARG005
-        """Let go of the file once everything is on a disk; ``notify`` hears what there is to wait for."""
+        """Close the file once everything is on a disk; ``notify`` receives a sentence about each wait."""
         self._lines.close(notify)
 
     def _load(self, mend: bool) -> int:

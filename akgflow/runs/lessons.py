@@ -1,4 +1,4 @@
-"""What failed on the way to a right kernel, and why, as the replies that mended it say."""
+"""Lessons of a job: what failed before a kernel passed, and why, as the replies that repaired it say."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ OWN = "own"
 class Shape:
     """One shape of a cell. ``passed`` of ``checks`` input sets were right; ``error`` and ``bound`` are the worst one's.
 
-    ``reason`` says why there is no check: the candidate failed before, or its numbers were not looked at.
+    ``reason`` says why there is no check: the candidate failed before, or its numbers were not checked.
     """
 
     case: Mapping[str, Scalar]
@@ -96,7 +96,7 @@ def of_run(task: Task, folder: Path) -> Matrix:
 
 
 def latest_run(task: Task, runs: Path) -> Path:
-    """The run of ``task`` that was at work last; raises `ConfigError` where there is none."""
+    """The latest run of ``task``; raises `ConfigError` where there is none."""
     damaged = []
     for folder in runs_in(runs):
         try:

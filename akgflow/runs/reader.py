@@ -60,7 +60,7 @@ def operator_of(folder: Path) -> str | None:
 
 
 def journal_of(folder: Path) -> Journal:
-    """The run's journal, to read; whoever gets it closes it."""
+    """The run's journal, to read; the caller closes it."""
     return Journal(folder / JOURNAL, mend=False)
 
 

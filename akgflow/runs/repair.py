@@ -1,19 +1,18 @@
-"""Making a damaged run whole: a journal is all that it needs.
+"""Repairs a damaged run from the intact lines of its journal.
 
-Results, plans and the best kernels are made from the journal again, and nothing that it holds is paid for twice. What
-is replaced stays beside it, as ``NAME.damaged-1``.
+Results, plans and the best kernels are made again from the journal, and nothing in it is paid for twice. Replaced files
+are kept beside the new ones, as ``NAME.damaged-1``.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from akgflow.base.atomic import PART
+from akgflow.base.atomic import write_bytes
 from akgflow.runs.damage import DamagedRun, read_file, read_whole_text
 from akgflow.runs.layout import IDENTITY, JOURNAL, OPERATOR, PLAN, RESULT, SCRATCH
 from akgflow.runs.lines import read_lines
@@ -25,18 +24,18 @@ Readers = Iterator[tuple[Path, Callable[[], object]]]
 
 
 def repair(folder: Path) -> list[str]:
-    """Keep what is whole; a sentence for each thing that was done. The caller holds the run's lock."""
+    """Keep what is intact; returns a sentence for each repair. The caller holds the run's lock."""
     done = _repair_journal(folder / JOURNAL)
     broken = [path for path, read in _readers(folder) if not _whole(read)]
     done += [f"{path} was damaged; it is kept as {_set_aside(path)}" for path in broken]
     result = folder / RESULT
     if result.exists() and (done or _incomplete(folder)):
-        done.append(f"what the run hands over is made again from its journal; the old result is {_set_aside(result)}")
+        done.append(f"the run's outputs are made again from its journal; the old result is {_set_aside(result)}")
     return done
 
 
 def _readers(folder: Path) -> Readers:
-    """The files that a run makes from its journal, and how each is read; then the folders that it makes."""
+    """The files that a run makes from its journal, each with its reader; then the folders that it makes."""
     yield folder / IDENTITY, partial(_is_stamp, folder / IDENTITY)
     yield folder / PLAN, partial(plan_of, folder)
     yield folder / OPERATOR, partial(read_whole_text, folder / OPERATOR)
@@ -67,7 +66,7 @@ def _whole(read: Callable[[], object]) -> bool:
 
 
 def _incomplete(folder: Path) -> bool:
-    """True where something that a finished run hands over is not there."""
+    """True where an output of a finished run is missing."""
     result = read_file(folder / RESULT, RunResult)
     kernels = [folder / "best" / job.job for job in result.jobs if job.best] if result else []
     files = (folder / PLAN, folder / OPERATOR, *(path / name for path in kernels for name in _HANDED_OVER))
@@ -87,18 +86,13 @@ def _repair_journal(path: Path) -> list[str]:
         return []
     old = _beside(path)
     shutil.copy2(path, old)
-    part = path.with_name(f".{path.name}{PART}")
-    with part.open("wb") as file:
-        file.writelines(line.raw + b"\n" for line in found.lines)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    write_bytes(path, b"".join(line.raw + b"\n" for line in found.lines), durable=True)
     return [f"{path}: {len(found.lines)} whole steps are kept, {len(found.damaged)} are left out; the old one is {old}"]
 
 
 def _set_aside(path: Path) -> Path:
     to = _beside(path)
-    os.rename(path, to)
+    path.rename(to)
     return to
 
 

@@ -88,7 +88,7 @@ _SUMMED = tuple(name for name in Account.__dataclass_fields__ if name not in ("s
 
 @dataclass(frozen=True)
 class RunResult:
-    """A run's end; ``notes`` are what the user should hear once, such as prompts changed since their recording.
+    """A run's end; ``notes`` are what the user should know, such as prompts changed since their recording.
 
     ``accounts`` say by step and model where ``spent`` went, of which ``budget`` is the ceiling.
     """
@@ -106,7 +106,7 @@ class RunResult:
 
     @property
     def finished(self) -> bool:
-        """False when a later session could go on."""
+        """False when a later session can continue the run."""
         return not any(job.outcome in (Outcome.NO_PROVIDER, Outcome.BUDGET) for job in self.jobs)
 
     @property

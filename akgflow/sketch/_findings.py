@@ -1,4 +1,4 @@
-"""What the checker says, and how it goes on after the first thing that is wrong."""
+"""Findings of the checker, and the exception after which it continues with the next statement."""
 
 from __future__ import annotations
 

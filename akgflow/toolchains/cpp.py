@@ -25,7 +25,7 @@ from akgflow.verdict import KernelResources
 COMPILE_FLAGS = ("-O3", "-march=native", "-fopenmp", "-fdiagnostics-color=never")
 LINK_FLAGS = ("-fopenmp",)
 _OF_TVM_FFI = ("-std=c++17", "-fPIC", "-O2")
-"""What its ``load_inline`` compiles with besides."""
+"""Flags that its ``load_inline`` adds."""
 
 
 def missing(evidence: Evidence, target: Target, machine: Machine) -> str | None:  # noqa: ARG001
@@ -76,7 +76,7 @@ class _CppSession:
 
 
 def _mapped() -> set[str]:
-    """Files with code that this process has mapped, but for those that are installed with Python or the system."""
+    """Files with code that this process has mapped, except those installed with Python or the system."""
     return not_installed({one.file for one in mappings() if one.is_code}, os.getcwd(), str(cache_dir(".")))
 
 

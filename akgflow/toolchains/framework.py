@@ -1,4 +1,4 @@
-"""The framework itself in place of a DSL: for the kernels of known verdict with which a judge is tried."""
+"""The framework itself in place of a DSL: for the canaries of the self-test."""
 
 from __future__ import annotations
 

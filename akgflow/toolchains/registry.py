@@ -1,4 +1,4 @@
-"""Finding a toolchain: an installed one by its name, or one that lies beside its DSL's pack."""
+"""Finding a toolchain: an installed one by its name, or a file beside its DSL's pack."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from akgflow.terms import Evidence
 from akgflow.toolchains.base import Toolchain
 
 FRAMEWORK = "framework"
-"""What judges are tried with; no DSL has it."""
+"""The toolchain of the self-test; no DSL has it."""
 
 
 @cache
@@ -39,7 +39,7 @@ def get(name: str | ToolchainFile) -> Toolchain:
 
 
 def _loaded(file: ToolchainFile) -> Toolchain:
-    """The module that a toolchain's text makes; it stands in no search path, so nothing can take its place."""
+    """The module that a toolchain's text makes; no search path finds it, so nothing can take its place."""
     name = f"akgflow_toolchain_{hashlib.sha256(file.source.encode()).hexdigest()[:12]}"
     module = ModuleType(name)
     module.__file__ = file.name

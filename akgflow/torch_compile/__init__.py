@@ -1,7 +1,7 @@
-"""A first candidate in C++ without a model: what ``torch.compile`` generates for an operator, made a module of its own.
+"""Generates a first candidate in C++ without a model: a module of what ``torch.compile`` generates for an operator.
 
-It runs in a process of its own (``python -m akgflow.torch_compile``), for it loads torch and traces the
-operator; nothing is compiled or called there. This package's face is light: it only starts that process.
+That happens in another process (``python -m akgflow.torch_compile``), which loads torch and traces the operator;
+nothing is compiled or called there. Importing this package is light: it only starts that process.
 """
 
 from __future__ import annotations

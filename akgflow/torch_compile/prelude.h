@@ -1,5 +1,5 @@
-// What the loops below use: the few helpers that torch.compile expects of its prefix, written anew, and vector-friendly
-// functions in the place of the library's scalar ones.
+// What the loops below use: our own forms of the few helpers that torch.compile expects of its prefix, and functions
+// that vectorise in place of the library's scalar ones.
 #include <algorithm>
 #include <atomic>
 #include <cmath>

@@ -1,7 +1,7 @@
-"""Kernels whose verdict is known beforehand: a judge that lets one of the cheats pass is not believed about others.
+"""The self-test: canaries, candidates whose verdict is known. A judge that passes one of the cheats is not trusted.
 
 Each is made from the operator itself: its own `Model`, run as a candidate, with something done to its answers or to the
-process. Nothing but the framework is needed, so they try the judge, the sandbox and the operator, whatever the DSL.
+process. They need only the framework, so they test the judge, the sandbox and the operator, whatever the DSL.
 """
 
 from __future__ import annotations
@@ -178,4 +178,4 @@ def get_inputs() -> list[torch.Tensor]:
 def get_init_inputs() -> list[int]:
     return []
 '''
-"""An operator for machines that are tried without one, and for those that cannot be run by themselves."""
+"""An operator for a self-test without one, and in place of operators that need the files beside them."""

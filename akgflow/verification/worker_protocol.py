@@ -79,7 +79,7 @@ class Exhausted:
 
 @dataclass(frozen=True)
 class Bug:
-    """From the judge: a traceback of its own. Whatever a candidate does is a verdict."""
+    """From the judge: its own traceback. What a candidate does is always a verdict."""
 
     id: int
     traceback: str

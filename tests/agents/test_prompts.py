@@ -18,7 +18,7 @@ from akgflow.sketch import check
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Machine("Some CPU", 2)
-ELSEWHERE = Machine("Another CPU", 64, (Device("cuda", "sm_90", "NVIDIA H200", 0),))
+ANOTHER = Machine("Another CPU", 64, (Device("cuda", "sm_90", "NVIDIA H200", 0),))
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +205,7 @@ PAST = (HistoryEntry(1, "INCORRECT_NUMERICAL", "off by 0.25"),)
 @pytest.mark.parametrize(
     "changes",
     [
-        {"machine": ELSEWHERE},
+        {"machine": ANOTHER},
         {"feedback": "took 4.1 ms"},
         {"history": (HistoryEntry(1, "INCORRECT_NUMERICAL", "off by 0.26"),)},
     ],

@@ -75,7 +75,7 @@ def test_every_name_is_there_and_none_hides_a_part() -> None:
 
 
 @pytest.mark.parametrize("caller", [in_a_script, in_a_notebook, in_a_thread])
-def test_a_task_runs_whoever_calls(space: Path, caller: Caller, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_task_runs_from_anywhere(space: Path, caller: Caller, capsys: pytest.CaptureFixture[str]) -> None:
     said: list[str] = []
 
     def work() -> akgflow.RunResult:
@@ -122,6 +122,12 @@ def test_a_task_runs_whoever_calls(space: Path, caller: Caller, capsys: pytest.C
 def test_what_is_wrong_in_a_call_is_a_configuration_error(space: Path, call: Callable[[Path], Any], words: str) -> None:
     with pytest.raises(akgflow.ConfigError, match="(?s)" + words.replace("?", r"\?")):
         call(space)
+
+
+def test_a_path_that_cannot_be_used_is_an_error_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(akgflow.PathError, match="file/lab cannot be used: Not a directory"):
+        akgflow.init(tmp_path / "file" / "lab")
 
 
 def verify(root: Path, **how: Any) -> akgflow.Verdict:

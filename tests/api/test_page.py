@@ -8,19 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 
 
 def blocks(language: str) -> list[str]:
     """The fenced blocks of the page in one language."""
     return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("page")
 
 
 def ran(command: list[str], folder: Path) -> str:
@@ -31,18 +24,14 @@ def ran(command: list[str], folder: Path) -> str:
     return done.stdout
 
 
-def test_the_examples_in_python(folder: Path) -> None:
-    said = ran([sys.executable, "-c", "".join(blocks("python"))], folder)
+def test_the_examples_as_they_stand(tmp_path: Path) -> None:
+    said = ran([sys.executable, "-c", "".join(blocks("python"))], tmp_path)
     assert said.startswith("PASSED on cpu:")
     for words in ("model calls at most:", "cpp-cpu met PASSED on cpu", "cpp cpu PASSED", "did you mean 'softmax_gen"):
         assert words in said
     assert re.search(r"^\S+/lab/runs/\S+ 0 [0-9,]+ tokens$|^lab/runs/\S+ 0 [0-9,]+ tokens$", said, re.M)
-
-
-def test_the_example_in_a_shell(folder: Path) -> None:
-    """After the others: they have written the files."""
-    (shell,) = blocks("sh")
-    assert ran(["sh", "-c", shell], folder).startswith("PASSED on cpu:")
+    (shell,) = blocks("sh")  # with the files that those in Python have written
+    assert ran(["sh", "-c", shell], tmp_path).startswith("PASSED on cpu:")
 
 
 def test_the_table_names_what_there_is() -> None:

@@ -7,8 +7,8 @@ import random
 
 import pytest
 
-from akgflow.budget.ledger import Estimate, Ledger
-from akgflow.budget.usage import Usage
+from akgflow.budget.ledger import Ledger
+from akgflow.budget.usage import Estimate, Usage
 from akgflow.config.types import Budget
 from akgflow.errors import BudgetError
 

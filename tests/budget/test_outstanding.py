@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from akgflow.budget.ledger import Estimate
 from akgflow.budget.outstanding import CallLog, reserved_usage
+from akgflow.budget.usage import Estimate
 from akgflow.errors import PathError
 
 RESERVED = reserved_usage(Estimate(137, 100, 0.01), priced=True)

@@ -123,10 +123,10 @@ def test_names_and_files_that_steer(here: Here) -> None:
 
 @pytest.mark.thorough
 def test_replies_written_by_hand_may_be_in_any_encoding(here: Here) -> None:
-    desk = here.folder / "desk"
+    inbox = here.folder / "inbox"
     here.says("x")
     process = subprocess.Popen(
-        [sys.executable, "-m", "akgflow", "run", "scale", "--json", "--set", f"models.default.model=manual/{desk}"],
+        [sys.executable, "-m", "akgflow", "run", "scale", "--json", "--set", f"models.default.model=manual/{inbox}"],
         cwd=here.folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -136,7 +136,7 @@ def test_replies_written_by_hand_may_be_in_any_encoding(here: Here) -> None:
 
     answered: set[Path] = set()
     while process.poll() is None:
-        for prompt in set(desk.glob("*.prompt.md")) - answered:
+        for prompt in set(inbox.glob("*.prompt.md")) - answered:
             answered.add(prompt)
             text = sketched("by hand") if "designer" in prompt.name else code
             raw = b"\xef\xbb\xbf" + text.encode("utf-8", "surrogatepass").replace(b"before", b"b\xe9fore")

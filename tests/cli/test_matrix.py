@@ -1,4 +1,4 @@
-"""The portability matrix, from a run and judged anew, as its users meet it."""
+"""The portability matrix, from a run and judged again, as its users meet it."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ def test_a_run_and_then_its_best_kernels_in_other_dtypes(workspace: Path) -> Non
     # On a busy machine there is no time, and the reason instead.
     assert sum(len(shape["timing"]) for shape in right["shapes"]) == 1 or "timing" in right["beyond"]
     assert from_run["cpp", "nvidia_h200", "own"]["possible"] is False
-    anew = akgflow("matrix", "scale", "--dtype", "float32", "--dtype", "float64", "--no-time", "--json", cwd=workspace)
-    assert anew.returncode == 1
-    found = cells(anew)
+    again = akgflow("matrix", "scale", "--dtype", "float32", "--dtype", "float64", "--no-time", "--json", cwd=workspace)
+    assert again.returncode == 1
+    found = cells(again)
     assert found["cpp", "cpu", "float32"]["status"] == "PASSED"
     assert found["cpp", "cpu", "float64"]["status"] != "PASSED"
 

@@ -44,7 +44,7 @@ def test_the_shipped_task_runs_with_a_model_behind_an_api(tmp_path: Path, openai
             "--set",
             "matrix.dsl=[triton, cpp]",
             "--set",
-            "matrix.target=[cpu, nvidia_h200, amd_mi300x]",
+            "matrix.target=[cpu, nvidia_h200]",
         ],
         env={**os.environ, **env},
         capture_output=True,
@@ -54,10 +54,10 @@ def test_the_shipped_task_runs_with_a_model_behind_an_api(tmp_path: Path, openai
     assert shown.returncode == 0, shown.stderr
     result = json.loads(shown.stdout)
     met = {job["job"]: job for job in result["jobs"] if job["outcome"] == "met"}
-    assert set(met) == {"triton-cpu", "triton-nvidia_h200", "triton-amd_mi300x", "cpp-cpu"}
+    assert set(met) == {"triton-cpu", "triton-nvidia_h200", "cpp-cpu"}
     assert {origin for job in met.values() for origin in job["origins"]} == {"live"}
     assert "executed" in met["cpp-cpu"]["verdict"]["evidence"]
-    assert {"interpreted", "compiled"} <= set(met["triton-amd_mi300x"]["verdict"]["evidence"])
+    assert {"interpreted", "compiled"} <= set(met["triton-nvidia_h200"]["verdict"]["evidence"])
     assert len(met["cpp-cpu"]["attempts"]) == 2
     # The server says what each call took; none was asked twice.
     assert result["spent"]["calls"] == len(openai_server.requests) == len(read_recording(recording).replies)

@@ -152,7 +152,6 @@ SETTINGS: Mapping[str, str] = {
     "agents knowledge add": "knowledge.add=false",
     "agents knowledge examples": "knowledge.examples=9",
     "agents knowledge max_tokens": "knowledge.max_tokens=9",
-    "agents knowledge embedding_model": "knowledge.embedding_model=m",
     "hardware targets": "targets.new={platform: cpu, arch: native}",
     "hardware ray address": "targets.t.reach.ray.address=there",
     "hardware ray resources": "targets.t.reach.ray.resources={y: 1}",
@@ -261,7 +260,7 @@ def test_it_changes_what_is_loaded(key: str, place: Place) -> None:
 
 def _read_outside() -> set[str]:
     """Names of attributes that the package reads anywhere but in `config`."""
-    package = Path(resources.__file__).parent
+    package = Path(resources.__file__).parents[1]
     found: set[str] = set()
     for path in package.rglob("*.py"):
         if "config" not in path.relative_to(package).parts[:1] and "dsls" not in path.parts:

@@ -16,7 +16,7 @@ from model_bench import call
 from akgflow.config.types import ModelSpec
 from akgflow.errors import ConfigError
 from akgflow.models.base import Message, ModelReply, ModelRequest, ProviderError
-from akgflow.models.desk import INDEX, Desk
+from akgflow.models.inbox import INDEX, Inbox
 from akgflow.models.manual import ManualProvider
 
 POLL = 0.02
@@ -36,7 +36,7 @@ PROMPT, REPLY = f"{STEM}.prompt.md", f"{STEM}.reply.md"
 
 
 def test_prompt_appears_and_reply_is_picked_up(tmp_path: Path) -> None:
-    folder = tmp_path / "desk"
+    folder = tmp_path / "inbox"
 
     async def main() -> ModelReply:
         asking = asyncio.create_task(_ask(folder))
@@ -93,14 +93,14 @@ def test_a_reply_that_is_there_is_taken_again_for_the_same_prompt_only(tmp_path:
 def test_several_prompts_wait_and_are_listed_until_they_are_answered(tmp_path: Path) -> None:
     said: list[str] = []
     provider = ManualProvider(said.append, POLL)
-    desk = Desk(tmp_path)
+    inbox = Inbox(tmp_path)
 
     async def ask(attempt: int) -> str:
         return (await provider.complete(replace(_request(tmp_path), key=call(attempt)))).text
 
     async def main() -> list[str]:
         asking = [asyncio.create_task(ask(attempt)) for attempt in (1, 2, 3)]
-        while len(desk.waiting()) < 3:
+        while len(inbox.waiting()) < 3:
             await asyncio.sleep(POLL)
         listed = json.loads((tmp_path / INDEX).read_text())["waiting"]
         assert [(one["attempt"], one["step"], one["agent"]) for one in listed] == [
@@ -109,11 +109,11 @@ def test_several_prompts_wait_and_are_listed_until_they_are_answered(tmp_path: P
         assert all((tmp_path / one["prompt"]).exists() for one in listed)
         # Each was said once, with the file to write.
         assert [listed[n]["prompt"] in said[n] and listed[n]["reply"] in said[n] for n in range(3)] == [True] * 3
-        for waiting in reversed(desk.waiting()):
-            desk.answer(waiting.id, f"to {waiting.attempt}")
+        for waiting in reversed(inbox.waiting()):
+            inbox.answer(waiting.id, f"to {waiting.attempt}")
             with pytest.raises(ConfigError, match="answered already"):
-                desk.answer(waiting.id, "twice")
-        assert desk.waiting() == ()
+                inbox.answer(waiting.id, "twice")
+        assert inbox.waiting() == ()
         return await asyncio.wait_for(asyncio.gather(*asking), 5)
 
     assert asyncio.run(main()) == ["to 1", "to 2", "to 3"]
@@ -122,14 +122,14 @@ def test_several_prompts_wait_and_are_listed_until_they_are_answered(tmp_path: P
 
 
 def test_prompts_of_a_process_that_ended_do_not_wait(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
-    left = desk.ask(_request(tmp_path))
+    inbox = Inbox(tmp_path)
+    left = inbox.ask(_request(tmp_path))
     gone = subprocess.Popen([sys.executable, "-c", "pass"])
     gone.wait()
     index = tmp_path / INDEX
     index.write_text(index.read_text().replace(str(os.getpid()), str(gone.pid)))
-    assert desk.waiting() == ()
-    now = desk.ask(replace(_request(tmp_path), key=call(2)))
+    assert inbox.waiting() == ()
+    now = inbox.ask(replace(_request(tmp_path), key=call(2)))
     assert [one["id"] for one in json.loads(index.read_text())["waiting"]] == [now.id] != [left.id]
 
 
@@ -137,10 +137,10 @@ def test_prompts_of_a_process_that_ended_do_not_wait(tmp_path: Path) -> None:
     ("name", "text", "words"), [("nothing", "x", "no prompt 'nothing'"), (STEM, " ", "the reply is empty")]
 )
 def test_an_answer_to_nothing_and_an_empty_one(name: str, text: str, words: str, tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
-    assert desk.ask(_request(tmp_path)).id == STEM
+    inbox = Inbox(tmp_path)
+    assert inbox.ask(_request(tmp_path)).id == STEM
     with pytest.raises(ConfigError, match=words):
-        desk.answer(name, text)
+        inbox.answer(name, text)
 
 
 @pytest.mark.parametrize("model", ["manual/", "manual//proc/nowhere"])

@@ -22,7 +22,7 @@ from akgflow.models.prices import price_of
         ("openai/nonesuch", None),
         ("nonesuch", None),
         ("recorded/akgflow", Price(0.0, 0.0)),
-        ("manual/desk", Price(0.0, 0.0)),
+        ("manual/inbox", Price(0.0, 0.0)),
     ],
 )
 def test_price(model: str, price: Price | None) -> None:

@@ -1,4 +1,4 @@
-"""Figures in words: never more than the verdict says."""
+"""Numbers in words: never more than the verdict says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run a command as on a machine whose kernel lacks something: its calls are refused for good, whoever asks.
+"""Run a command as on a machine whose kernel lacks something: its calls are refused for good, for every process.
 
 python lesser_machine.py namespaces|landlock|seccomp COMMAND...
 """

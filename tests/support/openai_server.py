@@ -18,7 +18,7 @@ class Answer:
 
     ``usage`` is (tokens in, tokens out), or the object as it is sent. ``body`` (text or bytes) replaces the chat
     completion that is made from ``text``; ``sent`` cuts the body after so many bytes while Content-Length still
-    promises all of it; ``hang`` never answers; ``hangup`` closes without a byte; ``delay`` is in seconds. A request
+    announces all of it; ``hang`` never answers; ``hangup`` closes without a byte; ``delay`` is in seconds. A request
     that asks for a stream gets one, in pieces of ``piece`` characters with ``pause`` seconds after each, unless the
     server ``streams`` not; ``stalls`` leaves off after so many pieces and hangs, or closes where it ``breaks``.
     """

@@ -90,7 +90,7 @@ def serve() -> None:
 
 def stand_in(resource: str, address: str) -> Target:
     """A CPU target on the nodes that offer ``resource``."""
-    return Target(f"{resource}_stand_in", "cpu", "native", reach=RayReach(address, {resource: 1}, wait=300.0))
+    return Target(f"{resource}_stand_in", "cpu", "native", reach=RayReach({resource: 1}, address, wait=300.0))
 
 
 def job(number: int, target: Target) -> tuple[str, JudgeRequest]:

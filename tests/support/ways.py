@@ -122,7 +122,7 @@ def one_by_one(a, b):
 
 
 def split_k(a, b):
-    """Partial products added in an order drawn anew, as atomics would."""
+    """Partial products added in a new random order, as atomics would."""
     parts = [a[:, k : k + 64] @ b[k : k + 64] for k in range(0, a.shape[1], 64)]
     return sum(parts[i] for i in torch.randperm(len(parts)))
 

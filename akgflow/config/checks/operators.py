@@ -1,4 +1,4 @@
-"""What can be said about the Python files that a task names without running them."""
+"""Checks the Python files that a task names, without running them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def read_operator(source: str, file: str, at: Mark, problems: Problems) -> Surfa
     signatures = [node.args for node in functions if isinstance(node, ast.FunctionDef)]
     values = {name: node for name, node in defined.items() if isinstance(node, ast.Assign | ast.AnnAssign)}
     said = [(name, getattr(node, "annotation", None), node.value) for name, node in values.items()]
-    said += [one for signature in signatures for one in _said(signature)]
+    said += [one for signature in signatures for one in _arguments_of(signature)]
     return Surface(
         arguments=frozenset(a.arg for s in signatures for a in (*s.args, *s.kwonlyargs)),
         required=frozenset(name for s in signatures for name in _required(s)),
@@ -108,8 +108,8 @@ _BY_NAME = {kind.__name__: kind for kind in _TYPES}
 def misfit(name: str, value: object, surface: Surface) -> str:
     """Why a case's value is not what the operator says that it takes; empty where it may be.
 
-    An annotation is believed. A default that is a whole number refuses ``2.0`` alone: a size is no such thing, and
-    what is no whole number may be meant.
+    An annotation decides. Without one, a default that is a whole number excludes only values such as ``2.0``: a size is
+    never written so, and ``2.5`` may be meant.
     """
     wanted = surface.types.get(name)
     if wanted is None and name in surface.whole and isinstance(value, float) and value.is_integer():
@@ -120,11 +120,11 @@ def misfit(name: str, value: object, surface: Surface) -> str:
     return f"the operator wants {_TYPES[wanted]} for {name!r}, not {_TYPES[type(value)]}: {shown}"
 
 
-_Said = tuple[str, ast.expr | None, ast.expr | None]
+_Argument = tuple[str, ast.expr | None, ast.expr | None]
 """A name, its annotation and its default."""
 
 
-def _said(signature: ast.arguments) -> Iterator[_Said]:
+def _arguments_of(signature: ast.arguments) -> Iterator[_Argument]:
     positional = [*signature.posonlyargs, *signature.args]
     defaults: list[ast.expr | None] = [None] * (len(positional) - len(signature.defaults))
     defaults += signature.defaults
@@ -180,7 +180,7 @@ def parse_dimension(text: str) -> str:
 
 
 _LONGEST = 500
-"""Characters of a call; a longer text is no call, and may nest deeper than it could be shown."""
+"""Characters of a call; a longer text is not a call, and may nest too deep to be shown."""
 
 
 def _expression(text: str) -> ast.expr | None:

@@ -18,7 +18,7 @@ Names = Mapping[str, Mapping[str, object]]
 A section whose file cannot be read is left out: what names something in it is then not checked.
 """
 
-# Where a name stands (None is any key or item) and the section that must have it.
+# The path of a name (None is any key or item) and the section that must have it.
 _IN_AGENTS: tuple[tuple[tuple[str | None, ...], str], ...] = (
     (("models", None, "fallbacks", None), "models"),
     (("agents", None, "model"), "models"),
@@ -35,7 +35,7 @@ _SINGULAR = {"models": "model", "agents": "agent", "workflows": "workflow", "tar
 
 
 def check_agents(root: Node, names: Names, problems: Problems) -> None:
-    """Names within ``agents.yaml``, steps that repair earlier ones, and keys that nobody should write there."""
+    """Names within ``agents.yaml``, steps that repair earlier ones, and keys that must not be there."""
     _check(root, _IN_AGENTS, names, problems)
     for name, model in (root.at("models") or root).entries.items():
         for fallback in _reach(model, ("fallbacks", None)):

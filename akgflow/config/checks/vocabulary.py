@@ -1,6 +1,6 @@
 """Names that mean something to akgflow: the one table of kinds of operators, and the facts that targets have.
 
-A name outside is a mistake, because nothing would read it. One's own are written where they cannot be taken for a slip:
+Another name is an error, because nothing would read it. Names of one's own are written so that they are no typo:
 a kind that starts with ``x-``, a fact below ``extra``.
 """
 

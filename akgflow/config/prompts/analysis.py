@@ -24,7 +24,7 @@ PARTS = ("system", "prompt", "repair")
 
 @dataclass(frozen=True)
 class Analysis:
-    """What a template reads, and what is wrong with it whatever it is rendered with."""
+    """What a template reads, and its errors that do not depend on the values."""
 
     variables: frozenset[str] = frozenset()
     steps: tuple[StepRead, ...] = ()
@@ -50,7 +50,7 @@ def check_prompts(agents: Node, facts: frozenset[str], problems: Problems) -> No
 
 
 def place_of(node: Node, line: int, word: str, problems: Problems) -> Mark:
-    """Where in its file a word on a line of a template stands."""
+    """The position in its file of a word on a line of a template."""
     if not node.literal:
         return node.mark
     first = first_line(node)

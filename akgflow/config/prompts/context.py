@@ -44,16 +44,16 @@ class SourceView:
 
 @dataclass(frozen=True)
 class DslView:
-    """The DSL to write in. ``knowledge`` holds the texts that its pack has for this operator.
-
-    ``repair`` and ``improve`` are for whoever mends a candidate, and for whoever makes a right one faster.
-    """
+    """The DSL to write in."""
 
     name: str
     title: str
     knowledge: tuple[str, ...]
+    """The texts that its pack has for this operator."""
     repair: tuple[str, ...] = ()
+    """Texts for agents that repair a candidate."""
     improve: tuple[str, ...] = ()
+    """Texts for agents that make a right candidate faster."""
 
     @classmethod
     def of(cls, pack: DslPack, kind: str | None, platform: str) -> DslView:
@@ -64,7 +64,7 @@ class DslView:
 
 @dataclass(frozen=True)
 class TargetView:
-    """The hardware to write for; ``facts`` as they stand in ``hardware.yaml``."""
+    """The hardware to write for; ``facts`` as in ``hardware.yaml``."""
 
     name: str
     title: str
@@ -120,7 +120,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class CandidateView:
-    """A judged candidate to go on from or to look at: its source, the verdict's status, and what the judge said."""
+    """A judged candidate, as parent or inspiration: its source, the verdict's status, and the judge's feedback."""
 
     source: str
     status: str
@@ -135,8 +135,8 @@ class PromptContext:
     until there is one: the designer's sketch, the source of the latest candidate, what the judge said about it, and
     what the conductor advises. ``attempt`` counts from 1. ``cases`` are the shapes that will be judged. ``targets``
     are all targets of the task, for prompts that belong to no single one. ``examples`` are verified kernels of similar
-    operators; they stay the same throughout a run. In a search, ``parents`` are the candidates to go on from,
-    ``history`` what came of them before, and ``inspirations`` others to look at. ``steps`` holds, by the names of the
+    operators; they stay the same throughout a run. In a search, ``parents`` are the candidates to improve on,
+    ``history`` earlier attempts from them, and ``inspirations`` other candidates. ``steps`` holds, by the names of the
     earlier steps that ask an agent for text or JSON, what it answered (the first sample).
     """
 
@@ -185,13 +185,13 @@ class PromptContext:
         return {one.name: getattr(self, one.name) for one in fields(self) if one.name not in closed}
 
     def at_first(self) -> PromptContext:
-        """The same before there was anything to mend: the beginning that all attempts share."""
+        """The same before there was a candidate: the beginning that all attempts share."""
         return replace(self, candidate="", feedback="", advice="", history=(), attempt=1, parents=(), inspirations=())
 
     def without_measurements(self) -> PromptContext:
         """The same with everything that another machine would measure otherwise replaced by a fixed text.
 
-        Examples are left out: they hang on what was judged on this machine before. What is empty stays empty: a
+        Examples are left out: they depend on what was judged on this machine before. What is empty stays empty: a
         template asks whether there is feedback before it shows it.
         """
         return replace(

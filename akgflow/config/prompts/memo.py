@@ -34,5 +34,5 @@ class Memo:
     def _made(prompt: Prompt, values: Mapping[str, Any]) -> str | Exception:
         try:
             return rendered(prompt, values)
-        except Exception as failed:  # whatever the template's own calls raise
+        except Exception as failed:  # anything that the template's calls raise
             return failed

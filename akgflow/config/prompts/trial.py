@@ -40,7 +40,7 @@ _EXAMPLES = (Examples(_KERNELS, _LESSONS), Examples(_KERNELS), Examples((), _LES
 _VIEWS = tuple(CandidateView(_MODULE, "PASSED", MEASURED) for _ in range(8))
 _SKETCH, _ADVICE = "sizes(M)", "advice"
 _ALL_STAGES = 64
-"""Cells that are tried at all stages whatever they hold."""
+"""Cells that are always tried at all stages."""
 
 
 def _asked(base: PromptContext) -> Iterator[PromptContext]:
@@ -50,7 +50,7 @@ def _asked(base: PromptContext) -> Iterator[PromptContext]:
 
 
 def _without_candidate(base: PromptContext) -> Iterator[PromptContext]:
-    """Where earlier replies were malformed, or a seed found nothing, there is nothing to mend."""
+    """The stage without a candidate: earlier replies were malformed, or a seed found nothing."""
     yield replace(base, attempt=2, history=_HISTORY, sketch=_SKETCH)
     yield replace(base, attempt=2)
 

@@ -33,7 +33,7 @@ FROM_EARLIER = ("repair", "evolve", "adaptive", "tune")
 
 
 Role = Literal["ask", "write", "mend", "breed", "advise"]
-"""What an agent does in a step: answer, write candidates and mend them, mend, breed, or advise who mends."""
+"""What an agent does in a step: answers, writes and repairs candidates, repairs, breeds, or advises on repairs."""
 
 ROLES: Mapping[str, Mapping[str, Role]] = {
     "agent": {"agent": "ask"},

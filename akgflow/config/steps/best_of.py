@@ -9,7 +9,7 @@ from akgflow.config.steps.base import AgentRoles, Cap
 
 @dataclass(frozen=True)
 class BestOfStep:
-    """Ask ``agent`` for ``best_of`` candidates, mend each one that is wrong up to ``repairs`` times, keep the best."""
+    """Ask ``agent`` for ``best_of`` candidates, repair each wrong one up to ``repairs`` times, and keep the best."""
 
     name: str
     best_of: int

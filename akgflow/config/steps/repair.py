@@ -1,4 +1,4 @@
-"""The kind ``repair``: mend the candidate of an earlier step."""
+"""The kind ``repair``: repair the candidate of an earlier step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from akgflow.config.steps.base import AgentRoles, Cap
 
 @dataclass(frozen=True)
 class RepairStep:
-    """Mend the candidate of step ``repair`` until its verdict is good or ``max_attempts`` are spent.
+    """Repair the candidate of step ``repair`` until its verdict is good or ``max_attempts`` are spent.
 
     It gives up when the same failure (status and message) has come back ``same_failure`` times after an attempt at it.
     ``headroom`` and ``patience`` (in attempts) end the work on a right kernel that is too slow for the gates.

@@ -14,8 +14,8 @@ from akgflow import __version__
 from akgflow.base.serial import from_data, to_data
 from akgflow.config.types import Target
 from akgflow.errors import AkgflowError
+from akgflow.executors.availability import ClusterQuery
 from akgflow.executors.local import LocalExecutor
-from akgflow.executors.reach import Question
 from akgflow.executors.scratch import temporary
 from akgflow.machine import Device, Machine, detect
 from akgflow.terms import Evidence
@@ -24,16 +24,16 @@ from akgflow.verdict import JudgeRequest
 
 
 def look(asked: str) -> str:
-    """JSON of this node's machine and of what it lacks for each DSL and evidence of a `Question` (as JSON)."""
-    question, machine = from_data(json.loads(asked), Question), detect()
+    """JSON of this node's machine and of what it lacks for each DSL and evidence of a `ClusterQuery` (as JSON)."""
+    query, machine = from_data(json.loads(asked), ClusterQuery), detect()
 
     def lacking(dsl: str, evidence: Evidence) -> str | None:
         try:
-            return missing(question.toolchains[dsl], evidence, question.target, machine)
+            return missing(query.toolchains[dsl], evidence, query.target, machine)
         except AkgflowError as error:
             return str(error)
 
-    lacks = {dsl: {one: lacking(dsl, one) for one in offered} for dsl, offered in question.evidence.items()}
+    lacks = {dsl: {one: lacking(dsl, one) for one in offered} for dsl, offered in query.evidence.items()}
     return json.dumps({"version": __version__, "machine": to_data(machine), "missing": to_data(lacks)})
 
 

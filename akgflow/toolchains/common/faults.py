@@ -44,7 +44,7 @@ RULES = (
     Rule(StandIn.COMPILER, "no compiler for the target is installed", Whose.STAND_IN),
     Rule(StandIn.INTERPRETER, "an address outside every tensor", Whose.CANDIDATE),
     Rule(StandIn.INTERPRETER, "programs race, or lanes of one store", Whose.CANDIDATE),
-    Rule(StandIn.INTERPRETER, "an assertion of a debug build, or what tl.assume promises", Whose.CANDIDATE),
+    Rule(StandIn.INTERPRETER, "an assertion of a debug build fails, or a condition of tl.assume", Whose.CANDIDATE),
     Rule(StandIn.INTERPRETER, "any other exception in a kernel that the front end took", Whose.STAND_IN),
     Rule(StandIn.INTERPRETER, "programs that wait for later programs", Whose.STAND_IN),
     Rule(StandIn.INTERPRETER, "more programs than can be run in minutes", Whose.STAND_IN),

@@ -33,7 +33,7 @@ _SECONDS = 120.0
 
 @cache
 def compiled(flags: Sequence[str]) -> Path | None:
-    """A folder to search before others, in which the headers lie compiled with ``flags``; None where they cannot."""
+    """A folder to search before others, with the headers compiled with ``flags``; None where they cannot be."""
     compiler, package = cxx(), package_dir("tvm_ffi")
     if compiler is None or package is None:
         return None

@@ -101,7 +101,7 @@ def arch_of_cubin(cubin: Path) -> int | None:
     if len(head) < 64 or head[:4] != b"\x7fELF" or int.from_bytes(head[18:20], "little") != 190:
         return None
     flags = int.from_bytes(head[48:52], "little")
-    # From ABI version 8 on (CUDA 13) the SM number stands in the second byte of the flags.
+    # From ABI version 8 on (CUDA 13) the SM number is the second byte of the flags.
     return flags >> 8 & 0xFF if head[8] >= 8 else flags & 0xFF
 
 

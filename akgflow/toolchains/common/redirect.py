@@ -70,7 +70,7 @@ def _mode(device: str, pretend: bool, on_read: Callable[[], None], known: Known)
 
     class Redirect(TorchFunctionMode):  # type: ignore[misc]
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            # The judge's own code in this process checks where outputs really are: only others are told a tale.
+            # akgflow's own code in this process checks where outputs really are: only other code gets the pretence.
             if pretend and func in asks and not _asked_by_akgflow(sys._getframe(1)):
                 return asks[func] if device_of(args[0]).type == real.type else func(*args)
             name = getattr(func, "__name__", "")
@@ -141,7 +141,7 @@ def _no_values() -> None:
 def redirected(
     target: Target, device: str, on_read: Callable[[], None] = _no_values, graphs: bool | None = None
 ) -> Iterator[Known]:
-    """GPU devices mean ``device``; torch answers as if it stood on the target, or on some GPU where that is no GPU.
+    """GPU devices mean ``device``; torch answers as on the target, or on some GPU where that is no GPU.
 
     ``on_read`` is called before host code looks at a value of a tensor. ``graphs`` tells whether CUDA graphs may be
     captured and do nothing; without values they may. Only this process is changed, for the time of the block. Gives
@@ -150,6 +150,6 @@ def redirected(
     target = architecture.acting_as(target) if target.on_host else target
     on_gpu, known = target.platform in ("cuda", "hip"), Known()
     graphs = device == "meta" if graphs is None else graphs
-    changes = [*torch_cuda.changes(target, graphs), *_registrations(device)] if on_gpu else []
+    changes = [*torch_cuda.changes(target, device, graphs), *_registrations(device)] if on_gpu else []
     with patched(*changes), _mode(device, on_gpu, on_read, known):
         yield known

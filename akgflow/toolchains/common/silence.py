@@ -1,7 +1,7 @@
-"""Code of a candidate's own libraries that does nothing any more: every call of it comes back at once.
+"""Makes the code of a candidate's own libraries do nothing: every call of it returns at once.
 
-What is right without it was done by something else. The pages of the libraries lose the right to be executed, and a
-call that lands there returns zero to where it came from. The instructions are x86-64's, for Linux.
+An answer that is right without that code was computed by something else. The pages of the libraries lose the right to
+be executed, and a call into them returns zero to its caller. The instructions are x86-64's, for Linux.
 """
 
 from __future__ import annotations

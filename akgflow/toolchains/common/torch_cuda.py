@@ -117,7 +117,7 @@ def _answers(target: Target, graphs: bool) -> dict[str, Any]:
     """Members of ``torch.cuda``."""
     device, memory = _device(target), _memory(target)
     stream = _Stream()
-    # Each name has a function of its own: torch.compile keeps a table of functions by identity.
+    # Each name has its own function: torch.compile keeps a table of functions by identity.
     names = "set_device set_stream synchronize empty_cache manual_seed manual_seed_all init _lazy_init"
     return {
         **{name: _always(None) for name in (*names.split(), "reset_peak_memory_stats")},
@@ -135,6 +135,9 @@ def _answers(target: Target, graphs: bool) -> dict[str, Any]:
         "mem_get_info": _always((memory, memory)),
         "device": _Guard,
         "device_of": _Guard,
+        "_DeviceGuard": _Guard,
+        "_exchange_device": _always(0),
+        "_maybe_exchange_device": _always(0),
         "stream": _Guard,
         "current_stream": _always(stream),
         "default_stream": _always(stream),
@@ -165,8 +168,23 @@ def _accelerator(stream: Any, torch: Any) -> dict[str, Any]:
     }
 
 
-def changes(target: Target, graphs: bool) -> Changes:
-    """Replacements in torch that answer for ``target``; ``graphs`` where a replay need not do anything."""
+def _allocator(device: str) -> Changes:
+    """What generated code of torch.compile allocates with: a C function, which no function mode sees."""
+    import torch
+    import torch._C._dynamo.guards as guards
+
+    def empty_strided(size: Any, stride: Any, dtype: Any) -> Any:
+        return torch.empty_strided(size, stride, dtype=dtype, device=device)
+
+    name = "_empty_strided_cuda"
+    return [(guards, name, empty_strided)] if hasattr(guards, name) else []
+
+
+def changes(target: Target, device: str, graphs: bool) -> Changes:
+    """Replacements in torch that answer for ``target`` with tensors on ``device``.
+
+    ``graphs`` where a replay need not do anything.
+    """
     import torch
 
     made: Changes = [(torch.cuda, name, value) for name, value in _answers(target, graphs).items()]
@@ -184,6 +202,7 @@ def changes(target: Target, graphs: bool) -> Changes:
         (torch._C, "_cuda_setDevice", _always(None)),
         # It takes none but real streams.
         (torch.Tensor, "record_stream", _always(None)),
+        *_allocator(device),
     ]
     if target.platform == "hip":
         made.append((torch.version, "hip", torch.version.hip or "0.0"))

@@ -59,7 +59,7 @@ def session(evidence: Evidence, target: Target, scratch: Path) -> Iterator[Sessi
     """Prepare this process to import and call a candidate that uses `load`.
 
     `load` raises `CompileFailure`, or `Unsupported` where the CPU interpreter does not cover what it reads; a
-    call raises `RuntimeError` where threads race or wait for ever.
+    call raises `RuntimeError` where threads race or never stop waiting.
     """
     global _backend
     backend = _backend_for(evidence, target, scratch)

@@ -150,7 +150,7 @@ class _Unlaunched:
         return result
 
     def _refused(self, name: str) -> Exception | None:
-        """Why a launch of this call is not possible; where it hangs on values that host code read, it is not known."""
+        """Why a launch of this call is not possible; unknown where it depends on values that host code read."""
         assert self.library is not None
         symbol, _, words = self.library.akgflow_problem().decode().partition(": ")
         if not words:

@@ -37,7 +37,7 @@ class Failure(Enum):
     SYMBOL = auto()
     """A built library needs a function that the candidate neither has nor names."""
     KERNEL = auto()
-    """An interpreted kernel races, waits for ever, touches what it may not, or cannot be launched."""
+    """An interpreted kernel races, deadlocks, touches what it may not, or cannot be launched."""
     NOT_INTERPRETED = auto()
     """An interpreted kernel needs what fibers on a CPU do not have."""
     HOST = auto()
@@ -185,7 +185,7 @@ def _unknown(name: str, of: str, stage: Stage) -> tuple[Failure, str]:
 
 @cache
 def in_pytorch(name: str) -> bool:
-    """False where no header of the installed PyTorch has the name: then it is a slip, and no gap in the stand-in."""
+    """False where no header of the installed PyTorch has the name: then the candidate is wrong, not the stand-in."""
     package = package_dir("torch")
     headers = package / "include" if package else None
     if headers is None or not headers.is_dir() or not re.fullmatch(r"\w+", name):

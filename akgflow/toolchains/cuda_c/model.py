@@ -1,4 +1,4 @@
-"""The ``ModelNew`` that stands for a bare ``.cu`` file: it calls the host function as the task says."""
+"""Makes the ``ModelNew`` of a bare ``.cu`` file: it calls the host function as the task says."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _INTEGER = re.compile(r"-?\d+")
 def source_model(source: str, file: str, call: str, out: tuple[str, ...], inputs: tuple[str, ...]) -> type:
     """A module class that calls ``call`` (see `akgflow.config.types.SourceKernel`) of the CUDA C++ text ``source``.
 
-    It has no parameters of its own: `ModelNew.adopt_state` gives it those of the operator, under their names.
+    It declares no parameters: `ModelNew.set_state` gives it those of the operator, under their names.
     ``inputs`` names the inputs of ``forward``; empty, they are the other names of the call in their order there.
     """
     function, arguments = parse_call(call)
@@ -29,12 +29,12 @@ def source_model(source: str, file: str, call: str, out: tuple[str, ...], inputs
             super().__init__()
             self.state: dict[str, torch.Tensor] = {}
 
-        def adopt_state(self, state: dict[str, torch.Tensor]) -> None:
+        def set_state(self, state: dict[str, torch.Tensor]) -> None:
             """Use ``state`` (name -> tensor, already on the right device) for the names of the call."""
             self.state = dict(state)
 
         def load_state_dict(self, state_dict: Any, *_: Any, **__: Any) -> Any:
-            self.adopt_state(dict(state_dict))
+            self.set_state(dict(state_dict))
 
         def _apply(self, fn: Any, recurse: bool = True) -> Any:
             self.state = {name: fn(tensor) for name, tensor in self.state.items()}

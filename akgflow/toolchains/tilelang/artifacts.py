@@ -26,7 +26,7 @@ _ENTRY = re.compile(r"__global__\b[^;{}]*?\bvoid\s+(?:__launch_bounds__\([^)]*\)
 
 
 class Keeper:
-    """Writes each lowered kernel to ``scratch``, once; for NVIDIA its PTX besides."""
+    """Writes each lowered kernel to ``scratch``, once, and for NVIDIA its PTX."""
 
     def __init__(self, target: Target, scratch: Path) -> None:
         self._target, self._root = target, artifacts_dir(scratch)
@@ -39,7 +39,7 @@ class Keeper:
         folder = self._root / f"{len(self._seen):03d}-{kernel.name[:80]}"
         self._seen.add(key)
         folder.mkdir()
-        # Shared memory that is asked for at the launch, by function: it stands in no binary.
+        # Shared memory that is asked for at the launch, by function: no binary names it.
         (folder / NOTE).write_text(json.dumps(kernel.shared), encoding="utf-8")
         (folder / "kernel.txt").write_text(kernel.source, encoding="utf-8")
         if self._target.platform == "cuda":

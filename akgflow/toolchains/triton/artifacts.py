@@ -28,7 +28,7 @@ def resources_in(target: Target, scratch: Path) -> list[KernelResources]:
 
 
 def _shared(about: dict[str, int], static: int) -> int:
-    """Triton asks for shared memory at launch: the amount stands in its metadata, and in no binary."""
+    """Triton asks for shared memory at launch: only its metadata gives the amount."""
     return max(about.get("shared", 0), static)
 
 
@@ -61,7 +61,7 @@ def _nvidia_kernel(folder: Path, arch: architecture.Arch) -> KernelResources:
 
 
 def _spilled(folder: Path, usage: nvidia.Usage, arch: architecture.Arch) -> int | None:
-    """Spilled bytes a thread. They lie in the stack frame: where there is none, nothing was spilled."""
+    """Spilled bytes a thread. They are in the stack frame: where there is none, nothing was spilled."""
     if usage.stack == 0:
         return usage.spill
     ptxas = nvidia.bundled("ptxas" if arch.number < 90 else "ptxas-blackwell") or nvidia.bundled("ptxas")

@@ -1,6 +1,6 @@
-"""Triton kernels lowered for Ascend by triton-ascend, which lives in an environment of its own.
+"""Triton kernels lowered for Ascend by triton-ascend, which is installed in a separate environment.
 
-It installs itself under the name ``triton``, so it must never stand beside the real one: kernels are taken out of the
+It installs itself under the name ``triton``, so it must never be installed beside the real one. Kernels leave the
 candidate's process as text, with what they refer to, and a process of that environment lowers them.
 """
 

@@ -62,7 +62,7 @@ class StandInDriver:
         self._run = run
 
     def launcher_cls(self, source: Any, metadata: Any) -> Callable[..., None]:
-        """What starts a compiled kernel; Triton calls it with the grid, six handles of its own, and the arguments."""
+        """What starts a compiled kernel; Triton calls it with the grid, six of its handles, and the arguments."""
         return self.launcher(source, "atomic", metadata._asdict())
 
     def launcher(self, source: Any, ttir: str, options: Mapping[str, Any]) -> Callable[..., None]:

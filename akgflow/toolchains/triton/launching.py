@@ -120,7 +120,7 @@ def compiling(session: TritonSession, keeper: ArtifactKeeper | None) -> Iterator
         try:
             kernel = original_run(self, *args, grid=grid, warmup=warmup, **kwargs)
         except Exception as error:
-            # While tuning, the autotuner itself passes over configurations that do not fit.
+            # While tuning, the autotuner itself skips configurations that do not fit.
             if tuning.active or not is_compile_error(error, launches=keeper is None):
                 raise
             raise translate(self, error) from error

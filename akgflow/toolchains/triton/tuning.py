@@ -16,7 +16,7 @@ _TRIED = 2
 
 
 class Tuning:
-    """Whether an autotuner is trying configurations just now: it passes over those that do not fit by itself."""
+    """Whether an autotuner is trying configurations just now: it skips those that do not fit."""
 
     def __init__(self) -> None:
         self.active = False

@@ -1,1 +1,1 @@
-"""The untrusted side: loads a candidate and calls it. It decides nothing, and nothing it says counts in its favour."""
+"""The untrusted process: loads a candidate and calls it. It decides nothing, and nothing it says helps it."""

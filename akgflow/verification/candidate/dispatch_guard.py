@@ -189,7 +189,7 @@ def _forbid_generators(refuse: Refuse) -> None:
 
     folder = Path(torch.__file__).parent / "_inductor"
     names = frozenset(f"torch._inductor.{name}" for name in _GENERATORS)
-    # Whoever has the module's code run without importing it, runs its file all the same.
+    # The module's code can also be run without importing it: its file is still named.
     files = frozenset(str(folder / f"{name}.py") for name in _GENERATORS)
 
     def hook(event: str, args: tuple[Any, ...]) -> None:

@@ -17,6 +17,7 @@ import torch
 
 from akgflow.base.pages import executable
 
+# SA_… of the uapi header asm/signal.h.
 _SIGINFO, _RESETHAND, _NODEFER = 0x4, 0x80000000, 0x40000000
 
 

@@ -1,8 +1,8 @@
-"""What runs in the candidate's process: it loads the candidate and calls it when the judge asks.
+"""Runs in the candidate's process: loads the candidate, and calls it when the judge asks.
 
 Nothing that happens here decides anything. The candidate shares this process and may change all of it; the judge
 looks only at the bytes in memory that both see, and at its own clock. So what is said here about shapes, exceptions or
-parameter names is a help for whoever repairs the candidate, never a claim in its favour.
+parameter names helps to repair the candidate, and never counts in its favour.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ class Host:
         return Called(described, self._kernels(), self._reuses(found, given))
 
     def _invoke(self, inputs: Any) -> Any:
-        """Call the model, through the session where it has a way of its own."""
+        """Call the model, through the session where that defines how."""
         tell = getattr(self.session, "given", None)
         if tell is not None:
             found = [*memory.tensors(inputs), *self.state.values()]
@@ -171,7 +171,7 @@ class Host:
         return result
 
     def _reuses(self, found: list[torch.Tensor], given: set[int]) -> bool:
-        """True when an answer, other than a ``given`` tensor, lies where the one before lies, which is still held."""
+        """True when an answer, other than a ``given`` tensor, shares memory with the one before, still held."""
         found = [t for t in found if t.device.type != "meta" and t.numel()]
         again = bool((memory.storages(found) & memory.storages(self.last)) - given)
         self.last = found if sum(t.untyped_storage().nbytes() for t in found) <= MAX_HELD_BYTES else []
@@ -270,9 +270,9 @@ _set_data, _require_grad = torch._C.TensorBase.data.__set__, torch._C.TensorBase
 
 def load_state(model: Any, state: dict[str, torch.Tensor], device: str, stand_in: bool) -> None:
     """Give the model the judge's parameters, as views of the shared memory, so that changes to them are seen."""
-    if stand_in and hasattr(model, "adopt_state"):
+    if stand_in and hasattr(model, "set_state"):
         # What stands for a source kernel declares no parameters: it takes all of them, under whatever names.
-        model.adopt_state(state)
+        model.set_state(state)
         return
     own = model.state_dict(keep_vars=True)
     want, have = {n: list(t.shape) for n, t in state.items()}, {n: list(t.shape) for n, t in own.items()}
@@ -300,7 +300,7 @@ def load_state(model: Any, state: dict[str, torch.Tensor], device: str, stand_in
 
 
 def _hand_back(model: Any, state: dict[str, torch.Tensor]) -> None:
-    """Put buffers that the call replaced by new tensors back to where the judge's lie, with their new values."""
+    """Copy buffers that the call replaced by new tensors back into the judge's memory."""
     for name, buffer in model.named_buffers():
         place = state.get(name)
         if place is not None and buffer is not place and buffer.data_ptr() != place.data_ptr():

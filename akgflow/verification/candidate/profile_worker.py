@@ -77,7 +77,7 @@ def _model(about: ProfileRequest, question: dict[str, Any], scratch: Path) -> tu
     """The candidate's model with the judge's parameters, and the device that it runs on."""
     here, _ = socket.socketpair()
     process = host.Host(scratch, trusted_io.bind(here))
-    # What toolchains make ahead lies where this process cannot look; what it needs it builds itself.
+    # This process cannot see the folders that toolchains prepare: it builds what it needs itself.
     process.open(Open(about.toolchain, Evidence.EXECUTED, about.target, (), guarded=False))
     process.load(Load(str(scratch / "profiled.py"), "ModelNew"))
     model = getattr(process.module, process.entry)(*question["args"], **question["kwargs"])

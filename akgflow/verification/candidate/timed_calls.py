@@ -1,7 +1,7 @@
-"""The candidate's side of timing: answer the questions that lie in shared memory, and say where the answers lie.
+"""The candidate's end of timing: answers the questions in shared memory, and says where the answers are.
 
-The judge takes the answers over itself, from this process's own memory, so that nothing of the handing over is the
-candidate's to save. What is said here about places need not be believed: only the bytes that the judge finds count.
+The judge reads the answers itself, from this process's own memory, so that the candidate cannot save any of that work.
+What is said here about places need not be believed: only the bytes that the judge finds count.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 from akgflow.verification.shared import memory
 from akgflow.verification.shared.protocol import Answered, Done, PrepareWindows, WarmUp, Window
 
+# Of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 
 Answer = list[torch.Tensor]
@@ -60,9 +61,9 @@ class Answerer:
         return self.reply
 
     def again(self) -> Answered:
-        """What the last window said, with nothing computed: the judge measures what handing over costs it.
+        """Say again what the last window said, with nothing computed: the judge measures its overhead.
 
-        A GPU that turns from the judge's work to this process's takes time for that, however little there is to do.
+        A GPU takes time to switch from the judge's context to this process's, however little there is to do.
         """
         if self.device == "cuda":
             torch.cuda._sleep(1)
@@ -89,7 +90,7 @@ class Answerer:
         at = self._addresses()
         found = _segments(at)
         if found is None:
-            # An answer that is an input (in-place operators) lies in memory that is not this process's to share.
+            # An answer that is an input (in-place operators) is in memory that this process cannot share.
             self.answers = [[torch.empty_like(tensor).copy_(tensor) for tensor in answer] for answer in self.answers]
             at = self._addresses()
             found = _segments(at)
@@ -121,7 +122,7 @@ def _column(tensors: Sequence[torch.Tensor]) -> tuple[list[torch.Tensor], list[i
 
 
 def _keep_heap_warm() -> None:
-    """Let freed memory stay with the process: a page fault for each page of each answer is no part of a kernel."""
+    """Keep freed memory in the process (mallopt(3)): page faults of the answers are no part of a kernel."""
     libc = ctypes.CDLL(None)
     libc.mallopt(_M_MMAP_MAX, 0)
     libc.mallopt(_M_TRIM_THRESHOLD, 1 << 30)

@@ -25,15 +25,13 @@ _KEYWORDS = 0x0003
 
 
 class Part(NamedTuple):
-    """What one trampoline calls.
-
-    ``before`` takes a call's arguments and gives those for the kernel as a tuple; ``after`` takes the result and gives
-    None. Either may give an exception instead, which is then raised.
-    """
+    """What one trampoline calls. Either check may return an exception instead, which is then raised."""
 
     before: Callable[..., Any]
+    """Takes a call's arguments and returns those for the kernel as a tuple."""
     kernel: Callable[..., Any]
     after: Callable[[Any], Any]
+    """Takes the kernel's result and returns None."""
 
 
 def trampolines(parts: Sequence[Part]) -> list[Callable[..., Any]]:

@@ -1,1 +1,1 @@
-"""The trusted side: holds the secrets and the clock, starts candidates, compares bytes and writes the verdict."""
+"""The trusted process: holds the secrets and the clock, starts candidates, compares bytes and writes the verdict."""

@@ -36,7 +36,7 @@ class BuildCache:
             # Times are kept: build tools go by them.
             shutil.copytree(kept, folder, symlinks=True, dirs_exist_ok=True)
         except OSError:
-            # There was nothing, or another judge has just evicted it; a half copy must not be built upon.
+            # There was nothing, or another judge has just evicted it; a partial copy must not be used.
             remove(folder)
             folder.mkdir(exist_ok=True)
             return False

@@ -1,4 +1,4 @@
-"""The judge's side of candidate processes: start one, ask it, bound it, end it, and say why it ended."""
+"""The judge's end of candidate processes: start one, ask it, bound it, end it, and say why it ended."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class ForkServerClient:
         return None
 
     def code_of(self, process: CandidateProcess) -> frozenset[str]:
-        """Files with code that a process has mapped by itself; none once it is gone."""
+        """Files with code that a process has mapped itself; none once it has ended."""
         with contextlib.suppress(OSError):
             return library_traps.libraries(process.pid) - self._libraries
         return frozenset()
@@ -208,7 +208,7 @@ class CandidateProcess:
         self._killed_before = killed_for_memory()
         self.policy: PolicyPage | None = None
         self.stand_in = False
-        """Something stands for the device here, and there are sound candidates that it cannot run."""
+        """Something stands in for the device: there are sound candidates that it cannot run."""
         self.trusted = False
         self._stopped: set[int] = set()
         self.trap: library_traps.Trap | None = None
@@ -268,7 +268,7 @@ class CandidateProcess:
             raise self._forged(f"a packet that was not asked for, {when}")
 
     def _forged(self, why: str) -> CandidateFailed:
-        """The harness keeps to the protocol: what does not was written by the candidate."""
+        """The failure for what breaks the protocol: the harness does not, so the candidate wrote it."""
         words = self._words()
         self.close()
         return CandidateFailed(Status.REFUSED, f"the candidate wrote to the judge's channel: {why}", words)
@@ -336,7 +336,7 @@ class CandidateProcess:
         return ""
 
     def code(self) -> frozenset[str]:
-        """Files with code that it has mapped by itself."""
+        """Files with code that it has mapped itself."""
         return self._server.code_of(self)
 
     def waited(self) -> float:
@@ -358,7 +358,7 @@ class CandidateProcess:
 
     def _others(self) -> dict[int, str]:
         found = process_tree.running(self._place.guard)
-        # A candidate whose own process has ended is about to be asked in vain, which says more.
+        # A candidate whose own process has ended will fail at the next request, which says more.
         return {pid: name for pid, name in found.items() if pid != self.pid} if self.pid in found else {}
 
     def pause(self) -> None:

@@ -249,7 +249,7 @@ class Trial:
         return False
 
     def check(self, reference: Reference, draw: Draw, base: int = 0) -> Measured:
-        """One call, its inputs ``base`` bytes further on, judged by what lies in the shared memory afterwards."""
+        """One call, its inputs ``base`` bytes further on, judged by what the shared memory holds afterwards."""
         result = CaseResult(reference.case.keys, draw.distribution, Status.PASSED)
         try:
             outputs = self._call(reference, draw, base)
@@ -347,9 +347,9 @@ class Trial:
         return called
 
     def _effects(self, reference: Reference, draw: Draw) -> list[side_effects.Change]:
-        """What the call made of the inputs and buffers that the operator changes; nothing else may have changed."""
+        """The inputs and buffers that the operator changes, after the call; nothing else may have changed."""
         inputs, state = self._inputs, self._regions["state"]
-        assert inputs is not None, "a call says where its inputs lie"
+        assert inputs is not None, "a call notes where its inputs are"
         problem = side_effects.check_untouched(reference, draw, inputs, state)
         if problem is not None:
             raise _Wrong(*problem)

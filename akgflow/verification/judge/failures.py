@@ -20,7 +20,7 @@ _KINDS = {
     ErrorKind.FALLBACK: Status.FALLBACK,
 }
 CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT}
-"""What code dies of that works with values that are not there."""
+"""Signals that faulty native code ends with."""
 _COMPILER_ENDED = re.compile(
     r"(killed|terminated|interrupt|hangup|quit) signal terminated program|interrupted by user|exited with status -",
     re.IGNORECASE,
@@ -39,7 +39,7 @@ class CandidateFailed(Exception):
 
 
 class Reported(CandidateFailed):
-    """A failure in the words of the candidate's process, which lives on."""
+    """A failure that the candidate's process reported; the process still runs."""
 
 
 class Crashed(CandidateFailed):
@@ -54,7 +54,7 @@ class Disturbed(CandidateFailed):
 
 
 def compile_failed(words: str) -> CandidateFailed:
-    """The failure that a compiler's words stand for: the first line is the message, all of them the log."""
+    """The failure of a compilation: the first line of the compiler's output is the message, all of it the log."""
     first, _, rest = words.strip().partition("\n")
     return CandidateFailed(Status.COMPILE_ERROR, first, words if rest else "")
 
@@ -64,7 +64,7 @@ def reported(failure: Failure, stand_in: bool) -> CandidateFailed:
 
     A build that failed without a diagnostic may have had its compiler ended by somebody: that is tried once more.
 
-    Only where something stands for the device (``stand_in``) are there sound candidates that are not supported.
+    Only where something stands in for the device (``stand_in``) there are sound candidates that are not supported.
     """
     kind = failure.error
     if kind is ErrorKind.COMPILE or (kind is ErrorKind.UNSUPPORTED and not stand_in):
@@ -78,7 +78,7 @@ def reported(failure: Failure, stand_in: bool) -> CandidateFailed:
 
 @dataclass(frozen=True)
 class Measured:
-    """A case's result with the figures that only the summary of all cases needs."""
+    """A case's result, and the largest relative error, which only the summary of all cases needs."""
 
     result: CaseResult
     relative: float = 0.0

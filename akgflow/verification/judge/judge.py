@@ -1,7 +1,7 @@
 """The judge: holds the operator, the oracle, the seeds and the clock, and writes the verdict.
 
 It never imports a candidate. For each kind of evidence that a request names there is one candidate process
-(`akgflow.verification.judge.evaluation`); what that process says is a hint, what lies in shared memory is the evidence.
+(`akgflow.verification.judge.evaluation`); what that process says is a hint, what shared memory holds is the evidence.
 """
 
 from __future__ import annotations

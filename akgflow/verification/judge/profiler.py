@@ -81,7 +81,7 @@ def find_profiler() -> Path:
 def take(request: JudgeRequest, module: str, reference: Reference, scratch: Path) -> tuple[KernelProfile, ...]:
     """What the counters say about each kernel of one call on a prepared case, the longest first.
 
-    ``scratch`` is the candidate's folder, in which its builds lie. Raises `NotProfiled`.
+    ``scratch`` is the candidate's folder, which holds its builds. Raises `NotProfiled`.
     """
     profiler = find_profiler()
     folder = scratch.parent / "profile"

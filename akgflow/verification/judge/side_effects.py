@@ -1,6 +1,6 @@
-"""What a call did to its inputs, parameters and buffers, held against what the operator itself does to them.
+"""Side effects of a call on inputs, parameters and buffers, compared with those of the operator.
 
-Whatever the operator leaves alone must be the same bytes as before. Whatever it changes is one more output.
+What the operator leaves alone must be the same bytes as before. What it changes is one more output.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from akgflow.verification.shared.allocation_guards import PAD, WORD
 
 
 class Placement(NamedTuple):
-    """Where the inputs of a call lie: ``layout`` in ``region``, ``base`` bytes further on."""
+    """Where the inputs of a call are: ``layout`` in ``region``, ``base`` bytes further on."""
 
     layout: memory.Layout
     region: memory.Region
@@ -66,7 +66,7 @@ def state_name(reference: Reference, number: int) -> str:
 def check_margins(places: Sequence[Mapping[str, Any]], held: torch.Tensor) -> Problem | None:
     """The first output beside whose memory something was written; ``held`` is what was handed over, margins included.
 
-    Where the memory was not torch's, no margins were handed over, and `POISON` stands there.
+    Where the memory was not torch's, no margins were handed over, and `POISON` is still there.
     """
     for i, place in enumerate(places):
         end = place["offset"] + size_of(place)

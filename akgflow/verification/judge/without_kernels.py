@@ -1,7 +1,7 @@
-"""The last question to a candidate: is its answer right though no kernel of the DSL does anything?
+"""Requires that a candidate's kernels matter: without them, its answer must be wrong.
 
-Then something else did the work, whatever that was. That kernels can be taken away is the toolchain's to know, never
-the candidate's to say. A process that finds out about it can be wrong on purpose; whatever else it does gains no more.
+If it is right, something else did the work. Whether kernels can be silenced is known by the toolchain, never asked of
+the candidate. A process that detects it can be wrong on purpose; nothing else that it does gains more.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ ORACLE_SECONDS = 1.0
 SECONDS = 3.0
 """For all calls."""
 QUESTIONS = 4
-"""What memory happens to hold is the right answer now and then, where an answer is one bit."""
+"""Several: where an answer is one bit, stale memory holds the right one now and then."""
 LOST = (Status.TIMEOUT, Status.OUT_OF_MEMORY, Status.FALLBACK)
-"""What may become of a sound candidate: it waits for a result, believes a size, or turns to what it may not use."""
+"""Statuses of sound candidates: they wait for a result, believe a size, or fall back to what they may not use."""
 
 
 def require_kernels_matter(trial: Trial, reference: Reference) -> None:
-    """Raise `CandidateFailed` when new questions are answered rightly by something that is no kernel.
+    """Raise `CandidateFailed` when new questions are answered correctly without any kernel.
 
     Nothing can be asked afterwards: the process may not survive it.
     """
@@ -37,7 +37,7 @@ def require_kernels_matter(trial: Trial, reference: Reference) -> None:
     _silence(trial)
     trial.run_left = min(trial.run_left, SECONDS)
     if reference.work.too_small and trial.process.policy is not None:
-        # What the framework may always do would be all of it.
+        # The framework's allowance would cover all of the work.
         trial.process.policy.forbid()
     try:
         right = all(_answers_rightly(trial, reference) for _ in range(QUESTIONS))

@@ -51,7 +51,7 @@ def main() -> None:
     from akgflow.verification import sandbox
     from akgflow.verification.judge.candidate_process import ForkServerClient
 
-    # Seeds and oracles lie in this process: no other of this user may look into it.
+    # This process holds seeds and oracles: no other process of this user may look into it.
     sandbox.prctl(sandbox.PR_SET_DUMPABLE, 0)
 
     server = ForkServerClient()

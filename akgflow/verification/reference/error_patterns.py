@@ -1,4 +1,4 @@
-"""Patterns in wrong outputs, in words that whoever repairs the kernel can act on. They decide nothing."""
+"""Describes patterns in wrong outputs, as hints for repairing the kernel. They decide nothing."""
 
 from __future__ import annotations
 

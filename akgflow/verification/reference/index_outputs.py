@@ -1,8 +1,8 @@
-"""Outputs that say *where* something is (argmax, top-k, sort, …), judged by what stands there.
+"""Judges outputs that are indices (argmax, top-k, sort, …) by the values that they select.
 
-Which output that is, is seen from the operator itself: `Trace` watches the tensor operations of one forward and
-follows the indices that a selecting operation gave through whatever merely moves them about. Equal values, and values
-nearer to each other than a sound kernel's error, may then be named by either index.
+`Trace` recognises them in the operator itself: it follows the indices that a selecting operation returns through the
+operations that only move them. Of equal values, and of values nearer to each other than a sound kernel's error, either
+index may be given.
 """
 
 from __future__ import annotations
@@ -66,22 +66,23 @@ _EXACT = """
     count_nonzero scalar_tensor
 """
 EXACT = frozenset(f"aten::{name}" for name in _EXACT.split()) | _MOVES | _ALONG_A_DIMENSION.keys()
-"""Operations that round nothing: where there are no others, no element hangs on roundoff."""
+"""Operations that round nothing: where there are no others, no element depends on roundoff."""
 
 
 class Pick(NamedTuple):
-    """How an index tensor reads: element ``i`` names position ``base[i] + stride * index[i]`` of a source's row.
-
-    ``source`` numbers the sources of the trace; an index lies in ``range(size)``; ``base`` has the tensor's shape.
-    ``distinct`` says that no position is named twice, unless the oracle does; ``stable`` that equals keep their order.
-    """
+    """How an index tensor reads: element ``i`` names position ``base[i] + stride * index[i]`` of a flattened source."""
 
     source: int
+    """The number of the source in the trace."""
     base: torch.Tensor
+    """Of the index tensor's shape."""
     stride: int
     size: int
+    """An index is in ``range(size)``."""
     distinct: bool
+    """No position is named twice, unless the oracle does."""
     stable: bool = False
+    """Equal values keep their order."""
 
 
 class Trace(Tracer):
@@ -223,17 +224,17 @@ def _is_whole(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class Selection:
-    """What an index output selects from: ``values`` in float64, in one row, and how much each may be off.
-
-    ``index`` is the oracle's; the others are those of `Pick`.
-    """
+    """What an index output selects from. ``base``, ``stride``, ``size`` and ``distinct`` are those of `Pick`."""
 
     values: torch.Tensor
+    """The source's, flattened, in float64."""
     allowed: torch.Tensor
+    """The bound on each value's error, of the same shape."""
     base: torch.Tensor
     stride: int
     size: int
     index: torch.Tensor
+    """The oracle's."""
     distinct: bool
 
     def judge(self, got: torch.Tensor, tolerance: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -30,20 +30,22 @@ class Recipe(NamedTuple):
 
 @dataclass(frozen=True)
 class Draw:
-    """Inputs of one distribution and what the outputs must be.
-
-    ``way`` is how the distribution was fitted to the operator. ``tree`` describes the result's structure; ``after``
-    says what the inputs and buffers must be after the call that ``effects`` names, all others as they were.
-    """
+    """Inputs of one distribution and what the outputs must be."""
 
     distribution: str
     way: str
+    """How the distribution was fitted to the operator: one of `WAYS`."""
     inputs: tuple[Any, ...]
     layout: memory.Layout
+    """Of the inputs."""
     tree: memory.Tree
+    """Describes the result."""
     expected: tuple[Expected, ...]
+    """The result's tensors, in order."""
     effects: Effects
+    """The inputs and buffers that the operator changes."""
     after: tuple[Expected, ...]
+    """These after the call; all others must stay as they were."""
 
     @property
     def mutates(self) -> bool:
@@ -51,7 +53,7 @@ class Draw:
         return bool(self.effects.inputs)
 
     def outs(self) -> list[dict[str, Any]]:
-        """Places for the output tensors, between guard bytes, in a memory of their own."""
+        """Places for the output tensors, between guard bytes, in their own region."""
         return out_places(self.forms, memory.GUARD)
 
     @property

@@ -26,20 +26,22 @@ class OperatorError(Exception):
 
 @dataclass(frozen=True)
 class Case:
-    """One case of an operator: a fresh module in which the case's keys hold.
-
-    ``globals`` are those keys that the functions do not take as keywords; ``init`` what constructs `Model`;
-    ``tolerance`` the case's own factor on the bounds.
-    """
+    """One case of an operator: a fresh module with the case's keys applied."""
 
     module: types.ModuleType
     keys: Mapping[str, Scalar]
     globals: Mapping[str, Scalar]
+    """Those keys that the functions do not take as keywords."""
     dtype: torch.dtype | None
+    """To which floating inputs and parameters are cast; None leaves them."""
     init_args: tuple[Any, ...]
+    """Positional arguments of `Model`."""
     init_kwargs: Mapping[str, Any]
+    """Keyword arguments of `Model`."""
     make_inputs: Callable[[], tuple[Any, ...]]
+    """Draws one set of inputs from the generators' current state."""
     tolerance: float | None = None
+    """The case's own factor on the bounds."""
 
     def model(self) -> Any:
         """A new `Model`, with its own default parameters."""
@@ -79,7 +81,7 @@ def cases_of(text: str, file: str, cases: tuple[Mapping[str, Scalar], ...]) -> t
 
 
 def make_case(text: str, file: str, keys: Mapping[str, Scalar], dtype: str | None, seed: int) -> Case:
-    """A case in a module of its own, so that no other case's globals hold in it. ``seed`` draws the init inputs."""
+    """A case in its own module, which no other case's globals affect. ``seed`` draws the init inputs."""
     module = load(text, file)
     wanted = {name: value for name, value in keys.items() if name not in RESERVED}
     index = wanted.pop("dyn", None) if hasattr(module, "get_inputs_dyn_list") else None

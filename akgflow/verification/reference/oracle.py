@@ -27,7 +27,7 @@ State = Mapping[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class Effects:
-    """What a forward does besides giving a result: the inputs (by number) and buffers (by name) that it changes."""
+    """Side effects of a forward: the inputs (by number) and buffers (by name) that it changes."""
 
     inputs: tuple[int, ...] = ()
     buffers: tuple[str, ...] = ()
@@ -122,7 +122,7 @@ class Oracle:
         except OperatorError:
             rounded = []
         if [o.shape for o in rounded] != [f.shape for f in frame]:
-            # The operator insists on a dtype of its own: the framework's result is all there is to compare with.
+            # The operator insists on its own dtype: only the framework's result is left to compare with.
             nothing = [torch.zeros_like(dtypes.as_float64(f)) for f in frame]
             return tuple(expect(f, f, s, _longest(made), how) for f, s in zip(frame, nothing, strict=True))
         outputs = [trace.unrounded(one) for one in rounded]

@@ -202,7 +202,7 @@ class Reference:
             if one.slack is not None and bool(one.slack.any())
         ]
         return self.weak + tuple(
-            f"{count} of {total} elements of output {i} hang on roundoff, and were compared within what it does to them"
+            f"{count} of {total} elements of output {i} depend on roundoff, and were compared within its effect"
             for i, count, total in undecided
         )
 

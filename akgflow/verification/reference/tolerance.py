@@ -1,19 +1,24 @@
-"""How wrong an element may be, and what to say when it is more wrong than that.
+"""The bound on the error of each output element, and the words for what exceeds it.
+
+After Dual-Delta Testing (arXiv 2602.10605), a candidate's error against a float64 oracle is compared with the error
+that the framework's own kernel makes on the same inputs. The accumulation terms follow Higham, *Accuracy and Stability
+of Numerical Algorithms*, 2nd ed., section 2.8 (statistical rounding errors grow with sqrt(n) u) and chapter 3 (the
+worst case is gamma_n = n u / (1 - n u)).
 
 The oracle is the reference in float64 on the very inputs (rounded to the working dtype) that the candidate gets. With
 ``o`` the oracle's element, ``f`` the framework's own at the working dtype, the bound on ``|got - o|`` is, times the
 task's tolerance::
 
-    3 * E(|o|)                                   as wrong as a sound kernel is, times a stated factor
+    3 * E(|o|)                                   the error of a sound kernel, times `FACTOR`
     + (2 * sqrt(L) + 14) * u * (S + |o|)         naive sequential accumulation in float32 over L terms
     + 3 * u_out * S                              every contribution rounded once more, where the framework rounds it too
     + 2 * u_out * |o|                            one rounding of the output, to the nearest or not
 
 ``E(m)`` is the largest framework error among elements no larger than about ``m`` (binned by powers of two), so that a
-large element lends nothing to a small one; below float32, what rounding its result to the nearest number explains is no
-part of it. The third term is for dtypes below float32, and for operators in which the framework itself rounds more than
-the result: a chain of several operations, or attention, whose weights tensor cores take rounded. Where it rounds once,
-a second rounding of what is kept in between is an error. ``S`` is the element's sensitivity:
+large element does not raise the bound of a small one; below float32, what rounding its result to the nearest number
+explains is no part of it. The third term is for dtypes below float32, and for operators in which the framework itself
+rounds more than the result: a chain of several operations, or attention, whose weights tensor cores take rounded. Where
+it rounds once, a second rounding of intermediate values is an error. ``S`` is the element's sensitivity:
 ``sqrt(sum((dy/dx_j * x_j)**2))``, over all inputs and parameters, estimated by perturbing them relatively in float64,
 and at least its median over the output.
 ``S + |o|`` is at least its root mean square over the output: intermediate values of about that size are added and
@@ -61,37 +66,37 @@ NARROW_TOLERANCE = 10.0
 
 @dataclass(frozen=True)
 class Expected:
-    """One output tensor: the oracle's values, the framework's, and each element's bound.
-
-    Without a bound, ``selection`` judges an index output; any other must be equal, or as near as ``slack`` says for
-    each element where roundoff changes some. ``analytic`` is the largest ratio of the framework's error to the part of
-    the bound that does not come from it; ``bias`` what the elements' errors may come to together, as a share of the
-    bounds.
-    Complex values are kept as pairs, except ``framework``.
-    """
+    """What one output tensor must be. Complex values are pairs in a last dimension, except in ``framework``."""
 
     oracle: torch.Tensor
+    """In float64."""
     framework: torch.Tensor
+    """The framework's own result."""
     bound: torch.Tensor | None
+    """Of each element's absolute error; None for integers, booleans and indices."""
     framework_error: float = 0.0
+    """The framework's largest absolute error."""
     analytic: float = 0.0
+    """The largest ratio of the framework's error to the part of the bound that does not come from it."""
     bias: float = math.inf
+    """What the elements' errors may come to together, as a share of the bounds."""
     selection: Selection | None = None
+    """Judges an index output."""
     slack: torch.Tensor | None = None
+    """How far each integer may be from the oracle's, where roundoff changes some; else it must be equal."""
 
 
 class Measure(NamedTuple):
-    """What is known of a draw and of the operator.
-
-    ``even``: the inputs are of one size and hardly two of them equal, so that roundoff cancels in sums; ``balanced``:
-    errors of either sign are alike frequent; ``shifted``: the inputs lie far from zero, on one side of it;
-    ``rounds_once``: the framework rounds nothing below float32 but results.
-    """
+    """What is known of a draw and of the operator."""
 
     even: bool
+    """The inputs are of one size and hardly two of them equal, so that roundoff cancels in sums."""
     balanced: bool
+    """Errors of either sign are equally frequent."""
     shifted: bool = False
+    """The inputs are far from zero and of one sign."""
     rounds_once: bool = False
+    """The framework rounds only results below float32."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +196,7 @@ def _bias_allowed(magnitude: torch.Tensor, bound: torch.Tensor, u: float) -> flo
 
 
 def whole_slack(moved: torch.Tensor, step: float, length: int) -> torch.Tensor:
-    """How far a sound kernel's whole numbers may lie from the oracle's.
+    """How far a sound kernel's integers may be from the oracle's.
 
     ``moved`` is how far they went at most when all inputs were changed by ``step``, relatively, a few times; ``length``
     is L of the module's formula. What no change moved is exact.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from akgflow.verification.sandbox.libc import syscall
 
+# Numbers from the uapi headers asm/unistd.h and linux/landlock.h.
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
 _PATH_BENEATH = 1
 _VERSION = 1

@@ -29,7 +29,7 @@ LAYERS = {
     "seccomp": "no sockets, no tracing, no mounts, no kernel machinery beyond what a kernel needs",
     "landlock": "reads, writes, signals and TCP only where they are allowed",
     "network": "no network device",
-    "ipc": "shared memory and host name of its own",
+    "ipc": "its own shared memory and host name",
     "files": "a root folder with compilers, libraries and its scratch folder, and nothing else",
     "processes": "sees and signals only what it started",
 }
@@ -38,27 +38,30 @@ _NAMESPACES = ("user", "network", "ipc", "files", "processes")
 
 @dataclass(frozen=True)
 class Bounds:
-    """What one candidate gets.
-
-    ``scratch`` is its folder; ``builds`` a folder below it with its own earlier builds; ``reads`` are further folders
-    that it may read. ``memory_bytes`` bounds its address space unless it runs ``on_gpu``.
-    """
+    """What one candidate gets."""
 
     scratch: str
+    """Its folder."""
     memory_bytes: int
+    """Bounds its address space unless it runs ``on_gpu``."""
     threads: int
     on_gpu: bool = False
     builds: str | None = None
+    """A folder below ``scratch`` with its own earlier builds."""
     reads: tuple[str, ...] = ()
+    """Further folders that it may read."""
 
 
 @dataclass
 class Launched:
-    """``guard`` and ``pid`` are as the caller's process namespace numbers them."""
+    """A process that was started; ids are those of the caller's process namespace."""
 
     guard: int
+    """The guard's process id."""
     pid: int
+    """The process's own id."""
     layers: tuple[str, ...]
+    """The layers that hold."""
     status: int
     """The reading end of the pipe through which the guard says how the process ended."""
 
@@ -235,7 +238,7 @@ class _Guard:
     def _grants(self) -> landlock.Grants:
         writable: tuple[str, ...] = (self.bounds.scratch,)
         if "files" in self.wanted:
-            # All that can be seen may be read, and it is mounted read-only besides.
+            # All that can be seen may be read; it is mounted read-only.
             readable: tuple[str, ...] = ("/",)
             writable += ("/tmp", "/dev/shm")
         else:

@@ -1,4 +1,4 @@
-"""System calls that Python has no words for, through the C library that is loaded already."""
+"""System calls that Python does not offer, through the C library that is loaded already."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import platform
 import signal
 from typing import Any
 
+# Numbers from the uapi headers linux/prctl.h and linux/capability.h, and from glibc's malloc.h.
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_CAPBSET_DROP = 24

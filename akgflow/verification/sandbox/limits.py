@@ -9,8 +9,8 @@ from pathlib import Path
 MAX_FILE_BYTES = 1 << 30
 MAX_DESCRIPTORS = 4096
 MAX_TASKS = 256 + 64 * (os.cpu_count() or 1)
-"""Processes and threads together; a machine with many cores starts hundreds of threads for one OpenMP region. Many
-more than this, and whoever is to end them waits minutes for a core."""
+"""Processes and threads together; a machine with many cores starts hundreds of threads for one OpenMP region. With
+many more, ending them takes minutes for want of a core."""
 RESERVED_PIDS = 300
 """Numbers of processes that the kernel gives out only once."""
 

@@ -1,4 +1,4 @@
-"""Namespaces: a machine of its own for the candidate, with no network, no other process and few files.
+"""Namespaces (namespaces(7)): no network, no other process and few files for the candidate.
 
 `fork` and `enter` make them, `mount_root` fills the new root folder. All run in trusted code, before the candidate's
 process exists, and raise `LayerUnavailable` with the name of the layer that the kernel refuses.
@@ -15,6 +15,7 @@ from akgflow.verification.sandbox import libc
 from akgflow.verification.sandbox.limits import MAX_TASKS, RESERVED_PIDS
 from akgflow.verification.sandbox.rootfs import View
 
+# Numbers from the uapi headers linux/sched.h (CLONE_NEW…), linux/mount.h (MS_…) and asm/unistd.h.
 _USER, _NET, _IPC, _MOUNT, _UTS, _PID = 0x10000000, 0x40000000, 0x08000000, 0x00020000, 0x04000000, 0x20000000
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8
 _MS_BIND, _MS_REC, _MS_PRIVATE = 4096, 16384, 1 << 18
@@ -74,7 +75,7 @@ def enter(wanted: Set[str], uid: int, gid: int) -> None:
             _write("/proc/self/setgroups", "deny")
             _write("/proc/self/uid_map", f"{uid} {uid} 1")
             _write("/proc/self/gid_map", f"{gid} {gid} 1")
-    # A process namespace is worth little without mounts of its own: /proc would still show the old one.
+    # A process namespace is worth little without its own mounts: /proc would still show the old one.
     for layer, flags in (("network", _NET), ("ipc", _IPC | _UTS), ("files", _MOUNT), ("processes", _MOUNT)):
         if layer in wanted:
             with _layer(layer):
@@ -82,7 +83,7 @@ def enter(wanted: Set[str], uid: int, gid: int) -> None:
 
 
 def mount_root(view: View, scratch: str, builds: str | None, wanted: Set[str], memory_bytes: int) -> None:
-    """In the first process of the new namespaces: a root folder with what ``view`` names, and a /proc of its own.
+    """In the first process of the new namespaces: mount a root folder with what ``view`` names, and a new /proc.
 
     All of it is read-only but ``scratch``, /tmp and /dev/shm; the last two are new, empty, and bounded by
     ``memory_bytes``. ``builds`` appears as `BUILDS`.
@@ -135,7 +136,7 @@ def _new_root(view: View, scratch: str, builds: str | None, own_processes: bool,
 
 
 def _only_a_way(target: str) -> None:
-    """Nobody writes to folders in /tmp that are there only because ``target`` lies below them."""
+    """Make folders in /tmp that exist only as parents of ``target`` read-only."""
     folder = os.path.dirname(target)
     while folder.startswith("/tmp/"):
         with suppress(OSError):

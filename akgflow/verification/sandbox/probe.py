@@ -1,7 +1,7 @@
 """``python -m akgflow.verification.sandbox.probe``: which layers hold on this machine, as one JSON object.
 
-``{"layers": [names], "missing": {name: reason}}``. A process of its own tries them as the judge does: the fork server,
-too, has but one thread when it forks.
+``{"layers": [names], "missing": {name: reason}}``. It tries them in a separate process, which, like the fork
+server, has one thread when it forks.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
-"""Signals that people and systems end processes by; a program that fails by itself gets others."""
+"""Signals by which people and systems end processes; a program that fails gets others."""
 
 
 def children_of(parent: int) -> set[int]:
@@ -36,7 +36,7 @@ def running(root: int) -> dict[int, str]:
     found = {}
     for pid in descendants(root):
         with suppress(OSError):
-            # The name stands in parentheses and may hold any character, parentheses too.
+            # The name is in parentheses and may hold any character, parentheses too (proc_pid_stat(5)).
             before, _, after = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")
             if after.split()[0] not in "ZX":
                 found[pid] = before.partition("(")[2]
@@ -126,8 +126,8 @@ class Use:
 def use(pids: Iterable[int], shared: int, own: Iterable[tuple[int, int]]) -> Use:
     """What processes use.
 
-    ``shared`` bytes of memory and the files ``own`` (device, inode) belong to whoever looks. Memory is counted for
-    each process by itself, which is too much where they share pages: `proportional` is slow and right.
+    ``shared`` bytes of memory and the files ``own`` (device, inode) belong to the caller. Memory is summed over
+    processes, which is too much where they share pages: `proportional` is slow and exact.
     """
     files = {key: found for key, found in _nameless(pids) if key not in set(own)}
     held = sum(size for in_memory, size in files.values() if in_memory)
@@ -169,7 +169,7 @@ def _fields(path: str) -> dict[str, int]:
 
 
 def _nameless(pids: Iterable[int]) -> Iterator[tuple[tuple[int, int], tuple[bool, int]]]:
-    """Open files without a name: whether they lie in memory, and the bytes that they take."""
+    """Open files without a name: whether they are in memory, and the bytes that they take."""
     for pid in pids:
         with suppress(OSError):
             for entry in os.scandir(f"/proc/{pid}/fd"):
@@ -183,7 +183,7 @@ def _nameless(pids: Iterable[int]) -> Iterator[tuple[tuple[int, int], tuple[bool
 def disk_use(folder: str, most_files: int) -> tuple[int, int]:
     """Bytes and number of the files below ``folder``; counting ends soon after ``most_files``.
 
-    Folders that cannot be listed, or lie too deep to be named, count as more than ``most_files``.
+    Folders that cannot be listed, or are nested too deeply to be named, count as more than ``most_files``.
     """
     size = count = 0
     folders = [folder]

@@ -71,7 +71,7 @@ def _harmless(folder: str) -> bool:
     home = os.path.realpath(os.path.expanduser("~"))
     held = (home, os.path.realpath(Path(__file__).parents[2]), os.getcwd())
     in_system = real == "/usr" or real.startswith("/usr/")
-    # Where packages are installed, this one's neighbours are packages; in a checkout they are whatever is worked on.
+    # Beside an installed package are packages; beside a checkout there can be any file.
     installed = bool(glob.glob(f"{glob.escape(real)}/akgflow-*.dist-info"))
     return in_system or installed or not any(path == real or path.startswith(real.rstrip("/") + "/") for path in held)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from akgflow.verification.sandbox import libc
 from akgflow.verification.sandbox.libc import Refused
 
+# Numbers from the uapi headers linux/bpf_common.h, linux/seccomp.h, linux/audit.h and asm/unistd*.h.
 _LOAD, _EQUAL, _SET, _AT_LEAST, _RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
 _ALLOW, _KILL = 0x7FFF0000, 0x80000000
 _REFUSE, _ABSENT = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
@@ -144,7 +145,7 @@ def program(machine: str, *, unix_sockets: bool, peers_visible: bool) -> bytes:
         number = numbers[at]
         if number is not None:
             rules += _when(number, _answer(_REFUSE))
-    # The flags of clone3 lie behind a pointer. Where it is absent, C libraries use clone, whose flags can be seen.
+    # The flags of clone3 are behind a pointer. Where it is absent, C libraries use clone, whose flags can be read.
     rules += _when(_CLONE3[at], _answer(_ABSENT))
     rules += _when(_CLONE[at], _argument(0), _Jump(_SET, _NEW_NAMESPACES, 0, 1), _answer(_REFUSE), _answer(_ALLOW))
     family = [_argument(0), _Jump(_EQUAL, AF_UNIX, 0, 1), _answer(_ALLOW)] if unix_sockets else []

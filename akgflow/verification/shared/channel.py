@@ -93,7 +93,7 @@ class Channel:
             return Waiting.NOTHING
         except OSError:
             return Waiting.END
-        # A packet of no bytes looks like the end, but for the events.
+        # Only the events tell a packet of no bytes from the end.
         return Waiting.END if events & (select.POLLHUP | select.POLLRDHUP) else Waiting.PACKET
 
     def receive(self) -> Message:

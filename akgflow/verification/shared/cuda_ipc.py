@@ -97,7 +97,7 @@ class Block:
 
 
 def allocate(size: int) -> tuple[torch.Tensor, str]:
-    """``size`` zeroed bytes that nothing else lies beside, and the handle that opens them in another process."""
+    """``size`` zeroed bytes in their own blocks, and the handle that opens them in another process."""
     pointer = ctypes.c_void_p()
     runtime = _runtime()
     runtime.call("Malloc", ctypes.byref(pointer), ctypes.c_size_t(-(-size // BLOCK) * BLOCK))
@@ -110,7 +110,7 @@ def allocate(size: int) -> tuple[torch.Tensor, str]:
 
 
 def segments(addresses: Sequence[int]) -> list[tuple[int, int, str]]:
-    """Base, size and handle of each allocation of this process that the addresses lie in.
+    """Base, size and handle of each allocation of this process that holds one of the addresses.
 
     Raises `RuntimeError` where one cannot be shared: memory that is mapped by hand, or another process's.
     """

@@ -1,4 +1,4 @@
-"""How a dtype is drawn, widened and compared: all that differs from float32 stands here.
+"""How a dtype is drawn, widened and compared, where that differs from float32.
 
 torch stores more dtypes than it computes with: the 8-bit floats have no minimum, no subtraction and no `isfinite`,
 ``float4_e2m1fn_x2`` has no conversion at all, unsigned integers above 8 bits have no order on a CPU.

@@ -1,4 +1,4 @@
-"""Counting the elements of tensors with nothing but C functions, so that no subclass has a say in it."""
+"""Counts the elements of tensors with C functions only, so that no subclass can change the count."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch
 
 
 def counter() -> Callable[[Sequence[Any]], int]:
-    """Tells the largest number of elements among tensors; lists of tensors count as one.
+    """Makes the function that gives the largest number of elements among tensors; lists of tensors count as one.
 
-    A subclass may have a word of its own for each method and attribute: only C functions are asked.
+    A subclass may redefine each method and attribute: only C functions are called.
     """
     tensor, numel, unhooked = torch._C.TensorBase, torch._C.TensorBase.numel, torch._C.DisableTorchFunction
     is_a, kind, lists, size = isinstance, type, (list, tuple), len

@@ -56,7 +56,7 @@ class Spawned(_Message):
 
 @dataclass(frozen=True)
 class End(_Message):
-    """End a candidate and all that it started, after it has had ``grace`` seconds to end by itself."""
+    """End a candidate and all that it started, after it has had ``grace`` seconds to end itself."""
 
     op: ClassVar = "end"
     guard: int

@@ -58,6 +58,7 @@ _SYMBOL = np.dtype(
 )
 _PROTECTION = mmap.PROT_READ | mmap.PROT_EXEC
 _MAP_FIXED_NOREPLACE = 0x100000
+"""Of the uapi header asm-generic/mman-common.h."""
 _REACH = 1 << 30
 """A jump reaches two gibibytes; a library may itself be half of that."""
 
@@ -121,7 +122,7 @@ def is_library(file: str) -> bool:
 
 def exports(file: str) -> Iterator[tuple[str, int]]:
     """Name and offset of each function that a 64-bit ELF library offers; nothing for other files."""
-    # Whoever names the file may have put something else in its place.
+    # The candidate that named the file may have put something else in its place.
     with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as opened:
         found = os.fstat(opened.fileno())
         if not stat.S_ISREG(found.st_mode) or found.st_size < 64:
@@ -152,7 +153,7 @@ def libraries(pid: int | str = "self") -> frozenset[str]:
 
 
 def foreign(pid: int, known: frozenset[str], seen: dict[tuple[int, ...], bool]) -> str | None:
-    """A library of kernels that a process has loaded by itself.
+    """A library of kernels that a process has loaded itself.
 
     ``known`` are files that need not be looked at; ``seen`` keeps what was found in others, for the next time.
     """
@@ -183,7 +184,7 @@ class _Region(NamedTuple):
     end: int
 
     def bytes(self) -> _Array:
-        """All of it, where it lies."""
+        """All of it, in place."""
         return np.ctypeslib.as_array((ctypes.c_uint8 * (self.end - self.start)).from_address(self.start))
 
     def write(self, at: _Array, data: _Array) -> None:

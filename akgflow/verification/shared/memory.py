@@ -1,8 +1,8 @@
-"""Memory that judge and candidate share, and how tensors lie in it.
+"""Memory that judge and candidate share, and how tensors are laid out in it.
 
-A `Region` is plain bytes, on the host (a sealed memfd) or on a GPU (CUDA IPC); its *handle* is JSON and, for the host,
-one file descriptor. `lay_out` gives a value's tensors places in a region and describes the value as JSON; `rebuild`
-makes the value again from the description, as views of the region. Nothing is pickled in either direction.
+A `Region` is plain bytes, on the host (a memfd of fixed size) or on a GPU (CUDA IPC); its *handle* is JSON and, for the
+host, one file descriptor. `lay_out` gives a value's tensors places in a region and describes the value as JSON;
+`rebuild` makes the value from the description, as views of the region. Nothing is pickled in either direction.
 """
 
 from __future__ import annotations
@@ -38,12 +38,16 @@ Identity = tuple[int, int, tuple[int, ...], tuple[int, ...]]
 
 @dataclass
 class Region:
-    """``bytes`` is a one-dimensional uint8 tensor; ``handle`` is JSON; ``fd`` and ``map`` belong to a host region."""
+    """Bytes that two processes share."""
 
     bytes: torch.Tensor
+    """One-dimensional, uint8."""
     handle: Mapping[str, Any]
+    """What `attach` needs besides ``fd``, as JSON."""
     fd: int | None = None
+    """The memfd of a host region."""
     map: mmap.mmap | None = None
+    """The mapping of a host region."""
 
     def __del__(self) -> None:
         if self.fd is not None:
@@ -71,7 +75,7 @@ def create(size: int, device: str, holes: tuple[tuple[int, int], ...] = ()) -> R
         return _create_cuda(size)
     fd = os.memfd_create("akgflow", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
-        # Where memory cannot be had this says so; whoever wrote there later would die of SIGBUS.
+        # Fails here where there is no memory: a later write would end the process by SIGBUS.
         os.posix_fallocate(fd, 0, size)
     except OSError:
         os.close(fd)
@@ -142,16 +146,18 @@ class Stray(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """``tree`` describes the value, ``placed`` its tensors in order, ``size`` the bytes they take.
-
-    ``margins`` holds, for each tensor, where its guard bytes begin and end; ``holes`` the pages that nobody may touch.
-    """
+    """Where the tensors of a value are in a region. Offsets and sizes are in bytes."""
 
     tree: Tree
+    """Describes the value."""
     placed: tuple[Placed, ...]
+    """Its tensors, in order."""
     size: int
+    """Of all tensors with what is between them."""
     margins: tuple[tuple[int, int], ...] = ()
+    """For each tensor, where its guard bytes begin and end."""
     holes: tuple[tuple[int, int], ...] = ()
+    """Beginning and end of pages at which an access ends the process."""
 
     def write(self, region: Region, base: int = 0) -> None:
         """Copy every tensor to its place, ``base`` bytes further on, between guard bytes."""
@@ -205,12 +211,16 @@ class Layout:
 
 
 class Slot(NamedTuple):
-    """Where a tensor lies: its offset, where its guard bytes begin and end, and where the next one may begin."""
+    """Where a tensor is, in bytes."""
 
     offset: int
+    """Of the tensor."""
     start: int
+    """Of the guard bytes before it."""
     stop: int
+    """The end of the guard bytes after it."""
     next: int
+    """Where the next slot may begin."""
 
 
 Spacing = Callable[[int, int], Slot]
@@ -230,7 +240,7 @@ def guarded(at: int, size: int) -> Slot:
 
 
 def at_page_end(at: int, size: int) -> Slot:
-    """In pages of its own between holes, its end as near to the last page's as an alignment of 64 bytes allows."""
+    """In its own pages between holes, its end as near to the last page's as an alignment of 64 bytes allows."""
     start = _up(at, mmap.PAGESIZE) + HOLE
     stop = start + max(_up(size, mmap.PAGESIZE), mmap.PAGESIZE)
     return Slot(stop - _up(size, VECTOR), start, stop, stop + HOLE)
@@ -322,7 +332,7 @@ def view(
         return torch.empty(shape, dtype=dtype, device=region.bytes.device)
     length = (1 + sum((n - 1) * s for n, s in zip(shape, stride, strict=True))) * dtype.itemsize
     if region.map is not None and region.handle.get("holes"):
-        # A storage of its own: whoever copies all of a tensor's storage must not meet a hole.
+        # Its own storage: code that copies all of a tensor's storage must not meet a hole.
         own = torch.frombuffer(region.map, dtype=torch.uint8, count=length, offset=offset)
         return own.view(dtype).as_strided(shape, stride)
     return region.bytes[offset : offset + length].view(dtype).as_strided(shape, stride)

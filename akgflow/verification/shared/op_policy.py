@@ -17,6 +17,7 @@ from typing import Any
 
 SIZE = 1 << 16
 F_SEAL_FUTURE_WRITE = 0x10
+"""Of the uapi header linux/fcntl.h; Python's `fcntl` lacks it."""
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | F_SEAL_FUTURE_WRITE | fcntl.F_SEAL_SEAL
 _HEAD = struct.Struct("<QQ")
 SHARE = 0.05
@@ -35,14 +36,12 @@ Current = Callable[[], tuple[int, Mapping[str, Any]]]
 
 @dataclass(frozen=True)
 class Work:
-    """What the framework does in one call of the operator.
-
-    ``total`` is elements touched, and floating-point operations where operators multiply matrices; ``own`` is elements
-    for each group of operators that the operator itself is made of.
-    """
+    """What the framework does in one call of the operator."""
 
     total: float
+    """Elements touched, and floating-point operations where operators multiply matrices."""
     own: Mapping[str, int]
+    """Elements for each group of operators that the operator itself consists of."""
 
     @property
     def too_small(self) -> bool:
@@ -67,7 +66,7 @@ class PolicyPage:
     def expect(self, work: Work, state_elements: int, tunes: bool) -> None:
         """A new model is built for a case with this work; its parameters have ``state_elements``.
 
-        Where it ``tunes``, its first call may look at times of its own.
+        Where it ``tunes``, its first call may compute with times that it measured.
         """
         self._work, self._calls = work, 0
         self._first = (FIRST_CALL if tunes else 0.0) + 8.0 * state_elements

@@ -1,11 +1,11 @@
-"""What judge and candidate process say to each other: each request, its reply, and what a lie in the reply could gain.
+"""Requests of the judge to a candidate's process, the replies, and what a false reply could gain.
 
 A request is a frozen dataclass that both sides use. Its `read` gives the reply as a typed value or raises `Malformed`,
 and nothing else, whatever was sent; the judge ends a candidate for that (`REFUSED`).
 
 **Nothing that a candidate says counts in its favour.** Once its text is loaded, all that comes out of its process may
 be forged: by code that takes the place of the harness's, by a thread that reads a request before the harness does, by
-a child that holds the socket. So no reply is evidence. What each field is used for, and why a lie gains nothing:
+a child that holds the socket. So no reply is evidence. What each field is used for, and why a false one gains nothing:
 
 ``number``
     Echoes the number of the request: 128 random bits, drawn for each. A packet that is there before the request went
@@ -20,12 +20,12 @@ a child that holds the socket. So no reply is evidence. What each field is used 
     The form of the answer: nesting, shapes, dtypes, devices. A true answer with these properties is what the judge
     asks for; a candidate that claims them must still put the right bytes into the judge's memory, which are read as
     the *judge's* shapes and dtypes. What it saves is a view (``reshape``), which costs nothing. ``aliases`` (the answer
-    is in memory of an input): the bytes are copied out before the judge looks, so that a lie saves one copy of a call
-    that nobody times; while calls are timed the judge looks itself whose memory an answer is in
+    is in memory of an input): the bytes are copied out before the judge looks, so that a false value saves one copy
+    of a call that nobody times; while calls are timed the judge looks itself whose memory an answer is in
     (`akgflow.verification.judge.timing.readback`; on a GPU memory of the judge's cannot be shared back to it).
 ``Called.kernels``
     Its absence is held against a candidate, its presence proves nothing: a kernel of the DSL can be launched and its
-    result thrown away. What the judge sees itself is asked besides (``sees_kernels`` of a toolchain: code that the
+    result thrown away. The judge also uses what it sees itself (``sees_kernels`` of a toolchain: code that the
     process has mapped, artefacts on disk), and whether the answer needs the kernels is asked of a process in which
     they do nothing (`Silence`).
 ``Called.reuses``
@@ -47,10 +47,10 @@ a child that holds the socket. So no reply is evidence. What each field is used 
     they cannot do: never of what is `executed`. No reply alone is a
     reason not to judge.
 ``Failure.message``, ``Failure.log``
-    Shown to whoever repairs the candidate, cut, as valid text.
+    Shown to the candidate's author, cut, as valid text.
 
-Descriptors that come along are closed by the kernel. The judge never waits to send: a candidate that lets requests lie
-is ended. Process ids, layers and wait statuses come from the fork server, which runs no candidate's code.
+The kernel closes descriptors that come along. The judge never waits to send: a candidate that reads no requests is
+ended. Process ids, layers and wait statuses come from the fork server, which runs no code of a candidate.
 """
 
 from __future__ import annotations
@@ -256,7 +256,7 @@ class Build(_Plain):
     globals: Mapping[str, Any] | None = None
     """Names of the module that a case sets."""
     moves: Sequence[str] = ()
-    """Groups of operators that are counted besides."""
+    """Further groups of operators that are counted."""
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """How results leave a candidate's process: functions that describe one, copy it out, and send the reply.
 
-The candidate shares the process and may give any name in it another meaning: ``torch.Tensor.copy_``, `json.dumps`,
-this module's own functions. So `bind` makes these functions before the candidate is loaded, out of nothing but C
-functions that are looked up then and never again; types of C cannot be changed. What a module returns is described and
-copied as it is, at once, and nothing of the candidate's runs in between.
+The candidate shares the process and may redefine any name in it: ``torch.Tensor.copy_``, `json.dumps`, this module's
+own functions. So `bind` makes these functions before the candidate is loaded, from C functions that are looked up only
+then; C types cannot be changed. What a module returns is described and copied at once, and no code of the candidate
+runs in between.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class TrustedIO(NamedTuple):
     describe_result: DescribeResult
     copy_out: CopyOut
     send: Callable[[str, Mapping[str, Any]], None]
-    """Sends the fields of a reply, but for those that are None, with the number of its request."""
+    """Sends the fields of a reply, except those that are None, with the number of its request."""
     copy_margins: CopyOut
     """Copies the bytes before and behind a tensor's memory to those beside a place."""
 

@@ -1,6 +1,6 @@
 """operator: scan
 family: wrong on purpose
-does: begins anew after each block of 256
+does: starts again after each block of 256
 status: INCORRECT_NUMERICAL
 where: cpu
 toolchain: cpp

@@ -19,9 +19,9 @@ void conv(tvm::ffi::TensorView x, tvm::ffi::TensorView w, tvm::ffi::TensorView b
   const int64_t R = w.size(2), S = w.size(3), per = C / groups;
   const float *in = (const float*)x.data_ptr(), *k = (const float*)w.data_ptr(), *bias = (const float*)b.data_ptr();
   float* out = (float*)y.data_ptr();
-  std::vector<std::thread> crew;
+  std::vector<std::thread> workers;
   for (int64_t n = 0; n < N; ++n)
-    crew.emplace_back([=] {
+    workers.emplace_back([=] {
       for (int64_t f = 0; f < F; ++f)
         for (int64_t p = 0; p < P; ++p)
           for (int64_t q = 0; q < Q; ++q) {
@@ -36,7 +36,7 @@ void conv(tvm::ffi::TensorView x, tvm::ffi::TensorView w, tvm::ffi::TensorView b
             out[((n * F + f) * P + p) * Q + q] = total;
           }
     });
-  for (auto& one : crew) one.join();
+  for (auto& one : workers) one.join();
 }
 """
 

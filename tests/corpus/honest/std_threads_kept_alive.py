@@ -16,9 +16,9 @@ SOURCE = r"""
 #include <thread>
 #include <vector>
 
-class Crew {
+class Pool {
  public:
-  explicit Crew(int size) {
+  explicit Pool(int size) {
     for (int i = 0; i < size; ++i) std::thread([this, i] { serve(i); }).detach();
     left_ = 0;
   }
@@ -51,9 +51,9 @@ class Crew {
 
 void rowsum(tvm::ffi::TensorView x, tvm::ffi::TensorView out) {
   constexpr int size = 3;
-  static Crew* crew = new Crew(size);
+  static Pool* pool = new Pool(size);
   const int64_t rows = x.size(0), n = x.size(1);
-  crew->run([&](int number) {
+  pool->run([&](int number) {
     for (int64_t r = number; r < rows; r += size) {
       double total = 0;
       for (int64_t c = 0; c < n; ++c) total += static_cast<const float*>(x.data_ptr())[r * n + c];

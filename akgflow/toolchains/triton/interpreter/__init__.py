@@ -1,6 +1,6 @@
 """Triton kernels interpreted: as the compiler means them, with every address checked and programs in changing order.
 
-Triton's own interpreter computes (tensors of numpy); what stands here decides which program runs when, what a kernel's
+Triton's own interpreter computes (tensors of numpy); this package decides which program runs when, what a kernel's
 Python statements mean, and what its memory is. Triton 3.6 to 3.9 were tried.
 """
 
@@ -64,7 +64,7 @@ class Interpreter:
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
-        """Mend Triton's interpreter for the time of a session."""
+        """Patch Triton's interpreter for the time of a session."""
         with patched(*self._changes()):
             yield
 
@@ -190,7 +190,7 @@ def _checks(access: Access) -> Changes:
 
     def create_assume(_: Any, condition: Any) -> None:
         if not np.all(condition.data):
-            raise KernelFault(f"{access.current().where()}: what tl.assume promises does not hold")
+            raise KernelFault(f"{access.current().where()}: a condition of tl.assume does not hold")
 
     changes: Changes = [
         (interpreter.InterpreterBuilder, "create_assert", create_assert),

@@ -19,8 +19,7 @@ from akgflow.toolchains.triton.interpreter.races import Conflict, Watch
 
 _SPINS = 300
 _PLAIN_SPINS = 50_000
-"""The same number that an atomic operation, or a plain load, gives as often with nothing else in between is waited for.
-"""
+"""A program that gets the same number so often from an atomic operation, or a plain load, waits for another one."""
 
 
 class Launch:

@@ -15,7 +15,7 @@ from akgflow.toolchains.base import Unsupported
 from akgflow.toolchains.triton.interpreter.memory import Memory
 
 Spans = list[tuple[int, int]]
-"""Where tensors begin that share one storage and are none of each other's business, with their bytes."""
+"""First address and bytes of independent tensors that share one storage."""
 
 
 def extent(tensor: torch.Tensor, spans: Spans) -> tuple[int, int]:

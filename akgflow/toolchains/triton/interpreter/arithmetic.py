@@ -1,4 +1,4 @@
-"""What Triton's interpreter gets wrong about numbers: bf16, eight bits, truths, and TF32 where the target would use it.
+"""Corrects numbers in Triton's interpreter: bf16, 8-bit floats, booleans, and TF32 where the target would use it.
 
 The interpreter keeps bf16 as the upper 16 bits of a float32 in a ``uint16`` and then adds and compares those as
 integers. Here every operation on bf16 widens to float32, computes, and rounds once to nearest even. A float32
@@ -92,7 +92,7 @@ def _arithmetic(interpreter: Any) -> Changes:
 
 
 def _comparisons(interpreter: Any) -> Changes:
-    """Comparisons give truths, whatever they compare."""
+    """Comparisons return booleans, whatever they compare."""
     import triton.language as tl
 
     builder = interpreter.InterpreterBuilder

@@ -1,4 +1,4 @@
-"""What a kernel does wrong while it is interpreted: exceptions whose words are for whoever repairs it."""
+"""What a kernel does wrong while it is interpreted: exceptions whose text is for the author who repairs it."""
 
 from __future__ import annotations
 

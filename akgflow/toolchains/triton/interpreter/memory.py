@@ -1,7 +1,7 @@
 """The memory that an interpreted kernel may touch.
 
-Each storage that a kernel is given gets addresses of its own, far from all others, so that whatever lies past its end
-is no memory at all. Addresses that host code has asked for (``data_ptr``) stay valid beside them: kernels load such
+Each storage that a kernel is given gets its own addresses, far from all others, so that there is no memory past its
+end. Addresses that host code has asked for (``data_ptr``) stay valid beside them: kernels load such
 addresses from tables.
 """
 

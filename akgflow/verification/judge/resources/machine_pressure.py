@@ -1,4 +1,4 @@
-"""What the machine is short of while a candidate runs, as the judge sees it; nothing of it is taken from the candidate.
+"""Measures what the machine is short of while a candidate runs, without relying on the candidate.
 
 A candidate whose compiler finds the disk full fails like one that is wrong. Whose fault that is, the judge decides by
 what it sees itself: room and a trial write on the disk, memory, descriptors and processes of the machine. What the
@@ -37,7 +37,7 @@ _NO_PROCESS = re.compile(r"resource temporarily unavailable|can't start new thre
 
 
 class Pressure:
-    """Looks at the machine while one candidate is judged; one for each judge process."""
+    """Measures the machine while one candidate is judged; one for each judge process."""
 
     def __init__(self, folder: Path = Path()) -> None:
         self.begin(folder)
@@ -57,7 +57,7 @@ class Pressure:
         self._room = min(self._room, _room(self._folder))
 
     def memory_ran_out(self) -> None:
-        """The kernel has just killed for want of memory, which a look may have come too late to see."""
+        """Note that the kernel has just killed a process for want of memory, which `look` may be too late to see."""
         self._memory = 0
 
     def explain(self, words: str) -> MachineExhausted | None:
@@ -67,7 +67,7 @@ class Pressure:
         return MachineExhausted(reason) if reason else None
 
     def _nothing_left(self) -> str:
-        """What is used up, whatever the candidate says."""
+        """The resource that is used up, whatever the candidate says."""
         if self._room < NO_BYTES:
             return f"the disk of {self._folder} was full while a candidate ran: make room"
         try:
@@ -82,7 +82,7 @@ class Pressure:
         return ""
 
     def _little_left(self, words: str) -> str:
-        """What the candidate says to have found none of, where the judge sees that there is little."""
+        """The resource that the candidate says was missing, where the judge sees that little is left."""
         if _NO_DISK.search(words) and self._room < FEW_BYTES:
             return f"{self._room >> 20} MiB are free on the disk of {self._folder}: make room"
         if _NO_MEMORY.search(words) and self._memory < FEW_MEMORY and self._taken < self._memory_before // 2:
@@ -115,7 +115,7 @@ def _room(folder: Path) -> int:
 
 
 def _try_to_write(folder: Path) -> None:
-    """A megabyte in a file without a name. What quotas, failing and read-only disks say is said only here."""
+    """Write a megabyte to a file without a name: only this shows quotas, failing and read-only disks."""
     with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
         for _ in range(_TRIALS):
             file.write(_TRIAL)

@@ -77,13 +77,12 @@ class Need:
 
 @dataclass(frozen=True)
 class Plan:
-    """How a case is judged: whole, or, with ``slicing``, one set of inputs at a time and float64 on slices.
-
-    ``candidate_bytes`` is what the candidate's process must be allowed.
-    """
+    """How a case is judged."""
 
     slicing: Slicing | None
+    """One set of inputs at a time, and float64 on slices; None: whole."""
     candidate_bytes: int
+    """What the candidate's process must be allowed."""
 
 
 def room(device: str, limit: int | None = None) -> Room:

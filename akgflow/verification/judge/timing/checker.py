@@ -65,7 +65,7 @@ class Checker:
             return (dtypes.as_float64(got) - dtypes.as_float64(base)).abs().reshape(len(got), -1).amax(1)
         room = self._room.get((output, len(got)))
         if room is None:
-            # Kept: new memory in every round takes longer than computing.
+            # Reused: new memory in every round takes longer than computing.
             room = self._room[output, len(got)] = torch.empty(got.shape, dtype=got.dtype, device=got.device)
         apart = torch.sub(got, base, out=room)
         apart = apart.abs() if apart.is_complex() else apart.abs_()

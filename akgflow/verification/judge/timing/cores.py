@@ -11,7 +11,7 @@ from akgflow.verification.sandbox.process_tree import schedules
 
 
 class Threads:
-    """The threads of process ``pid``, each on a core of its own: the main one first, then those that ran most lately.
+    """The threads of process ``pid``, each on its own core: the main one first, then those that ran most recently.
 
     Threads of a stopped process are woken all at once, those of a parallel loop again for each loop. Now and then the
     scheduler puts two of them on one core, and leaves them there for tens of milliseconds although another core is
@@ -24,7 +24,7 @@ class Threads:
         self._allowed: dict[int, Collection[int]] = {}
 
     def spread(self) -> None:
-        """Bind each thread to one core; one that has chosen its cores by itself keeps them."""
+        """Bind each thread to one core; one that has chosen its cores itself keeps them."""
         here = _here()
         # The judge goes on for a moment where it is.
         cores = sorted(os.sched_getaffinity(0), key=lambda core: (core == here, core))

@@ -58,7 +58,7 @@ class Starts:
         def begin() -> Trial:
             folder = self.scratch.parent / f"baseline-{name}"
             folder.mkdir(exist_ok=True)
-            # The operator may read what lies beside it; a candidate may not.
+            # The operator may read the files beside it; a candidate may not.
             return self._trial(folder, [str(Path(self.request.operator_file).resolve().parent)])
 
         def ready(trial: Trial) -> None:

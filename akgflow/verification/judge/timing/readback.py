@@ -205,7 +205,7 @@ class CudaReadback:
         place = bisect.bisect_right(spans, address, key=lambda span: span[0]) - 1
         base, length, handle = spans[place] if place >= 0 else (0, 0, "")
         if address + size > base + length:
-            raise ValueError("an answer lies in no allocation that was named")
+            raise ValueError("an answer is in no allocation that was named")
         opened = self._opened.get((base, handle))
         if opened is None:
             opened = self._opened[base, handle] = cuda_ipc.open_untrusted(handle, length)

@@ -21,25 +21,27 @@ PROCESSES = (4, 3, 2)
 
 
 class Sizes(NamedTuple):
-    """``processes`` of each arm; ``slots`` that there is room for; ``alone``, ``cold`` and ``warm`` of them as named.
-
-    With ``few``, a window is one question, which is then asked alone already, and the same slot takes the next one.
-    """
+    """How much of everything a timing has."""
 
     processes: int
+    """Of each arm."""
     slots: int
+    """That there is room for."""
     few: bool
+    """A window is one question, which is asked alone by that, and its slot takes the next one."""
     slow: bool
+    """Calls are asked for as few times as a figure needs."""
     alone: int = ALONE
     cold: int = COLD
     warm: int = WARM
 
 
 class Memory(NamedTuple):
-    """What there is: bytes, and what each process takes of them beside its answers."""
+    """What there is, in bytes."""
 
     there: int
     own: int
+    """What each process takes beside its answers."""
 
 
 def sizes(questions: Questions, arms: int, memory: Memory, kind: str, copies: bool, seconds: float) -> Sizes:

@@ -45,20 +45,20 @@ COPIES = 24
 
 
 class Slicing(NamedTuple):
-    """What is there for a large case.
-
-    ``bytes`` is the room for float64, and ``kept`` how many sets of inputs there is room for. ``candidate`` are the
-    bytes that a candidate's process takes by itself. ``whole`` says whether float64 would fit at full size: that is how
-    an operator is judged that is not separable. ``seconds`` is about how long one such forward would take. ``work`` is
-    what the framework does in a call, None where that is not known.
-    """
+    """What is there for a large case."""
 
     bytes: int
+    """The room for float64."""
     kept: int
+    """How many sets of inputs there is room for."""
     candidate: int
+    """Bytes that a candidate's process takes by itself."""
     whole: bool
+    """Whether float64 fits at full size: that is how an operator is judged that is not separable."""
     seconds: float
+    """About how long one such forward takes."""
     work: Work | None
+    """What the framework does in a call; None where that is not known."""
 
 
 class SlicedReference(Reference):

@@ -30,25 +30,20 @@ UNKNOWN = 4
 
 @dataclass(frozen=True)
 class Footprint:
-    """Bytes of the inputs, the outputs and the state (parameters and buffers) of a case, and of its results in between.
-
-    ``between`` is the most that one forward's results take at once, outputs included; ``columns`` what a convolution
-    in float64 unrolls its input to, on a CPU; ``elements`` those of inputs and outputs. ``work`` is None where the
-    forward was not followed to its end.
-    """
+    """What one case takes; all but ``elements`` and ``work`` in bytes."""
 
     inputs: int
     outputs: int
     state: int
+    """Of parameters and buffers."""
     between: int
+    """The most that one forward's results take at once, outputs included."""
     columns: int
+    """What a convolution in float64 unrolls its input to, on a CPU."""
     elements: int
+    """Of inputs and outputs."""
     work: Work | None
-
-    @property
-    def total(self) -> int:
-        """Bytes of all tensors that a call is given or gives."""
-        return self.inputs + self.outputs + self.state
+    """None where the forward was not followed to its end."""
 
 
 def footprint_of(case: Case) -> Footprint:

@@ -25,10 +25,10 @@ template <> struct FromPython<at::Tensor> {
 };
 template <class T> struct FromPython<std::optional<T>> {
   static auto get(Cursor& c) {
-    using Held = decltype(FromPython<T>::get(c));
-    if (c.at->kind != 'n') return std::optional<Held>(FromPython<T>::get(c));
+    using Inner = decltype(FromPython<T>::get(c));
+    if (c.at->kind != 'n') return std::optional<Inner>(FromPython<T>::get(c));
     c.next();
-    return std::optional<Held>();
+    return std::optional<Inner>();
   }
 };
 template <class T> struct FromPython<std::vector<T>> {

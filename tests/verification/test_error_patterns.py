@@ -1,4 +1,4 @@
-"""What is said about wrong outputs: typical mistakes, each with the words that whoever repairs them needs."""
+"""What is said about wrong outputs: typical mistakes, each with the words that help to repair it."""
 
 import pytest
 import torch

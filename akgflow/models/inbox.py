@@ -1,8 +1,8 @@
 """A folder in which a person, an editor's agent or a queue answers prompts.
 
 Each prompt is a file ``TASK.KEY.DIGEST.prompt.md``; its reply belongs into ``TASK.KEY.DIGEST.reply.md`` beside it. The
-digest is of the prompt's own text, so a reply can never be taken for an answer to another prompt, however old the
-folder is. ``waiting.json`` lists what waits for a reply right now, over all runs that use the folder.
+digest is of the prompt's text, so that a reply never answers another prompt, even in an old folder. ``waiting.json``
+lists the prompts that wait for a reply now, of all runs that use the folder.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PROMPT, _REPLY = ".prompt.md", ".reply.md"
 
 @dataclass(frozen=True)
 class Waiting:
-    """One prompt that waits. ``prompt`` and ``reply`` are names of files in the folder; ``pid`` is who waits."""
+    """One prompt that waits for a reply. ``prompt`` and ``reply`` are files in the folder; ``pid`` waits."""
 
     id: str
     prompt: str
@@ -48,14 +48,14 @@ class Waiting:
     pid: int
 
 
-class Desk:
+class Inbox:
     """One such folder; several processes may use it at once."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def ask(self, request: ModelRequest) -> Waiting:
-        """Lay a prompt down and list it; the same prompt twice is one."""
+        """Write a prompt and list it; the same prompt is listed once."""
         key, text = request.key, render(request.messages)
         stem = re.sub(r"[^\w.+-]", "_", f"{key.task}.{key}.{hashlib.sha256(received(text).encode()).hexdigest()[:8]}")
         waiting = Waiting(
@@ -94,7 +94,7 @@ class Desk:
         try:
             return (self.folder / (name + _PROMPT)).read_text(encoding="utf-8")
         except FileNotFoundError:
-            raise ConfigError(f"no prompt {name!r} lies in {self.folder}") from None
+            raise ConfigError(f"there is no prompt {name!r} in {self.folder}") from None
 
     def reply_to(self, name: str) -> str:
         """The reply to a prompt by its id; empty where there is none yet."""
@@ -104,17 +104,17 @@ class Desk:
             return ""
 
     def answer(self, name: str, text: str) -> None:
-        """Lay a reply down, whole; raises `ConfigError` where its prompt is unknown or answered already."""
+        """Write a reply; raises `ConfigError` where its prompt is unknown or answered already."""
         self.prompt(name)
         if not text.strip():
             raise ConfigError("the reply is empty")
         if self.reply_to(name):
-            raise ConfigError(f"{name} is answered already: its reply lies in {self.folder / (name + _REPLY)}")
+            raise ConfigError(f"{name} is answered already: its reply is {self.folder / (name + _REPLY)}")
         write_text(self.folder / (name + _REPLY), received(text))
 
     @contextmanager
     def _listed(self) -> Iterator[list[Waiting]]:
-        """The list, to be changed in place; whoever is gone falls off it."""
+        """The list, to be changed in place, without prompts of processes that ended."""
         with FileLock(self.folder / ".lock"):
             found = [one for one in self._read() if psutil.pid_exists(one.pid)]
             yield found

@@ -1,4 +1,4 @@
-"""Judging outside of any run: an executor for as long as it takes."""
+"""Judging outside of any run, with an executor that lasts as long."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from akgflow.machine import Machine
 
 
 @asynccontextmanager
-async def executor_alone(machine: Machine) -> AsyncIterator[RoutingExecutor]:
-    """An executor with a scratch folder of its own; both are gone afterwards."""
+async def temporary_executor(machine: Machine) -> AsyncIterator[RoutingExecutor]:
+    """An executor with a scratch folder; both are closed afterwards."""
     scratch = temporary()
     executor = RoutingExecutor(machine, scratch.path)
     try:
