@@ -45,7 +45,7 @@ def size(text: str) -> int:
 def one(file: Path, device: str, most: int | None) -> dict[str, Any]:
     """Judge one file in this process's executor."""
     from akgflow.config.types import Target
-    from akgflow.executors.alone import executor_alone
+    from akgflow.executors.once import temporary_executor
     from akgflow.machine import detect
     from akgflow.terms import Evidence
     from akgflow.verdict import JudgeRequest, Limits
@@ -68,7 +68,7 @@ def one(file: Path, device: str, most: int | None) -> dict[str, Any]:
     )
 
     async def judged() -> Any:
-        async with executor_alone(machine) as executor:
+        async with temporary_executor(machine) as executor:
             return await executor.judge(request)
 
     try:

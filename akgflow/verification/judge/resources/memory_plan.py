@@ -199,7 +199,7 @@ def plan_case(request: JudgeRequest, keys: Mapping[str, Scalar], there: Room, co
         shown = ", ".join(f"{name}={value}" for name, value in keys.items())
         raise CandidateFailed(Status.NOT_RUN, f"case {shown or 'as published'}: {error}{hint}") from None
     except OperatorError:
-        # What is wrong with it is found out, and said, by whoever judges with it.
+        # What is wrong with it is found out, and said, by those who judge with it.
         return Plan(None, 0)
 
 

@@ -1,4 +1,4 @@
-"""One set of inputs of a large case: held only while it is asked about, and made again from its recipe."""
+"""One set of inputs of a large case: full only while it is asked about, and made again from its recipe."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PIECE_WORDS = 1 << 22
 """Eight-byte words that are added up at once for the digest of an answer."""
 
 
-class Held:
+class FullSize:
     """What takes memory: the inputs, and the framework's own outputs, which are made when they are asked for."""
 
     def __init__(self, inputs: tuple[Any, ...], make: Callable[[tuple[Any, ...]], list[torch.Tensor]]) -> None:
@@ -30,7 +30,7 @@ class Held:
         return self._make(self.inputs)
 
 
-Decide = Callable[[Held, torch.Tensor], Part]
+Decide = Callable[[FullSize, torch.Tensor], Part]
 """What the outputs must be in some parts, by float64."""
 
 
@@ -45,7 +45,7 @@ class SlicedDraw(Draw):
     __setattr__ = object.__setattr__
 
     def __init__(
-        self, recipe: Recipe, held: Held, tree: memory.Tree, how: Separation, hold: Callable[[SlicedDraw], Held]
+        self, recipe: Recipe, full: FullSize, tree: memory.Tree, how: Separation, hold: Callable[[SlicedDraw], FullSize]
     ) -> None:
         fixed = {
             "distribution": recipe.distribution,
@@ -56,14 +56,14 @@ class SlicedDraw(Draw):
         }
         vars(self).update(fixed)
         self.recipe, self.how = recipe, how
-        self.held: Held | None = held
+        self.full: FullSize | None = full
         self.decided: list[Part] = []
         self.decide: Decide | None = None
         self._hold = hold
-        self._forms = [one.to("meta") for one in held.frame]
-        given = [*memory.tensors(held.inputs), *held.frame]
+        self._forms = [one.to("meta") for one in full.frame]
+        given = [*memory.tensors(full.inputs), *full.frame]
         self._elements = int(sum(one.numel() for one in given))
-        whole = zip(memory.tensors(held.inputs), how.inputs, strict=True)
+        whole = zip(memory.tensors(full.inputs), how.inputs, strict=True)
         self.common = int(sum(one.numel() for one, dim in whole if dim is None))
         """Elements of inputs that every part needs."""
 
@@ -104,10 +104,10 @@ class SlicedDraw(Draw):
     def compare(self, outputs: Sequence[torch.Tensor], tolerance: float) -> list[Comparison]:
         found = [compared(part, outputs, self.how, tolerance) for part in self.decided]
         if not any(one.wrong for column in found for one in column) and self.share < 1.0 and self.decide is not None:
-            held = self._hold(self)
-            suspects = suspect_parts(self.decided, outputs, held.frame, self.how, tolerance)
+            full = self._hold(self)
+            suspects = suspect_parts(self.decided, outputs, full.frame, self.how, tolerance)
             if len(suspects):
-                found.append(compared(self.decide(held, suspects), outputs, self.how, tolerance))
+                found.append(compared(self.decide(full, suspects), outputs, self.how, tolerance))
         return merged(found)
 
     def remembered(self, outputs: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:

@@ -21,7 +21,7 @@ from akgflow.verification.reference.index_outputs import RANGE_BOUND, Trace
 from akgflow.verification.reference.inputs import Draw, Recipe
 from akgflow.verification.reference.operator import OperatorError
 from akgflow.verification.reference.reference import Reference
-from akgflow.verification.reference.sliced.draw import Held, SlicedDraw
+from akgflow.verification.reference.sliced.draw import FullSize, SlicedDraw
 from akgflow.verification.reference.sliced.parts import Part, Separation, parts_within, separation
 from akgflow.verification.reference.tolerance import Measure
 from akgflow.verification.reference.trivial_answers import trivial_answers
@@ -108,21 +108,21 @@ class SlicedReference(Reference):
         recipe = self.recipe(OPERATOR)
         made = self.make(recipe)
         try:
-            held = Held(made, self._frame)
-            self.how = separation(self.framework_runner, made, held.frame)
+            full = FullSize(made, self._frame)
+            self.how = separation(self.framework_runner, made, full.frame)
         except _Changes:
             self.how = None
         if self.how is None:
-            del made, held
+            del made, full
             self._prepare_whole()
             return
-        first = self._decided(recipe, held)
+        first = self._decided(recipe, full)
         if self.parameters and not all(bool(torch.isfinite(one.oracle).all()) for one in first.expected):
             self._draw_state(positive=True)
-            first = self._decided(recipe, Held(made, self._frame))
+            first = self._decided(recipe, FullSize(made, self._frame))
         self.draws = [first]
         self.invariants = self._input_invariants(first)
-        del made, held
+        del made, full
         second = self._second(first)
         self.draws.append(second or self._from_recipe(self.recipe(OPERATOR)))
         self.weak = trivial_answers([self._sample(one) for one in self.draws])
@@ -140,7 +140,7 @@ class SlicedReference(Reference):
     def answer(self, made: tuple[Any, ...], distribution: str, way: str = "") -> Draw:
         if self.how is None:
             return super().answer(made, distribution, way)
-        return self._decided(Recipe(distribution, way, 1.0, (0, 0)), Held(made, self._frame), ANSWER_SHARE)
+        return self._decided(Recipe(distribution, way, 1.0, (0, 0)), FullSize(made, self._frame), ANSWER_SHARE)
 
     def _frame(self, made: tuple[Any, ...]) -> list[torch.Tensor]:
         """The framework's own outputs; notes the structure of its result."""
@@ -187,13 +187,13 @@ class SlicedReference(Reference):
 
     def _from_recipe(self, recipe: Recipe) -> SlicedDraw:
         self._make_room()
-        return self._decided(recipe, Held(self.make(recipe), self._frame))
+        return self._decided(recipe, FullSize(self.make(recipe), self._frame))
 
-    def _decided(self, recipe: Recipe, held: Held, share: float = 1.0) -> SlicedDraw:
+    def _decided(self, recipe: Recipe, full: FullSize, share: float = 1.0) -> SlicedDraw:
         """A draw, with as many parts decided by float64 as its seconds and its room allow."""
         assert self.how is not None, "only what is separable is decided in parts"
-        _ = held.frame
-        draw = SlicedDraw(recipe, held, self.tree, self.how, self._hold)
+        _ = full.frame
+        draw = SlicedDraw(recipe, full, self.tree, self.how, self._hold)
         draw.decide = lambda now, parts: self._part(recipe, now, parts)
         each = max(1, draw.elements // self.how.number)
         # What every part needs is widened and perturbed each time: the more, the more parts go together.
@@ -206,12 +206,12 @@ class SlicedReference(Reference):
         most = max(first, self.slicing.bytes // (COPIES * 8 * each))
         sizes = (self.how.number, first, most)
         allowed = share * SECONDS[self.device]
-        draw.decided = parts_within(allowed, *sizes, lambda parts: self._part(recipe, held, parts))
+        draw.decided = parts_within(allowed, *sizes, lambda parts: self._part(recipe, full, parts))
         return draw
 
-    def _part(self, recipe: Recipe, held: Held, parts: torch.Tensor) -> Part:
+    def _part(self, recipe: Recipe, full: FullSize, parts: torch.Tensor) -> Part:
         assert self.how is not None, "only what is separable is decided in parts"
-        made, frame = self.how.of_inputs(held.inputs, parts), self.how.of_outputs(held.frame, parts)
+        made, frame = self.how.of_inputs(full.inputs, parts), self.how.of_outputs(full.frame, parts)
         if self.oracle.roundings is None:
             trace = Trace()
             self.framework_runner.run(made, trace=trace)
@@ -224,23 +224,23 @@ class SlicedReference(Reference):
         """A draw of the first part that was decided."""
         return draw.decided[0] if isinstance(draw, SlicedDraw) else draw
 
-    def _hold(self, draw: SlicedDraw) -> Held:
+    def _hold(self, draw: SlicedDraw) -> FullSize:
         """The draw's inputs and outputs, made again where they are no longer there; no other draw's are kept."""
-        if draw.held is None:
+        if draw.full is None:
             self._make_room()
-            draw.held = Held(self.make(draw.recipe), self._frame)
-        return draw.held
+            draw.full = FullSize(self.make(draw.recipe), self._frame)
+        return draw.full
 
     def _make_room(self) -> None:
         """Let go of one draw where another would be one too many."""
-        held = [one for one in self.draws if isinstance(one, SlicedDraw) and one.held is not None]
-        for one in held[: max(0, len(held) + 1 - self.slicing.kept)]:
-            one.held = None
+        full = [one for one in self.draws if isinstance(one, SlicedDraw) and one.full is not None]
+        for one in full[: max(0, len(full) + 1 - self.slicing.kept)]:
+            one.full = None
 
     def let_go(self) -> None:
         for one in self.draws:
             if isinstance(one, SlicedDraw):
-                one.held = None
+                one.full = None
 
 
 class _Changes(OperatorError):
