@@ -18,6 +18,7 @@ from akgflow.verdict import JudgeRequest, Verdict
 from akgflow.verification.judge.build_cache import BuildCache
 from akgflow.verification.judge.candidate_process import ForkServerClient
 from akgflow.verification.judge.judgement import Grant, Judgement, Tools
+from akgflow.verification.judge.resources import memory_plan
 from akgflow.verification.judge.resources.memory_plan import Plan
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.sliced import SlicedReference
@@ -65,6 +66,7 @@ class Judge:
 
     def forget(self) -> None:
         """After a judgement: drop the references that are cheap, worn, or too many."""
+        large = any(reference.large for reference, _ in self._references.values())
         for key, (reference, uses) in tuple(self._references.items()):
             if reference.seconds < REUSED_SECONDS or uses + 1 >= MOST_USES:
                 del self._references[key]
@@ -72,6 +74,8 @@ class Judge:
                 self._references[key] = (reference, uses + 1)
         while len(self._references) > MOST_REFERENCES:
             self._references.popitem(last=False)
+        if large:
+            memory_plan.give_back()
 
 
 def _reference(request: JudgeRequest, keys: Mapping[str, Scalar], device: str, plan: Plan) -> Reference:

@@ -114,7 +114,7 @@ class Oracle:
         """What each tensor of an outcome must be, for inputs ``made`` on which the framework's was ``frame``."""
         self.runner.effects = framework.effects
         wide = dtypes.widen(made)
-        copied = _copied(wide)
+        copied = self._given(wide)
         trace = Trace(memory.tensors(copied))
         started = time.monotonic()
         try:
@@ -166,13 +166,17 @@ class Oracle:
         self._took(time.monotonic() - started)
         self.repeatable = True
 
+    def _given(self, wide: Any) -> Any:
+        """What a forward is given of ``wide``: a copy, where it may change that."""
+        return wide if self.thrifty and not self.runner.effects.inputs else _copied(wide)
+
     def _took(self, seconds: float) -> None:
         """Note a forward's time. The quickest one counts: what is tried must not depend on a busy moment."""
         self.seconds = min(self.seconds, seconds) if self.seconds else seconds
 
     def _answer(self, wide: Any, state: State, watch: bool) -> Answer:
         trace = Trace() if watch else None
-        outputs = self.runner.outcome(_copied(wide), state, trace)
+        outputs = self.runner.outcome(self._given(wide), state, trace)
         return Answer(outputs, []) if trace is None else Answer([*map(trace.unrounded, outputs)], trace.sources)
 
     def _sensitivity(
@@ -206,8 +210,10 @@ class Oracle:
         def perturb(tensor: torch.Tensor) -> torch.Tensor:
             if tensor.dtype not in (torch.float64, torch.complex128):
                 return tensor
-            sign = torch.randint(0, 2, tensor.shape, device=tensor.device, dtype=torch.int8).double() * 2 - 1
-            moved = tensor * (1 + step * sign)
+            up = torch.randint(0, 2, tensor.shape, device=tensor.device, dtype=torch.int8)
+            # In place: such a tensor may be a large part of the memory that there is.
+            moved = up.double().mul_(2 * step).add_(1 - step)
+            moved = moved.mul_(tensor) if tensor.dtype == torch.float64 else moved * tensor
             return moved.clamp(tensor.min(), tensor.max()) if confined and tensor.numel() else moved
 
         state = memory.map_tensors(self.runner.state, perturb)

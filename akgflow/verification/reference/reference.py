@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice, product
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -70,6 +70,9 @@ def most_others(elements: int) -> int:
 
 class Reference:
     """One case of an operator, with parameters drawn for it, on ``device``; raises `OperatorError` where it fails."""
+
+    large: ClassVar[bool] = False
+    """Whether what it holds is too much to wait for the garbage collector."""
 
     def __init__(self, text: str, file: str, keys: Mapping[str, Scalar], dtype: str | None, device: str) -> None:
         self.case: Case = make_case(text, file, keys, dtype, drawing.fresh_seed())

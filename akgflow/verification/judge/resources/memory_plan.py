@@ -9,6 +9,7 @@ other process is pushed out; and the judge cannot allocate past its plan, so tha
 from __future__ import annotations
 
 import contextlib
+import gc
 import re
 import resource
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from typing import Any
 import psutil
 import torch
 
+from akgflow.base.pages import libc
 from akgflow.config.types import Scalar
 from akgflow.errors import causes
 from akgflow.terms import Evidence, Status
@@ -39,8 +41,11 @@ SLICE_BYTES = 256 << 20
 """The least room for float64 work on a slice."""
 SETS = 4
 """Sets of inputs and answers that a judgement keeps, beside those of other distributions."""
-MOST_SECONDS = 0.5
+MOST_SECONDS = 0.2
 """A float64 forward that takes longer is made on slices."""
+MOST_WHOLE = {"cpu": 1 << 22, "cuda": 1 << 28}
+"""Elements of inputs and outputs, for one core or for a GPU, above which float64 is made on slices: each set of inputs
+takes a hundred passes over them."""
 FLOPS = {"cpu": 5e9, "cuda": 5e12}
 TOUCHED = {"cpu": 5e7, "cuda": 2e10}
 """Float64 operations, and elements of an element-wise operation, in a second: of one core, and of a GPU. Low on
@@ -108,7 +113,8 @@ def plan(found: Footprint, device: str, cores: int, there: Room, runs: bool = Tr
     whole = _whole(found, on_gpu, SETS + most_others(found.elements))
     least = _sliced(found, on_gpu)
     seconds = _seconds(found, device, cores)
-    if seconds <= MOST_SECONDS and whole.fits(there):
+    few = found.elements <= MOST_WHOLE[device] * (cores if device == "cpu" else 1)
+    if few and seconds <= MOST_SECONDS and whole.fits(there):
         return Plan(None, 0)
     if runs and not least.fits(there):
         raise DoesNotFit(_refusal(least, there))
@@ -138,8 +144,12 @@ def _sliced(found: Footprint, on_gpu: bool) -> Need:
 
 
 def _candidate(found: Footprint) -> int:
-    """What a candidate's process must hold by itself: results as the framework's, and its own parameters at first."""
-    return found.between + found.state
+    """What a candidate's process must hold by itself: results as the framework's, and its own parameters at first.
+
+    Convolutions reorder what they are given, and their results.
+    """
+    reordered = found.inputs + found.outputs if found.columns else 0
+    return found.between + found.state + reordered
 
 
 def _seconds(found: Footprint, device: str, cores: int) -> float:
@@ -154,14 +164,15 @@ def _seconds(found: Footprint, device: str, cores: int) -> float:
 def _refusal(need: Need, there: Room) -> str:
     parts = []
     if need.host > there.host:
-        parts.append(f"{_size(need.host)} of this machine's memory, and {_size(there.host)} may be taken")
+        parts.append(f"{in_words(need.host)} of this machine's memory, and {in_words(there.host)} may be taken")
     if there.device is not None and need.device > there.device:
-        parts.append(f"{_size(need.device)} of the device's memory, and {_size(there.device)} may be taken")
+        parts.append(f"{in_words(need.device)} of the device's memory, and {in_words(there.device)} may be taken")
     return f"judging it takes at least {'; and '.join(parts)} ({FREE_SHARE:.0%} stay free)"
 
 
-def _size(size: int) -> str:
-    return f"{size / _GIB:.1f} GiB"
+def in_words(size: int) -> str:
+    """Bytes as a person reads them."""
+    return f"{size / _GIB:.1f} GiB" if size >= 1 << 30 else f"{max(0, size) >> 20} MiB"
 
 
 def planned(
@@ -244,8 +255,17 @@ def bounded(on_host: bool, limit: int | None) -> Iterator[None]:
 def for_timing(reference: Reference, limit: int | None) -> int:
     """Bytes that a timing may take, of the device where its tensors are there."""
     reference.let_go()
+    if reference.large:
+        give_back()
     there = room(reference.device, limit)
     return there.host if there.device is None else there.device
+
+
+def give_back() -> None:
+    """Give memory that nothing uses back to the system: C's allocator keeps what is freed, and the collector waits."""
+    # A failure keeps the frames that it came through, and they keep it.
+    gc.collect()
+    libc().malloc_trim(0)
 
 
 def no_room(error: BaseException) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from akgflow.verification.judge.resources.memory_plan import in_words
 from akgflow.verification.judge.timing.questions import NotTimed, Questions
 
 MEMORY = {"cpu": 2 << 30, "cuda": 64 << 30}
@@ -64,10 +65,7 @@ def sizes(questions: Questions, arms: int, memory: Memory, kind: str, copies: bo
         if size <= memory.there and long <= MOST_SECONDS:
             return Sizes(count, 2, few=True, slow=slow, alone=0, cold=0, warm=1)
     if needed[-1] > memory.there:
-        gib = float(1 << 30)
-        raise NotTimed(
-            f"a timing takes at least {needed[-1] / gib:.1f} GiB, and {max(0, memory.there) / gib:.1f} GiB may be taken"
-        )
+        raise NotTimed(f"a timing takes at least {in_words(needed[-1])}, and {in_words(memory.there)} may be taken")
     raise NotTimed(
         f"a call takes {seconds:.2g} s here: a timing would take {takes[-1]:.0f} s, and may take {MOST_SECONDS:.0f} s"
     )

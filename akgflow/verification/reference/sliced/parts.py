@@ -26,8 +26,8 @@ TRIED = 2
 """Parts on which an operator is tried for being separable."""
 PIECE = 1 << 22
 """Elements that are compared with the framework's at once."""
-MOST_SUSPECTS = 8
-"""Parts on which float64 decides because the framework and the candidate differ there."""
+MOST_SUSPECTS = 1 << 16
+"""Parts that are noted because the framework and the candidate differ there."""
 
 _secret = random.SystemRandom()
 
@@ -162,7 +162,7 @@ def suspect_parts(
     how: Separation,
     tolerance: float,
 ) -> torch.Tensor:
-    """Parts in which an answer differs from the framework's by more than both may be wrong, a few of them."""
+    """Parts in which an answer differs from the framework's by more than both may be wrong, in no order."""
     found: set[int] = set()
     for output, (one, other, dim) in enumerate(zip(got, frame, how.outputs, strict=True)):
         screen = Screen(decided, output, tolerance)
@@ -176,9 +176,9 @@ def suspect_parts(
                 per = dtypes.parts(a).numel() // max(1, a.numel())
                 index = torch.unravel_index((flat[: 1 << 16] // per).cpu(), a.shape)[dim]
                 found |= set((index + (low if dim == 0 else 0)).unique().tolist())
-        if len(found) > 64 * MOST_SUSPECTS:
-            break
-    return torch.tensor(sorted(_secret.sample(sorted(found), min(MOST_SUSPECTS, len(found)))), dtype=torch.long)
+            if len(found) > MOST_SUSPECTS:
+                break
+    return torch.tensor(_secret.sample(sorted(found), len(found)), dtype=torch.long)
 
 
 def compared(part: Part, got: Sequence[torch.Tensor], how: Separation, tolerance: float) -> list[Comparison]:
@@ -206,13 +206,20 @@ def merged(found: Sequence[list[Comparison]]) -> list[Comparison]:
     return result
 
 
-def parts_within(
-    seconds: float, count: int, first: int, most: int, decide: Callable[[torch.Tensor], Part]
-) -> list[Part]:
+class Portions(NamedTuple):
+    """How many of ``number`` parts float64 decides: ``first`` ones, at most ``at_once`` later, ``most`` in all."""
+
+    number: int
+    first: int
+    at_once: int
+    most: int
+
+
+def parts_within(seconds: float, how_many: Portions, decide: Callable[[torch.Tensor], Part]) -> list[Part]:
     """Secret parts that float64 decides, more at a time while it is quick, until the seconds are spent."""
     found: list[Part] = []
-    left, size, started = set(range(count)), max(1, first), time.monotonic()
-    while left:
+    left, size, started = set(range(how_many.number)), how_many.first, time.monotonic()
+    while left and how_many.number - len(left) + size <= max(how_many.first, how_many.most):
         before = time.monotonic()
         parts = torch.tensor(sorted(_secret.sample(sorted(left), min(size, len(left)))))
         found.append(decide(parts))
@@ -220,5 +227,5 @@ def parts_within(
         took = time.monotonic() - before
         if time.monotonic() - started + 2 * took > seconds:
             break
-        size = min(most, 2 * size if took < seconds / 8 else size)
+        size = min(how_many.at_once, 2 * size if took < seconds / 8 else size, max(1, len(left)))
     return found

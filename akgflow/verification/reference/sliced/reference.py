@@ -20,9 +20,10 @@ from akgflow.verification.reference.distributions import (
 from akgflow.verification.reference.index_outputs import RANGE_BOUND, Trace
 from akgflow.verification.reference.inputs import Draw, Recipe
 from akgflow.verification.reference.operator import OperatorError
+from akgflow.verification.reference.oracle import Effects
 from akgflow.verification.reference.reference import Reference
-from akgflow.verification.reference.sliced.draw import FullSize, SlicedDraw
-from akgflow.verification.reference.sliced.parts import Part, Separation, parts_within, separation
+from akgflow.verification.reference.sliced.draw import FullSize, SlicedDraw, WholeDraw
+from akgflow.verification.reference.sliced.parts import Part, Portions, Separation, parts_within, separation
 from akgflow.verification.reference.tolerance import Measure
 from akgflow.verification.reference.trivial_answers import trivial_answers
 from akgflow.verification.shared import dtypes, memory
@@ -40,8 +41,12 @@ COMMON_SHARE = 16
 COMMON_ELEMENTS = {"cpu": 1 << 22, "cuda": 1 << 27}
 """Elements that every part needs: one in `COMMON_SHARE` of them at least are in the first parts, and with more than
 `COMMON_ELEMENTS` float64 makes do with fewer forwards."""
+PROCESS_BYTES = 64 << 20
+"""What each process takes that is forked with the framework loaded."""
 COPIES = 24
 """Float64 tensors of the size of a part's inputs and outputs that deciding it takes at once."""
+KEPT_SETS = 4
+"""Sets of inputs whose decided parts are kept at most, with as much left for deciding more."""
 
 
 class Slicing(NamedTuple):
@@ -64,6 +69,8 @@ class Slicing(NamedTuple):
 class SlicedReference(Reference):
     """A case whose float64 answers are those of parts of it, where the operator is separable."""
 
+    large = True
+
     def __init__(
         self, text: str, file: str, keys: Mapping[str, Scalar], dtype: str | None, device: str, slicing: Slicing
     ) -> None:
@@ -74,7 +81,7 @@ class SlicedReference(Reference):
 
     @property
     def own_bytes(self) -> int:
-        return super().own_bytes + self.slicing.candidate
+        return super().own_bytes + self.slicing.candidate + PROCESS_BYTES
 
     @property
     def seconds(self) -> float:
@@ -137,10 +144,33 @@ class SlicedReference(Reference):
         self.oracle.thrifty = True
         super().prepare()
 
+    def _how_many(self, first: Draw) -> int:  # noqa: ARG002
+        return 0
+
     def answer(self, made: tuple[Any, ...], distribution: str, way: str = "") -> Draw:
         if self.how is None:
-            return super().answer(made, distribution, way)
+            return self._whole_answer(made, distribution, way)
         return self._decided(Recipe(distribution, way, 1.0, (0, 0)), FullSize(made, self._frame), ANSWER_SHARE)
+
+    def _whole_answer(self, made: tuple[Any, ...], distribution: str, way: str) -> Draw:
+        try:
+            frame = self._frame(made)
+        except _Changes:
+            return super().answer(made, distribution, way)
+        layout = memory.lay_out(list(made), memory.guarded)
+        self._count_roundings(made, frame)
+        how = Measure(True, True, rounds_once=(self.oracle.roundings or 0) <= 1)
+        found = self.oracle.expected(made, frame, self.framework_runner, how)
+        return WholeDraw(distribution, way, made, layout, self.tree, found, Effects(), ())
+
+    def _count_roundings(self, made: tuple[Any, ...], frame: list[torch.Tensor]) -> None:
+        """How often the framework rounds below float32: not at all, where nothing is below it."""
+        if self.oracle.roundings is None:
+            trace = Trace()
+            narrow = [t for t in (*memory.tensors(made), *frame, *self.state.values()) if dtypes.is_real(t)]
+            if any(t.element_size() < 4 for t in narrow):
+                self.framework_runner.run(made, trace=trace)
+            self.oracle.roundings = trace.roundings
 
     def _frame(self, made: tuple[Any, ...]) -> list[torch.Tensor]:
         """The framework's own outputs; notes the structure of its result."""
@@ -203,21 +233,20 @@ class SlicedReference(Reference):
         first = max(1, min(first, int(THRIFTY_SECONDS / max(seconds, 1e-12))))
         if seconds * first > THRIFTY_SECONDS / 4 or common > COMMON_ELEMENTS[self.device]:
             self.oracle.thrifty = True
-        most = max(first, self.slicing.bytes // (COPIES * 8 * each))
-        sizes = (self.how.number, first, most)
+        # What is decided is kept: inputs and outputs, and for an output the oracle's value and the bound.
+        at_once, most = (self.slicing.bytes // (8 * each * copies) for copies in (COPIES, 3 * KEPT_SETS))
+        how_many = Portions(self.how.number, first, max(first, at_once), most)
+        draw.at_once = how_many.first
         allowed = share * SECONDS[self.device]
-        draw.decided = parts_within(allowed, *sizes, lambda parts: self._part(recipe, full, parts))
+        draw.decided = parts_within(allowed, how_many, lambda parts: self._part(recipe, full, parts))
         return draw
 
     def _part(self, recipe: Recipe, full: FullSize, parts: torch.Tensor) -> Part:
         assert self.how is not None, "only what is separable is decided in parts"
         made, frame = self.how.of_inputs(full.inputs, parts), self.how.of_outputs(full.frame, parts)
-        if self.oracle.roundings is None:
-            trace = Trace()
-            self.framework_runner.run(made, trace=trace)
-            self.oracle.roundings = trace.roundings
+        self._count_roundings(made, frame)
         plain = recipe.distribution in (OPERATOR, NORMAL)
-        how = Measure(plain, plain, rounds_once=self.oracle.roundings <= 1)
+        how = Measure(plain, plain, rounds_once=(self.oracle.roundings or 0) <= 1)
         return Part(parts, made, self.oracle.expected(made, frame, self.framework_runner, how))
 
     def _sample(self, draw: Draw) -> Any:
@@ -240,7 +269,7 @@ class SlicedReference(Reference):
     def let_go(self) -> None:
         for one in self.draws:
             if isinstance(one, SlicedDraw):
-                one.full = None
+                one.full, one.decided = None, one.decided[:1]
 
 
 class _Changes(OperatorError):
