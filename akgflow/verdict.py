@@ -24,6 +24,11 @@ class Limits:
     disk_bytes: int = 2 << 30
     files: int = 20_000
     """Number of files that it may make."""
+    judgement_bytes: int | None = None
+    """Memory of the host that all of a judgement may take, the judge's own work with it.
+
+    None: what the machine has, less a share that stays free.
+    """
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from akgflow.executors.slots import Slot, Slots
 from akgflow.machine import Machine, visible
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import Environment, FeatureRequest, JudgeRequest, OperatorFeatures, Verdict
-from akgflow.verification.judge.machine_pressure import short_of
+from akgflow.verification.judge.resources.machine_pressure import short_of
 from akgflow.verification.sandbox.untrusted_files import remove
 
 T = TypeVar("T")

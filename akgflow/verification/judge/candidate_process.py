@@ -19,8 +19,8 @@ from akgflow.terms import Status
 from akgflow.verdict import Limits
 from akgflow.verification import sandbox
 from akgflow.verification.judge.failures import CRASHES, CandidateFailed, Crashed, Disturbed, reported
-from akgflow.verification.judge.machine_pressure import Pressure, killed_for_memory
-from akgflow.verification.judge.resource_monitor import ResourceMonitor
+from akgflow.verification.judge.resources.machine_pressure import Pressure, killed_for_memory
+from akgflow.verification.judge.resources.resource_monitor import ResourceMonitor
 from akgflow.verification.sandbox import process_tree
 from akgflow.verification.sandbox.env_allowlist import scrubbed
 from akgflow.verification.sandbox.process_tree import signal_name

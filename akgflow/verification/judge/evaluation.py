@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 
@@ -24,8 +25,10 @@ from akgflow.verification.judge.failures import (
     blame_repeat,
     measured_from,
 )
+from akgflow.verification.judge.regions import SHIFT_BYTES, Regions, handle_of
+from akgflow.verification.reference.inputs import Draw, places_size
 from akgflow.verification.reference.output_form import check_structure
-from akgflow.verification.reference.reference import Draw, Reference, places_size
+from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.tolerance import compare
 from akgflow.verification.shared import memory
 from akgflow.verification.shared.library_traps import Trap
@@ -44,8 +47,6 @@ from akgflow.verification.shared.protocol import (
     Request,
 )
 
-SHIFT_BYTES = 64 * memory.ALIGN
-"""Bytes by which the same inputs are shifted, to ask about them at other addresses."""
 CALLS = 10
 """Calls of one process that are checked before it is believed, where calls are quick; a few more at random."""
 REPEAT_SECONDS = 1.5
@@ -82,13 +83,11 @@ class Trial:
         self.device = "cpu"
         self.deterministic: bool | None = None
         self.warnings: set[str] = set()
-        self._first: tuple[Draw, list[torch.Tensor]] | None = None
-        self._regions: dict[str, memory.Region] = {}
-        self._attached: dict[str, memory.Region] = {}
+        self._first: tuple[Draw, Sequence[torch.Tensor]] | None = None
+        self._regions = Regions()
         self._inputs: side_effects.Placement | None = None
-        self._outgrown: list[memory.Region] = []
         self._own_code = frozenset[str]()
-        self._slowest = 0.0
+        self._slowest, self.quickest = 0.0, math.inf
 
     def start(self, module: str) -> None:
         """Prepare the toolchain and import the candidate."""
@@ -141,7 +140,8 @@ class Trial:
         """Construct the model for a case and give it the drawn parameters."""
         fds: list[int] = []
         constants = (("init", reference.init), ("state", reference.state_layout))
-        init, state = (self._give(name, layout, fds) for name, layout in constants)
+        self._regions.device = self.device
+        init, state = (self._regions.give(name, layout, fds) for name, layout in constants)
         moves: list[str] = []
         if self.process.policy is not None and not baseline:
             tunes = self.evidence is Evidence.EXECUTED
@@ -157,15 +157,6 @@ class Trial:
             moves=moves,
         )
         self._build_ask(request, fds)
-
-    def _give(self, name: str, layout: memory.Layout, fds: list[int]) -> Mapping[str, Any] | None:
-        """The handle of new memory that holds what is laid out; None where tensors have no memory."""
-        if self.device == "meta":
-            return None
-        region = self._regions[name] = memory.create(layout.size, self.device, layout.holes)
-        layout.write(region)
-        handle: Mapping[str, Any] = _handle(region, fds)
-        return handle
 
     def _build_ask(self, request: Request[R], fds: Sequence[int] = ()) -> R:
         started = time.monotonic()
@@ -184,7 +175,7 @@ class Trial:
         if self.device != "meta":
             region = memory.create(layout.size, self.device)
             layout.write_sparsely(region)
-        handle = _handle(region, fds)
+        handle = handle_of(region, fds)
         try:
             self._timed_call(Call(handle, layout.tree, 0, None, []), fds)
         except CandidateFailed as failure:
@@ -199,7 +190,7 @@ class Trial:
         fds: list[int] = []
         region = memory.create(layout.size, self.device)
         layout.write(region)
-        handle = _handle(region, fds)
+        handle = handle_of(region, fds)
         self.process.ask(Optimize(handle, layout.tree), seconds, fds)
 
     def require_kernels(self) -> None:
@@ -244,8 +235,9 @@ class Trial:
 
     def repeat(self, reference: Reference) -> None:
         """More calls on questions that were answered rightly before, until one is answered wrongly."""
-        wanted, started = CALLS + _secret.randrange(7), time.monotonic()
-        while self.calls < wanted and time.monotonic() - started < REPEAT_SECONDS and self.once_more(reference):
+        wanted, until = CALLS + _secret.randrange(7), time.monotonic() + REPEAT_SECONDS
+        slow = self.quickest > REPEAT_SECONDS
+        while not slow and self.calls < wanted and time.monotonic() < until and self.once_more(reference):
             pass
 
     def once_more(self, reference: Reference) -> bool:
@@ -261,28 +253,38 @@ class Trial:
         result = CaseResult(reference.case.keys, draw.distribution, Status.PASSED)
         try:
             outputs = self._call(reference, draw, base)
-            changes = self._effects(reference, draw)
+            return self._judged(reference, draw, result, outputs)
         except _Wrong as wrong:
             return Measured(replace(result, status=wrong.status, detail=wrong.detail))
         except CandidateFailed as failure:
             touched = side_effects.crash(reference, self._inputs, self._regions.get("state"))
             raise CandidateFailed(*touched, failure.log) if touched is not None else failure from None
+        finally:
+            # What a large case was asked with is not kept for the next question.
+            self._inputs = None if draw.in_place else self._inputs
+            self.process.resume()
+
+    def _judged(
+        self, reference: Reference, draw: Draw, result: CaseResult, outputs: Sequence[torch.Tensor]
+    ) -> Measured:
+        """What the outputs and the memory around them say."""
+        changes = self._effects(reference, draw)
         self._note_determinism(draw, outputs)
         tolerance = reference.case.tolerance or self.request.tolerance
-        found = [compare(o, e, i, tolerance) for i, (o, e) in enumerate(zip(outputs, draw.expected, strict=True))]
+        found = draw.compare(outputs, tolerance)
         found += [compare(c.got, c.expected, len(outputs) + i, tolerance, c.name) for i, c in enumerate(changes)]
-        measured = measured_from(result, found, max(one.framework_error for one in draw.expected))
+        measured = measured_from(result, found, draw.framework_error)
         if measured.result.status is Status.PASSED or measured.result.detail.count(": ") > 1:
             return measured
-        hint = reference.rounding_hint(draw, outputs)
+        hint = reference.rounding_hint(draw, list(outputs))
         return replace(measured, result=replace(measured.result, detail=measured.result.detail + hint))
 
-    def _note_determinism(self, draw: Draw, outputs: list[torch.Tensor]) -> None:
+    def _note_determinism(self, draw: Draw, outputs: Sequence[torch.Tensor]) -> None:
         """Compare the bytes of answers to the first draw of a case."""
         if self._first is None:
-            self._first = draw, outputs
+            self._first = draw, draw.remembered(outputs)
         elif self._first[0] is draw:
-            same = all(memory.same_bits(a, b) for a, b in zip(self._first[1], outputs, strict=True))
+            same = all(map(memory.same_bits, self._first[1], draw.remembered(outputs)))
             self.deterministic = same and self.deterministic is not False
 
     def _call(self, reference: Reference, draw: Draw, base: int) -> list[torch.Tensor]:
@@ -291,10 +293,9 @@ class Trial:
         outs = draw.outs()
         # On a CPU the other addresses are where a read past the end of an input is a crash.
         closed = base > 0 and self.device == "cpu"
-        layout, base = (draw.at_page_ends, 0) if closed else (draw.layout, base)
-        name = "closed inputs" if closed else "inputs"
-        region, input_handle = self._region(name, layout.size + SHIFT_BYTES, fds, layout.holes)
-        out_region, out_handle = self._region("outputs", places_size(outs, memory.GUARD), fds)
+        base = 0 if closed else base
+        region, layout, input_handle = self._regions.inputs(draw, closed, fds)
+        out_region, out_handle = self._regions.region("outputs", places_size(outs, memory.GUARD), fds)
         self._inputs = side_effects.Placement(layout, region, base)
         layout.write(region, base)
         reference.state_layout.write(self._regions["state"])
@@ -303,31 +304,27 @@ class Trial:
         called = self._timed_call(Call(input_handle, layout.tree, base, out_handle, outs), fds)
         self.process.require_alone()
         self.warnings |= {REUSES} if called.reuses else set()
-        held = out_region.bytes.clone()
+        held = self._held(draw, out_region)
         problem = check_structure(draw.tree, called.result)
         problem = problem or side_effects.check_margins(outs, held)
         if problem is not None:
             raise _Wrong(*problem)
         return [
-            held[place["offset"] : place["offset"] + e.framework.numel() * e.framework.element_size()]
-            .view(e.framework.dtype)
-            .reshape(e.framework.shape)
-            for place, e in zip(outs, draw.expected, strict=True)
+            held[place["offset"] : place["offset"] + form.numel() * form.element_size()]
+            .view(form.dtype)
+            .reshape(form.shape)
+            for place, form in zip(outs, draw.forms, strict=True)
         ]
 
-    def _region(
-        self, name: str, size: int, fds: list[int], holes: tuple[tuple[int, int], ...] = ()
-    ) -> tuple[memory.Region, Any]:
-        """Shared memory for a call: the same addresses from call to call, so that answers cannot depend on them."""
-        region = self._regions.get(name)
-        if holes or region is None or region.bytes.numel() < size:
-            if region is not None and self.device == "cuda":
-                # The candidate has it open: it must not be freed before that ends.
-                self._outgrown.append(region)
-            region = self._regions[name] = memory.create(size, self.device, holes)
-        role = name.removeprefix("closed ")
-        same, self._attached[role] = self._attached.get(role) is region, region
-        return region, "same" if same else _handle(region, fds)
+    def _held(self, draw: Draw, region: memory.Region) -> torch.Tensor:
+        """The answers where nobody changes them: a copy, or, where that is too large, as a stopped process left them.
+
+        Nothing stops what runs on a GPU.
+        """
+        if not draw.in_place or self.device != "cpu":
+            return region.bytes.clone()
+        self.process.pause()
+        return region.bytes
 
     def _timed_call(self, call: Call, fds: Sequence[int]) -> Called:
         """A call on the clock of the limits; the first one may still build kernels."""
@@ -344,7 +341,7 @@ class Trial:
             raise CandidateFailed(Status.NOT_RUN, why, failure.log) from None
         self.kernels |= set(called.kernels)
         taken = time.monotonic() - started
-        self._slowest = max(self._slowest, taken)
+        self._slowest, self.quickest = max(self._slowest, taken), min(self.quickest, taken)
         self.run_left -= taken if self.calls else max(0.0, taken - max(self.build_left, 0.0))
         self.calls += 1
         return called
@@ -371,15 +368,6 @@ class _Wrong(Exception):
     def __init__(self, status: Status, detail: str) -> None:
         self.status, self.detail = status, detail
         super().__init__(detail)
-
-
-def _handle(region: memory.Region | None, fds: list[int]) -> Any:
-    """The region's handle; its descriptor, if it has one, is appended to ``fds``."""
-    if region is None:
-        return None
-    if region.fd is not None:
-        fds.append(region.fd)
-    return dict(region.handle)
 
 
 def _synchronize(device: str) -> None:

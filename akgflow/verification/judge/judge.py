@@ -18,7 +18,10 @@ from akgflow.verdict import JudgeRequest, Verdict
 from akgflow.verification.judge.build_cache import BuildCache
 from akgflow.verification.judge.candidate_process import ForkServerClient
 from akgflow.verification.judge.judgement import Grant, Judgement, Tools
+from akgflow.verification.judge.resources import memory_plan
+from akgflow.verification.judge.resources.memory_plan import Plan
 from akgflow.verification.reference.reference import Reference
+from akgflow.verification.reference.sliced import SlicedReference
 
 REUSED_SECONDS = 1.0
 """Oracles that took longer than this serve several candidates; the candidates of one judge cannot talk."""
@@ -40,20 +43,30 @@ class Judge:
         """
         return Judgement(self._tools, request, scratch, grant).run()
 
-    def _reference(self, request: JudgeRequest, keys: Mapping[str, Scalar], device: str) -> Reference:
+    def _reference(self, request: JudgeRequest, keys: Mapping[str, Scalar], device: str, plan: Plan) -> Reference:
         """The reference of a case, shared within a judgement, and beyond it where its oracle is expensive."""
         device = "cpu" if device == "meta" else device
-        text = repr((request.operator, request.operator_file, sorted(keys.items()), request.dtype, device))
+        text = repr(
+            (
+                request.operator,
+                request.operator_file,
+                sorted(keys.items()),
+                request.dtype,
+                device,
+                plan.slicing is not None,
+            )
+        )
         key = hashlib.sha256(text.encode()).hexdigest()
         found = self._references.get(key)
         if found is None:
-            found = (Reference(request.operator, request.operator_file, keys, request.dtype, device), 0)
+            found = (_reference(request, keys, device, plan), 0)
             self._references[key] = found
         self._references.move_to_end(key)
         return found[0]
 
     def forget(self) -> None:
         """After a judgement: drop the references that are cheap, worn, or too many."""
+        large = any(reference.large for reference, _ in self._references.values())
         for key, (reference, uses) in tuple(self._references.items()):
             if reference.seconds < REUSED_SECONDS or uses + 1 >= MOST_USES:
                 del self._references[key]
@@ -61,3 +74,10 @@ class Judge:
                 self._references[key] = (reference, uses + 1)
         while len(self._references) > MOST_REFERENCES:
             self._references.popitem(last=False)
+        if large:
+            memory_plan.give_back()
+
+
+def _reference(request: JudgeRequest, keys: Mapping[str, Scalar], device: str, plan: Plan) -> Reference:
+    about = (request.operator, request.operator_file, keys, request.dtype, device)
+    return SlicedReference(*about, plan.slicing) if plan.slicing is not None else Reference(*about)

@@ -6,7 +6,7 @@ import hashlib
 import platform
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -35,6 +35,8 @@ from akgflow.verification.judge.build_cache import BuildCache
 from akgflow.verification.judge.candidate_process import BUILDS, ForkServerClient
 from akgflow.verification.judge.evaluation import REUSES, Trial
 from akgflow.verification.judge.failures import CandidateFailed, Disturbed, Measured, compile_failed, result_failure
+from akgflow.verification.judge.resources import memory_plan
+from akgflow.verification.judge.resources.memory_plan import Plan
 from akgflow.verification.judge.timing import NotTimed, Session, Starts
 from akgflow.verification.judge.timing.roofline import with_roofline
 from akgflow.verification.judge.without_kernels import require_kernels_matter
@@ -63,8 +65,8 @@ class Tools:
     machine: Machine
     server: ForkServerClient
     build_cache: BuildCache
-    reference: Callable[[JudgeRequest, Mapping[str, Scalar], str], Reference]
-    """The reference of a case on a device."""
+    reference: Callable[[JudgeRequest, Mapping[str, Scalar], str, Plan], Reference]
+    """The reference of a case on a device, as planned."""
 
 
 @dataclass
@@ -93,6 +95,7 @@ class Judgement:
     def __init__(self, tools: Tools, request: JudgeRequest, scratch: Path, grant: Grant) -> None:
         self.tools, self.request, self.scratch, self.grant = tools, request, scratch, grant
         self.findings = Findings()
+        self.plans: Sequence[Plan] = ()
 
     @cached_property
     def toolchain(self) -> Toolchain:
@@ -133,15 +136,19 @@ class Judgement:
         pressure = self.tools.server.pressure
         pressure.begin(self.scratch)
         try:
-            self._gather()
+            with memory_plan.bounded(self.request.target.on_host, self.request.limits.judgement_bytes):
+                self._gather()
         except CandidateFailed as failure:
             self.findings.failure = failure
             if not isinstance(failure, Disturbed) and (short := pressure.explain("")):
                 raise short from failure
-        except (OperatorError, AkgflowError) as error:
+        except Exception as error:
+            words = memory_plan.no_room(error)
+            if not words and not isinstance(error, OperatorError | AkgflowError):
+                raise
             if short := machine_error(error) or pressure.explain(str(error)):
                 raise short from error
-            self.findings.failure = CandidateFailed(Status.NOT_RUN, str(error))
+            self.findings.failure = CandidateFailed(Status.NOT_RUN, words or str(error))
 
     def _gather(self) -> None:
         absent = self.findings.absent
@@ -176,6 +183,7 @@ class Judgement:
 
     def _gather_evidence(self, evidence: Evidence) -> None:
         """Gather one kind of evidence in one candidate process."""
+        self.request, self.plans = memory_plan.planned(self.request, self.cases, evidence, self.tools.machine.cores)
         scratch = self.scratch / evidence.value
         scratch.mkdir(parents=True)
         key = self._builds_key(evidence)
@@ -232,7 +240,7 @@ class Judgement:
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     def _reference(self, keys: Mapping[str, Scalar], device: str) -> Reference:
-        return self.tools.reference(self.request, keys, device)
+        return self.tools.reference(self.request, keys, device, self.plans[self.cases.index(keys)])
 
     def _references(self, device: str) -> list[Reference]:
         return [self._reference(keys, device) for keys in self.cases]
@@ -288,15 +296,16 @@ class Judgement:
         if REUSES in trial.warnings:
             findings.absent["timing"] = REUSES
             return
-        references = self._references(trial.device)
-        for reference in references:
+        for reference in (references := self._references(trial.device)):
             reference.prepare()
         largest = max(references, key=lambda r: r.draws[0].elements)
         trial.close()
         self.grant()
         starts = Starts(self.tools.server, self.request, trial.scratch, self.tools.machine.cores, largest)
         try:
-            timed = Session(largest, starts.candidate(self.module) | starts.baselines(), self._hardware()).run()
+            arms = starts.candidate(self.module) | starts.baselines()
+            there = memory_plan.for_timing(largest, self.request.limits.judgement_bytes)
+            timed = Session(largest, arms, self._hardware(), there, trial.quickest).run()
         except NotTimed as error:
             findings.absent["timing"] = str(error)
             return
@@ -323,9 +332,8 @@ class Judgement:
         request, findings = self.request, self.findings
         failure = findings.failure
         if failure is None and not findings.evidence:
-            reasons = (
-                "; ".join(f"{name}: {why}" for name, why in findings.absent.items()) or "no evidence was asked for"
-            )
+            reasons = "; ".join(f"{name}: {why}" for name, why in findings.absent.items())
+            reasons = reasons or "no evidence was asked for"
             failure = CandidateFailed(Status.NOT_RUN, reasons)
         if request.profile and not findings.profile:
             findings.absent.setdefault("profile", "counters are read only of what is right and timed")
@@ -356,7 +364,7 @@ class Judgement:
             absent=findings.absent,
             tolerance=request.tolerance,
             seconds=round(seconds, 3),
-            warnings=(*_warnings(request), *findings.warnings),
+            warnings=(*([FRAMEWORK_ALLOWED] if request.framework == "allow" else ()), *findings.warnings),
             sandbox=findings.layers or (),
         )
 
@@ -380,10 +388,6 @@ def _pass_message(findings: Findings, request: JudgeRequest) -> str:
     if built:
         parts.append(" and ".join(built) + ("" if numerics else "; numerics were not run"))
     return "; ".join(parts)
-
-
-def _warnings(request: JudgeRequest) -> tuple[str, ...]:
-    return (FRAMEWORK_ALLOWED,) if request.framework == "allow" else ()
 
 
 def _libraries() -> dict[str, str]:

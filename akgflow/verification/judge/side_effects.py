@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import torch
 
 from akgflow.terms import Status
+from akgflow.verification.reference.inputs import Draw, size_of
 from akgflow.verification.reference.output_form import Problem
-from akgflow.verification.reference.reference import Draw, Reference, size_of
+from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.tolerance import Expected
 from akgflow.verification.sandbox import POISON
 from akgflow.verification.shared import memory

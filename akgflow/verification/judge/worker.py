@@ -59,7 +59,7 @@ def main() -> None:
     import torch
 
     from akgflow.verification.judge.judge import Judge
-    from akgflow.verification.reference.features import features_of
+    from akgflow.verification.reference.tracing.features import features_of
 
     torch.set_num_threads(machine.cores)
     # torch rounds the inputs of float32 convolutions to TF32 unless it is told not to.

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from akgflow.verification.reference.op_count import Tracer, results_of
+from akgflow.verification.reference.tracing.op_count import Tracer, results_of
 from akgflow.verification.shared.memory import Identity, identity
 
 _ALONG_A_DIMENSION = {

@@ -1,17 +1,113 @@
-"""Secret seeds, inputs and parameters: what a candidate is asked, drawn for each judgement."""
+"""Secret seeds, inputs and parameters: what a candidate is asked, drawn for each judgement, and the answers to it."""
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 
 from akgflow.verification.reference.distributions import InputInvariant, redraw
 from akgflow.verification.reference.operator import Case, seeded
-from akgflow.verification.shared import dtypes
+from akgflow.verification.reference.oracle import Effects
+from akgflow.verification.reference.tolerance import Comparison, Expected, compare
+from akgflow.verification.shared import dtypes, memory
 from akgflow.verification.shared.memory import Identity, identity, map_tensors
+
+
+class Recipe(NamedTuple):
+    """What inputs are made from: the same recipe gives the same ones again."""
+
+    distribution: str
+    way: str
+    level: float
+    seeds: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Inputs of one distribution and what the outputs must be."""
+
+    distribution: str
+    way: str
+    """How the distribution was fitted to the operator: one of `WAYS`."""
+    inputs: tuple[Any, ...]
+    layout: memory.Layout
+    """Of the inputs."""
+    tree: memory.Tree
+    """Describes the result."""
+    expected: tuple[Expected, ...]
+    """The result's tensors, in order."""
+    effects: Effects
+    """The inputs and buffers that the operator changes."""
+    after: tuple[Expected, ...]
+    """These after the call; all others must stay as they were."""
+
+    @property
+    def mutates(self) -> bool:
+        """True when the reference itself changes its inputs."""
+        return bool(self.effects.inputs)
+
+    def outs(self) -> list[dict[str, Any]]:
+        """Places for the output tensors, between guard bytes, in their own region."""
+        return out_places(self.forms, memory.GUARD)
+
+    @property
+    def forms(self) -> list[torch.Tensor]:
+        """The output tensors without their values."""
+        return [one.framework.to("meta") for one in self.expected]
+
+    @property
+    def framework_error(self) -> float:
+        """The largest error of the framework's own kernel."""
+        return max(one.framework_error for one in self.expected)
+
+    def compare(self, outputs: Sequence[torch.Tensor], tolerance: float) -> list[Comparison]:
+        """Each output of a call against what it must be."""
+        return [compare(o, e, i, tolerance) for i, (o, e) in enumerate(zip(outputs, self.expected, strict=True))]
+
+    def remembered(self, outputs: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:
+        """What of an answer is kept to tell whether the next one is the same bytes."""
+        return outputs
+
+    in_place: ClassVar[bool] = False
+    """Whether answers are too large for a copy of the judge's."""
+
+    @cached_property
+    def at_page_ends(self) -> memory.Layout:
+        """Places for the inputs that make a read past an end a crash; for a CPU."""
+        return memory.lay_out(list(self.inputs), memory.at_page_end)
+
+    @property
+    def elements(self) -> int:
+        """Elements of all inputs and outputs."""
+        return int(sum(p.tensor.numel() for p in self.layout.placed) + sum(e.oracle.numel() for e in self.expected))
+
+
+def out_places(tensors: Sequence[torch.Tensor], guard: int = 0) -> list[dict[str, Any]]:
+    """Contiguous places, by shape and dtype, for a sequence of tensors, ``guard`` bytes before and behind each."""
+    places, offset = [], guard
+    for tensor in tensors:
+        places.append({"shape": list(tensor.shape), "dtype": memory.dtype_name(tensor.dtype), "offset": offset})
+        offset += -(-tensor.numel() * tensor.element_size() // memory.ALIGN) * memory.ALIGN + 2 * guard
+    return places
+
+
+def places_size(places: Sequence[Mapping[str, Any]], guard: int = 0) -> int:
+    """Bytes that `out_places` take."""
+    if not places:
+        return 0
+    last = places[-1]
+    return int(last["offset"] + -(-size_of(last) // memory.ALIGN) * memory.ALIGN + guard)
+
+
+def size_of(place: Mapping[str, Any]) -> int:
+    """Bytes of the tensor in a place."""
+    return int(memory.dtype_of(place["dtype"]).itemsize * math.prod(place["shape"]))
 
 
 def fresh_seed() -> int:

@@ -100,6 +100,8 @@ class Oracle:
         self.names: set[str] = set()
         self.truncates = False
         self.repeatable = False
+        self.thrifty = False
+        """Make do with as few forwards as there can be, where each takes seconds."""
         self.roundings: int | None = None
         """How often the framework rounds to a dtype below float32 in one forward; None until it is counted."""
 
@@ -112,7 +114,7 @@ class Oracle:
         """What each tensor of an outcome must be, for inputs ``made`` on which the framework's was ``frame``."""
         self.runner.effects = framework.effects
         wide = dtypes.widen(made)
-        copied = _copied(wide)
+        copied = self._given(wide)
         trace = Trace(memory.tensors(copied))
         started = time.monotonic()
         try:
@@ -135,7 +137,9 @@ class Oracle:
         self._repeat(wide, base, watch)
         spread, moved = self._sensitivity(base, made, wide, watch)
         if self.length is None:
-            self.length = self._length(wide, outputs) if self.seconds < SLOW_SECONDS else _longest(made)
+            self.length = (
+                self._length(wide, outputs) if self.seconds < SLOW_SECONDS and not self.thrifty else _longest(made)
+            )
         # A variance may be taken in one pass, from sums of squares that are several times as large as itself.
         length = self.length * (VARIANCE_PASSES if self.names & VARIANCES else 1)
         found = [expect(o, f, s, length, how) for o, f, s in zip(outputs, frame, spread, strict=False)]
@@ -151,7 +155,7 @@ class Oracle:
 
     def _repeat(self, wide: Any, base: Answer, watch: bool) -> None:
         """The same inputs again, once for each case."""
-        if self.repeatable:
+        if self.repeatable or self.thrifty:
             return
         started = time.monotonic()
         again = self._answer(wide, self.runner.state, watch)
@@ -162,20 +166,25 @@ class Oracle:
         self._took(time.monotonic() - started)
         self.repeatable = True
 
+    def _given(self, wide: Any) -> Any:
+        """What a forward is given of ``wide``: a copy, where it may change that."""
+        return wide if self.thrifty and not self.runner.effects.inputs else _copied(wide)
+
     def _took(self, seconds: float) -> None:
         """Note a forward's time. The quickest one counts: what is tried must not depend on a busy moment."""
         self.seconds = min(self.seconds, seconds) if self.seconds else seconds
 
     def _answer(self, wide: Any, state: State, watch: bool) -> Answer:
         trace = Trace() if watch else None
-        outputs = self.runner.outcome(_copied(wide), state, trace)
+        outputs = self.runner.outcome(self._given(wide), state, trace)
         return Answer(outputs, []) if trace is None else Answer([*map(trace.unrounded, outputs)], trace.sources)
 
     def _sensitivity(
         self, base: Answer, made: Any, wide: Any, watch: bool
     ) -> tuple[list[torch.Tensor], list[torch.Tensor | None]]:
         """Root mean square of the changes that relative perturbations make, and how far they move whole numbers."""
-        samples = 8 if self.instant else 4 if self.seconds < QUICK_SECONDS else 3 if self.seconds < SLOW_SECONDS else 1
+        quick = 8 if self.instant else 4 if self.seconds < QUICK_SECONDS else 3
+        samples = 1 if self.thrifty or self.seconds >= SLOW_SECONDS else quick
         total = [torch.zeros_like(dtypes.as_float64(o)) for o in base.all]
         moved = [None if dtypes.is_real(o) else torch.zeros_like(one) for o, one in zip(base.all, total, strict=True)]
         for _ in range(samples):
@@ -201,8 +210,10 @@ class Oracle:
         def perturb(tensor: torch.Tensor) -> torch.Tensor:
             if tensor.dtype not in (torch.float64, torch.complex128):
                 return tensor
-            sign = torch.randint(0, 2, tensor.shape, device=tensor.device, dtype=torch.int8).double() * 2 - 1
-            moved = tensor * (1 + step * sign)
+            up = torch.randint(0, 2, tensor.shape, device=tensor.device, dtype=torch.int8)
+            # In place: such a tensor may be a large part of the memory that there is.
+            moved = up.double().mul_(2 * step).add_(1 - step)
+            moved = moved.mul_(tensor) if tensor.dtype == torch.float64 else moved * tensor
             return moved.clamp(tensor.min(), tensor.max()) if confined and tensor.numel() else moved
 
         state = memory.map_tensors(self.runner.state, perturb)

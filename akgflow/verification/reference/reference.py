@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice, product
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -32,7 +31,7 @@ from akgflow.verification.reference.distributions import (
 )
 from akgflow.verification.reference.error_patterns import ROUNDINGS, alike
 from akgflow.verification.reference.index_outputs import RANGE_BOUND, Trace
-from akgflow.verification.reference.op_count import measure
+from akgflow.verification.reference.inputs import Draw, Recipe
 from akgflow.verification.reference.operator import Case, OperatorError, make_case, seeded
 from akgflow.verification.reference.oracle import QUICK_SECONDS, SLOW_SECONDS, Effects, Oracle, Runner
 from akgflow.verification.reference.output_form import same_form
@@ -45,6 +44,7 @@ from akgflow.verification.reference.perturbations import (
     single_element_perturbations,
 )
 from akgflow.verification.reference.tolerance import Expected, Measure
+from akgflow.verification.reference.tracing.op_count import measure
 from akgflow.verification.reference.trivial_answers import trivial_answers
 from akgflow.verification.shared import dtypes, memory
 from akgflow.verification.shared.op_policy import Work
@@ -63,69 +63,16 @@ _SPECIAL = (torch.isnan, torch.isposinf, torch.isneginf)
 _secret = random.SystemRandom()
 
 
-@dataclass(frozen=True)
-class Draw:
-    """Inputs of one distribution and what the outputs must be."""
-
-    distribution: str
-    way: str
-    """How the distribution was fitted to the operator: one of `WAYS`."""
-    inputs: tuple[Any, ...]
-    layout: memory.Layout
-    """Of the inputs."""
-    tree: memory.Tree
-    """Describes the result."""
-    expected: tuple[Expected, ...]
-    """The result's tensors, in order."""
-    effects: Effects
-    """The inputs and buffers that the operator changes."""
-    after: tuple[Expected, ...]
-    """These after the call; all others must stay as they were."""
-
-    @property
-    def mutates(self) -> bool:
-        """True when the reference itself changes its inputs."""
-        return bool(self.effects.inputs)
-
-    def outs(self) -> list[dict[str, Any]]:
-        """Places for the output tensors, between guard bytes, in their own region."""
-        return out_places([one.framework for one in self.expected], memory.GUARD)
-
-    @cached_property
-    def at_page_ends(self) -> memory.Layout:
-        """Places for the inputs that make a read past an end a crash; for a CPU."""
-        return memory.lay_out(list(self.inputs), memory.at_page_end)
-
-    @property
-    def elements(self) -> int:
-        """Elements of all inputs and outputs."""
-        return int(sum(p.tensor.numel() for p in self.layout.placed) + sum(e.oracle.numel() for e in self.expected))
-
-
-def out_places(tensors: Sequence[torch.Tensor], guard: int = 0) -> list[dict[str, Any]]:
-    """Contiguous places, by shape and dtype, for a sequence of tensors, ``guard`` bytes before and behind each."""
-    places, offset = [], guard
-    for tensor in tensors:
-        places.append({"shape": list(tensor.shape), "dtype": memory.dtype_name(tensor.dtype), "offset": offset})
-        offset += -(-tensor.numel() * tensor.element_size() // memory.ALIGN) * memory.ALIGN + 2 * guard
-    return places
-
-
-def places_size(places: Sequence[Mapping[str, Any]], guard: int = 0) -> int:
-    """Bytes that `out_places` take."""
-    if not places:
-        return 0
-    last = places[-1]
-    return int(last["offset"] + -(-size_of(last) // memory.ALIGN) * memory.ALIGN + guard)
-
-
-def size_of(place: Mapping[str, Any]) -> int:
-    """Bytes of the tensor in a place."""
-    return int(memory.dtype_of(place["dtype"]).itemsize * math.prod(place["shape"]))
+def most_others(elements: int) -> int:
+    """How many distributions beside the first two memory allows, by the elements of inputs and outputs."""
+    return 0 if elements > MOST_ELEMENTS else 1 if elements > MANY_ELEMENTS else len(EXTRA)
 
 
 class Reference:
     """One case of an operator, with parameters drawn for it, on ``device``; raises `OperatorError` where it fails."""
+
+    large: ClassVar[bool] = False
+    """Whether what it holds is too much to wait for the garbage collector."""
 
     def __init__(self, text: str, file: str, keys: Mapping[str, Scalar], dtype: str | None, device: str) -> None:
         self.case: Case = make_case(text, file, keys, dtype, drawing.fresh_seed())
@@ -192,6 +139,8 @@ class Reference:
         others = _secret.sample(EXTRA, len(EXTRA)) if second is not None else at_borders
         wanted = self._how_many(first)
         for place, distribution in enumerate(others):
+            if not wanted and self.oracle.thrifty:
+                break
             self.weak = trivial_answers(self.draws)
             # Where a trivial answer would still pass, every distribution that might refuse it is tried.
             if place < wanted or (self.weak and self.oracle.seconds < SLOW_SECONDS):
@@ -239,6 +188,14 @@ class Reference:
         return replace(found, distribution=PERTURBED) if self._well_conditioned(found, first, PERTURBED) else None
 
     @property
+    def own_bytes(self) -> int:
+        """Bytes that each process takes which runs the case, beside inputs and outputs."""
+        return self.state_layout.size
+
+    def let_go(self) -> None:
+        """Let go of what can be made again, and takes memory."""
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What a verdict on these draws cannot vouch for."""
         undecided = [
@@ -264,9 +221,8 @@ class Reference:
         return ""
 
     def _how_many(self, first: Draw) -> int:
-        if self.oracle.seconds > SLOW_SECONDS or first.elements > MOST_ELEMENTS:
-            return 0
-        return 1 if self.oracle.seconds > QUICK_SECONDS or first.elements > MANY_ELEMENTS else len(EXTRA)
+        slow, quick = self.oracle.seconds > SLOW_SECONDS, self.oracle.seconds <= QUICK_SECONDS
+        return 0 if slow else min(most_others(first.elements), len(EXTRA) if quick else 1)
 
     def _operator_inputs(self) -> tuple[Any, ...]:
         return drawing.draw(self.case, self.device, drawing.fresh_seed())
@@ -319,13 +275,22 @@ class Reference:
 
     def fresh(self, distribution: str, way: str = SIGNED, level: float = 1.0) -> tuple[Any, ...]:
         """New secret inputs of a distribution that the case admits."""
-        made = self._operator_inputs()
-        if distribution == OPERATOR:
+        return self.make(self.recipe(distribution, way, level))
+
+    @staticmethod
+    def recipe(distribution: str, way: str = SIGNED, level: float = 1.0) -> Recipe:
+        """A recipe for new secret inputs."""
+        return Recipe(distribution, way, level, (drawing.fresh_seed(), drawing.fresh_seed()))
+
+    def make(self, recipe: Recipe) -> tuple[Any, ...]:
+        """The inputs that a recipe stands for."""
+        made = drawing.draw(self.case, self.device, recipe.seeds[0])
+        if recipe.distribution == OPERATOR:
             return made
         # Large inputs are multiplied: their product is as large as one of them alone would be.
-        count = sum(invariant.random for invariant in self.invariants)
-        level = level ** (1 / count) if distribution == SCALED and count > 1 else level
-        return drawing.vary(made, self.invariants, distribution, way, level, drawing.fresh_seed())
+        count, level = sum(invariant.random for invariant in self.invariants), recipe.level
+        level = level ** (1 / count) if recipe.distribution == SCALED and count > 1 else level
+        return drawing.vary(made, self.invariants, recipe.distribution, recipe.way, level, recipe.seeds[1])
 
     def answer(self, made: tuple[Any, ...], distribution: str, way: str = SIGNED) -> Draw:
         """What the outputs for given inputs must be."""

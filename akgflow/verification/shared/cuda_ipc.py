@@ -31,7 +31,7 @@ class _Runtime:
 
     def __init__(self, library: ctypes.CDLL, prefix: str) -> None:
         self.library, self.prefix = library, prefix
-        library[f"{prefix}GetErrorString"].restype = ctypes.c_char_p
+        self._text_of = function(library, f"{prefix}GetErrorString", ctypes.c_char_p)
 
     def call(self, name: str, *args: Any) -> None:
         code = self.library[f"{self.prefix}{name}"](*args)
@@ -39,8 +39,14 @@ class _Runtime:
             return
         # Else the next call of torch's would report it.
         self.library[f"{self.prefix}GetLastError"]()
-        words = self.library[f"{self.prefix}GetErrorString"](code).decode()
-        raise RuntimeError(f"{self.prefix}{name} failed: {words} ({code})")
+        raise RuntimeError(f"{self.prefix}{name} failed: {self._text_of(code).decode()} ({code})")
+
+
+def function(library: ctypes.CDLL, name: str, result: Any) -> Any:
+    """A function of a library that gives a ``result``, to be kept: each look-up by ``[]`` makes another, without it."""
+    found = library[name]
+    found.restype = result
+    return found
 
 
 @cache

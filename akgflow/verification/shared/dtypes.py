@@ -96,6 +96,8 @@ def widened(tensor: torch.Tensor) -> torch.Tensor:
 
 def stored(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     """Real ``values`` of the shape of ``parts(like)``, in the dtype and layout of ``like``; the nearest that it has."""
+    if values.dtype == like.dtype and values.stride() == like.stride() and values.is_contiguous():
+        return values
     found = torch.empty_like(like, memory_format=torch.preserve_format)
     if like.is_complex():
         return found.copy_(torch.view_as_complex(values.to(torch.float64).contiguous()))

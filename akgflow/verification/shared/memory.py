@@ -54,6 +54,11 @@ class Region:
             _created.pop(self.fd, None)
             os.close(self.fd)
 
+    @property
+    def holes(self) -> tuple[tuple[int, int], ...]:
+        """Pages that are closed to who attaches it, as first byte and the one after the last."""
+        return tuple((start, stop) for start, stop in self.handle.get("holes", ()))
+
 
 _created: dict[int, tuple[tuple[int, int], int]] = {}
 
@@ -81,6 +86,14 @@ def create(size: int, device: str, holes: tuple[tuple[int, int], ...] = ()) -> R
     _created[fd] = ((about.st_dev, about.st_ino), size)
     handle = {"kind": "host", "size": size, "holes": [list(hole) for hole in holes]}
     return _mapped(fd, handle)
+
+
+def with_holes(region: Region, holes: tuple[tuple[int, int], ...]) -> Region:
+    """The same memory of the host, with these ``holes`` for who attaches it."""
+    assert region.fd is not None, "only memory of the host has pages that can be closed"
+    return Region(
+        region.bytes, {**region.handle, "holes": [list(hole) for hole in holes]}, os.dup(region.fd), region.map
+    )
 
 
 def _create_cuda(size: int) -> Region:

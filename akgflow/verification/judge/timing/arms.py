@@ -28,9 +28,9 @@ class Samples:
 class Arm:
     """All processes of the candidate or of one baseline, and their samples."""
 
-    def __init__(self, name: str, start: Start) -> None:
+    def __init__(self, name: str, start: Start, number: int) -> None:
         self.name, self.start = name, start
-        self.trials = [start.begin() for _ in range(start.number)]
+        self.trials = [start.begin() for _ in range(number)]
         self.workers: list[TimedWorker] = []
         self.samples = [Samples() for _ in self.trials]
 

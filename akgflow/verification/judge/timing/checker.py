@@ -13,7 +13,6 @@ from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.timing.questions import NotTimed, Questions
 from akgflow.verification.judge.timing.window import TimedWorker
 from akgflow.verification.reference.reference import Reference
-from akgflow.verification.reference.tolerance import compare
 from akgflow.verification.shared import dtypes
 
 PICK_SECONDS = 0.6
@@ -77,9 +76,9 @@ class Checker:
         started = time.monotonic()
         draw = self.questions.draw
         truth = self.reference.answer(self.questions.inputs(slot), draw.distribution, draw.way)
-        for output, expected in enumerate(truth.expected):
-            got = candidate.buffer.answers(output, first)[slot - first].contiguous()
-            found = compare(got, expected, output, self.tolerance)
+        outputs = range(len(draw.forms))
+        got = [candidate.buffer.answers(output, first)[slot - first].contiguous() for output in outputs]
+        for found in truth.compare(got, self.tolerance):
             if found.wrong:
                 text = f"right when it was checked and wrong while it was timed: {found.detail}"
                 raise CandidateFailed(Status.INCORRECT_NUMERICAL, text)

@@ -5,18 +5,25 @@ from __future__ import annotations
 import math
 import random
 import time
+from copy import copy
 from typing import Any
 
 import torch
 
 from akgflow.verification.reference.distributions import NORMAL, SIGNED
-from akgflow.verification.reference.reference import Draw, Reference, out_places, places_size
+from akgflow.verification.reference.inputs import Draw, out_places, places_size
+from akgflow.verification.reference.reference import Reference
 from akgflow.verification.shared import dtypes, memory
 
 DRAW_SECONDS = 0.15
 """Seconds that drawing the questions of one pairing may take."""
 
 _secret = random.SystemRandom()
+
+
+def _without_values(tensor: torch.Tensor) -> torch.Tensor:
+    """A tensor of the same form that takes no memory."""
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
 
 
 class NotTimed(Exception):
@@ -33,29 +40,37 @@ class Questions:
     def __init__(self, reference: Reference, count: int) -> None:
         self.reference, self.count = reference, count
         self.draw: Draw = reference.draws[1]
-        self.layout = memory.lay_out(list(self.draw.inputs))
+        self.layout = memory.lay_out(memory.map_tensors(list(self.draw.inputs), _without_values))
         self.pitch = max(self.layout.size, memory.ALIGN)
-        self.outs = out_places([one.framework for one in self.draw.expected])
+        self.outs = out_places(self.draw.forms)
         self.out_pitch = max(places_size(self.outs), memory.ALIGN)
         self.master = torch.zeros(count * self.pitch, dtype=torch.uint8, device=reference.device)
         started = time.monotonic()
         self._turns = self._turned()
         own = DRAW_SECONDS / max(time.monotonic() - started, 1e-9)
         self.most = math.inf if self._turns else max(8, int(own))
+        reference.let_go()
 
     def _turned(self) -> list[bool]:
         """For each input whether it is rotated and scaled from slot to slot; empty where each slot needs its own draw.
 
         Raises `NotTimed` when the inputs are the same in every draw.
         """
-        again = self._drawn()
-        pairs = list(zip(self.layout.placed, again.placed, strict=True))
+        known, again = memory.lay_out(list(self.draw.inputs)), self._drawn()
+        pairs = list(zip(known.placed, again.placed, strict=True))
         varies = [not memory.same_bits(memory.row(a), memory.row(b)) for a, b in pairs]
         if not any(varies):
             raise NotTimed("the operator's inputs are the same in every draw, so that answers could be kept")
         plain = [invariant.plain for invariant in self.reference.invariants]
         normal = self.draw.distribution == NORMAL and self.draw.way == SIGNED
         return plain if normal and all(p for p, v in zip(plain, varies, strict=True) if v) else []
+
+    def resized(self, count: int) -> Questions:
+        """The same for another number of slots."""
+        found = copy(self)
+        found.count = count
+        found.master = torch.zeros(count * self.pitch, dtype=torch.uint8, device=self.reference.device)
+        return found
 
     def _drawn(self) -> memory.Layout:
         found = memory.lay_out(list(self.reference.fresh(self.draw.distribution, self.draw.way)))
@@ -71,13 +86,13 @@ class Questions:
                     self._row(slot, one).copy_(memory.row(one))
             return
         rows = [(one, memory.row(one), turns) for one, turns in zip(self._drawn().placed, self._turns, strict=True)]
-        rows = [(one, torch.cat((row, row)) if turns else row, turns) for one, row, turns in rows]
         for slot in range(n):
             for one, row, turns in rows:
                 target = self._row(slot, one)
                 if turns:
-                    at = _secret.randrange(target.numel())
-                    dtypes.scale_into(target, row[at : at + target.numel()], _secret.uniform(0.75, 1.25))
+                    at, factor = _secret.randrange(target.numel()), _secret.uniform(0.75, 1.25)
+                    dtypes.scale_into(target[: len(row) - at], row[at:], factor)
+                    dtypes.scale_into(target[len(row) - at :], row[:at], factor)
                 else:
                     target.copy_(row)
 

@@ -8,9 +8,6 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-import psutil
-import torch
-
 from akgflow.terms import Status
 from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.timing.arms import Arm, Samples, make_ready
@@ -18,8 +15,9 @@ from akgflow.verification.judge.timing.checker import Checker
 from akgflow.verification.judge.timing.processes import CANDIDATE, Start
 from akgflow.verification.judge.timing.questions import NotTimed, Questions
 from akgflow.verification.judge.timing.readback import ReadbackFailed, most_in_a_reply
+from akgflow.verification.judge.timing.sizes import MOST_SECONDS, Memory, Sizes, sizes
 from akgflow.verification.judge.timing.summary import Pairing, Summary, Timed
-from akgflow.verification.judge.timing.window import WARM, Slots, Window, refused
+from akgflow.verification.judge.timing.window import Slots, Window, refused
 from akgflow.verification.reference.reference import Reference
 
 BUDGET_SECONDS = {"cpu": 7.5, "cuda": 4.0}
@@ -31,12 +29,10 @@ MOST_CALLS = 4096
 TRIED = {"cpu": 68, "cuda": 20}
 """Calls by which the size of the windows is chosen. On a GPU the first read of each answer is slow."""
 ROUNDS = (5, 40)
-ALONE, COLD = 4, 2
-"""Questions asked one at a time: warm in each pairing of the first `ALONE_ROUNDS`, cold in those of the first round."""
 ALONE_ROUNDS = 2
+"""Questions are asked one at a time in each pairing of so many rounds, with cold caches in those of the first."""
 AFTER_ROUNDS = 3
 """Rounds of the baselines once the candidate's processes have ended."""
-MEMORY = {"cpu": 2 << 30, "cuda": 64 << 30}
 WINDOW_BYTES = {"cpu": 64 << 20, "cuda": 12 << 30}
 """Bytes that the questions and answers of a window may take, where that allows `FEW` calls: writing and reading them
 takes time, too."""
@@ -49,8 +45,12 @@ T = TypeVar("T")
 class Session:
     """Candidate and baselines, each in several processes that live at the same time and are asked in turn."""
 
-    def __init__(self, reference: Reference, starts: Mapping[str, Start], device: str) -> None:
+    def __init__(
+        self, reference: Reference, starts: Mapping[str, Start], device: str, there: int, call_seconds: float
+    ) -> None:
+        """``there`` are the bytes that may be taken, ``call_seconds`` what one call of the candidate took at least."""
         self.reference, self.device, self.kind = reference, device, reference.device
+        self._there, self._call_seconds = there, call_seconds
         self.arms: dict[str, Arm] = {}
         self.warnings: list[str] = []
         self.copies = False
@@ -73,8 +73,10 @@ class Session:
 
     def _begin(self) -> None:
         """Start all processes; a baseline that fails is left out with its reason."""
+        self._question = Questions(self.reference, 1)
+        self.sizes = self._sizes(len(self._starts))
         for name, start in self._starts.items():
-            self.arms[name] = Arm(name, start)
+            self.arms[name] = Arm(name, start, min(start.number, self.sizes.processes))
         failed = make_ready(list(self.arms.values()))
         if CANDIDATE in failed:
             raise failed[CANDIDATE]
@@ -94,24 +96,26 @@ class Session:
             self.copies = True
             self.warnings.append(f"copying the answers counts in all times, because {error}")
             self.n = self._choose_calls()
-        self.slots = self._attach(self.n + ALONE + COLD + WARM)
+        fit = self.sizes
+        self.slots = self._attach(self.n + fit.alone + fit.cold + fit.warm)
         self.slots.questions.refresh(self.slots.questions.count)
-        self.slots.write(self.slots.questions.count - WARM, WARM)
+        self.slots.write(self.slots.questions.count - fit.warm, fit.warm)
         self.summary = Summary(self.arms, self.n, self.kind)
         tolerance = self.reference.case.tolerance or self.arms[CANDIDATE].trials[0].request.tolerance
         self.checker = Checker(self.reference, self.slots.questions, tolerance)
         # The first one asked gets other memory for its answers than the last.
-        for worker in _shuffled(worker for arm in self.arms.values() for worker in arm.workers):
+        workers = [worker for arm in self.arms.values() for worker in arm.workers]
+        for worker in _shuffled(workers if not fit.slow else []):
             self.slots.questions.refresh(self.n)
             worker.window(0, self.n)
             worker.calls = self.n
 
     def _choose_calls(self) -> int:
         """Calls of a window, within the memory that a timing may take."""
-        room = self._room()
-        if room < 3 + ALONE + COLD + WARM:
-            raise NotTimed("a few sets of inputs and outputs do not fit into the memory that a timing may share")
-        count = min(TRIED[self.kind], room)
+        self.sizes = chosen = self._sizes(len(self.arms))
+        if chosen.few:
+            return 1
+        count = min(TRIED[self.kind], chosen.slots)
         few = min(4, count // 2)
         slots, taken = self._attach(count), []
         slots.questions.refresh(count)
@@ -126,21 +130,18 @@ class Session:
         wanted = min(WINDOW_SECONDS[self.kind] / min(taken), LONGEST_SECONDS / max(taken))
         questions = slots.questions
         by_size = max(FEW, WINDOW_BYTES[self.kind] // (questions.pitch + questions.out_pitch))
-        most = min(MOST_CALLS, room - ALONE - COLD - WARM, by_size, questions.most, most_in_a_reply(questions))
+        room = chosen.slots - chosen.alone - chosen.cold - chosen.warm
+        most = min(MOST_CALLS, room, by_size, questions.most, most_in_a_reply(questions))
         return max(1, int(min(most, math.ceil(wanted))))
 
-    def _room(self) -> int:
-        """Slots that fit into the memory that a timing may take."""
-        questions = Questions(self.reference, 1)
-        workers = sum(len(arm.trials) for arm in self.arms.values())
-        slot = 2 * questions.pitch + (workers * (2 if self.copies else 1) + len(self.arms)) * questions.out_pitch
-        free = torch.cuda.mem_get_info()[0] // 2 if self.kind == "cuda" else psutil.virtual_memory().available // 4
-        return int(min(MEMORY[self.kind], free) // slot)
+    def _sizes(self, arms: int) -> Sizes:
+        found = Memory(self._there, self.reference.own_bytes)
+        return sizes(self._question, arms, found, self.kind, self.copies, self._call_seconds)
 
     def _attach(self, count: int) -> Slots:
         for arm in self.arms.values():
             arm.detach()
-        slots = Slots(Questions(self.reference, count), self.kind)
+        slots = Slots(self._question.resized(count), self.kind, self.sizes.warm)
         for arm in self.arms.values():
             arm.attach(slots, self.copies)
         return slots
@@ -161,6 +162,8 @@ class Session:
 
     def _goes_on(self, round_: int, seconds: float) -> bool:
         """More rounds until enough is known, within the budget."""
+        if self.sizes.slow:
+            return not round_ or (seconds / round_ * (round_ + 1) < MOST_SECONDS and not self.summary.precise)
         if round_ < ROUNDS[0]:
             return round_ < ALONE_ROUNDS or seconds < BUDGET_SECONDS[self.kind]
         return seconds < BUDGET_SECONDS[self.kind] and round_ < ROUNDS[1] and not self.summary.precise
@@ -191,11 +194,15 @@ class Session:
         together, nothing = self._window(arm, at, 0, self.n)
         samples.windows.append(together)
         overhead.windows += nothing
-        for slot in range(self.n, self.n + ALONE) if alone else ():
+        if self.sizes.few:
+            samples.alone.append(together.seconds)
+            overhead.alone += [one.seconds for one in nothing]
+        for slot in range(self.n, self.n + self.sizes.alone) if alone else ():
             window, nothing = self._window(arm, at, slot, 1)
             samples.alone.append(window.seconds)
             overhead.alone += [one.seconds for one in nothing]
-        for slot in range(self.n + ALONE, self.n + ALONE + COLD) if cold and self.slots.sweeps else ():
+        colds = range(self.n + self.sizes.alone, self.n + self.sizes.alone + self.sizes.cold)
+        for slot in colds if cold and self.slots.sweeps else ():
             window, nothing = self._window(arm, at, slot, 1, cold=True)
             samples.cold.append(window.seconds)
             overhead.cold += [one.seconds for one in nothing]
@@ -224,9 +231,10 @@ class Session:
     def _without_candidate(self) -> None:
         """Time the baselines once nothing of the candidate is left that could slow them."""
         for arm in self._baselines:
-            after = self.summary.after[arm.name] = [Samples() for _ in arm.workers]
-            for _ in range(AFTER_ROUNDS):
-                for worker, samples in zip(arm.workers, after, strict=True):
+            workers = arm.workers[:1] if self.sizes.slow else arm.workers
+            after = self.summary.after[arm.name] = [Samples() for _ in workers]
+            for _ in range(1 if self.sizes.slow else AFTER_ROUNDS):
+                for worker, samples in zip(workers, after, strict=True):
                     # As in a pairing: the caches hold what the judge itself does in between.
                     self.slots.questions.refresh(self.n)
                     samples.windows.append(worker.window(0, self.n))

@@ -29,8 +29,6 @@ from akgflow.verification.shared.protocol import Answered, PrepareWindows, WarmU
 
 DISTURBED = 0.12
 """A window is disturbed when its process's threads waited for a core for more than this share of it."""
-WARM = 4
-"""The number of slots, at the end, that hold old questions."""
 QUIET_SECONDS = 0.002
 """For processes that were stopped, or have just written inputs, to leave the cores; on a CPU."""
 
@@ -48,10 +46,13 @@ class Window(NamedTuple):
 
 
 class Slots:
-    """The memory that holds the questions of all processes, and the judge's memory for answers."""
+    """The memory that holds the questions of all processes, and the judge's memory for answers.
 
-    def __init__(self, questions: Questions, device: str) -> None:
-        self.questions, self.device = questions, device
+    The last ``warm`` slots hold old questions.
+    """
+
+    def __init__(self, questions: Questions, device: str, warm: int) -> None:
+        self.questions, self.device, self.warm = questions, device, warm
         self.region = memory.create(questions.count * questions.pitch, device)
 
     def answer_buffer(self) -> AnswerBuffer:
@@ -183,8 +184,8 @@ class TimedWorker:
         process = self.trial.process
         process.resume()
         if calls:
-            limit, old = self.trial.request.limits.run_seconds, self.slots.questions.count - WARM
-            process.ask(WarmUp(old, WARM, -(-calls // WARM)), limit, watch=1.0)
+            limit, warm = self.trial.request.limits.run_seconds, self.slots.warm
+            process.ask(WarmUp(self.slots.questions.count - warm, warm, -(-calls // warm)), limit, watch=1.0)
             process.pause()
             process.resume()
 

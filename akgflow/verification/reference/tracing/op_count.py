@@ -44,7 +44,7 @@ def flops_of(func: Any, args: Any, kwargs: Any, result: Any) -> float | None:
     return None if count is None else float(count(*args, **kwargs, out_val=result))
 
 
-class _Counter(Tracer):
+class Counting(Tracer):
     """Counts elements for each group of operators, and floating-point operations of those that multiply."""
 
     def __init__(self) -> None:
@@ -62,6 +62,16 @@ class _Counter(Tracer):
         elif not func.is_view and op_classes.base(name) not in op_classes.FREE:
             self.elements[op_classes.group(name)] += touched
 
+    @property
+    def work(self) -> Work:
+        """All that was counted."""
+        computed = {name: n for name, n in self.elements.items() if name not in op_classes.MOVES}
+        # Host code copies, pads and joins: that counts only where the operator does nothing else.
+        done: Mapping[str, int] = computed if computed or self.flops else dict(self.elements)
+        total = sum(done.values())
+        # A counter that moves by one is not what an operator is made of.
+        return Work(self.flops + total, {name: n for name, n in done.items() if n > SHARE * total})
+
 
 def results_of(result: Any) -> tuple[Any, ...]:
     """What an operator returned, one by one."""
@@ -70,11 +80,7 @@ def results_of(result: Any) -> tuple[Any, ...]:
 
 def measure(call: Callable[[], Any]) -> Work:
     """The work of one ``call``, counted on every operator except compositions of others."""
-    with _Counter() as seen:
+    seen = Counting()
+    with seen:
         call()
-    computed = {name: n for name, n in seen.elements.items() if name not in op_classes.MOVES}
-    # Host code copies, pads and joins: that counts only where the operator does nothing else.
-    done: Mapping[str, int] = computed if computed or seen.flops else dict(seen.elements)
-    total = sum(done.values())
-    # A counter that moves by one is not what an operator is made of.
-    return Work(seen.flops + total, {name: n for name, n in done.items() if n > SHARE * total})
+    return seen.work

@@ -17,8 +17,8 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from akgflow.verdict import FeatureRequest, OperatorFeatures
-from akgflow.verification.reference.op_count import Tracer, flops_of
 from akgflow.verification.reference.operator import Case, OperatorError, cases_of, make_case
+from akgflow.verification.reference.tracing.op_count import Tracer, flops_of
 from akgflow.verification.shared import memory
 
 MOST_REAL = 1 << 22

@@ -1,0 +1,275 @@
+"""What judging a case takes of memory and time, held against what is there, before anything of its size is allocated.
+
+A case is judged *whole* where several sets of its inputs with their float64 answers fit, and float64 is quick. It is
+judged *in slices* where they do not: one set of inputs at a time, with the framework's own answer at full size; float64
+decides on slices. What does not fit even so is refused with the numbers. A share of the machine stays free, so that no
+other process is pushed out; and the judge cannot allocate past its plan, so that the system never ends it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import re
+import resource
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+
+from akgflow.base.pages import libc
+from akgflow.config.types import Scalar
+from akgflow.errors import causes
+from akgflow.terms import Evidence, Status
+from akgflow.verdict import JudgeRequest
+from akgflow.verification.judge.failures import CandidateFailed
+from akgflow.verification.judge.resources.machine_pressure import memory_left
+from akgflow.verification.reference.operator import OperatorError, load, make_case
+from akgflow.verification.reference.reference import Reference, most_others
+from akgflow.verification.reference.sliced import Slicing
+from akgflow.verification.reference.tracing.footprint import Footprint, footprint_of
+
+FREE_SHARE = 0.1
+"""Of a machine's memory, a limit or a device: what a judgement leaves to others."""
+PROCESS_BYTES, CONTEXT_BYTES = 192 << 20, 700 << 20
+"""What a candidate's process takes before it holds a tensor: of the host, and of a GPU for its context."""
+SLICE_BYTES = 256 << 20
+"""The least room for float64 work on a slice."""
+SETS = 4
+"""Sets of inputs and answers that a judgement keeps, beside those of other distributions."""
+MOST_SECONDS = 0.2
+"""A float64 forward that takes longer is made on slices."""
+MOST_WHOLE = {"cpu": 1 << 22, "cuda": 1 << 28}
+"""Elements of inputs and outputs, for one core or for a GPU, above which float64 is made on slices: each set of inputs
+takes a hundred passes over them."""
+FLOPS = {"cpu": 5e9, "cuda": 5e12}
+TOUCHED = {"cpu": 5e7, "cuda": 2e10}
+"""Float64 operations, and elements of an element-wise operation, in a second: of one core, and of a GPU. Low on
+purpose."""
+MOST_TRIED = 40
+"""Smaller cases that are looked at to find one that fits."""
+_GIB = float(1 << 30)
+_NO_MEMORY = re.compile(r"out of memory|can't allocate memory|cannot allocate memory|not enough memory", re.I)
+
+
+class DoesNotFit(OperatorError):
+    """A case takes more than there is; the text has the numbers."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """Bytes that a judgement may take: of the host, and of the device where that has memory of its own."""
+
+    host: int
+    device: int | None = None
+
+
+@dataclass(frozen=True)
+class Need:
+    """Bytes that a judgement takes at its worst moment, of the host and of the device."""
+
+    host: int
+    device: int = 0
+
+    def fits(self, room: Room) -> bool:
+        """True where there is as much of both."""
+        return self.host <= room.host and (room.device is None or self.device <= room.device)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a case is judged."""
+
+    slicing: Slicing | None
+    """One set of inputs at a time, and float64 on slices; None: whole."""
+    candidate_bytes: int
+    """What the candidate's process must be allowed."""
+
+
+def room(device: str, limit: int | None = None) -> Room:
+    """What may be taken now; ``limit`` are bytes of the host that all of a judgement may have."""
+    total, left = psutil.virtual_memory().total, memory_left()
+    if limit is not None:
+        total, left = min(total, limit), min(left, limit - psutil.Process().memory_info().rss)
+    host = max(0, left - int(FREE_SHARE * total))
+    if device != "cuda":
+        return Room(host)
+    # What float64 blocks have left in the allocator is free for a candidate only once it is given back.
+    torch.cuda.empty_cache()
+    free, all_ = torch.cuda.mem_get_info()
+    return Room(host, max(0, free - int(FREE_SHARE * all_)))
+
+
+def plan(found: Footprint, device: str, cores: int, there: Room, runs: bool = True) -> Plan:
+    """The plan for a case whose tensors are on ``device``; raises `DoesNotFit`.
+
+    What is only compiled (it never ``runs``) takes little: what nobody touches takes no memory.
+    """
+    on_gpu = device == "cuda"
+    whole = _whole(found, on_gpu, SETS + most_others(found.elements))
+    least = _sliced(found, on_gpu)
+    seconds = _seconds(found, device, cores)
+    few = found.elements <= MOST_WHOLE[device] * (cores if device == "cpu" else 1)
+    if few and seconds <= MOST_SECONDS and whole.fits(there):
+        return Plan(None, 0)
+    if runs and not least.fits(there):
+        raise DoesNotFit(_refusal(least, there))
+    most = there.device if on_gpu and there.device is not None else there.host
+    spare = max(0, most - (least.device if on_gpu else least.host))
+    kept = 1 + spare // 2 // max(1, found.inputs + found.outputs)
+    whole = _whole(found, on_gpu, 2)
+    slicing = Slicing(SLICE_BYTES + spare // 2, kept, _candidate(found), whole.fits(there), seconds, found.work)
+    # Its address space also holds, for a moment, the memory of the inputs twice.
+    taken = 2 * found.inputs + found.outputs + _candidate(found)
+    return Plan(slicing, taken + taken // 4 + PROCESS_BYTES)
+
+
+def _whole(found: Footprint, on_gpu: bool, sets: int) -> Need:
+    """With everything in float64 at full size: each set's inputs, and its answers with their bounds."""
+    kept = sets * (found.inputs + 5 * found.outputs)
+    wide = 2 * (2 * found.inputs + 2 * found.between) + 12 * found.outputs + (0 if on_gpu else found.columns)
+    tensors = kept + wide + 6 * found.state + 2 * found.inputs + 2 * found.outputs + _candidate(found)
+    return Need(2 * PROCESS_BYTES, tensors + 2 * CONTEXT_BYTES) if on_gpu else Need(tensors + 2 * PROCESS_BYTES)
+
+
+def _sliced(found: Footprint, on_gpu: bool) -> Need:
+    """With one set of inputs, kept and shared, the framework's answer, and the candidate's, shared and its own."""
+    answers = 3 * found.outputs if on_gpu else 2 * found.outputs
+    tensors = 2 * found.inputs + answers + 5 * found.state + _candidate(found) + SLICE_BYTES
+    return Need(2 * PROCESS_BYTES, tensors + 2 * CONTEXT_BYTES) if on_gpu else Need(tensors + 2 * PROCESS_BYTES)
+
+
+def _candidate(found: Footprint) -> int:
+    """What a candidate's process must hold by itself: results as the framework's, and its own parameters at first.
+
+    Convolutions reorder what they are given, and their results.
+    """
+    reordered = found.inputs + found.outputs if found.columns else 0
+    return found.between + found.state + reordered
+
+
+def _seconds(found: Footprint, device: str, cores: int) -> float:
+    """About how long one forward in float64 takes."""
+    if found.work is None:
+        return 0.0
+    touched = sum(found.work.own.values())
+    scale = cores if device == "cpu" else 1
+    return ((found.work.total - touched) / FLOPS[device] + touched / TOUCHED[device]) / scale
+
+
+def _refusal(need: Need, there: Room) -> str:
+    parts = []
+    if need.host > there.host:
+        parts.append(f"{in_words(need.host)} of this machine's memory, and {in_words(there.host)} may be taken")
+    if there.device is not None and need.device > there.device:
+        parts.append(f"{in_words(need.device)} of the device's memory, and {in_words(there.device)} may be taken")
+    return f"judging it takes at least {'; and '.join(parts)} ({FREE_SHARE:.0%} stay free)"
+
+
+def in_words(size: int) -> str:
+    """Bytes as a person reads them."""
+    return f"{size / _GIB:.1f} GiB" if size >= 1 << 30 else f"{max(0, size) >> 20} MiB"
+
+
+def planned(
+    request: JudgeRequest, cases: Sequence[Mapping[str, Scalar]], evidence: Evidence, cores: int
+) -> tuple[JudgeRequest, Sequence[Plan]]:
+    """The plans for a request's cases, and the request with what its candidate must be allowed.
+
+    Raises `CandidateFailed` (not run) where one does not fit.
+    """
+    on_gpu = evidence is Evidence.EXECUTED and not request.target.on_host
+    there = room("cuda" if on_gpu else "cpu", request.limits.judgement_bytes)
+    runs = evidence in (Evidence.EXECUTED, Evidence.INTERPRETED)
+    found = [plan_case(request, keys, there, cores, runs) for keys in cases]
+    most = max(request.limits.memory_bytes, *(one.candidate_bytes for one in found))
+    return replace(request, limits=replace(request.limits, memory_bytes=most)), found
+
+
+def plan_case(request: JudgeRequest, keys: Mapping[str, Scalar], there: Room, cores: int, runs: bool) -> Plan:
+    """The plan for a case of a request, in ``there``; raises `CandidateFailed` (not run) where nothing fits.
+
+    The reason names what it takes, what is there, and a smaller case that would fit.
+    """
+    device = "cpu" if there.device is None else "cuda"
+
+    def planned(wanted: Mapping[str, Scalar]) -> Plan:
+        case = make_case(request.operator, request.operator_file, wanted, request.dtype, 0)
+        return plan(footprint_of(case), device, cores, there, runs)
+
+    try:
+        return planned(keys)
+    except DoesNotFit as error:
+        module = load(request.operator, request.operator_file)
+        fitting = smaller(vars(module), keys, planned)
+        hint = f"; --case {fitting} would fit" if fitting else ""
+        shown = ", ".join(f"{name}={value}" for name, value in keys.items())
+        raise CandidateFailed(Status.NOT_RUN, f"case {shown or 'as published'}: {error}{hint}") from None
+    except OperatorError:
+        # What is wrong with it is found out, and said, by those who judge with it.
+        return Plan(None, 0)
+
+
+def smaller(
+    names: Mapping[str, Any], keys: Mapping[str, Scalar], planned: Callable[[Mapping[str, Scalar]], Plan]
+) -> str:
+    """A ``--case`` that fits, in which one number of the operator's module is smaller; empty where none is found.
+
+    The batch comes first: it leaves an operator most like itself.
+    """
+    known = {**names, **keys}
+    numbers = {name: one for name, one in known.items() if type(one) is int and one > 1 and not name.startswith("_")}
+    order = sorted(numbers, key=lambda name: (not name.lower().startswith("batch"), -numbers[name]))
+    tries = ((name, numbers[name] >> shift) for name in order for shift in range(1, numbers[name].bit_length()))
+    for name, value in islice(tries, MOST_TRIED):
+        with contextlib.suppress(OperatorError):
+            planned({**keys, name: value})
+            return ",".join(f"{key}={one}" for key, one in {**keys, name: value}.items())
+    return ""
+
+
+@contextlib.contextmanager
+def bounded(on_host: bool, limit: int | None) -> Iterator[None]:
+    """Let this process allocate no more than there is room for: what is past that fails here, before the system kills.
+
+    Counted are private writable mappings (``RLIMIT_DATA``, Linux 4.7 and later); shared memory says by itself where
+    there is none. A driver's mappings say nothing about memory, so where a device is used (not ``on_host``) this does
+    nothing.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    now = re.search(r"^VmData:\s+(\d+) kB$", Path("/proc/self/status").read_text("ascii"), re.M)
+    if now is None or not on_host or soft != resource.RLIM_INFINITY:
+        yield
+        return
+    resource.setrlimit(resource.RLIMIT_DATA, ((int(now[1]) << 10) + room("cpu", limit).host, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def for_timing(reference: Reference, limit: int | None) -> int:
+    """Bytes that a timing may take, of the device where its tensors are there."""
+    reference.let_go()
+    if reference.large:
+        give_back()
+    there = room(reference.device, limit)
+    return there.host if there.device is None else there.device
+
+
+def give_back() -> None:
+    """Give memory that nothing uses back to the system: C's allocator keeps what is freed, and the collector waits."""
+    # A failure keeps the frames that it came through, and they keep it.
+    gc.collect()
+    libc().malloc_trim(0)
+
+
+def no_room(error: BaseException) -> str:
+    """What to say where an allocation of this process failed, of the host or of a device; empty for other errors."""
+    if not any(isinstance(one, MemoryError) or _NO_MEMORY.search(str(one)) for one in causes(error)):
+        return ""
+    return f"the judge's own work does not fit into the memory that may be taken: give smaller cases ({error})"[:600]

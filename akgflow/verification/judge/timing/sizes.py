@@ -1,0 +1,71 @@
+"""How many processes and sets of inputs a timing has, by the memory that is there and by how long a call takes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from akgflow.verification.judge.resources.memory_plan import in_words
+from akgflow.verification.judge.timing.questions import NotTimed, Questions
+
+MEMORY = {"cpu": 2 << 30, "cuda": 64 << 30}
+"""Bytes that many small questions may take: more of them would only take longer to write."""
+ALONE, COLD, WARM = 4, 2, 4
+"""Slots for questions asked one at a time, warm and cold, and for old ones on which a process warms up."""
+FEWEST = 3
+"""Slots of the smallest window, where there are all of the others."""
+SLOW_SECONDS = 0.5
+"""A call that takes longer is asked for as few times as a figure needs."""
+MOST_SECONDS = 30.0
+"""That the windows of slow calls may take, all together."""
+PROCESSES = (4, 3, 2)
+"""Of the candidate, and of each baseline: as many as there is room and time for. One alone shows no variance."""
+
+
+class Sizes(NamedTuple):
+    """How much of everything a timing has."""
+
+    processes: int
+    """Of each arm."""
+    slots: int
+    """That there is room for."""
+    few: bool
+    """A window is one question, which is asked alone by that, and its slot takes the next one."""
+    slow: bool
+    """Calls are asked for as few times as a figure needs."""
+    alone: int = ALONE
+    cold: int = COLD
+    warm: int = WARM
+
+
+class Memory(NamedTuple):
+    """What there is, in bytes."""
+
+    there: int
+    own: int
+    """What each process takes beside its answers."""
+
+
+def sizes(questions: Questions, arms: int, memory: Memory, kind: str, copies: bool, seconds: float) -> Sizes:
+    """The sizes for ``arms`` arms, of calls that take ``seconds``; raises `NotTimed` where not even the fewest fit.
+
+    ``copies``: answers are copied to memory of the judge's for each process.
+    """
+    held = 2 if copies else 1
+    slot = 2 * questions.pitch + arms * questions.out_pitch
+    workers, slow = arms * PROCESSES[0], seconds > SLOW_SECONDS
+    free = min(MEMORY[kind], memory.there - workers * memory.own)
+    slots = int(free // (slot + workers * held * questions.out_pitch))
+    if slots >= FEWEST + ALONE + COLD + WARM and not slow:
+        return Sizes(PROCESSES[0], slots, few=False, slow=False)
+    # One question to a window, and an old one to warm up on; beside them a fresh set, and what is compared.
+    few = 2 * slot + questions.pitch + 2 * questions.out_pitch
+    needed = [few + arms * count * (memory.own + held * questions.out_pitch) for count in PROCESSES]
+    takes = [(arms * count + 1) * seconds if slow else 0.0 for count in PROCESSES]
+    for count, size, long in zip(PROCESSES, needed, takes, strict=True):
+        if size <= memory.there and long <= MOST_SECONDS:
+            return Sizes(count, 2, few=True, slow=slow, alone=0, cold=0, warm=1)
+    if needed[-1] > memory.there:
+        raise NotTimed(f"a timing takes at least {in_words(needed[-1])}, and {in_words(memory.there)} may be taken")
+    raise NotTimed(
+        f"a call takes {seconds:.2g} s here: a timing would take {takes[-1]:.0f} s, and may take {MOST_SECONDS:.0f} s"
+    )

@@ -1,0 +1,5 @@
+"""Cases that are too large for float64 at full size, judged by parts of them."""
+
+from akgflow.verification.reference.sliced.reference import SlicedReference, Slicing
+
+__all__ = ["SlicedReference", "Slicing"]

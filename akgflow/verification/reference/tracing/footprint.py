@@ -1,0 +1,150 @@
+"""What one call of an operator takes, from shapes alone: nothing of its size is allocated to find out. Judge only.
+
+The call runs on meta tensors. What needs values there runs on fake ones, with a real model where constructing it needs
+values, too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.multiprocessing.reductions import StorageWeakRef
+
+from akgflow.verification.reference.operator import Case, OperatorError, seeded
+from akgflow.verification.reference.tracing.op_count import Counting, results_of
+from akgflow.verification.shared import dtypes, memory
+from akgflow.verification.shared.op_policy import Work
+
+TRACE_SECONDS = 3.0
+"""A recurrence is traced step by step; what it shows until then has to do."""
+SMALL = 1 << 20
+"""Bytes of inputs and state below which the forward is not followed."""
+UNKNOWN = 4
+"""Times the inputs: what is taken for an operator's results where nothing shows them. Outputs count as once."""
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What one case takes; all but ``elements`` and ``work`` in bytes."""
+
+    inputs: int
+    outputs: int
+    state: int
+    """Of parameters and buffers."""
+    between: int
+    """The most that one forward's results take at once, outputs included."""
+    columns: int
+    """What a convolution in float64 unrolls its input to, on a CPU."""
+    elements: int
+    """Of inputs and outputs."""
+    work: Work | None
+    """None where the forward was not followed to its end."""
+
+
+def footprint_of(case: Case) -> Footprint:
+    """The footprint of a case; raises `OperatorError` where nothing shows it."""
+    failed: Exception | None = None
+    for way in (_on_meta, _on_fakes, _on_fake_inputs):
+        try:
+            with seeded(0), torch.no_grad():
+                return way(case)
+        except Exception as error:
+            failed = failed or error
+    raise OperatorError(f"what the operator takes cannot be traced: {type(failed).__name__}: {failed}")
+
+
+def _on_meta(case: Case) -> Footprint:
+    with torch.device("meta"):
+        return _traced(case, case.model(), case.make_inputs())
+
+
+def _on_fakes(case: Case) -> Footprint:
+    with _fake_mode():
+        return _traced(case, case.model(), case.make_inputs())
+
+
+def _on_fake_inputs(case: Case) -> Footprint:
+    model = case.model()
+    with _fake_mode():
+        return _traced(case, model, case.make_inputs())
+
+
+def _fake_mode() -> contextlib.AbstractContextManager[Any]:
+    # Its import takes seconds.
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    found: contextlib.AbstractContextManager[Any] = FakeTensorMode(allow_non_fake_inputs=True)
+    return found
+
+
+def _traced(case: Case, model: Any, inputs: Any) -> Footprint:
+    state = {name: _cast(tensor, case.dtype) for name, tensor in model.state_dict().items()}
+    given = memory.map_tensors(tuple(inputs), lambda t: _cast(t, case.dtype))
+
+    def call() -> Any:
+        return torch.func.functional_call(model, state, given)
+
+    taken = list(memory.tensors(given))
+    inputs, kept = _bytes(taken), _bytes(state.values())
+    if inputs + kept < SMALL:
+        return Footprint(inputs, inputs, kept, UNKNOWN * inputs, 0, sum(t.numel() for t in taken), None)
+    seen = _Follower()
+    try:
+        with seen:
+            made = list(memory.tensors(call()))
+    except _TooLong:
+        between = max(seen.most, UNKNOWN * inputs)
+        return Footprint(inputs, inputs, kept, between, seen.columns, sum(t.numel() for t in taken), None)
+    elements = sum(t.numel() for t in (*taken, *made))
+    most = max(seen.most, _bytes(made))
+    return Footprint(inputs, _bytes(made), kept, most, seen.columns, elements, seen.work)
+
+
+def _bytes(tensors: Iterable[torch.Tensor]) -> int:
+    return sum(t.numel() * t.element_size() for t in tensors)
+
+
+def _cast(tensor: torch.Tensor, dtype: torch.dtype | None) -> torch.Tensor:
+    return tensor.to(dtype) if dtype is not None and tensor.dtype in dtypes.COMPUTED else tensor
+
+
+class _TooLong(Exception):
+    """The forward has too many operations to follow all of them."""
+
+
+class _Follower(Counting):
+    """Counts the work, and follows which results are alive at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.most = self.columns = 0
+        self._alive: dict[int, tuple[StorageWeakRef, int]] = {}
+        self._until = time.monotonic() + TRACE_SECONDS
+
+    def note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
+        if time.monotonic() > self._until:
+            raise _TooLong
+        super().note(func, args, kwargs, result)
+        for tensor in _tensors(results_of(result)):
+            storage = tensor.untyped_storage()
+            self._alive.setdefault(storage._cdata, (StorageWeakRef(storage), storage.nbytes()))
+        self._alive = {key: one for key, one in self._alive.items() if not one[0].expired()}
+        self.most = max(self.most, sum(size for _, size in self._alive.values()))
+        if func.overloadpacket is torch.ops.aten.convolution:
+            self.columns = max(self.columns, _columns(args[0], args[1], result))
+
+
+def _columns(given: torch.Tensor, weight: torch.Tensor, result: torch.Tensor) -> int:
+    """Bytes of a convolution's unrolled input in float64 (``finput`` of ATen's ConvolutionMM2d and slow_conv3d)."""
+    kernel = weight.shape[2:].numel()
+    places = min(given.shape[2:].numel(), result.shape[2:].numel())
+    return 8 * given.shape[0] * int(weight.shape[1]) * kernel * places if kernel > 1 else 0
+
+
+def _tensors(values: Any) -> Iterator[torch.Tensor]:
+    return (one for one in memory.tensors(list(values)))
