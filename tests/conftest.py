@@ -24,7 +24,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Paths for knowledge stores. Thousands of folders beside each other would make each `tmp_path` slow."""
     folder = tmp_path_factory.mktemp("knowledge")
-    return (folder / f"{number}.sqlite" for number in count())
+    return (folder / f"{number}-knowledge.sqlite" for number in count())
 
 
 @pytest.fixture(autouse=True)
