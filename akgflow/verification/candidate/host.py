@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 
+from akgflow.errors import no_memory
 from akgflow.terms import Evidence
 from akgflow.toolchains.base import CompileFailure, Unsupported
 from akgflow.toolchains.common import faults
@@ -36,7 +37,6 @@ from akgflow.verification.shared.protocol import Answered, Called, Done, ErrorKi
 MAX_TEXT = 4000
 MAX_HELD_BYTES = 64 << 20
 """An answer larger than this is not kept to see whether the next one overwrites it."""
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
 _HOLD_BACK_CYCLES = 500_000
 """Of the GPU's clock: a fraction of a millisecond, far longer than a launch takes."""
 
@@ -334,7 +334,7 @@ def _kind(error: BaseException) -> ErrorKind:
         return ErrorKind.INVALID
     if isinstance(error, SyntaxError):
         return ErrorKind.SYNTAX
-    if isinstance(error, MemoryError) or any(word in str(error).lower() for word in _OUT_OF_MEMORY):
+    if no_memory(error):
         return ErrorKind.MEMORY
     return ErrorKind.EXCEPTION
 

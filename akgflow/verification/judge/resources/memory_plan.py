@@ -23,7 +23,7 @@ import torch
 
 from akgflow.base.pages import libc
 from akgflow.config.types import Scalar
-from akgflow.errors import causes
+from akgflow.errors import causes, no_memory
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import JudgeRequest
 from akgflow.verification.judge.failures import CandidateFailed
@@ -53,7 +53,6 @@ purpose."""
 MOST_TRIED = 40
 """Smaller cases that are looked at to find one that fits."""
 _GIB = float(1 << 30)
-_NO_MEMORY = re.compile(r"out of memory|can't allocate memory|cannot allocate memory|not enough memory", re.I)
 
 
 class DoesNotFit(OperatorError):
@@ -270,6 +269,6 @@ def give_back() -> None:
 
 def no_room(error: BaseException) -> str:
     """What to say where an allocation of this process failed, of the host or of a device; empty for other errors."""
-    if not any(isinstance(one, MemoryError) or _NO_MEMORY.search(str(one)) for one in causes(error)):
+    if not any(map(no_memory, causes(error))):
         return ""
     return f"the judge's own work does not fit into the memory that may be taken: give smaller cases ({error})"[:600]
