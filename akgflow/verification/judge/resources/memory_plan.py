@@ -14,6 +14,7 @@ import re
 import resource
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,15 @@ def planned(
     return replace(request, limits=replace(request.limits, memory_bytes=most)), found
 
 
+@lru_cache(maxsize=64)
+def _footprint(operator: str, file: str, dtype: str | None, keys: tuple[tuple[str, type, Scalar], ...]) -> Footprint:
+    """The footprint of a case, which is the same for each candidate and each kind of evidence.
+
+    The types are part of the key, since ``True`` equals 1.
+    """
+    return footprint_of(make_case(operator, file, {name: value for name, _, value in keys}, dtype, 0))
+
+
 def plan_case(request: JudgeRequest, keys: Mapping[str, Scalar], there: Room, cores: int, runs: bool) -> Plan:
     """The plan for a case of a request, in ``there``; raises `CandidateFailed` (not run) where nothing fits.
 
@@ -197,8 +207,9 @@ def plan_case(request: JudgeRequest, keys: Mapping[str, Scalar], there: Room, co
     device = "cpu" if there.device is None else "cuda"
 
     def planned(wanted: Mapping[str, Scalar]) -> Plan:
-        case = make_case(request.operator, request.operator_file, wanted, request.dtype, 0)
-        return plan(footprint_of(case), device, cores, there, runs)
+        keys = tuple((name, type(value), value) for name, value in sorted(wanted.items()))
+        found = _footprint(request.operator, request.operator_file, request.dtype, keys)
+        return plan(found, device, cores, there, runs)
 
     try:
         return planned(keys)
