@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -352,8 +351,6 @@ def _failure(error: BaseException, scratch: Path, refused: str | None) -> Failur
 def serve(channel: Channel, scratch: Path, threads: int) -> None:
     """Answer the judge's requests until it closes the channel."""
     torch.set_num_threads(threads)
-    # Otherwise an interrupt that is sent from outside would look like an exception of the candidate's.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     sandbox.poison_allocations(True)
     io = trusted_io.bind(channel.end)
     host, send = Host(scratch, io), io.send
