@@ -6,7 +6,6 @@ import ast
 from pathlib import Path
 
 import pytest
-from judging import bench
 from known import operator
 from sampling import sampled
 
@@ -15,7 +14,6 @@ from akgflow.search import declared
 from akgflow.terms import Status
 from akgflow.verdict import FeatureRequest
 
-__all__ = ["bench"]
 # Torch's own compiler warns about torch's own habits, at its import already.
 pytestmark = pytest.mark.filterwarnings("ignore")
 OPERATORS = Path(__file__).parents[2] / "benchmarks" / "operators"
