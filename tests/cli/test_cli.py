@@ -153,6 +153,7 @@ def test_a_missing_key_is_exit_code_4_and_names_the_variable(workspace: Path) ->
     assert "TEST_KEY" in shown.stdout + shown.stderr
 
 
+@pytest.mark.thorough
 def test_a_missing_recording_names_the_ways_to_a_real_provider(workspace: Path) -> None:
     shown = akgflow("run", "scale", "--set", "models.default.model=recorded/none", cwd=workspace)
     assert shown.returncode == 4
@@ -174,6 +175,7 @@ def test_init_makes_a_workspace_that_validates(tmp_path: Path) -> None:
     assert "gemm_migrate" in shown.stdout
 
 
+@pytest.mark.thorough
 def test_a_source_that_does_not_compile_stops_before_any_model_is_asked(tmp_path: Path) -> None:
     assert akgflow("init", "mine", cwd=tmp_path).returncode == 0
     kernel = tmp_path / "mine" / "tasks" / "kernels" / "gemm.cu"

@@ -68,6 +68,7 @@ def eventually(condition, seconds=20.0):
     return condition()
 
 
+@pytest.mark.thorough
 def test_a_judge_is_kept_for_the_next_candidate(bench):
     assert bench.judge(RIGHT, OPERATOR).passed
     before = {p.pid for p in family()}

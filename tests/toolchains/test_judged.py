@@ -47,6 +47,7 @@ def with_source(text):
     return replace(REQUEST, candidate=replace(SOURCE, source=text))
 
 
+@pytest.mark.thorough
 def test_the_source_kernel_is_judged_like_a_candidate(judge):
     verdict = judge(REQUEST)
     assert verdict.status is Status.PASSED, verdict.message

@@ -117,6 +117,7 @@ def test_a_process_that_somebody_ended_is_judged_again(bench, aim, number):
     assert verdict.passed, verdict.message
 
 
+@pytest.mark.thorough
 def test_no_process_of_a_judgement_catches_an_interrupt(bench):
     """As an exception it can be swallowed half-way through an import, and what goes on then fails each candidate."""
 

@@ -37,6 +37,7 @@ def generated(text: str, *cases: dict[str, int], file: str = "/operator.py") -> 
     return module_of(FeatureRequest(file, text, cases))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", sampled(SMALL, "layernorm"))
 def test_it_is_right_for_every_shape_of_the_task(bench, name: str) -> None:  # type: ignore[no-untyped-def]
     path = OPERATORS / f"{name}.py"
