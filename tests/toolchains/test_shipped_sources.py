@@ -64,7 +64,7 @@ def test_sources_are_right(drive, name, case, bound):
     assert max(seen["errors"]) < bound
 
 
-MIGRATED = [
+CANDIDATES = [
     ("gemm_cuda.py", "cuda_c", "interpreted", "triton_to_cuda", gemm(65, 1, 1), FLOAT32),
     ("gemm_cuda.py", "cuda_c", "interpreted", "triton_to_cuda", gemm(3, 130, 33), FLOAT32 * 10),
     ("gemm_cuda_inline.py", "cuda_c", "interpreted", "triton_to_cuda", gemm(3, 130, 33), FLOAT32 * 10),
@@ -77,7 +77,7 @@ MIGRATED = [
 ]
 
 
-@pytest.mark.parametrize(("candidate", "dsl", "evidence", "name", "case", "bound"), sampled(MIGRATED, *MIGRATED[::4]))
+@pytest.mark.parametrize(("candidate", "dsl", "evidence", "name", "case", "bound"), sampled(CANDIDATES, *CANDIDATES[::4]))
 def test_migrated_candidates_are_right(drive, candidate, dsl, evidence, name, case, bound):
     task = load(str(ROOT / "tasks" / f"{name}.yaml")).task
     text = module_of(task, case.get("init", ()), (MIGRATED / candidate).read_text(encoding="utf-8"))
