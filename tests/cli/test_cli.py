@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sampling import sampled
 from small_task import BROKEN, RIGHT, make_workspace
 
 from akgflow.base import resources
@@ -134,7 +135,10 @@ def test_a_target_added_to_hardware_yaml_alone_is_listed_planned_and_compiled_fo
     assert all(found["registers"] > 0 for found in verdict["resources"])
 
 
-@pytest.mark.parametrize(("source", "code", "status"), [(RIGHT, 0, "PASSED"), (BROKEN, 1, "COMPILE_ERROR")])
+JUDGED = [(RIGHT, 0, "PASSED"), (BROKEN, 1, "COMPILE_ERROR")]
+
+
+@pytest.mark.parametrize(("source", "code", "status"), sampled(JUDGED, JUDGED[0]))
 def test_verify_judges_a_file_without_a_model(workspace: Path, source: str, code: int, status: str) -> None:
     (workspace / "k.py").write_text(source)
     args = ("--dsl", "cpp", "--target", "cpu", "--no-time")

@@ -118,6 +118,7 @@ def test_a_cancelled_judgement_ends_its_processes(bench):
     assert bench.judge(RIGHT, OPERATOR).passed
 
 
+@pytest.mark.thorough
 def test_close_ends_every_process(bench, tmp_path):
     outside = {p.pid for p in family()}
     own = Bench(tmp_path / "scratch", cores=4)

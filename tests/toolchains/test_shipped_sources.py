@@ -77,7 +77,9 @@ CANDIDATES = [
 ]
 
 
-@pytest.mark.parametrize(("candidate", "dsl", "evidence", "name", "case", "bound"), sampled(CANDIDATES, *CANDIDATES[::4]))
+@pytest.mark.parametrize(
+    ("candidate", "dsl", "evidence", "name", "case", "bound"), sampled(CANDIDATES, *CANDIDATES[::4])
+)
 def test_migrated_candidates_are_right(drive, candidate, dsl, evidence, name, case, bound):
     task = load(str(ROOT / "tasks" / f"{name}.yaml")).task
     text = module_of(task, case.get("init", ()), (MIGRATED / candidate).read_text(encoding="utf-8"))

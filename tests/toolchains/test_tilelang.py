@@ -81,10 +81,13 @@ def test_resources_trust_the_artefacts_and_not_the_candidate(tmp_path, drive, ta
         tilelang.resources(h200, scratch)
 
 
-@pytest.mark.parametrize(
-    ("target", "candidate", "shared"),
-    [("amd_mi300x", "tilelang_gemm_hip.py", (64 * 32 + 32 * 128) * 4), ("ascend_950", "tilelang_gemm_ascend.py", None)],
-)
+LOWERED = [
+    ("amd_mi300x", "tilelang_gemm_hip.py", (64 * 32 + 32 * 128) * 4),
+    ("ascend_950", "tilelang_gemm_ascend.py", None),
+]
+
+
+@pytest.mark.parametrize(("target", "candidate", "shared"), sampled(LOWERED, LOWERED[0]))
 def test_gemm_is_lowered(tmp_path, drive, targets, target, candidate, shared):
     seen = drive("tilelang", "lowered", target, candidate, **ONE_GEMM)
     (kernel,) = seen["resources"]

@@ -70,7 +70,7 @@ def test_memory_beyond_its_own_limit_is_its_own_fault(bench):
     assert bench.judge(module("torch.empty(1 << 36).fill_(1)"), OPERATOR).status == "OUT_OF_MEMORY"
 
 
-WAITS = module("time.sleep(1.5)")
+WAITS = module("time.sleep(0.4)")
 
 
 def candidates():
