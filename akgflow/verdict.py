@@ -29,6 +29,8 @@ class Limits:
 
     None: what the machine has, less a share that stays free.
     """
+    hang_seconds: float = 35.0
+    """Wall time in which it may neither answer nor build anything; a call may take many times the framework's, too."""
 
 
 @dataclass(frozen=True)

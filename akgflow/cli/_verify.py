@@ -53,24 +53,26 @@ def verify_command(
     as_json: bool,
 ) -> None:
     """Judge the kernel in the file CANDIDATE (a module with ModelNew) against an operator; asks no model."""
-    from akgflow.reporting import console, show_verdict
+    from akgflow.reporting import Progress, console, show_verdict
 
     if (operator_file is None) == (task is None):
         raise click.UsageError("give either --operator FILE or --task TASK")
-    verdict = api.verify(
-        candidate,
-        dsl=dsl,
-        target=target,
-        operator=operator_file,
-        task=task,
-        cases=cases,
-        dtype=dtype,
-        framework=framework,
-        baselines=baselines,
-        time=time,
-        workspace=workspace,
-        overrides=overrides,
-    )
+    with Progress() as progress:
+        progress.waits(target, f"judging {candidate.name}")
+        verdict = api.verify(
+            candidate,
+            dsl=dsl,
+            target=target,
+            operator=operator_file,
+            task=task,
+            cases=cases,
+            dtype=dtype,
+            framework=framework,
+            baselines=baselines,
+            time=time,
+            workspace=workspace,
+            overrides=overrides,
+        )
     if as_json:
         echo_json(verdict)
     else:

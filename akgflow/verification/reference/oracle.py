@@ -39,6 +39,8 @@ class Runner:
     def __init__(self, model: Any, state: State, where: str) -> None:
         self.model, self.state, self.where = model, state, where
         self.effects = Effects()
+        self.slowest = 0.0
+        """Seconds of the longest forward on a processor; what a device is asked for does not count."""
 
     def outcome(self, made: Any, state: State | None = None, trace: Trace | None = None) -> list[torch.Tensor]:
         """The tensors of a forward's result, then what has become of the inputs and buffers that it changes."""
@@ -58,6 +60,7 @@ class Runner:
     def run(self, made: Any, state: State | None = None, trace: Trace | None = None) -> Any:
         """One forward on ``made`` itself, not on a copy; raises `OperatorError` where it fails."""
         restore(self.model, self.state if state is None else state)
+        started = time.monotonic()
         try:
             with torch.no_grad():
                 if trace is None:
@@ -66,6 +69,8 @@ class Runner:
                     return self.model(*made)
         except Exception as error:
             raise OperatorError(f"forward fails {self.where}: {type(error).__name__}: {error}") from error
+        finally:
+            self.slowest = max(self.slowest, time.monotonic() - started)
 
 
 def restore(model: Any, state: State) -> None:
