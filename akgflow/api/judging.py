@@ -19,6 +19,7 @@ from akgflow.config import (
     check_framework,
     check_name,
     check_operator,
+    check_target,
     parse_cases,
     read_text,
 )
@@ -55,7 +56,7 @@ def inquire(space: Workspace, about: Task | Operator, source: str, dsl: str, tar
     Raises `ConfigError` where the DSL is not for that target, `PrerequisiteError` where this machine lacks something.
     """
     pack = space.dsls[check_name("DSL", dsl, space.dsls)]
-    where = space.targets[check_name("target", target, space.targets)]
+    where = space.targets[check_target(target, space.targets)]
     availability = Availability(machine, space)
     found = reach(pack, where, availability.missing, availability.at)
     if not found.evidence:
@@ -185,7 +186,7 @@ def matrix(
     ``candidates`` are files by DSL that are judged instead. ``time`` times what is judged where it is executed.
     """
     loaded = load(task, workspace=workspace, overrides=overrides)
-    aims = tuple(check_name("target", name, loaded.workspace.targets) for name in targets) or loaded.task.targets
+    aims = tuple(check_target(name, loaded.workspace.targets) for name in targets) or loaded.task.targets
     numbers = tuple(map(check_dtype, dtypes)) or (loaded.task.dtype,)
     if candidates:
         texts = {check_name("DSL", dsl, loaded.workspace.dsls): _text(path) for dsl, path in candidates.items()}

@@ -7,6 +7,7 @@ from akgflow.config._command_line import (
     check_framework,
     check_name,
     check_operator,
+    check_target,
     parse_cases,
     read_text,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "check_framework",
     "check_name",
     "check_operator",
+    "check_target",
     "definitions",
     "find_root",
     "format_problem",

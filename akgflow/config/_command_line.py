@@ -10,7 +10,8 @@ from akgflow.config._problems import Problems, display, suggest, suggestion
 from akgflow.config._schema import options_at, validate
 from akgflow.config._yaml import Node, ScalarError, resolve
 from akgflow.config.checks.operators import Surface, misfit, read_operator
-from akgflow.config.types import Operator, Scalar
+from akgflow.config.checks.references import target_hint
+from akgflow.config.types import Operator, Scalar, Target
 from akgflow.errors import ConfigError, Mark
 
 Cases = Sequence[Mapping[str, Scalar]]
@@ -28,6 +29,14 @@ def check_name(kind: str, name: str, known: Collection[str]) -> str:
     """``name`` where it is among those that are known; raises `ConfigError` with the nearest right one."""
     if name not in known:
         raise ConfigError(f"there is no {kind} {name!r}: {suggest(name, known)}")
+    return name
+
+
+def check_target(name: str, known: Mapping[str, Target]) -> str:
+    """``name`` where it is a target; raises `ConfigError` with what was probably meant."""
+    if name not in known:
+        hint = target_hint(name, {target.name: target.platform for target in known.values()})
+        raise ConfigError(f"there is no target {name!r}: {hint}")
     return name
 
 

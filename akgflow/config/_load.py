@@ -167,12 +167,15 @@ class _Loader:
 
     @property
     def _names(self) -> Names:
-        found: dict[str, dict[str, None]] = {"dsls": dict.fromkeys(self._packs)}
+        found: dict[str, dict[str, str | None]] = {"dsls": dict.fromkeys(self._packs)}
         for section, kind in _FILE_OF.items():
             node = (self._agents if kind == "agents" else self._hardware).at(section)
             if node is not None and not isinstance(node.value, dict):
                 self._unsure.add(section)
-            found[section] = dict.fromkeys(node.entries if node else ())
+            entries = node.entries if node else {}
+            found[section] = {
+                name: _platform(entry) if section == "targets" else None for name, entry in entries.items()
+            }
         return {section: names for section, names in found.items() if section not in self._unsure}
 
     def add_task(self, path: Path) -> None:
@@ -301,6 +304,11 @@ class _Loader:
 
 def _same(one: Path, other: Path) -> bool:
     return one.exists() and other.exists() and one.samefile(other)
+
+
+def _platform(target: Node) -> str | None:
+    node = target.at("platform")
+    return node.text if node else None
 
 
 def _each(root: Node, section: str, make: Callable[[str, Node], T]) -> dict[str, T]:
