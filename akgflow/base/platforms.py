@@ -61,7 +61,7 @@ PLATFORMS = {
             "cpu",
             on_host=True,
             arch_form="native, x86_64 or aarch64, as 'uname -m' has it; 'device' names a processor",
-            known=frozenset("native x86_64 aarch64 armv7l riscv64 ppc64le s390x loongarch64".split()),
+            known=frozenset(["native", "x86_64", "aarch64", "armv7l", "riscv64", "ppc64le", "s390x", "loongarch64"]),
             words=("host", "x86", "x86_64", "arm", "arm64", "aarch64", "intel_cpu", "amd_cpu", "processor"),
         ),
         Platform(
