@@ -33,7 +33,7 @@ class Device:
 
 @dataclass(frozen=True)
 class Machine:
-    """``cpu`` is the processor's own name; ``cores`` those that this process may use; ``arch`` as ``uname -m`` has it."""
+    """``cpu`` is the processor's own name, ``arch`` as ``uname -m`` has it, ``cores`` those that it may use."""
 
     cpu: str
     cores: int

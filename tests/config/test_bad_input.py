@@ -187,12 +187,12 @@ def test_a_price_that_is_no_number_is_refused(place: Place, number: str) -> None
         (
             "target: [cpu]",
             "target: [rocm]",
-            "9:12: there is no target 'rocm': no target here is of platform hip: add one",
+            "no target 'rocm': no target here is of platform hip: add one",
         ),
         (
             "target: [cpu]",
             "target: [nvidia]",
-            "9:12: there is no target 'nvidia': the targets of platform cuda are nvidia_h200",
+            "no target 'nvidia': the targets of platform cuda are nvidia_h200",
         ),
         ("target: [cpu]", "target: [mps]", "9:12: there is no target 'mps': akgflow has no platform for Apple's GPUs"),
         (

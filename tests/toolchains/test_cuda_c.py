@@ -216,7 +216,7 @@ def test_a_machine_without_nvcc_lacks_one_evidence_and_says_why(monkeypatch):
         (
             Evidence.COMPILED,
             Target("h", "cuda", "sm_35"),
-            "install an older CUDA toolkit, from before sm_35 was dropped",
+            "older CUDA toolkit, from before sm_35",
         ),
         (Evidence.COMPILED, Target("h", "cuda", "sm_139"), "install a newer CUDA toolkit"),
         (Evidence.EXECUTED, Target("h", "cuda", "sm_90a"), "this machine has no GPU"),
