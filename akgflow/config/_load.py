@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +23,7 @@ from akgflow.config._layers import (
 from akgflow.config._problems import Problems, display, quoted, suggest
 from akgflow.config._schema import validate
 from akgflow.config._yaml import Node, parse
+from akgflow.config.checks.beside import beside
 from akgflow.config.checks.files import check_archs, check_knowledge, check_store, check_task_files, check_toolchain
 from akgflow.config.checks.references import Names, check_agents, check_start, check_task
 from akgflow.config.checks.roles import check_forms, check_workflows
@@ -211,7 +213,8 @@ class _Loader:
             knowledge=_build.knowledge(self._agents.at("knowledge"), self.root),
             origins=dict(self._origins()),
         )
-        tasks = tuple(_build.task(node, path, self._text) for node, path in self._tasks)
+        imports = partial(beside, problems=self.problems)
+        tasks = tuple(_build.task(node, path, self._text, imports) for node, path in self._tasks)
         for task in tasks:
             try_prompts(task, workspace, self._facts, self.problems)
         self.problems.check()

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from akgflow.operators.arguments import invoke
 from akgflow.verification.reference.index_outputs import EXACT, RANGE_BOUND, Pick, Selection, Trace
 from akgflow.verification.reference.operator import OperatorError
 from akgflow.verification.reference.tolerance import Expected, Measure, expect, whole_slack
@@ -61,9 +62,9 @@ class Runner:
         try:
             with torch.no_grad():
                 if trace is None:
-                    return self.model(*made)
+                    return invoke(self.model, made)
                 with trace:
-                    return self.model(*made)
+                    return invoke(self.model, made)
         except Exception as error:
             raise OperatorError(f"forward fails {self.where}: {type(error).__name__}: {error}") from error
 
@@ -281,9 +282,10 @@ class Oracle:
         longest = 1
         try:
             with torch.enable_grad():
-                results = list(
-                    memory.tensors(model(*memory.map_tensors(leaves, lambda t: t * 1 if t.requires_grad else t)))
-                )
+                given = memory.map_tensors(leaves, lambda t: t * 1 if t.requires_grad else t)
+                results = [*memory.tensors(invoke(model, given))]
+                inputs = [*memory.tensors(given)]
+                results += [inputs[i] for i in self.runner.effects.inputs]
             for result, base in zip(results, oracle, strict=False):
                 if result.grad_fn is None or not result.is_floating_point() or not result.numel():
                     continue

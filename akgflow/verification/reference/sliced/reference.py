@@ -180,11 +180,11 @@ class SlicedReference(Reference):
         state = self._model.state_dict()
         self.tree, _ = self._describe(result, memory.storages([made, *state.values()]))
         frame = self.framework_runner.own_tensors(result)
-        if not frame or any(one.layout != torch.strided or not dtypes.is_known(one.dtype) for one in (*frame, *given)):
-            raise OperatorError(f"forward of {self.file} gives no dense tensor whose values can be compared")
         moved = any(not memory.same_bits(was, state[name]) for name, was in self.state.items())
         if moved or any(one._version != was for one, was in zip(given, versions, strict=True)):
             raise _Changes(f"forward of {self.file} changes its inputs or buffers on some inputs")
+        if not frame or any(one.layout != torch.strided or not dtypes.is_known(one.dtype) for one in (*frame, *given)):
+            raise OperatorError(f"forward of {self.file} gives no dense tensor whose values can be compared")
         return frame
 
     def _input_invariants(self, first: Draw) -> list[InputInvariant]:
