@@ -83,4 +83,5 @@ def verify_command(
         echo_json(verdict)
     else:
         show_verdict(verdict, console())
-    ctx.exit(ExitCode.DONE if verdict.passed else ExitCode.GATE_FAILED)
+    failed = ExitCode.CONFIG if verdict.unfit else ExitCode.GATE_FAILED
+    ctx.exit(ExitCode.DONE if verdict.passed else failed)

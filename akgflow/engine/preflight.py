@@ -108,7 +108,7 @@ class _SelfTest:
     async def _try(self, canary: Canary) -> float:
         """Judge one canary; the seconds that it took."""
         verdict = await self.executor.judge(self._request(canary))
-        if verdict.status is Status.NOT_RUN and self.task and str(self.task.operator.file) in verdict.message:
+        if verdict.unfit:
             raise ConfigError(f"the operator cannot be judged: {verdict.message}")
         if not canary.accepts(verdict.status, any(said != FRAMEWORK_ALLOWED for said in verdict.warnings)):
             raise UntrustedJudge(self._complaint(canary, verdict))

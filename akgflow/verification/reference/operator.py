@@ -30,6 +30,10 @@ class OperatorError(Exception):
     """The operator itself cannot be judged with; one sentence for the task's author, not for the candidate."""
 
 
+class TooLarge(OperatorError):
+    """The operator is sound, and a case of it takes more than there is."""
+
+
 @dataclass(frozen=True)
 class Case:
     """One case of an operator: a fresh module with the case's keys applied."""
@@ -169,7 +173,7 @@ def _fits(model: Any, args: tuple[Any, ...], keywords: Mapping[Any, Any]) -> boo
 
 def _check_argument(value: Any, where: str) -> None:
     """Raise `OperatorError` where an argument holds what cannot be handed to a candidate as it is."""
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
+    if isinstance(value, tuple) and type(value) not in (tuple, torch.Size):
         raise OperatorError(f"{where} is a named tuple ({type(value).__name__}): give a dict, or a plain tuple")
     if isinstance(value, dict):
         if strange := [key for key in value if not isinstance(key, str)]:

@@ -14,6 +14,7 @@ from akgflow.operators.arguments import invoke
 from akgflow.verification.reference.index_outputs import EXACT, RANGE_BOUND, Pick, Selection, Trace
 from akgflow.verification.reference.operator import OperatorError
 from akgflow.verification.reference.tolerance import Expected, Measure, expect, whole_slack
+from akgflow.verification.reference.tracing.randomness import alike, remedy
 from akgflow.verification.shared import dtypes, memory
 
 STEP = 2.0**-20
@@ -160,10 +161,9 @@ class Oracle:
             return
         started = time.monotonic()
         again = self._answer(wide, self.runner.state, watch)
-        if not all(_near(a, b) for a, b in zip(base.all, again.all, strict=True)):
-            raise OperatorError(
-                f"forward {self.runner.where} gives another result on the same inputs: it cannot be judged"
-            )
+        if not alike(base.all, again.all):
+            what = f"forward {self.runner.where} gives another result on the same inputs"
+            raise OperatorError(f"{what}: {remedy(self.runner, wide)}")
         self._took(time.monotonic() - started)
         self.repeatable = True
 
@@ -321,13 +321,6 @@ def _widen_to(mark: torch.Tensor, result: torch.Tensor, start: torch.Tensor) -> 
 
 def _copied(made: Any) -> Any:
     return memory.map_tensors(made, lambda t: t.clone())
-
-
-def _near(a: torch.Tensor, b: torch.Tensor) -> bool:
-    if a.shape != b.shape:
-        return False
-    one, other = dtypes.as_float64(a), dtypes.as_float64(b)
-    return bool(torch.allclose(one, other, rtol=1e-6, atol=1e-9, equal_nan=True))
 
 
 def _longest(made: Any) -> int:

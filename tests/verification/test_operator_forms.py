@@ -1,0 +1,276 @@
+"""Operators in the forms in which people write them: each is judged, or its message says what to change."""
+
+import textwrap
+
+import pytest
+from sampling import sampled
+
+from akgflow.operators.text import whole
+
+HEAD = "import torch\nfrom torch import nn\nimport torch.nn.functional as F\n\n"
+NO_INIT = "\n\ndef get_init_inputs():\n    return []\n"
+
+
+def operator(text, init=NO_INIT):
+    return HEAD + textwrap.dedent(text).strip() + init
+
+
+FORMS = {
+    # name: (operator, what a wrong candidate does otherwise, the words about it)
+    "in place, nothing is returned": (
+        operator("""
+            class Model(nn.Module):
+                def forward(self, p, g, m, step):
+                    m.mul_(0.9).add_(g, alpha=0.1)
+                    p.sub_(m / (1 - 0.9 ** step))
+            def get_inputs():
+                return [torch.randn(203), torch.randn(203), torch.rand(203), 3]
+        """),
+        ("m.mul_(0.9).add_(g, alpha=0.1)", "m = m * 0.9 + g * 0.1"),
+        "input 2 after the call",
+    ),
+    "in place in lists": (
+        operator("""
+            class Model(nn.Module):
+                def forward(self, params, state):
+                    for p, g in zip(params, state["grads"]):
+                        g.mul_(0.5)
+                        p.sub_(g)
+            def get_inputs():
+                return [[torch.randn(9), torch.randn(4, 3)], {"grads": [torch.randn(9), torch.randn(4, 3)]}]
+        """),
+        ("p.sub_(g)", "p.sub_(g) if p.dim() == 1 else None"),
+        "input 1 after the call",
+    ),
+    "keywords": (
+        operator("""
+            class Model(nn.Module):
+                def forward(self, *, x, y, alpha=1.0, kind="add"):
+                    return x + alpha * y if kind == "add" else x - alpha * y
+            def get_inputs():
+                return {"y": torch.randn(12, 7), "x": torch.randn(12, 7), "alpha": 0.3}
+        """),
+        ("x + alpha * y", "y + alpha * x"),
+        "output 0",
+    ),
+    "a dict as the only argument": (
+        operator("""
+            class Model(nn.Module):
+                def forward(self, batch):
+                    return batch["x"] * batch["mask"][:, None]
+            def get_inputs():
+                return {"x": torch.randn(12, 7), "mask": (torch.rand(12) > 0.5).float()}
+        """),
+        ('batch["mask"][:, None]', "1.5"),
+        "output 0",
+    ),
+    "one tensor and no list": (
+        operator("""
+            class Model(nn.Module):
+                def forward(self, x):
+                    return x.exp()
+            def get_inputs():
+                return torch.randn(12, 7)
+        """),
+        ("x.exp()", "x + 1"),
+        "output 0",
+    ),
+    "nested results": (
+        operator("""
+            class Model(nn.Module):
+                def forward(self, x):
+                    return {"rows": [x.sum(1), (x.amax(1), None)], "count": x.shape[0], "name": "rows"}
+            def get_inputs():
+                return [torch.randn(12, 7)]
+        """),
+        ("x.amax(1)", "x.amin(1)"),
+        "output 1",
+    ),
+    "nothing but get_inputs_dyn_list": (
+        operator("""
+            class Model(nn.Module):
+                def forward(self, x, y):
+                    return torch.relu(x + y)
+            def get_inputs_dyn_list():
+                return [[torch.randn(n, 8), torch.randn(n, 8)] for n in (1, 13, 40)]
+        """),
+        ("torch.relu(x + y)", "torch.relu(x + y) * (x.shape[0] < 40)"),
+        "dyn=2",
+    ),
+    "None and text": (
+        operator("""
+            class Model(nn.Module):
+                def __init__(self, act, bias=None):
+                    super().__init__()
+                    self.act, self.bias = act, bias
+                def forward(self, x, mask=None, mode="sum"):
+                    x = F.silu(x) if self.act == "silu" else x
+                    return x.sum(-1) if mask is None and mode == "sum" else x
+            def get_inputs():
+                return [torch.randn(12, 70), None, "sum"]
+        """, "\n\ndef get_init_inputs():\n    return ['silu', None]\n"),
+        ("F.silu(x)", "F.gelu(x)"),
+        "output 0",
+    ),
+    "tensors without elements": (
+        operator("""
+            class Model(nn.Module):
+                def forward(self, x, empty, rows):
+                    return torch.cat([x, empty]) * 2, empty.sum(1), rows.sum(1) + x[:5, 0]
+            def get_inputs():
+                return [torch.randn(12, 7), torch.randn(0, 7), torch.randn(5, 0)]
+        """),
+        ("rows.sum(1) + x", "rows.sum(1) - x"),
+        "output 2",
+    ),
+    "a buffer that each call changes": (
+        operator("""
+            class Model(nn.Module):
+                def __init__(self, slots, width):
+                    super().__init__()
+                    self.register_buffer("cache", torch.zeros(slots, width))
+                def forward(self, x, at):
+                    self.cache[at] = x
+                    return self.cache.sum(0)
+            def get_inputs():
+                return [torch.randn(4, 7), torch.randperm(16)[:4]]
+        """, "\n\ndef get_init_inputs():\n    return [16, 7]\n"),
+        ("self.cache[at] = x\n        return self.cache.sum(0)", "return self.cache.index_copy(0, at, x).sum(0)"),
+        "buffer cache after the call",
+    ),
+    "nothing but a buffer changes": (
+        operator("""
+            class Model(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.register_buffer("average", torch.ones(31))
+                def forward(self, x):
+                    self.average.mul_(0.9).add_(x, alpha=0.1)
+            def get_inputs():
+                return [torch.randn(31)]
+        """),
+        ("alpha=0.1", "alpha=0.11"),
+        "buffer average after the call",
+    ),
+    "tied and frozen weights, buffers that are not saved": (
+        operator("""
+            class Model(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.embed = nn.Embedding(40, 8)
+                    self.head = nn.Linear(8, 40, bias=False)
+                    self.head.weight = self.embed.weight
+                    self.scale = nn.Parameter(torch.ones(8), requires_grad=False)
+                    self.register_buffer("table", torch.arange(8).float().cos(), persistent=False)
+                def forward(self, ids):
+                    return self.head(self.embed(ids) * self.scale + self.table)
+            def get_inputs():
+                return [torch.randint(0, 40, (12,))]
+        """),
+        ("* self.scale + self.table", "+ self.table"),
+        "output 0",
+    ),
+}  # fmt: skip
+
+
+def candidate(text):
+    return text.replace("class Model(", "class ModelNew(")
+
+
+@pytest.mark.parametrize("name", sampled(FORMS, *list(FORMS)[:3]))
+def test_each_form_is_judged(bench, name):
+    text, (right, wrong), words = FORMS[name]
+    found = bench.judge(candidate(text), text)
+    assert found.passed, found.message
+    assert not any("weak task" in said for said in found.warnings), found.warnings
+    assert right in text
+    found = bench.judge(candidate(text.replace(right, wrong)), text)
+    assert found.status == "INCORRECT_NUMERICAL", found.message
+    assert words in found.message
+
+
+IN_PLACE = FORMS["in place, nothing is returned"][0]
+OTHERWISE = {
+    "returns what it changed": ("p.sub_(", "return p.sub_(", "INCORRECT_SHAPE"),
+    "changes an input more": ("p.sub_(", "g.zero_(); p.sub_(", "REFUSED"),
+    "changes nothing": ("m.mul_(0.9)", "return; m.mul_(0.9)", "INCORRECT_NUMERICAL"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_without_a_result_the_changes_are_compared(bench, name):
+    right, wrong, status = OTHERWISE[name]
+    found = bench.judge(candidate(IN_PLACE).replace(right, wrong), IN_PLACE)
+    assert found.status == status, found.message
+    assert not found.unfit
+
+
+BAD = {
+    # name: (forward's body, inputs, the words that say what to change)
+    "nothing is given and nothing changed": ("x + 1", "[torch.randn(9)]", "there is nothing to judge"),
+    "a generator": ("return x + 1", "[torch.randn(9), torch.Generator()]", "draw the random numbers in get_inputs"),
+    "an array": ("return x + 1", "[__import__('numpy').ones(9)]", "give tensors, numbers, text, None"),
+    "a named tuple": ("return x.values", "[torch.sort(torch.randn(9))]", "give a dict, or a plain tuple"),
+    "a dict with numbers for keys": ("return x[0]", "[{0: torch.randn(9)}]", "give it keys that are text"),
+    "a generator function": ("return x + 1", "(torch.randn(9) for _ in range(1))", "must give a list of the arguments"),
+    "an object as the result": ("return type('Out', (), {})()", "[torch.randn(9)]", "let it give tensors and numbers"),
+    "an object beside the result": ("return x, {'s': {1}}", "[torch.randn(9)]", "gives a builtins.set"),
+    "a random function": ("return F.dropout(x, 0.5)", "[torch.randn(99)]", "it draws random numbers ("),
+    "noise": ("return x + torch.randn_like(x)", "[torch.randn(99)]", "draw them in get_inputs"),
+    "a counter": ("self.n = getattr(self, 'n', 0) + 1; return x + self.n", "[torch.randn(9)]", "a counter"),
+    "dropout as a module": ("return self.drop(x)", "[torch.randn(99)]", "drop (Dropout); judge it with 'mode: eval'"),
+}  # fmt: skip
+MODEL = """
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.drop = nn.Dropout(0.3)
+
+    def forward(self, x, *rest):
+        {body}
+
+
+def get_inputs():
+    return {inputs}
+"""
+
+
+@pytest.mark.parametrize("name", sampled(BAD, "noise", "a named tuple"))
+def test_what_cannot_be_judged_says_what_to_change(bench, name):
+    body, inputs, words = BAD[name]
+    text = operator(MODEL.format(body=body, inputs=inputs))
+    found = bench.judge(candidate(text), text)
+    assert (found.status, found.unfit) == ("NOT_RUN", True), found.message
+    assert words in found.message
+
+
+def test_dropout_is_judged_in_eval_mode(bench):
+    text = operator(MODEL.format(body="return self.drop(x).relu()", inputs="[torch.randn(99)]"))
+    judged = whole(text, {}, "eval")
+    assert bench.judge(candidate(text), judged).passed
+    assert bench.judge(candidate(text).replace(".relu()", ".abs()"), judged).status == "INCORRECT_NUMERICAL"
+    assert bench.judge(candidate(text).replace("self.drop(x)", "F.dropout(x, 0.3)"), judged).status != "PASSED"
+
+
+def test_a_mode_holds_for_reference_and_candidate(bench):
+    text = operator("""
+        class Model(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.norm = nn.BatchNorm1d(7)
+            def forward(self, x):
+                return self.norm(x)
+        def get_inputs():
+            return [torch.randn(40, 7)]
+    """)
+    for mode in ("eval", "train", None):
+        judged = whole(text, {}, mode)
+        found = bench.judge(candidate(text), judged)
+        assert found.passed, (mode, found.message)
+        assert found.warnings[1:] == ()
+    by_batch = "F.batch_norm(x, None, None, self.norm.weight, self.norm.bias, True)"
+    other = candidate(text).replace("self.norm(x)", by_batch)
+    assert bench.judge(other, whole(text, {}, "eval")).status == "INCORRECT_NUMERICAL"
+    left = bench.judge(other, whole(text, {}, "train"))
+    assert left.passed
+    assert "updates norm.running_mean" in left.warnings[1]
