@@ -205,6 +205,34 @@ def test_without_a_result_the_changes_are_compared(bench, name):
     assert not found.unfit
 
 
+TIMED = """
+class ModelNew(Model):
+    calls = 0
+
+    def forward(self, p, g, m, step):
+        self.calls += 1
+        kept = m.clone()
+        {body}
+        if self.calls > 60:
+            {then}
+"""
+
+
+@pytest.mark.parametrize(
+    ("then", "status"),
+    [("pass", "PASSED"), ("m.copy_(kept)", "INCORRECT_NUMERICAL"), ("p.mul_(1.001)", "INCORRECT_NUMERICAL")],
+)
+def test_changes_are_compared_while_they_are_timed(bench, then, status):
+    body = "super().forward(p, g, m, step)"
+    found = bench.judge(IN_PLACE + TIMED.format(body=body, then=then), IN_PLACE, time=True)
+    assert found.status == status, found.message
+    if status == "PASSED":
+        assert [one.baseline for one in found.timing] == ["eager"] or "too busy" in found.absent["timing"]
+    else:
+        assert "wrong while it was timed" in found.message
+        assert "after the call" in found.message
+
+
 BAD = {
     # name: (forward's body, inputs, the words that say what to change)
     "nothing is given and nothing changed": ("x + 1", "[torch.randn(9)]", "there is nothing to judge"),

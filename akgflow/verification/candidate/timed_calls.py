@@ -74,7 +74,8 @@ class Answerer:
     def _copied(self, first: int) -> Answered:
         """All answers in one fused copy: a launch for each would be timed as if it were the kernel's own."""
         places = [place for places in self.places[first : first + len(self.answers)] for place in places]
-        torch._foreach_copy_(places, [tensor for answer in self.answers for tensor in answer])
+        if places:
+            torch._foreach_copy_(places, [tensor for answer in self.answers for tensor in answer])
         return Answered()
 
     def _placed(self) -> Answered:
