@@ -52,7 +52,8 @@ class Machine:
         """True where ``target`` is here: one of the devices, or the processor itself."""
         if not target.on_host:
             return self.device_for(target) is not None
-        return target.arch in ("native", self.arch) and target.device in self.cpu
+        same_arch = target.arch in (PLATFORMS[target.platform].any_arch, self.arch)
+        return same_arch and target.device in self.cpu
 
 
 def detect(environ: Mapping[str, str] = os.environ) -> Machine:

@@ -21,6 +21,8 @@ class Platform:
     """A pattern for the vendor's names of architectures."""
     arch_form: str = ""
     """The same in words."""
+    any_arch: str = ""
+    """A name that stands for whichever architecture is here."""
     known: frozenset[str] = frozenset()
     """All architectures of the vendor's generations so far, by name; empty where ``arch`` alone decides."""
     later: str = "(?!)"
@@ -60,6 +62,7 @@ PLATFORMS = {
         Platform(
             "cpu",
             on_host=True,
+            any_arch="native",
             arch_form="native, x86_64 or aarch64, as 'uname -m' has it; 'device' names a processor",
             known=frozenset(["native", "x86_64", "aarch64", "armv7l", "riscv64", "ppc64le", "s390x", "loongarch64"]),
             words=("host", "x86", "x86_64", "arm", "arm64", "aarch64", "intel_cpu", "amd_cpu", "processor"),

@@ -14,6 +14,8 @@ from pathlib import PurePosixPath
 from types import ModuleType
 from typing import Any
 
+from akgflow.base.text import lines
+
 
 class Importer:
     """The modules of one operator. ``owner`` is the unique name of the module that imports them."""
@@ -77,7 +79,7 @@ class Importer:
         self.install(module, name if is_package else name.rpartition(".")[0])
         # Data classes look their module up by its name.
         sys.modules[module.__name__] = module
-        linecache.cache[module.__file__] = (len(text), None, text.splitlines(keepends=True), module.__file__)
+        linecache.cache[module.__file__] = (len(text), None, lines(text, keep_ends=True), module.__file__)
         try:
             exec(compile(text, module.__file__, "exec"), vars(module))
         except BaseException:

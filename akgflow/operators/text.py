@@ -10,6 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from akgflow.base.text import lines
+
 MODES = ("eval", "train")
 """Modes of `torch.nn.Module` in which an operator can be judged."""
 _LINE = "\n\n# Added by akgflow: the files that this one imports from beside it, and the mode in which it is judged.\n"
@@ -40,7 +42,7 @@ def parts_of(text: str) -> Parts:
     if not line:
         return Parts(text, {}, None)
     # A candidate that is made of an operator's text goes on after it.
-    files, mode = added.splitlines()[:2]
+    files, mode = lines(added)[:2]
     named = mode.removeprefix(_MODE).strip("'\"")
     return Parts(source, json.loads(files.removeprefix(_FILES)), named if named in MODES else None)
 

@@ -131,3 +131,28 @@ def test_a_module_that_is_not_carried_is_missing_as_usual() -> None:
     with pytest.raises(ModuleNotFoundError, match="nothing_such"):
         exec("import parts.rope", vars(module))
     exec("import math\nfrom os import path", vars(module))
+
+
+LISTED = OPERATOR.replace("get_inputs(n: int = 4)", "get_inputs_dyn_list(n: int = 4)")
+
+
+@pytest.mark.parametrize(
+    ("text", "cases", "said"),
+    [
+        (LISTED.format(imports=""), [], ""),
+        (LISTED.format(imports=""), [{"dyn": 1}, {"n": 3}], ""),
+        (LISTED.format(imports=""), [{"m": 3}], "the operator takes no 'm'"),
+        (OPERATOR.format(imports=""), [{"dyn": 1}], "the operator takes no 'dyn'"),
+        ("from helper import Model, get_inputs, get_init_inputs\n", [{"n": 3}], ""),
+        ("from helper import Model, get_init_inputs\nget_inputs = make(4)\n", [{"n": 3}], ""),
+        ("from helper import Model, get_init_inputs\n", [], "has no get_inputs"),
+    ],
+)
+def test_what_an_operator_may_define(tmp_path: Path, text: str, cases: list[dict[str, int]], said: str) -> None:
+    (tmp_path / "op.py").write_text(text)
+    (tmp_path / "helper.py").write_text("")
+    if not said:
+        assert check_operator(tmp_path / "op.py", cases).source == text
+        return
+    with pytest.raises(ConfigError, match=said):
+        check_operator(tmp_path / "op.py", cases)
