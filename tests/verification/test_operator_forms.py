@@ -302,3 +302,72 @@ def test_a_mode_holds_for_reference_and_candidate(bench):
     left = bench.judge(other, whole(text, {}, "train"))
     assert left.passed
     assert "updates norm.running_mean" in left.warnings[1]
+
+
+BESIDE = """
+from __future__ import annotations
+
+import torch
+
+from helpers import SIZE
+from parts.rope import twice
+
+
+class Model(torch.nn.Module):
+    def forward(self, x):
+        from helpers import more
+        return twice(x) + more(x)
+
+
+def get_inputs():
+    return [torch.randn(SIZE, 5)]
+
+
+def get_init_inputs():
+    return []
+"""
+
+
+def carried(size, factor):
+    files = {
+        "helpers.py": f"SIZE = {size}\n\n\ndef more(x):\n    return x.abs()\n",
+        "parts/rope.py": "from .base import FACTOR\n\n\ndef twice(x):\n    return FACTOR * x\n",
+        "parts/base.py": f"FACTOR = {factor}\n",
+    }
+    return whole(BESIDE, files, None)
+
+
+def test_an_operator_needs_no_folder_for_what_it_imports(bench):
+    right = HEAD + "class ModelNew(nn.Module):\n    def forward(self, x):\n        return {factor} * x + x.abs()\n"
+    for size, factor in ((9, 2), (6, 3)):
+        found = bench.judge(right.format(factor=factor), carried(size, factor))
+        assert found.passed, found.message
+        assert {case.total for case in found.correctness.cases} == {5 * size}
+    assert bench.judge(right.format(factor=2), carried(6, 3)).status == "INCORRECT_NUMERICAL"
+
+
+def test_a_baseline_imports_what_its_operator_carries(bench):
+    right = HEAD + "class ModelNew(nn.Module):\n    def forward(self, x):\n        return 2 * x + x.abs()\n"
+    found = bench.judge(right, carried(900, 2), time=True)
+    assert found.passed, found.message
+    assert found.timing or "too busy" in found.absent["timing"], found.absent
+
+
+def test_a_package_that_is_not_here_is_named(bench):
+    found = bench.judge("", "import no_such_package\n")
+    assert "install it where the judge runs, or put no_such_package.py beside the operator" in found.message
+
+
+def test_cases_and_listed_inputs_are_combined(bench):
+    text = operator("""
+        class Model(nn.Module):
+            def forward(self, x):
+                return x * 2
+        def get_inputs_dyn_list(columns=3):
+            return [torch.randn(n, columns) for n in (4, 9)]
+    """)
+    found = bench.judge(candidate(text), text, cases=({"columns": 5}, {"columns": 8, "dyn": 1}))
+    assert found.passed, found.message
+    cases = {tuple(sorted(one.case.items())) for one in found.correctness.cases}
+    assert cases == {(("columns", 5), ("dyn", 0)), (("columns", 5), ("dyn", 1)), (("columns", 8), ("dyn", 1))}
+    assert "gives 2 cases, and none has the number 7" in bench.judge(candidate(text), text, cases=({"dyn": 7},)).message

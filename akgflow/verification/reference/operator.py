@@ -76,7 +76,10 @@ def load(text: str, file: str) -> types.ModuleType:
     try:
         exec(compile(text, file, "exec"), vars(module))
     except Exception as error:
-        raise OperatorError(f"operator {file} cannot be imported: {type(error).__name__}: {error}") from error
+        hint = ""
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            hint = f"; install it where the judge runs, or put {error.name}.py beside the operator"
+        raise OperatorError(f"operator {file} cannot be imported: {type(error).__name__}: {error}{hint}") from error
     for needed in ("Model", "get_inputs", "get_init_inputs"):
         optional = needed == "get_inputs" and hasattr(module, "get_inputs_dyn_list")
         if not callable(getattr(module, needed, None)) and not optional:
