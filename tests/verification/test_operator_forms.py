@@ -275,7 +275,8 @@ def test_what_cannot_be_judged_says_what_to_change(bench, name):
 def test_dropout_is_judged_in_eval_mode(bench):
     text = operator(MODEL.format(body="return self.drop(x).relu()", inputs="[torch.randn(99)]"))
     judged = whole(text, {}, "eval")
-    assert bench.judge(candidate(text), judged).passed
+    found = bench.judge(candidate(text), judged)
+    assert found.passed and "(executed, in eval mode)" in found.message
     assert bench.judge(candidate(text).replace(".relu()", ".abs()"), judged).status == "INCORRECT_NUMERICAL"
     assert bench.judge(candidate(text).replace("self.drop(x)", "F.dropout(x, 0.3)"), judged).status != "PASSED"
 

@@ -16,6 +16,7 @@ from akgflow import __version__, toolchains
 from akgflow.config.types import Scalar
 from akgflow.errors import AkgflowError, MachineExhausted, machine_error
 from akgflow.machine import Machine
+from akgflow.operators.text import parts_of
 from akgflow.terms import Evidence, Status, in_order
 from akgflow.toolchains import CompileFailure, Toolchain
 from akgflow.verdict import (
@@ -389,7 +390,9 @@ def _pass_message(findings: Findings, request: JudgeRequest) -> str:
         factors = {float(case.get("tolerance", request.tolerance)) for case in request.cases} or {request.tolerance}
         shown = " to ".join(f"{one:g}" for one in sorted({min(factors), max(factors)}))
         loosened = "" if factors == {1.0} else f", with bounds multiplied by {shown}"
-        parts.append(f"right on all {calls} input sets ({' and '.join(numerics)}{loosened})")
+        mode = parts_of(request.operator).mode
+        how = f"{' and '.join(numerics)}{f', in {mode} mode' if mode else ''}{loosened}"
+        parts.append(f"right on all {calls} input sets ({how})")
     if built:
         parts.append(" and ".join(built) + ("" if numerics else "; numerics were not run"))
     return "; ".join(parts)
