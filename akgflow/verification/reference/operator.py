@@ -58,6 +58,8 @@ class Case:
     def model(self) -> Any:
         """A new `Model`, with its own default parameters."""
         model = self.module.Model(*self.init_args, **self.init_kwargs)
+        if not isinstance(model, torch.nn.Module):
+            raise OperatorError(f"Model of {self.module.__file__} gives a {type(model).__name__}, no torch.nn.Module")
         return model if self.mode is None else model.train(self.mode == "train")
 
 
@@ -137,7 +139,7 @@ def make_case(text: str, file: str, keys: Mapping[str, Scalar], dtype: str | Non
 
     with seeded(seed):
         init = _run(module.get_init_inputs, for_init, file)
-    args, kwargs = _init_parts(init)
+    args, kwargs = _init_parts(init, f"get_init_inputs of {file}")
     wide = str(keys.get("dtype", dtype or ""))
     try:
         chosen = dtype_of(wide) if wide else None
@@ -179,13 +181,16 @@ def _check_argument(value: Any, where: str) -> None:
     if isinstance(value, tuple) and type(value) not in (tuple, torch.Size):
         raise OperatorError(f"{where} is a named tuple ({type(value).__name__}): give a dict, or a plain tuple")
     if isinstance(value, dict):
-        if strange := [key for key in value if not isinstance(key, str)]:
-            raise OperatorError(f"{where} is a dict with the key {strange[0]!r}: give it keys that are text")
+        if keys := [key for key in value if not isinstance(key, str)]:
+            raise OperatorError(f"{where} is a dict with the key {keys[0]!r}: give it keys that are text")
         for key, item in value.items():
             _check_argument(item, f"{where}[{key!r}]")
     elif isinstance(value, (list, tuple)):
         for place, item in enumerate(value):
             _check_argument(item, f"{where}[{place}]")
+    elif isinstance(value, torch.Tensor):
+        if strange := _strange(value):
+            raise OperatorError(f"{where} is {strange}")
     elif isinstance(value, torch.Generator):
         raise OperatorError(f"{where} is a generator: draw the random numbers in get_inputs, and give them as a tensor")
     elif not isinstance(value, _PLAIN):
@@ -194,6 +199,32 @@ def _check_argument(value: Any, where: str) -> None:
             f"{where} is a {name}, which cannot be handed to a candidate: give tensors, numbers, text, None, "
             "and lists, tuples and dicts of them"
         )
+
+
+def _strange(tensor: torch.Tensor) -> str:
+    """Why a tensor cannot be handed to a candidate, and what to give instead; empty where it can."""
+    if tensor.is_nested:
+        return "a nested tensor: give its values and offsets, or a list of tensors"
+    if tensor.is_quantized:
+        return "a quantised tensor: give its integers (int_repr), scales and zero points"
+    if tensor.layout != torch.strided:
+        return f"a tensor of layout {tensor.layout}: give its indices and values as dense tensors"
+    # An operator is traced on fake tensors, too; importing their class takes seconds.
+    if type(tensor) not in (torch.Tensor, torch.nn.Parameter) and type(tensor).__name__ != "FakeTensor":
+        return f"a {type(tensor).__name__}, which is more than a plain tensor: give the tensors that it consists of"
+    return ""
+
+
+def check_state(model: torch.nn.Module, where: str) -> None:
+    """Raise `OperatorError` where a model's state is not all plain tensors: it is drawn, and loaded by name."""
+    named = {**dict(model.named_parameters()), **dict(model.named_buffers()), **model.state_dict()}
+    for name, value in named.items():
+        if not isinstance(value, torch.Tensor):
+            what = f"a {type(value).__name__}: keep weights as tensors in parameters or buffers"
+        else:
+            what = _strange(value)
+        if what:
+            raise OperatorError(f"{name} {where} is {what}")
 
 
 def _tolerance(keys: Mapping[str, Scalar]) -> float | None:
@@ -214,14 +245,15 @@ def _accepted(function: Callable[..., Any], keys: Mapping[str, Scalar]) -> dict[
     return {name: value for name, value in keys.items() if name in names}
 
 
-def _init_parts(init: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def _init_parts(init: Any, where: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """KernelBench gives a list; some operators give ``[args, kwargs]`` or a dict of keywords."""
-    if isinstance(init, dict):
-        return (), dict(init)
-    parts = tuple(init or ())
+    if not isinstance(init, (dict, list, tuple, type(None))):
+        raise OperatorError(f"{where} must give a list of the arguments of Model, not {type(init).__name__}")
+    parts, keywords = ((), dict(init)) if isinstance(init, dict) else (tuple(init or ()), {})
     if len(parts) == 2 and isinstance(parts[0], (list, tuple)) and isinstance(parts[1], dict):
-        return tuple(parts[0]), dict(parts[1])
-    return parts, {}
+        parts, keywords = tuple(parts[0]), dict(parts[1])
+    _check_argument([*parts, keywords], where)
+    return parts, keywords
 
 
 def _run(function: Callable[..., Any], keywords: Mapping[str, Any], file: str) -> Any:

@@ -32,7 +32,7 @@ from akgflow.verification.reference.distributions import (
 from akgflow.verification.reference.error_patterns import ROUNDINGS, alike
 from akgflow.verification.reference.index_outputs import RANGE_BOUND, Trace
 from akgflow.verification.reference.inputs import Draw, Recipe
-from akgflow.verification.reference.operator import Case, OperatorError, make_case, seeded
+from akgflow.verification.reference.operator import Case, OperatorError, check_state, make_case, seeded
 from akgflow.verification.reference.oracle import QUICK_SECONDS, SLOW_SECONDS, Effects, Oracle, Runner
 from akgflow.verification.reference.output_form import require_an_answer, same_form
 from akgflow.verification.reference.perturbations import (
@@ -102,7 +102,10 @@ class Reference:
         try:
             with seeded(drawing.fresh_seed()):
                 model = self.case.model()
+                check_state(model, f"of Model in {self.file}")
                 return model._apply(lambda t: drawing.cast(t, self.case.dtype, str(t.device)))
+        except OperatorError:
+            raise
         except Exception as error:
             text = f"Model cannot be constructed of operator {self.file} on case {dict(self.case.keys)}"
             raise OperatorError(f"{text}: {type(error).__name__}: {error}") from error
