@@ -118,8 +118,8 @@ def _assembled(request: FeatureRequest, kernels: Kernels, functions: dict[str, s
     tunables = {name: given for name, given in _TUNABLES.items() if products or not name.startswith("GEMM")}
     helpers = [_VIEW, *([_SPREAD] if "matrix_product_added" in kernels.uses else [])]
     helpers += [_SCAN] if "scan" in kernels.uses else []
-    source, beside, _ = parts_of(request.operator)
-    used, signature, names = _forward(source)
+    own = parts_of(request.operator)
+    used, signature, names = _forward(own.source)
     chosen = "\n".join(f"    {key}: _case_{number}," for number, key in enumerate(functions))
     module = "\n".join(
         (
@@ -145,7 +145,7 @@ def _assembled(request: FeatureRequest, kernels: Kernels, functions: dict[str, s
             "        return _CASES[key]({name: tensor.detach() for name, tensor in state.items()}, inputs)\n",
         )
     )
-    return whole(module, beside, None)
+    return whole(module, own.beside, None)
 
 
 def _pairs(tunables: dict[str, Any]) -> str:

@@ -176,13 +176,19 @@ def canaries_for(operator: str, case: Mapping[str, Scalar], tolerance: float) ->
 
 def self_contained(operator: str, file: Path) -> bool:
     """True when the operator's whole text can be run without the files beside it."""
-    carried = {path.partition("/")[0].removesuffix(".py") for path in parts_of(operator).beside}
+    files = parts_of(operator).beside
+    if any("__file__" in text for text in files.values()):
+        return False
+    carried = {path.partition("/")[0].removesuffix(".py") for path in files}
     beside = {path.stem for path in file.parent.iterdir() if path.suffix == ".py" or path.is_dir()} - carried
     for node in ast.walk(ast.parse(operator)):
         if isinstance(node, ast.Import) and beside & {alias.name.partition(".")[0] for alias in node.names}:
             return False
-        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in beside:
-            return False
+        if isinstance(node, ast.ImportFrom):
+            named = [node.module] if node.module else [alias.name for alias in node.names]
+            tops = {name.partition(".")[0] for name in named}
+            if tops - carried if node.level else tops & beside:
+                return False
         if isinstance(node, ast.Name) and node.id == "__file__":
             return False
     return True
