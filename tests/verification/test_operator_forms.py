@@ -44,6 +44,28 @@ FORMS = {
         ("x + alpha * y", "y + alpha * x"),
         "output 0",
     ),
+    "arguments and keywords": (
+        operator("""
+            class Model(nn.Module):
+                def forward(self, x, y, *, alpha):
+                    return x + alpha * y
+            def get_inputs():
+                return [[torch.randn(12, 7), torch.randn(12, 7)], {"alpha": 0.3}]
+        """),
+        ("x + alpha * y", "y + alpha * x"),
+        "output 0",
+    ),
+    "a list and a dict": (
+        operator("""
+            class Model(nn.Module):
+                def forward(self, xs, more):
+                    return xs[0] + more["y"] * xs[1]
+            def get_inputs():
+                return [[torch.randn(12, 7), torch.randn(12, 7)], {"y": torch.randn(12, 7)}]
+        """),
+        ('more["y"] * xs[1]', "xs[1]"),
+        "output 0",
+    ),
     "a dict as the only argument": (
         operator("""
             class Model(nn.Module):

@@ -149,7 +149,7 @@ def make_case(text: str, file: str, keys: Mapping[str, Scalar], dtype: str | Non
 
 
 def arguments_of(made: Any, model: Any, where: str) -> tuple[Any, ...]:
-    """What ``forward`` is called with: a list of arguments, a dict of keywords, or one argument that is a tensor.
+    """What ``forward`` is called with: a list of arguments, ``[args, kwargs]``, a dict of keywords, or one tensor.
 
     A dict that does not fit the names of ``forward`` is its only argument, where it takes one.
     """
@@ -158,13 +158,21 @@ def arguments_of(made: Any, model: Any, where: str) -> tuple[Any, ...]:
     elif isinstance(made, dict):
         found = (Keywords(made),) if _fits(model, (), made) or not _fits(model, (made,), {}) else (made,)
     elif isinstance(made, (list, tuple)):
-        found = tuple(made)
+        found = _with_keywords(tuple(made), model)
     else:
         what = "a list of the arguments of forward, or a dict of its keywords"
         raise OperatorError(f"{where} must give {what}, not {type(made).__name__}")
     for place, one in enumerate(found):
         _check_argument(one, f"{where}: argument {place}")
     return found
+
+
+def _with_keywords(made: tuple[Any, ...], model: Any) -> tuple[Any, ...]:
+    """``[args, kwargs]`` as arguments and keywords, where ``forward`` takes them so and not as two arguments."""
+    if len(made) != 2 or not isinstance(made[0], (list, tuple)) or not isinstance(made[1], dict):
+        return made
+    args, keywords = made
+    return made if _fits(model, made, {}) or not _fits(model, args, keywords) else (*args, Keywords(keywords))
 
 
 def _fits(model: Any, args: tuple[Any, ...], keywords: Mapping[Any, Any]) -> bool:
