@@ -228,6 +228,8 @@ class Verdict:
     """What this verdict cannot vouch for, such as a task whose inputs let a trivial answer pass."""
     sandbox: tuple[str, ...] = ()
     """The layers that bounded the candidate."""
+    unfit: bool = False
+    """Whether it is the operator that cannot be judged with as it is; ``message`` says what to change in it."""
 
     @property
     def passed(self) -> bool:

@@ -25,6 +25,12 @@ from akgflow.errors import ExitCode
     help="Whether PyTorch's own kernels may do the operator's work. Else as the task says, or forbid.",
 )
 @click.option(
+    "--mode",
+    type=click.Choice(["eval", "train"]),
+    help="Mode of the modules while they are judged: in eval, dropout does nothing. Else as the task says, or as the "
+    "operator constructs itself.",
+)
+@click.option(
     "--baseline",
     "baselines",
     multiple=True,
@@ -46,6 +52,7 @@ def verify_command(
     cases: tuple[str, ...],
     dtype: str | None,
     framework: str | None,
+    mode: str | None,
     baselines: tuple[str, ...],
     time: bool,
     workspace: Path | None,
@@ -68,6 +75,7 @@ def verify_command(
             cases=cases,
             dtype=dtype,
             framework=framework,
+            mode=mode,
             baselines=baselines,
             time=time,
             workspace=workspace,
@@ -77,4 +85,5 @@ def verify_command(
         echo_json(verdict)
     else:
         show_verdict(verdict, console())
-    ctx.exit(ExitCode.DONE if verdict.passed else ExitCode.GATE_FAILED)
+    failed = ExitCode.CONFIG if verdict.unfit else ExitCode.GATE_FAILED
+    ctx.exit(ExitCode.DONE if verdict.passed else failed)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from akgflow.base.platforms import PLATFORMS
 from akgflow.config.steps import AgentStep, Step
 from akgflow.errors import Mark
+from akgflow.operators import text
 from akgflow.terms import Evidence
 
 Scalar = str | int | float | bool
@@ -197,8 +198,18 @@ class Operator:
 
     file: Path
     source: str
+    """The file's own text."""
     kind: str | None = None
     """``gemm``, ``softmax``, …: chooses knowledge documents."""
+    beside: Mapping[str, str] = field(default_factory=dict)
+    """The texts of the modules that it imports from its folder, by their paths below that."""
+    mode: str | None = None
+    """The mode in which it is judged (``eval`` or ``train``); None for the one in which it constructs itself."""
+
+    @property
+    def whole(self) -> str:
+        """The one text that is judged, and on which all that is kept about the operator depends."""
+        return text.whole(self.source, self.beside, self.mode)
 
 
 @dataclass(frozen=True)

@@ -130,11 +130,13 @@ class Tools:
         operator_file: str | None = None,
         cases: list[str] | None = None,
         dtype: str | None = None,
+        mode: str | None = None,
         time: bool = True,
     ) -> Judgement:
         """Judge one kernel, a Python module with ModelNew, against a task's operator or an operator's file.
 
         dsl and target: as in a task's matrix, such as cpp and cpu. cases: shapes such as "m=64,n=32"; else the task's.
+        mode: eval or train, of the modules; else as the operator constructs itself.
         time: false asks for correctness only, which is quicker.
         """
         question = api.Question(
@@ -145,6 +147,7 @@ class Tools:
             task=task,
             cases=cases or (),
             dtype=dtype,
+            mode=mode,
             time=time,
             workspace=self._runs.workspace,
         )

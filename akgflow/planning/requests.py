@@ -24,7 +24,7 @@ def judge_request(
     request = JudgeRequest(
         candidate=candidate,
         operator_file=str(operator.file),
-        operator=operator.source,
+        operator=operator.whole,
         toolchain=toolchain,
         target=target if found.at else replace(target, reach=None),
         evidence=found.evidence,

@@ -207,6 +207,7 @@ SETTINGS: Mapping[str, str] = {
     "task budget": "budget={usd: 9}",
     **{f"task budget {key}": f"budget.{key}=9" for key in ("usd", "tokens", "minutes", "device_minutes")},
     "task framework": "framework=allow",
+    "task mode": "mode=eval",
     "task baselines": "baselines=[torch.compile]",
     "task profile": "profile=true",
     "task tolerance": "tolerance=9",

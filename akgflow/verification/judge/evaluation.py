@@ -159,6 +159,7 @@ class Trial:
             state,
             stand_in=not baseline and not isinstance(self.request.candidate, str),
             globals=dict(reference.case.globals) if baseline else None,
+            mode=reference.case.mode,
             moves=moves,
         )
         self._build_ask(request, fds)
@@ -275,7 +276,7 @@ class Trial:
     ) -> Measured:
         """What the outputs and the memory around them say."""
         changes = self._effects(reference, draw)
-        self._note_determinism(draw, outputs)
+        self._note_determinism(draw, [*outputs, *(change.got for change in changes)])
         tolerance = reference.case.tolerance or self.request.tolerance
         found = draw.compare(outputs, tolerance)
         found += [compare(c.got, c.expected, len(outputs) + i, tolerance, c.name) for i, c in enumerate(changes)]

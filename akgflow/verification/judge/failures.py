@@ -46,6 +46,13 @@ class Crashed(CandidateFailed):
     """The process ended by a signal that the kernel or the C library sends to code that goes wrong."""
 
 
+class Unfit(CandidateFailed):
+    """Nothing was judged: the operator itself cannot be judged with as it is."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Status.NOT_RUN, message)
+
+
 class Disturbed(CandidateFailed):
     """Somebody else may have ended it: it is judged once more before that counts.
 

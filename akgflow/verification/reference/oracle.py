@@ -10,9 +10,11 @@ from typing import Any
 
 import torch
 
+from akgflow.operators.arguments import invoke
 from akgflow.verification.reference.index_outputs import EXACT, RANGE_BOUND, Pick, Selection, Trace
 from akgflow.verification.reference.operator import OperatorError
 from akgflow.verification.reference.tolerance import Expected, Measure, expect, whole_slack
+from akgflow.verification.reference.tracing.randomness import alike, remedy
 from akgflow.verification.shared import dtypes, memory
 
 STEP = 2.0**-20
@@ -64,9 +66,9 @@ class Runner:
         try:
             with torch.no_grad():
                 if trace is None:
-                    return self.model(*made)
+                    return invoke(self.model, made)
                 with trace:
-                    return self.model(*made)
+                    return invoke(self.model, made)
         except Exception as error:
             raise OperatorError(f"forward fails {self.where}: {type(error).__name__}: {error}") from error
         finally:
@@ -164,10 +166,9 @@ class Oracle:
             return
         started = time.monotonic()
         again = self._answer(wide, self.runner.state, watch)
-        if not all(_near(a, b) for a, b in zip(base.all, again.all, strict=True)):
-            raise OperatorError(
-                f"forward {self.runner.where} gives another result on the same inputs: it cannot be judged"
-            )
+        if not alike(base.all, again.all):
+            what = f"forward {self.runner.where} gives another result on the same inputs"
+            raise OperatorError(f"{what}: {remedy(self.runner, wide)}")
         self._took(time.monotonic() - started)
         self.repeatable = True
 
@@ -286,9 +287,10 @@ class Oracle:
         longest = 1
         try:
             with torch.enable_grad():
-                results = list(
-                    memory.tensors(model(*memory.map_tensors(leaves, lambda t: t * 1 if t.requires_grad else t)))
-                )
+                given = memory.map_tensors(leaves, lambda t: t * 1 if t.requires_grad else t)
+                results = [*memory.tensors(invoke(model, given))]
+                inputs = [*memory.tensors(given)]
+                results += [inputs[i] for i in self.runner.effects.inputs]
             for result, base in zip(results, oracle, strict=False):
                 if result.grad_fn is None or not result.is_floating_point() or not result.numel():
                     continue
@@ -324,13 +326,6 @@ def _widen_to(mark: torch.Tensor, result: torch.Tensor, start: torch.Tensor) -> 
 
 def _copied(made: Any) -> Any:
     return memory.map_tensors(made, lambda t: t.clone())
-
-
-def _near(a: torch.Tensor, b: torch.Tensor) -> bool:
-    if a.shape != b.shape:
-        return False
-    one, other = dtypes.as_float64(a), dtypes.as_float64(b)
-    return bool(torch.allclose(one, other, rtol=1e-6, atol=1e-9, equal_nan=True))
 
 
 def _longest(made: Any) -> int:

@@ -21,43 +21,44 @@ class Asked(Protocol):
     @property
     def inputs(self) -> Any: ...
     @property
-    def expected(self) -> Sequence[Expected]: ...
+    def named(self) -> Sequence[tuple[str, Expected]]: ...
 
 
 def trivial_answers(draws: Sequence[Asked]) -> tuple[str, ...]:
     """One sentence for each output that a trivial answer would give rightly on every draw."""
     found = []
-    for output in range(len(draws[0].expected)):
-        if not draws[0].expected[output].framework.numel():
+    for output, (name, expected) in enumerate(draws[0].named):
+        if not expected.framework.numel():
             continue
         alive = _passing(draws, 0, output)
         for place in range(1, len(draws)):
             alive &= _passing(draws, place, output) if alive else set()
         if alive:
-            names = " or ".join(sorted(alive))
-            found.append(f"weak task: {names} would pass as output {output} on every set of inputs drawn")
+            answers = " or ".join(sorted(alive))
+            found.append(f"weak task: {answers} would pass as {name} on every set of inputs drawn")
     return tuple(found)
 
 
 def _passing(draws: Sequence[Asked], place: int, output: int) -> set[str]:
-    expected = draws[place].expected[output]
+    expected = draws[place].named[output][1]
     return {name for name, answer in _answers(draws, place, output) if _would_pass(answer, expected)}
 
 
 def _answers(draws: Sequence[Asked], place: int, output: int) -> Iterator[tuple[str, torch.Tensor]]:
     """Answers that need no work, in the output's shape and dtype."""
-    like = draws[place].expected[output].framework
+    _, expected = draws[place].named[output]
+    like = expected.framework
     yield "zeros", dtypes.filled(like, 0.0)
     yield "ones", dtypes.filled(like, 1.0)
     if like.is_floating_point() and like.numel() > 3:
-        yield "a constant", dtypes.filled(like, float(draws[place].expected[output].oracle.mean()))
+        yield "a constant", dtypes.filled(like, float(expected.oracle.mean()))
     for i, one in enumerate(tensors(draws[place].inputs)):
         if one.shape == like.shape and one.dtype == like.dtype:
             yield f"input {i} as it is", one
             if one.is_floating_point() and one.dim() and one.dtype != dtypes.FLOAT4:
                 mean = one.float().mean(-1, keepdim=True).expand(like.shape)
                 yield f"the mean of input {i}", dtypes.stored(mean, like)
-    other = draws[place - 1].expected[output].framework
+    other = draws[place - 1].named[output][1].framework
     if len(draws) > 1 and other.shape == like.shape:
         yield "the answer to other inputs", other
 

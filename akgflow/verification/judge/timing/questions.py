@@ -6,7 +6,7 @@ import math
 import random
 import time
 from copy import copy
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -30,6 +30,18 @@ class NotTimed(Exception):
     """No time can be given; the text says why."""
 
 
+class ChangedInput(NamedTuple):
+    """An input that is an answer, too: what a call leaves in its place is kept among the answers."""
+
+    number: int
+    placed: memory.Placed
+    """In a slot of questions."""
+    at: int
+    """In a slot of answers, in bytes."""
+    size: int
+    """In bytes, with the gaps between its strides."""
+
+
 class Questions:
     """Inputs for ``count`` slots of ``pitch`` bytes each; `out_pitch` bytes hold a slot's answers.
 
@@ -43,13 +55,24 @@ class Questions:
         self.layout = memory.lay_out(memory.map_tensors(list(self.draw.inputs), _without_values))
         self.pitch = max(self.layout.size, memory.ALIGN)
         self.outs = out_places(self.draw.forms)
-        self.out_pitch = max(places_size(self.outs), memory.ALIGN)
+        self.changed, size = self._changed(places_size(self.outs))
+        self.out_pitch = max(size, memory.ALIGN)
         self.master = torch.zeros(count * self.pitch, dtype=torch.uint8, device=reference.device)
         started = time.monotonic()
         self._turns = self._turned()
         own = DRAW_SECONDS / max(time.monotonic() - started, 1e-9)
         self.most = math.inf if self._turns else max(8, int(own))
         reference.let_go()
+
+    def _changed(self, at: int) -> tuple[list[ChangedInput], int]:
+        """The inputs that a call changes, placed from ``at`` on among the answers; and where they end."""
+        found = []
+        for number in self.draw.effects.inputs:
+            placed = self.layout.placed[number]
+            size = memory.span(placed.tensor) * placed.tensor.element_size()
+            found.append(ChangedInput(number, placed, at, size))
+            at += -(-size // memory.ALIGN) * memory.ALIGN
+        return found, at
 
     def _turned(self) -> list[bool]:
         """For each input whether it is rotated and scaled from slot to slot; empty where each slot needs its own draw.

@@ -142,6 +142,11 @@ class Part(NamedTuple):
     inputs: Any
     expected: tuple[Expected, ...]
 
+    @property
+    def named(self) -> list[tuple[str, Expected]]:
+        """The outputs by name."""
+        return [(f"output {i}", one) for i, one in enumerate(self.expected)]
+
 
 class Screen:
     """How far an answer may be from the framework's, by the size of an element, as seen where float64 was there.

@@ -19,7 +19,7 @@ from akgflow.verification.reference.distributions import (
 )
 from akgflow.verification.reference.index_outputs import RANGE_BOUND, Trace
 from akgflow.verification.reference.inputs import Draw, Recipe
-from akgflow.verification.reference.operator import OperatorError
+from akgflow.verification.reference.operator import OperatorError, TooLarge
 from akgflow.verification.reference.oracle import Effects
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.sliced.draw import FullSize, SlicedDraw, WholeDraw
@@ -137,7 +137,7 @@ class SlicedReference(Reference):
     def _prepare_whole(self) -> None:
         """Float64 at full size after all, as little of it as there can be."""
         if not self.slicing.whole:
-            raise OperatorError(
+            raise TooLarge(
                 f"{self.file} on case {dict(self.case.keys)} cannot be cut into parts that are computed by themselves, "
                 "and float64 at full size does not fit into the memory that may be taken"
             )
@@ -180,11 +180,11 @@ class SlicedReference(Reference):
         state = self._model.state_dict()
         self.tree, _ = self._describe(result, memory.storages([made, *state.values()]))
         frame = self.framework_runner.own_tensors(result)
-        if not frame or any(one.layout != torch.strided or not dtypes.is_known(one.dtype) for one in (*frame, *given)):
-            raise OperatorError(f"forward of {self.file} gives no dense tensor whose values can be compared")
         moved = any(not memory.same_bits(was, state[name]) for name, was in self.state.items())
         if moved or any(one._version != was for one, was in zip(given, versions, strict=True)):
             raise _Changes(f"forward of {self.file} changes its inputs or buffers on some inputs")
+        if not frame or any(one.layout != torch.strided or not dtypes.is_known(one.dtype) for one in (*frame, *given)):
+            raise OperatorError(f"forward of {self.file} gives no dense tensor whose values can be compared")
         return frame
 
     def _input_invariants(self, first: Draw) -> list[InputInvariant]:
