@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice, product
@@ -41,6 +41,7 @@ from akgflow.verification.reference.perturbations import (
     OUT_OF_RANGE,
     PERTURBED,
     distinguishes,
+    of_few_terms,
     single_element_perturbations,
 )
 from akgflow.verification.reference.tolerance import Expected, Measure
@@ -58,6 +59,10 @@ MOST_SEEN = 1 << 22
 PERTURBED_SECONDS = 1.0
 """Oracles that take longer are not asked about perturbed inputs."""
 MOST_PERTURBED = 4
+MOST_REPEATED = 1 << 24
+"""Elements of inputs and outputs up to which inputs of few terms are added to the others."""
+LOOSE = 100.0
+"""A bound of more than so many times the framework's error is worth a warning."""
 
 _SPECIAL = (torch.isnan, torch.isposinf, torch.isneginf)
 _secret = random.SystemRandom()
@@ -146,7 +151,23 @@ class Reference:
             if place < wanted or (self.weak and self.oracle.seconds < SLOW_SECONDS):
                 found = self._try_distribution(distribution, first)
                 self.draws += [found] if found is not None else []
+        self.draws += self._of_few_terms(first)
         self.weak = trivial_answers(self.draws)
+
+    def _of_few_terms(self, first: Draw) -> Iterator[Draw]:
+        """Draws whose outputs are made from few elements, where the operator makes them from many."""
+        slow = self.oracle.thrifty or self.oracle.seconds >= SLOW_SECONDS
+        if slow or first.elements > MOST_REPEATED:
+            return
+        outputs = max((one.framework.numel() for one in first.expected if one.bound is not None), default=0)
+        confined = bool(self.oracle.names & RANGE_BOUND) or self.oracle.truncates
+        for name, made in of_few_terms(self._operator_inputs(), outputs, self.invariants, confined):
+            try:
+                found = self.answer(made, name, first.way)
+            except OperatorError:
+                continue
+            if self._well_conditioned(found, first, name):
+                yield found
 
     def _input_invariants(self, first: Draw) -> list[InputInvariant]:
         """What the first draw has in common with another; with several others where it may hold masks or lengths."""
@@ -204,7 +225,7 @@ class Reference:
             for i, one in enumerate(draw.expected)
             if one.slack is not None and bool(one.slack.any())
         ]
-        return self.weak + tuple(
+        return self.weak + loose_bounds(self.draws) + tuple(
             f"{count} of {total} elements of output {i} depend on roundoff, and were compared within its effect"
             for i, count, total in undecided
         )
@@ -337,6 +358,18 @@ class Reference:
         ]
         moved = [n for n, was in self.state.items() if n in known.buffers or not memory.same_bits(was, state[n])]
         return Effects(tuple(i for i, changed in enumerate(changes) if changed), tuple(moved))
+
+
+def loose_bounds(draws: Sequence[Draw]) -> tuple[str, ...]:
+    """A sentence for each output that may be much more wrong than the framework's own kernel makes it."""
+    found = []
+    for output in range(len(draws[0].expected)):
+        ratios = sorted((draw.expected[output].over_error, draw.distribution) for draw in draws)
+        (least, tight), (most, loose) = ratios[0], ratios[-1]
+        if most > LOOSE:
+            text = f"output {output} may be up to {most:.3g} times as wrong as the framework's own kernel ({loose} inputs"
+            found.append(f"{text}; {least:.3g} times with {tight} inputs): so far may sound kernels be apart")
+    return tuple(found)
 
 
 def _agree(one: Expected) -> bool:
