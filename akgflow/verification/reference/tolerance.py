@@ -206,7 +206,7 @@ def _spread_allowed(spread: torch.Tensor, scale: torch.Tensor, u: float) -> torc
     if not spread.numel():
         return spread
     # Few forwards were run: an element in which their errors happened to be small is given what is usual for its scale.
-    usual = float((spread / scale.clamp(min=1e-300)).square().mean().sqrt())
+    usual = float(torch.where(scale > 0, spread / scale, 0.0).square().mean().sqrt())
     deviations = math.sqrt(2 * math.log(spread.numel() / FALSE_ALARMS))
     return ROUNDINGS * u * scale + deviations * torch.maximum(spread, usual * scale)
 
