@@ -14,7 +14,7 @@ import torch
 from akgflow.verification.reference.index_outputs import EXACT, RANGE_BOUND, Pick, Selection, Trace
 from akgflow.verification.reference.operator import OperatorError
 from akgflow.verification.reference.tolerance import Expected, Measure, expect, whole_slack
-from akgflow.verification.reference.tracing.rounding import Rounding
+from akgflow.verification.reference.tracing.spread import Spread
 from akgflow.verification.shared import dtypes, memory
 
 STEP = 2.0**-20
@@ -104,8 +104,7 @@ class Oracle:
         self.names: set[str] = set()
         self.truncates = False
         self.repeatable = False
-        self.covered = True
-        """Whether random rounding covers all of the model's operations, as far as is known."""
+        self.spread = Spread()
         self.thrifty = False
         """Make do with as few forwards as there can be, where each takes seconds."""
         self.roundings: int | None = None
@@ -143,7 +142,7 @@ class Oracle:
         base = Answer(outputs, trace.sources if watch else [])
         self._repeat(wide, base, watch)
         sensitivity, moved = self._sensitivity(base, made, wide, watch)
-        spread, exact = self._spread(base, wide, frame, watch)
+        spread, exact = self._roundoff(base, wide, frame, watch)
         how = how._replace(exact=exact)
         length = partial(self._longest_sum, made, wide, outputs)
         given = zip(outputs, frame, sensitivity, spread, strict=False)
@@ -209,46 +208,22 @@ class Oracle:
                     _widen_to(mark, result, start)
         return [(one / samples).sqrt() for one in total], moved
 
-    def _spread(
+    def _roundoff(
         self, base: Answer, wide: Any, frame: Sequence[torch.Tensor], watch: bool
-    ) -> tuple[list[torch.Tensor | None], bool]:
-        """Root mean square of the errors that random rounding makes, and whether nothing is rounded at all.
+    ) -> tuple[Sequence[torch.Tensor | None], bool]:
+        """The spread of each output and source, and whether nothing is rounded at all.
 
-        None where it cannot be had: of operations that `Rounding` does not know, in float64, and where a forward takes
-        so long that there is none to spare.
+        None where there is none: in float64, of what random rounding does not cover, and of forwards of seconds.
         """
-        nothing: list[torch.Tensor | None] = [None] * len(base.all)
         wide_results = any(dtypes.is_real(f) and dtypes.format_of(f.dtype).bits > 32 for f in frame)
-        if not self.covered or self.thrifty or self.seconds >= SLOW_SECONDS or wide_results:
+        nothing = [None] * len(base.all)
+        if not self.spread.covered or self.thrifty or self.seconds >= SLOW_SECONDS or wide_results:
             return nothing, False
         few = min((one.numel() for one in base.tensors if dtypes.is_real(one)), default=0) < FEW_ELEMENTS
         usual = 8 if self.seconds < INSTANT_SECONDS / 10 else 4
         samples = (12 if few else usual) if self.instant else (6 if few else 3)
-        total = [torch.zeros_like(dtypes.as_float64(o)) for o in base.all]
-        rounding = Rounding()
-        for _ in range(samples):
-            results = self._rounded(rounding, wide, watch)
-            if [r.shape for r in results] != [b.shape for b in base.all]:
-                return nothing, False
-            if not rounding.rounds:
-                break
-            for one, result, start in zip(total, results, base.all, strict=True):
-                one += (dtypes.as_float64(result) - dtypes.as_float64(start)).nan_to_num_(0.0, 0.0, 0.0).square_()
-        # A few forwards may happen to err less than others would.
-        share = (1 + 2 / samples) / samples
-        return [one.mul_(share).sqrt_() for one in total], not rounding.rounds
-
-    def _rounded(self, rounding: Rounding, wide: Any, watch: bool) -> list[torch.Tensor]:
-        """Outputs and sources of a forward with errors; none where random rounding does not cover the model."""
-        try:
-            with rounding.again():
-                results = self._answer(wide, self.runner.state, watch).all
-        except OperatorError:
-            # Without errors it ran: an operation is called in a form that `Rounding` does not know.
-            self.covered = False
-            return []
-        self.covered = not rounding.unknown
-        return results if self.covered else []
+        found, exact = self.spread.measure(lambda: self._answer(wide, self.runner.state, watch).all, base.all, samples)
+        return found or nothing, exact
 
     def _longest_sum(self, made: Any, wide: Any, outputs: list[torch.Tensor]) -> int:
         """L of the bound's formula, counted once for each case.

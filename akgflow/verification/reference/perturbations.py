@@ -1,7 +1,7 @@
 """Inputs made from known ones, in secret places.
 
-Single-element perturbations: all other inputs differ everywhere, so a kernel could cache its answers under a key made of
-a few elements or of the corners. A perturbed input has the same such key, the same addresses, and another answer.
+Single-element perturbations: all other inputs differ everywhere, so a kernel could cache its answers under a key made
+of a few elements or of the corners. A perturbed input has the same such key, the same addresses, and another answer.
 
 Inputs of few terms: where one number is made from many, errors of single terms average out, and roundoff adds up. With
 one row repeated nothing averages out; with nearly all elements zero, hardly anything adds up.

@@ -46,7 +46,7 @@ from akgflow.verification.reference.perturbations import (
 )
 from akgflow.verification.reference.tolerance import Expected, Measure
 from akgflow.verification.reference.tracing.op_count import measure
-from akgflow.verification.reference.trivial_answers import trivial_answers
+from akgflow.verification.reference.trivial_answers import loose_bounds, trivial_answers
 from akgflow.verification.shared import dtypes, memory
 from akgflow.verification.shared.op_policy import Work
 from akgflow.verification.shared.trusted_io import describer
@@ -61,9 +61,6 @@ PERTURBED_SECONDS = 1.0
 MOST_PERTURBED = 4
 MOST_REPEATED = 1 << 24
 """Elements of inputs and outputs up to which inputs of few terms are added to the others."""
-LOOSE = 100.0
-"""A bound of more than so many times the framework's error is worth a warning."""
-
 _SPECIAL = (torch.isnan, torch.isposinf, torch.isneginf)
 _secret = random.SystemRandom()
 
@@ -225,9 +222,13 @@ class Reference:
             for i, one in enumerate(draw.expected)
             if one.slack is not None and bool(one.slack.any())
         ]
-        return self.weak + loose_bounds(self.draws) + tuple(
-            f"{count} of {total} elements of output {i} depend on roundoff, and were compared within its effect"
-            for i, count, total in undecided
+        return (
+            self.weak
+            + loose_bounds(self.draws)
+            + tuple(
+                f"{count} of {total} elements of output {i} depend on roundoff, and were compared within its effect"
+                for i, count, total in undecided
+            )
         )
 
     def rounding_hint(self, draw: Draw, outputs: list[torch.Tensor]) -> str:
@@ -358,18 +359,6 @@ class Reference:
         ]
         moved = [n for n, was in self.state.items() if n in known.buffers or not memory.same_bits(was, state[n])]
         return Effects(tuple(i for i, changed in enumerate(changes) if changed), tuple(moved))
-
-
-def loose_bounds(draws: Sequence[Draw]) -> tuple[str, ...]:
-    """A sentence for each output that may be much more wrong than the framework's own kernel makes it."""
-    found = []
-    for output in range(len(draws[0].expected)):
-        ratios = sorted((draw.expected[output].over_error, draw.distribution) for draw in draws)
-        (least, tight), (most, loose) = ratios[0], ratios[-1]
-        if most > LOOSE:
-            text = f"output {output} may be up to {most:.3g} times as wrong as the framework's own kernel ({loose} inputs"
-            found.append(f"{text}; {least:.3g} times with {tight} inputs): so far may sound kernels be apart")
-    return tuple(found)
 
 
 def _agree(one: Expected) -> bool:

@@ -1,42 +1,42 @@
 """The bound on the error of each output element, and the words for what exceeds it.
 
-After Dual-Delta Testing (arXiv 2602.10605), a candidate's error against a float64 oracle is compared with the error that
-sound kernels make on the same inputs. Those are the framework's own kernel, and forwards in which every operation errs
-as a sound one may (`akgflow.verification.reference.tracing.rounding`).
+After Dual-Delta Testing (arXiv 2602.10605), a candidate's error against a float64 oracle is compared with the error
+that sound kernels make on the same inputs. Those are the framework's own kernel, and forwards in which every operation
+errs as a sound one may (`akgflow.verification.reference.tracing.rounding`).
 
 The oracle is the reference in float64 on the very inputs (rounded to the working dtype) that the candidate gets. With
 ``o`` the oracle's element, ``f`` the framework's own at the working dtype, the bound on ``|got - o|`` is, times the
 task's tolerance::
 
-    3 * E(|o|)                            the framework's error, times `FACTOR`
-    + k * D                               the spread of sound kernels' roundoff
-    + 8 * u * (S + |o|)                   a few roundings in float32 of what the operator does not compute by itself
-    + 3 * u_out * S                       every contribution rounded once more, where the framework rounds it too
-    + 2 * u_out * |o|                     one rounding of the output, to the nearest or not
+    3 * E(|o|)                 the framework's error, times `FACTOR`
+    + k * D                    the spread of sound kernels' roundoff
+    + 8 * u * (S + |o|)        a few float32 roundings of what another formula computes in between
+    + 3 * u_out * S            every contribution rounded once more, where the framework rounds it too
+    + 2 * u_out * |o|          one rounding of the output, to the nearest or not
 
 ``E(m)`` is the largest framework error among elements no larger than about ``m`` (binned by powers of two), so that a
 large element does not raise the bound of a small one; below float32, what rounding its result to the nearest number
-explains is no part of it. ``D`` is the root mean square of the errors of several forwards with random roundoff, at least
-what is usual for the element's scale ``S + |o|``; ``k = sqrt(2 ln(n / 1e-5))`` deviations are exceeded by one of ``n``
-normal errors once in 1e5 outputs. So a sum may be taken one by one in float32, which is what ``D`` supposes, and what is
-averaged after that is allowed less. Where nothing is rounded at all (a copy, a maximum), the second and the third term
-are left out. The fourth is for dtypes below float32, and for operators in which the framework itself
-rounds more than the result: a chain of several operations, or attention, whose weights tensor cores take rounded. Where
-it rounds once, a second rounding of intermediate values is an error. ``S`` is the element's sensitivity:
-``sqrt(sum((dy/dx_j * x_j)**2))``, over all inputs and parameters, estimated by perturbing them relatively in float64,
-and at least its median over the output.
-``S + |o|`` is at least its root mean square over the output: intermediate values of about that size are added and
-taken away again. ``u`` is the unit roundoff of float32, ``u_out`` that of the output's dtype. float16, bfloat16 and TF32
-inputs make errors of 0.6 * S times their own, 2**13 larger roundoff, and are refused where the operator is one in
-float32.
+explains is no part of it. ``D`` is the root mean square of the errors of several forwards with random roundoff, at
+least what is usual for the element's scale ``S + |o|``. Of ``n`` normal errors one exceeds
+``k = sqrt(2 ln(n / 1e-5))`` deviations once in 1e5 outputs. So sums may be taken one by one in float32, as ``D``
+supposes, and where errors are averaged after that, less is allowed. Where nothing is rounded (a copy, a maximum), the
+second and the third term are left out. The fourth is for dtypes below float32, and for operators in which the
+framework itself rounds more than the result: a chain of several operations, or attention, whose weights tensor cores
+take rounded. Where it rounds once, a second rounding of intermediate values is an error.
 
-Where there is no ``D`` (float64; operations that random rounding does not know; forwards of several seconds), the second
-and the third term are worst cases by length, after Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed.,
-section 2.8 and chapter 3: ``(2 * sqrt(L) + 14) * u * (S + |o|)``, with ``L`` the elements of one tensor that reach an output
-element (counted from a gradient; what is longer than 2**20 cannot be summed one by one in float32). For a sum of L products
-of variance s**2, S is about s * sqrt(2 L) and sequential rounding errors have a standard deviation of 0.3 * u * sqrt(L) * S.
-Where inputs are not all of one size, or many are equal, L / 4 more is allowed, times ``S + |o|``; where they are shifted,
-times ``|o|`` alone. For float64, ``u`` is that of float64.
+``S`` is the element's sensitivity: ``sqrt(sum((dy/dx_j * x_j)**2))``, over all inputs and parameters, estimated by
+perturbing them relatively in float64, and at least its median over the output. ``S + |o|`` is at least its root mean
+square over the output: intermediate values of about that size are added and taken away again. ``u`` is the unit
+roundoff of float32, ``u_out`` that of the output's dtype. float16, bfloat16 and TF32 inputs make errors of 0.6 * S
+times their own, 2**13 larger roundoff, and are refused where the operator is one in float32.
+
+Where there is no ``D`` (float64, operations that random rounding does not know, forwards of seconds), the second and
+the third term are those of the worst case by length, after Higham, *Accuracy and Stability of Numerical Algorithms*,
+2nd ed., section 2.8 and chapter 3: ``(2 * sqrt(L) + 14) * u * (S + |o|)``. ``L`` is how many elements of one tensor
+reach an output element (counted from a gradient; what is longer than 2**20 cannot be summed one by one in float32).
+For a sum of L products of variance s**2, S is about s * sqrt(2 L) and sequential rounding errors have a standard
+deviation of 0.3 * u * sqrt(L) * S. Where inputs are not all of one size, or many are equal, L / 4 more is allowed,
+times ``S + |o|``; where they are shifted, times ``|o|`` alone. For float64, ``u`` is that of float64.
 
 Rounding errors have either sign. So the errors of all elements together, ``sum(o * e) / sum(|o| * bound)``, may come
 to no more than a tenth, one and a half roundings of a common factor, and the statistical error of so many elements:
@@ -202,7 +202,7 @@ def expect(
 
 
 def _spread_allowed(spread: torch.Tensor, scale: torch.Tensor, u: float) -> torch.Tensor:
-    """What roundoff may come to: a few roundings of the scale, and the spread times what so many elements may exceed."""
+    """What roundoff may come to: some roundings of the scale, and as many deviations as so many elements show."""
     if not spread.numel():
         return spread
     # Few forwards were run: an element in which their errors happened to be small is given what is usual for its scale.

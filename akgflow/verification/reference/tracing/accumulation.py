@@ -1,4 +1,4 @@
-"""How far sequential float32 sums drift from exact ones, measured on some of the very terms that an operator adds up."""
+"""How far sequential float32 sums drift from exact ones, measured on some of the terms that an operator adds up."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ LONGEST = 1 << 20
 ROWS, TERMS = 32, 1 << 18
 """Sums that are tried, and terms of all of them together; one sum at least."""
 ROUNDING = 0.41
-"""Standard deviation of a rounding to the nearest number, in units of roundoff of the number: 1 / sqrt(12) of its spacing,
-which is one to two units."""
+"""Standard deviation of a rounding to the nearest number, in units of roundoff of the number: its spacing, which is one
+to two units, over sqrt(12)."""
 SEEN_DEVIATIONS = 3.0
 """The largest error that is seen counts as so many standard deviations."""
 EVIDENT = 4.0

@@ -72,17 +72,18 @@ def _group_norm(of: Arguments) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _batch_norm(of: Arguments) -> tuple[Tensor, Tensor, Tensor]:
-    given, means, squares = of["input"], of.get("running_mean"), of.get("running_var")
+    given: Tensor = of["input"]
+    means, squares = of.get("running_mean"), of.get("running_var")
     shape, eps = [1, -1, *[1] * (given.dim() - 2)], of["eps"]
     if not of.get("training", False):
-        mean, root = means, torch.rsqrt(squares + eps)
+        mean, root = of["running_mean"], torch.rsqrt(of["running_var"] + eps)
         kept = given.new_empty(0), given.new_empty(0)
     else:
         dims = [d for d in range(given.dim()) if d != 1]
         square, mean = torch.var_mean(given, dims, correction=0)
         root, step = torch.rsqrt(square + eps), of["momentum"]
         kept = mean, root
-        if means is not None:
+        if means is not None and squares is not None:
             count = given.numel() / given.shape[1]
             means.copy_(means * (1 - step) + step * mean)
             squares.copy_(squares * (1 - step) + step * square * (count / (count - 1)))
@@ -123,9 +124,7 @@ def _negative_log_likelihood(of: Arguments) -> tuple[Tensor, Tensor]:
 
 def _huber(of: Arguments) -> Tensor:
     apart, delta = (of["self"] - of["target"]).abs(), of["delta"]
-    return _reduced(
-        torch.where(apart < delta, 0.5 * apart * apart, delta * (apart - 0.5 * delta)), of["reduction"]
-    )
+    return _reduced(torch.where(apart < delta, 0.5 * apart * apart, delta * (apart - 0.5 * delta)), of["reduction"])
 
 
 def _smooth_l1(of: Arguments) -> Tensor:

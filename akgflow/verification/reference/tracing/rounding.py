@@ -1,8 +1,8 @@
 """Random rounding: a forward in float64 in which every operation errs as that of a sound float32 kernel may.
 
-Monte Carlo arithmetic (Parker, *Monte Carlo Arithmetic*, 1997; Denis et al., *Verificarlo*, arXiv 1509.01347): the spread
-of several such forwards is the error that sound kernels make, wherever roundoff enters, and however it is averaged or
-magnified afterwards.
+Monte Carlo arithmetic (Parker, *Monte Carlo Arithmetic*, 1997; Denis et al., *Verificarlo*, arXiv 1509.01347): the
+spread of several such forwards is the error that sound kernels make, wherever roundoff enters, and however it is
+averaged or magnified afterwards.
 
 - An elementwise operation errs by up to a unit of roundoff. A transcendental function errs by as much as fast ones do,
   partly by the same amount everywhere; the argument of an exponential is rounded, too.
@@ -36,16 +36,19 @@ ONE_PASS = 3.0
 """How much larger than a variance the square of the mean may be for kernels that subtract it."""
 MOST_EXPONENT = 1000.0
 
-_ARITHMETIC = frozenset("add sub rsub mul div true_divide reciprocal square sqrt rsqrt addcmul addcdiv lerp hypot".split())
-_EXPONENTS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+_ARITHMETIC = {"add", "sub", "rsub", "mul", "div", "true_divide", "reciprocal", "square", "sqrt", "rsqrt"}
+_ARITHMETIC |= {"addcmul", "addcdiv", "lerp", "hypot"}
+Function = Callable[[torch.Tensor], torch.Tensor]
+_EXPONENTS: dict[str, Function] = {
     "exp": torch.abs,
     "exp2": torch.abs,
     "expm1": torch.clone,
     "sigmoid": torch.neg,
     "silu": torch.neg,
 }
-"""Functions whose error grows with an exponent, where it is positive: rounding the exponent moves the result as much."""
-_KEEP_SUMS = frozenset("mul div neg".split())
+"""Functions whose error grows with an exponent, where that is positive: rounding it moves the result as much."""
+_KEEP_SUMS = {"mul", "div"}
+"""What makes a sum's multiple of it."""
 Handler = Callable[["Rounding", Any, Any, Any], Any]
 
 
@@ -88,8 +91,9 @@ class Rounding(Tracer):
         return result
 
     def _passed_on(self, func: Any, args: Any, result: Any) -> Any:
-        """A result that has not changed its values is a sum of as many terms as before."""
-        if args and isinstance(args[0], torch.Tensor) and isinstance(result, torch.Tensor) and func.is_view:
+        """What is moved stays a sum of as many terms as it was."""
+        moved = func.is_view or func._schema.name == "aten::neg"
+        if moved and args and isinstance(args[0], torch.Tensor) and isinstance(result, torch.Tensor):
             self._counts(result, self._count(args[0]))
         return result
 
@@ -110,7 +114,7 @@ class Rounding(Tracer):
         self.rounds = True
         if base in _KEEP_SUMS:
             self._counts(result, max(terms, default=1))
-        units, shared = (1.0, 0.0) if base in _ARITHMETIC or base == "neg" else (TRANSCENDENTAL, SHARED * _sign())
+        units, shared = (1.0, 0.0) if base in _ARITHMETIC else (TRANSCENDENTAL, SHARED * _sign())
         factor = _uniform(result)
         factor *= units * UNIT if exponents is None else exponents.add_(units).mul_(UNIT)
         return result.mul_(factor.add_(1 + shared * UNIT))
@@ -170,7 +174,7 @@ class Rounding(Tracer):
         root = op_classes.base(func._schema.name).startswith("std")
         square = spread * spread if root else spread
         extra = torch.minimum(mean * mean, ONE_PASS * square)
-        noise = self._add_up(square.clone(), 2 * square + extra, of_squares)
+        noise = self._add_up(square.clone(), square + extra, of_squares)
         noise -= square
         for one in means:
             count = math.prod(given.shape[d] for d in dims)
@@ -185,7 +189,9 @@ class Rounding(Tracer):
             return result
         one, other = [t for t in args if isinstance(t, torch.Tensor)][-2:]
         one, other = one[None] if one.dim() == 1 else one, other[:, None] if other.dim() == 1 else other
-        norms = torch.linalg.vector_norm(one, dim=-1, keepdim=True) * torch.linalg.vector_norm(other, dim=-2, keepdim=True)
+        norms = torch.linalg.vector_norm(one, dim=-1, keepdim=True) * torch.linalg.vector_norm(
+            other, dim=-2, keepdim=True
+        )
         norms = (norms / math.sqrt(max(1, one.shape[-1]))).reshape(result.shape)
         drift = self._drift(lambda: _of_products(one, other))
         return self._add_up(result, scale_of(result, norms), drift)
@@ -267,7 +273,9 @@ def _dims(func: Any, args: Any, kwargs: Any, given: torch.Tensor) -> tuple[list[
     return found, bool(named.get("keepdim", False))
 
 
-def _of_sums(given: torch.Tensor, dims: Sequence[int], of: Callable[[torch.Tensor], torch.Tensor] | None = None) -> Drift:
+def _of_sums(
+    given: torch.Tensor, dims: Sequence[int], of: Callable[[torch.Tensor], torch.Tensor] | None = None
+) -> Drift:
     if not given.dim():
         return Drift(0.0)
     terms = accumulation.some_sums(given, dims)
