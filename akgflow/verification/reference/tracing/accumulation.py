@@ -23,6 +23,12 @@ EVIDENT = 4.0
 """Errors that have a mean of so many standard errors are not independent."""
 
 
+ALIKE = 0.99
+"""The share of a mean square that is the square of the mean, where values are of nearly one size."""
+SAME_WAY = 24.0
+"""Terms for each unit of roundoff, as a standard deviation, where roundings do not cancel."""
+
+
 class Drift(NamedTuple):
     """Standard deviations of a sum's error, in units of roundoff of its scale, `scale_of`."""
 
@@ -30,6 +36,23 @@ class Drift(NamedTuple):
     """Of what differs from sum to sum."""
     shared: float = 0.0
     """Of what all sums have in common: absorbed terms, ties that are always rounded the same way."""
+
+
+def alike(tensor: torch.Tensor) -> bool:
+    """True for values of one sign and nearly one size."""
+    norm = float(torch.linalg.vector_norm(tensor))
+    return float(tensor.mean()) ** 2 * tensor.numel() > ALIKE * norm**2
+
+
+def of_products(drift: Drift, count: int, one: torch.Tensor, other: torch.Tensor) -> Drift:
+    """That of a sum of ``count`` products of elements of two tensors.
+
+    Kernels may split operands into narrower parts. Where all products are nearly equal, those of the parts are few
+    numbers, which may be rounded the same way each time.
+    """
+    if not (alike(one) and alike(other)):
+        return drift
+    return drift._replace(random=max(drift.random, min(count, LONGEST) / SAME_WAY))
 
 
 def scale_of(total: torch.Tensor, norm: torch.Tensor) -> torch.Tensor:

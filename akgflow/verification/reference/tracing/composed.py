@@ -94,6 +94,9 @@ def _batch_norm(of: Arguments) -> tuple[Tensor, Tensor, Tensor]:
 
 def _attention(of: Arguments) -> tuple[Tensor, Tensor]:
     query, key, value, mask = of["query"], of["key"], of["value"], of["attn_mask"]
+    # Several heads of queries may share one of keys and values.
+    shared = query.shape[-3] // key.shape[-3]
+    key, value = (one if shared == 1 else one.repeat_interleave(shared, -3) for one in (key, value))
     scale = of["scale"] if of["scale"] is not None else 1 / math.sqrt(query.shape[-1])
     scores = torch.matmul(query * scale, key.mT)
     if of["is_causal"]:

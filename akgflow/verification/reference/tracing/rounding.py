@@ -193,7 +193,7 @@ class Rounding(Tracer):
             other, dim=-2, keepdim=True
         )
         norms = (norms / math.sqrt(max(1, one.shape[-1]))).reshape(result.shape)
-        drift = self._drift(lambda: _of_products(one, other))
+        drift = self._drift(lambda: accumulation.of_products(_of_products(one, other), one.shape[-1], one, other))
         return self._add_up(result, scale_of(result, norms), drift)
 
     def _convolution(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -203,7 +203,10 @@ class Rounding(Tracer):
         count = named["weight"][0].numel() if not named["transposed"] else named["weight"][:, 0].numel()
         size = torch.linalg.vector_norm(result, dim=list(range(1, result.dim())), keepdim=True)
         size /= math.sqrt(result[0].numel())
-        return self._add_up(result, scale_of(result, size), self._drift(lambda: accumulation.typical(count)))
+        drift = self._drift(
+            lambda: accumulation.of_products(accumulation.typical(count), count, named["input"], named["weight"])
+        )
+        return self._add_up(result, scale_of(result, size), drift)
 
     def _pool(self, func: Any, args: Any, kwargs: Any) -> Any:
         named, result = arguments_of(func, args, kwargs), func(*args, **kwargs)
