@@ -63,11 +63,11 @@ import torch
 from akgflow.verdict import Worst
 from akgflow.verification.reference.error_patterns import pattern, rounded_to
 from akgflow.verification.reference.index_outputs import Selection
+from akgflow.verification.reference.tracing.accumulation import LONGEST
 from akgflow.verification.shared import dtypes
 
 FACTOR = 3.0
 LOW_PRECISION_FACTOR = 3.0
-LONGEST = 1 << 20
 ROUNDINGS = 8.0
 FALSE_ALARMS = 1e-5
 """Of sound kernels' errors that are normal with the spread as their deviation, for each output."""

@@ -41,7 +41,8 @@ class Drift(NamedTuple):
 def alike(tensor: torch.Tensor) -> bool:
     """True for values of one sign and nearly one size."""
     norm = float(torch.linalg.vector_norm(tensor))
-    return float(tensor.mean()) ** 2 * tensor.numel() > ALIKE * norm**2
+    mean = float(tensor.mean()) if tensor.numel() else 0.0
+    return bool(mean * mean * tensor.numel() > ALIKE * norm * norm)
 
 
 def of_products(drift: Drift, count: int, one: torch.Tensor, other: torch.Tensor) -> Drift:
