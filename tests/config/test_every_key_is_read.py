@@ -9,6 +9,7 @@ import ast
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -258,6 +259,7 @@ def test_it_changes_what_is_loaded(key: str, place: Place) -> None:
     assert after != before, key
 
 
+@cache
 def _read_outside() -> set[str]:
     """Names of attributes that the package reads anywhere but in `config`."""
     package = Path(resources.__file__).parents[1]

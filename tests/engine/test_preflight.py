@@ -51,6 +51,7 @@ def small(tmp_path, monkeypatch):
     return make_workspace(tmp_path, "http://127.0.0.1:9/v1")
 
 
+@pytest.mark.thorough
 def test_all_canaries_are_accepted_and_the_result_is_cached(small, tmp_path, monkeypatch):
     monkeypatch.setattr("akgflow.engine.preflight.SLOW_SECONDS", 600.0)  # a busy machine takes long for any operator
     task = load(str(small)).task
@@ -66,6 +67,7 @@ def test_all_canaries_are_accepted_and_the_result_is_cached(small, tmp_path, mon
     assert self_tested(other, replace(task, tolerance=3.0)).cached is False
 
 
+@pytest.mark.thorough
 def test_an_operator_that_fails_is_not_the_judge_s_fault(small, tmp_path):
     task = load(str(small)).task
     broken = replace(task.operator, source=task.operator.source.replace("return ", "raise OSError('boom') or ", 1))

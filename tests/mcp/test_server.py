@@ -70,6 +70,7 @@ def test_an_agent_sees_the_tools_and_plans_and_is_told_what_is_wrong(tmp_path: P
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
+@pytest.mark.thorough
 def test_an_agent_answers_every_prompt_from_start_to_end(tmp_path: Path) -> None:
     """Verify a kernel that is wrong; run a task and answer its prompts; look at the result."""
     make_workspace(tmp_path, "http://127.0.0.1:9/v1")

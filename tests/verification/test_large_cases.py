@@ -328,6 +328,7 @@ def test_a_wrong_kernel_is_found_in_a_large_case(bench, body: str, status: Statu
     assert bench.judge(kernel(body), LARGE, limits=LIMITS).status is status
 
 
+@pytest.mark.thorough
 def test_a_large_case_is_timed_with_what_there_is(bench) -> None:
     verdict = bench.judge(kernel("return torch.relu(x - 0.5)"), LARGE, limits=LIMITS, time=True)
     assert verdict.status is Status.PASSED, verdict.message

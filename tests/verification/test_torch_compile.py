@@ -6,7 +6,6 @@ import ast
 from pathlib import Path
 
 import pytest
-from judging import bench
 from known import operator
 from sampling import sampled
 
@@ -15,7 +14,6 @@ from akgflow.search import declared
 from akgflow.terms import Status
 from akgflow.verdict import FeatureRequest
 
-__all__ = ["bench"]
 # Torch's own compiler warns about torch's own habits, at its import already.
 pytestmark = pytest.mark.filterwarnings("ignore")
 OPERATORS = Path(__file__).parents[2] / "benchmarks" / "operators"
@@ -39,6 +37,7 @@ def generated(text: str, *cases: dict[str, int], file: str = "/operator.py") -> 
     return module_of(FeatureRequest(file, text, cases))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", sampled(SMALL, "layernorm"))
 def test_it_is_right_for_every_shape_of_the_task(bench, name: str) -> None:  # type: ignore[no-untyped-def]
     path = OPERATORS / f"{name}.py"
