@@ -23,8 +23,6 @@ VARIANCES = {"aten::var", "aten::var_mean", "aten::std", "aten::std_mean"}
 VARIANCE_PASSES = 4
 INSTANT_SECONDS, QUICK_SECONDS = 0.02, 0.1
 SLOW_SECONDS = 3.0
-FEW_ELEMENTS = 64
-"""Outputs of fewer elements take more forwards, since one element's spread is not known from others."""
 
 State = Mapping[str, torch.Tensor]
 
@@ -222,9 +220,7 @@ class Oracle:
         nothing = [None] * len(base.all)
         if not self.spread.covered or self.thrifty or self.seconds >= SLOW_SECONDS or wide_results:
             return nothing, False
-        few = min((one.numel() for one in base.tensors if dtypes.is_real(one)), default=0) < FEW_ELEMENTS
-        usual = 8 if self.seconds < INSTANT_SECONDS / 10 else 4
-        samples = (12 if few else usual) if self.instant else (6 if few else 3)
+        samples = (6 if self.seconds < INSTANT_SECONDS / 10 else 4) if self.instant else 2
         found, exact = self.spread.measure(lambda: self._answer(wide, self.runner.state, watch).all, base.all, samples)
         return found or nothing, exact
 

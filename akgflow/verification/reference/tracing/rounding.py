@@ -35,6 +35,8 @@ TRANSCENDENTAL, SHARED = 2.0, 1.0
 ONE_PASS = 3.0
 """How much larger than a variance the square of the mean may be for kernels that subtract it."""
 MOST_EXPONENT = 1000.0
+BALANCED = 1 << 16
+"""Errors of sums, in all forwards, up to which they are drawn together: so few forwards tell their size."""
 
 _ARITHMETIC = {"add", "sub", "rsub", "mul", "div", "true_divide", "reciprocal", "square", "sqrt", "rsqrt"}
 _ARITHMETIC |= {"addcmul", "addcdiv", "lerp", "hypot"}
@@ -53,20 +55,23 @@ Handler = Callable[["Rounding", Any, Any, Any], Any]
 
 
 class Rounding(Tracer):
-    """Runs a forward with errors: enter it once for each."""
+    """Runs forwards with errors, ``samples`` of them: enter what `again` gives for each."""
 
-    def __init__(self) -> None:
+    def __init__(self, samples: int = 2) -> None:
         super().__init__()
+        self.samples, self._sample = samples, -1
         self.rounds = False
         """Whether any operation can err at all."""
         self.unknown: set[str] = set()
         self._drifts: list[Drift] = []
-        self._next = 0
+        self._balanced: list[torch.Tensor] = []
+        self._next, self._sums = 0, 0
         self._terms = WeakTensorKeyDictionary()
 
     def again(self) -> Rounding:
         """Itself, for another forward on the same inputs: drifts are not measured a second time."""
-        self._next = 0
+        self._sample = (self._sample + 1) % self.samples
+        self._next, self._sums = 0, 0
         self._terms = WeakTensorKeyDictionary()
         return self
 
@@ -130,11 +135,24 @@ class Rounding(Tracer):
         """Move a sum by its drift and by one rounding; ``before``: what each term is a plain sum of."""
         self.rounds = True
         factor = UNIT * math.sqrt(before)
-        noise = torch.randn(result.shape, dtype=torch.float32, device=result.device).mul_(drift.random * factor)
+        noise = self._normal(result).mul_(drift.random * factor)
         if drift.shared:
             noise += drift.shared * factor * float(torch.randn(()))
         result.mul_(_uniform(result).mul_(UNIT).add_(1))
         return result.add_(scale * noise)
+
+    def _normal(self, like: torch.Tensor) -> torch.Tensor:
+        """Normal numbers for a sum; of few sums such whose root mean square over all forwards is one."""
+        shape = like.shape
+        if like.numel() * self.samples > BALANCED:
+            return torch.randn(shape, dtype=torch.float32, device=like.device)
+        self._sums += 1
+        if self._sums > len(self._balanced):
+            drawn = torch.randn((self.samples, *shape), dtype=torch.float32, device=like.device)
+            drawn -= drawn.mean(0) if self.samples > 1 else 0.0
+            self._balanced.append(drawn / drawn.square().mean(0).sqrt().clamp(min=1e-6))
+        found = self._balanced[self._sums - 1][self._sample]
+        return found.clone() if found.shape == shape else torch.randn(shape, device=like.device)
 
     def _sum(self, func: Any, args: Any, kwargs: Any) -> Any:
         given, result = arguments_of(func, args, kwargs)["self"], func(*args, **kwargs)
@@ -259,8 +277,7 @@ def _rounded(value: Any) -> bool:
 
 def _uniform(like: torch.Tensor) -> torch.Tensor:
     """Random numbers between -1 and 1, one for each element."""
-    found = torch.empty(like.shape, dtype=torch.float32, device=like.device)
-    return found.uniform_(-1.0, 1.0)
+    return torch.empty(like.shape, dtype=torch.float32, device=like.device).uniform_(-1.0, 1.0)
 
 
 def _sign() -> int:

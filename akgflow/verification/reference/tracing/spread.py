@@ -25,7 +25,7 @@ class Spread:
         ``exact`` are the results without errors. None where the forwards do not cover what sound kernels may do.
         """
         total = [torch.zeros_like(dtypes.as_float64(one)) for one in exact]
-        rounding = Rounding()
+        rounding = Rounding(samples)
         for _ in range(samples):
             results = self._results(rounding, forward)
             if [one.shape for one in results] != [one.shape for one in exact]:
