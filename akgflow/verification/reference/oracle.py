@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from akgflow.verification.reference.index_outputs import EXACT, RANGE_BOUND, Pic
 from akgflow.verification.reference.operator import OperatorError
 from akgflow.verification.reference.tolerance import Expected, Measure, expect, whole_slack
 from akgflow.verification.reference.tracing.randomness import alike, remedy
+from akgflow.verification.reference.tracing.spread import Spread
 from akgflow.verification.shared import dtypes, memory
 
 STEP = 2.0**-20
@@ -107,6 +109,7 @@ class Oracle:
         self.names: set[str] = set()
         self.truncates = False
         self.repeatable = False
+        self.spread = Spread()
         self.thrifty = False
         """Make do with as few forwards as there can be, where each takes seconds."""
         self.roundings: int | None = None
@@ -131,7 +134,8 @@ class Oracle:
         if [o.shape for o in rounded] != [f.shape for f in frame]:
             # The operator insists on its own dtype: only the framework's result is left to compare with.
             nothing = [torch.zeros_like(dtypes.as_float64(f)) for f in frame]
-            return tuple(expect(f, f, s, _longest(made), how) for f, s in zip(frame, nothing, strict=True))
+            length = partial(_longest, made)
+            return tuple(expect(f, f, s, how, length=length) for f, s in zip(frame, nothing, strict=True))
         outputs = [trace.unrounded(one) for one in rounded]
         if any(one.is_cuda for one in outputs):
             torch.cuda.synchronize()
@@ -142,21 +146,20 @@ class Oracle:
         watch = selects or any(one is not other for one, other in zip(outputs, rounded, strict=True))
         base = Answer(outputs, trace.sources if watch else [])
         self._repeat(wide, base, watch)
-        spread, moved = self._sensitivity(base, made, wide, watch)
-        if self.length is None:
-            self.length = (
-                self._length(wide, outputs) if self.seconds < SLOW_SECONDS and not self.thrifty else _longest(made)
-            )
-        # A variance may be taken in one pass, from sums of squares that are several times as large as itself.
-        length = self.length * (VARIANCE_PASSES if self.names & VARIANCES else 1)
-        found = [expect(o, f, s, length, how) for o, f, s in zip(outputs, frame, spread, strict=False)]
-        sources = self._sources(made, base, framework, spread[len(frame) :], trace.given) if selects else []
+        sensitivity, moved = self._sensitivity(base, made, wide, watch)
+        spread, exact = self._roundoff(base, wide, frame, watch)
+        how = how._replace(exact=exact)
+        length = partial(self._longest_sum, made, wide, outputs)
+        given = zip(outputs, frame, sensitivity, spread, strict=False)
+        found = [expect(o, f, s, how, d, length) for o, f, s, d in given]
+        roundoff = [*zip(sensitivity, spread, strict=True)][len(frame) :]
+        sources = self._sources(made, base, framework, roundoff, trace.given) if selects else []
         for i, pick in enumerate(picks):
             if pick is not None and sources:
                 found[i] = _with_selection(found[i], pick, sources[pick.source])
             elif found[i].bound is None:
                 whole = None if self.names <= EXACT else moved[i]
-                slack = whole_slack(whole, STEP, length) if whole is not None else None
+                slack = whole_slack(whole, STEP, length()) if whole is not None else None
                 found[i] = Expected(outputs[i], frame[i], None, slack=slack)
         return tuple(found)
 
@@ -190,6 +193,9 @@ class Oracle:
     ) -> tuple[list[torch.Tensor], list[torch.Tensor | None]]:
         """Root mean square of the changes that relative perturbations make, and how far they move whole numbers."""
         quick = 8 if self.instant else 4 if self.seconds < QUICK_SECONDS else 3
+        if not self.roundings and self.spread.covered:
+            # In float32 the spread says more.
+            quick = min(quick, 4)
         samples = 1 if self.thrifty or self.seconds >= SLOW_SECONDS else quick
         total = [torch.zeros_like(dtypes.as_float64(o)) for o in base.all]
         moved = [None if dtypes.is_real(o) else torch.zeros_like(one) for o, one in zip(base.all, total, strict=True)]
@@ -208,6 +214,31 @@ class Oracle:
                 if mark is not None and result.shape == start.shape:
                     _widen_to(mark, result, start)
         return [(one / samples).sqrt() for one in total], moved
+
+    def _roundoff(
+        self, base: Answer, wide: Any, frame: Sequence[torch.Tensor], watch: bool
+    ) -> tuple[Sequence[torch.Tensor | None], bool]:
+        """The spread of each output and source, and whether nothing is rounded at all.
+
+        None where there is none: in float64, of what random rounding does not cover, and of forwards of seconds.
+        """
+        wide_results = any(dtypes.is_real(f) and dtypes.format_of(f.dtype).bits > 32 for f in frame)
+        nothing = [None] * len(base.all)
+        if not self.spread.covered or self.thrifty or self.seconds >= SLOW_SECONDS or wide_results:
+            return nothing, False
+        samples = (6 if self.seconds < INSTANT_SECONDS / 10 else 4) if self.instant else 2
+        found, exact = self.spread.measure(lambda: self._answer(wide, self.runner.state, watch).all, base.all, samples)
+        return found or nothing, exact
+
+    def _longest_sum(self, made: Any, wide: Any, outputs: list[torch.Tensor]) -> int:
+        """L of the bound's formula, counted once for each case.
+
+        A variance may be taken in one pass, from sums of squares that are several times as large as itself.
+        """
+        if self.length is None:
+            counted = self.seconds < SLOW_SECONDS and not self.thrifty
+            self.length = self._length(wide, outputs) if counted else _longest(made)
+        return self.length * (VARIANCE_PASSES if self.names & VARIANCES else 1)
 
     def _moved(self, wide: Any, watch: bool, step: float) -> list[torch.Tensor]:
         """Outputs and sources with all inputs and parameters changed by ``step``, relatively, up or down."""
@@ -259,7 +290,7 @@ class Oracle:
         made: Any,
         base: Answer,
         framework: Runner,
-        spread: list[torch.Tensor],
+        roundoff: Sequence[tuple[torch.Tensor, torch.Tensor | None]],
         given: list[bool],
     ) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """For each tensor that was selected from: its values, and how much a sound kernel's may be off."""
@@ -268,11 +299,14 @@ class Oracle:
         if [s.shape for s in trace.sources] != [s.shape for s in base.sources]:
             return []
         found = []
-        for exact, near, sensitivity, is_input in zip(base.sources, trace.sources, spread, given, strict=True):
+        for exact, near, (sensitivity, spread), is_input in zip(
+            base.sources, trace.sources, roundoff, given, strict=True
+        ):
             if is_input or not exact.is_floating_point():
                 found.append((exact.double(), torch.zeros(exact.shape, dtype=torch.float64, device=exact.device)))
                 continue
-            expected = expect(exact, near, sensitivity, self.length or 1, Measure(even=False, balanced=False))
+            how = Measure(even=False, balanced=False)
+            expected = expect(exact, near, sensitivity, how, spread, lambda: self.length or 1)
             bound = expected.bound if expected.bound is not None else torch.zeros_like(exact)
             found.append((exact.double(), bound))
         return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice, product
@@ -41,11 +41,12 @@ from akgflow.verification.reference.perturbations import (
     OUT_OF_RANGE,
     PERTURBED,
     distinguishes,
+    of_few_terms,
     single_element_perturbations,
 )
 from akgflow.verification.reference.tolerance import Expected, Measure
 from akgflow.verification.reference.tracing.op_count import measure
-from akgflow.verification.reference.trivial_answers import trivial_answers
+from akgflow.verification.reference.trivial_answers import loose_bounds, trivial_answers
 from akgflow.verification.shared import dtypes, memory
 from akgflow.verification.shared.op_policy import Work
 from akgflow.verification.shared.trusted_io import describer
@@ -58,7 +59,8 @@ MOST_SEEN = 1 << 22
 PERTURBED_SECONDS = 1.0
 """Oracles that take longer are not asked about perturbed inputs."""
 MOST_PERTURBED = 4
-
+MOST_REPEATED = 1 << 24
+"""Elements of inputs and outputs up to which inputs of few terms are added to the others."""
 _SPECIAL = (torch.isnan, torch.isposinf, torch.isneginf)
 _secret = random.SystemRandom()
 
@@ -149,7 +151,23 @@ class Reference:
             if place < wanted or (self.weak and self.oracle.seconds < SLOW_SECONDS):
                 found = self._try_distribution(distribution, first)
                 self.draws += [found] if found is not None else []
+        self.draws += self._of_few_terms(first)
         self.weak = trivial_answers(self.draws)
+
+    def _of_few_terms(self, first: Draw) -> Iterator[Draw]:
+        """Draws whose outputs are made from few elements, where the operator makes them from many."""
+        slow = self.oracle.thrifty or self.oracle.seconds >= SLOW_SECONDS
+        if slow or first.elements > MOST_REPEATED:
+            return
+        outputs = max((one.framework.numel() for one in first.expected if one.bound is not None), default=0)
+        confined = bool(self.oracle.names & RANGE_BOUND) or self.oracle.truncates
+        for name, made in of_few_terms(self._operator_inputs(), outputs, self.invariants, confined):
+            try:
+                found = self.answer(made, name, first.way)
+            except OperatorError:
+                continue
+            if self._well_conditioned(found, first, name):
+                yield found
 
     def _input_invariants(self, first: Draw) -> list[InputInvariant]:
         """What the first draw has in common with another; with several others where it may hold masks or lengths."""
@@ -207,9 +225,13 @@ class Reference:
             for i, one in enumerate(draw.expected)
             if one.slack is not None and bool(one.slack.any())
         ]
-        return self.weak + tuple(
-            f"{count} of {total} elements of output {i} depend on roundoff, and were compared within its effect"
-            for i, count, total in undecided
+        return (
+            self.weak
+            + loose_bounds(self.draws)
+            + tuple(
+                f"{count} of {total} elements of output {i} depend on roundoff, and were compared within its effect"
+                for i, count, total in undecided
+            )
         )
 
     def rounding_hint(self, draw: Draw, outputs: list[torch.Tensor]) -> str:

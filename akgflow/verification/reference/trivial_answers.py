@@ -1,4 +1,8 @@
-"""Trivial answers, tried before any candidate: a task that one of them would pass proves nothing about a kernel."""
+"""What a task's verdicts cannot vouch for, known before any candidate is tried.
+
+Trivial answers: a task that one of them would pass proves nothing about a kernel. Loose bounds: where sound kernels are
+far apart, one that is wrong by less is not told from them.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,9 @@ from akgflow.verification.shared.memory import tensors
 SAMPLE = 1 << 16
 """Elements that a trivial answer is first tried on; nearly all of them fail there."""
 
+LOOSE = 100.0
+"""A bound of more than so many times the framework's error is worth a warning."""
+
 
 class Asked(Protocol):
     """A set of inputs and what each output must be."""
@@ -22,6 +29,15 @@ class Asked(Protocol):
     def inputs(self) -> Any: ...
     @property
     def named(self) -> Sequence[tuple[str, Expected]]: ...
+
+
+class Named(Asked, Protocol):
+    """One with the name of its inputs' distribution, and what tensors that the operator changes must be."""
+
+    @property
+    def distribution(self) -> str: ...
+    @property
+    def after(self) -> Sequence[Expected]: ...
 
 
 def trivial_answers(draws: Sequence[Asked]) -> tuple[str, ...]:
@@ -72,3 +88,17 @@ def _would_pass(answer: torch.Tensor, expected: Expected) -> bool:
         if bool(((near - exact).abs() > bound).any()):
             return False
     return answer.shape == expected.framework.shape and fits(answer, expected, 1.0)
+
+
+def loose_bounds(draws: Sequence[Named]) -> tuple[str, ...]:
+    """One sentence for each result that may be much more wrong than the framework's own kernel makes it."""
+    found = []
+    count = len(draws[0].expected)
+    for number, results in enumerate(zip(*((*draw.expected, *draw.after) for draw in draws), strict=True)):
+        ratios = sorted((one.over_error, draw.distribution) for one, draw in zip(results, draws, strict=True))
+        (least, tight), (most, loose) = ratios[0], ratios[-1]
+        if most > LOOSE:
+            name = f"output {number}" if number < count else f"changed tensor {number - count}"
+            text = f"{name} may be {most:.3g} times as wrong as the framework's own kernel on {loose} inputs"
+            found.append(f"{text} ({least:.3g} times on {tight} inputs), as sound kernels may be")
+    return tuple(found)

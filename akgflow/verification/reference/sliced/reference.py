@@ -25,7 +25,7 @@ from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.sliced.draw import FullSize, SlicedDraw, WholeDraw
 from akgflow.verification.reference.sliced.parts import Part, Portions, Separation, parts_within, separation
 from akgflow.verification.reference.tolerance import Measure
-from akgflow.verification.reference.trivial_answers import trivial_answers
+from akgflow.verification.reference.trivial_answers import loose_bounds, trivial_answers
 from akgflow.verification.shared import dtypes, memory
 from akgflow.verification.shared.op_policy import Work
 
@@ -101,10 +101,11 @@ class SlicedReference(Reference):
         if self.how is None:
             return super().warnings
         share = min(draw.share for draw in self.draws if isinstance(draw, SlicedDraw))
+        loose = loose_bounds(self.draws)
         if share >= 1.0:
-            return self.weak
+            return self.weak + loose
         why = f"float64 decided {share:.2g} of a set of inputs, in secret parts; the rest was compared with the"
-        return (*self.weak, f"{why} framework's own kernel, and went to float64 where the two differ")
+        return (*self.weak, *loose, f"{why} framework's own kernel, and went to float64 where the two differ")
 
     def rounding_hint(self, draw: Draw, outputs: list[torch.Tensor]) -> str:
         return "" if self.how is not None else super().rounding_hint(draw, outputs)
