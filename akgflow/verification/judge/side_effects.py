@@ -48,7 +48,8 @@ def check_untouched(reference: Reference, draw: Draw, inputs: Placement, state: 
     allowed = draw.effects.inputs
     for i in inputs.layout.changed(inputs.region, inputs.base):
         if i not in allowed:
-            rest = f"only input {allowed[0]} may change" if allowed else "inputs must stay as they are"
+            those = f"input{'s' if len(allowed) > 1 else ''} {', '.join(map(str, allowed))}"
+            rest = f"only {those} may change" if allowed else "inputs must stay as they are"
             return Status.REFUSED, f"the call changed its input {i}; {rest}"
     for name in _moved(reference, state):
         if name not in draw.effects.buffers:
