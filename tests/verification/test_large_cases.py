@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 
 import pytest
@@ -14,8 +15,8 @@ from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.resources import memory_plan
 from akgflow.verification.judge.resources.memory_plan import DoesNotFit, Room
 from akgflow.verification.judge.timing.questions import NotTimed, Questions
-from akgflow.verification.judge.timing.sizes import Memory, sizes
-from akgflow.verification.reference.operator import make_case
+from akgflow.verification.judge.timing.sizes import Memory, Pace, sizes
+from akgflow.verification.reference.operator import OperatorError, make_case
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.sliced import SlicedReference, Slicing
 from akgflow.verification.reference.sliced.parts import separation
@@ -197,9 +198,9 @@ SOFTMAX = operator("torch.softmax(x * self.scale, -1)", "torch.randn(600, 500)",
                    members="self.scale = torch.nn.Parameter(torch.ones(500))")  # fmt: skip
 
 
-def sliced(text: str, kept: int = 1, whole: bool = True, **keys: int) -> SlicedReference:
-    """The reference of a small case as if it were large: float64 decides one part of the first few."""
-    found = SlicedReference(text, "operator.py", keys, None, "cpu", Slicing(1 << 20, kept, 0, whole, 0.0, None))
+def sliced(text: str, no_whole=None) -> SlicedReference:
+    """The reference of a small case as if it were large, with room for one set of inputs."""
+    found = SlicedReference(text, "operator.py", {}, None, "cpu", Slicing(1 << 20, 1, 0, no_whole, 0.0, None))
     found.prepare()
     return found
 
@@ -289,8 +290,16 @@ def test_what_cannot_be_cut_is_judged_whole_where_that_fits_and_else_refused() -
     found = sliced(text)
     assert found.how is None
     assert len(found.draws) == 2
-    with pytest.raises(Exception, match="cannot be cut into parts"):
-        sliced(text, whole=False)
+    with pytest.raises(OperatorError, match="cannot be cut into parts that are computed by themselves: it is too much"):
+        sliced(text, no_whole=lambda: "it is too much")
+
+
+def test_what_cannot_be_cut_and_does_not_fit_is_told_a_case_that_does(bench) -> None:
+    text = operator("x.square().mean()", "torch.rand(batch_size, 1 << 16)", sizes="batch_size = 2048")
+    found = memory_plan.plan_case(bench.request("", text), {}, Room(3 * GIB), 2, runs=True).slicing
+    assert found is not None
+    assert found.no_whole is not None
+    assert re.fullmatch(r"judging it takes at least .* GiB .*; --case batch_size=\d+ would fit", found.no_whole())
 
 
 # All of it, in real processes.
@@ -335,6 +344,13 @@ def test_a_large_case_is_timed_with_what_there_is(bench) -> None:
     assert verdict.timing or "too busy" in verdict.absent["timing"], verdict.absent
 
 
+def test_processes_take_turns_with_memory_where_there_is_room_for_one_answer(bench) -> None:
+    limits = Limits(build_seconds=60, run_seconds=60, judgement_bytes=int(2.2 * GIB))
+    verdict = bench.judge(kernel("return torch.relu(x - 0.5)"), LARGE, limits=limits, time=True)
+    assert verdict.status is Status.PASSED, verdict.message
+    assert verdict.timing or "too busy" in verdict.absent["timing"], verdict.absent
+
+
 def test_what_does_not_fit_is_refused_before_anything_is_started(bench) -> None:
     verdict = bench.judge(kernel("return torch.relu(x)"), ENORMOUS, limits=LIMITS)
     assert verdict.status is Status.NOT_RUN
@@ -361,21 +377,26 @@ def test_a_timing_takes_what_there_is_down_to_two_sets_and_two_processes() -> No
     reference = Reference(operator("torch.relu(x)", "torch.rand(512, 1024)"), "operator.py", {}, None, "cpu")
     reference.prepare()
     questions = Questions(reference, 1)
-    plenty = sizes(questions, 2, Memory(8 * GIB, 0), "cpu", False, 1e-4)
+    plenty = sizes(questions, 2, Memory(8 * GIB, 0, 0), "cpu", False, Pace(1e-4))
     assert (plenty.few, plenty.processes) == (False, 4)
     # Two sets for all; for each process one answer.
-    some = sizes(questions, 2, Memory(48 << 20, 0), "cpu", False, 1e-4)
+    some = sizes(questions, 2, Memory(48 << 20, 0, 0), "cpu", False, Pace(1e-4))
     assert (some.few, some.slots, some.processes) == (True, 2, 4)
-    assert sizes(questions, 2, Memory(31 << 20, 0), "cpu", False, 1e-4).processes == 2
-    with pytest.raises(NotTimed, match="takes at least 30 MiB, and 29 MiB may be taken"):
-        sizes(questions, 2, Memory(29 << 20, 0), "cpu", False, 1e-4)
+    fewer = sizes(questions, 2, Memory(31 << 20, 0, 0), "cpu", False, Pace(1e-4))
+    assert (fewer.turns, fewer.processes) == (False, 2)
+    # One of them at a time holds its answer.
+    by_turns = sizes(questions, 2, Memory(25 << 20, 0, 0), "cpu", False, Pace(1e-4))
+    assert (by_turns.turns, by_turns.processes) == (True, 4)
+    with pytest.raises(NotTimed, match="takes at least 24 MiB, and 23 MiB may be taken"):
+        sizes(questions, 2, Memory(23 << 20, 0, 0), "cpu", False, Pace(1e-4))
 
 
 def test_slow_calls_are_timed_as_few_times_as_a_figure_needs() -> None:
     reference = Reference(operator("torch.relu(x)", "torch.rand(16, 16)"), "operator.py", {}, None, "cpu")
     reference.prepare()
     questions = Questions(reference, 1)
-    found = [sizes(questions, 2, Memory(GIB, 0), "cpu", False, seconds) for seconds in (0.4, 1.0, 4.0)]
+    found = [sizes(questions, 2, Memory(GIB, 0, 0), "cpu", False, Pace(seconds)) for seconds in (0.4, 1.0, 4.0)]
     assert [(one.slow, one.processes) for one in found] == [(False, 4), (True, 4), (True, 3)]
+    assert sizes(questions, 2, Memory(GIB, 0, 0), "cpu", False, Pace(1.0, construct=3.0)).processes == 3
     with pytest.raises(NotTimed, match="a call takes 20 s here"):
-        sizes(questions, 2, Memory(GIB, 0), "cpu", False, 20.0)
+        sizes(questions, 2, Memory(GIB, 0, 0), "cpu", False, Pace(20.0))

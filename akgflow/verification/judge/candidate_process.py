@@ -391,10 +391,7 @@ _DOING = {
     "load": "importing and compiling",
     "build": "constructing the model",
     "call": "calling the model",
-    "prepare_windows": "timing",
-    "window": "timing",
-    "warm_up": "timing",
     "optimize": "torch.compile",
     "silence": "taking its kernels away",
     "ping": "between two calls",
-}
+} | dict.fromkeys(("prepare_windows", "window", "warm_up", "release"), "timing")

@@ -88,6 +88,8 @@ class Trial:
         self._inputs: side_effects.Placement | None = None
         self._own_code = frozenset[str]()
         self._slowest, self.quickest = 0.0, math.inf
+        self.constructing = 0.0
+        """Seconds that the last model took to construct."""
 
     def start(self, module: str) -> None:
         """Prepare the toolchain and import the candidate."""
@@ -156,7 +158,9 @@ class Trial:
             globals=dict(reference.case.globals) if baseline else None,
             moves=moves,
         )
+        started = time.monotonic()
         self._build_ask(request, fds)
+        self.constructing = time.monotonic() - started
 
     def _build_ask(self, request: Request[R], fds: Sequence[int] = ()) -> R:
         started = time.monotonic()

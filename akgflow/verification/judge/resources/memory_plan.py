@@ -14,6 +14,7 @@ import re
 import resource
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -110,11 +111,10 @@ def plan(found: Footprint, device: str, cores: int, there: Room, runs: bool = Tr
     What is only compiled (it never ``runs``) takes little: what nobody touches takes no memory.
     """
     on_gpu = device == "cuda"
-    whole = _whole(found, on_gpu, SETS + most_others(found.elements))
-    least = _sliced(found, on_gpu)
+    everything, least = _whole(found, on_gpu, SETS + most_others(found.elements)), _sliced(found, on_gpu)
     seconds = _seconds(found, device, cores)
     few = found.elements <= MOST_WHOLE[device] * (cores if device == "cpu" else 1)
-    if few and seconds <= MOST_SECONDS and whole.fits(there):
+    if few and seconds <= MOST_SECONDS and everything.fits(there):
         return Plan(None, 0)
     if runs and not least.fits(there):
         raise DoesNotFit(_refusal(least, there))
@@ -122,7 +122,8 @@ def plan(found: Footprint, device: str, cores: int, there: Room, runs: bool = Tr
     spare = max(0, most - (least.device if on_gpu else least.host))
     kept = 1 + spare // 2 // max(1, found.inputs + found.outputs)
     whole = _whole(found, on_gpu, 2)
-    slicing = Slicing(SLICE_BYTES + spare // 2, kept, _candidate(found), whole.fits(there), seconds, found.work)
+    no_whole = None if whole.fits(there) else partial(_refusal, whole, there)
+    slicing = Slicing(SLICE_BYTES + spare // 2, kept, _candidate(found), no_whole, seconds, found.work)
     # Its address space also holds, for a moment, the memory of the inputs twice.
     taken = 2 * found.inputs + found.outputs + _candidate(found)
     return Plan(slicing, taken + taken // 4 + PROCESS_BYTES)
@@ -201,22 +202,29 @@ def plan_case(request: JudgeRequest, keys: Mapping[str, Scalar], there: Room, co
         case = make_case(request.operator, request.operator_file, wanted, request.dtype, 0)
         return plan(footprint_of(case), device, cores, there, runs)
 
-    try:
-        return planned(keys)
-    except DoesNotFit as error:
+    def hint(fits: Callable[[Plan], bool]) -> str:
         module = load(request.operator, request.operator_file)
-        fitting = smaller(vars(module), keys, planned)
-        hint = f"; --case {fitting} would fit" if fitting else ""
-        shown = ", ".join(f"{name}={value}" for name, value in keys.items())
-        raise CandidateFailed(Status.NOT_RUN, f"case {shown or 'as published'}: {error}{hint}") from None
+        fitting = smaller(vars(module), keys, lambda wanted: fits(planned(wanted)))
+        return f"; --case {fitting} would fit" if fitting else ""
+
+    def with_hint(words: Callable[[], str]) -> str:
+        return words() + hint(lambda one: one.slicing is None or one.slicing.no_whole is None)
+
+    try:
+        found = planned(keys)
+        if found.slicing is None or found.slicing.no_whole is None:
+            return found
+        words = partial(with_hint, found.slicing.no_whole)
+        return replace(found, slicing=found.slicing._replace(no_whole=words))
+    except DoesNotFit as error:
+        shown = ", ".join(f"{name}={value}" for name, value in keys.items()) or "as published"
+        raise CandidateFailed(Status.NOT_RUN, f"case {shown}: {error}{hint(lambda _: True)}") from None
     except OperatorError:
         # What is wrong with it is found out, and said, by those who judge with it.
         return Plan(None, 0)
 
 
-def smaller(
-    names: Mapping[str, Any], keys: Mapping[str, Scalar], planned: Callable[[Mapping[str, Scalar]], Plan]
-) -> str:
+def smaller(names: Mapping[str, Any], keys: Mapping[str, Scalar], fits: Callable[[Mapping[str, Scalar]], bool]) -> str:
     """A ``--case`` that fits, in which one number of the operator's module is smaller; empty where none is found.
 
     The batch comes first: it leaves an operator most like itself.
@@ -227,8 +235,8 @@ def smaller(
     tries = ((name, numbers[name] >> shift) for name in order for shift in range(1, numbers[name].bit_length()))
     for name, value in islice(tries, MOST_TRIED):
         with contextlib.suppress(OperatorError):
-            planned({**keys, name: value})
-            return ",".join(f"{key}={one}" for key, one in {**keys, name: value}.items())
+            if fits({**keys, name: value}):
+                return ",".join(f"{key}={one}" for key, one in {**keys, name: value}.items())
     return ""
 
 

@@ -15,9 +15,9 @@ from akgflow.verification.judge.timing.checker import Checker
 from akgflow.verification.judge.timing.processes import CANDIDATE, Start
 from akgflow.verification.judge.timing.questions import NotTimed, Questions
 from akgflow.verification.judge.timing.readback import ReadbackFailed, most_in_a_reply
-from akgflow.verification.judge.timing.sizes import MOST_SECONDS, Memory, Sizes, sizes
+from akgflow.verification.judge.timing.sizes import MOST_SECONDS, Memory, Pace, Sizes, sizes
 from akgflow.verification.judge.timing.summary import Pairing, Summary, Timed
-from akgflow.verification.judge.timing.window import Slots, Window, refused
+from akgflow.verification.judge.timing.window import Slots, TimedWorker, Window, refused
 from akgflow.verification.reference.reference import Reference
 
 BUDGET_SECONDS = {"cpu": 7.5, "cuda": 4.0}
@@ -45,12 +45,10 @@ T = TypeVar("T")
 class Session:
     """Candidate and baselines, each in several processes that live at the same time and are asked in turn."""
 
-    def __init__(
-        self, reference: Reference, starts: Mapping[str, Start], device: str, there: int, call_seconds: float
-    ) -> None:
-        """``there`` are the bytes that may be taken, ``call_seconds`` what one call of the candidate took at least."""
+    def __init__(self, reference: Reference, starts: Mapping[str, Start], device: str, there: int, pace: Pace) -> None:
+        """``there`` are the bytes that may be taken, ``pace`` is how quick the candidate was before."""
         self.reference, self.device, self.kind = reference, device, reference.device
-        self._there, self._call_seconds = there, call_seconds
+        self._there, self._pace = there, pace
         self.arms: dict[str, Arm] = {}
         self.warnings: list[str] = []
         self.copies = False
@@ -109,6 +107,7 @@ class Session:
             self.slots.questions.refresh(self.n)
             worker.window(0, self.n)
             worker.calls = self.n
+            self._take_turns(worker)
 
     def _choose_calls(self) -> int:
         """Calls of a window, within the memory that a timing may take."""
@@ -135,8 +134,8 @@ class Session:
         return max(1, int(min(most, math.ceil(wanted))))
 
     def _sizes(self, arms: int) -> Sizes:
-        found = Memory(self._there, self.reference.own_bytes)
-        return sizes(self._question, arms, found, self.kind, self.copies, self._call_seconds)
+        found = Memory(self._there, *self.reference.process_bytes)
+        return sizes(self._question, arms, found, self.kind, self.copies, self._pace)
 
     def _attach(self, count: int) -> Slots:
         for arm in self.arms.values():
@@ -182,8 +181,14 @@ class Session:
         for arm in _shuffled(self.arms.values()):
             at = place % len(arm.workers)
             seconds[arm.name] = self._ask(arm, at, alone, cold and arm in (trusted, candidate))
+            self._take_turns(arm.workers[at])
         self.summary.pairings.append(Pairing(place, seconds, self.summary.overhead.seconds[-1]))
         self.checker.check(candidate.workers[place], trusted.workers[place % len(trusted.workers)])
+
+    def _take_turns(self, worker: TimedWorker) -> None:
+        """Have a process give its answers' memory back, where there is no room for two of them."""
+        if self.sizes.turns:
+            worker.release()
 
     def _ask(self, arm: Arm, at: int, alone: bool, cold: bool) -> float:
         """Ask one process its part of a pairing: questions together, then some one at a time.
@@ -239,6 +244,7 @@ class Session:
                     self.slots.questions.refresh(self.n)
                     samples.windows.append(worker.window(0, self.n))
                     self._unchanged(arm, 0, self.n)
+                    self._take_turns(worker)
 
 
 def _shuffled(values: Iterable[T]) -> list[T]:

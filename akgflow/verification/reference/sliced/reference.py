@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -58,8 +58,8 @@ class Slicing(NamedTuple):
     """How many sets of inputs there is room for."""
     candidate: int
     """Bytes that a candidate's process takes by itself."""
-    whole: bool
-    """Whether float64 fits at full size: that is how an operator is judged that is not separable."""
+    no_whole: Callable[[], str] | None
+    """Why float64 does not fit at full size, which an operator needs that is not separable; None: it fits."""
     seconds: float
     """About how long one such forward takes."""
     work: Work | None
@@ -80,8 +80,8 @@ class SlicedReference(Reference):
         self.tree: memory.Tree = {}
 
     @property
-    def own_bytes(self) -> int:
-        return super().own_bytes + self.slicing.candidate + PROCESS_BYTES
+    def process_bytes(self) -> tuple[int, int]:
+        return self.state_layout.size + PROCESS_BYTES, self.slicing.candidate
 
     @property
     def seconds(self) -> float:
@@ -136,10 +136,9 @@ class SlicedReference(Reference):
 
     def _prepare_whole(self) -> None:
         """Float64 at full size after all, as little of it as there can be."""
-        if not self.slicing.whole:
+        if self.slicing.no_whole is not None:
             raise OperatorError(
-                f"{self.file} on case {dict(self.case.keys)} cannot be cut into parts that are computed by themselves, "
-                "and float64 at full size does not fit into the memory that may be taken"
+                f"it cannot be cut into parts that are computed by themselves: {self.slicing.no_whole()}"
             )
         self.oracle.thrifty = True
         super().prepare()
