@@ -208,6 +208,7 @@ SETTINGS: Mapping[str, str] = {
     "task framework": "framework=allow",
     "task baselines": "baselines=[torch.compile]",
     "task profile": "profile=true",
+    "task memory": "memory=8GiB",
     "task tolerance": "tolerance=9",
 }
 

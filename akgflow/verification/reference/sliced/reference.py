@@ -41,7 +41,7 @@ COMMON_SHARE = 16
 COMMON_ELEMENTS = {"cpu": 1 << 22, "cuda": 1 << 27}
 """Elements that every part needs: one in `COMMON_SHARE` of them at least are in the first parts, and with more than
 `COMMON_ELEMENTS` float64 makes do with fewer forwards."""
-PROCESS_BYTES = 64 << 20
+PROCESS_BYTES = 128 << 20
 """What each process takes that is forked with the framework loaded."""
 COPIES = 24
 """Float64 tensors of the size of a part's inputs and outputs that deciding it takes at once."""
