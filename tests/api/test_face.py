@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from openai_server import OpenAIServer
 from plain_workspace import PLAIN_WRONG, plain_workspace, wrong_then_right
+from sampling import sampled
 
 import akgflow
 from akgflow.base.loop import run_async
@@ -74,7 +75,7 @@ def test_every_name_is_there_and_none_hides_a_part() -> None:
         akgflow.verfy  # type: ignore[attr-defined]  # noqa: B018
 
 
-@pytest.mark.parametrize("caller", [in_a_script, in_a_notebook, in_a_thread])
+@pytest.mark.parametrize("caller", sampled([in_a_script, in_a_notebook, in_a_thread], in_a_notebook))
 def test_a_task_runs_from_anywhere(space: Path, caller: Caller, capsys: pytest.CaptureFixture[str]) -> None:
     said: list[str] = []
 
@@ -170,6 +171,7 @@ def test_an_error_in_a_notebook_is_the_works_own() -> None:
         in_a_notebook(lambda: run_async(work()))
 
 
+@pytest.mark.thorough
 def test_types_reach_those_who_check_theirs(tmp_path: Path) -> None:
     """What a checker sees of the lazy face is what there is."""
     (tmp_path / "uses.py").write_text(

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 
 
@@ -24,6 +26,7 @@ def ran(command: list[str], folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.thorough
 def test_the_examples_as_they_stand(tmp_path: Path) -> None:
     said = ran([sys.executable, "-c", "".join(blocks("python"))], tmp_path)
     assert said.startswith("PASSED on cpu:")

@@ -82,6 +82,7 @@ def test_a_run_and_then_its_best_kernels_in_other_dtypes(workspace: Path) -> Non
     assert found["cpp", "cpu", "float64"]["status"] != "PASSED"
 
 
+@pytest.mark.thorough
 def test_kernels_that_are_named_are_judged_for_each_target(workspace: Path) -> None:
     (workspace / "right.py").write_text(TRITON)
     (workspace / "wrong.py").write_text(WRONG)

@@ -73,6 +73,7 @@ def test_an_operator_that_fails_is_not_the_judge_s_fault(small, tmp_path):
         self_tested(Counting(tmp_path / "judge"), replace(task, operator=broken))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("spoil", "named"),
     [

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,7 @@ class Bench:
     def __init__(self, folder: Path, server: OpenAIServer) -> None:
         self._folder, self._server = folder, server
         self._known: dict[tuple[str, str, str], object] = {}
+        self._runs = count()
 
     def _task(self, kind: str) -> Path:
         task = self._folder / kind / "tasks" / "scale.yaml"
@@ -126,7 +128,9 @@ class Bench:
         make_workspace(self._folder / kind, self._server.url)
         agents = self._folder / kind / "agents.yaml"
         coders = "".join(f"  {name}: {{extends: coder, system: You are the {name} one.}}\n" for name in CODERS)
-        agents.write_text(agents.read_text() + f"agents:\n{coders}workflows:\n  mine:\n    steps:\n{KINDS[kind]}")
+        # A connection that was kept open may be closed by the other side as the next request is written.
+        given = agents.read_text().replace("retries: 0", "retries: 3")
+        agents.write_text(given + f"agents:\n{coders}workflows:\n  mine:\n    steps:\n{KINDS[kind]}")
         (task.parent / "given.py").write_text(kernel(2, 2))
         more = "workflow: mine\nsource: {dsl: cpp, file: given.py}\ngates: {fast: {at_least: 99}}\n"
         task.write_text(task.read_text().replace("baselines: []", "baselines: [eager]") + more)
@@ -138,7 +142,7 @@ class Bench:
         if key not in self._known:
             del self._server.requests[:]
             changed = [f"workflows.mine.steps.step.{override}"] if override else []
-            ran = run_steps(self._task(kind), KnownJudge(judge), *changed, folder=f"run{len(self._known)}")
+            ran = run_steps(self._task(kind), KnownJudge(judge), *changed, folder=f"run{next(self._runs)}")
             assert ran.failed is None
             prompts = Counter(seen.prompt for seen in self._server.requests)
             self._known[key] = (ran.course, [a.candidate for a in ran.state.attempts], prompts)

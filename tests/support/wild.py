@@ -1,4 +1,6 @@
-"""Kernels as people write them, with the status that each must get for each target.
+"""Kernels as people write them, with the status that each must get for each target, and the table that lists them.
+
+    python tests/support/wild.py          writes docs/wild.md
 
 A member is a candidate module in ``tests/wild/DSL/``. Its docstring is its header, lines of ``key: value``:
 
@@ -17,11 +19,14 @@ A member is a candidate module in ``tests/wild/DSL/``. Its docstring is its head
 from __future__ import annotations
 
 import ast
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[1] / "wild"
+TABLE = FOLDER.parents[1] / "docs" / "wild.md"
 OPERATORS = (FOLDER / "operators", FOLDER.parent / "corpus" / "operators")
 PLACES = ("cpu", "nvidia_h200", "device")
 NEEDED = ("operator", "dsl", "does", *PLACES)
@@ -38,6 +43,12 @@ class Member:
     @property
     def name(self) -> str:
         return f"{self.file.parent.name}-{self.file.stem}"
+
+    @property
+    def right(self) -> bool:
+        """False for a kernel that a device would find wrong: no place takes it for right on values."""
+        found = {status for place in PLACES for status in self.statuses(place)}
+        return not found & {"INCORRECT_NUMERICAL", "RUNTIME_ERROR"}
 
     @property
     def text(self) -> str:
@@ -67,3 +78,41 @@ def read(file: Path) -> Member:
 def members() -> tuple[Member, ...]:
     """All of them, by DSL and name."""
     return tuple(read(file) for file in sorted(FOLDER.glob("*/*.py")) if file.parent != OPERATORS[0])
+
+
+def table() -> str:
+    """``docs/wild.md``."""
+    return "\n".join(_lines()) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    wrong = sum(not one.right for one in members())
+    counted = Counter(one.header["dsl"] for one in members())
+    dsls = ", ".join(f"{number} in {dsl}" for dsl, number in sorted(counted.items()))
+    yield "# Kernels as people write them"
+    yield ""
+    yield (
+        f"`tests/wild/` holds {len(members()) - wrong} kernels that are right and {wrong} that have a fault which was "
+        f"reported of such kernels: {dsls}. They are in the idioms of tutorials and libraries. A right one must pass "
+        "wherever it can be judged, and what the judge finds of a wrong one must name its fault. "
+        "`tests/wild/test_wild.py` holds the judge to the statuses below."
+    )
+    yield ""
+    yield (
+        "*Without a device* means a machine that has no GPU: there a kernel is compiled for the H200, and interpreted "
+        "where its DSL has an interpreter. TileLang has none, so that a wrong kernel passes there with the evidence "
+        "`compiled`, which says nothing of its numbers. `-`: not judged there."
+    )
+    yield ""
+    yield "Written by `python tests/support/wild.py` from the headers of the kernels; a test says when it is old."
+    yield ""
+    yield "| DSL | kernel | what it does | `cpu` | `nvidia_h200` without a device | on a device |"
+    yield "|---|---|---|---|---|---|"
+    for one in members():
+        link = f"[{one.file.stem}](../tests/wild/{one.file.parent.name}/{one.file.name})"
+        statuses = " | ".join(" or ".join(sorted(one.statuses(place))) or "-" for place in PLACES)
+        yield f"| {one.header['dsl']} | {link} | {one.header['does']} | {statuses} |"
+
+
+if __name__ == "__main__":
+    TABLE.write_text(table(), encoding="utf-8")

@@ -50,7 +50,7 @@ def reference(inputs, parameters):
     return 2.5 * inputs[0]
 '''
 needs_nvcc = pytest.mark.skipif(nvidia.nvcc() is None, reason="no nvcc here")
-PLACES = [("interpreted", "cpu"), pytest.param("compiled", "nvidia_h200", marks=needs_nvcc)]
+PLACES = [("interpreted", "cpu"), pytest.param("compiled", "nvidia_h200", marks=[needs_nvcc, pytest.mark.thorough])]
 SHAPES = [[[13, 77]]]
 
 

@@ -73,13 +73,19 @@ def test_lines_keep_their_numbers():
         ('asm volatile("bar.sync 0;" ::: "memory");', "do { __syncthreads(); } while (0);"),
         ('asm volatile("mov.u32 %0, %%laneid;" : "=r"(lane));', "do { lane = (::cuda_on_cpu::lane()); } while (0);"),
         ('asm volatile("" ::: "memory");', "do {  } while (0);"),
+        (
+            'asm volatile("cp.async.ca.shared.global [%0], [%1], %2;" :: "r"(to), "l"(from), "n"(16));',
+            "do { ::cuda_on_cpu::copy_async(::cuda_on_cpu::at_shared(to) + (0), (const void*)(from), 16, 16); } "
+            "while (0);",
+        ),
+        ('asm volatile("cp.async.wait_group %0;" :: "n"(N));', "do { ::cuda_on_cpu::wait_for_copies(N); } while (0);"),
     ],
 )
 def test_simple_ptx_is_rewritten(text, wanted):
     assert rewrite.for_cpu(text) == wanted
 
 
-@pytest.mark.parametrize("text", ["mma.sync.aligned.m16n8k8", "cp.async.ca.shared.global [%0], [%1], 16;", "trap;"])
+@pytest.mark.parametrize("text", ["mma.sync.aligned.m16n8k8", "cp.async.bulk.shared.global [%0], [%1], 16;", "trap;"])
 def test_other_ptx_is_named_with_its_line(text):
     with pytest.raises(Unsupported, match=r"inline PTX \(line 9\)"):
         rewrite.for_cpu(f'#line 7 "c.py"\n\n\nasm volatile("{text}" :: "l"(a), "l"(b));')
@@ -88,11 +94,10 @@ def test_other_ptx_is_named_with_its_line(text):
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        ("nvcuda::wmma::fragment<int> f;", "wmma"),
         ("auto g = cooperative_groups::this_grid();", "barriers of the whole grid"),
         ("TORCH_LIBRARY(mine, m) {}", "TORCH_LIBRARY"),
         ("while (*(volatile int*)flag == 0);", "loops that wait for volatile memory"),
-        ("__pipeline_memcpy_async(a, b, 16);", "cp.async"),
+        ("auto pipe = cuda::pipeline<thread>();", "pipelines"),
         ("tex2D<float>(t, x, y);", "textures"),
         ("__nv_fp8_e4m3 h;", "fp8"),
     ],

@@ -166,3 +166,12 @@ def test_missing_gives_the_reason(targets, evidence, target, change, machine, wo
 def test_an_architecture_that_nvcc_does_not_know(targets):
     reason = tilelang.missing(Evidence.COMPILED, replace(targets["nvidia_h200"], arch="sm_999"), NOTHING)
     assert "knows no sm_999" in reason
+
+
+@pytest.mark.parametrize("name", ["tilelang_rows.py", "tilelang_attention.py"])
+def test_a_kernel_for_a_gpu_is_told_that_its_target_is_a_processor(drive, name):
+    shapes = [[[4, 1200]]] if name == "tilelang_rows.py" else [[[1, 1, 32, 16]] * 3]
+    seen = drive("tilelang", "executed", "cpu", name, shapes)
+    assert seen["error"] == "CompileFailure"
+    assert "shared memory and fragments are a GPU's" in seen["message"]
+    assert "use tilelang.cpu.language" in seen["message"]

@@ -103,6 +103,7 @@ def test_an_operator_that_cannot_be_traced_says_why(body: str) -> None:
     assert found.kinds == {} and found.unknown
 
 
+@pytest.mark.thorough
 def test_a_judge_answers_for_the_process_that_drives(tmp_path: Path) -> None:
     text = textwrap.dedent(FORM.format(body="return x.softmax(1)", shape="n, 256"))
 

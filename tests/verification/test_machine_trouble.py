@@ -123,6 +123,7 @@ def test_a_candidate_that_ends_itself_gains_nothing(bench):
 VERIFY = "verify", "kernel.py", "--operator", "scale.py", "--dsl", "cpp", "--target", "cpu", "--no-time", "--json"
 
 
+@pytest.mark.thorough
 def test_a_compiler_that_has_too_few_descriptors_or_no_room_ends_with_code_7(tmp_path):
     """The folder for temporary files is on the full disk; the command says so in one sentence."""
     with small_disk(tmp_path / "disk", "2m") as disk:

@@ -51,5 +51,6 @@ def compare(name: str, what: str, one: Any, other: Any, tolerant: bool) -> None:
         Failure.KERNEL,
         f"{name}: threads race. Run in forward and in reverse order they leave different values in {len(wrong)} of "
         f"{one.numel()} elements of {what}, first at {list(at)}: {one[at].item():g}, {other[at].item():g}; "
-        "a __syncthreads or __syncwarp is missing, or two threads write one element",
+        "a __syncthreads or __syncwarp is missing, two threads write one element, or a variable of the "
+        "kernel's own keeps a value from one call to the next",
     )

@@ -25,6 +25,10 @@ _NATIVE_FRAME = re.compile(r'^\s*File "(<unknown>|[^"]*\.pxi|/project/[^"]*)", l
 _BUILT = re.compile(r"(?:/[^\s'\"]+)?/tmp[a-z0-9_]{8}\.(cpp|cu|so)\b")
 """The file that TileLang writes for a compiler: its name is another one each time."""
 _MAX_CHARS = 4000
+_FOR_A_GPU = (
+    "shared memory and fragments are a GPU's, and this target is a processor: use tilelang.cpu.language with "
+    "T.alloc_local and plain loops, or choose a target with a GPU. The compiler says: "
+)
 
 
 class TileLangSession:
@@ -94,7 +98,7 @@ def bound(session: TileLangSession, target: Target, keep: Keep | None) -> Iterat
         return result
 
     def compile_kernel(self: Any, func: Any, out_idx: Any) -> Any:
-        with _compiler_words(_name(func)):
+        with _compiler_words(_name(func), _FOR_A_GPU if here.kind.name == "c" and _uses_a_gpu(func) else ""):
             return build(self, func, out_idx)
 
     def traced(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -121,6 +125,12 @@ def bound(session: TileLangSession, target: Target, keep: Keep | None) -> Iterat
 
 def _name(func: Any) -> str:
     return str(func.attrs.get("global_symbol", "kernel")) if func is not None and func.attrs else "kernel"
+
+
+def _uses_a_gpu(func: Any) -> bool:
+    """True where a kernel keeps tiles where only a GPU has room for them."""
+    text = str(func)
+    return "shared.dyn" in text or "local.fragment" in text
 
 
 def _heard() -> tuple[Any, str, Any]:
@@ -178,14 +188,14 @@ def _untuned() -> tuple[Any, str, Any]:
 
 
 @contextlib.contextmanager
-def _compiler_words(kernel: str) -> Iterator[None]:
-    """What goes wrong while a kernel is traced, lowered or compiled becomes `CompileFailure`."""
+def _compiler_words(kernel: str, reason: str = "") -> Iterator[None]:
+    """Turn what goes wrong while a kernel is traced, lowered or compiled into `CompileFailure`, after ``reason``."""
     try:
         yield
     except CompileFailure:
         raise
     except Exception as error:
-        raise CompileFailure(f"{_place(kernel, error)}: {_words(error)}"[:_MAX_CHARS]) from error
+        raise CompileFailure(f"{_place(kernel, error)}: {reason}{_words(error)}"[:_MAX_CHARS]) from error
 
 
 def _place(kernel: str, error: Exception) -> str:

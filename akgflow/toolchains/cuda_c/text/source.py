@@ -13,10 +13,9 @@ _LINE = re.compile(r"^#line (\d+) [^\n]*$", re.MULTILINE)
 _EXTERN_BLOCK = re.compile(r"extern\s+\"C\"\s*\{")
 
 _UNSUPPORTED = {
-    r"\bnvcuda\b|\bwmma\b|#include\s*<mma\.h>": "wmma",
     r"\bthis_grid\s*\(|\bgrid_group\b|\bcudaLaunchCooperativeKernel\w*": "barriers of the whole grid",
     r"\bcg::memcpy_async\b|\bcooperative_groups::memcpy_async\b|\bcg::wait\b": "asynchronous copies",
-    r"\b__pipeline_\w+|\bcuda::pipeline\b|\bcuda::memcpy_async\b|\bcp_async\w*": "cp.async",
+    r"\bcuda::pipeline\b|\bcuda::memcpy_async\b": "pipelines of libcu++",
     r"\bcuda::barrier\b|\bcuda::ptx\b|\bCUtensorMap\b": "mbarrier and TMA",
     r"\b__cluster_dims__\b|\bcluster_group\b": "thread block clusters",
     r"\btex[123]D\w*\s*[<(]|\bcudaTextureObject_t\b|\bsurf[123]D\w*": "textures and surfaces",

@@ -24,6 +24,29 @@ torch::Tensor properties(torch::Tensor x) {
   return o;
 }
 
+torch::Tensor grid_of_properties(torch::Tensor x) {
+  BEGIN
+  const cudaDeviceProp* known = at::cuda::getCurrentDeviceProperties();
+  int most = 0;
+  cudaDeviceGetAttribute(&most, cudaDevAttrMaxGridDimY, 0);
+  TORCH_CHECK(most == known->maxGridSize[1] && known->maxThreadsDim[2] == 64, "two answers");
+  scale_kernel<<<dim3((n + 255) / 256, std::min<uint64_t>(1, known->maxGridSize[1])), 256>>>(IN, OUT, n);
+  return o;
+}
+
+// The standard library's headers come with PyTorch's.
+torch::Tensor standard_library(torch::Tensor x) {
+  BEGIN
+  static std::mutex guard;
+  std::lock_guard<std::mutex> held(guard);
+  const auto sizes = x.sizes();
+  std::set<int64_t> seen(sizes.begin(), sizes.end());
+  std::deque<int64_t> all(sizes.begin(), sizes.end());
+  TORCH_CHECK(std::accumulate(all.begin(), all.end(), int64_t(1), std::multiplies<int64_t>()) == n && !seen.empty());
+  LAUNCH
+  return o;
+}
+
 torch::Tensor attributes(torch::Tensor x) {
   BEGIN
   cudaFuncSetAttribute(scale_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, 100 * 1024);

@@ -184,6 +184,9 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
     case cudaDevAttrMaxBlocksPerMultiprocessor: *value = 32; break;
     case cudaDevAttrMaxRegistersPerBlock: *value = 65536; break;
     case cudaDevAttrMaxGridDimX: *value = 0x7fffffff; break;
+    case cudaDevAttrMaxGridDimY: case cudaDevAttrMaxGridDimZ: *value = 65535; break;
+    case cudaDevAttrMaxBlockDimX: case cudaDevAttrMaxBlockDimY: *value = 1024; break;
+    case cudaDevAttrMaxBlockDimZ: *value = 64; break;
     case cudaDevAttrL2CacheSize: *value = 32 << 20; break;
     case cudaDevAttrComputeCapabilityMajor: *value = capability / 10; break;
     case cudaDevAttrComputeCapabilityMinor: *value = capability % 10; break;
@@ -204,6 +207,13 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* known, int) {
   known->maxBlocksPerMultiProcessor = 32;
   known->major = capability / 10;
   known->minor = capability % 10;
+  for (int axis = 0; axis < 3; ++axis) {
+    known->maxGridSize[axis] = axis == 0 ? 0x7fffffff : 65535;
+    known->maxThreadsDim[axis] = axis == 2 ? 64 : 1024;
+  }
+  std::snprintf(known->name, sizeof known->name, "no device");
+  known->totalConstMem = 64 << 10;
+  known->unifiedAddressing = known->managedMemory = known->concurrentKernels = known->cooperativeLaunch = 1;
   known->l2CacheSize = 32 << 20;
   known->totalGlobalMem = size_t(16) << 30;
   return cudaSuccess;

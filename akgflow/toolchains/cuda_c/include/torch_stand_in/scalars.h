@@ -4,26 +4,43 @@
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
+// Of the standard library all that PyTorch's own headers include: host code relies on it.
 #include <algorithm>
 #include <array>
+#include <bitset>
+#include <cassert>
+#include <climits>
 #include <cmath>
+#include <complex>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <deque>
 #include <functional>
 #include <initializer_list>
+#include <iomanip>
 #include <iostream>
+#include <iterator>
 #include <limits>
+#include <list>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <numeric>
 #include <optional>
+#include <queue>
+#include <set>
 #include <sstream>
+#include <stack>
 #include <stdexcept>
 #include <string>
 #include <tuple>
 #include <type_traits>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #define AKGFLOW_BOTH __host__ __device__
@@ -73,6 +90,13 @@ namespace c10 {
 AKGFLOW_SMALL_FLOAT(Half, __half, __float2half_rn, __half2float, __half_as_ushort, __ushort_as_half)
 AKGFLOW_SMALL_FLOAT(BFloat16, __nv_bfloat16, __float2bfloat16_rn, __bfloat162float, __bfloat16_as_ushort,
                     __ushort_as_bfloat16)
+#ifdef __CUDACC__
+// The interpreter's take any type.
+inline __device__ Half __ldg(const Half* from) { return ::__ldg(reinterpret_cast<const __half*>(from)); }
+inline __device__ BFloat16 __ldg(const BFloat16* from) {
+  return ::__ldg(reinterpret_cast<const __nv_bfloat16*>(from));
+}
+#endif
 
 enum class ScalarType : int8_t { Byte, Char, Short, Int, Long, Half, Float, Double, ComplexHalf, ComplexFloat,
                                  ComplexDouble, Bool, BFloat16 = 15, Float8_e5m2 = 23, Float8_e4m3fn = 24, Undefined = 60 };

@@ -1,6 +1,8 @@
 // The collectives of CUB that one block or one warp calls: reduce, scan, load and store. What is not here, such as
 // sorting and whole-device functions, does not compile.
 #pragma once
+#include <optional>
+
 #include "../impl/device.h"
 
 namespace cub {
@@ -64,69 +66,77 @@ class BlockReduce {
   TempStorage& storage_;
 };
 
+template <class In> struct as_given { using type = In; };  // keeps an argument out of template deduction
+// Scans of one item a thread or of several. `last` takes the combination of all items; where it is no `T`, it is asked, as
+// the first warp asks it, what stands before the block's first item.
 template <class T, int X, int A = BLOCK_SCAN_RAKING, int Y = 1, int Z = 1>
 class BlockScan {
+  template <class In> using same = const typename as_given<In>::type;
+  template <class C> using is_combine = std::enable_if_t<!std::is_convertible<C, T>::value, int>;
+
  public:
-  struct TempStorage { T values[X * Y * Z]; };
+  struct TempStorage { T values[X * Y * Z], prefix; };
   explicit BlockScan(TempStorage& storage) : storage_(storage) {}
-  template <class Combine> void InclusiveScan(T value, T& out, Combine combine, T& all) {
-    publish(value);
-    T total = storage_.values[0];
-    out = total;
-    for (unsigned i = 1; i < cuda_on_cpu::here->size; ++i) {
-      total = combine(total, storage_.values[i]);
-      if (i == cuda_on_cpu::here->current) out = total;
-    }
-    all = total;
-  }
-  template <class Combine> void InclusiveScan(T value, T& out, Combine combine) {
+
+  template <class In, class C> void InclusiveScan(same<In>& in, In& out, C combine) { T all; InclusiveScan(in, out, combine, all); }
+  template <class In, class C, class Last, is_combine<C> = 0>
+  void InclusiveScan(same<In>& in, In& out, C combine, Last& last) { scan<true>(in, out, {}, combine, last); }
+  template <class In, class C, is_combine<C> = 0> void ExclusiveScan(same<In>& in, In& out, C combine) {
     T all;
-    InclusiveScan(value, out, combine, all);
+    scan<false>(in, out, {}, combine, all);
   }
-  template <class Combine> void ExclusiveScan(T value, T& out, T first, Combine combine, T& all) {
-    publish(value);
-    T total = first;
-    const unsigned self = cuda_on_cpu::here->current;
-    for (unsigned i = 0; i < cuda_on_cpu::here->size; ++i) {
-      if (i == self) out = total;
-      total = combine(total, storage_.values[i]);
-    }
-    all = total;
-  }
-  template <class Combine> void ExclusiveScan(T value, T& out, T first, Combine combine) {
+  template <class In, class C, class Last, is_combine<C> = 0>
+  void ExclusiveScan(same<In>& in, In& out, C combine, Last& last) { scan<false>(in, out, {}, combine, last); }
+  template <class In, class C> void ExclusiveScan(same<In>& in, In& out, T first, C combine) {
     T all;
-    ExclusiveScan(value, out, first, combine, all);
+    scan<false>(in, out, first, combine, all);
   }
-  void InclusiveSum(T value, T& out) { InclusiveScan(value, out, Sum()); }
-  void InclusiveSum(T value, T& out, T& all) { InclusiveScan(value, out, Sum(), all); }
-  void ExclusiveSum(T value, T& out) { ExclusiveScan(value, out, T(0), Sum()); }
-  void ExclusiveSum(T value, T& out, T& all) { ExclusiveScan(value, out, T(0), Sum(), all); }
-  template <int N> void InclusiveSum(T (&items)[N], T (&out)[N]) { T all; InclusiveSum(items, out, all); }
-  template <int N> void InclusiveSum(T (&items)[N], T (&out)[N], T& all) {
-    const T before = of_items(items, all);
-    T total = before;
-    for (int i = 0; i < N; ++i) out[i] = total = total + items[i];
+  template <class In, class C> void ExclusiveScan(same<In>& in, In& out, T first, C combine, T& all) {
+    scan<false>(in, out, first, combine, all);
   }
-  template <int N> void ExclusiveSum(T (&items)[N], T (&out)[N]) { T all; ExclusiveSum(items, out, all); }
-  template <int N> void ExclusiveSum(T (&items)[N], T (&out)[N], T& all) {
-    T total = of_items(items, all);
-    for (int i = 0; i < N; ++i) {
-      const T item = items[i];
-      out[i] = total;
-      total = total + item;
-    }
+  template <class In> void InclusiveSum(same<In>& in, In& out) { InclusiveScan(in, out, Sum()); }
+  template <class In, class Last> void InclusiveSum(same<In>& in, In& out, Last& last) { InclusiveScan(in, out, Sum(), last); }
+  template <class In> void ExclusiveSum(same<In>& in, In& out) { ExclusiveScan(in, out, T(0), Sum()); }
+  template <class In, class Last> void ExclusiveSum(same<In>& in, In& out, Last& last) {
+    if constexpr (std::is_same<Last, T>::value) ExclusiveScan(in, out, T(0), Sum(), last);
+    else ExclusiveScan(in, out, Sum(), last);
   }
 
  private:
-  void publish(T value) {
-    storage_.values[cuda_on_cpu::here->current] = value;
-    cuda_on_cpu::block_barrier(0, 0);
+  template <bool inclusive, class C, class Last>
+  void scan(const T& in, T& out, std::optional<T> before, C combine, Last& last) {
+    const T items[1] = {in};
+    T made[1];
+    scan<inclusive>(items, made, before, combine, last);
+    out = made[0];
   }
-  template <int N> T of_items(T (&items)[N], T& all) {
-    T own = items[0], before;
-    for (int i = 1; i < N; ++i) own = own + items[i];
-    ExclusiveSum(own, before, all);
-    return before;
+  template <bool inclusive, int N, class C, class Last>
+  void scan(const T (&items)[N], T (&out)[N], std::optional<T> before, C combine, Last& last) {
+    const unsigned self = cuda_on_cpu::here->current, size = cuda_on_cpu::here->size;
+    T own = items[0];
+    for (int i = 1; i < N; ++i) own = combine(own, items[i]);
+    storage_.values[self] = own;
+    cuda_on_cpu::block_barrier(0, 0);
+    T all = storage_.values[0];
+    for (unsigned i = 1; i < size; ++i) all = combine(all, storage_.values[i]);
+    if constexpr (std::is_same<Last, T>::value) {
+      last = all;
+    } else {
+      if (self < 32) {
+        const T given = last(all);
+        if (self == 0) storage_.prefix = given;
+      }
+      cuda_on_cpu::block_barrier(0, 0);
+      before = storage_.prefix;
+    }
+    const auto after = [&](const T& item) { before = before ? combine(*before, item) : item; };
+    for (unsigned i = 0; i < self; ++i) after(storage_.values[i]);
+    for (int i = 0; i < N; ++i) {
+      const T item = items[i];
+      if (!inclusive) out[i] = before ? *before : undefined<T>();
+      after(item);
+      if (inclusive) out[i] = *before;
+    }
   }
   TempStorage& storage_;
 };

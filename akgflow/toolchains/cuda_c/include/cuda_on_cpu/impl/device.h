@@ -124,6 +124,7 @@ T atomic(T* address, Update update) {
   Bits old = __atomic_load_n(at, __ATOMIC_SEQ_CST), next;
   T value;
   if (here != nullptr) here->look();
+  did_atomics.store(true, std::memory_order_relaxed);
   do {
     std::memcpy(&value, &old, sizeof old);
     const T changed = update(value);

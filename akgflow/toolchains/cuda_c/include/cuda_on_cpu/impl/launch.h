@@ -226,11 +226,13 @@ CUDA_ON_CPU_PUBLIC void cuda_on_cpu_begin(int reverse, int independent) {
   using namespace cuda_on_cpu;
   blocks_are_independent = independent;
   order = reverse ? Order::reverse : Order::forward;
-  failed = false;
+  failed = did_atomics = false;
   first_fault = Fault::none;
   first_error[0] = launched_as[0] = where[0] = 0;
   fence_count = 0;
 }
+// Whether a call has done an atomic operation: only then may the order of threads show, by rounding.
+CUDA_ON_CPU_PUBLIC int cuda_on_cpu_did_atomics() { return cuda_on_cpu::did_atomics; }
 CUDA_ON_CPU_PUBLIC void cuda_on_cpu_fence(const uintptr_t* bounds, const char* name) {
   using namespace cuda_on_cpu;
   if (fence_count == MOST_FENCES) return;

@@ -17,7 +17,7 @@ inline char where[160];
 // The first thing that went wrong in any block; Python reads it after each call.
 inline char first_error[1400];
 inline Fault first_fault = Fault::none;
-inline std::atomic<bool> failed{false};
+inline std::atomic<bool> failed{false}, did_atomics{false};
 template <class... Args>
 void report(Fault fault, const char* format, Args... args) {
   if (failed.exchange(true)) return;

@@ -1,0 +1,2 @@
+#pragma once
+#include "impl/tiles.h"
