@@ -200,7 +200,7 @@ SOFTMAX = operator("torch.softmax(x * self.scale, -1)", "torch.randn(600, 500)",
 
 def sliced(text: str, no_whole=None) -> SlicedReference:
     """The reference of a small case as if it were large, with room for one set of inputs."""
-    found = SlicedReference(text, "operator.py", {}, None, "cpu", Slicing(1 << 20, 1, 0, no_whole, 0.0, None))
+    found = SlicedReference(text, "operator.py", {}, None, "cpu", Slicing(1 << 20, 1, 0, 0, no_whole, 0.0, None))
     found.prepare()
     return found
 

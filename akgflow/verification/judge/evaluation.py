@@ -362,8 +362,9 @@ class Trial:
         return side_effects.changes(reference, draw, inputs, state)
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, and let go of what was shared with it."""
         self.process.close()
+        self._regions = Regions()
 
 
 class _Wrong(Exception):

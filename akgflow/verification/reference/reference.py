@@ -192,6 +192,11 @@ class Reference:
         """Bytes that a process keeps which runs the case, and takes while it does, beside inputs and outputs."""
         return self.state_layout.size, 0
 
+    @property
+    def answer_bytes(self) -> int:
+        """Bytes that answering further inputs takes, beyond what is taken already."""
+        return 0
+
     def let_go(self) -> None:
         """Let go of what can be made again, and takes memory."""
 

@@ -31,15 +31,13 @@ from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.resources.machine_pressure import memory_left
 from akgflow.verification.reference.operator import OperatorError, load, make_case
 from akgflow.verification.reference.reference import Reference, most_others
-from akgflow.verification.reference.sliced import Slicing
+from akgflow.verification.reference.sliced import LEAST_BYTES, Slicing
 from akgflow.verification.reference.tracing.footprint import Footprint, footprint_of
 
 FREE_SHARE = 0.1
 """Of a machine's memory, a limit or a device: what a judgement leaves to others."""
 PROCESS_BYTES, CONTEXT_BYTES = 192 << 20, 700 << 20
 """What a candidate's process takes before it holds a tensor: of the host, and of a GPU for its context."""
-SLICE_BYTES = 256 << 20
-"""The least room for float64 work on a slice."""
 SETS = 4
 """Sets of inputs and answers that a judgement keeps, beside those of other distributions."""
 MOST_SECONDS = 0.2
@@ -89,6 +87,8 @@ class Plan:
     """One set of inputs at a time, and float64 on slices; None: whole."""
     candidate_bytes: int
     """What the candidate's process must be allowed."""
+    elsewhere: int = 0
+    """What of this machine's memory is in shared regions and in the candidate's process, and not for the judge."""
 
 
 def room(device: str, limit: int | None = None) -> Room:
@@ -123,10 +123,12 @@ def plan(found: Footprint, device: str, cores: int, there: Room, runs: bool = Tr
     kept = 1 + spare // 2 // max(1, found.inputs + found.outputs)
     whole = _whole(found, on_gpu, 2)
     no_whole = None if whole.fits(there) else partial(_refusal, whole, there)
-    slicing = Slicing(SLICE_BYTES + spare // 2, kept, _candidate(found), no_whole, seconds, found.work)
+    sizes = (LEAST_BYTES + spare // 2, kept, _candidate(found), whole.device if on_gpu else whole.host)
+    slicing = Slicing(*sizes, no_whole, seconds, found.work)
     # Its address space also holds, for a moment, the memory of the inputs twice.
     taken = 2 * found.inputs + found.outputs + _candidate(found)
-    return Plan(slicing, taken + taken // 4 + PROCESS_BYTES)
+    elsewhere = 0 if on_gpu else found.inputs + found.outputs + _candidate(found) + PROCESS_BYTES
+    return Plan(slicing, taken + taken // 4 + PROCESS_BYTES, elsewhere)
 
 
 def _whole(found: Footprint, on_gpu: bool, sets: int) -> Need:
@@ -140,7 +142,7 @@ def _whole(found: Footprint, on_gpu: bool, sets: int) -> Need:
 def _sliced(found: Footprint, on_gpu: bool) -> Need:
     """With one set of inputs, kept and shared, the framework's answer, and the candidate's, shared and its own."""
     answers = 3 * found.outputs if on_gpu else 2 * found.outputs
-    tensors = 2 * found.inputs + answers + 5 * found.state + _candidate(found) + SLICE_BYTES
+    tensors = 2 * found.inputs + answers + 5 * found.state + _candidate(found) + LEAST_BYTES
     return Need(2 * PROCESS_BYTES, tensors + 2 * CONTEXT_BYTES) if on_gpu else Need(tensors + 2 * PROCESS_BYTES)
 
 
@@ -188,6 +190,8 @@ def planned(
     runs = evidence in (Evidence.EXECUTED, Evidence.INTERPRETED)
     found = [plan_case(request, keys, there, cores, runs) for keys in cases]
     most = max(request.limits.memory_bytes, *(one.candidate_bytes for one in found))
+    if runs:
+        _leave(max(one.elsewhere for one in found))
     return replace(request, limits=replace(request.limits, memory_bytes=most)), found
 
 
@@ -260,13 +264,20 @@ def bounded(on_host: bool, limit: int | None) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
+def _leave(size: int) -> None:
+    """Lower what `bounded` lets this process allocate by what others will take."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if size and soft != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_DATA, (max(0, soft - size), hard))
+
+
 def for_timing(reference: Reference, limit: int | None) -> int:
-    """Bytes that a timing may take, of the device where its tensors are there."""
+    """Bytes that a timing may take, of the device where its tensors are there, beside what checking answers takes."""
     reference.let_go()
     if reference.large:
         give_back()
     there = room(reference.device, limit)
-    return there.host if there.device is None else there.device
+    return (there.host if there.device is None else there.device) - reference.answer_bytes
 
 
 def give_back() -> None:

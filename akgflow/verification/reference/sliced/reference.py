@@ -43,6 +43,8 @@ COMMON_ELEMENTS = {"cpu": 1 << 22, "cuda": 1 << 27}
 `COMMON_ELEMENTS` float64 makes do with fewer forwards."""
 PROCESS_BYTES = 128 << 20
 """What each process takes that is forked with the framework loaded."""
+LEAST_BYTES = 256 << 20
+"""The least room for float64 work on parts, and all of it while a timing has the memory."""
 COPIES = 24
 """Float64 tensors of the size of a part's inputs and outputs that deciding it takes at once."""
 KEPT_SETS = 4
@@ -58,6 +60,8 @@ class Slicing(NamedTuple):
     """How many sets of inputs there is room for."""
     candidate: int
     """Bytes that a candidate's process takes by itself."""
+    whole_bytes: int
+    """What float64 at full size takes."""
     no_whole: Callable[[], str] | None
     """Why float64 does not fit at full size, which an operator needs that is not separable; None: it fits."""
     seconds: float
@@ -78,6 +82,11 @@ class SlicedReference(Reference):
         self.slicing = slicing
         self.how: Separation | None = None
         self.tree: memory.Tree = {}
+
+    @property
+    def answer_bytes(self) -> int:
+        outputs = sum(one.numel() * one.element_size() for one in self.draws[0].forms)
+        return self.slicing.whole_bytes if self.how is None else LEAST_BYTES + outputs
 
     @property
     def process_bytes(self) -> tuple[int, int]:
@@ -266,6 +275,7 @@ class SlicedReference(Reference):
             one.full = None
 
     def let_go(self) -> None:
+        self.slicing = self.slicing._replace(bytes=LEAST_BYTES, kept=1)
         for one in self.draws:
             if isinstance(one, SlicedDraw):
                 one.full, one.decided = None, one.decided[:1]
