@@ -166,6 +166,14 @@ def machine_error(error: BaseException) -> MachineExhausted | None:
     return None
 
 
+_NO_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
+
+
+def no_memory(error: BaseException) -> bool:
+    """True for an allocation that failed, of the host or of a device, as Python and PyTorch say it."""
+    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in _NO_MEMORY)
+
+
 def causes(error: BaseException | None) -> Iterator[BaseException]:
     """An error and what led to it, the outermost first."""
     seen: set[int] = set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="session")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Paths for knowledge stores. Thousands of folders beside each other would make each `tmp_path` slow."""
+    folder = tmp_path_factory.mktemp("knowledge")
+    return (folder / f"{number}-knowledge.sqlite" for number in count())
+
+
 @pytest.fixture(autouse=True)
-def knowledge(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def knowledge(stores: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """A knowledge store of the test's own, empty: what runs keep must not reach the user's, nor come from it."""
-    path = tmp_path_factory.mktemp("knowledge") / "knowledge.sqlite"
+    path = next(stores)
     monkeypatch.setenv("AKGFLOW_KNOWLEDGE", str(path))
     return path
 

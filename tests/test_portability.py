@@ -152,6 +152,7 @@ def judged(bench: Bench, workspace: Path, dsl: str, target: str, candidate: str)
     return bench.runner.run(bench.executor.judge(request))
 
 
+@pytest.mark.thorough
 def test_new_targets_are_an_edit_of_hardware_yaml(bench: Bench, workspace: Path) -> None:
     (workspace / "hardware.yaml").write_text(HARDWARE)
     (workspace / "tasks/axpy.yaml").write_text(TASK % ("triton, cpp", "nvidia_l40s, amd_mi355x"))
@@ -166,6 +167,7 @@ def test_new_targets_are_an_edit_of_hardware_yaml(bench: Bench, workspace: Path)
         assert {kernel.arch for kernel in found.resources} == {arch}
 
 
+@pytest.mark.thorough
 def test_a_dsl_with_a_known_compiler_is_one_pack(bench: Bench, workspace: Path) -> None:
     (workspace / "tasks/axpy.yaml").write_text(TASK % ("openmp", "cpu"))
     (workspace / "dsls/openmp.yaml").write_text(block("yaml", "dsl: openmp"))

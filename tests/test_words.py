@@ -63,7 +63,7 @@ RETIRED: dict[str, str] = {
     "desk": "inbox",
     "crew": "agent roles",
     "NoPlace": "NoCapacity",
-    "judge_alone": "judge_once",
+    "judge_alone": "temporary_executor",
     "seize": "TimingLock.exclusive",
     "NONSENSE": "INVALID_RESPONSE",
     # style

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from akgflow.terms import Evidence, Status
     from akgflow.verdict import Verdict
 
-HOMES = {
+_EXPORTS = {
     "agents": ("describe",),
     "api.judging": ("Question", "matrix", "verify"),
     "api.kernels": (
@@ -144,4 +144,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:  # a type checker that saw it would take every name for one that is there
-    __getattr__ = lazy_exports("akgflow", HOMES)
+    __getattr__ = lazy_exports("akgflow", _EXPORTS)

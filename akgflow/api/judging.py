@@ -27,7 +27,7 @@ from akgflow.engine.matrix import Judging, Wanted
 from akgflow.errors import ConfigError, PrerequisiteError
 from akgflow.executors.availability import Availability
 from akgflow.executors.base import Executor
-from akgflow.executors.once import temporary_executor
+from akgflow.executors.once import temporary_executor, with_executor
 from akgflow.machine import Machine, detect
 from akgflow.planning import Reach, judge_request, reach, with_gaps
 from akgflow.runs.matrix import Matrix, best_of_run, latest_run, of_run
@@ -204,10 +204,5 @@ def _text(path: str | Path) -> str:
 
 def _judged(loaded: Loaded, wanted: Wanted) -> Matrix:
     machine = detect()
-
-    async def answers() -> Matrix:
-        async with temporary_executor(machine) as executor:
-            availability = Availability(machine, loaded.workspace)
-            return await Judging(loaded.task, loaded.workspace, availability, executor, wanted).matrix()
-
-    return run_async(answers())
+    about = loaded.task, loaded.workspace, Availability(machine, loaded.workspace)
+    return with_executor(machine, lambda executor: Judging(*about, executor, wanted).matrix())

@@ -11,12 +11,12 @@ from akgflow.api.boundary import public
 from akgflow.api.judging import Case, Inquiry, inquire
 from akgflow.api.tasks import load_workspace
 from akgflow.base.atomic import write_text
-from akgflow.base.loop import run_async
 from akgflow.base.text import lines
 from akgflow.config import check_dtype, check_operator, parse_cases, read_text
 from akgflow.config.types import Operator, Workspace
 from akgflow.errors import ConfigError, PrerequisiteError
-from akgflow.executors.once import temporary_executor
+from akgflow.executors.base import Executor
+from akgflow.executors.once import with_executor
 from akgflow.knowledge import Entry, Store, default_path, from_lines, to_lines, why_not
 from akgflow.machine import Machine, detect
 from akgflow.runs.harvest import NOT_ASKED, harvest
@@ -62,7 +62,8 @@ def add_run(folder: str | Path, *, workspace: str | Path | None = None, override
     entries = harvest(Path(folder))
     if entries and entries[0].features == NOT_ASKED:
         one = entries[0]
-        features = _features(FeatureRequest(str(Path(folder) / "operator.py"), one.operator, one.cases, one.dtype))
+        about = FeatureRequest(str(Path(folder) / "operator.py"), one.operator, one.cases, one.dtype)
+        features = with_executor(detect(), lambda executor: executor.features(about))
         entries = [replace(entry, features=features) for entry in entries]
     return _put(store, entries, {})
 
@@ -191,16 +192,7 @@ def _with(entry: Entry, verdict: Verdict, features: OperatorFeatures) -> Entry:
 def _answers(asked: Sequence[_Asked], machine: Machine) -> list[tuple[Verdict, OperatorFeatures]]:
     """One judge's verdicts about candidates, and what it says about their operators."""
 
-    async def answers() -> list[tuple[Verdict, OperatorFeatures]]:
-        async with temporary_executor(machine) as executor:
-            return [(await one.inquiry.verdict(executor), await executor.features(one.about)) for one in asked]
+    async def answers(executor: Executor) -> list[tuple[Verdict, OperatorFeatures]]:
+        return [(await one.inquiry.verdict(executor), await executor.features(one.about)) for one in asked]
 
-    return run_async(answers())
-
-
-def _features(request: FeatureRequest) -> OperatorFeatures:
-    async def answer() -> OperatorFeatures:
-        async with temporary_executor(detect()) as executor:
-            return await executor.features(request)
-
-    return run_async(answer())
+    return with_executor(machine, answers)

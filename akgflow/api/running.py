@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from akgflow.api.boundary import public
@@ -59,7 +60,8 @@ def run(
     if isinstance(opened, RunResult):
         notify("", f"{folder} is finished; this is its result, and nothing is run: --fresh starts another run")
         if recording is not None:
-            record_replies(loaded.task, journal_of(folder), recording)
+            with closing(journal_of(folder)) as journal:
+                record_replies(loaded.task, journal, recording)
         ended(opened)
         return opened
     for line in opened.repaired:

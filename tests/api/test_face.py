@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from openai_server import OpenAIServer
 from plain_workspace import PLAIN_WRONG, plain_workspace, wrong_then_right
-from sampling import sampled
 
 import akgflow
 from akgflow.base.loop import run_async
@@ -75,7 +74,8 @@ def test_every_name_is_there_and_none_hides_a_part() -> None:
         akgflow.verfy  # type: ignore[attr-defined]  # noqa: B018
 
 
-@pytest.mark.parametrize("caller", sampled([in_a_script, in_a_notebook, in_a_thread], in_a_notebook))
+@pytest.mark.thorough
+@pytest.mark.parametrize("caller", [in_a_script, in_a_notebook, in_a_thread])
 def test_a_task_runs_from_anywhere(space: Path, caller: Caller, capsys: pytest.CaptureFixture[str]) -> None:
     said: list[str] = []
 

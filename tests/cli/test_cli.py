@@ -145,6 +145,7 @@ def test_verify_judges_a_file_without_a_model(workspace: Path, source: str, code
         assert "error:" in shown.stdout
 
 
+@pytest.mark.thorough
 def test_a_missing_key_is_exit_code_4_and_names_the_variable(workspace: Path) -> None:
     env = dict.fromkeys(("TEST_KEY", "AKGFLOW_MODEL"), "")
     shown = akgflow("run", "scale", cwd=workspace, **env)

@@ -32,6 +32,7 @@ def akgflow(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env={**os.environ}, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.thorough
 def test_looking_at_it(folder: Path, knowledge: Path) -> None:
     assert "no entries in" in akgflow(folder, "list").stdout
     Store(knowledge).add(ENTRY)

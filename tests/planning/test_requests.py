@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from openai_server import OpenAIServer
 from plain_workspace import PLAIN_RIGHT, plain_workspace, wrong_then_right
+from sampling import sampled
 
 from akgflow import api
 from akgflow.config.types import Task
@@ -54,7 +55,7 @@ WAYS: dict[str, Way] = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", sampled(WAYS, "verify"))
 def test_a_task_is_judged_as_it_says(space: Path, asked: list[JudgeRequest], way: str) -> None:
     task = api.load("scale", workspace=space).task
     said = {name: getattr(task, name) for name in SHARED}
@@ -72,6 +73,7 @@ def test_a_task_is_judged_as_it_says(space: Path, asked: list[JudgeRequest], way
             assert request.cases == task.cases[:1]
 
 
+@pytest.mark.thorough
 def test_verify_says_what_was_out_of_reach(space: Path) -> None:
     source = (Path(__file__).parents[1] / "support" / "scale_triton.py").read_text(encoding="utf-8")
     how: dict[str, Any] = {"dsl": "triton", "target": "amd_mi300x", "time": False, "workspace": space}

@@ -21,6 +21,7 @@ def test_it_is_interpreted(drive, dtype, bound):
     assert seen["dtype"] == f"torch.{dtype}"
 
 
+@pytest.mark.thorough
 @needs_nvcc
 def test_it_is_compiled_with_what_it_launches(drive):
     seen = drive("cuda_c", "compiled", "nvidia_h200", INLINE, **CASE, dtype="bfloat16")
@@ -75,6 +76,7 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
 """
 
 
+@pytest.mark.thorough
 def test_views_accessors_options_and_lists_cross(drive):
     module = f'''
 import torch
@@ -127,6 +129,7 @@ def reference(inputs, parameters):
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("evidence", "target"), [("interpreted", "cpu"), pytest.param("compiled", "nvidia_h200", marks=needs_nvcc)]
 )

@@ -52,6 +52,7 @@ def test_what_is_not_loaded_cannot_be_silenced(tmp_path):
     assert not silence({str(tmp_path / "nothing.so")})
 
 
+@pytest.mark.thorough
 def test_headers_are_compiled_once_and_used_where_options_agree(tmp_path, monkeypatch):
     monkeypatch.setenv("AKGFLOW_CACHE", str(tmp_path))
     flags = ("-std=c++17", "-O0")

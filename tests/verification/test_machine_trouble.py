@@ -2,9 +2,11 @@
 
 import asyncio
 import errno
+import re
 import signal
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -113,6 +115,29 @@ def test_a_process_that_somebody_ended_is_judged_again(bench, aim, number):
 
     verdict = bench.runner.run(killed())
     assert verdict.passed, verdict.message
+
+
+def test_no_process_of_a_judgement_catches_an_interrupt(bench):
+    """As an exception it can be swallowed half-way through an import, and what goes on then fails each candidate."""
+
+    async def looked():
+        task = asyncio.create_task(bench.executor.judge(Bench.request(WAITS, OPERATOR)))
+        deadline = time.monotonic() + 60
+        while not candidates() and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+        servers = fork_servers()
+        found = servers + [server.parent() for server in servers] + [p for p in candidates() if not p.children()]
+        catching = [p.cmdline() for p in found if catches(p.pid, signal.SIGINT)]
+        return await task, len(found), catching
+
+    verdict, count, catching = bench.runner.run(looked())
+    assert (verdict.passed, catching) == (True, []) and count >= 3
+
+
+def catches(pid, number):
+    """Whether a process has a handler of its own for a signal (SigCgt, proc_pid_status(5))."""
+    (mask,) = re.findall(r"^SigCgt:\s*([0-9a-f]+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return bool(int(mask, 16) >> (number - 1) & 1)
 
 
 def test_a_candidate_that_ends_itself_gains_nothing(bench):

@@ -87,6 +87,7 @@ class Memory:
         return self.buffer.answers(0, 0).contiguous().flatten().tolist()
 
 
+@pytest.mark.thorough
 def test_whatever_is_sent_is_a_value_or_a_verdict():
     draw, memory, seen = random.Random(20261128), Memory(), {}
     before = len(os.listdir("/proc/self/fd"))

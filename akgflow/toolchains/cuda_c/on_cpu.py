@@ -80,7 +80,7 @@ class OnCpu:
         path = made(cache_dir(f"cuda-on-cpu-{cpu_tag()}") / f"{key}.so", make)
         library = self._loaded(path, "\n".join(one.text for one in sources))
         self._libraries.append(library)
-        return _OnCpu(library, atomics=any("atomic" in source.masked(one.text).lower() for one in sources))
+        return _OnCpu(library, blocks_may_wait=any("atomic" in source.masked(one.text).lower() for one in sources))
 
     @staticmethod
     def _command(compiler: str, one: Source, flags: Flags, output: Path) -> list[str]:
@@ -128,9 +128,9 @@ def _text(one: Source) -> str:
 class _OnCpu:
     """A library on which each call runs twice, with the threads in forward and in reverse order."""
 
-    def __init__(self, library: ctypes.CDLL, atomics: bool) -> None:
+    def __init__(self, library: ctypes.CDLL, blocks_may_wait: bool) -> None:
         self.library = library
-        self._atomics = atomics
+        self._blocks_may_wait = blocks_may_wait
         self._made: list[Fence] = []
 
     def run(self, name: str, args: Sequence[Any], invoke: Invoke[Result]) -> Result | None:
@@ -147,7 +147,7 @@ class _OnCpu:
 
     def _once(self, name: str, given: Fenced, invoke: Invoke[Result], *, reverse: bool) -> Result:
         library = self.library
-        library.cuda_on_cpu_begin(int(reverse), int(not self._atomics))
+        library.cuda_on_cpu_begin(int(reverse), int(not self._blocks_may_wait))
         library.cuda_on_cpu_arguments(_shapes(given.args).encode())
         for fence in given.fences:
             self._note(fence)

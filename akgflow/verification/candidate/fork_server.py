@@ -118,6 +118,8 @@ class ForkServer:
 
 def main() -> None:
     """Load torch once, then serve."""
+    # An interrupt that arrives within an import may be swallowed there; what is half imported fails every candidate.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     channel = Channel(socket.socket(fileno=int(sys.argv[1])))
     sandbox.prctl(sandbox.PR_SET_CHILD_SUBREAPER, 1)
     # No other process of this user may look into this one, or at what it has open.

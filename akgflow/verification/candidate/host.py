@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ from typing import Any
 
 import torch
 
+from akgflow.errors import no_memory
 from akgflow.terms import Evidence
 from akgflow.toolchains.base import CompileFailure, Unsupported
 from akgflow.toolchains.common import faults
@@ -36,7 +36,6 @@ from akgflow.verification.shared.protocol import Answered, Called, Done, ErrorKi
 MAX_TEXT = 4000
 MAX_HELD_BYTES = 64 << 20
 """An answer larger than this is not kept to see whether the next one overwrites it."""
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
 _HOLD_BACK_CYCLES = 500_000
 """Of the GPU's clock: a fraction of a millisecond, far longer than a launch takes."""
 
@@ -340,7 +339,7 @@ def _kind(error: BaseException) -> ErrorKind:
         return ErrorKind.INVALID
     if isinstance(error, SyntaxError):
         return ErrorKind.SYNTAX
-    if isinstance(error, MemoryError) or any(word in str(error).lower() for word in _OUT_OF_MEMORY):
+    if no_memory(error):
         return ErrorKind.MEMORY
     return ErrorKind.EXCEPTION
 
@@ -358,8 +357,6 @@ def _failure(error: BaseException, scratch: Path, refused: str | None) -> Failur
 def serve(channel: Channel, scratch: Path, threads: int) -> None:
     """Answer the judge's requests until it closes the channel."""
     torch.set_num_threads(threads)
-    # Otherwise an interrupt that is sent from outside would look like an exception of the candidate's.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     sandbox.poison_allocations(True)
     io = trusted_io.bind(channel.end)
     host, send = Host(scratch, io), io.send

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import sys
 import threading
 import traceback
@@ -42,6 +43,8 @@ class Lines:
 
 def main() -> None:
     """Serve until the input ends."""
+    # An interrupt ends it, wherever it is: as an exception it could leave something half done and the judge serving.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     # What the operator prints must not mix with the protocol.
     lines = Lines(sys.stdin, os.fdopen(os.dup(1), "w", encoding="utf-8"))
     os.dup2(2, 1)

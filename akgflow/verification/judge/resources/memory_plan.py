@@ -14,7 +14,7 @@ import re
 import resource
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ import torch
 
 from akgflow.base.pages import libc
 from akgflow.config.types import Scalar
-from akgflow.errors import causes
+from akgflow.errors import causes, no_memory
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import JudgeRequest
 from akgflow.verification.judge.failures import CandidateFailed
@@ -52,7 +52,6 @@ purpose."""
 MOST_TRIED = 40
 """Smaller cases that are looked at to find one that fits."""
 _GIB = float(1 << 30)
-_NO_MEMORY = re.compile(r"out of memory|can't allocate memory|cannot allocate memory|not enough memory", re.I)
 
 
 class DoesNotFit(OperatorError):
@@ -195,6 +194,15 @@ def planned(
     return replace(request, limits=replace(request.limits, memory_bytes=most)), found
 
 
+@lru_cache(maxsize=64)
+def _footprint(operator: str, file: str, dtype: str | None, keys: tuple[tuple[str, type, Scalar], ...]) -> Footprint:
+    """The footprint of a case, which is the same for each candidate and each kind of evidence.
+
+    The types are part of the key, since ``True`` equals 1.
+    """
+    return footprint_of(make_case(operator, file, {name: value for name, _, value in keys}, dtype, 0))
+
+
 def plan_case(request: JudgeRequest, keys: Mapping[str, Scalar], there: Room, cores: int, runs: bool) -> Plan:
     """The plan for a case of a request, in ``there``; raises `CandidateFailed` (not run) where nothing fits.
 
@@ -203,8 +211,9 @@ def plan_case(request: JudgeRequest, keys: Mapping[str, Scalar], there: Room, co
     device = "cpu" if there.device is None else "cuda"
 
     def planned(wanted: Mapping[str, Scalar]) -> Plan:
-        case = make_case(request.operator, request.operator_file, wanted, request.dtype, 0)
-        return plan(footprint_of(case), device, cores, there, runs)
+        keys = tuple((name, type(value), value) for name, value in sorted(wanted.items()))
+        found = _footprint(request.operator, request.operator_file, request.dtype, keys)
+        return plan(found, device, cores, there, runs)
 
     def hint(fits: Callable[[Plan], bool]) -> str:
         module = load(request.operator, request.operator_file)
@@ -289,6 +298,6 @@ def give_back() -> None:
 
 def no_room(error: BaseException) -> str:
     """What to say where an allocation of this process failed, of the host or of a device; empty for other errors."""
-    if not any(isinstance(one, MemoryError) or _NO_MEMORY.search(str(one)) for one in causes(error)):
+    if not any(map(no_memory, causes(error))):
         return ""
     return f"the judge's own work does not fit into the memory that may be taken: give smaller cases ({error})"[:600]
