@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import time
-from collections.abc import Callable, Iterable, Mapping
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from akgflow.verification.reference.index_outputs import EXACT, RANGE_BOUND, Pick, Selection, Trace
-from akgflow.verification.reference.operator import OperatorError
+from akgflow.verification.reference.operator import OperatorError, generator_states
 from akgflow.verification.reference.tolerance import Expected, Measure, expect, whole_slack
+from akgflow.verification.reference.tracing.op_count import Tracer
 from akgflow.verification.shared import dtypes, memory
 
 STEP = 2.0**-20
@@ -39,6 +42,8 @@ class Runner:
     def __init__(self, model: Any, state: State, where: str) -> None:
         self.model, self.state, self.where = model, state, where
         self.effects = Effects()
+        self.draws = False
+        """Whether a forward has drawn random numbers."""
 
     def outcome(self, made: Any, state: State | None = None, trace: Trace | None = None) -> list[torch.Tensor]:
         """The tensors of a forward's result, then what has become of the inputs and buffers that it changes."""
@@ -58,14 +63,24 @@ class Runner:
     def run(self, made: Any, state: State | None = None, trace: Trace | None = None) -> Any:
         """One forward on ``made`` itself, not on a copy; raises `OperatorError` where it fails."""
         restore(self.model, self.state if state is None else state)
+        before = generator_states()
         try:
-            with torch.no_grad():
-                if trace is None:
-                    return self.model(*made)
-                with trace:
-                    return self.model(*made)
+            with torch.no_grad(), contextlib.nullcontext() if trace is None else trace:
+                return self.model(*made)
         except Exception as error:
             raise OperatorError(f"forward fails {self.where}: {type(error).__name__}: {error}") from error
+        finally:
+            self.draws = self.draws or generator_states() != before
+
+    def require_same(self, first: Sequence[torch.Tensor], again: Sequence[torch.Tensor], made: Any) -> None:
+        """Raise `OperatorError` where two forwards on ``made`` gave different results."""
+        if len(first) == len(again) and all(map(_near, first, again)):
+            return
+        text = f"forward {self.where} gives another result on the same inputs: it cannot be judged"
+        if self.draws:
+            text += f"; it draws random numbers{_drawn_at(self, made)}: make them an input, or draw them in __init__"
+            text += " (dropout: call self.eval() there)"
+        raise OperatorError(text)
 
 
 def restore(model: Any, state: State) -> None:
@@ -122,6 +137,8 @@ class Oracle:
         except OperatorError:
             rounded = []
         if [o.shape for o in rounded] != [f.shape for f in frame]:
+            if framework.draws:
+                framework.require_same(frame, framework.outcome(_copied(made)), made)
             # The operator insists on its own dtype: only the framework's result is left to compare with.
             nothing = [torch.zeros_like(dtypes.as_float64(f)) for f in frame]
             return tuple(expect(f, f, s, _longest(made), how) for f, s in zip(frame, nothing, strict=True))
@@ -154,15 +171,14 @@ class Oracle:
         return tuple(found)
 
     def _repeat(self, wide: Any, base: Answer, watch: bool) -> None:
-        """The same inputs again, once for each case."""
-        if self.repeatable or self.thrifty:
+        """The same inputs again: once for each case, and always where a forward draws random numbers.
+
+        What it drew may have no effect on some inputs (a recurrence forgets how it began) and much on others.
+        """
+        if self.repeatable and not self.runner.draws:
             return
         started = time.monotonic()
-        again = self._answer(wide, self.runner.state, watch)
-        if not all(_near(a, b) for a, b in zip(base.all, again.all, strict=True)):
-            raise OperatorError(
-                f"forward {self.runner.where} gives another result on the same inputs: it cannot be judged"
-            )
+        self.runner.require_same(base.all, self._answer(wide, self.runner.state, watch).all, wide)
         self._took(time.monotonic() - started)
         self.repeatable = True
 
@@ -306,6 +322,28 @@ def _with_selection(found: Expected, pick: Pick, source: tuple[torch.Tensor, tor
         return Expected(found.oracle, found.framework, None)
     chosen = Selection(values, allowed, pick.base, pick.stride, pick.size, found.oracle, pick.distinct)
     return Expected(found.oracle, found.framework, None, selection=chosen)
+
+
+class _Draws(Tracer):
+    """Notes the first line of a file that draws random numbers."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__()
+        self.file, self.line = file, 0
+
+    def note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
+        if self.line or torch.Tag.nondeterministic_seeded not in func.tags:
+            return
+        frames = (frame for frame, _ in traceback.walk_stack(None) if frame.f_code.co_filename == self.file)
+        self.line = next((frame.f_lineno for frame in frames), 0)
+
+
+def _drawn_at(runner: Runner, made: Any) -> str:
+    """Where a forward draws; empty where that is not seen."""
+    seen = _Draws(type(runner.model).forward.__code__.co_filename)
+    with contextlib.suppress(OperatorError), seen:
+        runner.run(_copied(made))
+    return f" at {seen.file}:{seen.line}" if seen.line else ""
 
 
 def _coarsest(given: Iterable[torch.Tensor]) -> float:

@@ -126,6 +126,9 @@ class SlicedReference(Reference):
         try:
             full = FullSize(made, self._frame)
             self.how = separation(self.framework_runner, made, full.frame)
+            if self.how is None and self.framework_runner.draws:
+                # That may be why no part is as in the whole; its size has nothing to do with it.
+                self.framework_runner.require_same(full.frame, self._frame(made), made)
         except _Changes:
             self.how = None
         if self.how is None:
