@@ -84,6 +84,8 @@ class Trial:
         self.deterministic: bool | None = None
         self.warnings: set[str] = set()
         self._first: tuple[Draw, Sequence[torch.Tensor]] | None = None
+        self._right: list[tuple[Draw, Sequence[torch.Tensor], Measured]] = []
+        """Of a large case: digests of right answers. The same bytes again are right again."""
         self._regions = Regions()
         self._inputs: side_effects.Placement | None = None
         self._own_code = frozenset[str]()
@@ -273,22 +275,28 @@ class Trial:
     ) -> Measured:
         """What the outputs and the memory around them say."""
         changes = self._effects(reference, draw)
-        self._note_determinism(draw, outputs)
+        digests = draw.remembered(outputs)
+        self._note_determinism(draw, digests)
+        known = [one for of, was, one in self._right if of is draw and all(map(memory.same_bits, was, digests))]
+        if known:
+            return known[0]
         tolerance = reference.case.tolerance or self.request.tolerance
         found = draw.compare(outputs, tolerance)
         found += [compare(c.got, c.expected, len(outputs) + i, tolerance, c.name) for i, c in enumerate(changes)]
         measured = measured_from(result, found, draw.framework_error)
+        if draw.in_place and self.device == "cpu" and measured.result.status is Status.PASSED:
+            self._right.append((draw, digests, measured))
         if measured.result.status is Status.PASSED or measured.result.detail.count(": ") > 1:
             return measured
         hint = reference.rounding_hint(draw, list(outputs))
         return replace(measured, result=replace(measured.result, detail=measured.result.detail + hint))
 
-    def _note_determinism(self, draw: Draw, outputs: Sequence[torch.Tensor]) -> None:
+    def _note_determinism(self, draw: Draw, remembered: Sequence[torch.Tensor]) -> None:
         """Compare the bytes of answers to the first draw of a case."""
         if self._first is None:
-            self._first = draw, draw.remembered(outputs)
+            self._first = draw, remembered
         elif self._first[0] is draw:
-            same = all(map(memory.same_bits, self._first[1], draw.remembered(outputs)))
+            same = all(map(memory.same_bits, self._first[1], remembered))
             self.deterministic = same and self.deterministic is not False
 
     def _call(self, reference: Reference, draw: Draw, base: int) -> list[torch.Tensor]:

@@ -47,6 +47,7 @@ class Questions:
         self.master = torch.zeros(count * self.pitch, dtype=torch.uint8, device=reference.device)
         started = time.monotonic()
         self._turns = self._turned()
+        self._base: memory.Layout | None = None
         own = DRAW_SECONDS / max(time.monotonic() - started, 1e-9)
         self.most = math.inf if self._turns else max(8, int(own))
         reference.let_go()
@@ -68,7 +69,7 @@ class Questions:
     def resized(self, count: int) -> Questions:
         """The same for another number of slots."""
         found = copy(self)
-        found.count = count
+        found.count, found._base = count, None
         found.master = torch.zeros(count * self.pitch, dtype=torch.uint8, device=self.reference.device)
         return found
 
@@ -78,14 +79,20 @@ class Questions:
             raise NotTimed("the operator's inputs change their shapes from draw to draw")
         return found
 
-    def refresh(self, n: int) -> None:
-        """New values for the first ``n`` slots."""
+    def refresh(self, n: int, drawn: bool = False) -> None:
+        """New values for the first ``n`` slots; with ``drawn`` from the draw before, rotated and scaled by other amounts.
+
+        Drawing large inputs takes longer than calling what is timed.
+        """
         if not self._turns:
             for slot in range(n):
                 for one in self._drawn().placed:
                     self._row(slot, one).copy_(memory.row(one))
             return
-        rows = [(one, memory.row(one), turns) for one, turns in zip(self._drawn().placed, self._turns, strict=True)]
+        if self._base is None or not drawn:
+            self._base = None
+            self._base = self._drawn()
+        rows = [(one, memory.row(one), turns) for one, turns in zip(self._base.placed, self._turns, strict=True)]
         for slot in range(n):
             for one, row, turns in rows:
                 target = self._row(slot, one)

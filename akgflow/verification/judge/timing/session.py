@@ -15,7 +15,7 @@ from akgflow.verification.judge.timing.checker import Checker
 from akgflow.verification.judge.timing.processes import CANDIDATE, Start
 from akgflow.verification.judge.timing.questions import NotTimed, Questions
 from akgflow.verification.judge.timing.readback import ReadbackFailed, most_in_a_reply
-from akgflow.verification.judge.timing.sizes import MOST_SECONDS, Memory, Pace, Sizes, sizes
+from akgflow.verification.judge.timing.sizes import ENOUGH_SECONDS, Memory, Pace, Sizes, sizes
 from akgflow.verification.judge.timing.summary import Pairing, Summary, Timed
 from akgflow.verification.judge.timing.window import Slots, TimedWorker, Window, refused
 from akgflow.verification.reference.reference import Reference
@@ -104,7 +104,7 @@ class Session:
         # The first one asked gets other memory for its answers than the last.
         workers = [worker for arm in self.arms.values() for worker in arm.workers]
         for worker in _shuffled(workers if not fit.slow else []):
-            self.slots.questions.refresh(self.n)
+            self.slots.questions.refresh(self.n, drawn=True)
             worker.window(0, self.n)
             worker.calls = self.n
             self._take_turns(worker)
@@ -151,8 +151,9 @@ class Session:
         started, round_ = time.monotonic(), 0
         try:
             while self._goes_on(round_, time.monotonic() - started):
-                for place in _shuffled(range(len(self.arms[CANDIDATE].workers))):
-                    self._pair(place, alone=round_ < ALONE_ROUNDS, cold=round_ == 0)
+                for asked, place in enumerate(_shuffled(range(len(self.arms[CANDIDATE].workers)))):
+                    # One draw for a round, in which each process of the candidate is asked once.
+                    self._pair(place, alone=round_ < ALONE_ROUNDS, cold=round_ == 0, drawn=asked > 0)
                 round_ += 1
         except ReadbackFailed as error:
             raise refused(error) from error
@@ -162,15 +163,15 @@ class Session:
     def _goes_on(self, round_: int, seconds: float) -> bool:
         """More rounds until enough is known, within the budget."""
         if self.sizes.slow:
-            return not round_ or (seconds / round_ * (round_ + 1) < MOST_SECONDS and not self.summary.precise)
+            return not round_ or (seconds / round_ * (round_ + 1) < ENOUGH_SECONDS and not self.summary.precise)
         if round_ < ROUNDS[0]:
             return round_ < ALONE_ROUNDS or seconds < BUDGET_SECONDS[self.kind]
         return seconds < BUDGET_SECONDS[self.kind] and round_ < ROUNDS[1] and not self.summary.precise
 
-    def _pair(self, place: int, alone: bool, cold: bool) -> None:
+    def _pair(self, place: int, alone: bool, cold: bool, drawn: bool) -> None:
         """Ask one process of each arm the same fresh questions, in random order."""
         questions, candidate, trusted = self.slots.questions, self.arms[CANDIDATE], self._baselines[0]
-        questions.refresh(questions.count if alone else self.n)
+        questions.refresh(questions.count if alone else self.n, drawn)
         # Some memory is quicker to copy to: the arms take turns with it.
         for arm, buffer in zip(
             self.arms.values(), _shuffled(one.answer_buffer for one in self.arms.values()), strict=True
@@ -241,7 +242,7 @@ class Session:
             for _ in range(1 if self.sizes.slow else AFTER_ROUNDS):
                 for worker, samples in zip(workers, after, strict=True):
                     # As in a pairing: the caches hold what the judge itself does in between.
-                    self.slots.questions.refresh(self.n)
+                    self.slots.questions.refresh(self.n, drawn=True)
                     samples.windows.append(worker.window(0, self.n))
                     self._unchanged(arm, 0, self.n)
                     self._take_turns(worker)

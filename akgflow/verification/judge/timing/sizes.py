@@ -16,8 +16,10 @@ FEWEST = 3
 """Slots of the smallest window, where there are all of the others."""
 SLOW_SECONDS = 0.5
 """A call that takes longer is asked for as few times as a figure needs."""
-MOST_SECONDS = 30.0
-"""That the windows of slow calls may take, all together."""
+MOST_SECONDS = 20.0
+"""That the windows of slow calls may take, all together, with the fewest processes."""
+ENOUGH_SECONDS = 10.0
+"""That they may take with more processes, or in more rounds, than a figure needs."""
 PROCESSES = (4, 3, 2)
 """Of the candidate, and of each baseline: as many as there is room and time for. One alone shows no variance."""
 
@@ -70,14 +72,14 @@ def sizes(questions: Questions, arms: int, memory: Memory, kind: str, copies: bo
     slots = int(free // (slot + workers * held * questions.out_pitch))
     if slots >= FEWEST + ALONE + COLD + WARM and not slow:
         return Sizes(PROCESSES[0], slots, turns=False, few=False, slow=False)
-    # One question to a window, and an old one to warm up on; beside them a fresh set, and what is compared.
-    few = 2 * slot + questions.pitch + 2 * questions.out_pitch
+    # One question to a window, and an old one to warm up on; beside them a set that is drawn, and what is compared.
+    few = 2 * slot + 2 * questions.pitch + 2 * questions.out_pitch
     answers = memory.calling + held * questions.out_pitch
     for turns, count in product((False, True), PROCESSES):
         workers, asked = arms * count, arms * count + 1
         needed = few + workers * memory.own + (1 if turns else workers) * answers
         takes = asked * pace.call + workers * pace.construct if slow else 0.0
-        if needed <= memory.there and takes <= MOST_SECONDS:
+        if needed <= memory.there and takes <= (MOST_SECONDS if count == PROCESSES[-1] else ENOUGH_SECONDS):
             return Sizes(count, 2, turns=turns, few=True, slow=slow, alone=0, cold=0, warm=1)
     if needed > memory.there:
         raise NotTimed(f"a timing takes at least {in_words(needed)}, and {in_words(memory.there)} may be taken")

@@ -19,7 +19,7 @@ from akgflow.verification.reference.tracing.op_count import Counting, results_of
 from akgflow.verification.shared import dtypes, memory
 from akgflow.verification.shared.op_policy import Work
 
-MOST_OPERATIONS = 20_000
+MOST_OPERATIONS = 8_000
 """A recurrence is traced step by step, some seconds long; what it shows until then has to do."""
 SMALL = 1 << 20
 """Bytes of inputs and state below which the forward is not followed."""
