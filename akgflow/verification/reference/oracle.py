@@ -331,7 +331,7 @@ class _Draws(Tracer):
         super().__init__()
         self.file, self.line = file, 0
 
-    def note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
+    def note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:  # noqa: ARG002
         if self.line or torch.Tag.nondeterministic_seeded not in func.tags:
             return
         frames = (frame for frame, _ in traceback.walk_stack(None) if frame.f_code.co_filename == self.file)

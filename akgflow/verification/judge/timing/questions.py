@@ -80,7 +80,7 @@ class Questions:
         return found
 
     def refresh(self, n: int, drawn: bool = False) -> None:
-        """New values for the first ``n`` slots; with ``drawn`` from the draw before, rotated and scaled by other amounts.
+        """New values for the first ``n`` slots; with ``drawn`` the last draw, rotated and scaled by other amounts.
 
         Drawing large inputs takes longer than calling what is timed.
         """
