@@ -450,8 +450,8 @@ def test_slow_calls_are_timed_as_few_times_as_a_figure_needs() -> None:
     reference = Reference(operator("torch.relu(x)", "torch.rand(16, 16)"), "operator.py", {}, None, "cpu")
     reference.prepare()
     questions = Questions(reference, 1)
-    found = [sizes(questions, 2, Memory(GIB, 0, 0), "cpu", False, Pace(seconds)) for seconds in (0.4, 1.0, 4.0)]
-    assert [(one.slow, one.processes) for one in found] == [(False, 4), (True, 4), (True, 2)]
+    found = [sizes(questions, 2, Memory(GIB, 0, 0), "cpu", False, Pace(seconds)) for seconds in (0.05, 0.4, 1.0, 4.0)]
+    assert [(one.slow, one.processes) for one in found] == [(False, 4), (True, 4), (True, 4), (True, 2)]
     assert sizes(questions, 2, Memory(GIB, 0, 0), "cpu", False, Pace(1.0, construct=3.0)).processes == 2
     with pytest.raises(NotTimed, match="a call takes 20 s here"):
         sizes(questions, 2, Memory(GIB, 0, 0), "cpu", False, Pace(20.0))

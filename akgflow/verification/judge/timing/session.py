@@ -30,7 +30,8 @@ TRIED = {"cpu": 68, "cuda": 20}
 """Calls by which the size of the windows is chosen. On a GPU the first read of each answer is slow."""
 ROUNDS = (5, 40)
 ALONE_ROUNDS = 2
-"""Questions are asked one at a time in each pairing of so many rounds, with cold caches in those of the first."""
+"""Questions are asked one at a time in each pairing of so many rounds, with cold caches in those of the first. There is
+only that one where it takes longer than the budget."""
 AFTER_ROUNDS = 3
 """Rounds of the baselines once the candidate's processes have ended."""
 WINDOW_BYTES = {"cpu": 64 << 20, "cuda": 12 << 30}
@@ -164,9 +165,9 @@ class Session:
         """More rounds until enough is known, within the budget."""
         if self.sizes.slow:
             return not round_ or (seconds / round_ * (round_ + 1) < ENOUGH_SECONDS and not self.summary.precise)
-        if round_ < ROUNDS[0]:
-            return round_ < ALONE_ROUNDS or seconds < BUDGET_SECONDS[self.kind]
-        return seconds < BUDGET_SECONDS[self.kind] and round_ < ROUNDS[1] and not self.summary.precise
+        if seconds > BUDGET_SECONDS[self.kind]:
+            return not round_
+        return round_ < ROUNDS[0] or (round_ < ROUNDS[1] and not self.summary.precise)
 
     def _pair(self, place: int, alone: bool, cold: bool, drawn: bool) -> None:
         """Ask one process of each arm the same fresh questions, in random order."""

@@ -14,8 +14,8 @@ ALONE, COLD, WARM = 4, 2, 4
 """Slots for questions asked one at a time, warm and cold, and for old ones on which a process warms up."""
 FEWEST = 3
 """Slots of the smallest window, where there are all of the others."""
-SLOW_SECONDS = 0.5
-"""A call that takes longer is asked for as few times as a figure needs."""
+SLOW_SECONDS = {"cpu": 0.1, "cuda": 0.5}
+"""A call that takes longer is asked for as few times as a figure needs: more than a hundred calls take a minute."""
 MOST_SECONDS = 20.0
 """That the windows of slow calls may take, all together, with the fewest processes."""
 ENOUGH_SECONDS = 10.0
@@ -66,9 +66,9 @@ def sizes(questions: Questions, arms: int, memory: Memory, kind: str, copies: bo
     """
     held = 2 if copies else 1
     slot = 2 * questions.pitch + arms * questions.out_pitch
-    workers, slow = arms * PROCESSES[0], pace.call > SLOW_SECONDS
+    workers, slow = arms * PROCESSES[0], pace.call > SLOW_SECONDS[kind]
     each = memory.own + memory.calling
-    free = min(MEMORY[kind], memory.there - workers * each)
+    free = min(MEMORY[kind], memory.there - workers * each - 2 * questions.pitch)
     slots = int(free // (slot + workers * held * questions.out_pitch))
     if slots >= FEWEST + ALONE + COLD + WARM and not slow:
         return Sizes(PROCESSES[0], slots, turns=False, few=False, slow=False)
