@@ -373,6 +373,24 @@ def test_a_wrong_kernel_is_found_in_a_large_case(bench, body: str, status: Statu
     assert bench.judge(kernel(body), LARGE, limits=LIMITS).status is status
 
 
+def test_an_answer_that_was_right_before_must_be_the_same_bytes_to_pass_again(bench) -> None:
+    """Two rows in each other's place add up to what they did before."""
+    text = """
+        import torch
+
+        class ModelNew(torch.nn.Module):
+            calls = 0
+
+            def forward(self, x):
+                self.calls += 1
+                y = torch.relu(x - 0.5)
+                return torch.cat((y[1:2], y[:1], y[2:])) if self.calls > 2 else y
+    """
+    verdict = bench.judge(text, LARGE, limits=LIMITS)
+    assert verdict.status is Status.INCORRECT_NUMERICAL
+    assert "call" in verdict.message
+
+
 def test_a_large_case_is_timed_with_what_there_is(bench) -> None:
     verdict = bench.judge(kernel("return torch.relu(x - 0.5)"), LARGE, limits=LIMITS, time=True)
     assert verdict.status is Status.PASSED, verdict.message
