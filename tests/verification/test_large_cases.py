@@ -405,6 +405,22 @@ def test_processes_take_turns_with_memory_where_there_is_room_for_one_answer(ben
     assert verdict.timing or "too busy" in verdict.absent["timing"], verdict.absent
 
 
+def test_a_right_kernel_stays_right_where_memory_is_short_for_its_time(bench) -> None:
+    hungry = operator("torch.relu(x)", "drawn()").replace(
+        "class Model",
+        """import traceback
+
+def drawn():
+    timing = any("timing" in frame.filename for frame in traceback.extract_stack())
+    return torch.rand(64, 64) if not timing else torch.empty(1 << 45)
+
+class Model""",
+    )
+    verdict = bench.judge(kernel("return torch.relu(x)"), hungry, limits=LIMITS, time=True)
+    assert verdict.status is Status.PASSED, verdict.message
+    assert "memory" in verdict.absent["timing"]
+
+
 def test_what_does_not_fit_is_refused_before_anything_is_started(bench) -> None:
     verdict = bench.judge(kernel("return torch.relu(x)"), ENORMOUS, limits=LIMITS)
     assert verdict.status is Status.NOT_RUN

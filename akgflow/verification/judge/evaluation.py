@@ -83,7 +83,7 @@ class Trial:
         self.device = "cpu"
         self.deterministic: bool | None = None
         self.warnings: set[str] = set()
-        self._first: tuple[Draw, Sequence[torch.Tensor]] | None = None
+        self._asked: list[tuple[Draw, Sequence[torch.Tensor]]] = []
         self._right: list[tuple[Draw, Sequence[torch.Tensor], Measured]] = []
         """Of a large case: digests of right answers. The same bytes again are right again."""
         self._regions = Regions()
@@ -220,9 +220,11 @@ class Trial:
     def numerics(self, reference: Reference) -> None:
         """All draws of a case, and the first one again: the answer must be right whatever came before."""
         first, second, *others = reference.draws
-        self._first = None
-        self.measured.append(self.check(reference, first))
-        self.measured.append(self.check(reference, second))
+        self._asked = []
+        # Of a large case the second draw is the one that is there, and the first one is made again once.
+        self.measured += [
+            self.check(reference, one) for one in ((second, first) if first.in_place else (first, second))
+        ]
         # The first one again, perturbed at the same addresses, and the same at others: answers must depend on all of
         # what is asked, and on nothing else.
         perturbed = [(draw, 0) for draw in ((first, *reference.perturbed) if reference.perturbed else ())]
@@ -292,12 +294,12 @@ class Trial:
         return replace(measured, result=replace(measured.result, detail=measured.result.detail + hint))
 
     def _note_determinism(self, draw: Draw, remembered: Sequence[torch.Tensor]) -> None:
-        """Compare the bytes of answers to the first draw of a case."""
-        if self._first is None:
-            self._first = draw, remembered
-        elif self._first[0] is draw:
-            same = all(map(memory.same_bits, self._first[1], remembered))
-            self.deterministic = same and self.deterministic is not False
+        """Compare the bytes of answers to the same draw: the first one of a case, or each of a large case."""
+        known = next((was for of, was in self._asked if of is draw), None)
+        if known is not None:
+            self.deterministic = all(map(memory.same_bits, known, remembered)) and self.deterministic is not False
+        elif draw.in_place or not self._asked:
+            self._asked.append((draw, remembered))
 
     def _call(self, reference: Reference, draw: Draw, base: int) -> list[torch.Tensor]:
         """Ask for one call; the output tensors as the judge's own copies."""

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from akgflow.terms import Status
 from akgflow.verification.judge.failures import CandidateFailed
+from akgflow.verification.judge.resources.memory_plan import no_room
 from akgflow.verification.judge.timing.arms import Arm, Samples, make_ready
 from akgflow.verification.judge.timing.checker import Checker
 from akgflow.verification.judge.timing.processes import CANDIDATE, Start
@@ -62,6 +63,11 @@ class Session:
             self._prepare()
             self._measure()
             return self.summary.timed(self.reference.case.keys, self.device, self.warnings)
+        except Exception as error:
+            # What was found right stays right where memory is short for a figure.
+            if words := no_room(error):
+                raise NotTimed(words) from error
+            raise
         finally:
             for arm in self.arms.values():
                 arm.close()

@@ -44,7 +44,7 @@ class WholeDraw(Draw):
     in_place = True
 
     def remembered(self, outputs: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:
-        return [_digest(one) for one in outputs]
+        return [digest(one) for one in outputs]
 
 
 class SlicedDraw(Draw):
@@ -130,14 +130,14 @@ class SlicedDraw(Draw):
 
     def remembered(self, outputs: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:
         """A few numbers that differ where two answers do."""
-        return [_digest(one) for one in outputs]
+        return [digest(one) for one in outputs]
 
 
 def _wrong(found: Sequence[list[Comparison]]) -> bool:
     return any(one.wrong for column in found for one in column)
 
 
-def _digest(tensor: torch.Tensor) -> torch.Tensor:
+def digest(tensor: torch.Tensor) -> torch.Tensor:
     """On a CPU no two answers have the same one (SHA-256)."""
     flat = tensor.contiguous().flatten().view(torch.uint8)
     if not flat.is_cuda:
