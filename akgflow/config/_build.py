@@ -39,6 +39,7 @@ Imports = Callable[[str, Path], Mapping[str, str]]
 """The modules beside an operator's file that its text imports."""
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _TOKENS = {"k": 1_000, "M": 1_000_000}
+_SIZES = {"MiB": 1 << 20, "GiB": 1 << 30}
 DEFAULT_WORKFLOWS = {"generate": "design_code_repair", "migrate": "design_code_repair", "optimize": "improve"}
 """The workflow of a task that names none, by its kind."""
 
@@ -46,6 +47,11 @@ DEFAULT_WORKFLOWS = {"generate": "design_code_repair", "migrate": "design_code_r
 def seconds(value: float | str) -> float:
     """``180``, ``180s``, ``3m`` and ``1h`` as seconds."""
     return float(value[:-1]) * _SECONDS[value[-1]] if isinstance(value, str) else float(value)
+
+
+def size(value: float | str) -> int:
+    """``1048576``, ``500MiB`` and ``8GiB`` as a number of bytes."""
+    return round(float(value[:-3]) * _SIZES[value[-3:]]) if isinstance(value, str) else int(value)
 
 
 def tokens(value: float | str) -> int:
@@ -208,6 +214,7 @@ def task(node: Node, file: Path, read: Read, imports: Imports) -> Task:
         budget=_budget(data.get("budget", {})),
         usd_mark=usd.mark if usd else None,
         tolerance=float(data.get("tolerance", Task.tolerance)),
+        memory=size(data["memory"]) if "memory" in data else Task.memory,
         framework=data.get("framework", Task.framework),
         profile=bool(data.get("profile", Task.profile)),
         baselines=tuple(dict.fromkeys((*data.get("baselines", Task.baselines), *over))),

@@ -283,6 +283,8 @@ class Task:
     """What a timing compares with: ``eager``, ``torch.compile``; empty for no timing."""
     usd_mark: Mark | None = None
     """The position of ``budget.usd`` in the file."""
+    memory: int | None = None
+    """Bytes of the machine's memory that one judgement may take; None: what is free, less a share."""
     profile: bool = False
     """Whether the GPU's counters are read for timed candidates, where the machine allows it."""
 

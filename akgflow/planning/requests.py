@@ -38,6 +38,7 @@ def judge_request(
         tolerance=about.tolerance,
         framework=about.framework,
         profile=about.profile,
+        limits=replace(request.limits, judgement_bytes=about.memory),
         baselines=about.baselines,
     )
 

@@ -210,6 +210,7 @@ SETTINGS: Mapping[str, str] = {
     "task mode": "mode=eval",
     "task baselines": "baselines=[torch.compile]",
     "task profile": "profile=true",
+    "task memory": "memory=8GiB",
     "task tolerance": "tolerance=9",
 }
 

@@ -217,6 +217,12 @@ class Host:
         self.answerer = Answerer(request, region, self._attach("outputs", request.out_region), self.device)
         return Done()
 
+    def release(self, request: protocol.Release) -> Done:  # noqa: ARG002
+        """Let go of the last window's answers."""
+        assert self.answerer is not None, "the judge prepares windows before it asks for one"
+        self.answerer.release()
+        return Done()
+
     def warm_up(self, request: protocol.WarmUp) -> Done:
         """Work as in a window, unmeasured: a process that was stopped finds its core and its caches cold."""
         assert self.answerer is not None, "the judge prepares windows before it asks for one"

@@ -61,6 +61,14 @@ class Answerer:
             torch.cuda.synchronize()
         return self.reply
 
+    def release(self) -> None:
+        """Hold no answers, and no memory that nothing uses."""
+        self.answers, self.reply = [], Answered()
+        if self.device == "cuda":
+            torch.cuda.empty_cache()
+        else:
+            ctypes.CDLL(None).malloc_trim(0)
+
     def again(self) -> Answered:
         """Say again what the last window said, with nothing computed: the judge measures its overhead.
 

@@ -43,7 +43,7 @@ from akgflow.verification.judge.failures import (
 )
 from akgflow.verification.judge.resources import memory_plan
 from akgflow.verification.judge.resources.memory_plan import Plan
-from akgflow.verification.judge.timing import NotTimed, Session, Starts
+from akgflow.verification.judge.timing import NotTimed, Pace, Session, Starts
 from akgflow.verification.judge.timing.roofline import with_roofline
 from akgflow.verification.judge.without_kernels import require_kernels_matter
 from akgflow.verification.reference.operator import OperatorError, TooLarge, cases_of
@@ -321,7 +321,7 @@ class Judgement:
         try:
             arms = starts.candidate(self.module) | starts.baselines()
             there = memory_plan.for_timing(largest, self.request.limits.judgement_bytes)
-            timed = Session(largest, arms, self._hardware(), there, trial.quickest).run()
+            timed = Session(largest, arms, self._hardware(), there, Pace(trial.quickest, trial.constructing)).run()
         except NotTimed as error:
             findings.absent["timing"] = str(error)
             return

@@ -271,6 +271,17 @@ def _run(function: Callable[..., Any], keywords: Mapping[str, Any], file: str) -
         raise OperatorError(f"{function.__name__} of {file} failed: {type(error).__name__}: {error}") from error
 
 
+def generator_states() -> list[Any]:
+    """The states of all generators that an operator may draw from; two lists differ where it drew in between."""
+    found = [random.getstate(), torch.get_rng_state().numpy().tobytes()]
+    if "numpy" in sys.modules:
+        _, words, *rest = sys.modules["numpy"].random.get_state()
+        found += [words.tobytes(), *rest]
+    if torch.cuda.is_initialized():
+        found.append(torch.cuda.get_rng_state().numpy().tobytes())
+    return found
+
+
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """All generators that an operator may draw from, seeded for the while and restored after it."""

@@ -209,9 +209,14 @@ class Reference:
         return replace(found, distribution=PERTURBED) if self._well_conditioned(found, first, PERTURBED) else None
 
     @property
-    def own_bytes(self) -> int:
-        """Bytes that each process takes which runs the case, beside inputs and outputs."""
-        return self.state_layout.size
+    def process_bytes(self) -> tuple[int, int]:
+        """Bytes that a process keeps which runs the case, and takes while it does, beside inputs and outputs."""
+        return self.state_layout.size, 0
+
+    @property
+    def answer_bytes(self) -> int:
+        """Bytes that answering further inputs takes, beyond what is taken already."""
+        return 0
 
     def let_go(self) -> None:
         """Let go of what can be made again, and takes memory."""

@@ -253,37 +253,35 @@ def _up(size: int, unit: int) -> int:
 
 def lay_out(value: Any, spacing: Spacing = packed) -> Layout:
     """Places for all tensors of ``value``, strides kept; raises `TypeError` for what cannot travel."""
-    placed: list[Placed] = []
-    slots: list[Slot] = []
-    size = mmap.PAGESIZE if spacing is at_page_end else 0
-
-    def describe(part: Any) -> Tree:
-        nonlocal size
-        if isinstance(part, torch.Tensor):
-            part = part.detach().resolve_conj().resolve_neg()
-            slot = spacing(size, span(part) * part.element_size())
-            slots.append(slot)
-            placed.append(Placed(part, slot.offset))
-            size = slot.next
-            return {"tensor": tensor_spec(part) | {"offset": slot.offset}}
-        if isinstance(part, (list, tuple)):
-            return {"tuple" if isinstance(part, tuple) else "list": [describe(item) for item in part]}
-        if isinstance(part, dict):
-            kind = "keywords" if isinstance(part, Keywords) else "dict"
-            return {kind: {str(key): describe(item) for key, item in part.items()}}
-        if isinstance(part, torch.dtype):
-            return {"dtype": dtype_name(part)}
-        if isinstance(part, torch.device):
-            return {"device": str(part)}
-        if isinstance(part, _SCALARS):
-            return {"value": part}
-        raise TypeError(f"a {type(part).__name__} cannot be handed to a candidate")
-
-    tree = describe(value)
-    margins = () if spacing is packed else tuple((slot.start, slot.stop) for slot in slots)
+    slots, placed = [Slot(0, 0, 0, mmap.PAGESIZE if spacing is at_page_end else 0)], list[Placed]()
+    # A recursive function in here would be a reference cycle, and keep the tensors until the collector runs.
+    tree = _describe(value, spacing, slots, placed)
+    margins = () if spacing is packed else tuple((slot.start, slot.stop) for slot in slots[1:])
     around = [((start - HOLE, start), (stop, stop + HOLE)) for start, stop in margins]
     holes = tuple(hole for pair in around for hole in pair) if spacing is at_page_end else ()
-    return Layout(tree, tuple(placed), size, margins, holes)
+    return Layout(tree, tuple(placed), slots[-1].next, margins, holes)
+
+
+def _describe(part: Any, spacing: Spacing, slots: list[Slot], placed: list[Placed]) -> Tree:
+    """Describes a part of a value; adds its tensors to ``placed`` and their slots to ``slots``."""
+    if isinstance(part, torch.Tensor):
+        part = part.detach().resolve_conj().resolve_neg()
+        slots.append(slot := spacing(slots[-1].next, span(part) * part.element_size()))
+        placed.append(Placed(part, slot.offset))
+        return {"tensor": tensor_spec(part) | {"offset": slot.offset}}
+    if isinstance(part, (list, tuple)):
+        kind = "tuple" if isinstance(part, tuple) else "list"
+        return {kind: [_describe(item, spacing, slots, placed) for item in part]}
+    if isinstance(part, dict):
+        kind = "keywords" if isinstance(part, Keywords) else "dict"
+        return {kind: {str(key): _describe(item, spacing, slots, placed) for key, item in part.items()}}
+    if isinstance(part, torch.dtype):
+        return {"dtype": dtype_name(part)}
+    if isinstance(part, torch.device):
+        return {"device": str(part)}
+    if isinstance(part, _SCALARS):
+        return {"value": part}
+    raise TypeError(f"a {type(part).__name__} cannot be handed to a candidate")
 
 
 def tensor_spec(tensor: torch.Tensor) -> dict[str, Any]:

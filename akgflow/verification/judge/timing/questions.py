@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
+from collections.abc import Sequence
 from copy import copy
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ import torch
 from akgflow.verification.reference.distributions import NORMAL, SIGNED
 from akgflow.verification.reference.inputs import Draw, out_places, places_size
 from akgflow.verification.reference.reference import Reference
+from akgflow.verification.reference.sliced import digest
 from akgflow.verification.shared import dtypes, memory
 
 DRAW_SECONDS = 0.15
@@ -52,17 +54,22 @@ class Questions:
     def __init__(self, reference: Reference, count: int) -> None:
         self.reference, self.count = reference, count
         self.draw: Draw = reference.draws[1]
+        known = memory.lay_out(list(self.draw.inputs))
         self.layout = memory.lay_out(memory.map_tensors(list(self.draw.inputs), _without_values))
+        digests = [digest(memory.row(one)) for one in known.placed]
+        # Two large sets of inputs are one too many.
+        del known
+        reference.let_go()
         self.pitch = max(self.layout.size, memory.ALIGN)
         self.outs = out_places(self.draw.forms)
         self.changed, size = self._changed(places_size(self.outs))
         self.out_pitch = max(size, memory.ALIGN)
         self.master = torch.zeros(count * self.pitch, dtype=torch.uint8, device=reference.device)
         started = time.monotonic()
-        self._turns = self._turned()
+        self._turns = self._turned(digests)
+        self._base: memory.Layout | None = None
         own = DRAW_SECONDS / max(time.monotonic() - started, 1e-9)
         self.most = math.inf if self._turns else max(8, int(own))
-        reference.let_go()
 
     def _changed(self, at: int) -> tuple[list[ChangedInput], int]:
         """The inputs that a call changes, placed from ``at`` on among the answers; and where they end."""
@@ -74,14 +81,13 @@ class Questions:
             at += -(-size // memory.ALIGN) * memory.ALIGN
         return found, at
 
-    def _turned(self) -> list[bool]:
+    def _turned(self, known: Sequence[torch.Tensor]) -> list[bool]:
         """For each input whether it is rotated and scaled from slot to slot; empty where each slot needs its own draw.
 
-        Raises `NotTimed` when the inputs are the same in every draw.
+        ``known`` are digests of another draw. Raises `NotTimed` when the inputs are the same in every draw.
         """
-        known, again = memory.lay_out(list(self.draw.inputs)), self._drawn()
-        pairs = list(zip(known.placed, again.placed, strict=True))
-        varies = [not memory.same_bits(memory.row(a), memory.row(b)) for a, b in pairs]
+        pairs = zip(known, self._drawn().placed, strict=True)
+        varies = [not memory.same_bits(was, digest(memory.row(one))) for was, one in pairs]
         if not any(varies):
             raise NotTimed("the operator's inputs are the same in every draw, so that answers could be kept")
         plain = [invariant.plain for invariant in self.reference.invariants]
@@ -91,7 +97,7 @@ class Questions:
     def resized(self, count: int) -> Questions:
         """The same for another number of slots."""
         found = copy(self)
-        found.count = count
+        found.count, found._base = count, None
         found.master = torch.zeros(count * self.pitch, dtype=torch.uint8, device=self.reference.device)
         return found
 
@@ -101,14 +107,20 @@ class Questions:
             raise NotTimed("the operator's inputs change their shapes from draw to draw")
         return found
 
-    def refresh(self, n: int) -> None:
-        """New values for the first ``n`` slots."""
+    def refresh(self, n: int, drawn: bool = False) -> None:
+        """New values for the first ``n`` slots; with ``drawn`` the last draw, rotated and scaled by other amounts.
+
+        Drawing large inputs takes longer than calling what is timed.
+        """
         if not self._turns:
             for slot in range(n):
                 for one in self._drawn().placed:
                     self._row(slot, one).copy_(memory.row(one))
             return
-        rows = [(one, memory.row(one), turns) for one, turns in zip(self._drawn().placed, self._turns, strict=True)]
+        if self._base is None or not drawn:
+            self._base = None
+            self._base = self._drawn()
+        rows = [(one, memory.row(one), turns) for one, turns in zip(self._base.placed, self._turns, strict=True)]
         for slot in range(n):
             for one, row, turns in rows:
                 target = self._row(slot, one)

@@ -25,7 +25,7 @@ from akgflow.verification.judge.timing.readback import (
 from akgflow.verification.reference.output_form import aliases
 from akgflow.verification.sandbox import process_tree
 from akgflow.verification.shared import memory, protocol
-from akgflow.verification.shared.protocol import Answered, PrepareWindows, WarmUp
+from akgflow.verification.shared.protocol import Answered, PrepareWindows, Release, WarmUp
 
 DISTURBED = 0.12
 """A window is disturbed when its process's threads waited for a core for more than this share of it."""
@@ -191,6 +191,13 @@ class TimedWorker:
     def _ask(self, first: int, n: int, again: bool) -> Answered:
         limit = self.trial.request.limits.run_seconds
         return self.trial.process.ask(protocol.Window(first, n, again), limit, watch=1.0)
+
+    def release(self) -> None:
+        """Have the process hold no answers, and no memory that it does not use."""
+        self.readback.close()
+        self.trial.process.resume()
+        self.trial.process.ask(Release(), 60.0, watch=1.0)
+        self.trial.process.pause()
 
     def _warm_up(self, calls: int) -> None:
         """Let the process run on old questions, and stop it for a moment, which ends its helpers.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -40,12 +41,12 @@ def remedy(runner: Runs, made: Any) -> str:
     if _agrees_in_eval(runner, made):
         which = f" in training mode: {_listed(random)}" if random else " in training mode"
         return f"it is random{which}; judge it with 'mode: eval' in the task or --mode eval, or give p = 0"
-    drawn = _Drawn()
+    drawn = _Drawn(type(runner.model).forward.__code__.co_filename)
     with drawn:
         runner.outcome(_copied(made))
     if not drawn.names:
         return "it depends on something other than its inputs and parameters (a counter, a clock, what it kept before)"
-    names = _listed(sorted(drawn.names))
+    names = _listed(sorted(drawn.names)) + (f" at {drawn.file}:{drawn.line}" if drawn.line else "")
     return f"it draws random numbers ({names}); draw them in get_inputs and give them as an argument, or give p = 0"
 
 
@@ -61,15 +62,19 @@ def _agrees_in_eval(runner: Runs, made: Any) -> bool:
 
 
 class _Drawn(Tracer):
-    """Names the operators that draw from a generator."""
+    """Names the operators that draw from a generator, and the first line of a file that does."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: str) -> None:
         super().__init__()
         self.names: set[str] = set()
+        self.file, self.line = file, 0
 
     def note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:  # noqa: ARG002
-        if torch.Tag.nondeterministic_seeded in func.tags:
-            self.names.add(func.overloadpacket.__name__)
+        if torch.Tag.nondeterministic_seeded not in func.tags:
+            return
+        self.names.add(func.overloadpacket.__name__)
+        frames = (frame for frame, _ in traceback.walk_stack(None) if frame.f_code.co_filename == self.file)
+        self.line = self.line or next((frame.f_lineno for frame in frames), 0)
 
 
 def _copied(made: Any) -> Any:
