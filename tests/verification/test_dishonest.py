@@ -242,9 +242,9 @@ def test_what_builds_does_not_hang(bench):
     compilers = """
 import os, subprocess, time
 subprocess.run(["sleep", "6"])
-for number in range(12):
+for _ in range(12):
     time.sleep(0.5)
-    open(f"{os.environ['AKGFLOW_CACHE']}/{number}", "w").close()
+    open(f"{os.environ['AKGFLOW_CACHE']}/{time.time_ns()}", "w").close()
 """
     verdict = bench.judge(compilers + module("return y"), OPERATOR, limits=Limits(hang_seconds=4.0))
     assert verdict.passed, verdict.message

@@ -21,7 +21,7 @@ class ResourceMonitor:
 
     def __init__(self, guard: int, scratch: str, limits: Limits) -> None:
         self.guard, self.scratch, self.limits = guard, scratch, limits
-        self._next_count = 0.0
+        self._next_count = self._between = 0.0
         self._disk = self._files = 0
         self._wrote = -math.inf
         self.most_memory = 0
@@ -47,7 +47,7 @@ class ResourceMonitor:
     def builds(self) -> bool:
         """Whether it seems to be building: it has started processes, or has made files a short while ago."""
         # Kernels that are compiled within the candidate's own process leave a file each.
-        return self._helpers or time.monotonic() - self._wrote < self.limits.hang_seconds / 2
+        return self._helpers or time.monotonic() - self._wrote < self.limits.hang_seconds / 2 + 2 * self._between
 
     def _proportional(self, shared: int, held: int) -> int:
         """Bytes of memory, each shared page once. Stops all processes: one that forks holds locks that this needs."""
@@ -64,7 +64,8 @@ class ResourceMonitor:
             self._disk, files = process_tree.disk_use(self.scratch, self.limits.files)
             if files > self._files:
                 self._files, self._wrote = files, started
-            self._next_count = time.monotonic() + DISK_SHARE * (time.monotonic() - started)
+            self._between = DISK_SHARE * (time.monotonic() - started)
+            self._next_count = time.monotonic() + self._between
         if files > self.limits.files:
             words = f"the candidate made more than {self.limits.files} files, or folders that nobody can list"
             return Status.RUNTIME_ERROR, words

@@ -18,6 +18,8 @@ class Runs(Protocol):
     """Something that calls a model."""
 
     model: Any
+    draws: bool
+    """Whether a forward has drawn random numbers."""
 
     def outcome(self, made: Any) -> list[torch.Tensor]: ...
 
@@ -44,10 +46,11 @@ def remedy(runner: Runs, made: Any) -> str:
     drawn = _Drawn(type(runner.model).forward.__code__.co_filename)
     with drawn:
         runner.outcome(_copied(made))
-    if not drawn.names:
+    if not drawn.names and not runner.draws:
         return "it depends on something other than its inputs and parameters (a counter, a clock, what it kept before)"
-    names = _listed(sorted(drawn.names)) + (f" at {drawn.file}:{drawn.line}" if drawn.line else "")
-    return f"it draws random numbers ({names}); draw them in get_inputs and give them as an argument, or give p = 0"
+    names = f" ({_listed(sorted(drawn.names))})" if drawn.names else ""
+    line = f" at {drawn.file}:{drawn.line}" if drawn.line else ""
+    return f"it draws random numbers{names}{line}; draw them in get_inputs and give them as an argument, or give p = 0"
 
 
 def _agrees_in_eval(runner: Runs, made: Any) -> bool:
