@@ -29,6 +29,7 @@ from akgflow.config.types import (
     SourceKernel,
     Target,
     Task,
+    TimeLimits,
     ToolchainFile,
     Workflow,
 )
@@ -214,6 +215,7 @@ def task(node: Node, file: Path, read: Read, imports: Imports) -> Task:
         budget=_budget(data.get("budget", {})),
         usd_mark=usd.mark if usd else None,
         tolerance=float(data.get("tolerance", Task.tolerance)),
+        limits=TimeLimits(**{name: seconds(value) for name, value in data.get("limits", {}).items()}),
         memory=size(data["memory"]) if "memory" in data else Task.memory,
         framework=data.get("framework", Task.framework),
         profile=bool(data.get("profile", Task.profile)),

@@ -17,6 +17,18 @@ Scalar = str | int | float | bool
 
 
 @dataclass(frozen=True)
+class TimeLimits:
+    """Seconds that one candidate may take."""
+
+    build: float = 300.0
+    """For all that it builds."""
+    run: float = 120.0
+    """For all its calls but the timed ones."""
+    hang: float = 35.0
+    """For doing anything without an answer and without building."""
+
+
+@dataclass(frozen=True)
 class ModelLimits:
     """Transport limits of one model."""
 
@@ -283,6 +295,7 @@ class Task:
     """What a timing compares with: ``eager``, ``torch.compile``; empty for no timing."""
     usd_mark: Mark | None = None
     """The position of ``budget.usd`` in the file."""
+    limits: TimeLimits = TimeLimits()
     memory: int | None = None
     """Bytes of the machine's memory that one judgement may take; None: what is free, less a share."""
     profile: bool = False

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from akgflow.config.types import Operator, SourceKernel, Target, Task, ToolchainFile
 from akgflow.planning.types import Reach
-from akgflow.verdict import JudgeRequest, Verdict
+from akgflow.verdict import JudgeRequest, Limits, Verdict
 
 
 def judge_request(
@@ -38,7 +38,12 @@ def judge_request(
         tolerance=about.tolerance,
         framework=about.framework,
         profile=about.profile,
-        limits=replace(request.limits, judgement_bytes=about.memory),
+        limits=Limits(
+            build_seconds=about.limits.build,
+            run_seconds=about.limits.run,
+            hang_seconds=about.limits.hang,
+            judgement_bytes=about.memory,
+        ),
         baselines=about.baselines,
     )
 

@@ -211,6 +211,8 @@ SETTINGS: Mapping[str, str] = {
     "task baselines": "baselines=[torch.compile]",
     "task profile": "profile=true",
     "task memory": "memory=8GiB",
+    "task limits": "limits={build: 9}",
+    **{f"task limits {key}": f"limits.{key}=9m" for key in ("build", "run", "hang")},
     "task tolerance": "tolerance=9",
 }
 
