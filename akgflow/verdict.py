@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from akgflow.config.types import Scalar, SourceKernel, Target, ToolchainFile
 from akgflow.terms import Evidence, Status
 
+LOOSE_BOUND = "times as wrong as the framework's own kernel"
+"""In a warning: what a bound allows, which is no weakness of the task."""
 FRAMEWORK_ALLOWED = "the task allows the framework: its kernels may have done the work, and nobody looked"
 """The warning of verdicts whose request has ``framework="allow"``."""
 

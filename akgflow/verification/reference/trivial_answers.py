@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import torch
 
+from akgflow.verdict import LOOSE_BOUND
 from akgflow.verification.reference.tolerance import Expected, fits
 from akgflow.verification.shared import dtypes
 from akgflow.verification.shared.memory import tensors
@@ -91,6 +92,6 @@ def loose_bounds(draws: Sequence[Asked]) -> tuple[str, ...]:
         (least, tight), (most, loose) = ratios[0], ratios[-1]
         if most > LOOSE:
             name, _ = results[0]
-            text = f"{name} may be {most:.3g} times as wrong as the framework's own kernel on {loose} inputs"
+            text = f"{name} may be {most:.3g} {LOOSE_BOUND} on {loose} inputs"
             found.append(f"{text} ({least:.3g} times on {tight} inputs), as sound kernels may be")
     return tuple(found)
