@@ -324,7 +324,8 @@ def test_what_was_drawn_and_answered_does_not_wait_for_the_garbage_collector() -
     """It runs by the number of objects, and knows nothing of their gigabytes."""
     reference = Reference(operator("torch.relu(x)", "torch.rand(64, 64)"), "operator.py", {}, None, "cpu")
     reference.prepare()
-    questions = Questions(reference, 2)
+    questions = Questions(reference)
+    questions.look()
     gc.collect()
     gc.disable()
     try:
@@ -449,7 +450,9 @@ def test_an_operator_that_takes_more_than_it_shows_ends_in_words(bench) -> None:
 def test_questions_of_the_draw_before_are_new_ones() -> None:
     reference = Reference(operator("torch.relu(x)", "torch.rand(60, 70)"), "operator.py", {}, None, "cpu")
     reference.prepare()
-    questions, seen = Questions(reference, 3), []
+    questions, seen = Questions(reference), []
+    questions.look()
+    questions = questions.resized(3)
     for drawn in (False, True, True, False):
         questions.refresh(3, drawn)
         seen += [questions.inputs(slot)[0].clone() for slot in range(3)]
@@ -468,7 +471,7 @@ def test_questions_of_the_draw_before_are_new_ones() -> None:
 def test_a_timing_takes_what_there_is_down_to_two_sets_and_two_processes() -> None:
     reference = Reference(operator("torch.relu(x)", "torch.rand(512, 1024)"), "operator.py", {}, None, "cpu")
     reference.prepare()
-    questions = Questions(reference, 1)
+    questions = Questions(reference)
     plenty = sizes(questions, 2, Memory(8 * GIB, 0, 0), "cpu", False, Pace(1e-4))
     assert (plenty.few, plenty.processes) == (False, 4)
     # Two sets for all; for each process one answer.
@@ -486,7 +489,7 @@ def test_a_timing_takes_what_there_is_down_to_two_sets_and_two_processes() -> No
 def test_slow_calls_are_timed_as_few_times_as_a_figure_needs() -> None:
     reference = Reference(operator("torch.relu(x)", "torch.rand(16, 16)"), "operator.py", {}, None, "cpu")
     reference.prepare()
-    questions = Questions(reference, 1)
+    questions = Questions(reference)
     found = [sizes(questions, 2, Memory(GIB, 0, 0), "cpu", False, Pace(seconds)) for seconds in (0.05, 0.4, 1.0, 4.0)]
     assert [(one.slow, one.processes) for one in found] == [(False, 4), (True, 4), (True, 4), (True, 2)]
     assert sizes(questions, 2, Memory(GIB, 0, 0), "cpu", False, Pace(1.0, construct=3.0)).processes == 2

@@ -69,6 +69,11 @@ class Draw:
         return out_places(self.forms, memory.GUARD)
 
     @property
+    def input_forms(self) -> list[Any]:
+        """The inputs, their tensors without values."""
+        return without_values(self.inputs)
+
+    @property
     def forms(self) -> list[torch.Tensor]:
         """The output tensors without their values."""
         return [one.framework.to("meta") for one in self.expected]
@@ -98,6 +103,15 @@ class Draw:
     def elements(self) -> int:
         """Elements of all inputs and outputs."""
         return int(sum(p.tensor.numel() for p in self.layout.placed) + sum(e.oracle.numel() for e in self.expected))
+
+
+def without_values(inputs: Sequence[Any]) -> list[Any]:
+    """Inputs whose tensors have the same form, and take no memory."""
+
+    def form(tensor: torch.Tensor) -> torch.Tensor:
+        return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+
+    return [map_tensors(one, form) for one in inputs]
 
 
 def out_places(tensors: Sequence[torch.Tensor], guard: int = 0) -> list[dict[str, Any]]:

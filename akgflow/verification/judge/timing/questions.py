@@ -23,11 +23,6 @@ DRAW_SECONDS = 0.15
 _secret = random.SystemRandom()
 
 
-def _without_values(tensor: torch.Tensor) -> torch.Tensor:
-    """A tensor of the same form that takes no memory."""
-    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
-
-
 class NotTimed(Exception):
     """No time can be given; the text says why."""
 
@@ -51,23 +46,27 @@ class Questions:
     each slot by secret amounts; else each slot gets its own draw. No two slots ask the same.
     """
 
-    def __init__(self, reference: Reference, count: int) -> None:
-        self.reference, self.count = reference, count
+    def __init__(self, reference: Reference) -> None:
+        """No slots yet, and nothing drawn: `look`, then `resized`."""
+        self.reference, self.count = reference, 0
         self.draw: Draw = reference.draws[1]
-        known = memory.lay_out(list(self.draw.inputs))
-        self.layout = memory.lay_out(memory.map_tensors(list(self.draw.inputs), _without_values))
-        digests = [digest(memory.row(one)) for one in known.placed]
-        # Two large sets of inputs are one too many.
-        del known
-        reference.let_go()
+        self.layout = memory.lay_out(self.draw.input_forms)
         self.pitch = max(self.layout.size, memory.ALIGN)
         self.outs = out_places(self.draw.forms)
         self.changed, size = self._changed(places_size(self.outs))
         self.out_pitch = max(size, memory.ALIGN)
-        self.master = torch.zeros(count * self.pitch, dtype=torch.uint8, device=reference.device)
+        self.master = torch.empty(0, dtype=torch.uint8, device=reference.device)
+        self._base: memory.Layout | None = None
+
+    def look(self) -> None:
+        """Draw, and look at what may be done with draws; raises `NotTimed`."""
+        known = memory.lay_out(list(self.draw.inputs))
+        digests = [digest(memory.row(one)) for one in known.placed]
+        # Two large sets of inputs are one too many.
+        del known
+        self.reference.let_go()
         started = time.monotonic()
         self._turns = self._turned(digests)
-        self._base: memory.Layout | None = None
         own = DRAW_SECONDS / max(time.monotonic() - started, 1e-9)
         self.most = math.inf if self._turns else max(8, int(own))
 
@@ -95,7 +94,7 @@ class Questions:
         return plain if normal and all(p for p, v in zip(plain, varies, strict=True) if v) else []
 
     def resized(self, count: int) -> Questions:
-        """The same for another number of slots."""
+        """The same with so many slots."""
         found = copy(self)
         found.count, found._base = count, None
         found.master = torch.zeros(count * self.pitch, dtype=torch.uint8, device=self.reference.device)

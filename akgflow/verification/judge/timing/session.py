@@ -78,8 +78,9 @@ class Session:
 
     def _begin(self) -> None:
         """Start all processes; a baseline that fails is left out with its reason."""
-        self._question = Questions(self.reference, 1)
+        self._question = Questions(self.reference)
         self.sizes = self._sizes(len(self._starts))
+        self._question.look()
         for name, start in self._starts.items():
             self.arms[name] = Arm(name, start, min(start.number, self.sizes.processes))
         failed = make_ready(list(self.arms.values()))

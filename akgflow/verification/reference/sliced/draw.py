@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from akgflow.verification.reference.inputs import Draw, Recipe
+from akgflow.verification.reference.inputs import Draw, Recipe, without_values
 from akgflow.verification.reference.oracle import Effects
 from akgflow.verification.reference.sliced.parts import Part, Separation, compared, merged, suspect_parts
 from akgflow.verification.reference.tolerance import Comparison, Expected
@@ -75,7 +75,7 @@ class SlicedDraw(Draw):
         self.at_once = 1
         """Parts that it decides together."""
         self._hold = hold
-        self._forms = [one.to("meta") for one in full.frame]
+        self._forms, self._input_forms = [one.to("meta") for one in full.frame], without_values(full.inputs)
         given = [*memory.tensors(full.inputs), *full.frame]
         self._elements = int(sum(one.numel() for one in given))
         whole = zip(memory.tensors(full.inputs), how.inputs, strict=True)
@@ -98,6 +98,10 @@ class SlicedDraw(Draw):
     def expected(self) -> tuple[Expected, ...]:
         """Of the first part that float64 decided."""
         return self.decided[0].expected
+
+    @property
+    def input_forms(self) -> list[Any]:
+        return self._input_forms
 
     @property
     def forms(self) -> list[torch.Tensor]:
