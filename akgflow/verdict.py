@@ -9,7 +9,7 @@ from akgflow.config.types import Scalar, SourceKernel, Target, ToolchainFile
 from akgflow.terms import Evidence, Status
 
 LOOSE_BOUND = "times as wrong as the framework's own kernel"
-"""In a warning: what a bound allows, which is no weakness of the task."""
+"""In a warning: what a bound allows, which makes no task weak."""
 FRAMEWORK_ALLOWED = "the task allows the framework: its kernels may have done the work, and nobody looked"
 """The warning of verdicts whose request has ``framework="allow"``."""
 

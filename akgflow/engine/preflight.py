@@ -110,7 +110,7 @@ class _SelfTest:
         verdict = await self.executor.judge(self._request(canary))
         if verdict.unfit:
             raise ConfigError(f"the operator cannot be judged: {verdict.message}")
-        if not canary.accepts(verdict.status, any(map(_of_weakness, verdict.warnings))):
+        if not canary.accepts(verdict.status, any(map(_tells_why, verdict.warnings))):
             raise UntrustedJudge(self._complaint(canary, verdict))
         if canary.numeric and verdict.status is Status.PASSED:
             self.notes.append(f"the task is weak: {canary.name} passes")
@@ -132,7 +132,7 @@ class _SelfTest:
         return replace(request, cases=cases, framework=canary.framework, time=False, profile=False)
 
 
-def _of_weakness(warning: str) -> bool:
+def _tells_why(warning: str) -> bool:
     """True for warnings that may explain why a numerically wrong canary passes: no bound is that loose."""
     return warning != FRAMEWORK_ALLOWED and LOOSE_BOUND not in warning
 

@@ -229,9 +229,8 @@ class Trial:
         first, second, *others = reference.draws
         self._asked = []
         # Of a large case the second draw is the one that is there, and the first one is made again once.
-        self.measured += [
-            self.check(reference, one) for one in ((second, first) if first.in_place else (first, second))
-        ]
+        for draw in (second, first) if first.in_place else (first, second):
+            self.measured.append(self.check(reference, draw))
         # The first one again, perturbed at the same addresses, and the same at others: answers must depend on all of
         # what is asked, and on nothing else.
         perturbed = [(draw, 0) for draw in ((first, *reference.perturbed) if reference.perturbed else ())]

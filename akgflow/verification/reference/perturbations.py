@@ -76,8 +76,8 @@ def of_few_terms(
     ``confined``: values must stay in the range of the operator's own.
     """
     given = list(tensors(made))
-    largest = max(given, key=torch.Tensor.numel)
-    if not outputs or largest.numel() < MANY * outputs:
+    largest = max(given, key=torch.Tensor.numel, default=None)
+    if largest is None or not outputs or largest.numel() < MANY * outputs:
         return
     rows = largest.shape[0]
     along = [one.dim() > 0 and one.shape[0] == rows for one in given]

@@ -59,7 +59,7 @@ MOST_SEEN = 1 << 22
 PERTURBED_SECONDS = 1.0
 """Oracles that take longer are not asked about perturbed inputs."""
 MOST_PERTURBED = 4
-BEYOND_ROUNDOFF = 32.0
+NOT_ROUNDOFF = 32.0
 """The framework's error over what sound kernels' roundoff may come to, above which it is no roundoff."""
 MOST_REPEATED = 1 << 24
 """Elements of inputs and outputs up to which inputs of few terms are added to the others."""
@@ -301,7 +301,7 @@ class Reference:
                 return False
             if _agree(other) and not _agree(one):
                 return False
-            if distribution != NORMAL and one.analytic > BEYOND_ROUNDOFF:
+            if distribution != NORMAL and one.analytic > NOT_ROUNDOFF:
                 return False
         if not same_form(found.tree, first.tree):
             return False

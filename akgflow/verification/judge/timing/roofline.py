@@ -77,9 +77,13 @@ def load(reference: Reference) -> Load:
     draw = reference.draws[0]
     copied = map_tensors(draw.inputs, lambda t: t.clone())
     with _Contractions() as seen:
-        reference.framework_runner.run(copied)
+        result = reference.framework_runner.run(copied)
+    # An input that is changed and given back is written once.
+    given_back = memory.storages(result)
+    inputs = list(memory.tensors(copied))
+    changed = [inputs[i] for i in draw.effects.inputs if not memory.storages(inputs[i]) & given_back]
     given, state = _needed(reference)
-    out = sum(one.framework.numel() * one.framework.element_size() for _, one in draw.named)
+    out = sum(one.numel() * one.element_size() for one in [*(e.framework for e in draw.expected), *changed])
     plain = all(invariant.plain for invariant in reference.invariants)
     dense = seen.contractions == 1 and seen.others == 0 and plain
     return Load(seen.flops, given + out, state, dense, draw.outcome[0].framework.dtype)
