@@ -127,7 +127,9 @@ def scaled_passes(warnings):
 
 
 @pytest.mark.thorough
-def test_weak_inputs_are_noted_where_the_verdict_warns_of_them(small, tmp_path):
+def test_weak_inputs_are_noted_where_the_verdict_warns_of_them(small, tmp_path, monkeypatch):
+    # On a busy machine, too, the canaries are made from the operator itself.
+    monkeypatch.setattr("akgflow.engine.preflight.SLOW_SECONDS", 60.0)
     found = self_tested(Counting(tmp_path / "warned", scaled_passes(["zeros would pass"])), load(str(small)).task)
     assert "the task is weak: every value 1.019 times too large passes" in found.notes
     loose = [f"output 0 may be 500 {LOOSE_BOUND} on ties inputs"]
