@@ -31,6 +31,8 @@ class Limits:
 
     None: what the machine has, less a share that stays free.
     """
+    hang_seconds: float = 35.0
+    """Wall time in which it may neither answer nor build anything; a call may take many times the framework's, too."""
 
 
 @dataclass(frozen=True)
@@ -228,6 +230,8 @@ class Verdict:
     """What this verdict cannot vouch for, such as a task whose inputs let a trivial answer pass."""
     sandbox: tuple[str, ...] = ()
     """The layers that bounded the candidate."""
+    unfit: bool = False
+    """Whether it is the operator that cannot be judged with as it is; ``message`` says what to change in it."""
 
     @property
     def passed(self) -> bool:

@@ -124,12 +124,23 @@ class Watch(threading.Thread):
         super().__init__(daemon=True)
         self.pid, self.group, self.on_gpu = pid, group, on_gpu
         self.host = self.device = 0
+        self.seconds: dict[int, float] = {}
         self.stopped = threading.Event()
 
     def run(self) -> None:
         while not self.stopped.wait(POLL_SECONDS):
             self.host = max(self.host, self._host())
+            self._count_seconds()
             self.device = max(self.device, _device() if self.on_gpu else 0)
+
+    def _count_seconds(self) -> None:
+        """Processor seconds of each process: those of a candidate are in nobody's account when it is ended."""
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(self.pid)
+            for each in (process, *process.children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    spent = each.cpu_times()
+                    self.seconds[each.pid] = spent.user + spent.system
 
     def _host(self) -> int:
         if self.group is not None:
@@ -174,7 +185,7 @@ def judged(file: Path, options: argparse.Namespace) -> dict[str, Any]:
         watch.start()
         assert process.stdout is not None
         lines = process.stdout.read().decode().splitlines()
-        _, status, used = os.wait4(process.pid, 0)
+        _, status, _ = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         watch.stopped.set()
         watch.join()
@@ -182,7 +193,7 @@ def judged(file: Path, options: argparse.Namespace) -> dict[str, Any]:
     found |= {
         "file": file.name,
         "seconds": time.monotonic() - started,
-        "cpu_seconds": used.ru_utime + used.ru_stime,
+        "cpu_seconds": sum(watch.seconds.values()),
         "host_bytes": watch.host,
         "device_bytes": watch.device,
         "within": options.memory is None or watch.host <= options.memory,

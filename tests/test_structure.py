@@ -19,6 +19,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "akgflow"
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "terms"}),
     frozenset({"base"}),
+    frozenset({"operators"}),
     frozenset({"config.steps"}),
     frozenset({"config.types"}),
     frozenset({"budget", "machine", "verdict"}),

@@ -74,7 +74,7 @@ class _SelfTest:
     def __init__(self, executor: Executor, target: Target, task: Task | None) -> None:
         self.executor, self.target, self.task = executor, target, task
         self.notes: list[str] = []
-        if task is not None and not self_contained(task.operator.source, task.operator.file):
+        if task is not None and not self_contained(task.operator.whole, task.operator.file):
             self._stand_in("the operator needs the files beside it")
 
     def _stand_in(self, reason: str) -> None:
@@ -84,7 +84,7 @@ class _SelfTest:
     def digest(self, machine: Machine) -> str:
         """A digest of everything that the result may depend on."""
         task = self.task
-        asked = (task.operator.source, _case(task), task.dtype, task.tolerance) if task else (STAND_IN,)
+        asked = (task.operator.whole, _case(task), task.dtype, task.tolerance) if task else (STAND_IN,)
         here = (to_data(machine), to_data(self.target), os.uname().release, os.getuid(), _own_text(), _versions())
         return sha256(repr((asked, here)).encode()).hexdigest()[:24]
 
@@ -102,13 +102,13 @@ class _SelfTest:
     def _canaries(self) -> Sequence[Canary]:
         task = self.task
         return (
-            canaries_for(task.operator.source, _case(task), task.tolerance) if task else canaries_for(STAND_IN, {}, 1.0)
+            canaries_for(task.operator.whole, _case(task), task.tolerance) if task else canaries_for(STAND_IN, {}, 1.0)
         )
 
     async def _try(self, canary: Canary) -> float:
         """Judge one canary; the seconds that it took."""
         verdict = await self.executor.judge(self._request(canary))
-        if verdict.status is Status.NOT_RUN and self.task and str(self.task.operator.file) in verdict.message:
+        if verdict.unfit:
             raise ConfigError(f"the operator cannot be judged: {verdict.message}")
         if not canary.accepts(verdict.status, any(map(_of_weakness, verdict.warnings))):
             raise UntrustedJudge(self._complaint(canary, verdict))

@@ -207,8 +207,12 @@ SETTINGS: Mapping[str, str] = {
     "task budget": "budget={usd: 9}",
     **{f"task budget {key}": f"budget.{key}=9" for key in ("usd", "tokens", "minutes", "device_minutes")},
     "task framework": "framework=allow",
+    "task mode": "mode=eval",
     "task baselines": "baselines=[torch.compile]",
     "task profile": "profile=true",
+    "task memory": "memory=8GiB",
+    "task limits": "limits={build: 9}",
+    **{f"task limits {key}": f"limits.{key}=9m" for key in ("build", "run", "hang")},
     "task tolerance": "tolerance=9",
 }
 

@@ -12,6 +12,7 @@ from akgflow.config import load
 from akgflow.engine.preflight import CPU, preflight
 from akgflow.errors import ConfigError, UntrustedJudge
 from akgflow.executors.local import LocalExecutor
+from akgflow.operators.text import whole
 from akgflow.terms import Status
 from akgflow.verdict import LOOSE_BOUND
 from akgflow.verification.selftest import STAND_IN, canaries_for, self_contained
@@ -139,6 +140,8 @@ def test_an_operator_that_needs_other_files_is_stood_in_for(tmp_path):
     (tmp_path / "helper.py").write_text("")
     for text in ("import helper", "from helper import x", "from . import x", "print(__file__)"):
         assert not self_contained(text, file)
+        carried = whole(text, {"helper.py": "", "x.py": ""}, None)
+        assert self_contained(carried, file) is ("__file__" not in text)
     assert self_contained("import torch\nfrom math import sqrt", file)
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from akgflow.verification.reference import inputs as drawing
+from akgflow.verification.reference.distributions import SHIFTED
 from akgflow.verification.reference.operator import OperatorError
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.shared import memory
@@ -217,3 +218,34 @@ def test_layouts_stay():
 def test_a_random_operator_cannot_be_judged():
     with pytest.raises(OperatorError, match="gives another result on the same inputs"):
         reference("torch.rand(50)", "F.dropout(x[0])")
+
+
+RANDOM = {
+    "an initial state": ("x[0] + torch.randn(50, device=x[0].device)", 12),
+    "dropout": ("F.dropout(x[0])", 12),
+    "Python's own": ("x[0] * __import__('random').random()", None),
+    "numpy's": ("x[0] * __import__('numpy').random.rand()", None),
+    "only in float32": ("(x[0].float() @ torch.eye(50)) * torch.rand(())", 12),
+}
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_what_draws_random_numbers_is_named_with_its_line_and_what_to_do(name):
+    body, line = RANDOM[name]
+    where = rf" \([a-z_]+\) at operator\.py:{line}" if line else ""
+    with pytest.raises(OperatorError, match=f"draws random numbers{where}; draw them in get_inputs"):
+        reference("torch.rand(50)", body)
+
+
+def test_inputs_on_which_random_numbers_have_an_effect_are_not_asked():
+    """A recurrence forgets how it began, unless its gates saturate."""
+    body = "torch.sigmoid(x[0]) + torch.randn(20, 50) * torch.relu(x[0].mean() - 2)"
+    found = {draw.distribution for draw in reference("torch.rand(20, 50)", body).draws}
+    assert "operator" in found
+    assert SHIFTED not in found
+    same = "torch.sigmoid(x[0]) + torch.ones(20, 50, dtype=x[0].dtype) * torch.relu(x[0].mean() - 2)"
+    assert SHIFTED in {draw.distribution for draw in reference("torch.rand(20, 50)", same).draws}
+
+
+def test_random_numbers_without_an_effect_are_no_matter():
+    assert reference("torch.rand(50)", "x[0] + 0 * torch.rand(50)").draws

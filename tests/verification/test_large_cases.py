@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
+import re
 import textwrap
+import weakref
 
 import pytest
 import torch
@@ -14,13 +18,14 @@ from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.resources import memory_plan
 from akgflow.verification.judge.resources.memory_plan import DoesNotFit, Room
 from akgflow.verification.judge.timing.questions import NotTimed, Questions
-from akgflow.verification.judge.timing.sizes import Memory, sizes
-from akgflow.verification.reference.operator import make_case
+from akgflow.verification.judge.timing.sizes import Memory, Pace, sizes
+from akgflow.verification.reference.operator import OperatorError, make_case
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.sliced import SlicedReference, Slicing
 from akgflow.verification.reference.sliced.parts import separation
 from akgflow.verification.reference.tracing.footprint import SMALL, footprint_of
 from akgflow.verification.reference.tracing.op_count import measure
+from akgflow.verification.shared import memory
 
 GIB = 1 << 30
 
@@ -197,9 +202,9 @@ SOFTMAX = operator("torch.softmax(x * self.scale, -1)", "torch.randn(600, 500)",
                    members="self.scale = torch.nn.Parameter(torch.ones(500))")  # fmt: skip
 
 
-def sliced(text: str, kept: int = 1, whole: bool = True, **keys: int) -> SlicedReference:
-    """The reference of a small case as if it were large: float64 decides one part of the first few."""
-    found = SlicedReference(text, "operator.py", keys, None, "cpu", Slicing(1 << 20, kept, 0, whole, 0.0, None))
+def sliced(text: str, no_whole=None) -> SlicedReference:
+    """The reference of a small case as if it were large, with room for one set of inputs."""
+    found = SlicedReference(text, "operator.py", {}, None, "cpu", Slicing(1 << 20, 1, 0, 0, no_whole, 0.0, None))
     found.prepare()
     return found
 
@@ -289,8 +294,51 @@ def test_what_cannot_be_cut_is_judged_whole_where_that_fits_and_else_refused() -
     found = sliced(text)
     assert found.how is None
     assert len(found.draws) == 2
-    with pytest.raises(Exception, match="cannot be cut into parts"):
-        sliced(text, whole=False)
+    with pytest.raises(OperatorError, match="cannot be cut into parts that are computed by themselves: it is too much"):
+        sliced(text, no_whole=lambda: "it is too much")
+
+
+def test_what_cannot_be_cut_and_does_not_fit_is_told_a_case_that_does(bench) -> None:
+    text = operator("x.square().mean()", "torch.rand(batch_size, 1 << 16)", sizes="batch_size = 2048")
+    found = memory_plan.plan_case(bench.request("", text), {}, Room(3 * GIB), 2, runs=True).slicing
+    assert found is not None
+    assert found.no_whole is not None
+    assert re.fullmatch(r"judging it takes at least .* GiB .*; --case batch_size=\d+ would fit", found.no_whole())
+
+
+@pytest.mark.parametrize("result", ["torch.dropout(x, 0.5, True)", "x - x.mean() + torch.rand(())"])
+@pytest.mark.parametrize("no_whole", [None, lambda: "it is too much"])
+def test_a_large_operator_that_draws_random_numbers_is_refused_for_that(result: str, no_whole) -> None:
+    with pytest.raises(
+        OperatorError, match=r"draws random numbers \([a-z_]+\) at operator\.py:10; draw them in get_inp"
+    ):
+        sliced(operator(result, "torch.randn(600, 500)"), no_whole)
+
+
+def test_a_large_operator_that_changes_with_the_clock_is_refused() -> None:
+    with pytest.raises(OperatorError, match="another result on the same inputs"):
+        sliced(operator("x - x.mean() + __import__('time').perf_counter_ns() % 1009", "torch.randn(600, 500)"))
+
+
+def test_what_was_drawn_and_answered_does_not_wait_for_the_garbage_collector() -> None:
+    """It runs by the number of objects, and knows nothing of their gigabytes."""
+    reference = Reference(operator("torch.relu(x)", "torch.rand(64, 64)"), "operator.py", {}, None, "cpu")
+    reference.prepare()
+    questions = Questions(reference)
+    questions.look()
+    gc.collect()
+    gc.disable()
+    try:
+        drawn = [weakref.ref(one.tensor) for one in questions._drawn().placed]
+        draw = reference.answer(reference.fresh("normal"), "normal")
+        layout = memory.lay_out([{"x": draw.inputs}, (draw.expected[0].oracle,)], memory.at_page_end)
+        draw.compare([torch.zeros(64, 64)], 1.0)
+        drawn += [weakref.ref(one) for one in (*draw.inputs, draw.expected[0].oracle)]
+        drawn += [weakref.ref(one.tensor) for one in layout.placed]
+        del draw, layout
+        assert not [one for one in drawn if one() is not None]
+    finally:
+        gc.enable()
 
 
 # All of it, in real processes.
@@ -328,12 +376,53 @@ def test_a_wrong_kernel_is_found_in_a_large_case(bench, body: str, status: Statu
     assert bench.judge(kernel(body), LARGE, limits=LIMITS).status is status
 
 
+def test_an_answer_that_was_right_before_must_be_the_same_bytes_to_pass_again(bench) -> None:
+    """Two rows in each other's place add up to what they did before."""
+    text = """
+        import torch
+
+        class ModelNew(torch.nn.Module):
+            calls = 0
+
+            def forward(self, x):
+                self.calls += 1
+                y = torch.relu(x - 0.5)
+                return torch.cat((y[1:2], y[:1], y[2:])) if self.calls > 2 else y
+    """
+    verdict = bench.judge(text, LARGE, limits=LIMITS)
+    assert verdict.status is Status.INCORRECT_NUMERICAL
+    assert "call" in verdict.message
+
+
 @pytest.mark.thorough
 def test_a_large_case_is_timed_with_what_there_is(bench) -> None:
     verdict = bench.judge(kernel("return torch.relu(x - 0.5)"), LARGE, limits=LIMITS, time=True)
     assert verdict.status is Status.PASSED, verdict.message
     # A machine that is busy has no figure; that memory was short would be another reason.
     assert verdict.timing or "too busy" in verdict.absent["timing"], verdict.absent
+
+
+def test_processes_take_turns_with_memory_where_there_is_room_for_one_answer(bench) -> None:
+    limits = Limits(build_seconds=60, run_seconds=60, judgement_bytes=int(2.4 * GIB))
+    verdict = bench.judge(kernel("return torch.relu(x - 0.5)"), LARGE, limits=limits, time=True)
+    assert verdict.status is Status.PASSED, verdict.message
+    assert verdict.timing or "too busy" in verdict.absent["timing"], verdict.absent
+
+
+def test_a_right_kernel_stays_right_where_memory_is_short_for_its_time(bench) -> None:
+    hungry = operator("torch.relu(x)", "drawn()").replace(
+        "class Model",
+        """import traceback
+
+def drawn():
+    timing = any("timing" in frame.filename for frame in traceback.extract_stack())
+    return torch.rand(64, 64) if not timing else torch.empty(1 << 45)
+
+class Model""",
+    )
+    verdict = bench.judge(kernel("return torch.relu(x)"), hungry, limits=LIMITS, time=True)
+    assert verdict.status is Status.PASSED, verdict.message
+    assert "memory" in verdict.absent["timing"]
 
 
 def test_what_does_not_fit_is_refused_before_anything_is_started(bench) -> None:
@@ -358,25 +447,51 @@ def test_an_operator_that_takes_more_than_it_shows_ends_in_words(bench) -> None:
 # Few slots.
 
 
+def test_questions_of_the_draw_before_are_new_ones() -> None:
+    reference = Reference(operator("torch.relu(x)", "torch.rand(60, 70)"), "operator.py", {}, None, "cpu")
+    reference.prepare()
+    questions, seen = Questions(reference), []
+    questions.look()
+    questions = questions.resized(3)
+    for drawn in (False, True, True, False):
+        questions.refresh(3, drawn)
+        seen += [questions.inputs(slot)[0].clone() for slot in range(3)]
+    assert not any(torch.equal(a, b) for a, b in itertools.combinations(seen, 2))
+
+    def one_draw(a: torch.Tensor, b: torch.Tensor) -> bool:
+        """Sorted, what was rotated and scaled differs by one factor."""
+        a, b = (x.flatten().sort().values for x in (a, b))
+        return bool(torch.allclose(a / a[-1], b / b[-1], atol=1e-4))
+
+    assert one_draw(seen[0], seen[4])
+    assert one_draw(seen[0], seen[8])
+    assert not one_draw(seen[0], seen[9])
+
+
 def test_a_timing_takes_what_there_is_down_to_two_sets_and_two_processes() -> None:
     reference = Reference(operator("torch.relu(x)", "torch.rand(512, 1024)"), "operator.py", {}, None, "cpu")
     reference.prepare()
-    questions = Questions(reference, 1)
-    plenty = sizes(questions, 2, Memory(8 * GIB, 0), "cpu", False, 1e-4)
+    questions = Questions(reference)
+    plenty = sizes(questions, 2, Memory(8 * GIB, 0, 0), "cpu", False, Pace(1e-4))
     assert (plenty.few, plenty.processes) == (False, 4)
     # Two sets for all; for each process one answer.
-    some = sizes(questions, 2, Memory(48 << 20, 0), "cpu", False, 1e-4)
+    some = sizes(questions, 2, Memory(48 << 20, 0, 0), "cpu", False, Pace(1e-4))
     assert (some.few, some.slots, some.processes) == (True, 2, 4)
-    assert sizes(questions, 2, Memory(31 << 20, 0), "cpu", False, 1e-4).processes == 2
-    with pytest.raises(NotTimed, match="takes at least 30 MiB, and 29 MiB may be taken"):
-        sizes(questions, 2, Memory(29 << 20, 0), "cpu", False, 1e-4)
+    fewer = sizes(questions, 2, Memory(33 << 20, 0, 0), "cpu", False, Pace(1e-4))
+    assert (fewer.turns, fewer.processes) == (False, 2)
+    # One of them at a time holds its answer.
+    by_turns = sizes(questions, 2, Memory(27 << 20, 0, 0), "cpu", False, Pace(1e-4))
+    assert (by_turns.turns, by_turns.processes) == (True, 4)
+    with pytest.raises(NotTimed, match="takes at least 26 MiB, and 25 MiB may be taken"):
+        sizes(questions, 2, Memory(25 << 20, 0, 0), "cpu", False, Pace(1e-4))
 
 
 def test_slow_calls_are_timed_as_few_times_as_a_figure_needs() -> None:
     reference = Reference(operator("torch.relu(x)", "torch.rand(16, 16)"), "operator.py", {}, None, "cpu")
     reference.prepare()
-    questions = Questions(reference, 1)
-    found = [sizes(questions, 2, Memory(GIB, 0), "cpu", False, seconds) for seconds in (0.4, 1.0, 4.0)]
-    assert [(one.slow, one.processes) for one in found] == [(False, 4), (True, 4), (True, 3)]
+    questions = Questions(reference)
+    found = [sizes(questions, 2, Memory(GIB, 0, 0), "cpu", False, Pace(seconds)) for seconds in (0.05, 0.4, 1.0, 4.0)]
+    assert [(one.slow, one.processes) for one in found] == [(False, 4), (True, 4), (True, 4), (True, 2)]
+    assert sizes(questions, 2, Memory(GIB, 0, 0), "cpu", False, Pace(1.0, construct=3.0)).processes == 2
     with pytest.raises(NotTimed, match="a call takes 20 s here"):
-        sizes(questions, 2, Memory(GIB, 0), "cpu", False, 20.0)
+        sizes(questions, 2, Memory(GIB, 0, 0), "cpu", False, Pace(20.0))

@@ -178,6 +178,24 @@ def test_the_interval_covers_the_truth():
     assert sum(one.low <= 2 <= one.high for one in found) >= 390
 
 
+def test_a_baseline_that_was_slower_for_a_while_does_not_make_the_same_code_slower():
+    """Beside the candidate and without it, its times differ by what the machine does besides, too."""
+    draw, found = random.Random(7), []
+    while len(found) < 400:
+        theirs, without = processes(draw, 2, 0.1), processes(draw, 2, 0.1, number=1)
+        slowed = estimate.ratio(without, theirs)
+        if slowed.value > 1.05:
+            # In pairings, both fall into the same spells.
+            found.append(estimate.Ratio(1.0, 0.99, 1.01).over(slowed).call)
+    assert found.count("same") >= 390
+
+
+def test_a_baseline_that_the_candidate_slowed_counts_as_it_is_without_it():
+    draw = random.Random(8)
+    slowed = [estimate.ratio(processes(draw, 1, 0.02), processes(draw, 2, 0.02)) for _ in range(100)]
+    assert [estimate.Ratio(1.0, 0.99, 1.01).over(one).call for one in slowed].count("slower") >= 99
+
+
 def pairings(draw, seconds, between=0.005, rounds=5):
     """Seconds of four processes and of the other arm by pairing; the cores are half as fast in spells."""
     found = []

@@ -48,6 +48,18 @@ class Draw:
     """These after the call; all others must stay as they were."""
 
     @property
+    def outcome(self) -> tuple[Expected, ...]:
+        """The result's tensors, then what the operator changes."""
+        return self.expected + self.after
+
+    @property
+    def named(self) -> list[tuple[str, Expected]]:
+        """What a call must give, by name: the outputs, and the inputs that it changes."""
+        changed = [f"input {i} after the call" for i in self.effects.inputs]
+        outputs = [f"output {i}" for i in range(len(self.expected))]
+        return list(zip([*outputs, *changed], self.outcome, strict=False))
+
+    @property
     def mutates(self) -> bool:
         """True when the reference itself changes its inputs."""
         return bool(self.effects.inputs)
@@ -57,6 +69,11 @@ class Draw:
         return out_places(self.forms, memory.GUARD)
 
     @property
+    def input_forms(self) -> list[Any]:
+        """The inputs, their tensors without values."""
+        return without_values(self.inputs)
+
+    @property
     def forms(self) -> list[torch.Tensor]:
         """The output tensors without their values."""
         return [one.framework.to("meta") for one in self.expected]
@@ -64,7 +81,7 @@ class Draw:
     @property
     def framework_error(self) -> float:
         """The largest error of the framework's own kernel."""
-        return max(one.framework_error for one in self.expected)
+        return max(one.framework_error for one in self.outcome)
 
     def compare(self, outputs: Sequence[torch.Tensor], tolerance: float) -> list[Comparison]:
         """Each output of a call against what it must be."""
@@ -86,6 +103,15 @@ class Draw:
     def elements(self) -> int:
         """Elements of all inputs and outputs."""
         return int(sum(p.tensor.numel() for p in self.layout.placed) + sum(e.oracle.numel() for e in self.expected))
+
+
+def without_values(inputs: Sequence[Any]) -> list[Any]:
+    """Inputs whose tensors have the same form, and take no memory."""
+
+    def form(tensor: torch.Tensor) -> torch.Tensor:
+        return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+
+    return [map_tensors(one, form) for one in inputs]
 
 
 def out_places(tensors: Sequence[torch.Tensor], guard: int = 0) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,9 +12,11 @@ from typing import Any
 
 import torch
 
+from akgflow.operators.arguments import invoke
 from akgflow.verification.reference.index_outputs import EXACT, RANGE_BOUND, Pick, Selection, Trace
-from akgflow.verification.reference.operator import OperatorError
+from akgflow.verification.reference.operator import OperatorError, generator_states
 from akgflow.verification.reference.tolerance import Expected, Measure, expect, whole_slack
+from akgflow.verification.reference.tracing.randomness import alike, remedy
 from akgflow.verification.reference.tracing.spread import Spread
 from akgflow.verification.shared import dtypes, memory
 
@@ -41,6 +44,10 @@ class Runner:
     def __init__(self, model: Any, state: State, where: str) -> None:
         self.model, self.state, self.where = model, state, where
         self.effects = Effects()
+        self.slowest = 0.0
+        """Seconds of the longest forward on a processor; what a device is asked for does not count."""
+        self.draws = False
+        """Whether a forward has drawn random numbers."""
 
     def outcome(self, made: Any, state: State | None = None, trace: Trace | None = None) -> list[torch.Tensor]:
         """The tensors of a forward's result, then what has become of the inputs and buffers that it changes."""
@@ -60,14 +67,21 @@ class Runner:
     def run(self, made: Any, state: State | None = None, trace: Trace | None = None) -> Any:
         """One forward on ``made`` itself, not on a copy; raises `OperatorError` where it fails."""
         restore(self.model, self.state if state is None else state)
+        started, before = time.monotonic(), generator_states()
         try:
-            with torch.no_grad():
-                if trace is None:
-                    return self.model(*made)
-                with trace:
-                    return self.model(*made)
+            with torch.no_grad(), contextlib.nullcontext() if trace is None else trace:
+                return invoke(self.model, made)
         except Exception as error:
             raise OperatorError(f"forward fails {self.where}: {type(error).__name__}: {error}") from error
+        finally:
+            self.slowest = max(self.slowest, time.monotonic() - started)
+            self.draws = self.draws or generator_states() != before
+
+    def require_same(self, first: Sequence[torch.Tensor], again: Sequence[torch.Tensor], made: Any) -> None:
+        """Raise `OperatorError` where two forwards on ``made`` gave different results."""
+        if not alike(first, again):
+            what = f"forward {self.where} gives another result on the same inputs"
+            raise OperatorError(f"{what}: {remedy(self, made)}")
 
 
 def restore(model: Any, state: State) -> None:
@@ -125,6 +139,8 @@ class Oracle:
         except OperatorError:
             rounded = []
         if [o.shape for o in rounded] != [f.shape for f in frame]:
+            if framework.draws:
+                framework.require_same(frame, framework.outcome(_copied(made)), made)
             # The operator insists on its own dtype: only the framework's result is left to compare with.
             nothing = [torch.zeros_like(dtypes.as_float64(f)) for f in frame]
             length = partial(_longest, made)
@@ -157,15 +173,14 @@ class Oracle:
         return tuple(found)
 
     def _repeat(self, wide: Any, base: Answer, watch: bool) -> None:
-        """The same inputs again, once for each case."""
-        if self.repeatable or self.thrifty:
+        """The same inputs again: once for each case, and always where a forward draws random numbers.
+
+        What it drew may have no effect on some inputs (a recurrence forgets how it began) and much on others.
+        """
+        if self.repeatable and not self.runner.draws:
             return
         started = time.monotonic()
-        again = self._answer(wide, self.runner.state, watch)
-        if not all(_near(a, b) for a, b in zip(base.all, again.all, strict=True)):
-            raise OperatorError(
-                f"forward {self.runner.where} gives another result on the same inputs: it cannot be judged"
-            )
+        self.runner.require_same(base.all, self._answer(wide, self.runner.state, watch).all, wide)
         self._took(time.monotonic() - started)
         self.repeatable = True
 
@@ -318,9 +333,10 @@ class Oracle:
         longest = 1
         try:
             with torch.enable_grad():
-                results = list(
-                    memory.tensors(model(*memory.map_tensors(leaves, lambda t: t * 1 if t.requires_grad else t)))
-                )
+                given = memory.map_tensors(leaves, lambda t: t * 1 if t.requires_grad else t)
+                results = [*memory.tensors(invoke(model, given))]
+                inputs = [*memory.tensors(given)]
+                results += [inputs[i] for i in self.runner.effects.inputs]
             for result, base in zip(results, oracle, strict=False):
                 if result.grad_fn is None or not result.is_floating_point() or not result.numel():
                     continue
@@ -356,13 +372,6 @@ def _widen_to(mark: torch.Tensor, result: torch.Tensor, start: torch.Tensor) -> 
 
 def _copied(made: Any) -> Any:
     return memory.map_tensors(made, lambda t: t.clone())
-
-
-def _near(a: torch.Tensor, b: torch.Tensor) -> bool:
-    if a.shape != b.shape:
-        return False
-    one, other = dtypes.as_float64(a), dtypes.as_float64(b)
-    return bool(torch.allclose(one, other, rtol=1e-6, atol=1e-9, equal_nan=True))
 
 
 def _longest(made: Any) -> int:

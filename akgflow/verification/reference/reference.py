@@ -32,9 +32,9 @@ from akgflow.verification.reference.distributions import (
 from akgflow.verification.reference.error_patterns import ROUNDINGS, alike
 from akgflow.verification.reference.index_outputs import RANGE_BOUND, Trace
 from akgflow.verification.reference.inputs import Draw, Recipe
-from akgflow.verification.reference.operator import Case, OperatorError, make_case, seeded
+from akgflow.verification.reference.operator import Case, OperatorError, check_state, make_case, seeded
 from akgflow.verification.reference.oracle import QUICK_SECONDS, SLOW_SECONDS, Effects, Oracle, Runner
-from akgflow.verification.reference.output_form import same_form
+from akgflow.verification.reference.output_form import require_an_answer, same_form
 from akgflow.verification.reference.perturbations import (
     FAR,
     OTHER,
@@ -106,7 +106,10 @@ class Reference:
         try:
             with seeded(drawing.fresh_seed()):
                 model = self.case.model()
+                check_state(model, f"of Model in {self.file}")
                 return model._apply(lambda t: drawing.cast(t, self.case.dtype, str(t.device)))
+        except OperatorError:
+            raise
         except Exception as error:
             text = f"Model cannot be constructed of operator {self.file} on case {dict(self.case.keys)}"
             raise OperatorError(f"{text}: {type(error).__name__}: {error}") from error
@@ -132,7 +135,7 @@ class Reference:
         if self.draws:
             return
         first = self.answer(self._operator_inputs(), OPERATOR)
-        if self.parameters and not all(bool(torch.isfinite(one.oracle).all()) for one in first.expected):
+        if self.parameters and not all(bool(torch.isfinite(one.oracle).all()) for one in first.outcome):
             # Perhaps a root or a logarithm is taken of a parameter.
             self._draw_state(positive=True)
             first = self.answer(self._operator_inputs(), OPERATOR)
@@ -208,9 +211,14 @@ class Reference:
         return replace(found, distribution=PERTURBED) if self._well_conditioned(found, first, PERTURBED) else None
 
     @property
-    def own_bytes(self) -> int:
-        """Bytes that each process takes which runs the case, beside inputs and outputs."""
-        return self.state_layout.size
+    def process_bytes(self) -> tuple[int, int]:
+        """Bytes that a process keeps which runs the case, and takes while it does, beside inputs and outputs."""
+        return self.state_layout.size, 0
+
+    @property
+    def answer_bytes(self) -> int:
+        """Bytes that answering further inputs takes, beyond what is taken already."""
+        return 0
 
     def let_go(self) -> None:
         """Let go of what can be made again, and takes memory."""
@@ -275,8 +283,8 @@ class Reference:
 
     def _computes(self, made: tuple[Any, ...], first: Draw) -> bool:
         """True when the framework's results are as finite as those of the operator's own inputs."""
-        result = self.framework_runner.run(memory.map_tensors(made, lambda t: t.clone()))
-        pairs = zip(memory.tensors(result), first.expected, strict=False)
+        outcome = self.framework_runner.outcome(memory.map_tensors(made, lambda t: t.clone()))
+        pairs = zip(outcome, first.outcome, strict=False)
         return all(_admitted(tensor, expected.framework) for tensor, expected in pairs)
 
     def _well_conditioned(self, found: Draw, first: Draw, distribution: str) -> bool:
@@ -284,7 +292,9 @@ class Reference:
 
         Where the framework's kernel itself is wrong by more than rounding, the draw says nothing about a candidate.
         """
-        for one, other in zip(found.expected, first.expected, strict=True):
+        if found.effects != first.effects:
+            return False
+        for one, other in zip(found.outcome, first.outcome, strict=True):
             if one.framework.shape != other.framework.shape:
                 return False
             if not _admitted(one.oracle, other.oracle) or not _admitted(one.framework, other.framework):
@@ -295,7 +305,7 @@ class Reference:
                 return False
         if not same_form(found.tree, first.tree):
             return False
-        return distribution == NORMAL or self.oracle.steady(found.inputs, found.expected)
+        return distribution == NORMAL or self.oracle.steady(found.inputs, found.outcome)
 
     def fresh(self, distribution: str, way: str = SIGNED, level: float = 1.0) -> tuple[Any, ...]:
         """New secret inputs of a distribution that the case admits."""
@@ -327,14 +337,13 @@ class Reference:
         result = self._counted(copied)
         tree, _ = self._describe(result, memory.storages([copied, *self._model.state_dict().values()]))
         frame = self.framework_runner.own_tensors(result)
-        if not frame:
-            raise OperatorError(f"forward of {self.file} gives no tensor")
+        self.framework_runner.effects = effects = self._effects(before, list(memory.tensors(copied)))
+        require_an_answer(tree, frame, effects, f"forward of {self.file}")
         if any(tensor.layout != torch.strided for tensor in frame):
             raise OperatorError(f"forward of {self.file} gives a sparse tensor; let it give a dense one")
         for tensor in (*frame, *memory.tensors(made)):
             if not dtypes.is_known(tensor.dtype):
                 raise OperatorError(f"{self.file} uses {tensor.dtype}, whose values cannot be compared")
-        self.framework_runner.effects = effects = self._effects(before, list(memory.tensors(copied)))
         outcome, count = frame + self.framework_runner.changed(copied), len(frame)
         plain = distribution in (OPERATOR, NORMAL)
         shifted = distribution == SHIFTED

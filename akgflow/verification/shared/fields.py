@@ -134,3 +134,29 @@ def bounded(value: Any, depth: int = 0) -> None:
     for item in value:
         if type(item) in (dict, list):
             bounded(item, depth + 1)
+
+
+def tree(value: Any, depth: int = 0) -> dict[str, Any]:
+    """Reads the description of a result, as `trusted_io.describer` makes it; raises `Malformed`."""
+    if type(value) is not dict or len(value) != 1 or depth > MOST_DEPTH:
+        raise Malformed("expected an object with one of tensor, list, dict, value, other")
+    ((kind, part),) = value.items()
+    if kind == "tensor":
+        return {kind: _tensor(fields(part))}
+    if kind == "list" and type(part) is list:
+        return {kind: [tree(item, depth + 1) for item in part]}
+    if kind == "dict" and type(part) is dict:
+        return {kind: {clean(name): tree(item, depth + 1) for name, item in part.items()}}
+    if kind == "value" and (part is None or type(part) in (bool, int, float, str)):
+        return {kind: clean(part) if type(part) is str else part}
+    if kind == "other":
+        return {kind: text(300)(part)}
+    raise Malformed(f"a result holds no {brief(kind)}, or not like this")
+
+
+def _tensor(spec: Fields) -> dict[str, Any]:
+    found: dict[str, Any] = {name: spec.take(name, wholes) for name in ("shape", "stride")}
+    found |= {name: spec.take(name, text(60)) for name in ("dtype", "device")}
+    found["aliases"] = spec.take("aliases", flag)
+    spec.end()
+    return found

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import torch
 
 from akgflow.base.pages import libc
+from akgflow.operators.arguments import Keywords
 from akgflow.verification.shared import cuda_ipc
 
 _SPARSE_BYTES = 256 << 20
@@ -31,7 +32,7 @@ _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 _SCALARS = (bool, int, float, str, type(None))
 
 Tree = dict[str, Any]
-"""The JSON description of a value: ``tensor``, ``list``, ``tuple``, ``dict``, ``value``, ``dtype`` or ``device``."""
+"""A value's JSON: ``tensor``, ``list``, ``tuple``, ``dict``, ``keywords``, ``value``, ``dtype`` or ``device``."""
 
 Identity = tuple[int, int, tuple[int, ...], tuple[int, ...]]
 
@@ -252,36 +253,35 @@ def _up(size: int, unit: int) -> int:
 
 def lay_out(value: Any, spacing: Spacing = packed) -> Layout:
     """Places for all tensors of ``value``, strides kept; raises `TypeError` for what cannot travel."""
-    placed: list[Placed] = []
-    slots: list[Slot] = []
-    size = mmap.PAGESIZE if spacing is at_page_end else 0
-
-    def describe(part: Any) -> Tree:
-        nonlocal size
-        if isinstance(part, torch.Tensor):
-            part = part.detach().resolve_conj().resolve_neg()
-            slot = spacing(size, span(part) * part.element_size())
-            slots.append(slot)
-            placed.append(Placed(part, slot.offset))
-            size = slot.next
-            return {"tensor": tensor_spec(part) | {"offset": slot.offset}}
-        if isinstance(part, (list, tuple)):
-            return {"tuple" if isinstance(part, tuple) else "list": [describe(item) for item in part]}
-        if isinstance(part, dict):
-            return {"dict": {str(key): describe(item) for key, item in part.items()}}
-        if isinstance(part, torch.dtype):
-            return {"dtype": dtype_name(part)}
-        if isinstance(part, torch.device):
-            return {"device": str(part)}
-        if isinstance(part, _SCALARS):
-            return {"value": part}
-        raise TypeError(f"a {type(part).__name__} cannot be handed to a candidate")
-
-    tree = describe(value)
-    margins = () if spacing is packed else tuple((slot.start, slot.stop) for slot in slots)
+    slots, placed = [Slot(0, 0, 0, mmap.PAGESIZE if spacing is at_page_end else 0)], list[Placed]()
+    # A recursive function in here would be a reference cycle, and keep the tensors until the collector runs.
+    tree = _describe(value, spacing, slots, placed)
+    margins = () if spacing is packed else tuple((slot.start, slot.stop) for slot in slots[1:])
     around = [((start - HOLE, start), (stop, stop + HOLE)) for start, stop in margins]
     holes = tuple(hole for pair in around for hole in pair) if spacing is at_page_end else ()
-    return Layout(tree, tuple(placed), size, margins, holes)
+    return Layout(tree, tuple(placed), slots[-1].next, margins, holes)
+
+
+def _describe(part: Any, spacing: Spacing, slots: list[Slot], placed: list[Placed]) -> Tree:
+    """Describes a part of a value; adds its tensors to ``placed`` and their slots to ``slots``."""
+    if isinstance(part, torch.Tensor):
+        part = part.detach().resolve_conj().resolve_neg()
+        slots.append(slot := spacing(slots[-1].next, span(part) * part.element_size()))
+        placed.append(Placed(part, slot.offset))
+        return {"tensor": tensor_spec(part) | {"offset": slot.offset}}
+    if isinstance(part, (list, tuple)):
+        kind = "tuple" if isinstance(part, tuple) else "list"
+        return {kind: [_describe(item, spacing, slots, placed) for item in part]}
+    if isinstance(part, dict):
+        kind = "keywords" if isinstance(part, Keywords) else "dict"
+        return {kind: {str(key): _describe(item, spacing, slots, placed) for key, item in part.items()}}
+    if isinstance(part, torch.dtype):
+        return {"dtype": dtype_name(part)}
+    if isinstance(part, torch.device):
+        return {"device": str(part)}
+    if isinstance(part, _SCALARS):
+        return {"value": part}
+    raise TypeError(f"a {type(part).__name__} cannot be handed to a candidate")
 
 
 def tensor_spec(tensor: torch.Tensor) -> dict[str, Any]:
@@ -350,8 +350,9 @@ def rebuild(tree: Tree, region: Region | None, base: int = 0) -> Any:
         return [rebuild(item, region, base) for item in part]
     if kind == "tuple":
         return tuple(rebuild(item, region, base) for item in part)
-    if kind == "dict":
-        return {key: rebuild(item, region, base) for key, item in part.items()}
+    if kind in ("dict", "keywords"):
+        made = {key: rebuild(item, region, base) for key, item in part.items()}
+        return made if kind == "dict" else Keywords(made)
     if kind == "dtype":
         return dtype_of(part)
     if kind == "device":
@@ -388,5 +389,6 @@ def map_tensors(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> A
     if isinstance(value, (list, tuple)):
         return type(value)(map_tensors(item, change) for item in value)
     if isinstance(value, dict):
-        return {key: map_tensors(item, change) for key, item in value.items()}
+        made = {key: map_tensors(item, change) for key, item in value.items()}
+        return Keywords(made) if isinstance(value, Keywords) else made
     return value

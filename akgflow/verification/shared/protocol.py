@@ -14,7 +14,7 @@ a child that holds the socket. So no reply is evidence. What each field is used 
     A candidate that silences the harness as well can send any reply, which the rest of this table is about.
 ``Opened.device``
     Where the judge makes the shared memory. Sent before the candidate's text is read.
-``Done`` (`Load`, `Build`, `Optimize`, `PrepareWindows`, `WarmUp`, `Silence`, `Ping`)
+``Done`` (`Load`, `Build`, `Optimize`, `PrepareWindows`, `Release`, `WarmUp`, `Silence`, `Ping`)
     Says that the next request may be sent. Sent early, the judge goes on, and reads bytes that are not there yet.
 ``Called.result``
     The form of the answer: nesting, shapes, dtypes, devices. A true answer with these properties is what the judge
@@ -119,8 +119,7 @@ class Called:
     result: Tree
     kernels: Sequence[str]
     """Names of kernels of the DSL that ran or were built so far."""
-    reuses: bool
-    """An answer is in the memory of the one before."""
+    reuses: bool  # an answer is in the memory of the one before
 
 
 @dataclass(frozen=True)
@@ -251,10 +250,11 @@ class Build(_Plain):
     state: Tree
     init_region: Handle
     state_region: Handle
-    stand_in: bool = False
-    """The module stands for a source kernel, and takes parameters under any names."""
+    stand_in: bool = False  # the module stands for a source kernel, and takes parameters under any names
     globals: Mapping[str, Any] | None = None
     """Names of the module that a case sets."""
+    mode: str | None = None
+    """``eval`` or ``train``; None for the mode in which the model constructs itself."""
     moves: Sequence[str] = ()
     """Further groups of operators that are counted."""
 
@@ -276,7 +276,7 @@ class Call(Request[Called]):
 
     def read(self, reply: Fields) -> Called:
         kernels = reply.take("kernels", reading.listed(reading.text(200), 50))
-        return Called(reply.take("result", tree), kernels, reply.take("reuses", reading.flag))
+        return Called(reply.take("result", reading.tree), kernels, reply.take("reuses", reading.flag))
 
 
 @dataclass(frozen=True)
@@ -317,6 +317,13 @@ class PrepareWindows(_Plain):
 
 
 @dataclass(frozen=True)
+class Release(_Plain):
+    """Let go of the last answers, and give memory that nothing uses back to the system: another process needs it."""
+
+    op = "release"
+
+
+@dataclass(frozen=True)
 class WarmUp(_Plain):
     """Answer the ``n`` slots from ``first`` on ``times`` times, unmeasured."""
 
@@ -351,10 +358,8 @@ class Window(Request[Answered]):
         return Answered(at, strides, segments)
 
 
-REQUESTS: Mapping[str, type[Request[Any]]] = {
-    kind.op: kind
-    for kind in (Open, OpenBaseline, Load, Build, Call, Optimize, Silence, Ping, PrepareWindows, WarmUp, Window)
-}
+_ALL = (Open, OpenBaseline, Load, Build, Call, Optimize, Silence, Ping, PrepareWindows, Release, WarmUp, Window)
+REQUESTS: Mapping[str, type[Request[Any]]] = {kind.op: kind for kind in _ALL}
 
 
 def request_in(message: Mapping[str, Any]) -> tuple[str, Request[Any]]:
@@ -372,29 +377,3 @@ def _segment(value: Any) -> tuple[int, int, str]:
     if len(handle) != 128 or not set(handle) <= set("0123456789abcdef"):
         raise Malformed("a handle is 64 bytes in hexadecimal")
     return base, size, handle
-
-
-def tree(value: Any, depth: int = 0) -> Tree:
-    """Reads the description of a result, as `trusted_io.describer` makes it; raises `Malformed`."""
-    if type(value) is not dict or len(value) != 1 or depth > reading.MOST_DEPTH:
-        raise Malformed("expected an object with one of tensor, list, dict, value, other")
-    ((kind, part),) = value.items()
-    if kind == "tensor":
-        return {kind: _tensor(reading.fields(part))}
-    if kind == "list" and type(part) is list:
-        return {kind: [tree(item, depth + 1) for item in part]}
-    if kind == "dict" and type(part) is dict:
-        return {kind: {reading.clean(name): tree(item, depth + 1) for name, item in part.items()}}
-    if kind == "value" and (part is None or type(part) in (bool, int, float, str)):
-        return {kind: reading.clean(part) if type(part) is str else part}
-    if kind == "other":
-        return {kind: reading.text(300)(part)}
-    raise Malformed(f"a result holds no {reading.brief(kind)}, or not like this")
-
-
-def _tensor(spec: Fields) -> Tree:
-    found: Tree = {name: spec.take(name, reading.wholes) for name in ("shape", "stride")}
-    found |= {name: spec.take(name, reading.text(60)) for name in ("dtype", "device")}
-    found["aliases"] = spec.take("aliases", reading.flag)
-    spec.end()
-    return found

@@ -14,7 +14,7 @@ import re
 import resource
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -31,15 +31,13 @@ from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.resources.machine_pressure import memory_left
 from akgflow.verification.reference.operator import OperatorError, load, make_case
 from akgflow.verification.reference.reference import Reference, most_others
-from akgflow.verification.reference.sliced import Slicing
+from akgflow.verification.reference.sliced import LEAST_BYTES, Slicing
 from akgflow.verification.reference.tracing.footprint import Footprint, footprint_of
 
 FREE_SHARE = 0.1
 """Of a machine's memory, a limit or a device: what a judgement leaves to others."""
 PROCESS_BYTES, CONTEXT_BYTES = 192 << 20, 700 << 20
 """What a candidate's process takes before it holds a tensor: of the host, and of a GPU for its context."""
-SLICE_BYTES = 256 << 20
-"""The least room for float64 work on a slice."""
 SETS = 4
 """Sets of inputs and answers that a judgement keeps, beside those of other distributions."""
 MOST_SECONDS = 0.2
@@ -88,6 +86,8 @@ class Plan:
     """One set of inputs at a time, and float64 on slices; None: whole."""
     candidate_bytes: int
     """What the candidate's process must be allowed."""
+    elsewhere: int = 0
+    """What of this machine's memory is in shared regions and in the candidate's process, and not for the judge."""
 
 
 def room(device: str, limit: int | None = None) -> Room:
@@ -110,11 +110,10 @@ def plan(found: Footprint, device: str, cores: int, there: Room, runs: bool = Tr
     What is only compiled (it never ``runs``) takes little: what nobody touches takes no memory.
     """
     on_gpu = device == "cuda"
-    whole = _whole(found, on_gpu, SETS + most_others(found.elements))
-    least = _sliced(found, on_gpu)
+    everything, least = _whole(found, on_gpu, SETS + most_others(found.elements)), _sliced(found, on_gpu)
     seconds = _seconds(found, device, cores)
     few = found.elements <= MOST_WHOLE[device] * (cores if device == "cpu" else 1)
-    if few and seconds <= MOST_SECONDS and whole.fits(there):
+    if few and seconds <= MOST_SECONDS and everything.fits(there):
         return Plan(None, 0)
     if runs and not least.fits(there):
         raise DoesNotFit(_refusal(least, there))
@@ -122,10 +121,13 @@ def plan(found: Footprint, device: str, cores: int, there: Room, runs: bool = Tr
     spare = max(0, most - (least.device if on_gpu else least.host))
     kept = 1 + spare // 2 // max(1, found.inputs + found.outputs)
     whole = _whole(found, on_gpu, 2)
-    slicing = Slicing(SLICE_BYTES + spare // 2, kept, _candidate(found), whole.fits(there), seconds, found.work)
+    no_whole = None if whole.fits(there) else partial(_refusal, whole, there)
+    sizes = (LEAST_BYTES + spare // 2, kept, _candidate(found), whole.device if on_gpu else whole.host)
+    slicing = Slicing(*sizes, no_whole, seconds, found.work)
     # Its address space also holds, for a moment, the memory of the inputs twice.
     taken = 2 * found.inputs + found.outputs + _candidate(found)
-    return Plan(slicing, taken + taken // 4 + PROCESS_BYTES)
+    elsewhere = 0 if on_gpu else found.inputs + found.outputs + _candidate(found) + PROCESS_BYTES
+    return Plan(slicing, taken + taken // 4 + PROCESS_BYTES, elsewhere)
 
 
 def _whole(found: Footprint, on_gpu: bool, sets: int) -> Need:
@@ -139,7 +141,7 @@ def _whole(found: Footprint, on_gpu: bool, sets: int) -> Need:
 def _sliced(found: Footprint, on_gpu: bool) -> Need:
     """With one set of inputs, kept and shared, the framework's answer, and the candidate's, shared and its own."""
     answers = 3 * found.outputs if on_gpu else 2 * found.outputs
-    tensors = 2 * found.inputs + answers + 5 * found.state + _candidate(found) + SLICE_BYTES
+    tensors = 2 * found.inputs + answers + 5 * found.state + _candidate(found) + LEAST_BYTES
     return Need(2 * PROCESS_BYTES, tensors + 2 * CONTEXT_BYTES) if on_gpu else Need(tensors + 2 * PROCESS_BYTES)
 
 
@@ -187,6 +189,8 @@ def planned(
     runs = evidence in (Evidence.EXECUTED, Evidence.INTERPRETED)
     found = [plan_case(request, keys, there, cores, runs) for keys in cases]
     most = max(request.limits.memory_bytes, *(one.candidate_bytes for one in found))
+    if runs:
+        _leave(max(one.elsewhere for one in found))
     return replace(request, limits=replace(request.limits, memory_bytes=most)), found
 
 
@@ -211,22 +215,29 @@ def plan_case(request: JudgeRequest, keys: Mapping[str, Scalar], there: Room, co
         found = _footprint(request.operator, request.operator_file, request.dtype, keys)
         return plan(found, device, cores, there, runs)
 
-    try:
-        return planned(keys)
-    except DoesNotFit as error:
+    def hint(fits: Callable[[Plan], bool]) -> str:
         module = load(request.operator, request.operator_file)
-        fitting = smaller(vars(module), keys, planned)
-        hint = f"; --case {fitting} would fit" if fitting else ""
-        shown = ", ".join(f"{name}={value}" for name, value in keys.items())
-        raise CandidateFailed(Status.NOT_RUN, f"case {shown or 'as published'}: {error}{hint}") from None
+        fitting = smaller(vars(module), keys, lambda wanted: fits(planned(wanted)))
+        return f"; --case {fitting} would fit" if fitting else ""
+
+    def with_hint(words: Callable[[], str]) -> str:
+        return words() + hint(lambda one: one.slicing is None or one.slicing.no_whole is None)
+
+    try:
+        found = planned(keys)
+        if found.slicing is None or found.slicing.no_whole is None:
+            return found
+        words = partial(with_hint, found.slicing.no_whole)
+        return replace(found, slicing=found.slicing._replace(no_whole=words))
+    except DoesNotFit as error:
+        shown = ", ".join(f"{name}={value}" for name, value in keys.items()) or "as published"
+        raise CandidateFailed(Status.NOT_RUN, f"case {shown}: {error}{hint(lambda _: True)}") from None
     except OperatorError:
         # What is wrong with it is found out, and said, by those who judge with it.
         return Plan(None, 0)
 
 
-def smaller(
-    names: Mapping[str, Any], keys: Mapping[str, Scalar], planned: Callable[[Mapping[str, Scalar]], Plan]
-) -> str:
+def smaller(names: Mapping[str, Any], keys: Mapping[str, Scalar], fits: Callable[[Mapping[str, Scalar]], bool]) -> str:
     """A ``--case`` that fits, in which one number of the operator's module is smaller; empty where none is found.
 
     The batch comes first: it leaves an operator most like itself.
@@ -237,8 +248,8 @@ def smaller(
     tries = ((name, numbers[name] >> shift) for name in order for shift in range(1, numbers[name].bit_length()))
     for name, value in islice(tries, MOST_TRIED):
         with contextlib.suppress(OperatorError):
-            planned({**keys, name: value})
-            return ",".join(f"{key}={one}" for key, one in {**keys, name: value}.items())
+            if fits({**keys, name: value}):
+                return ",".join(f"{key}={one}" for key, one in {**keys, name: value}.items())
     return ""
 
 
@@ -262,13 +273,20 @@ def bounded(on_host: bool, limit: int | None) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
+def _leave(size: int) -> None:
+    """Lower what `bounded` lets this process allocate by what others will take."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if size and soft != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_DATA, (max(0, soft - size), hard))
+
+
 def for_timing(reference: Reference, limit: int | None) -> int:
-    """Bytes that a timing may take, of the device where its tensors are there."""
+    """Bytes that a timing may take, of the device where its tensors are there, beside what checking answers takes."""
     reference.let_go()
     if reference.large:
         give_back()
     there = room(reference.device, limit)
-    return there.host if there.device is None else there.device
+    return (there.host if there.device is None else there.device) - reference.answer_bytes
 
 
 def give_back() -> None:

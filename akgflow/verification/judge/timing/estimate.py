@@ -48,9 +48,10 @@ class Ratio(NamedTuple):
         """Its upper end over its lower one."""
         return self.high / self.low if self.low > 0 else math.inf
 
-    def times(self, factor: float) -> Ratio:
-        """The same, with theirs multiplied by ``factor``."""
-        return Ratio(*(part * factor for part in self))
+    def over(self, other: Ratio) -> Ratio:
+        """The same, with theirs divided by another ratio; its interval makes this one's wider."""
+        high = self.high / other.low if other.low > 0 else math.inf
+        return Ratio(self.value / other.value, self.low / other.high, high)
 
 
 def low(values: Sequence[float]) -> float:

@@ -10,14 +10,15 @@ from typing import TypeVar
 
 from akgflow.terms import Status
 from akgflow.verification.judge.failures import CandidateFailed
+from akgflow.verification.judge.resources.memory_plan import no_room
 from akgflow.verification.judge.timing.arms import Arm, Samples, make_ready
 from akgflow.verification.judge.timing.checker import Checker
 from akgflow.verification.judge.timing.processes import CANDIDATE, Start
 from akgflow.verification.judge.timing.questions import NotTimed, Questions
 from akgflow.verification.judge.timing.readback import ReadbackFailed, most_in_a_reply
-from akgflow.verification.judge.timing.sizes import MOST_SECONDS, Memory, Sizes, sizes
+from akgflow.verification.judge.timing.sizes import ENOUGH_SECONDS, Memory, Pace, Sizes, sizes
 from akgflow.verification.judge.timing.summary import Pairing, Summary, Timed
-from akgflow.verification.judge.timing.window import Slots, Window, refused
+from akgflow.verification.judge.timing.window import Slots, TimedWorker, Window, refused
 from akgflow.verification.reference.reference import Reference
 
 BUDGET_SECONDS = {"cpu": 7.5, "cuda": 4.0}
@@ -30,7 +31,8 @@ TRIED = {"cpu": 68, "cuda": 20}
 """Calls by which the size of the windows is chosen. On a GPU the first read of each answer is slow."""
 ROUNDS = (5, 40)
 ALONE_ROUNDS = 2
-"""Questions are asked one at a time in each pairing of so many rounds, with cold caches in those of the first."""
+"""Questions are asked one at a time in each pairing of so many rounds, with cold caches in those of the first. There is
+only that one where it takes longer than the budget."""
 AFTER_ROUNDS = 3
 """Rounds of the baselines once the candidate's processes have ended."""
 WINDOW_BYTES = {"cpu": 64 << 20, "cuda": 12 << 30}
@@ -45,12 +47,10 @@ T = TypeVar("T")
 class Session:
     """Candidate and baselines, each in several processes that live at the same time and are asked in turn."""
 
-    def __init__(
-        self, reference: Reference, starts: Mapping[str, Start], device: str, there: int, call_seconds: float
-    ) -> None:
-        """``there`` are the bytes that may be taken, ``call_seconds`` what one call of the candidate took at least."""
+    def __init__(self, reference: Reference, starts: Mapping[str, Start], device: str, there: int, pace: Pace) -> None:
+        """``there`` are the bytes that may be taken, ``pace`` is how quick the candidate was before."""
         self.reference, self.device, self.kind = reference, device, reference.device
-        self._there, self._call_seconds = there, call_seconds
+        self._there, self._pace = there, pace
         self.arms: dict[str, Arm] = {}
         self.warnings: list[str] = []
         self.copies = False
@@ -63,6 +63,11 @@ class Session:
             self._prepare()
             self._measure()
             return self.summary.timed(self.reference.case.keys, self.device, self.warnings)
+        except Exception as error:
+            # What was found right stays right where memory is short for a figure.
+            if words := no_room(error):
+                raise NotTimed(words) from error
+            raise
         finally:
             for arm in self.arms.values():
                 arm.close()
@@ -73,8 +78,9 @@ class Session:
 
     def _begin(self) -> None:
         """Start all processes; a baseline that fails is left out with its reason."""
-        self._question = Questions(self.reference, 1)
+        self._question = Questions(self.reference)
         self.sizes = self._sizes(len(self._starts))
+        self._question.look()
         for name, start in self._starts.items():
             self.arms[name] = Arm(name, start, min(start.number, self.sizes.processes))
         failed = make_ready(list(self.arms.values()))
@@ -106,9 +112,10 @@ class Session:
         # The first one asked gets other memory for its answers than the last.
         workers = [worker for arm in self.arms.values() for worker in arm.workers]
         for worker in _shuffled(workers if not fit.slow else []):
-            self.slots.questions.refresh(self.n)
+            self.slots.questions.refresh(self.n, drawn=True)
             worker.window(0, self.n)
             worker.calls = self.n
+            self._take_turns(worker)
 
     def _choose_calls(self) -> int:
         """Calls of a window, within the memory that a timing may take."""
@@ -135,8 +142,8 @@ class Session:
         return max(1, int(min(most, math.ceil(wanted))))
 
     def _sizes(self, arms: int) -> Sizes:
-        found = Memory(self._there, self.reference.own_bytes)
-        return sizes(self._question, arms, found, self.kind, self.copies, self._call_seconds)
+        found = Memory(self._there, *self.reference.process_bytes)
+        return sizes(self._question, arms, found, self.kind, self.copies, self._pace)
 
     def _attach(self, count: int) -> Slots:
         for arm in self.arms.values():
@@ -152,8 +159,9 @@ class Session:
         started, round_ = time.monotonic(), 0
         try:
             while self._goes_on(round_, time.monotonic() - started):
-                for place in _shuffled(range(len(self.arms[CANDIDATE].workers))):
-                    self._pair(place, alone=round_ < ALONE_ROUNDS, cold=round_ == 0)
+                for asked, place in enumerate(_shuffled(range(len(self.arms[CANDIDATE].workers)))):
+                    # One draw for a round, in which each process of the candidate is asked once.
+                    self._pair(place, alone=round_ < ALONE_ROUNDS, cold=round_ == 0, drawn=asked > 0)
                 round_ += 1
         except ReadbackFailed as error:
             raise refused(error) from error
@@ -163,15 +171,15 @@ class Session:
     def _goes_on(self, round_: int, seconds: float) -> bool:
         """More rounds until enough is known, within the budget."""
         if self.sizes.slow:
-            return not round_ or (seconds / round_ * (round_ + 1) < MOST_SECONDS and not self.summary.precise)
-        if round_ < ROUNDS[0]:
-            return round_ < ALONE_ROUNDS or seconds < BUDGET_SECONDS[self.kind]
-        return seconds < BUDGET_SECONDS[self.kind] and round_ < ROUNDS[1] and not self.summary.precise
+            return not round_ or (seconds / round_ * (round_ + 1) < ENOUGH_SECONDS and not self.summary.precise)
+        if seconds > BUDGET_SECONDS[self.kind]:
+            return not round_
+        return round_ < ROUNDS[0] or (round_ < ROUNDS[1] and not self.summary.precise)
 
-    def _pair(self, place: int, alone: bool, cold: bool) -> None:
+    def _pair(self, place: int, alone: bool, cold: bool, drawn: bool) -> None:
         """Ask one process of each arm the same fresh questions, in random order."""
         questions, candidate, trusted = self.slots.questions, self.arms[CANDIDATE], self._baselines[0]
-        questions.refresh(questions.count if alone else self.n)
+        questions.refresh(questions.count if alone else self.n, drawn)
         # Some memory is quicker to copy to: the arms take turns with it.
         for arm, buffer in zip(
             self.arms.values(), _shuffled(one.answer_buffer for one in self.arms.values()), strict=True
@@ -182,8 +190,14 @@ class Session:
         for arm in _shuffled(self.arms.values()):
             at = place % len(arm.workers)
             seconds[arm.name] = self._ask(arm, at, alone, cold and arm in (trusted, candidate))
+            self._take_turns(arm.workers[at])
         self.summary.pairings.append(Pairing(place, seconds, self.summary.overhead.seconds[-1]))
         self.checker.check(candidate.workers[place], trusted.workers[place % len(trusted.workers)])
+
+    def _take_turns(self, worker: TimedWorker) -> None:
+        """Have a process give its answers' memory back, where there is no room for two of them."""
+        if self.sizes.turns:
+            worker.release()
 
     def _ask(self, arm: Arm, at: int, alone: bool, cold: bool) -> float:
         """Ask one process its part of a pairing: questions together, then some one at a time.
@@ -236,9 +250,10 @@ class Session:
             for _ in range(1 if self.sizes.slow else AFTER_ROUNDS):
                 for worker, samples in zip(workers, after, strict=True):
                     # As in a pairing: the caches hold what the judge itself does in between.
-                    self.slots.questions.refresh(self.n)
+                    self.slots.questions.refresh(self.n, drawn=True)
                     samples.windows.append(worker.window(0, self.n))
                     self._unchanged(arm, 0, self.n)
+                    self._take_turns(worker)
 
 
 def _shuffled(values: Iterable[T]) -> list[T]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import NamedTuple
 
 from akgflow.verification.judge.resources.memory_plan import in_words
@@ -13,10 +14,12 @@ ALONE, COLD, WARM = 4, 2, 4
 """Slots for questions asked one at a time, warm and cold, and for old ones on which a process warms up."""
 FEWEST = 3
 """Slots of the smallest window, where there are all of the others."""
-SLOW_SECONDS = 0.5
-"""A call that takes longer is asked for as few times as a figure needs."""
-MOST_SECONDS = 30.0
-"""That the windows of slow calls may take, all together."""
+SLOW_SECONDS = {"cpu": 0.1, "cuda": 0.5}
+"""A call that takes longer is asked for as few times as a figure needs: more than a hundred calls take a minute."""
+MOST_SECONDS = 20.0
+"""That the windows of slow calls may take, all together, with the fewest processes."""
+ENOUGH_SECONDS = 10.0
+"""That they may take with more processes, or in more rounds, than a figure needs."""
 PROCESSES = (4, 3, 2)
 """Of the candidate, and of each baseline: as many as there is room and time for. One alone shows no variance."""
 
@@ -28,6 +31,8 @@ class Sizes(NamedTuple):
     """Of each arm."""
     slots: int
     """That there is room for."""
+    turns: bool
+    """There is room for the answers of one process at a time."""
     few: bool
     """A window is one question, which is asked alone by that, and its slot takes the next one."""
     slow: bool
@@ -42,30 +47,42 @@ class Memory(NamedTuple):
 
     there: int
     own: int
-    """What each process takes beside its answers."""
+    """What each process keeps beside its answers."""
+    calling: int
+    """What it takes besides while it is called, and keeps where nobody asks for it back."""
 
 
-def sizes(questions: Questions, arms: int, memory: Memory, kind: str, copies: bool, seconds: float) -> Sizes:
-    """The sizes for ``arms`` arms, of calls that take ``seconds``; raises `NotTimed` where not even the fewest fit.
+class Pace(NamedTuple):
+    """Seconds that a call takes, and constructing the model for it."""
+
+    call: float
+    construct: float = 0.0
+
+
+def sizes(questions: Questions, arms: int, memory: Memory, kind: str, copies: bool, pace: Pace) -> Sizes:
+    """The sizes for ``arms`` arms, of calls that go at a ``pace``; raises `NotTimed` where not even the fewest fit.
 
     ``copies``: answers are copied to memory of the judge's for each process.
     """
     held = 2 if copies else 1
     slot = 2 * questions.pitch + arms * questions.out_pitch
-    workers, slow = arms * PROCESSES[0], seconds > SLOW_SECONDS
-    free = min(MEMORY[kind], memory.there - workers * memory.own)
+    workers, slow = arms * PROCESSES[0], pace.call > SLOW_SECONDS[kind]
+    each = memory.own + memory.calling
+    free = min(MEMORY[kind], memory.there - workers * each - 2 * questions.pitch)
     slots = int(free // (slot + workers * held * questions.out_pitch))
     if slots >= FEWEST + ALONE + COLD + WARM and not slow:
-        return Sizes(PROCESSES[0], slots, few=False, slow=False)
-    # One question to a window, and an old one to warm up on; beside them a fresh set, and what is compared.
-    few = 2 * slot + questions.pitch + 2 * questions.out_pitch
-    needed = [few + arms * count * (memory.own + held * questions.out_pitch) for count in PROCESSES]
-    takes = [(arms * count + 1) * seconds if slow else 0.0 for count in PROCESSES]
-    for count, size, long in zip(PROCESSES, needed, takes, strict=True):
-        if size <= memory.there and long <= MOST_SECONDS:
-            return Sizes(count, 2, few=True, slow=slow, alone=0, cold=0, warm=1)
-    if needed[-1] > memory.there:
-        raise NotTimed(f"a timing takes at least {in_words(needed[-1])}, and {in_words(memory.there)} may be taken")
+        return Sizes(PROCESSES[0], slots, turns=False, few=False, slow=False)
+    # One question to a window, and an old one to warm up on; beside them a set that is drawn, and what is compared.
+    few = 2 * slot + 2 * questions.pitch + 2 * questions.out_pitch
+    answers = memory.calling + held * questions.out_pitch
+    for turns, count in product((False, True), PROCESSES):
+        workers, asked = arms * count, arms * count + 1
+        needed = few + workers * memory.own + (1 if turns else workers) * answers
+        takes = asked * pace.call + workers * pace.construct if slow else 0.0
+        if needed <= memory.there and takes <= (MOST_SECONDS if count == PROCESSES[-1] else ENOUGH_SECONDS):
+            return Sizes(count, 2, turns=turns, few=True, slow=slow, alone=0, cold=0, warm=1)
+    if needed > memory.there:
+        raise NotTimed(f"a timing takes at least {in_words(needed)}, and {in_words(memory.there)} may be taken")
     raise NotTimed(
-        f"a call takes {seconds:.2g} s here: a timing would take {takes[-1]:.0f} s, and may take {MOST_SECONDS:.0f} s"
+        f"a call takes {pace.call:.2g} s here: a timing would take {takes:.0f} s, and may take {MOST_SECONDS:.0f} s"
     )

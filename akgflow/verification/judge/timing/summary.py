@@ -88,7 +88,7 @@ class Summary:
             found.warnings.append(self._batched_words(rows, alone))
             found.calls, rows, ratios = 1, alone, self._ratios(alone)
         else:
-            ratios = {name: ratio.times(1 / self._slowed(name, found.warnings)) for name, ratio in ratios.items()}
+            ratios = {name: ratio.over(self._slowed(name, found.warnings)) for name, ratio in ratios.items()}
         seconds = estimate.centre(rows[CANDIDATE])
         for name, ratio in ratios.items():
             found.timings.append(self._timing(name, seconds, ratio, case, device, self._cold(warm)))
@@ -151,15 +151,17 @@ class Summary:
             f"({base}: {theirs[0]:.3g} and {theirs[1]:.3g}): the times are those of questions asked alone"
         )
 
-    def _slowed(self, name: str, warnings: list[str]) -> float:
-        """How many times as long a baseline took beside the candidate as without it; 1 up to `BESIDE`."""
-        both = self.arms[name].samples, self.after[name]
-        beside, without = ([self._row(one) for one in samples] for samples in both)
-        slowed = estimate.centre(beside) / estimate.centre(without) if min(without) > 0 else 1.0
-        if slowed <= BESIDE[self.kind]:
-            return 1.0
+    def _slowed(self, name: str, warnings: list[str]) -> Ratio:
+        """How many times as long a baseline took beside the candidate as without it; 1 up to `BESIDE`.
+
+        Other programs may have been busier beside it, too: then processes differ, and the interval is wide.
+        """
+        beside, without = ([self._row(one) for one in found] for found in (self.arms[name].samples, self.after[name]))
+        slowed = estimate.ratio(without, beside)
+        if min(without) <= 0 or slowed.value <= BESIDE[self.kind]:
+            return Ratio(1.0, 1.0, 1.0)
         warnings.append(
-            f"{name} took {slowed:.3g} times as long while the candidate's processes existed as without them: "
+            f"{name} took {slowed.value:.3g} times as long while the candidate's processes existed as without them: "
             "its time without them counts"
         )
         return slowed

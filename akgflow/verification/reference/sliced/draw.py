@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -9,7 +10,7 @@ from typing import Any
 
 import torch
 
-from akgflow.verification.reference.inputs import Draw, Recipe
+from akgflow.verification.reference.inputs import Draw, Recipe, without_values
 from akgflow.verification.reference.oracle import Effects
 from akgflow.verification.reference.sliced.parts import Part, Separation, compared, merged, suspect_parts
 from akgflow.verification.reference.tolerance import Comparison, Expected
@@ -18,7 +19,7 @@ from akgflow.verification.shared import memory
 SUSPECT_SECONDS = 2.0
 """For float64 to decide parts in which the candidate and the framework differ; the first ones whatever it takes."""
 PIECE_WORDS = 1 << 22
-"""Eight-byte words that are added up at once for the digest of an answer."""
+"""Eight-byte words that are added up at once for the digest of an answer on a GPU."""
 
 
 class FullSize:
@@ -43,7 +44,7 @@ class WholeDraw(Draw):
     in_place = True
 
     def remembered(self, outputs: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:
-        return [_digest(one) for one in outputs]
+        return [digest(one) for one in outputs]
 
 
 class SlicedDraw(Draw):
@@ -74,7 +75,7 @@ class SlicedDraw(Draw):
         self.at_once = 1
         """Parts that it decides together."""
         self._hold = hold
-        self._forms = [one.to("meta") for one in full.frame]
+        self._forms, self._input_forms = [one.to("meta") for one in full.frame], without_values(full.inputs)
         given = [*memory.tensors(full.inputs), *full.frame]
         self._elements = int(sum(one.numel() for one in given))
         whole = zip(memory.tensors(full.inputs), how.inputs, strict=True)
@@ -97,6 +98,10 @@ class SlicedDraw(Draw):
     def expected(self) -> tuple[Expected, ...]:
         """Of the first part that float64 decided."""
         return self.decided[0].expected
+
+    @property
+    def input_forms(self) -> list[Any]:
+        return self._input_forms
 
     @property
     def forms(self) -> list[torch.Tensor]:
@@ -129,15 +134,18 @@ class SlicedDraw(Draw):
 
     def remembered(self, outputs: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:
         """A few numbers that differ where two answers do."""
-        return [_digest(one) for one in outputs]
+        return [digest(one) for one in outputs]
 
 
 def _wrong(found: Sequence[list[Comparison]]) -> bool:
     return any(one.wrong for column in found for one in column)
 
 
-def _digest(tensor: torch.Tensor) -> torch.Tensor:
+def digest(tensor: torch.Tensor) -> torch.Tensor:
+    """On a CPU no two answers have the same one (SHA-256)."""
     flat = tensor.contiguous().flatten().view(torch.uint8)
+    if not flat.is_cuda:
+        return torch.frombuffer(bytearray(hashlib.sha256(flat.numpy()).digest()), dtype=torch.uint8)
     whole = flat[: flat.numel() // 8 * 8].view(torch.int64)
     sums = [piece.sum() for piece in whole.split(PIECE_WORDS)] if whole.numel() else []
     return torch.stack([*sums, flat[len(whole) * 8 :].sum()])

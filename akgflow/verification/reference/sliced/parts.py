@@ -26,6 +26,9 @@ TRIED = 2
 """Parts on which an operator is tried for being separable."""
 LOUD = (1000.0, 0.0)
 """Factors of the parts beside those that are tried; the second where an operator refuses values of such size."""
+APART = {"cpu": 2e-5, "cuda": 1e-4}
+"""How far, relative to the largest, results of a part and of the whole may be apart: convolutions on a GPU are computed
+in other ways for other batches."""
 PIECE = 1 << 22
 """Elements that are compared with the framework's at once."""
 MOST_SUSPECTS = 1 << 16
@@ -131,7 +134,7 @@ def _near(one: torch.Tensor, other: torch.Tensor) -> bool:
         return bool(dtypes.same(one, other).double().mean() > 0.99)
     a, b = dtypes.as_float64(one), dtypes.as_float64(other)
     size = float(b.abs().nan_to_num(0.0, 0.0, 0.0).max())
-    allowed = max(1e-4, 8 * dtypes.format_of(one.dtype).eps) * size
+    allowed = max(APART[one.device.type], 8 * dtypes.format_of(one.dtype).eps) * size
     return bool(torch.allclose(a, b, rtol=0.0, atol=allowed, equal_nan=True))
 
 
@@ -141,6 +144,11 @@ class Part(NamedTuple):
     parts: torch.Tensor
     inputs: Any
     expected: tuple[Expected, ...]
+
+    @property
+    def named(self) -> list[tuple[str, Expected]]:
+        """The outputs by name."""
+        return [(f"output {i}", one) for i, one in enumerate(self.expected)]
 
 
 class Screen:

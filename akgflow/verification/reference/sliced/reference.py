@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -19,7 +19,7 @@ from akgflow.verification.reference.distributions import (
 )
 from akgflow.verification.reference.index_outputs import RANGE_BOUND, Trace
 from akgflow.verification.reference.inputs import Draw, Recipe
-from akgflow.verification.reference.operator import OperatorError
+from akgflow.verification.reference.operator import OperatorError, TooLarge
 from akgflow.verification.reference.oracle import Effects
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.sliced.draw import FullSize, SlicedDraw, WholeDraw
@@ -41,8 +41,10 @@ COMMON_SHARE = 16
 COMMON_ELEMENTS = {"cpu": 1 << 22, "cuda": 1 << 27}
 """Elements that every part needs: one in `COMMON_SHARE` of them at least are in the first parts, and with more than
 `COMMON_ELEMENTS` float64 makes do with fewer forwards."""
-PROCESS_BYTES = 64 << 20
+PROCESS_BYTES = 128 << 20
 """What each process takes that is forked with the framework loaded."""
+LEAST_BYTES = 256 << 20
+"""The least room for float64 work on parts, and all of it while a timing has the memory."""
 COPIES = 24
 """Float64 tensors of the size of a part's inputs and outputs that deciding it takes at once."""
 KEPT_SETS = 4
@@ -58,8 +60,10 @@ class Slicing(NamedTuple):
     """How many sets of inputs there is room for."""
     candidate: int
     """Bytes that a candidate's process takes by itself."""
-    whole: bool
-    """Whether float64 fits at full size: that is how an operator is judged that is not separable."""
+    whole_bytes: int
+    """What float64 at full size takes."""
+    no_whole: Callable[[], str] | None
+    """Why float64 does not fit at full size, which an operator needs that is not separable; None: it fits."""
     seconds: float
     """About how long one such forward takes."""
     work: Work | None
@@ -80,8 +84,13 @@ class SlicedReference(Reference):
         self.tree: memory.Tree = {}
 
     @property
-    def own_bytes(self) -> int:
-        return super().own_bytes + self.slicing.candidate + PROCESS_BYTES
+    def answer_bytes(self) -> int:
+        outputs = sum(one.numel() * one.element_size() for one in self.draws[0].forms)
+        return self.slicing.whole_bytes if self.how is None else LEAST_BYTES + outputs
+
+    @property
+    def process_bytes(self) -> tuple[int, int]:
+        return self.state_layout.size + PROCESS_BYTES, self.slicing.candidate
 
     @property
     def seconds(self) -> float:
@@ -118,6 +127,9 @@ class SlicedReference(Reference):
         try:
             full = FullSize(made, self._frame)
             self.how = separation(self.framework_runner, made, full.frame)
+            if self.how is None and self.framework_runner.draws:
+                # That may be why no part is as in the whole; its size has nothing to do with it.
+                self.framework_runner.require_same(full.frame, self._frame(made), made)
         except _Changes:
             self.how = None
         if self.how is None:
@@ -137,10 +149,10 @@ class SlicedReference(Reference):
 
     def _prepare_whole(self) -> None:
         """Float64 at full size after all, as little of it as there can be."""
-        if not self.slicing.whole:
-            raise OperatorError(
-                f"{self.file} on case {dict(self.case.keys)} cannot be cut into parts that are computed by themselves, "
-                "and float64 at full size does not fit into the memory that may be taken"
+        if self.slicing.no_whole is not None:
+            raise TooLarge(
+                f"{self.file} on case {dict(self.case.keys)} cannot be cut into parts that are computed by themselves: "
+                f"{self.slicing.no_whole()}"
             )
         self.oracle.thrifty = True
         super().prepare()
@@ -181,11 +193,11 @@ class SlicedReference(Reference):
         state = self._model.state_dict()
         self.tree, _ = self._describe(result, memory.storages([made, *state.values()]))
         frame = self.framework_runner.own_tensors(result)
-        if not frame or any(one.layout != torch.strided or not dtypes.is_known(one.dtype) for one in (*frame, *given)):
-            raise OperatorError(f"forward of {self.file} gives no dense tensor whose values can be compared")
         moved = any(not memory.same_bits(was, state[name]) for name, was in self.state.items())
         if moved or any(one._version != was for one, was in zip(given, versions, strict=True)):
             raise _Changes(f"forward of {self.file} changes its inputs or buffers on some inputs")
+        if not frame or any(one.layout != torch.strided or not dtypes.is_known(one.dtype) for one in (*frame, *given)):
+            raise OperatorError(f"forward of {self.file} gives no dense tensor whose values can be compared")
         return frame
 
     def _input_invariants(self, first: Draw) -> list[InputInvariant]:
@@ -268,6 +280,7 @@ class SlicedReference(Reference):
             one.full = None
 
     def let_go(self) -> None:
+        self.slicing = self.slicing._replace(bytes=LEAST_BYTES, kept=1)
         for one in self.draws:
             if isinstance(one, SlicedDraw):
                 one.full, one.decided = None, one.decided[:1]

@@ -7,7 +7,6 @@ values, too.
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,13 +14,14 @@ from typing import Any
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 
+from akgflow.operators.arguments import split
 from akgflow.verification.reference.operator import Case, OperatorError, seeded
 from akgflow.verification.reference.tracing.op_count import Counting, results_of
 from akgflow.verification.shared import dtypes, memory
 from akgflow.verification.shared.op_policy import Work
 
-TRACE_SECONDS = 3.0
-"""A recurrence is traced step by step; what it shows until then has to do."""
+MOST_OPERATIONS = 8_000
+"""A recurrence is traced step by step, some seconds long; what it shows until then has to do."""
 SMALL = 1 << 20
 """Bytes of inputs and state below which the forward is not followed."""
 UNKNOWN = 4
@@ -87,7 +87,7 @@ def _traced(case: Case, model: Any, inputs: Any) -> Footprint:
     given = memory.map_tensors(tuple(inputs), lambda t: _cast(t, case.dtype))
 
     def call() -> Any:
-        return torch.func.functional_call(model, state, given)
+        return torch.func.functional_call(model, state, *split(given))
 
     taken = list(memory.tensors(given))
     inputs, kept = _bytes(taken), _bytes(state.values())
@@ -124,10 +124,11 @@ class _Follower(Counting):
         super().__init__()
         self.most = self.columns = 0
         self._alive: dict[int, tuple[StorageWeakRef, int]] = {}
-        self._until = time.monotonic() + TRACE_SECONDS
+        self._operations = 0
 
     def note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
-        if time.monotonic() > self._until:
+        self._operations += 1
+        if self._operations > MOST_OPERATIONS:
             raise _TooLong
         super().note(func, args, kwargs, result)
         for tensor in _tensors(results_of(result)):
