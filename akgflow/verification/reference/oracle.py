@@ -231,12 +231,15 @@ class Oracle:
 
         None where there is none: in float64, of what random rounding does not cover, and of forwards of seconds.
         """
-        wide_results = any(dtypes.is_real(f) and dtypes.format_of(f.dtype).bits > 32 for f in frame)
+        bits = [dtypes.format_of(f.dtype).bits for f in frame if dtypes.is_real(f)]
         nothing = [None] * len(base.all)
-        if not self.spread.covered or self.thrifty or self.seconds >= SLOW_SECONDS or wide_results:
+        if not self.spread.covered or self.thrifty or self.seconds >= SLOW_SECONDS or max(bits, default=0) > 32:
             return nothing, False
         samples = (6 if self.seconds < INSTANT_SECONDS / 10 else 4) if self.instant else 2
-        found, exact = self.spread.measure(lambda: self._answer(wide, self.runner.state, watch).all, base.all, samples)
+        narrow = max(bits, default=32) < 32
+        found, exact = self.spread.measure(
+            lambda: self._answer(wide, self.runner.state, watch).all, base.all, samples, narrow
+        )
         return found or nothing, exact
 
     def _longest_sum(self, made: Any, wide: Any, outputs: list[torch.Tensor]) -> int:

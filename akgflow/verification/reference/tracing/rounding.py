@@ -55,11 +55,14 @@ Handler = Callable[["Rounding", Any, Any, Any], Any]
 
 
 class Rounding(Tracer):
-    """Runs forwards with errors, ``samples`` of them: enter what `again` gives for each."""
+    """Runs forwards with errors, ``samples`` of them: enter what `again` gives for each.
 
-    def __init__(self, samples: int = 2) -> None:
+    ``narrow``: results are rounded to less than float32, and hide what a variance in one pass loses.
+    """
+
+    def __init__(self, samples: int = 2, narrow: bool = False) -> None:
         super().__init__()
-        self.samples, self._sample = samples, -1
+        self.samples, self.narrow, self._sample = samples, narrow, -1
         self.rounds = False
         """Whether any operation can err at all."""
         self.unknown: set[str] = set()
@@ -191,7 +194,7 @@ class Rounding(Tracer):
         of_squares = self._drift(lambda: _of_sums(given, dims, lambda terms: (terms - terms.mean(1, True)) ** 2))
         root = op_classes.base(func._schema.name).startswith("std")
         square = spread * spread if root else spread
-        extra = torch.minimum(mean * mean, ONE_PASS * square)
+        extra = mean * mean if self.narrow else torch.minimum(mean * mean, ONE_PASS * square)
         noise = self._add_up(square.clone(), square + extra, of_squares)
         noise -= square
         for one in means:

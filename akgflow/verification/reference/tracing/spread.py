@@ -18,14 +18,15 @@ class Spread:
         self.covered = True
 
     def measure(
-        self, forward: Callable[[], Sequence[torch.Tensor]], exact: Sequence[torch.Tensor], samples: int
+        self, forward: Callable[[], Sequence[torch.Tensor]], exact: Sequence[torch.Tensor], samples: int, narrow: bool
     ) -> tuple[list[torch.Tensor] | None, bool]:
         """Root mean square of the results' errors, and whether nothing is rounded at all.
 
-        ``exact`` are the results without errors. None where the forwards do not cover what sound kernels may do.
+        ``exact`` are the results without errors; ``narrow`` is that of `Rounding`. None where the forwards do not cover
+        what sound kernels may do.
         """
         total = [torch.zeros_like(dtypes.as_float64(one)) for one in exact]
-        rounding = Rounding(samples)
+        rounding = Rounding(samples, narrow)
         for _ in range(samples):
             results = self._results(rounding, forward)
             if [one.shape for one in results] != [one.shape for one in exact]:
