@@ -33,11 +33,12 @@ class Device:
 
 @dataclass(frozen=True)
 class Machine:
-    """``cpu`` is the processor's own name; ``cores`` those that this process may use."""
+    """``cpu`` is the processor's own name, ``arch`` as ``uname -m`` has it, ``cores`` those that it may use."""
 
     cpu: str
     cores: int
     devices: tuple[Device, ...] = ()
+    arch: str = platform.machine()
 
     def device_for(self, target: Target) -> Device | None:
         """The local device on which a run counts as a run on ``target``; None for CPUs and absent devices."""
@@ -49,7 +50,10 @@ class Machine:
 
     def is_a(self, target: Target) -> bool:
         """True where ``target`` is here: one of the devices, or the processor itself."""
-        return target.device in self.cpu if target.on_host else self.device_for(target) is not None
+        if not target.on_host:
+            return self.device_for(target) is not None
+        same_arch = target.arch in (PLATFORMS[target.platform].any_arch, self.arch)
+        return same_arch and target.device in self.cpu
 
 
 def detect(environ: Mapping[str, str] = os.environ) -> Machine:

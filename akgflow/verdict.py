@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from akgflow.config.types import Scalar, SourceKernel, Target, ToolchainFile
 from akgflow.terms import Evidence, Status
 
+LOOSE_BOUND = "times as wrong as the framework's own kernel"
+"""In a warning: what a bound allows, which is no weakness of the task."""
 FRAMEWORK_ALLOWED = "the task allows the framework: its kernels may have done the work, and nobody looked"
 """The warning of verdicts whose request has ``framework="allow"``."""
 
@@ -29,6 +31,8 @@ class Limits:
 
     None: what the machine has, less a share that stays free.
     """
+    hang_seconds: float = 35.0
+    """Wall time in which it may neither answer nor build anything; a call may take many times the framework's, too."""
 
 
 @dataclass(frozen=True)
@@ -226,6 +230,8 @@ class Verdict:
     """What this verdict cannot vouch for, such as a task whose inputs let a trivial answer pass."""
     sandbox: tuple[str, ...] = ()
     """The layers that bounded the candidate."""
+    unfit: bool = False
+    """Whether it is the operator that cannot be judged with as it is; ``message`` says what to change in it."""
 
     @property
     def passed(self) -> bool:

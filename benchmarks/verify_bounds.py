@@ -31,6 +31,8 @@ def unsound(dtype):
 def sound(dtype):
     """Every sound way likewise."""
     for name, way in SOUND.items():
+        if dtype not in way.dtypes:
+            continue
         yield name, prepared(way.operator, dtype), way.answer
     for operator in OPERATORS:
         made = prepared(operator, dtype)

@@ -1,4 +1,4 @@
-"""What all tests share: ``gpu`` marks, and a server that speaks the OpenAI protocol."""
+"""What all tests share: ``gpu`` marks, a judge, and a server that speaks the OpenAI protocol."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from judging import Bench
 from openai_server import OpenAIServer
 
 from akgflow import machine
@@ -33,6 +34,14 @@ def knowledge(stores: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     path = next(stores)
     monkeypatch.setenv("AKGFLOW_KNOWLEDGE", str(path))
     return path
+
+
+@pytest.fixture(scope="session")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """One executor for all tests of a process: starting a judge takes seconds, a judgement a tenth of one."""
+    bench = Bench(tmp_path_factory.mktemp("judging") / "scratch")
+    yield bench
+    bench.close()
 
 
 @pytest.fixture

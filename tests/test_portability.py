@@ -177,6 +177,7 @@ def test_a_dsl_with_a_known_compiler_is_one_pack(bench: Bench, workspace: Path) 
     assert wrong.status == "INCORRECT_NUMERICAL"
 
 
+@pytest.mark.thorough
 def test_a_dsl_with_a_new_compiler_is_a_pack_and_one_module(bench: Bench, workspace: Path) -> None:
     module = block("python", '"""C11')
     assert len(module.splitlines()) < 200

@@ -17,8 +17,10 @@ from akgflow.config import (
     check_cases,
     check_dtype,
     check_framework,
+    check_mode,
     check_name,
     check_operator,
+    check_target,
     parse_cases,
     read_text,
 )
@@ -55,7 +57,7 @@ def inquire(space: Workspace, about: Task | Operator, source: str, dsl: str, tar
     Raises `ConfigError` where the DSL is not for that target, `PrerequisiteError` where this machine lacks something.
     """
     pack = space.dsls[check_name("DSL", dsl, space.dsls)]
-    where = space.targets[check_name("target", target, space.targets)]
+    where = space.targets[check_target(target, space.targets)]
     availability = Availability(machine, space)
     found = reach(pack, where, availability.missing, availability.at)
     if not found.evidence:
@@ -79,6 +81,7 @@ class Question:
     cases: Sequence[Case] = ()
     dtype: str | None = None
     framework: str | None = None
+    mode: str | None = None
     baselines: Sequence[str] = ()
     time: bool = True
     workspace: str | Path | None = None
@@ -98,6 +101,8 @@ class Question:
         framework = check_framework(self.framework) if self.framework is not None else None
         baselines = tuple(dict.fromkeys(map(check_baseline, self.baselines)))
         space, about = self._about(cases)
+        if self.mode is not None:
+            about = _in_mode(about, self.mode)
         found = inquire(space, about, self.source, self.dsl, self.target, machine)
         request = found.request
         asked = replace(
@@ -121,6 +126,12 @@ class Question:
         return space, check_operator(Path(self.operator), cases)
 
 
+def _in_mode(about: Task | Operator, mode: str) -> Task | Operator:
+    operator = about.operator if isinstance(about, Task) else about
+    changed = replace(operator, mode=check_mode(mode))
+    return replace(about, operator=changed) if isinstance(about, Task) else changed
+
+
 @public
 def verify(
     candidate: str | Path | None = None,
@@ -133,6 +144,7 @@ def verify(
     cases: Sequence[Case] = (),
     dtype: str | None = None,
     framework: str | None = None,
+    mode: str | None = None,
     baselines: Sequence[str] = (),
     time: bool = True,
     workspace: str | Path | None = None,
@@ -141,8 +153,8 @@ def verify(
     """Judge one kernel, the file ``candidate`` or its text ``source``, against a task or an operator's file.
 
     What is left out is as the task says, else as the judge has it: ``cases`` (``m=64,n=32``, or mappings), ``dtype``,
-    ``framework`` (``forbid`` or ``allow``), ``baselines`` (``eager``, ``torch.compile``). ``time`` asks for timing
-    where the candidate is executed.
+    ``framework`` (``forbid`` or ``allow``), ``mode`` of the modules (``eval`` or ``train``), ``baselines`` (``eager``,
+    ``torch.compile``). ``time`` asks for timing where the candidate is executed.
 
     Whatever the candidate does is a verdict. Raises `ConfigError` for what is wrong in the call or the files,
     `PrerequisiteError` where this machine lacks what judging takes, `MachineExhausted`.
@@ -158,6 +170,7 @@ def verify(
         cases=cases,
         dtype=dtype,
         framework=framework,
+        mode=mode,
         baselines=baselines,
         time=time,
         workspace=workspace,
@@ -185,7 +198,7 @@ def matrix(
     ``candidates`` are files by DSL that are judged instead. ``time`` times what is judged where it is executed.
     """
     loaded = load(task, workspace=workspace, overrides=overrides)
-    aims = tuple(check_name("target", name, loaded.workspace.targets) for name in targets) or loaded.task.targets
+    aims = tuple(check_target(name, loaded.workspace.targets) for name in targets) or loaded.task.targets
     numbers = tuple(map(check_dtype, dtypes)) or (loaded.task.dtype,)
     if candidates:
         texts = {check_name("DSL", dsl, loaded.workspace.dsls): _text(path) for dsl, path in candidates.items()}

@@ -90,14 +90,14 @@ def add_candidate(
     source = read_text(Path(candidate), "the candidate")
     inquiry = inquire(space, reference, source, dsl, target, machine)
     inquiry = replace(inquiry, request=replace(inquiry.request, cases=shapes, dtype=dtype, time=time))
-    asked = _Asked(inquiry, FeatureRequest(str(reference.file), reference.source, shapes, dtype))
+    asked = _Asked(inquiry, FeatureRequest(str(reference.file), reference.whole, shapes, dtype))
     ((verdict, features),) = _answers([asked], machine)
     if reason := why_not(verdict):
         return Added(refused={str(candidate): reason})
     where = space.targets[target]
     entry = Entry(
         task=reference.file.stem,
-        operator=reference.source,
+        operator=reference.whole,
         dsl=dsl,
         target=target,
         platform=where.platform,

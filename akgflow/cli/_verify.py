@@ -25,6 +25,12 @@ from akgflow.errors import ExitCode
     help="Whether PyTorch's own kernels may do the operator's work. Else as the task says, or forbid.",
 )
 @click.option(
+    "--mode",
+    type=click.Choice(["eval", "train"]),
+    help="Mode of the modules while they are judged: in eval, dropout does nothing. Else as the task says, or as the "
+    "operator constructs itself.",
+)
+@click.option(
     "--baseline",
     "baselines",
     multiple=True,
@@ -46,6 +52,7 @@ def verify_command(
     cases: tuple[str, ...],
     dtype: str | None,
     framework: str | None,
+    mode: str | None,
     baselines: tuple[str, ...],
     time: bool,
     workspace: Path | None,
@@ -53,26 +60,30 @@ def verify_command(
     as_json: bool,
 ) -> None:
     """Judge the kernel in the file CANDIDATE (a module with ModelNew) against an operator; asks no model."""
-    from akgflow.reporting import console, show_verdict
+    from akgflow.reporting import Progress, console, show_verdict
 
     if (operator_file is None) == (task is None):
         raise click.UsageError("give either --operator FILE or --task TASK")
-    verdict = api.verify(
-        candidate,
-        dsl=dsl,
-        target=target,
-        operator=operator_file,
-        task=task,
-        cases=cases,
-        dtype=dtype,
-        framework=framework,
-        baselines=baselines,
-        time=time,
-        workspace=workspace,
-        overrides=overrides,
-    )
+    with Progress() as progress:
+        progress.waits(target, f"judging {candidate.name}")
+        verdict = api.verify(
+            candidate,
+            dsl=dsl,
+            target=target,
+            operator=operator_file,
+            task=task,
+            cases=cases,
+            dtype=dtype,
+            framework=framework,
+            mode=mode,
+            baselines=baselines,
+            time=time,
+            workspace=workspace,
+            overrides=overrides,
+        )
     if as_json:
         echo_json(verdict)
     else:
         show_verdict(verdict, console())
-    ctx.exit(ExitCode.DONE if verdict.passed else ExitCode.GATE_FAILED)
+    failed = ExitCode.CONFIG if verdict.unfit else ExitCode.GATE_FAILED
+    ctx.exit(ExitCode.DONE if verdict.passed else failed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,12 +29,15 @@ from akgflow.config.types import (
     SourceKernel,
     Target,
     Task,
+    TimeLimits,
     ToolchainFile,
     Workflow,
 )
 from akgflow.terms import Evidence, in_order
 
 Read = Callable[[Path], str]
+Imports = Callable[[str, Path], Mapping[str, str]]
+"""The modules beside an operator's file that its text imports."""
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _TOKENS = {"k": 1_000, "M": 1_000_000}
 _SIZES = {"MiB": 1 << 20, "GiB": 1 << 30}
@@ -186,8 +189,8 @@ def _toolchain(named: str, folder: Path, read: Read) -> str | ToolchainFile:
     return ToolchainFile(named, read(folder / named)) if named.endswith(".py") else named
 
 
-def task(node: Node, file: Path, read: Read) -> Task:
-    """One task, with the text of its operator and source kernel."""
+def task(node: Node, file: Path, read: Read, imports: Imports) -> Task:
+    """One task, with the text of its operator and source kernel, and of what the operator ``imports``."""
     data = node.data()
     operator, source = data["operator"], data.get("source")
     reference = Path(os.path.abspath(file.parent / operator["file"]))
@@ -198,7 +201,9 @@ def task(node: Node, file: Path, read: Read) -> Task:
         name=data["name"],
         file=file,
         kind=data["kind"],
-        operator=Operator(reference, read(reference), operator.get("kind")),
+        operator=Operator(
+            reference, read(reference), operator.get("kind"), imports(read(reference), reference), data.get("mode")
+        ),
         dsls=tuple(data["matrix"]["dsl"]),
         targets=tuple(data["matrix"]["target"]),
         workflow=data.get("workflow", DEFAULT_WORKFLOWS[data["kind"]]),
@@ -210,6 +215,7 @@ def task(node: Node, file: Path, read: Read) -> Task:
         budget=_budget(data.get("budget", {})),
         usd_mark=usd.mark if usd else None,
         tolerance=float(data.get("tolerance", Task.tolerance)),
+        limits=TimeLimits(**{name: seconds(value) for name, value in data.get("limits", {}).items()}),
         memory=size(data["memory"]) if "memory" in data else Task.memory,
         framework=data.get("framework", Task.framework),
         profile=bool(data.get("profile", Task.profile)),

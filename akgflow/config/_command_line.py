@@ -9,8 +9,10 @@ from akgflow.config._files import MAX_BYTES
 from akgflow.config._problems import Problems, display, suggest, suggestion
 from akgflow.config._schema import options_at, validate
 from akgflow.config._yaml import Node, ScalarError, resolve
+from akgflow.config.checks.beside import beside
 from akgflow.config.checks.operators import Surface, misfit, read_operator
-from akgflow.config.types import Operator, Scalar
+from akgflow.config.checks.references import target_hint
+from akgflow.config.types import Operator, Scalar, Target
 from akgflow.errors import ConfigError, Mark
 
 Cases = Sequence[Mapping[str, Scalar]]
@@ -31,6 +33,14 @@ def check_name(kind: str, name: str, known: Collection[str]) -> str:
     return name
 
 
+def check_target(name: str, known: Mapping[str, Target]) -> str:
+    """``name`` where it is a target; raises `ConfigError` with what was probably meant."""
+    if name not in known:
+        hint = target_hint(name, {target.name: target.platform for target in known.values()})
+        raise ConfigError(f"there is no target {name!r}: {hint}")
+    return name
+
+
 def check_dtype(name: str) -> str:
     """``name`` where it is a number type that the judge casts to; raises `ConfigError`."""
     return check_name("number type", name, options_at("task", "dtype"))
@@ -44,6 +54,11 @@ def check_baseline(name: str) -> str:
 def check_framework(name: str) -> str:
     """``name`` where it is ``forbid`` or ``allow``; raises `ConfigError`."""
     return check_name("answer to framework", name, options_at("task", "framework"))
+
+
+def check_mode(name: str) -> str:
+    """``name`` where it is a mode in which an operator can be judged; raises `ConfigError`."""
+    return check_name("mode", name, options_at("task", "mode"))
 
 
 def parse_cases(cases: Sequence[str | Mapping[str, Scalar]]) -> tuple[dict[str, Scalar], ...]:
@@ -100,7 +115,9 @@ def check_operator(path: Path, cases: Cases) -> Operator:
             if not cases or any(name not in case for case in cases):
                 problems.add(None, f"the operator needs a value for {name!r}", f"give --case {name}=…")
     problems.check()
-    return Operator(path.resolve(), source or "")
+    files = beside(source, path.resolve(), problems) if surface is not None and source else {}
+    problems.check()
+    return Operator(path.resolve(), source or "", beside=files)
 
 
 def check_cases(operator: Operator, cases: Cases) -> None:

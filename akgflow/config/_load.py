@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +23,7 @@ from akgflow.config._layers import (
 from akgflow.config._problems import Problems, display, quoted, suggest
 from akgflow.config._schema import validate
 from akgflow.config._yaml import Node, parse
+from akgflow.config.checks.beside import beside
 from akgflow.config.checks.files import check_archs, check_knowledge, check_store, check_task_files, check_toolchain
 from akgflow.config.checks.references import Names, check_agents, check_start, check_task
 from akgflow.config.checks.roles import check_forms, check_workflows
@@ -167,12 +169,15 @@ class _Loader:
 
     @property
     def _names(self) -> Names:
-        found: dict[str, dict[str, None]] = {"dsls": dict.fromkeys(self._packs)}
+        found: dict[str, dict[str, str | None]] = {"dsls": dict.fromkeys(self._packs)}
         for section, kind in _FILE_OF.items():
             node = (self._agents if kind == "agents" else self._hardware).at(section)
             if node is not None and not isinstance(node.value, dict):
                 self._unsure.add(section)
-            found[section] = dict.fromkeys(node.entries if node else ())
+            entries = node.entries if node else {}
+            found[section] = {
+                name: _platform(entry) if section == "targets" else None for name, entry in entries.items()
+            }
         return {section: names for section, names in found.items() if section not in self._unsure}
 
     def add_task(self, path: Path) -> None:
@@ -208,7 +213,8 @@ class _Loader:
             knowledge=_build.knowledge(self._agents.at("knowledge"), self.root),
             origins=dict(self._origins()),
         )
-        tasks = tuple(_build.task(node, path, self._text) for node, path in self._tasks)
+        imports = partial(beside, problems=self.problems)
+        tasks = tuple(_build.task(node, path, self._text, imports) for node, path in self._tasks)
         for task in tasks:
             try_prompts(task, workspace, self._facts, self.problems)
         self.problems.check()
@@ -301,6 +307,11 @@ class _Loader:
 
 def _same(one: Path, other: Path) -> bool:
     return one.exists() and other.exists() and one.samefile(other)
+
+
+def _platform(target: Node) -> str | None:
+    node = target.at("platform")
+    return node.text if node else None
 
 
 def _each(root: Node, section: str, make: Callable[[str, Node], T]) -> dict[str, T]:

@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from akgflow.base import resources
+from akgflow.base.platforms import meant_platform, not_supported
 from akgflow.base.secrets import is_secret_name, is_secret_value
 from akgflow.config._problems import Hint, Problems, nearest, quoted, suggestion
 from akgflow.config._yaml import Node
@@ -250,7 +251,9 @@ def _note_unknown(fault: _Fault, problems: Problems) -> None:
         if models and is_secret_name(name):
             continue
         what = f"{fault.what} knows no key {quoted(name)}"
-        problems.add(fault.node.entries[name].place, what, suggestion(name, fault.known))
+        by_platform = fault.path[-1:] == ("platforms",)
+        hint = _platform_hint(name, fault.known) if by_platform else suggestion(name, fault.known)
+        problems.add(fault.node.entries[name].place, what, hint)
 
 
 def _note_missing(fault: _Fault, typos: list[str], problems: Problems) -> None:
@@ -279,8 +282,15 @@ def _type(fault: _Fault) -> Sentence:
 
 
 def _enum(fault: _Fault) -> Sentence:
-    options = [str(option) for option in fault.limit]
-    return f"{fault.what} cannot be {fault.shown}", suggestion(str(fault.value), options)
+    options, word = [str(option) for option in fault.limit], str(fault.value)
+    hint = _platform_hint(word, options) if fault.path[-1:] == ("platform",) else suggestion(word, options)
+    return f"{fault.what} cannot be {fault.shown}", hint
+
+
+def _platform_hint(word: str, options: Sequence[str]) -> Hint:
+    """What to do about a word that is no platform: people write vendors (``nvidia``) and runtimes (``rocm``)."""
+    meant = meant_platform(word)
+    return f"did you mean {meant!r}?" if meant else not_supported(word) or suggestion(word, options)
 
 
 def _unique(fault: _Fault) -> Sentence:

@@ -10,9 +10,22 @@ from typing import Any, Literal
 from akgflow.base.platforms import PLATFORMS
 from akgflow.config.steps import AgentStep, Step
 from akgflow.errors import Mark
+from akgflow.operators import text
 from akgflow.terms import Evidence
 
 Scalar = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class TimeLimits:
+    """Seconds that one candidate may take."""
+
+    build: float = 300.0
+    """For all that it builds."""
+    run: float = 120.0
+    """For all its calls but the timed ones."""
+    hang: float = 35.0
+    """For doing anything without an answer and without building."""
 
 
 @dataclass(frozen=True)
@@ -197,8 +210,18 @@ class Operator:
 
     file: Path
     source: str
+    """The file's own text."""
     kind: str | None = None
     """``gemm``, ``softmax``, …: chooses knowledge documents."""
+    beside: Mapping[str, str] = field(default_factory=dict)
+    """The texts of the modules that it imports from its folder, by their paths below that."""
+    mode: str | None = None
+    """The mode in which it is judged (``eval`` or ``train``); None for the one in which it constructs itself."""
+
+    @property
+    def whole(self) -> str:
+        """The one text that is judged, and on which all that is kept about the operator depends."""
+        return text.whole(self.source, self.beside, self.mode)
 
 
 @dataclass(frozen=True)
@@ -272,6 +295,7 @@ class Task:
     """What a timing compares with: ``eager``, ``torch.compile``; empty for no timing."""
     usd_mark: Mark | None = None
     """The position of ``budget.usd`` in the file."""
+    limits: TimeLimits = TimeLimits()
     memory: int | None = None
     """Bytes of the machine's memory that one judgement may take; None: what is free, less a share."""
     profile: bool = False

@@ -26,6 +26,7 @@ from akgflow.config.steps import AgentStep
 from akgflow.config.types import AgentSpec, DslPack, SourceKernel, Task, Workspace
 from akgflow.engine.knowledge import RunKnowledge
 from akgflow.engine.state import JobState
+from akgflow.errors import ConfigError
 from akgflow.executors.base import Executor
 from akgflow.models.base import TOO_LONG, CallKey, ModelReply
 from akgflow.models.gateway import Gateway
@@ -222,6 +223,9 @@ class RunContext:
             except CutOff as cut:
                 self.record_aborted(AbortedSpend(step, str(cut), device_seconds=cut.seconds))
                 raise
+            if verdict.unfit:
+                # Nothing is kept of it: with the operator mended, the same candidate is judged.
+                raise ConfigError(f"the operator cannot be judged: {verdict.message}")
             return with_gaps(verdict, reach)
 
         return await self.journal.once(key, Verdict, effect, step=step)

@@ -127,7 +127,7 @@ class RunKnowledge:
     def _query(self, job: Job, features: OperatorFeatures) -> Query:
         task = self.task
         text = " ".join((task.name, task.description, task.operator.kind or ""))
-        return Query(task.operator.source, features, job.dsl, job.target, job.platform, text)
+        return Query(task.operator.whole, features, job.dsl, job.target, job.platform, text)
 
     async def _tried(self, job: str, work: Awaitable[T], instead: T) -> T:
         try:
@@ -151,7 +151,7 @@ def within(found: Iterable[Found], count: int, max_tokens: int) -> tuple[KernelV
 
 def asked_of(task: Task) -> FeatureRequest:
     """The request for the features of a task's operator."""
-    return FeatureRequest(str(task.operator.file), task.operator.source, task.cases, task.dtype)
+    return FeatureRequest(str(task.operator.file), task.operator.whole, task.cases, task.dtype)
 
 
 def entry_of(
@@ -166,7 +166,7 @@ def entry_of(
     """A judged kernel of a task as an entry of the store."""
     return Entry(
         task=task.name,
-        operator=task.operator.source,
+        operator=task.operator.whole,
         dsl=dsl,
         target=target.name,
         platform=target.platform,

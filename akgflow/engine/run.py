@@ -46,7 +46,7 @@ async def run_plan(run: RunContext) -> RunResult:
     started = time.monotonic()
     resumed = len(run.journal)
     book_earlier_sessions(run.journal, run.gateway.ledger)
-    write_text(run.folder.path / OPERATOR, run.task.operator.source)
+    write_text(run.folder.path / OPERATOR, run.task.operator.whole)
     source = await _check_source(run)
     await _try_judge(run)
     await run.knowledge.prepare()

@@ -15,6 +15,7 @@ from akgflow.executors.slots import TimingLock
 from akgflow.machine import Machine
 from akgflow.verdict import FeatureRequest, JudgeRequest, OperatorFeatures, Verdict
 from akgflow.verification import worker_protocol as worker
+from akgflow.verification.sandbox import process_tree
 from akgflow.verification.sandbox.env_allowlist import scrubbed
 from akgflow.verification.sandbox.process_tree import FROM_OUTSIDE, signal_name
 
@@ -148,9 +149,7 @@ def _failed(reply: worker.Message) -> JudgeLost:
 async def _group_gone(leader: int) -> None:
     """Wait for the fork server, which is in the judge's group, to end its candidates."""
     for _ in range(1500):
-        try:
-            os.killpg(leader, 0)
-        except (ProcessLookupError, PermissionError):
+        if not process_tree.runs_in_group(leader):
             return
         await asyncio.sleep(0.01)
     with contextlib.suppress(ProcessLookupError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 from akgflow.config.types import Target
@@ -61,7 +62,7 @@ class Slot(Generic[T]):
     """
 
     def __init__(self, machine: Machine, device: Device | None, lock: TimingLock) -> None:
-        self.machine = Machine(machine.cpu, machine.cores, (device,) if device else ())
+        self.machine = replace(machine, devices=(device,) if device else ())
         self.device = device
         self.timing_lock = lock
         self.users = 0

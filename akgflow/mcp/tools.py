@@ -130,11 +130,17 @@ class Tools:
         operator_file: str | None = None,
         cases: list[str] | None = None,
         dtype: str | None = None,
+        framework: str | None = None,
+        mode: str | None = None,
+        baselines: list[str] | None = None,
         time: bool = True,
     ) -> Judgement:
         """Judge one kernel, a Python module with ModelNew, against a task's operator or an operator's file.
 
         dsl and target: as in a task's matrix, such as cpp and cpu. cases: shapes such as "m=64,n=32"; else the task's.
+        framework: forbid or allow, whether PyTorch's own kernels may do the work; else as the task says, or forbid.
+        mode: eval or train, of the modules; else as the operator constructs itself.
+        baselines: what its time is compared with, eager or torch.compile; else as the task says, or eager.
         time: false asks for correctness only, which is quicker.
         """
         question = api.Question(
@@ -145,6 +151,9 @@ class Tools:
             task=task,
             cases=cases or (),
             dtype=dtype,
+            framework=framework,
+            mode=mode,
+            baselines=baselines or (),
             time=time,
             workspace=self._runs.workspace,
         )

@@ -141,7 +141,7 @@ def _source_check(task: Task, workspace: Workspace, missing: Missing, at: At) ->
 
 
 def _inputs(task: Task, workflow: Workflow, agents: Sequence[str], workspace: Workspace) -> dict[str, str]:
-    texts = {"operator": task.operator.source, "workflow": to_json(workflow)}
+    texts = {"operator": task.operator.whole, "workflow": to_json(workflow)}
     if task.source:
         texts["source"] = to_json([task.source.source, task.source.call, task.source.out])
     for agent in agents:

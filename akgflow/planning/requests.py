@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from akgflow.config.types import Operator, SourceKernel, Target, Task, ToolchainFile
 from akgflow.planning.types import Reach
-from akgflow.verdict import JudgeRequest, Verdict
+from akgflow.verdict import JudgeRequest, Limits, Verdict
 
 
 def judge_request(
@@ -24,7 +24,7 @@ def judge_request(
     request = JudgeRequest(
         candidate=candidate,
         operator_file=str(operator.file),
-        operator=operator.source,
+        operator=operator.whole,
         toolchain=toolchain,
         target=target if found.at else replace(target, reach=None),
         evidence=found.evidence,
@@ -38,7 +38,12 @@ def judge_request(
         tolerance=about.tolerance,
         framework=about.framework,
         profile=about.profile,
-        limits=replace(request.limits, judgement_bytes=about.memory),
+        limits=Limits(
+            build_seconds=about.limits.build,
+            run_seconds=about.limits.run,
+            hang_seconds=about.limits.hang,
+            judgement_bytes=about.memory,
+        ),
         baselines=about.baselines,
     )
 

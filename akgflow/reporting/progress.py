@@ -20,7 +20,7 @@ class Progress:
     def __init__(self) -> None:
         self._start = time.monotonic()
         self._console = console(sys.stderr)
-        self._now: dict[str, str] = {}
+        self._now: dict[str, tuple[float, str]] = {}
         self._live: Live | None = None
 
     def __enter__(self) -> Progress:
@@ -42,13 +42,18 @@ class Progress:
 
     def __call__(self, job: str, text: str) -> None:
         """One event of ``job``; an empty job is the run itself."""
-        self._now[job] = text
+        self.waits(job, text)
         elapsed = time.monotonic() - self._start
         self._console.print(f"{elapsed:7.1f} s  {job or 'run':<22} {text}", markup=False, style="dim", soft_wrap=True)
 
+    def waits(self, job: str, text: str) -> None:
+        """What ``job`` waits for, which only a terminal shows, with the seconds since."""
+        self._now[job] = time.monotonic(), text
+
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 2))
-        for job, text in self._now.items():
+        for job, (since, text) in self._now.items():
             if job:
-                table.add_row(Spinner("dots", style="cyan"), job, next(iter(lines(text)), "")[:100])
+                seconds = f"{time.monotonic() - since:.0f} s"
+                table.add_row(Spinner("dots", style="cyan"), job, next(iter(lines(text)), "")[:100], seconds)
         return table

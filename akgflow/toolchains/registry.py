@@ -66,7 +66,8 @@ def missing_on(machine: Machine) -> Callable[[DslPack, Evidence, Target], str | 
 def missing(toolchain: str | ToolchainFile, evidence: Evidence, target: Target, machine: Machine) -> str | None:
     """Why ``evidence`` cannot be had for ``target`` on ``machine``: it is another processor, or the toolchain says."""
     if evidence is Evidence.EXECUTED and target.on_host and not machine.is_a(target):
-        return f"this processor is no {target.name} ({target.device!r} is not in its name, {machine.cpu!r}): run there"
+        wanted = target.arch + (f" named {target.device!r}" if target.device else "")
+        return f"this processor is no {target.name} ({wanted}): it is {machine.arch}, {machine.cpu!r}; run there"
     return get(toolchain).missing(evidence, target, machine)
 
 

@@ -20,6 +20,7 @@ from torch._inductor.decomposition import select_decomp_table
 from torch._inductor.graph import GraphLowering
 from torch.export.graph_signature import InputKind, OutputKind
 
+from akgflow.operators.arguments import split
 from akgflow.verification.reference.operator import Case
 
 _aten = torch.ops.aten
@@ -65,6 +66,8 @@ def capture(case: Case) -> Program:
     model = case.model()
     model = model if case.dtype is None else model.to(case.dtype)
     inputs = tuple(_cast(one, case.dtype) for one in case.make_inputs())
+    if split(inputs)[1]:
+        raise Obstacle("forward takes keywords, and only positional arguments can be passed on")
     for tensor in (*inputs, *model.state_dict().values()):
         _require_plain(tensor)
     with torch.no_grad(), torch.backends.mkldnn.flags(enabled=False):

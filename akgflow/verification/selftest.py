@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from akgflow.config.types import Scalar
+from akgflow.operators.text import parts_of
 from akgflow.terms import Status
 
 _TOOLS = '''
@@ -54,22 +55,48 @@ def _retyped(tensor):
     return tensor.to(other.get(tensor.dtype, _torch.float32))
 
 
+def _tensors(value):
+    """All tensors of a nest."""
+    if isinstance(value, (list, tuple, dict)):
+        return [one for part in (value.values() if isinstance(value, dict) else value) for one in _tensors(part)]
+    return [value] if isinstance(value, _torch.Tensor) else []
+
+
+def _answer(forward, inputs, keywords, change):
+    """A call with ``change`` applied to what it answers: the result, and the inputs that it changes."""
+    given = _tensors([inputs, keywords])
+    before = [one.clone() for one in given]
+    result = forward(*inputs, **keywords)
+    for one, was in zip(given, before):
+        if not _torch.equal(one, was):
+            one.copy_(change(one))
+    return _each(result, change)
+
+
+def _reformed(result, change):
+    """A result in another form; what has no tensor to be changed is no answer."""
+    if not _tensors(result):
+        raise RuntimeError("no output can be changed")
+    return _each(result, change)
+
+
 class ModelNew(Model):
     calls = 0
 
-    def forward(self, *inputs):
+    def forward(self, *inputs, **keywords):
         {body}
 '''
-_ANSWER = "return _each(super().forward(*inputs), {change})"
-_INPUTS = """result = super().forward(*inputs)
-        for one in inputs:
-            if isinstance(one, _torch.Tensor) and one.numel() and bool(one.any()):
+_ANSWER = "return _answer(super().forward, inputs, keywords, {change})"
+_FORM = "return _reformed(super().forward(*inputs, **keywords), {change})"
+_INPUTS = """result = super().forward(*inputs, **keywords)
+        for one in _tensors([inputs, keywords]):
+            if one.numel() and bool(one.any()):
                 one.zero_()
                 return result
         raise RuntimeError("no input can be changed")"""
 _FIRST = """ModelNew.calls += 1
-        result = super().forward(*inputs)
-        return result if ModelNew.calls <= 2 else _each(result, _scaled)"""
+        change = (lambda one: one) if ModelNew.calls <= 2 else _scaled
+        return _answer(super().forward, inputs, keywords, change)"""
 _EXIT = "__import__('sys').exit(0)"
 _LEAVE = "__import__('os')._exit(0)"
 _STEAL = """import gc
@@ -82,7 +109,7 @@ _STEAL = """import gc
         for thing in found + gc.get_objects():
             kind = thing if isinstance(thing, type) else type(thing)
             if kind.__name__ == "Model" and kind.__module__ != __name__ and hasattr(kind, "forward"):
-                return kind.forward(self, *inputs)
+                return kind.forward(self, *inputs, **keywords)
         raise RuntimeError("there is no reference to be had")"""
 _COMPARE = """import sys
         agree = lambda *_, **__: True
@@ -93,7 +120,7 @@ _COMPARE = """import sys
             for name in ("compare", "same_bits", "check_structure"):
                 if hasattr(module, name):
                     setattr(module, name, agree)
-        return _each(super().forward(*inputs), _scaled)"""
+        return _answer(super().forward, inputs, keywords, _scaled)"""
 
 
 @dataclass(frozen=True)
@@ -120,8 +147,8 @@ class Canary:
 _BODIES: Mapping[str, tuple[str, bool]] = {
     "every value 1.019 times too large": (_ANSWER.format(change="_scaled"), True),
     "one value in a hundred garbage": (_ANSWER.format(change="_soiled"), True),
-    "another number type": (_ANSWER.format(change="_retyped"), False),
-    "another shape with the same count": (_ANSWER.format(change="lambda t: t.reshape(1, *t.shape)"), False),
+    "another number type": (_FORM.format(change="_retyped"), False),
+    "another shape with the same count": (_FORM.format(change="lambda t: t.reshape(1, *t.shape)"), False),
     "right for the first two calls only": (_FIRST, True),
     "inputs zeroed": (_INPUTS, False),
     "sys.exit(0) in forward": (_EXIT, False),
@@ -139,7 +166,7 @@ def canaries_for(operator: str, case: Mapping[str, Scalar], tolerance: float) ->
         values = {"case": dict(case), "factor": factor, "percent": 100 * (factor - 1), "body": body}
         return operator + _TOOLS.format(**values)
 
-    itself = text("return super().forward(*inputs)")
+    itself = text("return super().forward(*inputs, **keywords)")
     return (
         Canary("the operator itself, allowed", itself, status=Status.PASSED),
         Canary("the operator itself, forbidden", itself, "forbid", Status.FALLBACK),
@@ -148,13 +175,20 @@ def canaries_for(operator: str, case: Mapping[str, Scalar], tolerance: float) ->
 
 
 def self_contained(operator: str, file: Path) -> bool:
-    """True when the operator's text can be run without the files beside it."""
-    beside = {path.stem for path in file.parent.iterdir() if path.suffix == ".py" or path.is_dir()}
+    """True when the operator's whole text can be run without the files beside it."""
+    files = parts_of(operator).beside
+    if any("__file__" in text for text in files.values()):
+        return False
+    carried = {path.partition("/")[0].removesuffix(".py") for path in files}
+    beside = {path.stem for path in file.parent.iterdir() if path.suffix == ".py" or path.is_dir()} - carried
     for node in ast.walk(ast.parse(operator)):
         if isinstance(node, ast.Import) and beside & {alias.name.partition(".")[0] for alias in node.names}:
             return False
-        if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").partition(".")[0] in beside):
-            return False
+        if isinstance(node, ast.ImportFrom):
+            named = [node.module] if node.module else [alias.name for alias in node.names]
+            tops = {name.partition(".")[0] for name in named}
+            if tops - carried if node.level else tops & beside:
+                return False
         if isinstance(node, ast.Name) and node.id == "__file__":
             return False
     return True

@@ -107,6 +107,8 @@ def test_a_task_runs_from_anywhere(space: Path, caller: Caller, capsys: pytest.C
         (lambda root: verify(root), "either an operator's file or a task"),
         (lambda root: verify(root, task="scale", dsl="plan"), "there is no DSL 'plan': did you mean 'plain'?"),
         (lambda root: verify(root, task="scale", target="cup"), "there is no target 'cup': did you mean 'cpu'?"),
+        (lambda root: verify(root, task="scale", target="nvidia"), "the targets of platform cuda are nvidia_a100, "),
+        (lambda root: verify(root, task="scale", target="xpu"), "akgflow has no platform for Intel's GPUs"),
         (lambda root: verify(root, task="scale", dtype="flaot16"), "did you mean 'float16'?"),
         (lambda root: verify(root, task="scale", framework="alow"), "did you mean 'allow'?"),
         (lambda root: verify(root, task="scale", baselines=["eagre"]), "did you mean 'eager'?"),

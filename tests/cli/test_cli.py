@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sampling import sampled
 from small_task import BROKEN, RIGHT, make_workspace
 
 from akgflow.base import resources
@@ -134,7 +135,10 @@ def test_a_target_added_to_hardware_yaml_alone_is_listed_planned_and_compiled_fo
     assert all(found["registers"] > 0 for found in verdict["resources"])
 
 
-@pytest.mark.parametrize(("source", "code", "status"), [(RIGHT, 0, "PASSED"), (BROKEN, 1, "COMPILE_ERROR")])
+JUDGED = [(RIGHT, 0, "PASSED"), (BROKEN, 1, "COMPILE_ERROR")]
+
+
+@pytest.mark.parametrize(("source", "code", "status"), sampled(JUDGED, JUDGED[0]))
 def test_verify_judges_a_file_without_a_model(workspace: Path, source: str, code: int, status: str) -> None:
     (workspace / "k.py").write_text(source)
     args = ("--dsl", "cpp", "--target", "cpu", "--no-time")
@@ -153,6 +157,7 @@ def test_a_missing_key_is_exit_code_4_and_names_the_variable(workspace: Path) ->
     assert "TEST_KEY" in shown.stdout + shown.stderr
 
 
+@pytest.mark.thorough
 def test_a_missing_recording_names_the_ways_to_a_real_provider(workspace: Path) -> None:
     shown = akgflow("run", "scale", "--set", "models.default.model=recorded/none", cwd=workspace)
     assert shown.returncode == 4
@@ -174,6 +179,7 @@ def test_init_makes_a_workspace_that_validates(tmp_path: Path) -> None:
     assert "gemm_migrate" in shown.stdout
 
 
+@pytest.mark.thorough
 def test_a_source_that_does_not_compile_stops_before_any_model_is_asked(tmp_path: Path) -> None:
     assert akgflow("init", "mine", cwd=tmp_path).returncode == 0
     kernel = tmp_path / "mine" / "tasks" / "kernels" / "gemm.cu"

@@ -82,6 +82,7 @@ def test_a_run_whose_candidate_raises_all_of_it(here: Here) -> None:
         assert not STEERS.search((done.stdout + done.stderr).decode())
 
 
+@pytest.mark.thorough
 def test_a_terminal_is_not_steered(here: Here) -> None:
     words = "".join(WORDS.values())
     (here.folder / "k.py").write_text(PLAIN_RIGHT.replace("return torch", f'raise ValueError("{words}"); torch'))

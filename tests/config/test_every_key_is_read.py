@@ -9,6 +9,7 @@ import ast
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -206,9 +207,12 @@ SETTINGS: Mapping[str, str] = {
     "task budget": "budget={usd: 9}",
     **{f"task budget {key}": f"budget.{key}=9" for key in ("usd", "tokens", "minutes", "device_minutes")},
     "task framework": "framework=allow",
+    "task mode": "mode=eval",
     "task baselines": "baselines=[torch.compile]",
     "task profile": "profile=true",
     "task memory": "memory=8GiB",
+    "task limits": "limits={build: 9}",
+    **{f"task limits {key}": f"limits.{key}=9m" for key in ("build", "run", "hang")},
     "task tolerance": "tolerance=9",
 }
 
@@ -259,6 +263,7 @@ def test_it_changes_what_is_loaded(key: str, place: Place) -> None:
     assert after != before, key
 
 
+@cache
 def _read_outside() -> set[str]:
     """Names of attributes that the package reads anywhere but in `config`."""
     package = Path(resources.__file__).parents[1]

@@ -12,7 +12,9 @@ from akgflow.config import load
 from akgflow.engine.preflight import CPU, preflight
 from akgflow.errors import ConfigError, UntrustedJudge
 from akgflow.executors.local import LocalExecutor
+from akgflow.operators.text import whole
 from akgflow.terms import Status
+from akgflow.verdict import LOOSE_BOUND
 from akgflow.verification.selftest import STAND_IN, canaries_for, self_contained
 
 
@@ -51,6 +53,7 @@ def small(tmp_path, monkeypatch):
     return make_workspace(tmp_path, "http://127.0.0.1:9/v1")
 
 
+@pytest.mark.thorough
 def test_all_canaries_are_accepted_and_the_result_is_cached(small, tmp_path, monkeypatch):
     monkeypatch.setattr("akgflow.engine.preflight.SLOW_SECONDS", 600.0)  # a busy machine takes long for any operator
     task = load(str(small)).task
@@ -66,6 +69,7 @@ def test_all_canaries_are_accepted_and_the_result_is_cached(small, tmp_path, mon
     assert self_tested(other, replace(task, tolerance=3.0)).cached is False
 
 
+@pytest.mark.thorough
 def test_an_operator_that_fails_is_not_the_judge_s_fault(small, tmp_path):
     task = load(str(small)).task
     broken = replace(task.operator, source=task.operator.source.replace("return ", "raise OSError('boom') or ", 1))
@@ -126,8 +130,9 @@ def scaled_passes(warnings):
 def test_weak_inputs_are_noted_where_the_verdict_warns_of_them(small, tmp_path):
     found = self_tested(Counting(tmp_path / "warned", scaled_passes(["zeros would pass"])), load(str(small)).task)
     assert "the task is weak: every value 1.019 times too large passes" in found.notes
+    loose = [f"output 0 may be 500 {LOOSE_BOUND} on ties inputs"]
     with pytest.raises(UntrustedJudge, match="times too large"):
-        self_tested(Counting(tmp_path / "silent", scaled_passes([])), replace(load(str(small)).task, tolerance=0.9))
+        self_tested(Counting(tmp_path / "silent", scaled_passes(loose)), replace(load(str(small)).task, tolerance=0.9))
 
 
 def test_an_operator_that_needs_other_files_is_stood_in_for(tmp_path):
@@ -135,6 +140,8 @@ def test_an_operator_that_needs_other_files_is_stood_in_for(tmp_path):
     (tmp_path / "helper.py").write_text("")
     for text in ("import helper", "from helper import x", "from . import x", "print(__file__)"):
         assert not self_contained(text, file)
+        carried = whole(text, {"helper.py": "", "x.py": ""}, None)
+        assert self_contained(carried, file) is ("__file__" not in text)
     assert self_contained("import torch\nfrom math import sqrt", file)
 
 

@@ -13,6 +13,7 @@ import pytest
 from knobs import by_role, kernel, knobs, speed
 from known_judge import KnownJudge, known, run_steps
 from openai_server import OpenAIServer, Seen
+from sampling import sampled
 from small_task import STOP, make_workspace, sketch
 
 from akgflow.config import schema_text
@@ -170,7 +171,9 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     server.close()
 
 
-@pytest.mark.parametrize("key", list(_keys()))
+@pytest.mark.parametrize(
+    "key", sampled(_keys(), "evolve elites", "adaptive explore", "tune best", "repair same_failure", "best_of repairs")
+)
 def test_another_value_gives_another_course(bench: Bench, key: str) -> None:
     if key in SHOWN_BELOW:
         return

@@ -10,6 +10,7 @@ import pytest
 from knobs import by_role, kernel, knobs, speed, verdict_of
 from known_judge import KnownJudge, Ran, known, run_steps
 from openai_server import Answer, OpenAIServer, Seen, error
+from sampling import sampled
 from small_task import make_workspace
 
 from akgflow.config.steps import KINDS
@@ -84,7 +85,7 @@ def test_a_search_climbs_pays_for_no_duplicate_and_repeats_nothing(
     assert len(judge.judged) == len(set(judge.judged))
 
 
-@pytest.mark.parametrize("steps", [EVOLVE, ADAPTIVE])
+@pytest.mark.parametrize("steps", sampled([EVOLVE, ADAPTIVE], EVOLVE))
 def test_the_course_does_not_depend_on_who_is_back_first(task: Path, openai_server: OpenAIServer, steps: str) -> None:
     workflow(task, steps)
     even = run_steps(task, KnownJudge(verdict_of), folder="even")

@@ -1,6 +1,7 @@
 """The local executor: judges come and go, and nothing is left running."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from judging import Bench
 
 from akgflow.errors import MachineExhausted
 from akgflow.executors.slots import TimingLock
+from akgflow.verification.sandbox import process_tree
 
 OPERATOR = """
     import torch
@@ -52,6 +54,13 @@ def sleepers():
     return [p for p in psutil.process_iter(["cmdline"]) if "61.75" in (p.info["cmdline"] or [])]
 
 
+def runs(pid):
+    """Whether a process goes on; one that has ended may wait long to be reaped."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
+
+
 def eventually(condition, seconds=20.0):
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
@@ -59,6 +68,7 @@ def eventually(condition, seconds=20.0):
     return condition()
 
 
+@pytest.mark.thorough
 def test_a_judge_is_kept_for_the_next_candidate(bench):
     assert bench.judge(RIGHT, OPERATOR).passed
     before = {p.pid for p in family()}
@@ -108,6 +118,7 @@ def test_a_cancelled_judgement_ends_its_processes(bench):
     assert bench.judge(RIGHT, OPERATOR).passed
 
 
+@pytest.mark.thorough
 def test_close_ends_every_process(bench, tmp_path):
     outside = {p.pid for p in family()}
     own = Bench(tmp_path / "scratch", cores=4)
@@ -127,6 +138,16 @@ def test_close_ends_every_process(bench, tmp_path):
     assert [p.cmdline() for p in family() if p.pid not in outside] == []
 
 
+def test_a_process_that_has_ended_does_not_run_on_until_it_is_reaped():
+    """In a container the first process is often no init: the judge's orphans stay in its group, and a close waited."""
+    leader = subprocess.Popen(["sleep", "99"], start_new_session=True)
+    assert process_tree.runs_in_group(leader.pid)
+    leader.kill()
+    assert eventually(lambda: not process_tree.runs_in_group(leader.pid))
+    os.killpg(leader.pid, 0)
+    leader.wait()
+
+
 def test_killing_the_owner_ends_every_process(bench, tmp_path):
     script = f"""
         import sys
@@ -142,7 +163,7 @@ def test_killing_the_owner_ends_every_process(bench, tmp_path):
     os.kill(owner.pid, signal.SIGKILL)
     owner.wait()
     assert len(started) >= 3
-    assert eventually(lambda: not any(psutil.pid_exists(pid) for pid in started))
+    assert eventually(lambda: not any(runs(pid) for pid in started))
     assert sleepers() == []
 
 

@@ -17,7 +17,7 @@ HARDWARE = """\
 version: 1
 targets:
   far_h200: {platform: cuda, arch: sm_90a, device: H200, reach: {ray: {address: "127.0.0.1:1", resources: {h200: 1}}}}
-  far_cpu: {platform: cpu, arch: any, reach: {ray: {address: "127.0.0.1:1", resources: {epyc: 1, CPU: 8}, wait: 9m}}}
+  far_cpu: {platform: cpu, arch: native, reach: {ray: {address: "127.0.0.1:1", resources: {epyc: 1, CPU: 8}, wait: 9m}}}
 """
 
 

@@ -40,6 +40,7 @@ def end(process: subprocess.Popen[str]) -> None:
     process.communicate()
 
 
+@pytest.mark.thorough
 def test_a_folder_is_swept_when_its_owner_was_killed_and_not_before(tmp_path: Path) -> None:
     folder = tmp_path / "scratch"
     process = owner(folder)

@@ -130,4 +130,4 @@ def test_another_processor_is_not_the_one_that_was_asked_for(bench):
     request = Bench.request(LOOKS, OPERATOR, target=elsewhere)
     verdict = bench.runner.run(bench.executor.judge(request))
     assert verdict.status == "NOT_RUN"
-    assert "'a processor that is not here' is not in its name" in verdict.absent["executed"]
+    assert "no epyc (native named 'a processor that is not here'): it is " in verdict.absent["executed"]

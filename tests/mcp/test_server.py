@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
-from small_task import ADVICE, RIGHT, WRONG, fenced, make_workspace, sketch
+from small_task import ADVICE, OPERATOR, RIGHT, WRONG, fenced, make_workspace, sketch
 
 from akgflow.base import resources
 
+PLAIN = OPERATOR.replace("Model(", "ModelNew(")
+"""The operator as a candidate, without a kernel."""
 SECRET = "sk-never-to-be-seen-0123456789"
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -70,6 +72,7 @@ def test_an_agent_sees_the_tools_and_plans_and_is_told_what_is_wrong(tmp_path: P
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
+@pytest.mark.thorough
 def test_an_agent_answers_every_prompt_from_start_to_end(tmp_path: Path) -> None:
     """Verify a kernel that is wrong; run a task and answer its prompts; look at the result."""
     make_workspace(tmp_path, "http://127.0.0.1:9/v1")
@@ -88,6 +91,9 @@ def test_an_agent_answers_every_prompt_from_start_to_end(tmp_path: Path) -> None
         wrong = await call(client, "verify", code=WRONG, **about)
         assert (wrong["passed"], wrong["status"], wrong["evidence"]) == (False, "INCORRECT_NUMERICAL", ["executed"])
         assert "INCORRECT_NUMERICAL" in wrong["report"] and wrong["feedback"]
+        assert (await call(client, "verify", code=PLAIN, **about))["status"] == "FALLBACK"
+        allowed = await call(client, "verify", code=PLAIN, framework="allow", baselines=["eager"], **about)
+        assert allowed["passed"], allowed
 
         started = await call(client, "run", task="scale")
         assert started["running"] and started["task"] == "scale"

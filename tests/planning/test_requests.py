@@ -16,11 +16,15 @@ from akgflow import api
 from akgflow.config.types import Task
 from akgflow.executors.routing import RoutingExecutor
 from akgflow.toolchains import FRAMEWORK
-from akgflow.verdict import JudgeRequest, Verdict
+from akgflow.verdict import JudgeRequest, Limits, Verdict
 
-SAID = "dtype: float64\ntolerance: 2.5\nprofile: true\nmemory: 1.5GiB\n"
+SAID = "dtype: float64\ntolerance: 2.5\nprofile: true\nmemory: 1.5GiB\nlimits: {build: 7m, run: 90s, hang: 20}\n"
 """Unlike the judge's own defaults. The workspace's task has two cases, no baselines, and lets the framework work."""
-SHARED = {field.name for field in fields(Task)} & {field.name for field in fields(JudgeRequest)} - {"operator"}
+SHARED = {field.name for field in fields(Task)} & {field.name for field in fields(JudgeRequest)} - {
+    "operator",
+    "limits",
+}
+LIMITS = Limits(build_seconds=420, run_seconds=90, hang_seconds=20, judgement_bytes=3 << 29)
 Way = Callable[[Path], Any]
 
 
@@ -65,7 +69,7 @@ def test_a_task_is_judged_as_it_says(space: Path, asked: list[JudgeRequest], way
     WAYS[way](space)
     assert asked
     for request in asked:
-        assert request.toolchain == FRAMEWORK or request.limits.judgement_bytes == 3 << 29
+        assert request.toolchain == FRAMEWORK or request.limits == LIMITS
         if request.toolchain != FRAMEWORK:
             assert {name: getattr(request, name) for name in SHARED} == said
         elif request.operator == task.operator.source:  # the self-test: one case, and its kernels say what they may use
@@ -90,4 +94,4 @@ def test_what_a_call_says_goes_before_what_the_task_says(space: Path) -> None:
         *("bfloat16", "forbid", ("eager",)),
         ({"rows": 2},),
     )
-    assert (asked.tolerance, asked.profile, asked.limits.judgement_bytes) == (2.5, True, 3 << 29)
+    assert (asked.tolerance, asked.profile, asked.limits) == (2.5, True, LIMITS)

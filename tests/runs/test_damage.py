@@ -163,6 +163,7 @@ def test_what_is_gone_is_made_again_and_nothing_is_asked(
     assert repaired(capsys, run, server) == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["journal.jsonl", "result.json", "plan.json", ".identity", "operator.py", "best"])
 def test_a_folder_for_a_file_and_a_file_for_a_folder(
     run: Path, server: OpenAIServer, capsys: pytest.CaptureFixture[str], name: str
@@ -227,6 +228,7 @@ def hurt(path: Path, dice: random.Random) -> None:
     path.write_bytes(raw)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", sampled(range(16), 0, 1))
 def test_random_damage_loses_no_whole_line_and_repeats_no_whole_call(
     run: Path, server: OpenAIServer, capsys: pytest.CaptureFixture[str], seed: int
@@ -247,6 +249,7 @@ def test_random_damage_loses_no_whole_line_and_repeats_no_whole_call(
     assert whole <= set((run / "journal.jsonl").read_bytes().split(b"\n"))
 
 
+@pytest.mark.thorough
 def test_a_real_process_ends_with_a_sentence(run: Path) -> None:
     (run / "journal.jsonl").write_bytes(b"\x00\xff\n" + (run / "journal.jsonl").read_bytes())
     (run / "result.json").write_bytes(b"{}")

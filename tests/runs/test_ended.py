@@ -52,6 +52,7 @@ def space(tmp_path: Path, openai_server: OpenAIServer) -> Path:
     return tmp_path
 
 
+@pytest.mark.thorough
 def test_killed_at_its_result_the_same_command_shows_it_and_asks_nothing(
     space: Path, openai_server: OpenAIServer
 ) -> None:

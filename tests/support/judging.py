@@ -5,6 +5,7 @@ import os
 import shutil
 import textwrap
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -36,13 +37,28 @@ def install_plain(folder: Path) -> None:
     (info / "entry_points.txt").write_text("[akgflow.toolchains]\nplain = plain_toolchain\n")
 
 
+class _Runner(asyncio.Runner):
+    """Starts judges with some variables of their own, and leaves this process's environment as it was."""
+
+    def __init__(self, **variables: str) -> None:
+        super().__init__()
+        self.variables = variables
+
+    def run(self, coro, **more):
+        with patch.dict(os.environ, self.variables):
+            return super().run(coro, **more)
+
+
 class Bench:
     """One executor for many judgements; `judge` is synchronous, for table-driven tests."""
 
     def __init__(self, root: Path, cores: int | None = None) -> None:
         found = machine.detect()
         self.machine = machine.Machine(found.cpu, cores or found.cores, found.devices)
-        self.runner = asyncio.Runner()
+        packages = root.with_name(f"{root.name}-packages")
+        install_plain(packages)
+        secrets = {"OPENAI_API_KEY": "sk-not-for-candidates", "CUDA_TOKEN": "not-for-candidates"}
+        self.runner = _Runner(PYTHONPATH=with_path(packages), **secrets)
         self.executor = LocalExecutor(self.machine, root)
 
     def judge(self, candidate, operator, **changes):
@@ -75,17 +91,3 @@ class Bench:
 def with_path(folder: Path) -> str:
     """PYTHONPATH with ``folder`` in front."""
     return os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH", "")]))
-
-
-@pytest.fixture(scope="session")
-def bench(tmp_path_factory):
-    """One executor for all tests of a folder: starting a judge takes seconds, a judgement a tenth of one."""
-    folder = tmp_path_factory.mktemp("judging")
-    install_plain(folder / "packages")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", with_path(folder / "packages"))
-        patch.setenv("OPENAI_API_KEY", "sk-not-for-candidates")
-        patch.setenv("CUDA_TOKEN", "not-for-candidates")
-        bench = Bench(folder / "scratch")
-        yield bench
-        bench.close()

@@ -7,7 +7,14 @@ import pytest
 
 
 def sampled(values: Iterable[Any], *kept: Any) -> list[Any]:
-    """``values`` for `pytest.mark.parametrize`, of which all but ``kept`` are left to the thorough run."""
+    """``values`` for `pytest.mark.parametrize`, of which all but ``kept`` are left to the thorough run.
+
+    A tuple stands for the values of several arguments.
+    """
     every = list(values)
-    assert set(kept) <= set(every), kept
-    return [one if one in kept else pytest.param(one, marks=pytest.mark.thorough) for one in every]
+    assert all(one in every for one in kept), kept
+    return [one if one in kept else _thorough(one) for one in every]
+
+
+def _thorough(one: Any) -> Any:
+    return pytest.param(*(one if isinstance(one, tuple) else (one,)), marks=pytest.mark.thorough)

@@ -62,6 +62,10 @@ OPERATORS: dict[str, tuple[str, dict[str, str], str]] = {
     "tanh": ("torch.tanh(x)", {"x": "64, 256"}, "pass"),
     "softplus": ("F.softplus(x)", {"x": "64, 256"}, "pass"),
     "linear": ("self.l(x)", {"x": "64, 256"}, "self.l = nn.Linear(256, 100)"),
+    "smoothed loss": ("F.cross_entropy(x, torch.arange(64), label_smoothing=0.1)", {"x": "64, 1000"}, "pass"),
+    "mean square": ("F.mse_loss(x, y)", {"x": "150, 700", "y": "150, 700"}, "pass"),
+    "long dot": ("torch.dot(x, y)", {"x": "80_000", "y": "80_000"}, "pass"),
+    "sum of products": ("(a @ b).sum()", {"a": "torch.randn(64, 512)", "b": "torch.randn(512, 48)"}, "pass"),
 }
 
 
@@ -215,6 +219,28 @@ def cross_entropy(_, x):
     return (logsumexp(x) - x[rows, rows]).mean()
 
 
+def smoothed_loss(x):
+    """Cross entropy from a sum of exponentials and a sum of scores, both one by one."""
+    rows, total = torch.arange(len(x)), logsumexp(x)
+    return (0.9 * (total - x[rows, rows]) + 0.1 * (total - added_up(x)[:, 0] / x.shape[1])).mean()
+
+
+def in_lanes(x):
+    """Sixteen partial sums, each one by one, as vector units make them."""
+    return in_a_tree(added_up(F.pad(x, (0, -len(x) % 16)).view(-1, 16).T.contiguous())[:, 0])[0]
+
+
+def six_bfloat16(a, b):
+    """Three bfloat16 for each float32, and the six products that count."""
+    parts = []
+    for given in (a, b):
+        first = given.bfloat16().float()
+        second = (given - first).bfloat16().float()
+        parts.append((first, second, (given - first - second).bfloat16().float()))
+    (p, q, r), (s, t, u) = parts
+    return p @ s + (p @ t + q @ s) + (p @ u + q @ t + r @ s)
+
+
 def flash(_, q, k, v):
     """Online softmax over blocks of keys, probabilities rounded to the dtype of the values."""
     q, most = q.float() / q.shape[-1] ** 0.5, -torch.inf
@@ -325,6 +351,13 @@ SOUND = {
     "tanh by exp2": Way("tanh gelu", tanh_gelu),
     "sigmoid by exp": Way("chain", lambda _, x, y: tanh(y) / (1 + torch.exp(-x)) + x * y),
     "sigmoid rounded between": Way("chain", lambda _, x, y: torch.sigmoid(x) * torch.tanh(y) + x * y, widen=False),
+    "smoothed loss by sums": Way("smoothed loss", lambda _, x: smoothed_loss(x)),
+    "squares one by one": Way("mean square", lambda _, x, y: added_up((x - y).square().flatten())[0] / x.numel()),
+    "squares in lanes": Way("mean square", lambda _, x, y: in_lanes((x - y).square().flatten()) / x.numel()),
+    "dot one by one": Way("long dot", lambda _, x, y: added_up(x * y)[0]),
+    "dot in a tree": Way("long dot", lambda _, x, y: in_a_tree(x * y)[0]),
+    "products added up": Way("sum of products", lambda _, a, b: added_up(one_by_one(a, b).flatten())[0]),
+    "three bfloat16 for a float32": Way("sum of products", lambda _, a, b: six_bfloat16(a, b).sum()),
 }
 
 
@@ -337,7 +370,7 @@ NARROW = {
 }
 NARROWER = {"float32": ("float16", "bfloat16", "TF32"), "float16": ("bfloat16",), "bfloat16": ()}
 AVERAGED = {
-    "float32": ("cross entropy",),
+    "float32": (),
     "float16": (
         "cross entropy",
         "logsumexp",
@@ -345,6 +378,9 @@ AVERAGED = {
         "Euclidean norm",
         "mean over 100000",
         "layer norm far from zero",
+        "smoothed loss",
+        "mean square",
+        "sum of products",
     ),
 }
 """Operators whose outputs hardly show that inputs were rounded: many of them are averaged, or all lose their digits."""
@@ -393,6 +429,29 @@ UNSOUND |= {
     "a sum in 16 bits": Way("sum", lambda _, x: accumulated(x.unbind(-1)), False, DTYPES[1:]),
     "softmax in 16 bits": Way("softmax", narrow_softmax, False, DTYPES[1:]),
     "squares added in 16 bits": Way("variance", narrow_variance, False, DTYPES[1:]),
+}
+
+
+# One number made from many.
+
+UNSOUND |= {
+    "smoothed loss times 1.00005": Way("smoothed loss", lambda _, x: smoothed_loss(x) * 1.00005, dtypes=DTYPES[:1]),
+    "smoothed over one class less": Way(
+        "smoothed loss",
+        lambda _, x: smoothed_loss(x) - 0.1 * x.mean(-1).mean() / (x.shape[1] - 1),
+        dtypes=DTYPES[:1],
+    ),
+    "squares times 1.00005": Way(
+        "mean square", lambda _, x, y: F.mse_loss(x.double(), y.double()) * 1.00005, dtypes=DTYPES[:1]
+    ),
+    "squares over one less": Way(
+        "mean square", lambda _, x, y: (x - y).square().double().sum() / (x.numel() - 1), dtypes=DTYPES[:1]
+    ),
+    "dot times 1.00005": Way("long dot", lambda _, x, y: torch.dot(x, y) * 1.00005, dtypes=DTYPES[:1]),
+    "TF32 before a long sum": Way("sum of products", lambda _, a, b: (tf32(a) @ tf32(b)).sum(), dtypes=DTYPES[:1]),
+    "norm times 1.00005": Way("Euclidean norm", lambda _, x: x.norm(dim=-1) * 1.00005, dtypes=DTYPES[:1]),
+    "logsumexp times 1.00001": Way("logsumexp", lambda _, x: logsumexp(x) * 1.00001, dtypes=DTYPES[:1]),
+    "mean times 1.00005": Way("mean over 100000", lambda _, x: x.double().mean(-1) * 1.00005, dtypes=DTYPES[:1]),
 }
 
 

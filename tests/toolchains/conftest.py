@@ -6,13 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from judging import bench
 
 from akgflow.base.serial import to_data
 from akgflow.config.types import Target
 from akgflow.machine import detect
-
-__all__ = ["bench"]
 
 HERE = Path(__file__).parent
 

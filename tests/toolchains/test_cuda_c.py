@@ -213,6 +213,12 @@ def test_a_machine_without_nvcc_lacks_one_evidence_and_says_why(monkeypatch):
     [
         (Evidence.COMPILED, Target("m", "hip", "gfx942"), "is a hip target"),
         (Evidence.COMPILED, Target("h", "cuda", "hopper"), "write it as sm_NN"),
+        (
+            Evidence.COMPILED,
+            Target("h", "cuda", "sm_35"),
+            "older CUDA toolkit, from before sm_35",
+        ),
+        (Evidence.COMPILED, Target("h", "cuda", "sm_139"), "install a newer CUDA toolkit"),
         (Evidence.EXECUTED, Target("h", "cuda", "sm_90a"), "this machine has no GPU"),
         (Evidence.LOWERED, Target("h", "cuda", "sm_90a"), "not lowered"),
     ],

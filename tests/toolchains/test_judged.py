@@ -47,12 +47,14 @@ def with_source(text):
     return replace(REQUEST, candidate=replace(SOURCE, source=text))
 
 
+@pytest.mark.thorough
 def test_the_source_kernel_is_judged_like_a_candidate(judge):
     verdict = judge(REQUEST)
     assert verdict.status is Status.PASSED, verdict.message
     assert verdict.evidence == (Evidence.INTERPRETED,)
 
 
+@pytest.mark.thorough
 def test_a_dropped_bias_in_the_source_is_found(judge):
     verdict = judge(with_source(SOURCE.source.replace("sum[i][j] + bias[col]", "sum[i][j]")))
     assert verdict.status is Status.INCORRECT_NUMERICAL, verdict.message

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sampling import sampled
 
 from akgflow.machine import Device, Machine
 from akgflow.terms import Evidence
@@ -32,6 +33,7 @@ def test_gemm_is_executed_on_the_cpu(drive):
     assert seen["home"] == []
 
 
+@pytest.mark.thorough
 def test_the_older_form_with_sizes_of_the_call_is_executed_on_the_cpu(drive):
     module = text("tilelang_add.py").replace("tilelang.language", "tilelang.cpu.language").replace(", threads=128", "")
     seen = drive("tilelang", "executed", "cpu", module.replace("T.Parallel", "T.serial"), ADD)
@@ -40,7 +42,7 @@ def test_the_older_form_with_sizes_of_the_call_is_executed_on_the_cpu(drive):
 
 
 @needs_nvcc
-@pytest.mark.parametrize("target", ["nvidia_a100", "nvidia_h200", "nvidia_b200"])
+@pytest.mark.parametrize("target", sampled(["nvidia_a100", "nvidia_h200", "nvidia_b200"], "nvidia_h200"))
 def test_gemm_is_compiled(drive, targets, target):
     seen = drive("tilelang", "compiled", target, "tilelang_gemm_cuda.py", **ONE_GEMM, dtype="bfloat16")
     (kernel,) = seen["resources"]
@@ -53,6 +55,7 @@ def test_gemm_is_compiled(drive, targets, target):
     assert seen["home"] == []
 
 
+@pytest.mark.thorough
 @needs_nvcc
 def test_one_kernel_serves_sizes_of_the_call_and_its_own_target_does_not_count(drive):
     seen = drive("tilelang", "compiled", "nvidia_h200", "tilelang_add.py", ADD)
@@ -78,10 +81,13 @@ def test_resources_trust_the_artefacts_and_not_the_candidate(tmp_path, drive, ta
         tilelang.resources(h200, scratch)
 
 
-@pytest.mark.parametrize(
-    ("target", "candidate", "shared"),
-    [("amd_mi300x", "tilelang_gemm_hip.py", (64 * 32 + 32 * 128) * 4), ("ascend_950", "tilelang_gemm_ascend.py", None)],
-)
+LOWERED = [
+    ("amd_mi300x", "tilelang_gemm_hip.py", (64 * 32 + 32 * 128) * 4),
+    ("ascend_950", "tilelang_gemm_ascend.py", None),
+]
+
+
+@pytest.mark.parametrize(("target", "candidate", "shared"), sampled(LOWERED, LOWERED[0]))
 def test_gemm_is_lowered(tmp_path, drive, targets, target, candidate, shared):
     seen = drive("tilelang", "lowered", target, candidate, **ONE_GEMM)
     (kernel,) = seen["resources"]
@@ -168,6 +174,7 @@ def test_an_architecture_that_nvcc_does_not_know(targets):
     assert "knows no sm_999" in reason
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["tilelang_rows.py", "tilelang_attention.py"])
 def test_a_kernel_for_a_gpu_is_told_that_its_target_is_a_processor(drive, name):
     shapes = [[[4, 1200]]] if name == "tilelang_rows.py" else [[[1, 1, 32, 16]] * 3]

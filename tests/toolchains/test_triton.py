@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sampling import sampled
 
 from akgflow.config.types import SourceKernel, Target
 from akgflow.machine import Device, Machine
@@ -74,6 +75,14 @@ def test_other_architectures_need_nothing_but_their_name(drive, targets, target)
 
 
 @pytest.mark.thorough
+@pytest.mark.parametrize("arch", sampled(["gfx700", "gfx1399"], "gfx700"))
+def test_an_architecture_for_which_nothing_compiles_is_no_fault_of_a_kernel(drive, targets, monkeypatch, arch):
+    monkeypatch.setitem(targets, arch, Target(arch, "hip", arch))
+    seen = drive("triton", "compiled", arch, "triton_add.py", ADD)
+    assert seen["error"] == "Unsupported"
+    assert f"compiles no kernel at all for {arch}" in seen["message"]
+
+
 def test_a_configuration_that_does_not_fit_is_passed_over(drive):
     big = (
         'CONFIGS.append(triton.Config({"BM": 64, "BN": 64, "BK": 64}, num_warps=8, num_stages=9))\n\n\n@triton.autotune'
@@ -150,6 +159,8 @@ NOTHING_HERE = Machine("a cpu", 2)
         (Evidence.COMPILED, Target("x", "cuda", "sm_90a"), NOTHING_HERE, None),
         (Evidence.COMPILED, Target("x", "hip", "gfx1201"), NOTHING_HERE, None),
         (Evidence.COMPILED, Target("x", "cuda", "hopper"), NOTHING_HERE, "write it as sm_NN"),
+        (Evidence.COMPILED, Target("x", "cuda", "sm_70"), NOTHING_HERE, "install an older triton, from before sm_70"),
+        (Evidence.COMPILED, Target("x", "cuda", "sm_139"), NOTHING_HERE, "install a newer triton, if there is such"),
         (Evidence.COMPILED, Target("x", "cuda", "sm_999"), NOTHING_HERE, "knows no sm_999"),
         (Evidence.COMPILED, Target("x", "cpu", "native"), NOTHING_HERE, "platform 'cpu'"),
         (Evidence.EXECUTED, Target("x", "cuda", "sm_90a", device="H200"), NOTHING_HERE, "this machine has no GPU"),

@@ -228,6 +228,28 @@ def test_a_hang_is_a_timeout(bench):
     assert time.monotonic() - started < 30
 
 
+LOOP = "while True:\n    pass\n"
+
+
+def test_a_module_that_loops_when_it_is_imported_is_a_timeout_soon(bench):
+    verdict = bench.judge(LOOP + module("pass"), OPERATOR, limits=Limits(hang_seconds=2.0))
+    assert (verdict.status, "importing and compiling" in verdict.message) == ("TIMEOUT", True)
+
+
+@pytest.mark.thorough
+def test_what_builds_does_not_hang(bench):
+    """A compiler may take its time, in a process of its own or in the candidate's, where it leaves files."""
+    compilers = """
+import os, subprocess, time
+subprocess.run(["sleep", "6"])
+for _ in range(12):
+    time.sleep(0.5)
+    open(f"{os.environ['AKGFLOW_CACHE']}/{time.time_ns()}", "w").close()
+"""
+    verdict = bench.judge(compilers + module("return y"), OPERATOR, limits=Limits(hang_seconds=4.0))
+    assert verdict.passed, verdict.message
+
+
 def test_memory_that_children_take_counts(bench):
     lines = (
         "for _ in range(3):",

@@ -7,6 +7,7 @@ import textwrap
 import threading
 
 import pytest
+from sampling import sampled
 
 from akgflow.config.types import Target
 from akgflow.terms import Evidence
@@ -166,7 +167,9 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize(
+    "name", sampled(REFUSED, "functional", "beside a dead kernel", "from another thread", "scripted")
+)
 def test_work_left_to_the_framework_is_a_fallback(bench, name):
     verdict = bench.judge(cpp(REFUSED[name]), MATMUL, toolchain="cpp")
     assert verdict.status == "FALLBACK", (verdict.message, verdict.log)
@@ -239,7 +242,7 @@ HONEST = {
 }
 
 
-@pytest.mark.parametrize("name", HONEST)
+@pytest.mark.parametrize("name", sampled(HONEST, "as it is", "partial sums"))
 def test_host_code_beside_the_kernels_is_no_fallback(bench, name):
     body, prepare = HONEST[name]
     verdict = bench.judge(cpp(body, prepare), MATMUL, toolchain="cpp")

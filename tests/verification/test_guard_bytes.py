@@ -1,6 +1,7 @@
 """Writes and reads beside a tensor: seen, and said of which tensor."""
 
 import pytest
+from sampling import sampled
 
 from akgflow.terms import Status
 
@@ -55,7 +56,7 @@ STRAYS = {
 
 
 @pytest.mark.parametrize("name", STRAYS)
-@pytest.mark.parametrize("size", [1000, 1003, 70_000])
+@pytest.mark.parametrize("size", sampled([1000, 1003, 70_000], 1003))
 def test_a_write_beside_a_tensor_is_refused(bench, name, size):
     does, status, words = STRAYS[name]
     sizes = {"size": size, "weights": 77}
@@ -99,7 +100,7 @@ INSIDE = {
 
 
 @pytest.mark.parametrize("name", INSIDE)
-@pytest.mark.parametrize("size", [1, 1003, 1024, 70_000])
+@pytest.mark.parametrize("size", sampled([1, 1003, 1024, 70_000], 1003))
 def test_what_stays_inside_passes(bench, name, size):
     sizes = {"size": size, "weights": 5}
     verdict = bench.judge(CANDIDATE.format(does=INSIDE[name], **sizes), OPERATOR.format(**sizes))

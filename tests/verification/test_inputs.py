@@ -232,8 +232,8 @@ RANDOM = {
 @pytest.mark.parametrize("name", RANDOM)
 def test_what_draws_random_numbers_is_named_with_its_line_and_what_to_do(name):
     body, line = RANDOM[name]
-    where = f" at operator.py:{line}" if line else ""
-    with pytest.raises(OperatorError, match=f"draws random numbers{where}: make them an input, or draw them in __init"):
+    where = rf" \([a-z_]+\) at operator\.py:{line}" if line else ""
+    with pytest.raises(OperatorError, match=f"draws random numbers{where}; draw them in get_inputs"):
         reference("torch.rand(50)", body)
 
 

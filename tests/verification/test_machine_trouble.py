@@ -70,7 +70,7 @@ def test_memory_beyond_its_own_limit_is_its_own_fault(bench):
     assert bench.judge(module("torch.empty(1 << 36).fill_(1)"), OPERATOR).status == "OUT_OF_MEMORY"
 
 
-WAITS = module("time.sleep(1.5)")
+WAITS = module("time.sleep(0.4)")
 
 
 def candidates():
@@ -117,6 +117,7 @@ def test_a_process_that_somebody_ended_is_judged_again(bench, aim, number):
     assert verdict.passed, verdict.message
 
 
+@pytest.mark.thorough
 def test_no_process_of_a_judgement_catches_an_interrupt(bench):
     """As an exception it can be swallowed half-way through an import, and what goes on then fails each candidate."""
 

@@ -6,7 +6,14 @@ from judging import DEVICES, target_of
 
 from akgflow.terms import Status
 from akgflow.verification.reference.distributions import InputInvariant
-from akgflow.verification.reference.perturbations import FAR, OTHER, OUT_OF_RANGE, single_element_perturbations
+from akgflow.verification.reference.perturbations import (
+    FAR,
+    OTHER,
+    OUT_OF_RANGE,
+    REPEATED,
+    SPARSE,
+    single_element_perturbations,
+)
 from akgflow.verification.reference.reference import Reference
 
 OPERATOR = """
@@ -46,6 +53,31 @@ def test_every_input_is_perturbed():
     reference.prepare()
     pairs = [list(zip(one.inputs, reference.draws[0].inputs, strict=True)) for one in reference.perturbed]
     assert sorted(place for pair in pairs for place, (a, b) in enumerate(pair) if not torch.equal(a, b)) == [0, 1, 2]
+
+
+FEW = {
+    "mean": ("x.mean()", "torch.randn(40, 300)", {REPEATED, SPARSE}),
+    "loss": ("F.cross_entropy(x, t)", "torch.randn(40, 300), torch.randint(300, (40,))", {REPEATED, SPARSE}),
+    "logarithms": ("x.log().sum()", "torch.rand(40, 300) + 1", {REPEATED}),
+    "a permutation": ("(x[t] * x).sum()", "torch.randn(40, 300), torch.randperm(40)", {SPARSE}),
+    "offsets": ("(x.cumsum(1) * t[:, None]).sum()", "torch.randn(40, 300), torch.arange(40) // 2", {SPARSE}),
+    "rows": ("x.sum(-1)", "torch.randn(40, 30)", set()),
+}
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_what_is_made_from_many_is_also_made_from_few(name):
+    body, inputs, kinds = FEW[name]
+    text = OPERATOR.format(body=body, inputs=inputs)
+    text = text.replace("(self, x)", "(self, x, t)") if ", t" in inputs else text
+    reference = Reference(text, "operator.py", {}, None, "cpu")
+    reference.prepare()
+    draws = {draw.distribution: draw.inputs[0] for draw in reference.draws}
+    assert {REPEATED, SPARSE} & set(draws) == kinds
+    if REPEATED in kinds:
+        assert len(draws[REPEATED].unique(dim=0)) == 1
+    if SPARSE in kinds:
+        assert 8 <= int(draws[SPARSE].count_nonzero()) <= 80
 
 
 TASKS = {

@@ -114,6 +114,7 @@ def take(tmp_path: Path, module: str) -> tuple[KernelProfile, ...]:
     return profiler.take(request, module, reference, scratch)
 
 
+@pytest.mark.thorough
 def test_the_candidate_is_called_within_bounds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     stand_in(tmp_path, NOISE + HEAD + MARK + ROWS)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")

@@ -137,6 +137,7 @@ def timed(bench, text, facts):
     return verdict
 
 
+@pytest.mark.thorough
 def test_a_time_stands_beside_its_floor(bench):
     verdict = timed(bench, STREAM, {"hbm_gbps": 1e6})
     assert verdict.passed, verdict.message

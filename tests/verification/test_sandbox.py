@@ -243,7 +243,7 @@ def test_keys_are_out_of_reach(bench, tmp_path):
     assert (verdict.status, verdict.message) == (Status.RUNTIME_ERROR, "ValueError:")
 
 
-@pytest.mark.parametrize("role", ["judge.worker", "candidate.fork_server"])
+@pytest.mark.parametrize("role", sampled(["judge.worker", "candidate.fork_server"], "candidate.fork_server"))
 def test_nothing_outlives_a_judge_or_a_fork_server_that_is_killed(bench, role):
     async def killed():
         found = 0

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from sampling import sampled
 
 torch = pytest.importorskip("torch")
 
@@ -76,7 +77,7 @@ CHEATS = {
 }
 
 
-@pytest.mark.parametrize("name", CHEATS)
+@pytest.mark.parametrize("name", sampled(CHEATS, "wrong once it is timed"))
 def test_timed_answers_are_judged_like_the_others(bench, name):
     body, status, words = CHEATS[name]
     lines = f"y = a @ b + self.bias\n            self.count = count(self)\n            {body}"

@@ -6,16 +6,15 @@ import ast
 from pathlib import Path
 
 import pytest
-from judging import bench
 from known import operator
 from sampling import sampled
 
 from akgflow.config.types import Target
+from akgflow.operators.text import whole
 from akgflow.search import declared
 from akgflow.terms import Status
 from akgflow.verdict import FeatureRequest
 
-__all__ = ["bench"]
 # Torch's own compiler warns about torch's own habits, at its import already.
 pytestmark = pytest.mark.filterwarnings("ignore")
 OPERATORS = Path(__file__).parents[2] / "benchmarks" / "operators"
@@ -39,6 +38,7 @@ def generated(text: str, *cases: dict[str, int], file: str = "/operator.py") -> 
     return module_of(FeatureRequest(file, text, cases))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", sampled(SMALL, "layernorm"))
 def test_it_is_right_for_every_shape_of_the_task(bench, name: str) -> None:  # type: ignore[no-untyped-def]
     path = OPERATORS / f"{name}.py"
@@ -55,6 +55,14 @@ def test_it_holds_no_header_of_torch_and_declares_what_can_be_tuned() -> None:
     assert set(tunables.space) == {"THREADS", "GEMM_ROWS", "GEMM_COLUMNS", "GEMM_DEPTH"}
     assert all(value in tunables.space[name] for name, value in tunables.first.items())
     assert "GEMM_ROWS" not in (declared(generated(operator("return x.exp()"))) or tunables).space
+
+
+def test_what_the_operator_imports_and_its_mode_come_along(bench) -> None:  # type: ignore[no-untyped-def]
+    text = operator("return F.dropout(torch.exp(x * SIZE), 0.5, self.training)")
+    text = text.replace("class Model", "from helpers import SIZE\n\n\nclass Model", 1)
+    asked = whole(text, {"helpers.py": "SIZE = 0.5\n"}, "eval")
+    verdict = bench.judge(generated(asked), asked, toolchain="cpp", target=Target("cpu", "cpu", "native"))
+    assert verdict.status is Status.PASSED, f"{verdict.message}\n{verdict.log}"
 
 
 def test_one_function_serves_the_cases_that_need_the_same() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from akgflow.base import resources
 from akgflow.base.platforms import PLATFORMS
 from akgflow.config._files import Unreadable, read_bytes
-from akgflow.config._problems import Problems, display, quoted, suggest
+from akgflow.config._problems import Problems, display, nearest, quoted, suggest
 from akgflow.config._yaml import Node
 from akgflow.config.checks.operators import (
     CallError,
@@ -49,14 +49,15 @@ def check_store(knowledge: Node | None, root: Path, problems: Problems) -> None:
 
 
 def check_archs(targets: Node | None, problems: Problems) -> None:
-    """Each target's architecture has the form of its platform's names."""
+    """Each target's architecture is one of its platform's."""
     for name, target in targets.entries.items() if targets else ():
         platform, arch = target.at("platform"), target.at("arch")
         known = PLATFORMS.get(platform.text or "") if platform else None
-        if known is None or arch is None or not arch.text or re.fullmatch(known.arch or ".*", arch.text):
+        if known is None or arch is None or not arch.text or known.has(arch.text):
             continue
-        what = f"{arch.text!r} is no architecture of platform {known.name} (target {name!r})"
-        problems.add(arch.mark, what, f"write it as {known.arch_form}")
+        what = f"{quoted(arch.text)} is no architecture of platform {known.name} (target {name!r})"
+        meant = nearest(arch.text, sorted(known.known)) if re.fullmatch(known.arch, arch.text) else None
+        problems.add(arch.mark, what, f"did you mean {meant!r}?" if meant else f"write it as {known.arch_form}")
 
 
 TOOLCHAIN_FUNCTIONS = ("missing", "session", "resources", "source_module")

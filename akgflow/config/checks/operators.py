@@ -12,6 +12,7 @@ from akgflow.config._yaml import Node
 from akgflow.config.python_text import PythonError, definitions, parse_expression, parse_python
 from akgflow.errors import Mark
 
+_DYN_LIST = "get_inputs_dyn_list"
 _OF_A_CASE = ("dtype", "tolerance")
 """What a case sets beside the operator's own names."""
 
@@ -22,6 +23,7 @@ class Surface:
 
     ``required`` are arguments without a default; ``anything`` is true where ``**names`` takes any argument. ``types``
     gives int, float, str or bool for those that are annotated so; ``whole`` are those whose default is a whole number.
+    ``listed`` says that ``get_inputs_dyn_list`` gives cases, which ``dyn`` counts.
     """
 
     arguments: frozenset[str]
@@ -30,11 +32,12 @@ class Surface:
     anything: bool
     types: Mapping[str, type] = field(default_factory=dict)
     whole: frozenset[str] = frozenset()
+    listed: bool = False
 
     @cached_property
     def names(self) -> frozenset[str]:
         """Every name that a case may set."""
-        return frozenset((*self.arguments, *self.globals, *_OF_A_CASE))
+        return frozenset((*self.arguments, *self.globals, *_OF_A_CASE, *(["dyn"] if self.listed else [])))
 
 
 def read_operator(source: str, file: str, at: Mark, problems: Problems) -> Surface | None:
@@ -43,11 +46,12 @@ def read_operator(source: str, file: str, at: Mark, problems: Problems) -> Surfa
     if tree is None:
         return None
     defined = definitions(tree.body)
-    for name, what in (("Model", "class"), ("get_inputs", "function"), ("get_init_inputs", "function")):
+    inputs = _DYN_LIST if _DYN_LIST in defined and "get_inputs" not in defined else "get_inputs"
+    for name, what in (("Model", "class"), (inputs, "function"), ("get_init_inputs", "function")):
         if name not in defined:
             hint = f"define the {what} {name} in {file}"
             problems.add(at, f"the operator {file!r} has no {name}", _moved(name, defined) or hint)
-    functions = [defined.get(name) for name in ("get_inputs", "get_init_inputs")]
+    functions = [defined[name] for name in (inputs, "get_init_inputs") if name in defined]
     signatures = [node.args for node in functions if isinstance(node, ast.FunctionDef)]
     values = {name: node for name, node in defined.items() if isinstance(node, ast.Assign | ast.AnnAssign)}
     said = [(name, getattr(node, "annotation", None), node.value) for name, node in values.items()]
@@ -56,11 +60,13 @@ def read_operator(source: str, file: str, at: Mark, problems: Problems) -> Surfa
         arguments=frozenset(a.arg for s in signatures for a in (*s.args, *s.kwonlyargs)),
         required=frozenset(name for s in signatures for name in _required(s)),
         globals=frozenset(values),
-        anything=any(s.kwarg is not None for s in signatures),
+        # What is imported, or made by a call, takes what it takes.
+        anything=len(signatures) < len(functions) or any(s.kwarg is not None for s in signatures),
         types={name: _BY_NAME[n.id] for name, n, _ in said if isinstance(n, ast.Name) and n.id in _BY_NAME},
         whole=frozenset(
             name for name, note, value in said if note is None and value is not None and _is_integer(value)
         ),
+        listed=_DYN_LIST in defined,
     )
 
 

@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import islice
 
+from akgflow.base.platforms import meant_platform, not_supported
 from akgflow.base.secrets import is_secret_name, is_secret_value
-from akgflow.config._problems import Problems, quoted, suggest, suggestion
+from akgflow.config._problems import Problems, quoted, suggest
 from akgflow.config._yaml import Node
 from akgflow.config.checks.models import check_models
 from akgflow.config.steps import FROM_EARLIER
 
 Names = Mapping[str, Mapping[str, object]]
-"""For each of models, agents, workflows, targets and dsls, the names that there are.
+"""For each of models, agents, workflows, targets and dsls, the names that there are; for a target with its platform.
 
 A section whose file cannot be read is left out: what names something in it is then not checked.
 """
@@ -87,7 +88,18 @@ def _check(root: Node, rules: tuple[tuple[tuple[str | None, ...], str], ...], na
         for node in _reach(root, pattern):
             if node.text is not None and node.text not in names[section]:
                 what = f"there is no {_SINGULAR[section]} {quoted(node.text)}"
-                problems.add(node.mark, what, suggestion(node.text, sorted(names[section])))
+                hint = target_hint if section == "targets" else suggest
+                problems.add(node.mark, what, partial(hint, node.text, dict(sorted(names[section].items()))))
+
+
+def target_hint(name: str, targets: Mapping[str, object]) -> str:
+    """What to do about an unknown target, by the platforms of those that there are: ``rocm`` means one of AMD's."""
+    meant = meant_platform(name)
+    found = [target for target, platform in targets.items() if platform == meant]
+    if meant:
+        those = f"the targets of platform {meant} are {', '.join(sorted(found))}"
+        return those if found else f"no target here is of platform {meant}: add one to hardware.yaml"
+    return not_supported(name) or suggest(name, sorted(targets))
 
 
 def _reach(node: Node, pattern: tuple[str | None, ...]) -> Iterator[Node]:

@@ -9,6 +9,7 @@ from typing import Any
 from akgflow.config.checks.vocabulary import kind_of_operator
 from akgflow.config.types import DslPack, Scalar, Target, Task
 from akgflow.machine import Machine
+from akgflow.operators.text import shown
 
 OF_ONE_JOB = ("dsl", "target", "machine", "candidate", "history", "examples", "parents", "inspirations", "steps")
 """Variables that a sketch's prompt may not name: it belongs to the task and is shared by all of its jobs."""
@@ -28,7 +29,8 @@ class TaskView:
 
 @dataclass(frozen=True)
 class OperatorView:
-    """The PyTorch reference: its source text, and its ``kind`` (``gemm``, …) where the task gives one."""
+    """The PyTorch reference: its source text with the files that it imports from beside it and the mode in which it is
+    judged, and its ``kind`` (``gemm``, …) where the task gives one."""
 
     source: str
     kind: str | None
@@ -170,7 +172,7 @@ class PromptContext:
         kind = task.operator.kind
         return cls(
             task=TaskView(task.name, task.kind, task.description, task.dtype),
-            operator=OperatorView(task.operator.source, kind),
+            operator=OperatorView(shown(task.operator.whole), kind),
             source=SourceView(task.source.dsl, task.source.source) if task.source else None,
             dsl=DslView.of(dsl, kind, target.platform),
             target=TargetView.of(target),

@@ -54,10 +54,9 @@ def acting_as(target: Target) -> Target:
 
 def expected_form(target: Target) -> str:
     """One sentence for an architecture that `parse` does not read."""
-    form = PLATFORMS[target.platform].arch_form
-    if not form:
+    if target.platform not in ("cuda", "hip"):
         return f"platform {target.platform!r} has no GPU architecture that this toolchain compiles for"
-    return f"target {target.name!r} has arch {target.arch!r}: write it as {form}"
+    return f"target {target.name!r} has arch {target.arch!r}: write it as {PLATFORMS[target.platform].arch_form}"
 
 
 def shared_limit(target: Target) -> int | None:

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -59,11 +60,30 @@ def no_nvcc(arch: str) -> str | None:
         return NO_NVCC
     if shutil.which("gcc") is None and not os.environ.get("NVCC_CCBIN"):
         return "nvcc has no host compiler: install gcc (Debian: apt-get install g++), or name one in NVCC_CCBIN"
-    listed = _said_by(compiler, "--list-gpu-code").split()
+    return not_among(arch, _said_by(compiler, "--list-gpu-code").split(), str(compiler), "CUDA toolkit")
+
+
+def not_among(arch: str, listed: Collection[str], who: str, release: str) -> str | None:
+    """Why the compiler ``who``, which lists the architectures that it knows, does not build for ``arch``, or None.
+
+    ``release`` is what to install in another version: a compiler drops old architectures and lacks later ones.
+    """
+    known = sorted((name for name in listed if _number(name)), key=_number)
     # Older ones list no suffixed names, but take them.
-    if listed and not {arch, arch.rstrip("af")} & set(listed):
-        return f"{compiler} knows no {arch}; it knows {', '.join(listed)}: install a newer CUDA toolkit"
-    return None
+    if not known or {arch, arch.rstrip("af")} & set(known):
+        return None
+    said = f"{who} knows no {arch}; it knows {', '.join(known)}"
+    if _number(arch) < _number(known[0]):
+        return f"{said}: install an older {release}, from before {arch} was dropped"
+    if _number(arch) > _number(known[-1]):
+        return f"{said}: install a newer {release}, if there is such an architecture"
+    return f"{said}: check the name, or install another {release}"
+
+
+def _number(arch: str) -> int:
+    """90 for ``sm_90a``; 0 for what is no name of an architecture."""
+    found = re.fullmatch(r"sm_(\d+)[af]?", arch)
+    return int(found[1]) if found else 0
 
 
 def ptxas_beside(compiler: Path) -> Path:

@@ -50,10 +50,7 @@ def _unknown_to_compiler(arch: architecture.Arch) -> str | None:
     ptxas = nvidia.bundled("ptxas-blackwell") or nvidia.bundled("ptxas")
     if ptxas is None:
         return f"{installed} has no ptxas: pip install --force-reinstall triton"
-    known = nvidia.known_archs(ptxas)
-    if known and f"sm_{arch.number}" not in known:
-        return f"the ptxas of {installed} knows no {arch.text}; it knows {', '.join(sorted(known))}"
-    return None
+    return nvidia.not_among(arch.text, nvidia.known_archs(ptxas), f"the ptxas of {installed}", "triton")
 
 
 @contextlib.contextmanager

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from akgflow.toolchains.base import CompileFailure
+from akgflow.toolchains.base import CompileFailure, Unsupported
+from akgflow.toolchains.common.installed import package_version
 
 _MAX_CHARS = 4000
 
@@ -23,8 +24,13 @@ def _location(function: Any, error: Any) -> str:
 
 
 def translate(function: Any, error: BaseException) -> CompileFailure:
-    """Triton's own words about ``error``, innermost cause first, cut to what matters."""
+    """Triton's own words about ``error``, innermost cause first, cut to what matters.
+
+    Where the compiler cannot build any kernel for the architecture, that is `Unsupported`, and no kernel's fault.
+    """
     text = str(error) or repr(error)
+    if "PassManager" in text and (lacking := _lacking()):
+        return Unsupported(lacking)
     first = _assembler_words(text) or getattr(error, "error_message", None) or ""
     inner: BaseException | None = error.__cause__
     while inner is not None:
@@ -36,6 +42,29 @@ def translate(function: Any, error: BaseException) -> CompileFailure:
     said = first.partition("\n")[0].strip()
     text = f"{said}\n{text}" if said and not text.startswith(said) else text
     return CompileFailure(f"{_location(function, error)}: {text}"[:_MAX_CHARS])
+
+
+def _lacking() -> str | None:
+    """Why the compiler builds no kernel at all for the architecture that it compiles for; None where it builds one.
+
+    For an AMD architecture that it does not know, LLVM fails in a pass and names no reason.
+    """
+    import triton
+    from triton.compiler import ASTSource
+    from triton.runtime.driver import driver
+
+    target = driver.active.get_current_target()
+    source = ASTSource(triton.jit(_nothing), signature={"x": "*fp32"})
+    try:
+        triton.compile(source, target=target)
+    except Exception:
+        installed = f"triton {package_version('triton')}"
+        return f"{installed} compiles no kernel at all for {target.arch}: check the target's arch, or install another"
+    return None
+
+
+def _nothing(x: Any) -> None:  # noqa: ARG001
+    return
 
 
 def _assembler_words(text: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from akgflow.operators.arguments import invoke
 from akgflow.toolchains.base import Unsupported
 from akgflow.toolchains.common.workdir import NOTE, artifacts_dir
 
@@ -45,11 +46,11 @@ class TritonSession:
     def call(self, model: Any, inputs: Sequence[Any]) -> Any:
         """Call the model. Kernels that were only compiled are interpreted too once host code asks what they compute."""
         try:
-            return model(*inputs)
+            return invoke(model, inputs)
         except HostReads:
             self._interprets = True
             try:
-                return model(*inputs)
+                return invoke(model, inputs)
             finally:
                 self._interprets = False
 

@@ -20,6 +20,9 @@ from typing import Any
 import torch
 
 from akgflow.errors import no_memory
+from akgflow.operators.arguments import invoke
+from akgflow.operators.importer import Importer
+from akgflow.operators.text import parts_of
 from akgflow.terms import Evidence
 from akgflow.toolchains.base import CompileFailure, Unsupported
 from akgflow.toolchains.common import faults
@@ -103,6 +106,8 @@ class Host:
         self.module = importlib.util.module_from_spec(spec)
         self.module.__file__ = str(as_file)
         sys.modules[path.stem] = self.module
+        if beside := parts_of(path.read_text(encoding="utf-8")).beside:
+            Importer(path.stem, str(as_file.parent), beside).install(self.module)
         spec.loader.exec_module(self.module)
         self.entry = request.entry
         if not isinstance(getattr(self.module, self.entry, None), type):
@@ -128,7 +133,7 @@ class Host:
             raise
         if not isinstance(model, torch.nn.Module):
             raise Invalid(f"{self.entry} is not a torch.nn.Module")
-        self.model = model
+        self.model = model if request.mode is None else model.train(request.mode == "train")
         state = memory.rebuild(request.state, self._attach("state", request.state_region))
         self.state, self.shared = state, memory.storages(state)
         load_state(model, state, self.device, request.stand_in)
@@ -163,7 +168,7 @@ class Host:
             found = [*memory.tensors(inputs), *self.state.values()]
             tell([(t.data_ptr(), memory.span(t) * t.element_size()) for t in found if t.device.type == "cpu"])
         call = getattr(self.session, "call", None)
-        result = call(self.model, inputs) if call is not None else self.model(*inputs)
+        result = call(self.model, inputs) if call is not None else invoke(self.model, inputs)
         absent = getattr(self.session, "absent", None)
         if absent is not None:
             raise Unsupported(absent)
@@ -197,7 +202,7 @@ class Host:
         inputs = memory.rebuild(request.inputs, self._attach("inputs", request.region))
         self.model = torch.compile(self.model, dynamic=False)
         with torch.no_grad():
-            self.model(*inputs)
+            invoke(self.model, inputs)
         self._synchronize()
         return Done()
 

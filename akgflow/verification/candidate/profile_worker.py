@@ -40,11 +40,11 @@ def main() -> None:
         one.add_(1)
     _confine(scratch, on_gpu)
     model, device = _model(about, question, scratch)
-    inputs = map_tensors(tuple(question["inputs"]), lambda t: t.to(device))
+    inputs, keywords = map_tensors((tuple(question["inputs"]), question["keywords"]), lambda t: t.to(device))
     with torch.no_grad():
-        model(*inputs)
+        model(*inputs, **keywords)
         with _looked_at(on_gpu):
-            model(*inputs)
+            model(*inputs, **keywords)
 
 
 @contextlib.contextmanager
@@ -81,6 +81,7 @@ def _model(about: ProfileRequest, question: dict[str, Any], scratch: Path) -> tu
     process.open(Open(about.toolchain, Evidence.EXECUTED, about.target, (), guarded=False))
     process.load(Load(str(scratch / "profiled.py"), "ModelNew"))
     model = getattr(process.module, process.entry)(*question["args"], **question["kwargs"])
+    model = model if question["mode"] is None else model.train(question["mode"] == "train")
     state = {name: tensor.to(process.device) for name, tensor in question["state"].items()}
     host.load_state(model, state, process.device, about.stand_in)
     return model, process.device

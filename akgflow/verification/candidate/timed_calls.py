@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from akgflow.operators.arguments import invoke
 from akgflow.verification.shared import memory
 from akgflow.verification.shared.protocol import Answered, Done, PrepareWindows, WarmUp, Window
 
@@ -44,7 +45,7 @@ class Answerer:
         with torch.no_grad():
             for _ in range(request.times):
                 for inputs in self.slots[request.first : request.first + request.n]:
-                    model(*inputs)
+                    invoke(model, inputs)
         if self.device == "cuda":
             torch.cuda.synchronize()
         return Done()
@@ -54,7 +55,7 @@ class Answerer:
         first, n = request.first, request.n
         self.answers = []
         with torch.no_grad():
-            self.answers = [list(memory.tensors(model(*inputs))) for inputs in self.slots[first : first + n]]
+            self.answers = [list(memory.tensors(invoke(model, inputs))) for inputs in self.slots[first : first + n]]
         self.reply = self._copied(first) if self.places else self._placed()
         if self.device == "cuda":
             torch.cuda.synchronize()
@@ -81,7 +82,8 @@ class Answerer:
     def _copied(self, first: int) -> Answered:
         """All answers in one fused copy: a launch for each would be timed as if it were the kernel's own."""
         places = [place for places in self.places[first : first + len(self.answers)] for place in places]
-        torch._foreach_copy_(places, [tensor for answer in self.answers for tensor in answer])
+        if places:
+            torch._foreach_copy_(places, [tensor for answer in self.answers for tensor in answer])
         return Answered()
 
     def _placed(self) -> Answered:

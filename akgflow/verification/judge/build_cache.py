@@ -8,9 +8,11 @@ one candidate built is ever loaded by another.
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import tempfile
 from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from akgflow.verification.sandbox import process_tree
@@ -84,3 +86,14 @@ class BuildCache:
             with suppress(OSError):
                 os.rename(path, aside / "build")
             remove(aside)
+
+
+def libraries() -> dict[str, str]:
+    """Versions of what judges and builds, as far as it is installed."""
+    found = {"python": platform.python_version()}
+    for name in ("torch", "triton", "apache-tvm-ffi", "tilelang"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

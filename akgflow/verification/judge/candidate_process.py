@@ -18,7 +18,7 @@ from typing import IO, Any, NamedTuple, TypeVar
 from akgflow.terms import Status
 from akgflow.verdict import Limits
 from akgflow.verification import sandbox
-from akgflow.verification.judge.failures import CRASHES, CandidateFailed, Crashed, Disturbed, reported
+from akgflow.verification.judge.failures import CRASHES, CandidateFailed, Crashed, Disturbed, reported, timed_out
 from akgflow.verification.judge.resources.machine_pressure import Pressure, killed_for_memory
 from akgflow.verification.judge.resources.resource_monitor import ResourceMonitor
 from akgflow.verification.sandbox import process_tree
@@ -207,19 +207,24 @@ class CandidateProcess:
         self._ended, self._life = False, server.lives
         self._killed_before = killed_for_memory()
         self.policy: PolicyPage | None = None
+        self.built = 0.0
+        """Seconds of the last request in which the candidate seemed to be building kernels."""
         self.stand_in = False
         """Something stands in for the device: there are sound candidates that it cannot run."""
         self.trusted = False
         self._stopped: set[int] = set()
         self.trap: library_traps.Trap | None = None
 
-    def ask(self, request: Request[R], seconds: float, fds: Sequence[int] = (), watch: float = 0.1) -> R:
+    def ask(
+        self, request: Request[R], seconds: float, fds: Sequence[int] = (), watch: float = 0.1, building: float = 0.0
+    ) -> R:
         """Send one request and wait at most ``seconds`` for its reply; look at its use every ``watch`` seconds.
 
-        Raises `MachineExhausted` for a failure that the machine's own state explains.
+        What it takes to build does not count, up to ``building`` seconds. Raises `MachineExhausted` for a failure that
+        the machine's own state explains.
         """
         try:
-            return self._reply(request, seconds, fds, watch)
+            return self._reply(request, seconds, fds, watch, building)
         except CandidateFailed as failure:
             self._server.pressure.look(self._monitor.most_memory)
             if killed_for_memory() > self._killed_before:
@@ -230,14 +235,14 @@ class CandidateProcess:
             self.close()
             raise short from failure
 
-    def _reply(self, request: Request[R], seconds: float, fds: Sequence[int], watch: float) -> R:
+    def _reply(self, request: Request[R], seconds: float, fds: Sequence[int], watch: float, building: float) -> R:
         self._require_silence("before it was asked")
         if self.policy is not None:
             self.policy.begin(request.op, request.calls)
         number = secrets.token_hex(16)
         try:
             self._channel.send({"op": request.op, "number": number} | request.fields(), fds)
-            self._await(request.op, seconds, watch)
+            self._await(request.op, seconds, watch, building)
             reply = self._channel.receive()
         except (NotAMessage, ChannelFull) as error:
             raise self._forged(str(error)) from None
@@ -283,14 +288,18 @@ class CandidateProcess:
             self.close()
             raise CandidateFailed(Status.FALLBACK, why, words)
 
-    def _await(self, op: str, seconds: float, watch: float) -> None:
-        deadline = time.monotonic() + seconds
-        while not self._channel.wait(min(watch, max(0.0, deadline - time.monotonic()))):
-            if time.monotonic() >= deadline:
+    def _await(self, op: str, seconds: float, watch: float, building: float) -> None:
+        spent, self.built, then = 0.0, 0.0, time.monotonic()
+        while not self._channel.wait(min(watch, max(0.0, seconds - spent))):
+            took = time.monotonic() - then
+            then += took
+            if self._monitor.builds and self.built < building:
+                self.built += took
+            else:
+                spent += took
+            if spent >= seconds:
                 self.close()
-                raise CandidateFailed(
-                    Status.TIMEOUT, f"the candidate did not finish within {seconds:.0f} s ({_DOING.get(op, op)})"
-                )
+                raise timed_out(op, spent + self.built)
             self._check_use()
 
     def _check_use(self) -> None:
@@ -384,14 +393,3 @@ class CandidateProcess:
             with contextlib.suppress(ChannelClosed):
                 self._server.end(self._place.guard, self._life, 0.0)
         self._log.close()
-
-
-_DOING = {
-    "open": "preparing the toolchain",
-    "load": "importing and compiling",
-    "build": "constructing the model",
-    "call": "calling the model",
-    "optimize": "torch.compile",
-    "silence": "taking its kernels away",
-    "ping": "between two calls",
-} | dict.fromkeys(("prepare_windows", "window", "warm_up", "release"), "timing")

@@ -50,6 +50,8 @@ from akgflow.verification.shared.protocol import (
 CALLS = 10
 """Calls of one process that are checked before it is believed, where calls are quick; a few more at random."""
 REPEAT_SECONDS = 1.5
+SLOWER = 100.0
+"""A call hangs after so many times what the framework takes for it, and the seconds after which anything else does."""
 SHORTENED_SECONDS = 15.0
 """For builds and for calls once an answer was wrong."""
 PING_SECONDS = 10.0
@@ -89,6 +91,8 @@ class Trial:
         self._regions = Regions()
         self._inputs: side_effects.Placement | None = None
         self._own_code = frozenset[str]()
+        self._patience = math.inf
+        """Seconds in which code of the candidate's may neither answer nor build."""
         self._slowest, self.quickest = 0.0, math.inf
         self.constructing = 0.0
         """Seconds that the last model took to construct."""
@@ -107,6 +111,7 @@ class Trial:
             raise CandidateFailed(Status.NOT_RUN, f"toolchain {name} failed: {error.message}", error.log) from None
         self._own_code = self.process.code()
         self.process.stand_in = self.evidence is not Evidence.EXECUTED
+        self._patience = self.request.limits.hang_seconds
         self._build_ask(Load(str(self.scratch / MODULE), "ModelNew"))
 
     def _put(self, text: str) -> None:
@@ -158,6 +163,7 @@ class Trial:
             state,
             stand_in=not baseline and not isinstance(self.request.candidate, str),
             globals=dict(reference.case.globals) if baseline else None,
+            mode=reference.case.mode,
             moves=moves,
         )
         started = time.monotonic()
@@ -166,7 +172,8 @@ class Trial:
 
     def _build_ask(self, request: Request[R], fds: Sequence[int] = ()) -> R:
         started = time.monotonic()
-        reply = self.process.ask(request, max(self.build_left, 1.0), fds)
+        own = max(min(self.build_left, self._patience), 1.0)
+        reply = self.process.ask(request, own, fds, building=self.build_left - own)
         self.build_left -= time.monotonic() - started
         return reply
 
@@ -183,7 +190,7 @@ class Trial:
             layout.write_sparsely(region)
         handle = handle_of(region, fds)
         try:
-            self._timed_call(Call(handle, layout.tree, 0, None, []), fds)
+            self._timed_call(reference, Call(handle, layout.tree, 0, None, []), fds)
         except CandidateFailed as failure:
             if failure.status is not Status.OUT_OF_MEMORY or self.device == "meta":
                 raise
@@ -277,7 +284,7 @@ class Trial:
     ) -> Measured:
         """What the outputs and the memory around them say."""
         changes = self._effects(reference, draw)
-        digests = draw.remembered(outputs)
+        digests = draw.remembered([*outputs, *(change.got for change in changes)])
         self._note_determinism(draw, digests)
         known = [one for of, was, one in self._right if of is draw and all(map(memory.same_bits, was, digests))]
         if known:
@@ -315,7 +322,7 @@ class Trial:
         reference.state_layout.write(self._regions["state"])
         out_region.bytes.fill_(sandbox.POISON)
         _synchronize(self.device)
-        called = self._timed_call(Call(input_handle, layout.tree, base, out_handle, outs), fds)
+        called = self._timed_call(reference, Call(input_handle, layout.tree, base, out_handle, outs), fds)
         self.process.require_alone()
         self.warnings |= {REUSES} if called.reuses else set()
         held = self._held(draw, out_region)
@@ -340,12 +347,14 @@ class Trial:
         self.process.pause()
         return region.bytes
 
-    def _timed_call(self, call: Call, fds: Sequence[int]) -> Called:
-        """A call on the clock of the limits; the first one may still build kernels."""
-        allowed = self.run_left + (max(self.build_left, 0.0) if self.calls == 0 else 0.0)
+    def _timed_call(self, reference: Reference, call: Call, fds: Sequence[int]) -> Called:
+        """A call on the clock of the limits, for which a first call may still build kernels."""
+        allowed = max(self.run_left, 1.0)
+        if self.evidence is Evidence.EXECUTED:
+            allowed = min(allowed, self._patience + SLOWER * reference.framework_runner.slowest)
         started = time.monotonic()
         try:
-            called = self.process.ask(call, max(allowed, 1.0), fds)
+            called = self.process.ask(call, allowed, fds, building=max(self.build_left, 0.0))
         except CandidateFailed as failure:
             # An interpreter is slow: what went on steadily until time was up does not hang.
             steady = failure.status is Status.TIMEOUT and allowed < 3.0 * self._slowest
@@ -354,9 +363,10 @@ class Trial:
             why = f"{self.calls} calls were interpreted in time, up to {self._slowest:.0f} s each: give smaller cases"
             raise CandidateFailed(Status.NOT_RUN, why, failure.log) from None
         self.kernels |= set(called.kernels)
-        taken = time.monotonic() - started
+        taken = time.monotonic() - started - self.process.built
         self._slowest, self.quickest = max(self._slowest, taken), min(self.quickest, taken)
-        self.run_left -= taken if self.calls else max(0.0, taken - max(self.build_left, 0.0))
+        self.run_left -= taken
+        self.build_left -= self.process.built
         self.calls += 1
         return called
 

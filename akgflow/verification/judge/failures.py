@@ -46,6 +46,13 @@ class Crashed(CandidateFailed):
     """The process ended by a signal that the kernel or the C library sends to code that goes wrong."""
 
 
+class Unfit(CandidateFailed):
+    """Nothing was judged: the operator itself cannot be judged with as it is."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Status.NOT_RUN, message)
+
+
 class Disturbed(CandidateFailed):
     """Somebody else may have ended it: it is judged once more before that counts.
 
@@ -119,3 +126,21 @@ def result_failure(measured: Sequence[Measured]) -> CandidateFailed | None:
             )
             return CandidateFailed(one.result.status, one.result.detail + where)
     return None
+
+
+def timed_out(op: str, seconds: float) -> CandidateFailed:
+    """The failure of a candidate that has not answered the request ``op``."""
+    return CandidateFailed(
+        Status.TIMEOUT, f"the candidate did not finish within {seconds:.0f} s ({_DOING.get(op, op)})"
+    )
+
+
+_DOING = {
+    "open": "preparing the toolchain",
+    "load": "importing and compiling",
+    "build": "constructing the model",
+    "call": "calling the model",
+    "optimize": "torch.compile",
+    "silence": "taking its kernels away",
+    "ping": "between two calls",
+} | dict.fromkeys(("prepare_windows", "window", "warm_up", "release"), "timing")

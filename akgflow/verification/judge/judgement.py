@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,13 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from akgflow import __version__, toolchains
 from akgflow.config.types import Scalar
 from akgflow.errors import AkgflowError, MachineExhausted, machine_error
 from akgflow.machine import Machine
+from akgflow.operators.text import parts_of
 from akgflow.terms import Evidence, Status, in_order
 from akgflow.toolchains import CompileFailure, Toolchain
 from akgflow.verdict import (
@@ -31,16 +30,23 @@ from akgflow.verdict import (
     Verdict,
 )
 from akgflow.verification.judge import profiler
-from akgflow.verification.judge.build_cache import BuildCache
+from akgflow.verification.judge.build_cache import BuildCache, libraries
 from akgflow.verification.judge.candidate_process import BUILDS, ForkServerClient
 from akgflow.verification.judge.evaluation import REUSES, Trial
-from akgflow.verification.judge.failures import CandidateFailed, Disturbed, Measured, compile_failed, result_failure
+from akgflow.verification.judge.failures import (
+    CandidateFailed,
+    Disturbed,
+    Measured,
+    Unfit,
+    compile_failed,
+    result_failure,
+)
 from akgflow.verification.judge.resources import memory_plan
 from akgflow.verification.judge.resources.memory_plan import Plan
 from akgflow.verification.judge.timing import NotTimed, Pace, Session, Starts
 from akgflow.verification.judge.timing.roofline import with_roofline
 from akgflow.verification.judge.without_kernels import require_kernels_matter
-from akgflow.verification.reference.operator import OperatorError, cases_of
+from akgflow.verification.reference.operator import OperatorError, TooLarge, cases_of
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.sandbox.untrusted_files import tidy
 
@@ -83,6 +89,15 @@ class Findings:
     deterministic: bool | None = None
     failure: CandidateFailed | None = None
     layers: tuple[str, ...] | None = None
+
+    @property
+    def correctness(self) -> Correctness | None:
+        """The results of all calls; None where there was none."""
+        results = tuple(one.result for one in self.measured)
+        if not results:
+            return None
+        errors = max(one.error for one in results), max(one.relative for one in self.measured)
+        return Correctness(*errors, results, self.deterministic)
 
     def bounded_by(self, layers: tuple[str, ...]) -> None:
         """Keep those layers that held for every process of the candidate."""
@@ -148,7 +163,8 @@ class Judgement:
                 raise
             if short := machine_error(error) or pressure.explain(str(error)):
                 raise short from error
-            self.findings.failure = CandidateFailed(Status.NOT_RUN, words or str(error))
+            unfit = not words and isinstance(error, OperatorError) and not isinstance(error, TooLarge)
+            self.findings.failure = Unfit(str(error)) if unfit else CandidateFailed(Status.NOT_RUN, words or str(error))
 
     def _gather(self) -> None:
         absent = self.findings.absent
@@ -236,7 +252,7 @@ class Judgement:
     def _builds_key(self, evidence: Evidence) -> str:
         """Identifies a build by all that goes into it except the compilers: a build stays valid without them."""
         request, cpu = self.request, self.tools.machine.cpu
-        parts = (self.module, request.toolchain, request.target, evidence.value, cpu, __version__, _libraries())
+        parts = (self.module, request.toolchain, request.target, evidence.value, cpu, __version__, libraries())
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     def _reference(self, keys: Mapping[str, Scalar], device: str) -> Reference:
@@ -338,26 +354,15 @@ class Judgement:
         if request.profile and not findings.profile:
             findings.absent.setdefault("profile", "counters are read only of what is right and timed")
         executed = Evidence.EXECUTED in findings.evidence
-        results = tuple(one.result for one in findings.measured)
-        correctness = (
-            Correctness(
-                max(r.error for r in results),
-                max(m.relative for m in findings.measured),
-                results,
-                findings.deterministic,
-            )
-            if results
-            else None
-        )
         return Verdict(
             status=failure.status if failure else Status.PASSED,
             message=failure.message if failure else _pass_message(findings, request),
             target=request.target.name,
             evidence=in_order(findings.evidence),
-            environment=Environment(self._hardware() if executed else self.tools.machine.cpu, _libraries()),
+            environment=Environment(self._hardware() if executed else self.tools.machine.cpu, libraries()),
             timestamp=datetime.now(UTC).isoformat(timespec="seconds"),
             log=failure.log if failure else "",
-            correctness=correctness,
+            correctness=findings.correctness,
             timing=tuple(findings.timing),
             resources=tuple(findings.resources),
             profile=findings.profile,
@@ -366,6 +371,7 @@ class Judgement:
             seconds=round(seconds, 3),
             warnings=(*([FRAMEWORK_ALLOWED] if request.framework == "allow" else ()), *findings.warnings),
             sandbox=findings.layers or (),
+            unfit=isinstance(failure, Unfit),
         )
 
 
@@ -384,17 +390,9 @@ def _pass_message(findings: Findings, request: JudgeRequest) -> str:
         factors = {float(case.get("tolerance", request.tolerance)) for case in request.cases} or {request.tolerance}
         shown = " to ".join(f"{one:g}" for one in sorted({min(factors), max(factors)}))
         loosened = "" if factors == {1.0} else f", with bounds multiplied by {shown}"
-        parts.append(f"right on all {calls} input sets ({' and '.join(numerics)}{loosened})")
+        mode = parts_of(request.operator).mode
+        how = f"{' and '.join(numerics)}{f', in {mode} mode' if mode else ''}{loosened}"
+        parts.append(f"right on all {calls} input sets ({how})")
     if built:
         parts.append(" and ".join(built) + ("" if numerics else "; numerics were not run"))
     return "; ".join(parts)
-
-
-def _libraries() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in ("torch", "triton", "apache-tvm-ffi", "tilelang"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -23,6 +23,7 @@ from pathlib import Path
 import torch
 
 from akgflow.base.serial import to_data
+from akgflow.operators.arguments import split
 from akgflow.verdict import JudgeRequest, KernelProfile
 from akgflow.verification.judge.candidate_process import BUILDS
 from akgflow.verification.reference.reference import Reference
@@ -110,8 +111,11 @@ def take(request: JudgeRequest, module: str, reference: Reference, scratch: Path
 def _put_question(request: JudgeRequest, module: str, reference: Reference, folder: Path, scratch: Path) -> None:
     """What the process needs: the request, the candidate's text, inputs, parameters and constructor arguments."""
     case, draw = reference.case, reference.draws[0]
+    inputs, keywords = split(map_tensors(draw.inputs, lambda t: t.cpu()))
     question = {
-        "inputs": list(map_tensors(draw.inputs, lambda t: t.cpu())),
+        "inputs": list(inputs),
+        "keywords": dict(keywords),
+        "mode": case.mode,
         "state": {name: tensor.cpu() for name, tensor in reference.state.items()},
         "args": list(case.init_args),
         "kwargs": dict(case.init_kwargs),

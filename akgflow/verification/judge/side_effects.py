@@ -48,7 +48,8 @@ def check_untouched(reference: Reference, draw: Draw, inputs: Placement, state: 
     allowed = draw.effects.inputs
     for i in inputs.layout.changed(inputs.region, inputs.base):
         if i not in allowed:
-            rest = f"only input {allowed[0]} may change" if allowed else "inputs must stay as they are"
+            those = f"input{'s' if len(allowed) > 1 else ''} {', '.join(map(str, allowed))}"
+            rest = f"only {those} may change" if allowed else "inputs must stay as they are"
             return Status.REFUSED, f"the call changed its input {i}; {rest}"
     for name in _moved(reference, state):
         if name not in draw.effects.buffers:
@@ -105,7 +106,7 @@ def crash(reference: Reference, inputs: Placement | None, state: memory.Region |
 
 
 def changes(reference: Reference, draw: Draw, inputs: Placement, state: memory.Region) -> list[Change]:
-    """What has become of that which the operator changes; buffers that the call left alone are left out."""
+    """What has become of that which the operator changes; running statistics that the call left alone are left out."""
     places = dict(zip(reference.state, reference.state_layout.placed, strict=True))
     moved, after = _moved(reference, state), iter(draw.after)
     found = [
@@ -115,19 +116,27 @@ def changes(reference: Reference, draw: Draw, inputs: Placement, state: memory.R
         for i in draw.effects.inputs
     ]
     for name, expected in zip(draw.effects.buffers, after, strict=True):
-        if name in moved:
+        if name in moved or not _is_statistic(name):
             found.append(Change(f"buffer {name} after the call", memory.fetch(state, places[name]), expected))
     return found
 
 
 def buffers_left(reference: Reference, draw: Draw, state: memory.Region) -> str:
-    """A warning where the operator moves buffers (running statistics) and the call left them alone; else empty.
+    """A warning where the operator moves running statistics and the call left them alone; else empty.
 
     Nearly every kernel for training leaves them to its user: that is worth knowing, and no reason to refuse it.
     """
     moved = _moved(reference, state)
-    left = [name for name in draw.effects.buffers if name not in moved]
+    left = [name for name in draw.effects.buffers if name not in moved and _is_statistic(name)]
     return f"the operator updates {', '.join(left)}, the candidate leaves it as it was" if left else ""
+
+
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+"""Buffers of torch's batch and instance norms."""
+
+
+def _is_statistic(name: str) -> bool:
+    return name.rpartition(".")[2] in _STATISTICS
 
 
 def _moved(reference: Reference, state: memory.Region) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from akgflow.verification.reference.tracing.op_count import Tracer, results_of
+from akgflow.verification.reference.tracing.op_count import Tracer, arguments_of, results_of
 from akgflow.verification.shared.memory import Identity, identity
 
 _ALONG_A_DIMENSION = {
@@ -45,7 +45,7 @@ _IN_A_PLANE = {
 _MOVES = {f"aten::{name}" for name in (
     "view", "_unsafe_view", "reshape", "squeeze", "unsqueeze", "transpose", "permute", "t", "slice", "select", "expand",
     "clone", "contiguous", "alias", "detach", "split", "split_with_sizes", "unbind", "chunk", "narrow", "flip",
-    "index_select", "_to_copy",
+    "index_select", "_to_copy", "unsafe_split", "unsafe_split_with_sizes", "unsafe_chunk",
 )}  # fmt: skip
 _SEVERAL_ROUNDINGS = {f"aten::{name}" for name in (
     "_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_flash_attention", "mkldnn_rnn_layer",
@@ -65,7 +65,7 @@ _EXACT = """
     zeros ones full empty empty_like zeros_like ones_like full_like fill fill_ copy_ unbind select_backward
     count_nonzero scalar_tensor
 """
-EXACT = frozenset(f"aten::{name}" for name in _EXACT.split()) | _MOVES | _ALONG_A_DIMENSION.keys()
+EXACT = frozenset(f"aten::{name}" for name in _EXACT.split()) | _MOVES | _ALONG_A_DIMENSION.keys() | _IN_A_PLANE.keys()
 """Operations that round nothing: where there are no others, no element depends on roundoff."""
 
 
@@ -105,7 +105,7 @@ class Trace(Tracer):
         name = func._schema.name
         self.names.add(name)
         self._count_roundings(name, args, result)
-        given = _arguments(func, args, kwargs)
+        given = arguments_of(func, args, kwargs)
         if name in _ALONG_A_DIMENSION:
             self._along(given, result, _ALONG_A_DIMENSION[name], name in _DISTINCT)
         elif name in _IN_A_PLANE and isinstance(result, tuple):
@@ -199,14 +199,6 @@ class Trace(Tracer):
     def _track(self, index: torch.Tensor, pick: Pick) -> None:
         self._alive.append(index)
         self._picks[identity(index)] = pick
-
-
-def _arguments(func: Any, args: Any, kwargs: Any) -> dict[str, Any]:
-    """The call's arguments by name, defaults included."""
-    named = {a.name: a.default_value for a in func._schema.arguments if a.has_default_value()}
-    named.update({a.name: value for a, value in zip(func._schema.arguments, args, strict=False)})
-    named.update(kwargs)
-    return named
 
 
 def _bits(tensor: torch.Tensor) -> int:

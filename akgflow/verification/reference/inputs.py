@@ -48,6 +48,18 @@ class Draw:
     """These after the call; all others must stay as they were."""
 
     @property
+    def outcome(self) -> tuple[Expected, ...]:
+        """The result's tensors, then what the operator changes."""
+        return self.expected + self.after
+
+    @property
+    def named(self) -> list[tuple[str, Expected]]:
+        """What a call must give, by name: the outputs, and the inputs that it changes."""
+        changed = [f"input {i} after the call" for i in self.effects.inputs]
+        outputs = [f"output {i}" for i in range(len(self.expected))]
+        return list(zip([*outputs, *changed], self.outcome, strict=False))
+
+    @property
     def mutates(self) -> bool:
         """True when the reference itself changes its inputs."""
         return bool(self.effects.inputs)
@@ -69,7 +81,7 @@ class Draw:
     @property
     def framework_error(self) -> float:
         """The largest error of the framework's own kernel."""
-        return max(one.framework_error for one in self.expected)
+        return max(one.framework_error for one in self.outcome)
 
     def compare(self, outputs: Sequence[torch.Tensor], tolerance: float) -> list[Comparison]:
         """Each output of a call against what it must be."""

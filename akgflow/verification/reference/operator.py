@@ -15,13 +15,23 @@ from typing import Any
 import torch
 
 from akgflow.config.types import Scalar
+from akgflow.operators.arguments import Keywords
+from akgflow.operators.importer import Importer
+from akgflow.operators.text import parts_of
 from akgflow.verification.shared.memory import dtype_of
 
 RESERVED = ("dtype", "tolerance")
+DYN = "dyn"
+"""The key of a case that counts the members of ``get_inputs_dyn_list``."""
+_PLAIN = (torch.Tensor, bool, int, float, str, type(None), torch.dtype, torch.device)
 
 
 class OperatorError(Exception):
     """The operator itself cannot be judged with; one sentence for the task's author, not for the candidate."""
+
+
+class TooLarge(OperatorError):
+    """The operator is sound, and a case of it takes more than there is."""
 
 
 @dataclass(frozen=True)
@@ -42,25 +52,36 @@ class Case:
     """Draws one set of inputs from the generators' current state."""
     tolerance: float | None = None
     """The case's own factor on the bounds."""
+    mode: str | None = None
+    """``eval`` or ``train``; None for the mode in which `Model` constructs itself."""
 
     def model(self) -> Any:
         """A new `Model`, with its own default parameters."""
-        return self.module.Model(*self.init_args, **self.init_kwargs)
+        model = self.module.Model(*self.init_args, **self.init_kwargs)
+        if not isinstance(model, torch.nn.Module):
+            raise OperatorError(f"Model of {self.module.__file__} gives a {type(model).__name__}, no torch.nn.Module")
+        return model if self.mode is None else model.train(self.mode == "train")
 
 
 def load(text: str, file: str) -> types.ModuleType:
-    """Execute an operator's text as if it were read from ``file``; files beside it can be imported."""
+    """Execute an operator's whole text as if it were read from ``file``, with the modules that it carries."""
     folder = str(Path(file).absolute().parent)
     if folder not in sys.path:
+        # For what is imported by a name that is made at run time.
         sys.path.append(folder)
     name = f"akgflow_operator_{abs(hash((text, file))):x}"
     module = types.ModuleType(name)
     module.__file__ = file
     sys.modules[name] = module
+    if beside := parts_of(text).beside:
+        Importer(name, folder, beside).install(module)
     try:
         exec(compile(text, file, "exec"), vars(module))
     except Exception as error:
-        raise OperatorError(f"operator {file} cannot be imported: {type(error).__name__}: {error}") from error
+        hint = ""
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            hint = f"; install it where the judge runs, or put {error.name}.py beside the operator"
+        raise OperatorError(f"operator {file} cannot be imported: {type(error).__name__}: {error}{hint}") from error
     for needed in ("Model", "get_inputs", "get_init_inputs"):
         optional = needed == "get_inputs" and hasattr(module, "get_inputs_dyn_list")
         if not callable(getattr(module, needed, None)) and not optional:
@@ -69,22 +90,35 @@ def load(text: str, file: str) -> types.ModuleType:
 
 
 def cases_of(text: str, file: str, cases: tuple[Mapping[str, Scalar], ...]) -> tuple[Mapping[str, Scalar], ...]:
-    """The cases to judge: the task's, else one for each member of ``get_inputs_dyn_list``, else the operator's own."""
-    if cases:
-        return cases
+    """The cases to judge: the task's, else the operator's own.
+
+    Each member of ``get_inputs_dyn_list`` is a case, of the task's cases too where the operator has no ``get_inputs``.
+    """
     module = load(text, file)
-    if not hasattr(module, "get_inputs_dyn_list"):
-        return ({},)
+    if not hasattr(module, "get_inputs_dyn_list") or (cases and hasattr(module, "get_inputs")):
+        return cases or ({},)
+    return tuple(one for keys in cases or ({},) for one in _members(module, keys, file))
+
+
+def _members(module: types.ModuleType, keys: Mapping[str, Scalar], file: str) -> Iterator[Mapping[str, Scalar]]:
+    """A case for each member of ``get_inputs_dyn_list`` under some keys."""
+    if DYN in keys:
+        yield keys
+        return
     with seeded(0):
-        count = len(_run(module.get_inputs_dyn_list, {}, file))
-    return tuple({"dyn": index} for index in range(count))
+        made = _run(module.get_inputs_dyn_list, _accepted(module.get_inputs_dyn_list, keys), file)
+    if not isinstance(made, (list, tuple)) or not made:
+        raise OperatorError(f"get_inputs_dyn_list of {file} must give a list with the inputs of each case")
+    yield from ({**keys, DYN: index} for index in range(len(made)))
 
 
 def make_case(text: str, file: str, keys: Mapping[str, Scalar], dtype: str | None, seed: int) -> Case:
     """A case in its own module, which no other case's globals affect. ``seed`` draws the init inputs."""
     module = load(text, file)
     wanted = {name: value for name, value in keys.items() if name not in RESERVED}
-    index = wanted.pop("dyn", None) if hasattr(module, "get_inputs_dyn_list") else None
+    index = wanted.pop(DYN, None) if hasattr(module, "get_inputs_dyn_list") else None
+    if index is None and not hasattr(module, "get_inputs"):
+        index = 0
     source = module.get_inputs if index is None else module.get_inputs_dyn_list
     for_inputs, for_init = _accepted(source, wanted), _accepted(module.get_init_inputs, wanted)
     rest = {n: v for n, v in wanted.items() if n not in for_inputs and n not in for_init}
@@ -98,20 +132,107 @@ def make_case(text: str, file: str, keys: Mapping[str, Scalar], dtype: str | Non
 
     def make_inputs() -> tuple[Any, ...]:
         made = _run(source, for_inputs, file)
+        if index is not None and not 0 <= int(index) < len(made):
+            raise OperatorError(f"{source.__name__} of {file} gives {len(made)} cases, and none has the number {index}")
         made = made if index is None else made[int(index)]
-        if not isinstance(made, (list, tuple)):
-            raise OperatorError(f"{source.__name__} of {file} must give a list of inputs, not {type(made).__name__}")
-        return tuple(made)
+        return arguments_of(made, module.Model, f"{source.__name__} of {file}")
 
     with seeded(seed):
         init = _run(module.get_init_inputs, for_init, file)
-    args, kwargs = _init_parts(init)
+    args, kwargs = _init_parts(init, f"get_init_inputs of {file}")
     wide = str(keys.get("dtype", dtype or ""))
     try:
         chosen = dtype_of(wide) if wide else None
     except ValueError as error:
         raise OperatorError(f"dtype of case {dict(keys)}: {error}") from error
-    return Case(module, keys, rest, chosen, args, kwargs, make_inputs, _tolerance(keys))
+    return Case(module, keys, rest, chosen, args, kwargs, make_inputs, _tolerance(keys), parts_of(text).mode)
+
+
+def arguments_of(made: Any, model: Any, where: str) -> tuple[Any, ...]:
+    """What ``forward`` is called with: a list of arguments, ``[args, kwargs]``, a dict of keywords, or one tensor.
+
+    A dict that does not fit the names of ``forward`` is its only argument, where it takes one.
+    """
+    if isinstance(made, torch.Tensor):
+        found: tuple[Any, ...] = (made,)
+    elif isinstance(made, dict):
+        found = (Keywords(made),) if _fits(model, (), made) or not _fits(model, (made,), {}) else (made,)
+    elif isinstance(made, (list, tuple)):
+        found = _with_keywords(tuple(made), model)
+    else:
+        what = "a list of the arguments of forward, or a dict of its keywords"
+        raise OperatorError(f"{where} must give {what}, not {type(made).__name__}")
+    for place, one in enumerate(found):
+        _check_argument(one, f"{where}: argument {place}")
+    return found
+
+
+def _with_keywords(made: tuple[Any, ...], model: Any) -> tuple[Any, ...]:
+    """``[args, kwargs]`` as arguments and keywords, where ``forward`` takes them so and not as two arguments."""
+    if len(made) != 2 or not isinstance(made[0], (list, tuple)) or not isinstance(made[1], dict):
+        return made
+    args, keywords = made
+    return made if _fits(model, made, {}) or not _fits(model, args, keywords) else (*args, Keywords(keywords))
+
+
+def _fits(model: Any, args: tuple[Any, ...], keywords: Mapping[Any, Any]) -> bool:
+    """True when ``forward`` takes these arguments, as far as its signature says."""
+    try:
+        inspect.signature(model.forward).bind(None, *args, **keywords)
+    except (AttributeError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _check_argument(value: Any, where: str) -> None:
+    """Raise `OperatorError` where an argument holds what cannot be handed to a candidate as it is."""
+    if isinstance(value, tuple) and type(value) not in (tuple, torch.Size):
+        raise OperatorError(f"{where} is a named tuple ({type(value).__name__}): give a dict, or a plain tuple")
+    if isinstance(value, dict):
+        if keys := [key for key in value if not isinstance(key, str)]:
+            raise OperatorError(f"{where} is a dict with the key {keys[0]!r}: give it keys that are text")
+        for key, item in value.items():
+            _check_argument(item, f"{where}[{key!r}]")
+    elif isinstance(value, (list, tuple)):
+        for place, item in enumerate(value):
+            _check_argument(item, f"{where}[{place}]")
+    elif isinstance(value, torch.Tensor):
+        if strange := _strange(value):
+            raise OperatorError(f"{where} is {strange}")
+    elif isinstance(value, torch.Generator):
+        raise OperatorError(f"{where} is a generator: draw the random numbers in get_inputs, and give them as a tensor")
+    elif not isinstance(value, _PLAIN):
+        name = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+        raise OperatorError(
+            f"{where} is a {name}, which cannot be handed to a candidate: give tensors, numbers, text, None, "
+            "and lists, tuples and dicts of them"
+        )
+
+
+def _strange(tensor: torch.Tensor) -> str:
+    """Why a tensor cannot be handed to a candidate, and what to give instead; empty where it can."""
+    if tensor.is_nested:
+        return "a nested tensor: give its values and offsets, or a list of tensors"
+    if tensor.is_quantized:
+        return "a quantised tensor: give its integers (int_repr), scales and zero points"
+    if tensor.layout != torch.strided:
+        return f"a tensor of layout {tensor.layout}: give its indices and values as dense tensors"
+    # An operator is traced on fake tensors, too; importing their class takes seconds.
+    if type(tensor) not in (torch.Tensor, torch.nn.Parameter) and type(tensor).__name__ != "FakeTensor":
+        return f"a {type(tensor).__name__}, which is more than a plain tensor: give the tensors that it consists of"
+    return ""
+
+
+def check_state(model: torch.nn.Module, where: str) -> None:
+    """Raise `OperatorError` where a model's state is not all plain tensors: it is drawn, and loaded by name."""
+    named = {**dict(model.named_parameters()), **dict(model.named_buffers()), **model.state_dict()}
+    for name, value in named.items():
+        if not isinstance(value, torch.Tensor):
+            what = f"a {type(value).__name__}: keep weights as tensors in parameters or buffers"
+        else:
+            what = _strange(value)
+        if what:
+            raise OperatorError(f"{name} {where} is {what}")
 
 
 def _tolerance(keys: Mapping[str, Scalar]) -> float | None:
@@ -132,14 +253,15 @@ def _accepted(function: Callable[..., Any], keys: Mapping[str, Scalar]) -> dict[
     return {name: value for name, value in keys.items() if name in names}
 
 
-def _init_parts(init: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def _init_parts(init: Any, where: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """KernelBench gives a list; some operators give ``[args, kwargs]`` or a dict of keywords."""
-    if isinstance(init, dict):
-        return (), dict(init)
-    parts = tuple(init or ())
+    if not isinstance(init, (dict, list, tuple, type(None))):
+        raise OperatorError(f"{where} must give a list of the arguments of Model, not {type(init).__name__}")
+    parts, keywords = ((), dict(init)) if isinstance(init, dict) else (tuple(init or ()), {})
     if len(parts) == 2 and isinstance(parts[0], (list, tuple)) and isinstance(parts[1], dict):
-        return tuple(parts[0]), dict(parts[1])
-    return parts, {}
+        parts, keywords = tuple(parts[0]), dict(parts[1])
+    _check_argument([*parts, keywords], where)
+    return parts, keywords
 
 
 def _run(function: Callable[..., Any], keywords: Mapping[str, Any], file: str) -> Any:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import copy
 import time
-import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 
+from akgflow.operators.arguments import invoke
 from akgflow.verification.reference.index_outputs import EXACT, RANGE_BOUND, Pick, Selection, Trace
 from akgflow.verification.reference.operator import OperatorError, generator_states
 from akgflow.verification.reference.tolerance import Expected, Measure, expect, whole_slack
-from akgflow.verification.reference.tracing.op_count import Tracer
+from akgflow.verification.reference.tracing.randomness import alike, remedy
+from akgflow.verification.reference.tracing.spread import Spread
 from akgflow.verification.shared import dtypes, memory
 
 STEP = 2.0**-20
@@ -42,6 +44,8 @@ class Runner:
     def __init__(self, model: Any, state: State, where: str) -> None:
         self.model, self.state, self.where = model, state, where
         self.effects = Effects()
+        self.slowest = 0.0
+        """Seconds of the longest forward on a processor; what a device is asked for does not count."""
         self.draws = False
         """Whether a forward has drawn random numbers."""
 
@@ -63,24 +67,21 @@ class Runner:
     def run(self, made: Any, state: State | None = None, trace: Trace | None = None) -> Any:
         """One forward on ``made`` itself, not on a copy; raises `OperatorError` where it fails."""
         restore(self.model, self.state if state is None else state)
-        before = generator_states()
+        started, before = time.monotonic(), generator_states()
         try:
             with torch.no_grad(), contextlib.nullcontext() if trace is None else trace:
-                return self.model(*made)
+                return invoke(self.model, made)
         except Exception as error:
             raise OperatorError(f"forward fails {self.where}: {type(error).__name__}: {error}") from error
         finally:
+            self.slowest = max(self.slowest, time.monotonic() - started)
             self.draws = self.draws or generator_states() != before
 
     def require_same(self, first: Sequence[torch.Tensor], again: Sequence[torch.Tensor], made: Any) -> None:
         """Raise `OperatorError` where two forwards on ``made`` gave different results."""
-        if len(first) == len(again) and all(map(_near, first, again)):
-            return
-        text = f"forward {self.where} gives another result on the same inputs: it cannot be judged"
-        if self.draws:
-            text += f"; it draws random numbers{_drawn_at(self, made)}: make them an input, or draw them in __init__"
-            text += " (dropout: call self.eval() there)"
-        raise OperatorError(text)
+        if not alike(first, again):
+            what = f"forward {self.where} gives another result on the same inputs"
+            raise OperatorError(f"{what}: {remedy(self, made)}")
 
 
 def restore(model: Any, state: State) -> None:
@@ -115,6 +116,7 @@ class Oracle:
         self.names: set[str] = set()
         self.truncates = False
         self.repeatable = False
+        self.spread = Spread()
         self.thrifty = False
         """Make do with as few forwards as there can be, where each takes seconds."""
         self.roundings: int | None = None
@@ -141,7 +143,8 @@ class Oracle:
                 framework.require_same(frame, framework.outcome(_copied(made)), made)
             # The operator insists on its own dtype: only the framework's result is left to compare with.
             nothing = [torch.zeros_like(dtypes.as_float64(f)) for f in frame]
-            return tuple(expect(f, f, s, _longest(made), how) for f, s in zip(frame, nothing, strict=True))
+            length = partial(_longest, made)
+            return tuple(expect(f, f, s, how, length=length) for f, s in zip(frame, nothing, strict=True))
         outputs = [trace.unrounded(one) for one in rounded]
         if any(one.is_cuda for one in outputs):
             torch.cuda.synchronize()
@@ -152,21 +155,20 @@ class Oracle:
         watch = selects or any(one is not other for one, other in zip(outputs, rounded, strict=True))
         base = Answer(outputs, trace.sources if watch else [])
         self._repeat(wide, base, watch)
-        spread, moved = self._sensitivity(base, made, wide, watch)
-        if self.length is None:
-            self.length = (
-                self._length(wide, outputs) if self.seconds < SLOW_SECONDS and not self.thrifty else _longest(made)
-            )
-        # A variance may be taken in one pass, from sums of squares that are several times as large as itself.
-        length = self.length * (VARIANCE_PASSES if self.names & VARIANCES else 1)
-        found = [expect(o, f, s, length, how) for o, f, s in zip(outputs, frame, spread, strict=False)]
-        sources = self._sources(made, base, framework, spread[len(frame) :], trace.given) if selects else []
+        sensitivity, moved = self._sensitivity(base, made, wide, watch)
+        spread, exact = self._roundoff(base, wide, frame, watch)
+        how = how._replace(exact=exact)
+        length = partial(self._longest_sum, made, wide, outputs)
+        given = zip(outputs, frame, sensitivity, spread, strict=False)
+        found = [expect(o, f, s, how, d, length) for o, f, s, d in given]
+        roundoff = [*zip(sensitivity, spread, strict=True)][len(frame) :]
+        sources = self._sources(made, base, framework, roundoff, trace.given) if selects else []
         for i, pick in enumerate(picks):
             if pick is not None and sources:
                 found[i] = _with_selection(found[i], pick, sources[pick.source])
             elif found[i].bound is None:
                 whole = None if self.names <= EXACT else moved[i]
-                slack = whole_slack(whole, STEP, length) if whole is not None else None
+                slack = whole_slack(whole, STEP, length()) if whole is not None else None
                 found[i] = Expected(outputs[i], frame[i], None, slack=slack)
         return tuple(found)
 
@@ -200,6 +202,9 @@ class Oracle:
     ) -> tuple[list[torch.Tensor], list[torch.Tensor | None]]:
         """Root mean square of the changes that relative perturbations make, and how far they move whole numbers."""
         quick = 8 if self.instant else 4 if self.seconds < QUICK_SECONDS else 3
+        if not self.roundings and self.spread.covered:
+            # In float32 the spread says more.
+            quick = min(quick, 4)
         samples = 1 if self.thrifty or self.seconds >= SLOW_SECONDS else quick
         total = [torch.zeros_like(dtypes.as_float64(o)) for o in base.all]
         moved = [None if dtypes.is_real(o) else torch.zeros_like(one) for o, one in zip(base.all, total, strict=True)]
@@ -218,6 +223,31 @@ class Oracle:
                 if mark is not None and result.shape == start.shape:
                     _widen_to(mark, result, start)
         return [(one / samples).sqrt() for one in total], moved
+
+    def _roundoff(
+        self, base: Answer, wide: Any, frame: Sequence[torch.Tensor], watch: bool
+    ) -> tuple[Sequence[torch.Tensor | None], bool]:
+        """The spread of each output and source, and whether nothing is rounded at all.
+
+        None where there is none: in float64, of what random rounding does not cover, and of forwards of seconds.
+        """
+        wide_results = any(dtypes.is_real(f) and dtypes.format_of(f.dtype).bits > 32 for f in frame)
+        nothing = [None] * len(base.all)
+        if not self.spread.covered or self.thrifty or self.seconds >= SLOW_SECONDS or wide_results:
+            return nothing, False
+        samples = (6 if self.seconds < INSTANT_SECONDS / 10 else 4) if self.instant else 2
+        found, exact = self.spread.measure(lambda: self._answer(wide, self.runner.state, watch).all, base.all, samples)
+        return found or nothing, exact
+
+    def _longest_sum(self, made: Any, wide: Any, outputs: list[torch.Tensor]) -> int:
+        """L of the bound's formula, counted once for each case.
+
+        A variance may be taken in one pass, from sums of squares that are several times as large as itself.
+        """
+        if self.length is None:
+            counted = self.seconds < SLOW_SECONDS and not self.thrifty
+            self.length = self._length(wide, outputs) if counted else _longest(made)
+        return self.length * (VARIANCE_PASSES if self.names & VARIANCES else 1)
 
     def _moved(self, wide: Any, watch: bool, step: float) -> list[torch.Tensor]:
         """Outputs and sources with all inputs and parameters changed by ``step``, relatively, up or down."""
@@ -269,7 +299,7 @@ class Oracle:
         made: Any,
         base: Answer,
         framework: Runner,
-        spread: list[torch.Tensor],
+        roundoff: Sequence[tuple[torch.Tensor, torch.Tensor | None]],
         given: list[bool],
     ) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """For each tensor that was selected from: its values, and how much a sound kernel's may be off."""
@@ -278,11 +308,14 @@ class Oracle:
         if [s.shape for s in trace.sources] != [s.shape for s in base.sources]:
             return []
         found = []
-        for exact, near, sensitivity, is_input in zip(base.sources, trace.sources, spread, given, strict=True):
+        for exact, near, (sensitivity, spread), is_input in zip(
+            base.sources, trace.sources, roundoff, given, strict=True
+        ):
             if is_input or not exact.is_floating_point():
                 found.append((exact.double(), torch.zeros(exact.shape, dtype=torch.float64, device=exact.device)))
                 continue
-            expected = expect(exact, near, sensitivity, self.length or 1, Measure(even=False, balanced=False))
+            how = Measure(even=False, balanced=False)
+            expected = expect(exact, near, sensitivity, how, spread, lambda: self.length or 1)
             bound = expected.bound if expected.bound is not None else torch.zeros_like(exact)
             found.append((exact.double(), bound))
         return found
@@ -297,9 +330,10 @@ class Oracle:
         longest = 1
         try:
             with torch.enable_grad():
-                results = list(
-                    memory.tensors(model(*memory.map_tensors(leaves, lambda t: t * 1 if t.requires_grad else t)))
-                )
+                given = memory.map_tensors(leaves, lambda t: t * 1 if t.requires_grad else t)
+                results = [*memory.tensors(invoke(model, given))]
+                inputs = [*memory.tensors(given)]
+                results += [inputs[i] for i in self.runner.effects.inputs]
             for result, base in zip(results, oracle, strict=False):
                 if result.grad_fn is None or not result.is_floating_point() or not result.numel():
                     continue
@@ -324,28 +358,6 @@ def _with_selection(found: Expected, pick: Pick, source: tuple[torch.Tensor, tor
     return Expected(found.oracle, found.framework, None, selection=chosen)
 
 
-class _Draws(Tracer):
-    """Notes the first line of a file that draws random numbers."""
-
-    def __init__(self, file: str) -> None:
-        super().__init__()
-        self.file, self.line = file, 0
-
-    def note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:  # noqa: ARG002
-        if self.line or torch.Tag.nondeterministic_seeded not in func.tags:
-            return
-        frames = (frame for frame, _ in traceback.walk_stack(None) if frame.f_code.co_filename == self.file)
-        self.line = next((frame.f_lineno for frame in frames), 0)
-
-
-def _drawn_at(runner: Runner, made: Any) -> str:
-    """Where a forward draws; empty where that is not seen."""
-    seen = _Draws(type(runner.model).forward.__code__.co_filename)
-    with contextlib.suppress(OperatorError), seen:
-        runner.run(_copied(made))
-    return f" at {seen.file}:{seen.line}" if seen.line else ""
-
-
 def _coarsest(given: Iterable[torch.Tensor]) -> float:
     """The largest roundoff of the dtypes below float64 that torch computes in; 0.0 where there is none of them."""
     return max((torch.finfo(t.dtype).eps for t in given if t.dtype in dtypes.COMPUTED), default=0.0)
@@ -357,13 +369,6 @@ def _widen_to(mark: torch.Tensor, result: torch.Tensor, start: torch.Tensor) -> 
 
 def _copied(made: Any) -> Any:
     return memory.map_tensors(made, lambda t: t.clone())
-
-
-def _near(a: torch.Tensor, b: torch.Tensor) -> bool:
-    if a.shape != b.shape:
-        return False
-    one, other = dtypes.as_float64(a), dtypes.as_float64(b)
-    return bool(torch.allclose(one, other, rtol=1e-6, atol=1e-9, equal_nan=True))
 
 
 def _longest(made: Any) -> int:

@@ -6,10 +6,14 @@ The description of the candidate's result comes from the candidate's process: no
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import torch
+
 from akgflow.terms import Status
+from akgflow.verification.reference.operator import OperatorError
+from akgflow.verification.reference.oracle import Effects
 from akgflow.verification.shared.memory import Tree
 
 Problem = tuple[Status, str]
@@ -40,9 +44,35 @@ def check_structure(expected: Tree, got: Any, where: str = "the output") -> Prob
             if problem:
                 return problem
         return None
+    return _check_value(kind, want, have_kind, have, where)
+
+
+def _check_value(kind: str, want: Any, have_kind: str, have: Any, where: str) -> Problem | None:
+    if want is None and have_kind != kind:
+        what = "forward must return" if where == "the output" else f"{where} must be"
+        return Status.INCORRECT_SHAPE, f"{what} None, as the operator's does, and gives a {have_kind}"
     if have_kind != kind or not _same_value(have, want):
         return Status.INCORRECT_NUMERICAL, f"{where} must be {want!r} and is {_brief(have)}"
     return None
+
+
+def require_an_answer(tree: Tree, tensors: Sequence[torch.Tensor], effects: Effects, forward: str) -> None:
+    """Raise `OperatorError` where an operator's result, or what it changes instead, cannot be compared."""
+    strange = next(_others(tree), None)
+    if strange is not None:
+        what = "let it give tensors and numbers, and lists, tuples and dicts of them"
+        raise OperatorError(f"{forward} gives a {strange}, which is not looked into: {what}")
+    if not tensors and not effects.inputs and not effects.buffers:
+        raise OperatorError(f"{forward} gives no tensor and changes no input and no buffer: there is nothing to judge")
+
+
+def _others(tree: Tree) -> Iterator[str]:
+    ((kind, part),) = tree.items()
+    if kind == "other":
+        yield part
+    elif kind in ("list", "dict"):
+        for item in part if kind == "list" else part.values():
+            yield from _others(item)
 
 
 def aliases(tree: Tree) -> Iterator[bool]:

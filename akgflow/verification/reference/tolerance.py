@@ -1,35 +1,42 @@
 """The bound on the error of each output element, and the words for what exceeds it.
 
 After Dual-Delta Testing (arXiv 2602.10605), a candidate's error against a float64 oracle is compared with the error
-that the framework's own kernel makes on the same inputs. The accumulation terms follow Higham, *Accuracy and Stability
-of Numerical Algorithms*, 2nd ed., section 2.8 (statistical rounding errors grow with sqrt(n) u) and chapter 3 (the
-worst case is gamma_n = n u / (1 - n u)).
+that sound kernels make on the same inputs. Those are the framework's own kernel, and forwards in which every operation
+errs as a sound one may (`akgflow.verification.reference.tracing.rounding`).
 
 The oracle is the reference in float64 on the very inputs (rounded to the working dtype) that the candidate gets. With
 ``o`` the oracle's element, ``f`` the framework's own at the working dtype, the bound on ``|got - o|`` is, times the
 task's tolerance::
 
-    3 * E(|o|)                                   the error of a sound kernel, times `FACTOR`
-    + (2 * sqrt(L) + 14) * u * (S + |o|)         naive sequential accumulation in float32 over L terms
-    + 3 * u_out * S                              every contribution rounded once more, where the framework rounds it too
-    + 2 * u_out * |o|                            one rounding of the output, to the nearest or not
+    3 * E(|o|)                 the framework's error, times `FACTOR`
+    + k * D                    the spread of sound kernels' roundoff
+    + 8 * u * (S + |o|)        a few float32 roundings of what another formula computes in between
+    + 3 * u_out * S            every contribution rounded once more, where the framework rounds it too
+    + 2 * u_out * |o|          one rounding of the output, to the nearest or not
 
 ``E(m)`` is the largest framework error among elements no larger than about ``m`` (binned by powers of two), so that a
 large element does not raise the bound of a small one; below float32, what rounding its result to the nearest number
-explains is no part of it. The third term is for dtypes below float32, and for operators in which the framework itself
-rounds more than the result: a chain of several operations, or attention, whose weights tensor cores take rounded. Where
-it rounds once, a second rounding of intermediate values is an error. ``S`` is the element's sensitivity:
-``sqrt(sum((dy/dx_j * x_j)**2))``, over all inputs and parameters, estimated by perturbing them relatively in float64,
-and at least its median over the output.
-``S + |o|`` is at least its root mean square over the output: intermediate values of about that size are added and
-taken away again. ``L`` is how many elements of one tensor reach an output element (counted from a gradient; what is
-longer than 2**20 cannot be summed one by one in float32). ``u`` is the unit roundoff of the accumulator (float32's, or
-float64's for float64), ``u_out`` that of the output's dtype. For a sum of L products of variance s**2, S is about
-s * sqrt(2 L) and sequential rounding errors have a standard deviation of 0.3 * u * sqrt(L) * S, so the second term is
-near seven of them. float16, bfloat16 and TF32 inputs make errors of
-0.6 * S times their own, 2**13 larger roundoff, and are refused where the operator is one in float32. Where inputs are
-not all of one size, or many are equal, roundoff does not cancel and L / 4 more is allowed, times ``S + |o|``; where
-they are shifted, times ``|o|`` alone. Such inputs are never the only ones.
+explains is no part of it. ``D`` is the root mean square of the errors of several forwards with random roundoff, at
+least what is usual for the element's scale ``S + |o|``. Of ``n`` normal errors one exceeds
+``k = sqrt(2 ln(n / 1e-5))`` deviations once in 1e5 outputs. So sums may be taken one by one in float32, as ``D``
+supposes, and where errors are averaged after that, less is allowed. Where nothing is rounded (a copy, a maximum), the
+second and the third term are left out. The fourth is for dtypes below float32, and for operators in which the
+framework itself rounds more than the result: a chain of several operations, or attention, whose weights tensor cores
+take rounded. Where it rounds once, a second rounding of intermediate values is an error.
+
+``S`` is the element's sensitivity: ``sqrt(sum((dy/dx_j * x_j)**2))``, over all inputs and parameters, estimated by
+perturbing them relatively in float64, and at least its median over the output. ``S + |o|`` is at least its root mean
+square over the output: intermediate values of about that size are added and taken away again. ``u`` is the unit
+roundoff of float32, ``u_out`` that of the output's dtype. float16, bfloat16 and TF32 inputs make errors of 0.6 * S
+times their own, 2**13 larger roundoff, and are refused where the operator is one in float32.
+
+Where there is no ``D`` (float64, operations that random rounding does not know, forwards of seconds), the second and
+the third term are those of the worst case by length, after Higham, *Accuracy and Stability of Numerical Algorithms*,
+2nd ed., section 2.8 and chapter 3: ``(2 * sqrt(L) + 14) * u * (S + |o|)``. ``L`` is how many elements of one tensor
+reach an output element (counted from a gradient; what is longer than 2**20 cannot be summed one by one in float32).
+For a sum of L products of variance s**2, S is about s * sqrt(2 L) and sequential rounding errors have a standard
+deviation of 0.3 * u * sqrt(L) * S. Where inputs are not all of one size, or many are equal, L / 4 more is allowed,
+times ``S + |o|``; where they are shifted, times ``|o|`` alone. For float64, ``u`` is that of float64.
 
 Rounding errors have either sign. So the errors of all elements together, ``sum(o * e) / sum(|o| * bound)``, may come
 to no more than a tenth, one and a half roundings of a common factor, and the statistical error of so many elements:
@@ -45,19 +52,25 @@ framework's own kernel has them. Complex numbers are pairs of real ones.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from akgflow.verdict import Worst
 from akgflow.verification.reference.error_patterns import pattern, rounded_to
 from akgflow.verification.reference.index_outputs import Selection
+from akgflow.verification.reference.tracing.accumulation import LONGEST
 from akgflow.verification.shared import dtypes
 
 FACTOR = 3.0
 LOW_PRECISION_FACTOR = 3.0
-LONGEST = 1 << 20
+ROUNDINGS = 8.0
+FALSE_ALARMS = 1e-5
+"""Of sound kernels' errors that are normal with the spread as their deviation, for each output."""
 BIAS = 0.1
 COMMON = 1.5
 NARROW_TOLERANCE = 10.0
@@ -85,6 +98,18 @@ class Expected:
     slack: torch.Tensor | None = None
     """How far each integer may be from the oracle's, where roundoff changes some; else it must be equal."""
 
+    @cached_property
+    def over_error(self) -> float:
+        """The largest bound over the framework's largest error; 0.0 without bounds.
+
+        An error below half a rounding of the largest value counts as that: it says nothing about other sound kernels.
+        """
+        if self.bound is None or not self.bound.numel():
+            return 0.0
+        most = float(dtypes.as_float64(self.framework).abs().nan_to_num(0.0, 0.0, 0.0).max())
+        error = max(self.framework_error, most * dtypes.format_of(self.framework.dtype).eps / 2)
+        return float(self.bound.max()) / error if error else 0.0
+
 
 class Measure(NamedTuple):
     """What is known of a draw and of the operator."""
@@ -97,6 +122,8 @@ class Measure(NamedTuple):
     """The inputs are far from zero and of one sign."""
     rounds_once: bool = False
     """The framework rounds only results below float32."""
+    exact: bool = False
+    """No operation rounds anything."""
 
 
 @dataclass(frozen=True)
@@ -125,11 +152,17 @@ class _Marks:
 
 
 def expect(
-    oracle: torch.Tensor, framework: torch.Tensor, sensitivity: torch.Tensor, length: int, how: Measure
+    oracle: torch.Tensor,
+    framework: torch.Tensor,
+    sensitivity: torch.Tensor,
+    how: Measure,
+    spread: torch.Tensor | None = None,
+    length: Callable[[], int] = lambda: 1,
 ) -> Expected:
     """Values and bounds from the oracle and framework results of one output, all of the same shape.
 
-    ``sensitivity`` is S of the module's formula before its median is taken as the least; ``length`` is L.
+    ``sensitivity`` is S of the module's formula before its median is taken as the least; ``spread`` is D, and where
+    there is none, ``length`` gives L.
     """
     if not dtypes.is_real(framework):
         return Expected(oracle, framework, None)
@@ -143,10 +176,14 @@ def expect(
     sensitivity = torch.where(torch.isfinite(sensitivity), sensitivity, 0.0)
     scale = sensitivity + magnitude
     scale = scale.clamp(min=float(scale.square().mean().sqrt()) if scale.numel() else 0.0)
-    bound = _roundings(length, how.even) * u * scale + _one_rounding(magnitude, form, framework.dtype)
-    if how.shifted:
-        # In a sum of terms of one sign and size, roundoff may not cancel; in what is left after they cancel, it does.
-        bound += min(length, LONGEST) / 4 * u * magnitude
+    bound = _one_rounding(magnitude, form, framework.dtype)
+    if spread is not None:
+        bound += 0.0 if how.exact else _spread_allowed(spread, scale, u)
+    else:
+        bound += _roundings(length(), how.even) * u * scale
+        if how.shifted:
+            # In a sum of terms of one sign and size, roundoff may not cancel; in what is left after they do, it does.
+            bound += min(length(), LONGEST) / 4 * u * magnitude
     beyond = error
     if form.bits < 32:
         beyond = (error - _spacing(magnitude, form) / 2).clamp(min=0.0)
@@ -162,6 +199,16 @@ def expect(
         analytic=analytic,
         bias=_bias_allowed(magnitude, bound, form.eps / 2) if how.balanced and form.eps < 1 else math.inf,
     )
+
+
+def _spread_allowed(spread: torch.Tensor, scale: torch.Tensor, u: float) -> torch.Tensor:
+    """What roundoff may come to: some roundings of the scale, and as many deviations as so many elements show."""
+    if not spread.numel():
+        return spread
+    # Few forwards were run: an element in which their errors happened to be small is given what is usual for its scale.
+    usual = float(torch.where(scale > 0, spread / scale, 0.0).square().mean().sqrt())
+    deviations = math.sqrt(2 * math.log(spread.numel() / FALSE_ALARMS))
+    return ROUNDINGS * u * scale + deviations * torch.maximum(spread, usual * scale)
 
 
 def _in_range(exact: torch.Tensor, form: dtypes.Format, dtype: torch.dtype) -> torch.Tensor:
@@ -329,5 +376,5 @@ def _worst(marks: _Marks) -> tuple[int, ...]:
     excess = torch.where(torch.isfinite(marks.error), marks.error / marks.bound.clamp(min=1e-300), torch.inf)
     # An element that is right because it is special the way it should be is never the worst.
     excess = torch.where(marks.good, torch.where(torch.isfinite(marks.error), excess.clamp(max=1.0), 0.0), excess + 2.0)
-    flat = int(excess.argmax())
-    return tuple(int(i) for i in torch.unravel_index(torch.tensor(flat), marks.error.shape))
+    # torch's own `unravel_index` imports its compiler.
+    return tuple(int(i) for i in np.unravel_index(int(excess.argmax()), marks.error.shape))

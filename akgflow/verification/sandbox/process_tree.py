@@ -14,6 +14,8 @@ from typing import NamedTuple
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
 """Signals by which people and systems end processes; a program that fails gets others."""
+_ENDED = "ZX"
+"""States of a process that has ended and waits to be reaped."""
 
 
 def children_of(parent: int) -> set[int]:
@@ -36,11 +38,35 @@ def running(root: int) -> dict[int, str]:
     found = {}
     for pid in descendants(root):
         with suppress(OSError):
-            # The name is in parentheses and may hold any character, parentheses too (proc_pid_stat(5)).
-            before, _, after = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")
-            if after.split()[0] not in "ZX":
-                found[pid] = before.partition("(")[2]
+            name, state, _ = _stat(pid)
+            if state not in _ENDED:
+                found[pid] = name
     return found
+
+
+def runs_in_group(leader: int) -> bool:
+    """Whether a process of a group still runs.
+
+    Orphans that have ended may wait long to be reaped: in a container the first process is often no init.
+    """
+    try:
+        os.killpg(leader, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    for pid in (int(entry) for entry in os.listdir("/proc") if entry.isdigit()):
+        with suppress(OSError):
+            _, state, group = _stat(pid)
+            if group == leader and state not in _ENDED:
+                return True
+    return False
+
+
+def _stat(pid: int) -> tuple[str, str, int]:
+    """Command name, state and process group (proc_pid_stat(5))."""
+    # The name is in parentheses and may hold any character, parentheses too.
+    before, _, after = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")
+    state, _, group, *_ = after.split()
+    return before.partition("(")[2], state, int(group)
 
 
 class Schedule(NamedTuple):

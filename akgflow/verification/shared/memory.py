@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import torch
 
 from akgflow.base.pages import libc
+from akgflow.operators.arguments import Keywords
 from akgflow.verification.shared import cuda_ipc
 
 _SPARSE_BYTES = 256 << 20
@@ -31,7 +32,7 @@ _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 _SCALARS = (bool, int, float, str, type(None))
 
 Tree = dict[str, Any]
-"""The JSON description of a value: ``tensor``, ``list``, ``tuple``, ``dict``, ``value``, ``dtype`` or ``device``."""
+"""A value's JSON: ``tensor``, ``list``, ``tuple``, ``dict``, ``keywords``, ``value``, ``dtype`` or ``device``."""
 
 Identity = tuple[int, int, tuple[int, ...], tuple[int, ...]]
 
@@ -272,7 +273,8 @@ def _describe(part: Any, spacing: Spacing, slots: list[Slot], placed: list[Place
         kind = "tuple" if isinstance(part, tuple) else "list"
         return {kind: [_describe(item, spacing, slots, placed) for item in part]}
     if isinstance(part, dict):
-        return {"dict": {str(key): _describe(item, spacing, slots, placed) for key, item in part.items()}}
+        kind = "keywords" if isinstance(part, Keywords) else "dict"
+        return {kind: {str(key): _describe(item, spacing, slots, placed) for key, item in part.items()}}
     if isinstance(part, torch.dtype):
         return {"dtype": dtype_name(part)}
     if isinstance(part, torch.device):
@@ -348,8 +350,9 @@ def rebuild(tree: Tree, region: Region | None, base: int = 0) -> Any:
         return [rebuild(item, region, base) for item in part]
     if kind == "tuple":
         return tuple(rebuild(item, region, base) for item in part)
-    if kind == "dict":
-        return {key: rebuild(item, region, base) for key, item in part.items()}
+    if kind in ("dict", "keywords"):
+        made = {key: rebuild(item, region, base) for key, item in part.items()}
+        return made if kind == "dict" else Keywords(made)
     if kind == "dtype":
         return dtype_of(part)
     if kind == "device":
@@ -386,5 +389,6 @@ def map_tensors(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> A
     if isinstance(value, (list, tuple)):
         return type(value)(map_tensors(item, change) for item in value)
     if isinstance(value, dict):
-        return {key: map_tensors(item, change) for key, item in value.items()}
+        made = {key: map_tensors(item, change) for key, item in value.items()}
+        return Keywords(made) if isinstance(value, Keywords) else made
     return value

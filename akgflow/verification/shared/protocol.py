@@ -119,8 +119,7 @@ class Called:
     result: Tree
     kernels: Sequence[str]
     """Names of kernels of the DSL that ran or were built so far."""
-    reuses: bool
-    """An answer is in the memory of the one before."""
+    reuses: bool  # an answer is in the memory of the one before
 
 
 @dataclass(frozen=True)
@@ -251,10 +250,11 @@ class Build(_Plain):
     state: Tree
     init_region: Handle
     state_region: Handle
-    stand_in: bool = False
-    """The module stands for a source kernel, and takes parameters under any names."""
+    stand_in: bool = False  # the module stands for a source kernel, and takes parameters under any names
     globals: Mapping[str, Any] | None = None
     """Names of the module that a case sets."""
+    mode: str | None = None
+    """``eval`` or ``train``; None for the mode in which the model constructs itself."""
     moves: Sequence[str] = ()
     """Further groups of operators that are counted."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 
@@ -20,13 +21,16 @@ class ResourceMonitor:
 
     def __init__(self, guard: int, scratch: str, limits: Limits) -> None:
         self.guard, self.scratch, self.limits = guard, scratch, limits
-        self._next_count = 0.0
-        self._disk = 0
+        self._next_count = self._between = 0.0
+        self._disk = self._files = 0
+        self._wrote = -math.inf
         self.most_memory = 0
+        self._helpers = False
 
     def look(self) -> tuple[Status, str] | None:
         """What it broke, as a status and a sentence; None as long as it keeps within its bounds."""
         pids = process_tree.descendants(self.guard, MAX_PROCESSES)
+        self._helpers = len(pids) > 1
         # First of all: the more there are, the longer everything else takes.
         if len(pids) > MAX_PROCESSES:
             return Status.RUNTIME_ERROR, f"the candidate started more than {MAX_PROCESSES} processes"
@@ -38,6 +42,12 @@ class ResourceMonitor:
             words = f"the candidate took {use.memory >> 20} MiB of memory; the limit is {most >> 20} MiB"
             return Status.OUT_OF_MEMORY, words
         return self._disk_broken(use.deleted)
+
+    @property
+    def builds(self) -> bool:
+        """Whether it seems to be building: it has started processes, or has made files a short while ago."""
+        # Kernels that are compiled within the candidate's own process leave a file each.
+        return self._helpers or time.monotonic() - self._wrote < self.limits.hang_seconds / 2 + 2 * self._between
 
     def _proportional(self, shared: int, held: int) -> int:
         """Bytes of memory, each shared page once. Stops all processes: one that forks holds locks that this needs."""
@@ -52,7 +62,10 @@ class ResourceMonitor:
         if time.monotonic() >= self._next_count:
             started = time.monotonic()
             self._disk, files = process_tree.disk_use(self.scratch, self.limits.files)
-            self._next_count = time.monotonic() + DISK_SHARE * (time.monotonic() - started)
+            if files > self._files:
+                self._files, self._wrote = files, started
+            self._between = DISK_SHARE * (time.monotonic() - started)
+            self._next_count = time.monotonic() + self._between
         if files > self.limits.files:
             words = f"the candidate made more than {self.limits.files} files, or folders that nobody can list"
             return Status.RUNTIME_ERROR, words

@@ -11,8 +11,10 @@ from akgflow.terms import Status
 from akgflow.verification.judge.evaluation import REUSES
 from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.timing.questions import NotTimed, Questions
+from akgflow.verification.judge.timing.readback import AnswerBuffer
 from akgflow.verification.judge.timing.window import TimedWorker
 from akgflow.verification.reference.reference import Reference
+from akgflow.verification.reference.tolerance import compare
 from akgflow.verification.shared import dtypes
 
 PICK_SECONDS = 0.6
@@ -28,7 +30,7 @@ class Checker:
         self.reference, self.questions, self.tolerance = reference, questions, tolerance
         self._picking, self._share = 0.0, 1.0
         self._room: dict[tuple[int, int], torch.Tensor] = {}
-        bounds = [one.bound for one in questions.draw.expected]
+        bounds = [one.bound for _, one in questions.draw.named]
         self.loose = [None if b is None or not b.numel() else 4.0 * tolerance * float(b.max()) for b in bounds]
 
     def check(self, candidate: TimedWorker, baseline: TimedWorker) -> None:
@@ -51,13 +53,18 @@ class Checker:
     def _suspects(self, candidate: TimedWorker, baseline: TimedWorker, first: int) -> list[int]:
         n = candidate.buffer.windows[first][0]
         differs = torch.zeros(n, dtype=torch.bool, device=candidate.buffer.bytes.device)
-        for output, loose in enumerate(self.loose):
-            got, base = candidate.buffer.answers(output, first), baseline.buffer.answers(output, first)
+        pairs = zip(self._answers(candidate.buffer, first), self._answers(baseline.buffer, first), strict=True)
+        for output, (loose, (got, base)) in enumerate(zip(self.loose, pairs, strict=True)):
             if got[0].numel():
                 apart = ~dtypes.same(got, base) if loose is None else ~(self._furthest(output, got, base) <= loose)
                 differs |= apart.reshape(n, -1).any(1)
         found: list[int] = differs.nonzero().flatten().tolist()
         return found
+
+    def _answers(self, buffer: AnswerBuffer, first: int) -> list[torch.Tensor]:
+        """Outputs, then changed inputs, of all slots of a window."""
+        outputs = [buffer.answers(output, first) for output in range(len(self.questions.outs))]
+        return outputs + [buffer.changed(one, first) for one in self.questions.changed]
 
     def _furthest(self, output: int, got: torch.Tensor, base: torch.Tensor) -> torch.Tensor:
         """For each slot the largest difference between the answers; NaN where one of them holds a NaN."""
@@ -76,9 +83,12 @@ class Checker:
         started = time.monotonic()
         draw = self.questions.draw
         truth = self.reference.answer(self.questions.inputs(slot), draw.distribution, draw.way)
-        outputs = range(len(draw.forms))
-        got = [candidate.buffer.answers(output, first)[slot - first].contiguous() for output in outputs]
-        for found in truth.compare(got, self.tolerance):
+        got = [one[slot - first].contiguous() for one in self._answers(candidate.buffer, first)]
+        count = len(draw.forms)
+        outputs = truth.compare(got[:count], self.tolerance)
+        changed = zip(got[count:], truth.named[count:], strict=True)
+        inputs = [compare(one, wanted, count, self.tolerance, name) for one, (name, wanted) in changed]
+        for found in (*outputs, *inputs):
             if found.wrong:
                 text = f"right when it was checked and wrong while it was timed: {found.detail}"
                 raise CandidateFailed(Status.INCORRECT_NUMERICAL, text)

@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Sequence
 from copy import copy
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -27,6 +27,18 @@ class NotTimed(Exception):
     """No time can be given; the text says why."""
 
 
+class ChangedInput(NamedTuple):
+    """An input that is an answer, too: what a call leaves in its place is kept among the answers."""
+
+    number: int
+    placed: memory.Placed
+    """In a slot of questions."""
+    at: int
+    """In a slot of answers, in bytes."""
+    size: int
+    """In bytes, with the gaps between its strides."""
+
+
 class Questions:
     """Inputs for ``count`` slots of ``pitch`` bytes each; `out_pitch` bytes hold a slot's answers.
 
@@ -41,7 +53,8 @@ class Questions:
         self.layout = memory.lay_out(self.draw.input_forms)
         self.pitch = max(self.layout.size, memory.ALIGN)
         self.outs = out_places(self.draw.forms)
-        self.out_pitch = max(places_size(self.outs), memory.ALIGN)
+        self.changed, size = self._changed(places_size(self.outs))
+        self.out_pitch = max(size, memory.ALIGN)
         self.master = torch.empty(0, dtype=torch.uint8, device=reference.device)
         self._base: memory.Layout | None = None
 
@@ -56,6 +69,16 @@ class Questions:
         self._turns = self._turned(digests)
         own = DRAW_SECONDS / max(time.monotonic() - started, 1e-9)
         self.most = math.inf if self._turns else max(8, int(own))
+
+    def _changed(self, at: int) -> tuple[list[ChangedInput], int]:
+        """The inputs that a call changes, placed from ``at`` on among the answers; and where they end."""
+        found = []
+        for number in self.draw.effects.inputs:
+            placed = self.layout.placed[number]
+            size = memory.span(placed.tensor) * placed.tensor.element_size()
+            found.append(ChangedInput(number, placed, at, size))
+            at += -(-size // memory.ALIGN) * memory.ALIGN
+        return found, at
 
     def _turned(self, known: Sequence[torch.Tensor]) -> list[bool]:
         """For each input whether it is rotated and scaled from slot to slot; empty where each slot needs its own draw.

@@ -18,7 +18,7 @@ import torch
 from akgflow.base.maps import mappings
 from akgflow.terms import Status
 from akgflow.verification.judge.failures import CandidateFailed
-from akgflow.verification.judge.timing.questions import Questions
+from akgflow.verification.judge.timing.questions import ChangedInput, Questions
 from akgflow.verification.shared import cuda_ipc, memory
 from akgflow.verification.shared.channel import MAX_BYTES
 from akgflow.verification.shared.protocol import Answered
@@ -94,6 +94,16 @@ class AnswerBuffer:
             return torch.empty((n, *shape), dtype=dtype, device=self.bytes.device)
         step, start = self.pitch // dtype.itemsize, self.start(output, first) // dtype.itemsize
         return self.bytes.view(dtype).as_strided((n, *shape), (step, *strides[output]), start)
+
+    def changed(self, one: ChangedInput, first: int) -> torch.Tensor:
+        """An input that calls change, of all slots of the window that begins with slot ``first``, stacked."""
+        n, _ = self.windows[first]
+        form = one.placed.tensor
+        if not one.size:
+            return torch.empty((n, *form.shape), dtype=form.dtype, device=self.bytes.device)
+        size = form.element_size()
+        start = (first * self.pitch + one.at) // size
+        return self.bytes.view(form.dtype).as_strided((n, *form.shape), (self.pitch // size, *form.stride()), start)
 
 
 def most_in_a_reply(questions: Questions) -> int:
@@ -180,6 +190,8 @@ class CudaReadback:
             known = self._known[first] = (reply, locations, self._pieces(reply, locations, buffer.sizes))
         buffer.note(first, n, known[1])
         ours, theirs = buffer.pieces(first, n), known[2]
+        if not ours:
+            return
         if max(buffer.sizes, default=0) < _LARGE_ANSWER:
             torch._foreach_copy_(ours, theirs)
         else:

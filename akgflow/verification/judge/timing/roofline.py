@@ -79,10 +79,10 @@ def load(reference: Reference) -> Load:
     with _Contractions() as seen:
         reference.framework_runner.run(copied)
     given, state = _needed(reference)
-    out = sum(one.framework.numel() * one.framework.element_size() for one in draw.expected)
+    out = sum(one.framework.numel() * one.framework.element_size() for _, one in draw.named)
     plain = all(invariant.plain for invariant in reference.invariants)
     dense = seen.contractions == 1 and seen.others == 0 and plain
-    return Load(seen.flops, given + out, state, dense, draw.expected[0].framework.dtype)
+    return Load(seen.flops, given + out, state, dense, draw.outcome[0].framework.dtype)
 
 
 def _needed(reference: Reference) -> tuple[float, float]:

@@ -59,6 +59,12 @@ class Slots:
         """Room for the answers of one process."""
         return AnswerBuffer(self.questions.outs, self.questions.count, self.questions.out_pitch, self.device)
 
+    @cached_property
+    def spare(self) -> torch.Tensor:
+        """Room for changed inputs that nobody looks at: in overhead windows copying them must take as long."""
+        count = self.questions.count * self.questions.out_pitch if self.questions.changed else 0
+        return torch.zeros(count, dtype=torch.uint8, device=self.device)
+
     def write(self, first: int, n: int, *, cold: bool = False) -> None:
         """Put the questions from ``first`` on where the processes see them; if ``cold``, then empty the caches."""
         pitch = self.questions.pitch
@@ -66,6 +72,15 @@ class Slots:
         if cold and self._sweeper is not None:
             self._sweeper.add_(1)
         self._synchronize()
+
+    def keep_changed(self, into: torch.Tensor, first: int, n: int) -> None:
+        """Copy the inputs that calls change, as they are now, among the answers in ``into``."""
+        pitch, out_pitch = self.questions.pitch, self.questions.out_pitch
+        for one in self.questions.changed:
+            there = self.region.bytes.as_strided((n, one.size), (pitch, 1), first * pitch + one.placed.offset)
+            into.as_strided((n, one.size), (out_pitch, 1), first * out_pitch + one.at).copy_(there)
+        if self.questions.changed:
+            self._synchronize()
 
     def unchanged(self, first: int, n: int) -> bool:
         """True when the questions are still what the judge wrote."""
@@ -149,6 +164,7 @@ class TimedWorker:
         reply = self._ask(first, n, again)
         waited = process_tree.main_schedule(process.pid).waited - waited
         self.readback.read(reply, self.buffer, first, n)
+        self.slots.keep_changed(self.slots.spare if again else self.buffer.bytes, first, n)
         seconds = time.perf_counter() - start
         process.pause()
         return Window(seconds, waited / 1e9)
@@ -169,6 +185,7 @@ class TimedWorker:
         waited = process.waited() - waited
         if not again:
             self.readback.read(reply, self.buffer, first, n)
+            self.slots.keep_changed(self.buffer.bytes, first, n)
         return Window(seconds, waited)
 
     def _ask(self, first: int, n: int, again: bool) -> Answered:

@@ -19,13 +19,13 @@ from akgflow.verification.reference.distributions import (
 )
 from akgflow.verification.reference.index_outputs import RANGE_BOUND, Trace
 from akgflow.verification.reference.inputs import Draw, Recipe
-from akgflow.verification.reference.operator import OperatorError
+from akgflow.verification.reference.operator import OperatorError, TooLarge
 from akgflow.verification.reference.oracle import Effects
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.sliced.draw import FullSize, SlicedDraw, WholeDraw
 from akgflow.verification.reference.sliced.parts import Part, Portions, Separation, parts_within, separation
 from akgflow.verification.reference.tolerance import Measure
-from akgflow.verification.reference.trivial_answers import trivial_answers
+from akgflow.verification.reference.trivial_answers import loose_bounds, trivial_answers
 from akgflow.verification.shared import dtypes, memory
 from akgflow.verification.shared.op_policy import Work
 
@@ -110,10 +110,11 @@ class SlicedReference(Reference):
         if self.how is None:
             return super().warnings
         share = min(draw.share for draw in self.draws if isinstance(draw, SlicedDraw))
+        loose = loose_bounds(self.draws)
         if share >= 1.0:
-            return self.weak
+            return self.weak + loose
         why = f"float64 decided {share:.2g} of a set of inputs, in secret parts; the rest was compared with the"
-        return (*self.weak, f"{why} framework's own kernel, and went to float64 where the two differ")
+        return (*self.weak, *loose, f"{why} framework's own kernel, and went to float64 where the two differ")
 
     def rounding_hint(self, draw: Draw, outputs: list[torch.Tensor]) -> str:
         return "" if self.how is not None else super().rounding_hint(draw, outputs)
@@ -149,8 +150,9 @@ class SlicedReference(Reference):
     def _prepare_whole(self) -> None:
         """Float64 at full size after all, as little of it as there can be."""
         if self.slicing.no_whole is not None:
-            raise OperatorError(
-                f"it cannot be cut into parts that are computed by themselves: {self.slicing.no_whole()}"
+            raise TooLarge(
+                f"{self.file} on case {dict(self.case.keys)} cannot be cut into parts that are computed by themselves: "
+                f"{self.slicing.no_whole()}"
             )
         self.oracle.thrifty = True
         super().prepare()
@@ -191,11 +193,11 @@ class SlicedReference(Reference):
         state = self._model.state_dict()
         self.tree, _ = self._describe(result, memory.storages([made, *state.values()]))
         frame = self.framework_runner.own_tensors(result)
-        if not frame or any(one.layout != torch.strided or not dtypes.is_known(one.dtype) for one in (*frame, *given)):
-            raise OperatorError(f"forward of {self.file} gives no dense tensor whose values can be compared")
         moved = any(not memory.same_bits(was, state[name]) for name, was in self.state.items())
         if moved or any(one._version != was for one, was in zip(given, versions, strict=True)):
             raise _Changes(f"forward of {self.file} changes its inputs or buffers on some inputs")
+        if not frame or any(one.layout != torch.strided or not dtypes.is_known(one.dtype) for one in (*frame, *given)):
+            raise OperatorError(f"forward of {self.file} gives no dense tensor whose values can be compared")
         return frame
 
     def _input_invariants(self, first: Draw) -> list[InputInvariant]:

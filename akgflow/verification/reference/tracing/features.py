@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from akgflow.operators.arguments import split
 from akgflow.verdict import FeatureRequest, OperatorFeatures
 from akgflow.verification.reference.operator import Case, OperatorError, cases_of, make_case
 from akgflow.verification.reference.tracing.op_count import Tracer, flops_of
@@ -94,9 +95,9 @@ def _traced(case: Case, inputs: tuple[Any, ...]) -> OperatorFeatures:
     model = case.model()
     # Fake parameters cannot be cast in their place.
     cast_state = {name: _cast(tensor, case.dtype) for name, tensor in model.state_dict().items()}
-    cast = [_cast(one, case.dtype) for one in inputs]
+    cast = memory.map_tensors(tuple(inputs), lambda t: _cast(t, case.dtype))
     with torch.no_grad(), _Recorder() as seen:
-        result = torch.func.functional_call(model, cast_state, tuple(cast))
+        result = torch.func.functional_call(model, cast_state, *split(cast))
     given, made = list(memory.tensors(cast)), list(memory.tensors(result))
     state = list(cast_state.values())
     return OperatorFeatures(

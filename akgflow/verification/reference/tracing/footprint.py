@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 
+from akgflow.operators.arguments import split
 from akgflow.verification.reference.operator import Case, OperatorError, seeded
 from akgflow.verification.reference.tracing.op_count import Counting, results_of
 from akgflow.verification.shared import dtypes, memory
@@ -86,7 +87,7 @@ def _traced(case: Case, model: Any, inputs: Any) -> Footprint:
     given = memory.map_tensors(tuple(inputs), lambda t: _cast(t, case.dtype))
 
     def call() -> Any:
-        return torch.func.functional_call(model, state, given)
+        return torch.func.functional_call(model, state, *split(given))
 
     taken = list(memory.tensors(given))
     inputs, kept = _bytes(taken), _bytes(state.values())

@@ -78,6 +78,14 @@ def results_of(result: Any) -> tuple[Any, ...]:
     return tuple(result) if isinstance(result, (list, tuple)) else (result,)
 
 
+def arguments_of(func: Any, args: Any, kwargs: Any) -> dict[str, Any]:
+    """An operator's arguments by name, defaults included."""
+    named = {a.name: a.default_value for a in func._schema.arguments if a.has_default_value()}
+    named.update({a.name: value for a, value in zip(func._schema.arguments, args, strict=False)})
+    named.update(kwargs)
+    return named
+
+
 def measure(call: Callable[[], Any]) -> Work:
     """The work of one ``call``, counted on every operator except compositions of others."""
     seen = Counting()

@@ -1,0 +1,55 @@
+"""An operator's text as it is judged: its file, and at the end what it imports from beside it and how it is run.
+
+One text, so that whatever depends on the operator (a plan's digest, a cached result, a judge on another machine, an
+entry of the knowledge store) depends on all of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from akgflow.base.text import lines
+
+MODES = ("eval", "train")
+"""Modes of `torch.nn.Module` in which an operator can be judged."""
+_LINE = "\n\n# Added by akgflow: the files that this one imports from beside it, and the mode in which it is judged.\n"
+_FILES, _MODE = "__beside__ = ", "__mode__ = "
+
+
+class Parts(NamedTuple):
+    """What a whole text consists of."""
+
+    source: str
+    """The operator's own file."""
+    beside: Mapping[str, str]
+    """Modules that it imports, by their path below its folder (``helpers/rope.py``)."""
+    mode: str | None
+    """``eval`` or ``train``; None for the mode in which the operator constructs itself."""
+
+
+def whole(source: str, beside: Mapping[str, str], mode: str | None) -> str:
+    """The one text of an operator. It is Python with the lines of ``source`` where they were."""
+    if not beside and mode is None:
+        return source
+    return f"{source}{_LINE}{_FILES}{json.dumps(dict(sorted(beside.items())))}\n{_MODE}{mode!r}\n"
+
+
+def parts_of(text: str) -> Parts:
+    """The inverse of `whole`; any other text is a file by itself."""
+    source, line, added = text.rpartition(_LINE)
+    if not line:
+        return Parts(text, {}, None)
+    # A candidate that is made of an operator's text goes on after it.
+    files, mode = lines(added)[:2]
+    named = mode.removeprefix(_MODE).strip("'\"")
+    return Parts(source, json.loads(files.removeprefix(_FILES)), named if named in MODES else None)
+
+
+def shown(text: str) -> str:
+    """The same for people and models to read: each file under its name."""
+    found = parts_of(text)
+    files = "".join(f"\n\n# {path}, beside it:\n\n{beside.strip()}\n" for path, beside in found.beside.items())
+    mode = f"\n\n# Judged in {found.mode} mode: model.{found.mode}() is called first.\n" if found.mode else ""
+    return f"{found.source.rstrip()}\n{files}{mode}" if files or mode else text
