@@ -27,7 +27,7 @@ def akgflow(*args: str, cwd: Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", sampled(UNFIT, "fails in the second case"))
+@pytest.mark.parametrize("name", sampled(UNFIT))
 def test_verify_and_run_end_alike(tmp_path: Path, openai_server: OpenAIServer, name: str) -> None:
     right, wrong, words = UNFIT[name]
     openai_server.default = wrong_then_right()

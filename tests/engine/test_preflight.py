@@ -119,7 +119,7 @@ def test_a_run_with_a_judge_that_errs_asks_no_model(openai_server, tmp_path, mon
 
 def scaled_passes(warnings):
     def spoil(request, verdict):
-        if "_each(super().forward(*inputs), _scaled)" not in request.candidate:
+        if "inputs, keywords, _scaled)" not in request.candidate or "agree" in request.candidate:
             return verdict
         return replace(verdict, status=Status.PASSED, warnings=(*verdict.warnings, *warnings))
 

@@ -2,24 +2,31 @@
 
 import pytest
 import torch
+from sampling import sampled
 from ways import NARROW, OPERATORS, SOUND, UNSOUND, downgrades, exactly, prepared, reference, refusals, tf32
 
 MATMUL, RELU = OPERATORS["matmul"], OPERATORS["relu"]
 
 
-@pytest.mark.parametrize(("name", "dtype"), [(name, dtype) for name, way in SOUND.items() for dtype in way.dtypes])
+def _pairs(ways):
+    """Each way with each of its dtypes; every run tries float32."""
+    pairs = [(name, dtype) for name, way in ways.items() for dtype in way.dtypes]
+    return sampled(pairs, *(pair for pair in pairs if pair[1] == "float32"))
+
+
+@pytest.mark.parametrize(("name", "dtype"), _pairs(SOUND))
 def test_a_sound_way_is_accepted(name, dtype):
     way = SOUND[name]
     assert refusals(prepared(way.operator, dtype), way.answer) == []
 
 
-@pytest.mark.parametrize(("name", "dtype"), [(name, dtype) for name, way in UNSOUND.items() for dtype in way.dtypes])
+@pytest.mark.parametrize(("name", "dtype"), _pairs(UNSOUND))
 def test_an_unsound_way_is_refused(name, dtype):
     way = UNSOUND[name]
     assert refusals(prepared(way.operator, dtype), way.answer)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("dtype", sampled(["float32", "float16"], "float32"))
 @pytest.mark.parametrize("name", OPERATORS)
 def test_precision_is_not_given_away(name, dtype):
     made = prepared(name, dtype)
@@ -28,7 +35,7 @@ def test_precision_is_not_given_away(name, dtype):
         assert refusals(made, answer), what
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("dtype", sampled(["float32", "float16", "bfloat16"], "bfloat16"))
 @pytest.mark.parametrize("name", OPERATORS)
 def test_what_is_wrong_is_wrong_in_every_dtype(name, dtype):
     made = prepared(name, dtype)
