@@ -347,10 +347,10 @@ class Trial:
         return region.bytes
 
     def _timed_call(self, reference: Reference, call: Call, fds: Sequence[int]) -> Called:
-        """A call on the clock of the limits, for which a first call may still build kernels."""
-        allowed = max(self.run_left, 1.0)
-        if self.evidence is Evidence.EXECUTED:
-            allowed = min(allowed, self._patience + SLOWER * reference.framework_runner.slowest)
+        """A call on the clock of the limits; how slow an interpreter is, its first call may take longer to show."""
+        allowed, hangs = max(self.run_left, 1.0), self._patience + SLOWER * reference.framework_runner.slowest
+        executed = self.evidence is Evidence.EXECUTED
+        allowed = min(allowed, hangs) if executed else allowed + (0.0 if self.calls else hangs)
         started = time.monotonic()
         try:
             called = self.process.ask(call, allowed, fds, building=max(self.build_left, 0.0))
