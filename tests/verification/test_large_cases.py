@@ -10,6 +10,7 @@ import weakref
 
 import pytest
 import torch
+from judging import Bench
 
 from akgflow.errors import MachineExhausted
 from akgflow.terms import Status
@@ -49,6 +50,14 @@ def operator(result: str, inputs: str, *, members: str = "", names: str = "x", s
         def get_init_inputs():
             return []
     """)
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    """A judge that has judged nothing else: what it has kept of other tests counts as its memory."""
+    bench = Bench(tmp_path_factory.mktemp("large") / "scratch")
+    yield bench
+    bench.close()
 
 
 def case(text: str, **keys: int):
@@ -402,6 +411,7 @@ def test_a_large_case_is_timed_with_what_there_is(bench) -> None:
     assert verdict.timing or "too busy" in verdict.absent["timing"], verdict.absent
 
 
+@pytest.mark.thorough
 def test_processes_take_turns_with_memory_where_there_is_room_for_one_answer(bench) -> None:
     limits = Limits(build_seconds=60, run_seconds=60, judgement_bytes=int(2.4 * GIB))
     verdict = bench.judge(kernel("return torch.relu(x - 0.5)"), LARGE, limits=limits, time=True)
