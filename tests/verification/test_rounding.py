@@ -171,3 +171,10 @@ def test_operations_that_are_not_known_are_bounded_by_length():
     for draw in made.draws:
         (expected,) = draw.expected
         assert bool((expected.bound >= 14 * UNIT * expected.oracle).all())
+
+
+def test_errors_are_not_taken_for_random_numbers_of_the_operator():
+    """It would be asked everything twice."""
+    made = reference("torch.softmax(x, -1) @ x.T", {"x": "torch.randn(8, 256)"})
+    assert made.oracle.spread.covered and not made.oracle.runner.draws
+    assert reference("x + 0 * torch.randn(256)", {"x": "torch.randn(8, 256)"}).oracle.runner.draws

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -56,6 +57,19 @@ def of_products(drift: Drift, count: int, one: torch.Tensor, other: torch.Tensor
     return drift._replace(random=max(drift.random, min(count, LONGEST) / SAME_WAY))
 
 
+@cache
+def generator_of(device: torch.device) -> torch.Generator:
+    """That of all errors: by the states of the others it is seen whether a forward draws random numbers."""
+    found = torch.Generator(device)
+    found.seed()
+    return found
+
+
+def some_places(size: int, count: int, device: torch.device) -> torch.Tensor:
+    """``count`` places of ``size``, [count]."""
+    return torch.randint(size, (count,), device=device, generator=generator_of(device))
+
+
 def scale_of(total: torch.Tensor, norm: torch.Tensor) -> torch.Tensor:
     """The scale of a sum: its magnitude, and the root of the sum of squares of its terms."""
     return total.abs() + norm
@@ -99,7 +113,7 @@ def some_sums(tensor: torch.Tensor, dims: Sequence[int]) -> torch.Tensor:
     sizes = [tensor.shape[d] for d in kept]
     number, count = math.prod(sizes), math.prod(tensor.shape[d] for d in dims)
     tried = sampled(count, number)
-    places = tuple(torch.randint(size, (tried,), device=tensor.device) for size in sizes)
+    places = tuple(some_places(size, tried, tensor.device) for size in sizes)
     return ordered[places].reshape(tried, -1)[:, :LONGEST]
 
 

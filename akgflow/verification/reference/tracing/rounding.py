@@ -40,6 +40,7 @@ BALANCED = 1 << 16
 
 _ARITHMETIC = {"add", "sub", "rsub", "mul", "div", "true_divide", "reciprocal", "square", "sqrt", "rsqrt"}
 _ARITHMETIC |= {"addcmul", "addcdiv", "lerp", "hypot"}
+_CPU = torch.device("cpu")
 Function = Callable[[torch.Tensor], torch.Tensor]
 _EXPONENTS: dict[str, Function] = {
     "exp": torch.abs,
@@ -140,7 +141,7 @@ class Rounding(Tracer):
         factor = UNIT * math.sqrt(before)
         noise = self._normal(result).mul_(drift.random * factor)
         if drift.shared:
-            noise += drift.shared * factor * float(torch.randn(()))
+            noise += drift.shared * factor * float(_normal((), _CPU))
         result.mul_(_uniform(result).mul_(UNIT).add_(1))
         return result.add_(scale * noise)
 
@@ -148,14 +149,14 @@ class Rounding(Tracer):
         """Normal numbers for a sum; of few sums such whose root mean square over all forwards is one."""
         shape = like.shape
         if like.numel() * self.samples > BALANCED:
-            return torch.randn(shape, dtype=torch.float32, device=like.device)
+            return _normal(shape, like.device)
         self._sums += 1
         if self._sums > len(self._balanced):
-            drawn = torch.randn((self.samples, *shape), dtype=torch.float32, device=like.device)
+            drawn = _normal((self.samples, *shape), like.device)
             drawn -= drawn.mean(0) if self.samples > 1 else 0.0
             self._balanced.append(drawn / drawn.square().mean(0).sqrt().clamp(min=1e-6))
         found = self._balanced[self._sums - 1][self._sample]
-        return found.clone() if found.shape == shape else torch.randn(shape, device=like.device)
+        return found.clone() if found.shape == shape else _normal(shape, like.device)
 
     def _sum(self, func: Any, args: Any, kwargs: Any) -> Any:
         given, result = arguments_of(func, args, kwargs)["self"], func(*args, **kwargs)
@@ -258,7 +259,7 @@ class Rounding(Tracer):
         dim = named["dim"] % given.dim()
         drift = self._drift(lambda: _of_sums(given, [dim]))
         usual = accumulation.ROUNDING * math.sqrt(given.shape[dim] / 3)
-        walk = torch.randn(result.shape, dtype=torch.float32, device=result.device).mul_(result)
+        walk = _normal(result.shape, result.device).mul_(result)
         walk = walk.double().mul_(UNIT * accumulation.ROUNDING * max(1.0, drift.random / usual))
         return result.add_(walk.cumsum(dim))
 
@@ -280,11 +281,18 @@ def _rounded(value: Any) -> bool:
 
 def _uniform(like: torch.Tensor) -> torch.Tensor:
     """Random numbers between -1 and 1, one for each element."""
-    return torch.empty(like.shape, dtype=torch.float32, device=like.device).uniform_(-1.0, 1.0)
+    numbers = torch.empty(like.shape, dtype=torch.float32, device=like.device)
+    return numbers.uniform_(-1.0, 1.0, generator=accumulation.generator_of(like.device))
+
+
+def _normal(shape: Sequence[int], device: torch.device) -> torch.Tensor:
+    """Random numbers with a deviation of one."""
+    generator = accumulation.generator_of(device)
+    return torch.randn(tuple(shape), dtype=torch.float32, device=device, generator=generator)
 
 
 def _sign() -> int:
-    return 1 if bool(torch.rand(()) < 0.5) else -1
+    return 1 if bool(_normal((), _CPU) < 0) else -1
 
 
 def _dims(func: Any, args: Any, kwargs: Any, given: torch.Tensor) -> tuple[list[int], bool]:
@@ -312,8 +320,8 @@ def _of_products(one: torch.Tensor, other: torch.Tensor) -> Drift:
     if not number or not count:
         return Drift(0.0)
     size = accumulation.sampled(count, number)
-    batch = torch.randint(one.shape[0], (size,)) if one.dim() == 3 else None
-    row, column = torch.randint(one.shape[-2], (size,)), torch.randint(other.shape[-1], (size,))
+    batch = accumulation.some_places(one.shape[0], size, _CPU) if one.dim() == 3 else None
+    row, column = (accumulation.some_places(number, size, _CPU) for number in (one.shape[-2], other.shape[-1]))
     a = one[row] if batch is None else one[batch, row]
     b = other.mT[column] if batch is None else other.mT[batch, column]
     terms = a * b
