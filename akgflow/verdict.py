@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from akgflow.config.types import Scalar, SourceKernel, Target, ToolchainFile
+from akgflow.config.types import Scalar, SourceKernel, Target, TimeLimits, ToolchainFile
 from akgflow.terms import Evidence, Status
 
 LOOSE_BOUND = "times as wrong as the framework's own kernel"
@@ -18,9 +18,9 @@ FRAMEWORK_ALLOWED = "the task allows the framework: its kernels may have done th
 class Limits:
     """Bounds on one candidate."""
 
-    build_seconds: float = 300.0
+    build_seconds: float = TimeLimits.build
     """Wall time for its build."""
-    run_seconds: float = 120.0
+    run_seconds: float = TimeLimits.run
     """Wall time for all its calls."""
     memory_bytes: int = 8 << 30
     disk_bytes: int = 2 << 30
@@ -31,7 +31,7 @@ class Limits:
 
     None: what the machine has, less a share that stays free.
     """
-    hang_seconds: float = 35.0
+    hang_seconds: float = TimeLimits.hang
     """Wall time in which it may neither answer nor build anything; a call may take many times the framework's, too."""
 
 

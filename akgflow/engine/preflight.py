@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from akgflow import toolchains
@@ -27,6 +26,7 @@ from akgflow.planning import Plan, Reach, judge_request
 from akgflow.runs.records import Preflight
 from akgflow.terms import Evidence, Status
 from akgflow.toolchains import FRAMEWORK, cache_dir
+from akgflow.toolchains.common.installed import package_version
 from akgflow.verdict import FRAMEWORK_ALLOWED, LOOSE_BOUND, JudgeRequest, Verdict
 from akgflow.verification.selftest import STAND_IN, Canary, canaries_for, self_contained
 
@@ -155,10 +155,4 @@ def _own_text() -> str:
 
 
 def _versions() -> tuple[str, ...]:
-    found = []
-    for name in ("akgflow", "torch", "numpy", "triton"):
-        try:
-            found.append(version(name))
-        except PackageNotFoundError:
-            found.append("")
-    return tuple(found)
+    return tuple(map(package_version, ("akgflow", "torch", "numpy", "triton")))

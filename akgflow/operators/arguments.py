@@ -1,4 +1,4 @@
-"""What a model is called with: a sequence of arguments, the last of which may be keywords."""
+"""How a model is called: with a sequence of arguments, the last of which may be keywords, and in some mode."""
 
 from __future__ import annotations
 
@@ -21,3 +21,8 @@ def invoke(model: Callable[..., Any], inputs: Sequence[Any]) -> Any:
     """Call a model with inputs."""
     args, keywords = split(inputs)
     return model(*args, **keywords)
+
+
+def in_mode(model: Any, mode: str | None) -> Any:
+    """A module in mode ``eval`` or ``train``; as it constructs itself where that is None."""
+    return model if mode is None else model.train(mode == "train")

@@ -25,12 +25,16 @@ def package_dir(name: str) -> Path | None:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
+NOT_INSTALLED = "?"
+"""In place of a version."""
+
+
 def package_version(name: str) -> str:
-    """The version of an installed distribution, or ``?``."""
+    """The version of an installed distribution, or `NOT_INSTALLED`."""
     try:
         return version(name)
     except PackageNotFoundError:
-        return "?"
+        return NOT_INSTALLED
 
 
 @cache

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from akgflow.errors import no_memory
-from akgflow.operators.arguments import invoke
+from akgflow.operators.arguments import in_mode, invoke
 from akgflow.operators.importer import Importer
 from akgflow.operators.text import parts_of
 from akgflow.terms import Evidence
@@ -133,7 +133,7 @@ class Host:
             raise
         if not isinstance(model, torch.nn.Module):
             raise Invalid(f"{self.entry} is not a torch.nn.Module")
-        self.model = model if request.mode is None else model.train(request.mode == "train")
+        self.model = in_mode(model, request.mode)
         state = memory.rebuild(request.state, self._attach("state", request.state_region))
         self.state, self.shared = state, memory.storages(state)
         load_state(model, state, self.device, request.stand_in)

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from akgflow.base.serial import from_data
+from akgflow.operators.arguments import in_mode
 from akgflow.terms import Evidence
 from akgflow.verification import sandbox
 from akgflow.verification.candidate import host
@@ -81,7 +82,7 @@ def _model(about: ProfileRequest, question: dict[str, Any], scratch: Path) -> tu
     process.open(Open(about.toolchain, Evidence.EXECUTED, about.target, (), guarded=False))
     process.load(Load(str(scratch / "profiled.py"), "ModelNew"))
     model = getattr(process.module, process.entry)(*question["args"], **question["kwargs"])
-    model = model if question["mode"] is None else model.train(question["mode"] == "train")
+    model = in_mode(model, question["mode"])
     state = {name: tensor.to(process.device) for name, tensor in question["state"].items()}
     host.load_state(model, state, process.device, about.stand_in)
     return model, process.device

@@ -12,9 +12,9 @@ import platform
 import shutil
 import tempfile
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from akgflow.toolchains.common.installed import NOT_INSTALLED, package_version
 from akgflow.verification.sandbox import process_tree
 from akgflow.verification.sandbox.untrusted_files import remove, tidy
 
@@ -90,10 +90,5 @@ class BuildCache:
 
 def libraries() -> dict[str, str]:
     """Versions of what judges and builds, as far as it is installed."""
-    found = {"python": platform.python_version()}
-    for name in ("torch", "triton", "apache-tvm-ffi", "tilelang"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    versions = {name: package_version(name) for name in ("torch", "triton", "apache-tvm-ffi", "tilelang")}
+    return {"python": platform.python_version()} | {name: one for name, one in versions.items() if one != NOT_INSTALLED}

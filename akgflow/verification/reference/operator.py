@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from akgflow.config.types import Scalar
-from akgflow.operators.arguments import Keywords
+from akgflow.operators.arguments import Keywords, in_mode
 from akgflow.operators.importer import Importer
 from akgflow.operators.text import parts_of
 from akgflow.verification.shared.memory import dtype_of
@@ -60,7 +60,7 @@ class Case:
         model = self.module.Model(*self.init_args, **self.init_kwargs)
         if not isinstance(model, torch.nn.Module):
             raise OperatorError(f"Model of {self.module.__file__} gives a {type(model).__name__}, no torch.nn.Module")
-        return model if self.mode is None else model.train(self.mode == "train")
+        return in_mode(model, self.mode)
 
 
 def load(text: str, file: str) -> types.ModuleType:

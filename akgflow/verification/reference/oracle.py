@@ -140,7 +140,7 @@ class Oracle:
             rounded = []
         if [o.shape for o in rounded] != [f.shape for f in frame]:
             if framework.draws:
-                framework.require_same(frame, framework.outcome(_copied(made)), made)
+                framework.require_same(frame, framework.outcome(memory.copied(made)), made)
             # The operator insists on its own dtype: only the framework's result is left to compare with.
             nothing = [torch.zeros_like(dtypes.as_float64(f)) for f in frame]
             length = partial(_longest, made)
@@ -186,7 +186,7 @@ class Oracle:
 
     def _given(self, wide: Any) -> Any:
         """What a forward is given of ``wide``: a copy, where it may change that."""
-        return wide if self.thrifty and not self.runner.effects.inputs else _copied(wide)
+        return wide if self.thrifty and not self.runner.effects.inputs else memory.copied(wide)
 
     def _took(self, seconds: float) -> None:
         """Note a forward's time. The quickest one counts: what is tried must not depend on a busy moment."""
@@ -307,7 +307,7 @@ class Oracle:
     ) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """For each tensor that was selected from: its values, and how much a sound kernel's may be off."""
         trace = Trace()
-        framework.run(_copied(made), trace=trace)
+        framework.run(memory.copied(made), trace=trace)
         if [s.shape for s in trace.sources] != [s.shape for s in base.sources]:
             return []
         found = []
@@ -368,10 +368,6 @@ def _coarsest(given: Iterable[torch.Tensor]) -> float:
 
 def _widen_to(mark: torch.Tensor, result: torch.Tensor, start: torch.Tensor) -> None:
     torch.maximum(mark, (dtypes.as_float64(result) - dtypes.as_float64(start)).abs(), out=mark)
-
-
-def _copied(made: Any) -> Any:
-    return memory.map_tensors(made, lambda t: t.clone())
 
 
 def _longest(made: Any) -> int:

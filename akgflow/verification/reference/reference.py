@@ -123,7 +123,7 @@ class Reference:
     def work(self) -> Work:
         """What the framework does in one call on this case."""
         made = self.draws[0].inputs if self.draws else self._operator_inputs()
-        copied = memory.map_tensors(made, lambda t: t.clone())
+        copied = memory.copied(made)
         return measure(lambda: self.framework_runner.run(copied))
 
     def shapes(self) -> memory.Layout:
@@ -283,7 +283,7 @@ class Reference:
 
     def _computes(self, made: tuple[Any, ...], first: Draw) -> bool:
         """True when the framework's results are as finite as those of the operator's own inputs."""
-        outcome = self.framework_runner.outcome(memory.map_tensors(made, lambda t: t.clone()))
+        outcome = self.framework_runner.outcome(memory.copied(made))
         pairs = zip(outcome, first.outcome, strict=False)
         return all(_admitted(tensor, expected.framework) for tensor, expected in pairs)
 
@@ -333,7 +333,7 @@ class Reference:
         except TypeError as error:
             raise OperatorError(f"an input of {self.file} cannot be used: {error}") from error
         before = [placed.tensor.clone() for placed in layout.placed]
-        copied = memory.map_tensors(made, lambda t: t.clone())
+        copied = memory.copied(made)
         result = self._counted(copied)
         tree, _ = self._describe(result, memory.storages([copied, *self._model.state_dict().values()]))
         frame = self.framework_runner.own_tensors(result)

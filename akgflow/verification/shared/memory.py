@@ -365,6 +365,11 @@ def identity(tensor: torch.Tensor) -> Identity:
     return (tensor.untyped_storage().data_ptr(), tensor.storage_offset(), tuple(tensor.shape), tuple(tensor.stride()))
 
 
+def copied(value: Any) -> Any:
+    """``value`` with copies of all its tensors."""
+    return map_tensors(value, lambda tensor: tensor.clone())
+
+
 def storages(inputs: Any) -> set[int]:
     """Where the storages of all tensors in ``inputs`` begin."""
     return {t.untyped_storage().data_ptr() for t in tensors(inputs) if t.device.type != "meta"}

@@ -75,7 +75,7 @@ class _Contractions(Tracer):
 def load(reference: Reference) -> Load:
     """What one call on a prepared case must do."""
     draw = reference.draws[0]
-    copied = map_tensors(draw.inputs, lambda t: t.clone())
+    copied = memory.copied(draw.inputs)
     with _Contractions() as seen:
         result = reference.framework_runner.run(copied)
     # An input that is changed and given back is written once.

@@ -15,6 +15,7 @@ from dataclasses import replace
 from itertools import islice, product
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from akgflow.verification.reference.oracle import Runner
@@ -213,8 +214,9 @@ def suspect_parts(
             flat = screen.suspects(a, b)
             if flat.numel():
                 per = dtypes.parts(a).numel() // max(1, a.numel())
-                index = torch.unravel_index((flat[: 1 << 16] // per).cpu(), a.shape)[dim]
-                found |= set((index + (low if dim == 0 else 0)).unique().tolist())
+                # torch's own `unravel_index` imports its compiler.
+                index = np.unravel_index((flat[: 1 << 16] // per).cpu().numpy(), a.shape)[dim]
+                found |= set(np.unique(index + (low if dim == 0 else 0)).tolist())
             if len(found) > MOST_SUSPECTS:
                 break
     return torch.tensor(_secret.sample(sorted(found), len(found)), dtype=torch.long)

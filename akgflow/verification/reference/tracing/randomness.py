@@ -45,7 +45,7 @@ def remedy(runner: Runs, made: Any) -> str:
         return f"it is random{which}; judge it with 'mode: eval' in the task or --mode eval, or give p = 0"
     drawn = _Drawn(type(runner.model).forward.__code__.co_filename)
     with drawn:
-        runner.outcome(_copied(made))
+        runner.outcome(memory.copied(made))
     if not drawn.names and not runner.draws:
         return "it depends on something other than its inputs and parameters (a counter, a clock, what it kept before)"
     names = f" ({_listed(sorted(drawn.names))})" if drawn.names else ""
@@ -58,7 +58,7 @@ def _agrees_in_eval(runner: Runs, made: Any) -> bool:
     trained = [one for one in runner.model.modules() if one.training]
     runner.model.eval()
     try:
-        return bool(trained) and alike(runner.outcome(_copied(made)), runner.outcome(_copied(made)))
+        return bool(trained) and alike(runner.outcome(memory.copied(made)), runner.outcome(memory.copied(made)))
     finally:
         for one in trained:
             one.training = True
@@ -78,10 +78,6 @@ class _Drawn(Tracer):
         self.names.add(func.overloadpacket.__name__)
         frames = (frame for frame, _ in traceback.walk_stack(None) if frame.f_code.co_filename == self.file)
         self.line = self.line or next((frame.f_lineno for frame in frames), 0)
-
-
-def _copied(made: Any) -> Any:
-    return memory.map_tensors(made, lambda t: t.clone())
 
 
 def _listed(names: Sequence[str]) -> str:
