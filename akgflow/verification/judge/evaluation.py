@@ -356,14 +356,16 @@ class Trial:
             called = self.process.ask(call, allowed, fds, building=max(self.build_left, 0.0))
         except CandidateFailed as failure:
             # An interpreter is slow: what went on steadily until time was up does not hang.
-            steady = failure.status is Status.TIMEOUT and allowed < 3.0 * self._slowest
+            waited = time.monotonic() - started
+            steady = failure.status is Status.TIMEOUT and waited < 3.0 * self._slowest
             if not steady or self.evidence is not Evidence.INTERPRETED:
                 raise
             why = f"{self.calls} calls were interpreted in time, up to {self._slowest:.0f} s each: give smaller cases"
             raise CandidateFailed(Status.NOT_RUN, why, failure.log) from None
         self.kernels |= set(called.kernels)
-        taken = time.monotonic() - started - self.process.built
-        self._slowest, self.quickest = max(self._slowest, taken), min(self.quickest, taken)
+        waited = time.monotonic() - started
+        taken = waited - self.process.built
+        self._slowest, self.quickest = max(self._slowest, waited), min(self.quickest, taken)
         self.run_left -= taken
         self.build_left -= self.process.built
         self.calls += 1
