@@ -109,7 +109,7 @@ def _numbers(made: Any) -> list[Any]:
 def _kind(seen: torch.Tensor, invariant: InputInvariant, tied: bool) -> Kind:
     """The kind of a tensor, all draws of which are stacked in ``seen``."""
     if invariant.masks is not None:
-        return Kind(Role.MASK, invariant=invariant)
+        return Kind(Role.OTHER if _in_blocks(seen) else Role.MASK, invariant=invariant)
     if tied or seen.dtype not in _INDICES or bool((seen == seen[0]).all()):
         return Kind(Role.OTHER)
     flat, values = seen.flatten(1), seen.unique()
@@ -125,6 +125,16 @@ def _kind(seen: torch.Tensor, invariant: InputInvariant, tied: bool) -> Kind:
     if seen.dim() > 2 and seen.shape[-1] > 1 and bool((seen.sort(-1).values.diff(dim=-1) > 0).all()):
         return Kind(Role.ROWS, values)
     return Kind(Role.INDEX, values[values >= 0])
+
+
+def _in_blocks(seen: torch.Tensor) -> bool:
+    """True when neighbours in a mask are mostly equal, rows or columns, and rows are no paddings."""
+    hidden = seen if _is_mask(seen) else torch.isneginf(seen)
+    steps = hidden.int().diff(dim=-1)
+    rows = hidden.flatten(1, -2) if hidden.dim() > 2 else hidden[:, None]
+    padded = bool(((steps >= 0).all(-1) | (steps <= 0).all(-1)).all())
+    alike = (rows[:, 1:] == rows[:, :-1]).all(-1).float().mean() if rows.shape[1] > 1 else torch.zeros(())
+    return not padded and bool((steps == 0).float().mean() > 0.9 or (rows.shape[-1] >= 8 and alike > 0.3))
 
 
 def _depends(other: torch.Tensor, seen: torch.Tensor) -> bool:
@@ -160,7 +170,7 @@ def _follows(other: torch.Tensor, mine: torch.Tensor) -> bool:
         return False
     rows = other.reshape(count, -1)
     marked = rows != 0
-    return torch.equal(marked.sum(1), mine) or torch.equal(marked.int().argmax(1), mine)
+    return bool(torch.equal(marked.sum(1), mine) or torch.equal(marked.int().argmax(1), mine))
 
 
 # What the structures make of a tensor.
