@@ -334,7 +334,7 @@ def _came_late(places: Sequence[torch.Tensor], found: Sequence[torch.Tensor]) ->
 
 def _bytes(tensor: torch.Tensor) -> bytes:
     # Compared by Python: torch may only copy here.
-    return tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+    return bytes(tensor.cpu().reshape(-1).view(torch.uint8).numpy())
 
 
 def _out_view(region: memory.Region, spec: Mapping[str, Any], base: int = 0) -> torch.Tensor:
