@@ -351,8 +351,7 @@ class Trial:
             called = self.process.ask(call, allowed, fds, building=max(self.build_left, 0.0))
         except CandidateFailed as failure:
             # An interpreter is slow: what went on steadily until time was up does not hang.
-            waited = time.monotonic() - started
-            steady = failure.status is Status.TIMEOUT and waited < 3.0 * self._slowest
+            steady = failure.status is Status.TIMEOUT and time.monotonic() - started < 3.0 * self._slowest
             if not steady or self.evidence is not Evidence.INTERPRETED:
                 raise
             why = f"{self.calls} calls were interpreted in time, up to {self._slowest:.0f} s each: give smaller cases"

@@ -40,8 +40,8 @@ times ``S + |o|``; where they are shifted, times ``|o|`` alone. For float64, ``u
 
 Rounding errors have either sign. So the errors of all elements together, ``sum(o * e) / sum(|o| * bound)``, may come
 to no more than a tenth, one and a half roundings of a common factor or `EPSILON`, and the statistical error of so many
-elements: values 1.9 % too large everywhere are refused even where a single bfloat16 element might be that wrong. And values that
-all happen to be numbers of a narrower format, where the oracle's are not, were rounded to it.
+elements: values 1.9 % too large everywhere are refused even where a single bfloat16 element might be that wrong. And
+values that all happen to be numbers of a narrower format, where the oracle's are not, were rounded to it.
 
 Integers and booleans must equal the oracle's (or the framework's), except where roundoff in what is computed changes
 them, and then be no further from it than such roundoff takes them; indices are judged by what they select
