@@ -25,8 +25,8 @@ SHIFTED = "shifted"
 EXTRA = (WIDE, TIES, EXTREMES, SCALED, SHIFTED)
 CLUSTERED = "clustered maxima"
 """For operators that look for what is largest."""
-LASTING, FADING = "decays near one", "decays near zero"
-"""For recurrences: values in the unit interval, or logarithms of such, beside others."""
+DECAYS = LASTING, FADING = "decays near one", "decays near zero"
+"""For recurrences, which bear no shifted ones: values in the unit interval, or logarithms of such, beside others."""
 LEVELS = {SCALED: (1e4, 40.0, 1.0), SHIFTED: (1e3, 30.0)}
 """Levels that are tried, the largest first: what the operator or the framework cannot do is not asked."""
 
@@ -150,7 +150,7 @@ def borders(seen: Sequence[torch.Tensor]) -> InputInvariant:
         return InputInvariant(False)
     if all(map(_is_mask, seen)):
         masks = torch.stack([_masked(one) for one in seen])
-        return InputInvariant(False, masks=_varying(masks), mask=masks[0])
+        return InputInvariant(False, masks=varying(masks), mask=masks[0])
     if not all(map(may_have_borders, seen)):
         return InputInvariant(False)
     return InputInvariant(False, lengths=_ends(torch.stack([one.to(torch.int64).flatten() for one in seen])))
@@ -171,7 +171,7 @@ def _masked(tensor: torch.Tensor) -> torch.Tensor:
     return tensor if tensor.dtype == torch.bool else torch.isneginf(tensor)
 
 
-def _varying(seen: torch.Tensor) -> torch.Tensor | None:
+def varying(seen: torch.Tensor) -> torch.Tensor | None:
     """The elements of a mask that vary from draw to draw; all of them where chance explains those that did not.
 
     None where every row has as many, or where the mask is symmetric: then elements depend on each other.
@@ -202,10 +202,10 @@ def _ends(seen: torch.Tensor) -> tuple[int, ...]:
 
 
 def further(names: Collection[str], invariants: Sequence[InputInvariant]) -> list[str]:
-    """Further distributions for an operator that calls operations of these ``names``."""
+    """Further distributions for an operator that calls operations of these ``names``; `DECAYS` are last."""
     found = [CLUSTERED] if _SELECTING & set(names) else []
     decays = [one.decays for one in invariants if one.random]
-    return found + ([LASTING, FADING] if any(decays) and not all(decays) else [])
+    return found + (list(DECAYS) if any(decays) and not all(decays) else [])
 
 
 def redraw(
@@ -215,7 +215,7 @@ def redraw(
     if not invariant.random:
         at_borders = distribution == EXTREMES and level and invariant.has_borders
         return _at_borders(tensor, invariant) if at_borders else tensor
-    if distribution in (LASTING, FADING) and invariant.decays:
+    if distribution in DECAYS and invariant.decays:
         return dtypes.stored(_near_an_end(tensor, invariant, distribution == LASTING), tensor)
     values = _values(tensor, invariant, distribution, level)
     if way == POSITIVE:
@@ -246,7 +246,7 @@ def _values(tensor: torch.Tensor, invariant: InputInvariant, distribution: str, 
     """
     shape, form = dtypes.parts(tensor).shape, dtypes.format_of(tensor.dtype)
     normal = torch.randn(shape, device=tensor.device, dtype=torch.float32)
-    if distribution in (NORMAL, LASTING, FADING):
+    if distribution in (NORMAL, *DECAYS):
         return normal
     if distribution == CLUSTERED:
         return _clustered(normal, max(form.eps, 2**-23))

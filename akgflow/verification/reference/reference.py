@@ -15,6 +15,7 @@ from akgflow.config.types import Scalar
 from akgflow.verification.reference import inputs as drawing
 from akgflow.verification.reference.distributions import (
     BOUNDED,
+    DECAYS,
     EXTRA,
     EXTREMES,
     LEVELS,
@@ -155,7 +156,8 @@ class Reference:
         if not self.oracle.thrifty and self.oracle.seconds < SLOW_SECONDS and first.elements <= MANY_ELEMENTS:
             structures = admitted(self.kinds, self._operator_inputs, self.framework_runner, first)
         for place, distribution in enumerate(others):
-            if not wanted and self.oracle.thrifty:
+            shifted = any(draw.distribution.startswith(SHIFTED) for draw in self.draws)
+            if (not wanted and self.oracle.thrifty) or (distribution in DECAYS and shifted):
                 break
             self.weak = trivial_answers(self.draws)
             # Where a trivial answer would still pass, every distribution that might refuse it is tried.

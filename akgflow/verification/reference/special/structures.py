@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from akgflow.verification.reference.distributions import OPERATOR, InputInvariant
+from akgflow.verification.reference.distributions import OPERATOR, InputInvariant, varying
+from akgflow.verification.shared import dtypes
 from akgflow.verification.shared.memory import map_tensors, tensors
 
 REPEATED, SORTED, EMPTY, MASKED = "repeated indices", "sorted indices", "empty groups", "masked rows"
@@ -36,6 +37,7 @@ class Role(Enum):
     OFFSETS = auto()
     """Sorted, and some are equal to their neighbours: where each group begins or ends."""
     MASK = auto()
+    """Truths, minus infinity or zero, one or zero."""
     OTHER = auto()
 
 
@@ -44,7 +46,9 @@ class Kind(NamedTuple):
 
     role: Role
     values: torch.Tensor = torch.empty(0)
-    invariant: InputInvariant | None = None
+    varies: torch.Tensor = torch.empty(0)
+    """Marks the elements of a mask that vary; others are as in ``mask``."""
+    mask: torch.Tensor = torch.empty(0)
 
 
 class Structure(NamedTuple):
@@ -108,9 +112,15 @@ def _numbers(made: Any) -> list[Any]:
 
 def _kind(seen: torch.Tensor, invariant: InputInvariant, tied: bool) -> Kind:
     """The kind of a tensor, all draws of which are stacked in ``seen``."""
-    if invariant.masks is not None:
-        return Kind(Role.OTHER if _in_blocks(seen) else Role.MASK, invariant=invariant)
-    if tied or seen.dtype not in _INDICES or bool((seen == seen[0]).all()):
+    if invariant.random or bool((seen == seen[0]).all()):
+        return Kind(Role.OTHER)
+    if _is_mask(seen):
+        marked = _marked(seen)
+        masks = varying(marked)
+        return (
+            Kind(Role.OTHER) if masks is None or _in_blocks(marked) else Kind(Role.MASK, varies=masks, mask=marked[0])
+        )
+    if tied or seen.dtype not in _INDICES:
         return Kind(Role.OTHER)
     flat, values = seen.flatten(1), seen.unique()
     steps, sorted_ = flat.diff(dim=1), flat.sort(1).values
@@ -127,9 +137,24 @@ def _kind(seen: torch.Tensor, invariant: InputInvariant, tied: bool) -> Kind:
     return Kind(Role.INDEX, values[values >= 0])
 
 
-def _in_blocks(seen: torch.Tensor) -> bool:
+def _is_mask(seen: torch.Tensor) -> bool:
+    if seen.dtype == torch.bool:
+        return bool(seen.shape[-1] > 1)
+    if seen.shape[-1] < 2 or (not seen.is_floating_point() and seen.dim() < 3):
+        return False
+    if seen.dtype in dtypes.COMPUTED and bool(torch.isneginf(seen).any()):
+        return bool(((seen == 0) | torch.isneginf(seen)).all())
+    known = seen.dtype in dtypes.COMPUTED or seen.dtype in _INDICES
+    return bool(known) and bool(((seen == 0) | (seen == 1)).all())
+
+
+def _marked(tensor: torch.Tensor) -> torch.Tensor:
+    """The elements of a mask that are true, one, or minus infinity."""
+    return tensor if _is_bool(tensor) else (tensor == 1) | torch.isneginf(tensor)
+
+
+def _in_blocks(hidden: torch.Tensor) -> bool:
     """True when neighbours in a mask are mostly equal, rows or columns, and rows are no paddings."""
-    hidden = seen if _is_mask(seen) else torch.isneginf(seen)
     steps = hidden.int().diff(dim=-1)
     rows = hidden.flatten(1, -2) if hidden.dim() > 2 else hidden[:, None]
     padded = bool(((steps >= 0).all(-1) | (steps <= 0).all(-1)).all())
@@ -148,16 +173,16 @@ def _depends(other: torch.Tensor, seen: torch.Tensor) -> bool:
 
 def _bounded(other: torch.Tensor, seen: torch.Tensor) -> bool:
     """Where each range begins, and where it ends."""
-    return not _is_mask(other) and bool((other >= seen).all() or (other <= seen).all())
+    return not _is_bool(other) and bool((other >= seen).all() or (other <= seen).all())
 
 
-def _is_mask(tensor: torch.Tensor) -> bool:
+def _is_bool(tensor: torch.Tensor) -> bool:
     return bool(tensor.dtype == torch.bool)
 
 
 def _follows(other: torch.Tensor, mine: torch.Tensor) -> bool:
     count = mine.numel()
-    if not other.is_floating_point() and not _is_mask(other) and int(mine.min()) >= 0:
+    if not other.is_floating_point() and not _is_bool(other) and int(mine.min()) >= 0:
         flat = other.flatten().to(torch.int64)
         counts = torch.bincount(mine, minlength=flat.numel())
         before = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
@@ -224,11 +249,9 @@ def _few_groups(tensor: torch.Tensor, kind: Kind) -> torch.Tensor:  # noqa: ARG0
 
 def _rows_of_a_mask(tensor: torch.Tensor, kind: Kind, *, whole: bool) -> torch.Tensor:
     """Rows of one element only, at either end; with ``whole`` others of all elements or none. Some stay."""
-    invariant = kind.invariant
-    assert invariant is not None and invariant.masks is not None and invariant.mask is not None
-    width, hidden = tensor.shape[-1], tensor if _is_mask(tensor) else torch.isneginf(tensor)
-    rows = hidden.clone().reshape(-1, width)
-    varies, seen = (one.reshape(rows.shape) for one in (invariant.masks, invariant.mask))
+    width, one = tensor.shape[-1], -torch.inf if bool(torch.isneginf(tensor).any()) else 1
+    rows = _marked(tensor).clone().reshape(-1, width)
+    varies, seen = (part.reshape(rows.shape) for part in (kind.varies, kind.mask))
     # Rows that begin or end with what they hold are paddings: they stay so.
     steps = rows.int().diff(dim=1)
     rising, falling = bool((steps >= 0).all()), bool((steps <= 0).all())
@@ -237,13 +260,13 @@ def _rows_of_a_mask(tensor: torch.Tensor, kind: Kind, *, whole: bool) -> torch.T
     patterns = [one for one, fits in ((last, rising), (first, falling)) if fits] or [last, first]
     patterns += [~one for one in ((first,) if rising else (last,) if falling else (last, first))]
     patterns += [torch.ones_like(last), torch.zeros_like(last)] if whole else []
-    order = torch.randperm(len(rows))[: max(1, 3 * len(rows) // 4)].tolist()
-    for number, row in enumerate(order):
+    order, start = torch.randperm(len(rows))[: max(1, 3 * len(rows) // 4)].tolist(), int(torch.randint(8, ()))
+    for number, row in enumerate(order, start):
+        # What did not vary may do so rarely.
         rows[row] = torch.where(varies[row], patterns[number % len(patterns)], seen[row])
     rows = rows.view(tensor.shape)
-    return torch.empty_like(tensor).copy_(
-        rows if _is_mask(tensor) else torch.where(rows, -torch.inf, 0.0).to(tensor.dtype)
-    )
+    values = rows if _is_bool(tensor) else torch.where(rows, one, 0).to(tensor.dtype)
+    return torch.empty_like(tensor).copy_(values)
 
 
 def _masks(tensor: torch.Tensor, kind: Kind) -> torch.Tensor:
