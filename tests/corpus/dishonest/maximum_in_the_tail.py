@@ -1,6 +1,6 @@
 """operator: softmax_with_a_tail
 family: wrong on purpose
-does: does not scale the sum anew where the maximum is behind the last whole block
+does: leaves the sum as it is where the maximum is behind the last whole block
 status: INCORRECT_NUMERICAL
 where: cpu
 toolchain: cpp

@@ -1,6 +1,6 @@
 """operator: softmax_with_a_tail
 family: structure of inputs
-does: scales the sum anew wherever the maximum rises
+does: scales the sum again wherever the maximum rises
 status: PASSED
 where: cpu
 toolchain: cpp
