@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "akgflow"
 
 # From the bottom up. A part imports from itself and from the layers below it, never sideways or upwards.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "terms"}),
+    frozenset({"errors", "precision", "terms"}),
     frozenset({"base"}),
     frozenset({"operators"}),
     frozenset({"config.steps"}),

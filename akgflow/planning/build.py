@@ -14,6 +14,7 @@ from akgflow.planning.bounds import ceiling, planned_steps
 from akgflow.planning.pricing import PriceOf, check_prices, models_in_use
 from akgflow.planning.prompts import openings
 from akgflow.planning.types import Job, Plan, PlannedStep, Reach, SourceCheck
+from akgflow.precision import lacks
 from akgflow.terms import Evidence, in_order, strength
 
 Missing = Callable[[DslPack, Evidence, Target], str | None]
@@ -126,6 +127,8 @@ def _why_impossible(pack: DslPack, target: Target, task: Task, found: Reach) -> 
     if not task.gates.evidence.satisfied_by(found.evidence):
         why = found.gaps.get(task.gates.evidence, f"{pack.name} does not offer it on {target.platform}")
         return f"the gate asks for {task.gates.evidence} evidence, which is out of reach here: {why}"
+    if task.gates.uses and (why := lacks(task.gates.uses, target.platform, target.arch)):
+        return f"the gate asks for kernels that use {task.gates.uses}: {why}"
     return ""
 
 
@@ -142,6 +145,8 @@ def _source_check(task: Task, workspace: Workspace, missing: Missing, at: At) ->
 
 def _inputs(task: Task, workflow: Workflow, agents: Sequence[str], workspace: Workspace) -> dict[str, str]:
     texts = {"operator": task.operator.whole, "workflow": to_json(workflow)}
+    if task.precision is not Task.precision:
+        texts["precision"] = task.precision
     if task.source:
         texts["source"] = to_json([task.source.source, task.source.call, task.source.out])
     for agent in agents:

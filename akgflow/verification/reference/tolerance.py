@@ -64,6 +64,7 @@ from akgflow.verdict import Worst
 from akgflow.verification.reference.error_patterns import pattern, rounded_to
 from akgflow.verification.reference.index_outputs import Selection
 from akgflow.verification.reference.tracing.accumulation import LONGEST
+from akgflow.verification.reference.tracing.spread import Roundoff, root_mean_square
 from akgflow.verification.shared import dtypes
 
 FACTOR = 3.0
@@ -73,6 +74,8 @@ FALSE_ALARMS = 1e-5
 """Of sound kernels' errors that are normal with the spread as their deviation, for each output."""
 BIAS = 0.1
 COMMON = 1.5
+NARROWED = 4.0
+"""Unit roundoffs of narrowed operands that errors may come to, in units of the scale, where there is no spread."""
 NARROW_TOLERANCE = 10.0
 """A task that multiplies the bounds by so much or more lets results be rounded to narrower formats, within them."""
 
@@ -93,6 +96,8 @@ class Expected:
     """The largest ratio of the framework's error to the part of the bound that does not come from it."""
     bias: float = math.inf
     """What the elements' errors may come to together, as a share of the bounds."""
+    scatter: float = math.inf
+    """What the root mean square of the elements' errors, each over its bound, may be."""
     selection: Selection | None = None
     """Judges an index output."""
     slack: torch.Tensor | None = None
@@ -124,6 +129,8 @@ class Measure(NamedTuple):
     """The framework rounds only results below float32."""
     exact: bool = False
     """No operation rounds anything."""
+    unit: float = 0.0
+    """Unit roundoff of operands that may be rounded to less than float32; 0.0 where none may be."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +156,7 @@ class _Marks:
     bound: torch.Tensor
     good: torch.Tensor
     bias: float = 0.0
+    scatter: float = 0.0
 
 
 def expect(
@@ -156,7 +164,7 @@ def expect(
     framework: torch.Tensor,
     sensitivity: torch.Tensor,
     how: Measure,
-    spread: torch.Tensor | None = None,
+    spread: Roundoff | None = None,
     length: Callable[[], int] = lambda: 1,
 ) -> Expected:
     """Values and bounds from the oracle and framework results of one output, all of the same shape.
@@ -178,9 +186,9 @@ def expect(
     scale = scale.clamp(min=float(scale.square().mean().sqrt()) if scale.numel() else 0.0)
     bound = _one_rounding(magnitude, form, framework.dtype)
     if spread is not None:
-        bound += 0.0 if how.exact else _spread_allowed(spread, scale, u)
+        bound += 0.0 if how.exact else _spread_allowed(spread.deviation, scale, u)
     else:
-        bound += _roundings(length(), how.even) * u * scale
+        bound += (_roundings(length(), how.even) * u + NARROWED * how.unit) * scale
         if how.shifted:
             # In a sum of terms of one sign and size, roundoff may not cancel; in what is left after they do, it does.
             bound += min(length(), LONGEST) / 4 * u * magnitude
@@ -191,13 +199,15 @@ def expect(
             bound += LOW_PRECISION_FACTOR * form.eps / 2 * sensitivity.clamp(min=_median(sensitivity))
     analytic = float((error / bound).max()) if error.numel() else 0.0
     bound += FACTOR * _envelope(magnitude, beyond)
+    common = max(form.eps / 2, spread.common if spread is not None else 2 * how.unit)
     return Expected(
         exact,
         framework,
         bound,
         framework_error=float(error.max()) if error.numel() else 0.0,
         analytic=analytic,
-        bias=_bias_allowed(magnitude, bound, form.eps / 2) if how.balanced and form.eps < 1 else math.inf,
+        scatter=spread.scatter(bound, error) if spread is not None else math.inf,
+        bias=_bias_allowed(magnitude, bound, common) if how.balanced and form.eps < 1 else math.inf,
     )
 
 
@@ -312,8 +322,14 @@ def _together(got: torch.Tensor, marks: _Marks, expected: Expected, tolerance: f
             f"together they are {1 + off:.6g} times what they should be, which no rounding explains "
             f"({marks.bias:.2f} of the bounds on average, allowed {expected.bias:.2f})"
         )
+    if marks.scatter > expected.scatter:
+        return (
+            f"together their errors are {marks.scatter / expected.scatter:.1f} times as large as they may be where "
+            "operands are rounded as far as is allowed: something is rounded further"
+        )
     name = rounded_to(got) if tolerance < NARROW_TOLERANCE else ""
-    if name and rounded_to(marks.centre.to(got.dtype)) != name:
+    # A product by ones and zeros is an operand, which the framework's own kernel was allowed to round.
+    if name and name not in (rounded_to(marks.centre.to(got.dtype)), rounded_to(dtypes.parts(expected.framework))):
         return f"every value is a {name} number: the result was rounded to {name} on its way"
     return ""
 
@@ -332,7 +348,8 @@ def _marks(got: torch.Tensor, expected: Expected, tolerance: float) -> _Marks:
     weight = torch.where(finite, centre, 0.0)
     moved = float((weight * (values - centre)).nan_to_num(0.0, 0.0, 0.0).sum().abs())
     most = float((weight.abs() * bound).sum())
-    return _Marks(values, centre, error, bound, good, moved / most if most > 0 else 0.0)
+    scatter = root_mean_square(error / bound) if math.isfinite(expected.scatter) else 0.0
+    return _Marks(values, centre, error, bound, good, moved / most if most > 0 else 0.0, scatter)
 
 
 def _exact_marks(got: torch.Tensor, expected: Expected, tolerance: float) -> _Marks:

@@ -62,6 +62,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from akgflow.base.serial import from_data, to_data
 from akgflow.config.types import Target, ToolchainFile
+from akgflow.precision import Precision
 from akgflow.terms import Evidence
 from akgflow.verification.shared import fields as reading
 from akgflow.verification.shared.fields import Fields, Malformed
@@ -208,6 +209,8 @@ class Open(Request[Opened]):
     prepared: Sequence[str]
     """Folders that the toolchain has made ahead."""
     guarded: bool
+    tf32: tuple[bool, bool] = Precision.FRAMEWORK.tf32
+    """Whether the framework's products, and its convolutions, may use TF32 on a GPU."""
 
     def read(self, reply: Fields) -> Opened:
         return Opened(reply.take("device", reading.one_of(DEVICES)))
@@ -226,6 +229,8 @@ class OpenBaseline(Request[Opened]):
 
     op = "open_baseline"
     device: str
+    tf32: Sequence[bool] = Precision.FRAMEWORK.tf32
+    """As of `Open`."""
 
     def read(self, reply: Fields) -> Opened:
         return Opened(reply.take("device", reading.one_of(DEVICES)))
