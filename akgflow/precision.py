@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
+from akgflow.base.platforms import PLATFORMS
+
 COMPUTE = "compute"
 """The key of ``precision: {compute: bf16}``."""
 TF32 = "tf32"
@@ -58,10 +60,10 @@ class Precision(StrEnum):
 
     def operands(self, platform: str) -> Operands:
         """What may be rounded for a target of that platform, wherever it is judged."""
-        if self is Precision.STRICT or (self is Precision.FRAMEWORK and platform != "cuda"):
+        if self is Precision.STRICT:
             return Operands()
         if self is Precision.FRAMEWORK:
-            return Operands(None, TF32)
+            return Operands(None, TF32 if PLATFORMS[platform].tf32_convolutions else None)
         form = self.value.removeprefix(f"{COMPUTE}=")
         return Operands(form, form)
 
@@ -96,19 +98,3 @@ class Contract(NamedTuple):
 
 
 PRECISIONS = tuple(map(str, Precision))
-
-INSTRUCTIONS: Mapping[str, tuple[str, str]] = {
-    "mma": ("cuda", r"sm_\d+[af]?"),
-    "wgmma": ("cuda", r"sm_90a"),
-    "tcgen05": ("cuda", r"sm_1[01]\d[af]"),
-    "mfma": ("hip", r"gfx9\w+"),
-}
-"""Families of tensor-core instructions, with the platform and the architectures (a pattern) that have them."""
-
-
-def lacks(instruction: str, platform: str, arch: str) -> str:
-    """Why a target's kernels cannot use a family of `INSTRUCTIONS`; empty where they can."""
-    where, archs = INSTRUCTIONS[instruction]
-    if platform == where and re.fullmatch(archs, arch):
-        return ""
-    return f"{arch} ({platform}) has no {instruction}"

@@ -17,9 +17,9 @@ PACKAGE = Path(__file__).resolve().parents[1] / "akgflow"
 
 # From the bottom up. A part imports from itself and from the layers below it, never sideways or upwards.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "precision", "terms"}),
+    frozenset({"errors", "terms"}),
     frozenset({"base"}),
-    frozenset({"operators"}),
+    frozenset({"operators", "precision"}),
     frozenset({"config.steps"}),
     frozenset({"config.types"}),
     frozenset({"budget", "machine", "verdict"}),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from akgflow.base.platforms import PLATFORMS
 from akgflow.base.serial import to_data, to_json
 from akgflow.config.types import DslPack, ModelSpec, Target, Task, Workflow, Workspace
 from akgflow.machine import Machine
@@ -14,7 +15,6 @@ from akgflow.planning.bounds import ceiling, planned_steps
 from akgflow.planning.pricing import PriceOf, check_prices, models_in_use
 from akgflow.planning.prompts import openings
 from akgflow.planning.types import Job, Plan, PlannedStep, Reach, SourceCheck
-from akgflow.precision import lacks
 from akgflow.terms import Evidence, in_order, strength
 
 Missing = Callable[[DslPack, Evidence, Target], str | None]
@@ -127,7 +127,7 @@ def _why_impossible(pack: DslPack, target: Target, task: Task, found: Reach) -> 
     if not task.gates.evidence.satisfied_by(found.evidence):
         why = found.gaps.get(task.gates.evidence, f"{pack.name} does not offer it on {target.platform}")
         return f"the gate asks for {task.gates.evidence} evidence, which is out of reach here: {why}"
-    if task.gates.uses and (why := lacks(task.gates.uses, target.platform, target.arch)):
+    if task.gates.uses and (why := PLATFORMS[target.platform].lacks(task.gates.uses, target.arch)):
         return f"the gate asks for kernels that use {task.gates.uses}: {why}"
     return ""
 
