@@ -137,6 +137,11 @@ class Oracle:
         return unit_for(self.names, self.spread.allowed)
 
     @property
+    def permission(self) -> str:
+        """What candidates may round in this operator, in words; empty where float32 stays float32."""
+        return str(self.allowed) if self.unit else ""
+
+    @property
     def instant(self) -> bool:
         """True when forwards cost next to nothing."""
         return self.seconds < INSTANT_SECONDS
