@@ -6,11 +6,13 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from akgflow.toolchains.common import matrix_units
 from akgflow.toolchains.common.installed import package_dir
 
 NO_NVCC = (
@@ -22,7 +24,10 @@ MOST_STATIC_SHARED = 48 * 1024
 
 
 class Usage(NamedTuple):
-    """What one kernel takes: registers a thread, static shared bytes a block, stack and spilled bytes a thread."""
+    """What one kernel takes: registers a thread, static shared bytes a block, stack and spilled bytes a thread.
+
+    ``tensor_cores``: which of their instructions it has; None where nobody looked.
+    """
 
     kernel: str
     arch: str
@@ -30,6 +35,7 @@ class Usage(NamedTuple):
     shared: int
     stack: int
     spill: int
+    tensor_cores: tuple[str, ...] | None = None
 
 
 def bundled(name: str) -> Path | None:
@@ -126,19 +132,30 @@ def arch_of_cubin(cubin: Path) -> int | None:
 
 
 def usage_of_cubin(cubin: Path) -> list[Usage]:
-    """Registers, static shared memory and stack of each kernel in a cubin, from ``cuobjdump -res-usage``."""
+    """Registers, static shared memory, stack and instructions of each kernel in a cubin, from ``cuobjdump``."""
     tool = bundled("cuobjdump") or "cuobjdump"
     done = subprocess.run([str(tool), "-res-usage", str(cubin)], capture_output=True, text=True)
     arch = f"sm_{arch_of_cubin(cubin)}"
     found = re.findall(r"Function (\S+):\s*\n\s*REG:(\d+) STACK:(\d+) SHARED:(\d+) LOCAL:(\d+)", done.stdout)
-    return [Usage(k, arch, int(reg), int(shared), int(stack), int(local)) for k, reg, stack, shared, local in found]
+    known = matrix_units.of_cubin(tool, cubin) or {}
+    return [
+        Usage(k, arch, int(reg), int(shared), int(stack), int(local), known.get(k))
+        for k, reg, stack, shared, local in found
+    ]
 
 
-def assemble(ptxas: Path, ptx: Path, arch: str, output: Path) -> list[Usage]:
-    """Assemble PTX and read ptxas' report; raises ``CalledProcessError`` with its words in ``stderr``."""
-    command = [str(ptxas), "-v", f"--gpu-name={arch}", str(ptx), "-o", str(output)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return usage_of_report(done.stderr + done.stdout, arch)
+def assemble(ptxas: Path, ptx: Path, arch: str) -> list[Usage]:
+    """Assemble PTX, and read ptxas' report and the instructions.
+
+    Raises ``CalledProcessError`` with its words in ``stderr``.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        cubin = Path(folder) / "kernels.cubin"
+        command = [str(ptxas), "-v", f"--gpu-name={arch}", str(ptx), "-o", str(cubin)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        known = matrix_units.of_cubin(bundled("cuobjdump") or "cuobjdump", cubin) or {}
+    found = usage_of_report(done.stderr + done.stdout, arch)
+    return [usage._replace(tensor_cores=known.get(usage.kernel)) for usage in found]
 
 
 def kernels_of_ptx(text: str) -> list[str]:

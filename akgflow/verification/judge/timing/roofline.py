@@ -7,8 +7,8 @@ keeps). *Operations*: those of contractions, as the framework does them.
 The reported floor is the roofline of Williams, Waterman and Patterson (CACM 52(4), 2009): operations at the target's
 rate for the operator's type and precision contract (`peaks`), bytes at its bandwidth. Only an impossible time is
 refused: one in which bytes that the caches cannot have held do not pass, even where memory is clocked a little higher
-than the facts say; or, only for a single dense contraction, one in which half of its operations (Strassen's method needs
-fewer than all) do not fit at the target's fastest rate for any type.
+than the facts say; or, only for a single dense contraction, one in which half of its operations (Strassen's method
+needs fewer than all) do not fit at the target's fastest rate for any type.
 """
 
 from __future__ import annotations
