@@ -82,7 +82,7 @@ class Precision(StrEnum):
             return "float32 stays float32 everywhere, in convolutions too: no TF32 and nothing narrower."
         if not allowed or (not allowed.product and not _CONVOLUTION.search(operator)):
             return ""
-        return f"The {allowed}, with sums in float32; everything else keeps float32."
+        return f"The {allowed}, with sums in float32, whatever is said below; everything else keeps float32."
 
 
 class Contract(NamedTuple):
