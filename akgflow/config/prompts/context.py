@@ -142,8 +142,8 @@ class PromptContext:
     are all targets of the task, for prompts that belong to no single one. ``examples`` are verified kernels of similar
     operators; they stay the same throughout a run. In a search, ``parents`` are the candidates to improve on,
     ``history`` earlier attempts from them, and ``inspirations`` other candidates. ``steps`` holds, by the names of the
-    earlier steps that ask an agent for text or JSON, what it answered (the first sample). ``precision`` says what float32
-    may lose on this target; empty where that goes without saying.
+    earlier steps that ask an agent for text or JSON, what it answered (the first sample). ``precision`` says what
+    float32 may lose on this target; empty where that goes without saying.
     """
 
     task: TaskView

@@ -64,7 +64,7 @@ from akgflow.verdict import Worst
 from akgflow.verification.reference.error_patterns import pattern, rounded_to
 from akgflow.verification.reference.index_outputs import Selection
 from akgflow.verification.reference.tracing.accumulation import LONGEST
-from akgflow.verification.reference.tracing.spread import Roundoff, root_mean_square
+from akgflow.verification.reference.tracing.spread import CUT, Roundoff, root_mean_square
 from akgflow.verification.shared import dtypes
 
 FACTOR = 3.0
@@ -187,6 +187,7 @@ def expect(
     bound = _one_rounding(magnitude, form, framework.dtype)
     if spread is not None:
         bound += 0.0 if how.exact else _spread_allowed(spread.deviation, scale, u)
+        bound += CUT * spread.cut if spread.cut is not None else 0.0
     else:
         bound += (_roundings(length(), how.even) * u + NARROWED * how.unit) * scale
         if how.shifted:

@@ -10,8 +10,8 @@ averaged or magnified afterwards.
   one over all terms, since kernels may add them up in one go. A running sum errs by a random walk.
 - A variance may be taken in one pass, where the squares are up to four times as large as itself.
 - What consists of these is taken apart.
-- Operands of contractions are rounded besides, where a precision contract allows it (`narrowing`): in every second
-  forward cut as tensor cores do it, in the others to the nearest number, up or down at random.
+- Operands of contractions are rounded besides, where a precision contract allows it (`narrowing`): by as much as to the
+  nearest number, up or down at random; or cut, as tensor cores do it, where ``cuts`` is set.
 
 Operations that are none of this run without errors, and are named in ``unknown``: the spread does not cover them.
 """
@@ -73,6 +73,7 @@ class Rounding(Tracer):
         """Whether any operation can err at all."""
         self.narrowed = False
         """Whether operands were rounded."""
+        self.cuts = False
         self.unknown: set[str] = set()
         self._drifts: list[Drift] = []
         self._balanced: list[torch.Tensor] = []
@@ -142,11 +143,6 @@ class Rounding(Tracer):
             return args
         self.narrowed = True
         return with_operands(base, args, lambda one: self._narrow(one, form))
-
-    @property
-    def cuts(self) -> bool:
-        """Whether this forward cuts operands."""
-        return self._sample % 2 == 1
 
     def _narrow(self, operand: torch.Tensor, form: str) -> torch.Tensor:
         if not operand.is_floating_point():

@@ -13,29 +13,31 @@ from akgflow.verification.reference.operator import OperatorError
 from akgflow.verification.reference.tracing.rounding import Rounding
 from akgflow.verification.shared import dtypes
 
-SCATTER = 2.0
-"""How many times the usual error all elements' errors together may come to, where operands are narrowed.
+SCATTER, CUT = 2.0, 1.5
+"""How many times the usual error, and that of cut operands, all elements' errors together may come to.
 
-The next narrower format errs eight times as much, which a bound on single elements does not tell apart.
+The next narrower format errs eight times as much, which a bound on single elements hardly tells apart.
 """
 
 
 class Roundoff(NamedTuple):
-    """What sound kernels' roundoff comes to in one result."""
+    """What sound kernels' roundoff comes to in each element of one result."""
 
     deviation: torch.Tensor
-    """Of each element."""
-    narrowed: bool = False
-    """Whether operands were rounded on the way."""
+    """Root mean square."""
+    cut: torch.Tensor | None = None
+    """The absolute errors where operands were narrowed by cutting them, which errs the same way each time; None where
+    they keep float32."""
     common: float = 0.0
-    """The largest factor less one that all elements of a forward had in common, where they were."""
+    """How much larger or smaller that made all elements together, relatively."""
 
     def scatter(self, bound: torch.Tensor, error: torch.Tensor) -> float:
         """What the root mean square of all errors, each over its ``bound``, may be; ``error`` is the framework's."""
-        if not self.narrowed or not bound.numel():
+        if self.cut is None or not bound.numel():
             return math.inf
-        usual = max(root_mean_square(self.deviation / bound), root_mean_square(error / bound))
-        return SCATTER * usual * (1 + 5 / math.sqrt(2 * bound.numel()))
+        random = max(root_mean_square(one / bound) for one in (self.deviation, error))
+        usual = max(SCATTER * random, CUT * root_mean_square(self.cut / bound))
+        return usual * (1 + 5 / math.sqrt(2 * bound.numel()))
 
 
 def root_mean_square(values: torch.Tensor) -> float:
@@ -60,25 +62,37 @@ class Spread:
         ``exact`` are the results without errors; ``narrow`` is that of `Rounding`. None where the forwards do not cover
         what sound kernels may do.
         """
-        total = [torch.zeros_like(dtypes.as_float64(one)) for one in exact]
-        common = [0.0] * len(exact)
         rounding = Rounding(samples, narrow, self.allowed)
+        total = [torch.zeros_like(dtypes.as_float64(one)) for one in exact]
         for _ in range(samples):
-            results = self._results(rounding, forward)
-            if [one.shape for one in results] != [one.shape for one in exact]:
+            errors = self._errors(rounding, forward, exact)
+            if errors is None:
                 return None, False
             if not rounding.rounds:
                 break
-            for place, (one, result, start) in enumerate(zip(total, results, exact, strict=True)):
-                error = (dtypes.as_float64(result) - dtypes.as_float64(start)).nan_to_num_(0.0, 0.0, 0.0)
-                if rounding.narrowed:
-                    common[place] = max(common[place], _common(error, dtypes.as_float64(start)))
+            for one, error in zip(total, errors, strict=True):
                 one += error.square_()
         # A few forwards may happen to err less than others would.
         share = (1 + 2 / samples) / samples
-        deviations = [one.mul_(share).sqrt_() for one in total]
-        found = [Roundoff(one, rounding.narrowed, factor) for one, factor in zip(deviations, common, strict=True)]
-        return found, not rounding.rounds
+        found = [Roundoff(one.mul_(share).sqrt_()) for one in total]
+        if not rounding.narrowed:
+            return found, not rounding.rounds
+        rounding.cuts = True
+        cut = self._errors(rounding, forward, exact)
+        if cut is None:
+            return None, False
+        pairs = zip(found, cut, exact, strict=True)
+        return [one._replace(cut=error.abs(), common=_common(error, start)) for one, error, start in pairs], False
+
+    def _errors(
+        self, rounding: Rounding, forward: Callable[[], Sequence[torch.Tensor]], exact: Sequence[torch.Tensor]
+    ) -> list[torch.Tensor] | None:
+        """Those of the results of one more forward; None where it is not covered."""
+        results = self._results(rounding, forward)
+        if [one.shape for one in results] != [one.shape for one in exact]:
+            return None
+        apart = (dtypes.as_float64(one) - dtypes.as_float64(start) for one, start in zip(results, exact, strict=True))
+        return [one.nan_to_num_(0.0, 0.0, 0.0) for one in apart]
 
     def _results(self, rounding: Rounding, forward: Callable[[], Sequence[torch.Tensor]]) -> Sequence[torch.Tensor]:
         """Those of one forward with errors; none where they are not covered."""
@@ -95,6 +109,6 @@ class Spread:
 
 def _common(error: torch.Tensor, exact: torch.Tensor) -> float:
     """How much larger or smaller the results are together than they should be, relatively."""
-    exact = exact.nan_to_num(0.0, 0.0, 0.0)
+    exact = dtypes.as_float64(exact).nan_to_num(0.0, 0.0, 0.0)
     square = float(exact.square().sum())
     return abs(float((exact * error).sum())) / square if square > 0 else 0.0
