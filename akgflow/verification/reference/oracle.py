@@ -290,18 +290,19 @@ class Oracle:
         return self._answer(memory.map_tensors(wide, perturb), state, watch).all
 
     def steady(self, made: Any, expected: tuple[Expected, ...]) -> bool:
-        """True when rounding the inputs to a dtype below float32 moves no such output further than half of its bound.
+        """True when rounding the inputs to less than float32 moves no output further than half of its bound.
 
         Where it does, kernels that round what they keep in between differ by more than any first-order bound says.
-        Where the framework rounds results alone, kernels keep nothing rounded.
+        Where the framework rounds results alone, and no operands may be rounded, kernels keep nothing rounded.
         """
-        coarse = _coarsest(memory.tensors(made)) / 2
-        if coarse < STEP or (self.roundings or 0) <= 1:
+        coarse = _coarsest(memory.tensors(made)) / 2 if (self.roundings or 0) > 1 else 0.0
+        coarse = max(coarse, self.unit)
+        if coarse < STEP:
             return True
         moved = self._moved(dtypes.widen(made), False, coarse)
         return all(
             one.bound is None
-            or dtypes.format_of(one.framework.dtype).bits >= 32
+            or (dtypes.format_of(one.framework.dtype).bits >= 32 and not self.unit)
             or other.shape != one.framework.shape
             or bool(((dtypes.as_float64(other) - one.oracle).abs().nan_to_num(0.0, 0.0, 0.0) <= one.bound / 2).all())
             for one, other in zip(expected, moved, strict=False)

@@ -9,6 +9,7 @@ Noune et al., arXiv 2206.02915.
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -34,12 +35,15 @@ def use_tf32(products: bool, convolutions: bool) -> None:
     Each setter of the older interface sets both interfaces alike; what the newer one set for all backends goes first,
     since reading the older one raises where the two differ.
     """
-    for backend in (torch.backends, torch.backends.cudnn):
-        if hasattr(backend, "fp32_precision"):
-            backend.fp32_precision = "none"
-    torch.set_float32_matmul_precision("high" if products else "highest")
-    torch.backends.cuda.matmul.allow_tf32 = products
-    torch.backends.cudnn.allow_tf32 = convolutions
+    with warnings.catch_warnings():
+        # The newer interface cannot do it alone: torch's compiler reads the older one.
+        warnings.simplefilter("ignore")
+        for backend in (torch.backends, torch.backends.cudnn):
+            if hasattr(backend, "fp32_precision"):
+                backend.fp32_precision = "none"
+        torch.set_float32_matmul_precision("high" if products else "highest")
+        torch.backends.cuda.matmul.allow_tf32 = products
+        torch.backends.cudnn.allow_tf32 = convolutions
 
 
 class Format(NamedTuple):

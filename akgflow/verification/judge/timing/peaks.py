@@ -28,8 +28,8 @@ def peak(facts: Mapping[str, Any], dtype: torch.dtype, operands: str | None) -> 
         return 0.0
     found = float(rates.get(_RATES.get(dtype, ""), 0.0))
     if dtype == torch.float32 and found:
-        found = max(found, *(float(rates.get(name, 0.0)) / SPLIT for name in ("tf32", "fp16")))
-        found = max(found, *(float(rates.get(name, 0.0)) for name in {"tf32", operands} if operands))
+        ways = {"tf32": SPLIT, "fp16": SPLIT} | ({"tf32": 1, operands: 1} if operands else {})
+        found = max(found, *(float(rates.get(name, 0.0)) / products for name, products in ways.items()))
     return found * 1e12
 
 

@@ -105,10 +105,9 @@ def conditions(contract: Contract, device: str) -> Callable[[], AbstractContextM
     precision, allowed = contract
     # PyTorch has a setting for TF32 on a GPU, whose own kernels show what it errs, and none for anything else.
     imitated = device != "cuda" or precision in (Precision.BF16, Precision.FP16)
-    settings = (False, False) if imitated else precision.tf32
 
     def entered() -> AbstractContextManager[Any]:
-        dtypes.use_tf32(*settings)
+        dtypes.use_tf32(*precision.tf32)
         return Narrowing(allowed) if imitated and allowed else nullcontext()
 
     return entered
