@@ -61,6 +61,9 @@ MOST_SEEN = 1 << 22
 PERTURBED_SECONDS = 1.0
 """Oracles that take longer are not asked about perturbed inputs."""
 MOST_PERTURBED = 4
+HEAVY = 10.0
+"""The largest of narrowed operands' errors over the usual one, above which few elements err by as much as they can (a
+maximum that another element takes over): which they are, no few forwards show."""
 NOT_ROUNDOFF = 32.0
 """The framework's error over what sound kernels' roundoff may come to, above which it is no roundoff."""
 MOST_REPEATED = 1 << 24
@@ -312,7 +315,7 @@ class Reference:
                 return False
             if _agree(other) and not _agree(one):
                 return False
-            if distribution != NORMAL and one.analytic > NOT_ROUNDOFF:
+            if distribution != NORMAL and (one.analytic > NOT_ROUNDOFF or one.tail > HEAVY):
                 return False
         if not same_form(found.tree, first.tree):
             return False

@@ -64,14 +64,11 @@ from akgflow.verdict import Worst
 from akgflow.verification.reference.error_patterns import pattern, rounded_to
 from akgflow.verification.reference.index_outputs import Selection
 from akgflow.verification.reference.tracing.accumulation import LONGEST
-from akgflow.verification.reference.tracing.spread import CUT, Roundoff, root_mean_square
+from akgflow.verification.reference.tracing.spread import Roundoff, scatter, scatter_allowed
 from akgflow.verification.shared import dtypes
 
 FACTOR = 3.0
 LOW_PRECISION_FACTOR = 3.0
-ROUNDINGS = 8.0
-FALSE_ALARMS = 1e-5
-"""Of sound kernels' errors that are normal with the spread as their deviation, for each output."""
 BIAS = 0.1
 COMMON = 1.5
 NARROWED = 4.0
@@ -96,8 +93,12 @@ class Expected:
     """The largest ratio of the framework's error to the part of the bound that does not come from it."""
     bias: float = math.inf
     """What the elements' errors may come to together, as a share of the bounds."""
+    usual: torch.Tensor | None = None
+    """The usual error of each element where operands may be narrowed."""
     scatter: float = math.inf
-    """What the root mean square of the elements' errors, each over its bound, may be."""
+    """What the median of the elements' errors, each over that, may be."""
+    tail: float = 1.0
+    """How many times the usual error the largest is where operands may be narrowed."""
     selection: Selection | None = None
     """Judges an index output."""
     slack: torch.Tensor | None = None
@@ -186,8 +187,7 @@ def expect(
     scale = scale.clamp(min=float(scale.square().mean().sqrt()) if scale.numel() else 0.0)
     bound = _one_rounding(magnitude, form, framework.dtype)
     if spread is not None:
-        bound += 0.0 if how.exact else _spread_allowed(spread.deviation, scale, u)
-        bound += CUT * spread.cut if spread.cut is not None else 0.0
+        bound += 0.0 if how.exact else spread.allowance(scale, u)
     else:
         bound += (_roundings(length(), how.even) * u + NARROWED * how.unit) * scale
         if how.shifted:
@@ -200,6 +200,7 @@ def expect(
             bound += LOW_PRECISION_FACTOR * form.eps / 2 * sensitivity.clamp(min=_median(sensitivity))
     analytic = float((error / bound).max()) if error.numel() else 0.0
     bound += FACTOR * _envelope(magnitude, beyond)
+    usual = spread.usual if spread is not None else None
     common = max(form.eps / 2, spread.common if spread is not None else 2 * how.unit)
     return Expected(
         exact,
@@ -207,19 +208,11 @@ def expect(
         bound,
         framework_error=float(error.max()) if error.numel() else 0.0,
         analytic=analytic,
-        scatter=spread.scatter(bound, error) if spread is not None else math.inf,
+        usual=usual,
+        scatter=scatter_allowed(error, usual),
+        tail=spread.tail(scale) if spread is not None else 1.0,
         bias=_bias_allowed(magnitude, bound, common) if how.balanced and form.eps < 1 else math.inf,
     )
-
-
-def _spread_allowed(spread: torch.Tensor, scale: torch.Tensor, u: float) -> torch.Tensor:
-    """What roundoff may come to: some roundings of the scale, and as many deviations as so many elements show."""
-    if not spread.numel():
-        return spread
-    # Few forwards were run: an element in which their errors happened to be small is given what is usual for its scale.
-    usual = float(torch.where(scale > 0, spread / scale, 0.0).square().mean().sqrt())
-    deviations = math.sqrt(2 * math.log(spread.numel() / FALSE_ALARMS))
-    return ROUNDINGS * u * scale + deviations * torch.maximum(spread, usual * scale)
 
 
 def _in_range(exact: torch.Tensor, form: dtypes.Format, dtype: torch.dtype) -> torch.Tensor:
@@ -349,8 +342,7 @@ def _marks(got: torch.Tensor, expected: Expected, tolerance: float) -> _Marks:
     weight = torch.where(finite, centre, 0.0)
     moved = float((weight * (values - centre)).nan_to_num(0.0, 0.0, 0.0).sum().abs())
     most = float((weight.abs() * bound).sum())
-    scatter = root_mean_square(error / bound) if math.isfinite(expected.scatter) else 0.0
-    return _Marks(values, centre, error, bound, good, moved / most if most > 0 else 0.0, scatter)
+    return _Marks(values, centre, error, bound, good, moved / most if most > 0 else 0.0, scatter(error, expected.usual))
 
 
 def _exact_marks(got: torch.Tensor, expected: Expected, tolerance: float) -> _Marks:

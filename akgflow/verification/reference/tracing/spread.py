@@ -13,11 +13,22 @@ from akgflow.verification.reference.operator import OperatorError
 from akgflow.verification.reference.tracing.rounding import Rounding
 from akgflow.verification.shared import dtypes
 
-SCATTER, CUT = 2.0, 1.5
-"""How many times the usual error, and that of cut operands, all elements' errors together may come to.
+CUT = 1.5
+"""How many times the error of cut operands an element may be off."""
+SCATTER = 1.4
+"""What the median of the errors, each over what is usual for its element, may be where operands are narrowed: that of
+sound kernels is near 0.6.
 
-The next narrower format errs eight times as much, which a bound on single elements hardly tells apart.
+The next narrower format errs eight times as much, which a bound on single elements hardly tells apart. A mean would:
+but where few errors are much larger than all others it is as uncertain as those few.
 """
+
+
+ROUNDINGS = 8.0
+FALSE_ALARMS = 1e-5
+"""Of sound kernels' errors that are normal with the spread as their deviation, for each output."""
+MOST = 1 << 20
+"""Elements of which the median is taken."""
 
 
 class Roundoff(NamedTuple):
@@ -31,18 +42,48 @@ class Roundoff(NamedTuple):
     common: float = 0.0
     """How much larger or smaller that made all elements together, relatively."""
 
-    def scatter(self, bound: torch.Tensor, error: torch.Tensor) -> float:
-        """What the root mean square of all errors, each over its ``bound``, may be; ``error`` is the framework's."""
-        if self.cut is None or not bound.numel():
-            return math.inf
-        random = max(root_mean_square(one / bound) for one in (self.deviation, error))
-        usual = max(SCATTER * random, CUT * root_mean_square(self.cut / bound))
-        return usual * (1 + 5 / math.sqrt(2 * bound.numel()))
+    def allowance(self, scale: torch.Tensor, u: float) -> torch.Tensor:
+        """What it may come to: some roundings ``u`` of the scale, and as many deviations as so many elements show."""
+        if not scale.numel():
+            return scale
+        # Few forwards were run: an element in which their errors happened to be small is given what is usual for it.
+        deviations = math.sqrt(2 * math.log(scale.numel() / FALSE_ALARMS))
+        found = ROUNDINGS * u * scale + deviations * torch.maximum(self.deviation, self._of(scale)[1] * scale)
+        return found if self.cut is None else found + CUT * self.cut
+
+    def tail(self, scale: torch.Tensor) -> float:
+        """How many times the usual error the largest is, where operands are narrowed; 1.0 where they are not."""
+        if self.cut is None or not scale.numel():
+            return 1.0
+        most, usual = self._of(scale)
+        return most / usual if usual else 1.0
+
+    def _of(self, scale: torch.Tensor) -> tuple[float, float]:
+        """The largest deviation, and their root mean square, in units of the scale."""
+        found = torch.where(scale > 0, self.deviation / scale, 0.0)
+        return float(found.max()), float(found.square().mean().sqrt())
+
+    @property
+    def usual(self) -> torch.Tensor | None:
+        """The usual error of each element where operands are narrowed; None where they keep float32."""
+        return None if self.cut is None else torch.maximum(self.deviation, CUT * self.cut)
 
 
-def root_mean_square(values: torch.Tensor) -> float:
-    """Of the finite values."""
-    return math.sqrt(float(values.nan_to_num(0.0, 0.0, 0.0).square().mean()))
+def scatter(error: torch.Tensor, usual: torch.Tensor | None) -> float:
+    """The median of errors, each over what is usual; 0.0 where nothing is."""
+    if usual is None:
+        return 0.0
+    step = max(1, usual.numel() // MOST)
+    error, usual = error.flatten()[::step], usual.flatten()[::step]
+    found = (error / usual)[(usual > 0) & torch.isfinite(error)]
+    return float(found.median()) if found.numel() else 0.0
+
+
+def scatter_allowed(error: torch.Tensor, usual: torch.Tensor | None) -> float:
+    """The most that the scatter of a candidate's errors may be; ``error`` is the framework's."""
+    if usual is None or not (count := int((usual > 0).sum())):
+        return math.inf
+    return max(SCATTER, 2 * scatter(error, usual)) * (1 + 5 / math.sqrt(count))
 
 
 class Spread:
