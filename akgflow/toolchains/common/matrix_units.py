@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 _NVIDIA = re.compile(r"\b(UTC[A-Z]*MMA|[A-Z]GMMA|[A-Z]MMA)((?:\.\w+)*)\s")
 """In SASS: ``HGMMA.64x8x8.F32.TF32``; the formats of operands come last, and none is float16."""
@@ -17,19 +15,13 @@ _AMD = re.compile(r"\bv_s?mfmac?_\w+?_\d+x\d+x\d+_?(bf16|f16|xf32|f32|f64|i8|fp8
 _AMD_FORMATS = {"f16": "fp16", "f32": "fp32", "f64": "fp64", "xf32": "tf32", "bf8": "fp8", "i8": "int8"}
 
 
-def of_cubin(cuobjdump: str | Path, cubin: Path) -> dict[str, tuple[str, ...]] | None:
-    """``wgmma tf32`` and the like, once each, for every kernel in a cubin; None where nothing can read it."""
-    try:
-        text = subprocess.run([str(cuobjdump), "-sass", str(cubin)], capture_output=True, text=True, errors="replace")
-    except OSError:
-        return None
-    _, *kernels = re.split(r"^\s*Function : (\S+)\s*$", text.stdout, flags=re.MULTILINE)
-    if not kernels:
-        return None
-    return {name: tuple(sorted(set(_in_sass(body)))) for name, body in zip(kernels[::2], kernels[1::2], strict=True)}
+def in_sass(text: str) -> dict[str, tuple[str, ...]]:
+    """``wgmma tf32`` and the like, once each, for every kernel in what ``cuobjdump -sass`` prints."""
+    _, *kernels = re.split(r"^\s*Function : (\S+)\s*$", text, flags=re.MULTILINE)
+    return {name: tuple(sorted(set(_of_kernel(body)))) for name, body in zip(kernels[::2], kernels[1::2], strict=True)}
 
 
-def _in_sass(text: str) -> Iterator[str]:
+def _of_kernel(text: str) -> Iterator[str]:
     for name, suffixes in _NVIDIA.findall(text):
         family = next(family for part, family in _FAMILIES if part in name)
         named = [_FORMATS[one] for one in suffixes.split(".") if one in _FORMATS]

@@ -62,8 +62,7 @@ PERTURBED_SECONDS = 1.0
 """Oracles that take longer are not asked about perturbed inputs."""
 MOST_PERTURBED = 4
 HEAVY = 10.0
-"""The largest of narrowed operands' errors over the usual one, above which few elements err by as much as they can (a
-maximum that another element takes over): which they are, no few forwards show."""
+"""The largest of narrowed operands' errors over the usual one, above which few elements err by all that they can."""
 NOT_ROUNDOFF = 32.0
 """The framework's error over what sound kernels' roundoff may come to, above which it is no roundoff."""
 MOST_REPEATED = 1 << 24

@@ -24,7 +24,7 @@ but where few errors are much larger than all others it is as uncertain as those
 """
 
 
-ROUNDINGS = 8.0
+ROUNDINGS = 12.0
 FALSE_ALARMS = 1e-5
 """Of sound kernels' errors that are normal with the spread as their deviation, for each output."""
 MOST = 1 << 20
