@@ -20,6 +20,7 @@ from akgflow.config import (
     check_mode,
     check_name,
     check_operator,
+    check_precision,
     check_target,
     parse_cases,
     read_text,
@@ -81,6 +82,7 @@ class Question:
     cases: Sequence[Case] = ()
     dtype: str | None = None
     framework: str | None = None
+    precision: str | Mapping[str, str] | None = None
     mode: str | None = None
     baselines: Sequence[str] = ()
     time: bool = True
@@ -99,6 +101,7 @@ class Question:
         cases = parse_cases(self.cases)
         dtype = check_dtype(self.dtype) if self.dtype is not None else None
         framework = check_framework(self.framework) if self.framework is not None else None
+        precision = check_precision(self.precision) if self.precision is not None else None
         baselines = tuple(dict.fromkeys(map(check_baseline, self.baselines)))
         space, about = self._about(cases)
         if self.mode is not None:
@@ -110,6 +113,7 @@ class Question:
             cases=cases or request.cases,
             dtype=dtype or request.dtype,
             framework=framework or request.framework,
+            precision=precision or request.precision,
             baselines=baselines or request.baselines,
             time=self.time,
         )
@@ -144,6 +148,7 @@ def verify(
     cases: Sequence[Case] = (),
     dtype: str | None = None,
     framework: str | None = None,
+    precision: str | Mapping[str, str] | None = None,
     mode: str | None = None,
     baselines: Sequence[str] = (),
     time: bool = True,
@@ -153,8 +158,9 @@ def verify(
     """Judge one kernel, the file ``candidate`` or its text ``source``, against a task or an operator's file.
 
     What is left out is as the task says, else as the judge has it: ``cases`` (``m=64,n=32``, or mappings), ``dtype``,
-    ``framework`` (``forbid`` or ``allow``), ``mode`` of the modules (``eval`` or ``train``), ``baselines`` (``eager``,
-    ``torch.compile``). ``time`` asks for timing where the candidate is executed.
+    ``framework`` (``forbid`` or ``allow``), ``precision`` (``framework``, ``strict``, ``tf32``, ``{"compute": "bf16"}``
+    or ``fp16``), ``mode`` of the modules (``eval`` or ``train``), ``baselines`` (``eager``, ``torch.compile``).
+    ``time`` asks for timing where the candidate is executed.
 
     Whatever the candidate does is a verdict. Raises `ConfigError` for what is wrong in the call or the files,
     `PrerequisiteError` where this machine lacks what judging takes, `MachineExhausted`.
@@ -170,6 +176,7 @@ def verify(
         cases=cases,
         dtype=dtype,
         framework=framework,
+        precision=precision,
         mode=mode,
         baselines=baselines,
         time=time,

@@ -14,6 +14,7 @@ from akgflow.config.checks.operators import Surface, misfit, read_operator
 from akgflow.config.checks.references import target_hint
 from akgflow.config.types import Operator, Scalar, Target
 from akgflow.errors import ConfigError, Mark
+from akgflow.precision import PRECISIONS, Precision
 
 Cases = Sequence[Mapping[str, Scalar]]
 
@@ -54,6 +55,14 @@ def check_baseline(name: str) -> str:
 def check_framework(name: str) -> str:
     """``name`` where it is ``forbid`` or ``allow``; raises `ConfigError`."""
     return check_name("answer to framework", name, options_at("task", "framework"))
+
+
+def check_precision(value: str | Mapping[str, str]) -> Precision:
+    """The contract that ``value`` names, as in a task or as ``compute=bf16``; raises `ConfigError`."""
+    try:
+        return Precision.of(value)
+    except ValueError:
+        return Precision(check_name("precision", str(value), PRECISIONS))
 
 
 def check_mode(name: str) -> str:

@@ -11,6 +11,7 @@ from akgflow.base.platforms import PLATFORMS
 from akgflow.config.steps import AgentStep, Step
 from akgflow.errors import Mark
 from akgflow.operators import text
+from akgflow.precision import Precision
 from akgflow.terms import Evidence
 
 Scalar = str | int | float | bool
@@ -253,6 +254,8 @@ class Gates:
 
     evidence: Evidence = Evidence.NONE
     fast: FastGate | None = None
+    uses: str | None = None
+    """A family of tensor-core instructions that a kernel must use."""
 
 
 @dataclass(frozen=True)
@@ -289,6 +292,8 @@ class Task:
     budget: Budget = Budget()
     tolerance: float = 1.0
     """Factor on the judge's own error bound; any value but 1 is named in the verdict."""
+    precision: Precision = Precision.FRAMEWORK
+    """What candidates and baselines may lose where the operator computes in float32; named in the verdict."""
     framework: Literal["forbid", "allow"] = "forbid"
     """Whether the framework's own kernels may do the operator's work; ``allow`` is named in the verdict."""
     baselines: tuple[str, ...] = ("eager",)

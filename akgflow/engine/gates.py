@@ -18,7 +18,15 @@ def unmet(gates: Gates, verdict: Verdict) -> list[str]:
         reasons.append(f"evidence: {gates.evidence} is asked for, {have} was obtained{': ' + why if why else ''}")
     if gates.fast and Evidence.EXECUTED in verdict.evidence:
         reasons += _slow(gates.fast.over, gates.fast.at_least, verdict)
+    if gates.uses and gates.uses not in (used := _families(verdict)):
+        seen = ", ".join(sorted(used)) or ("no tensor cores" if verdict.resources else "no kernel's instructions")
+        reasons.append(f"uses: {gates.uses} is asked for, and the kernels show {seen}")
     return reasons
+
+
+def _families(verdict: Verdict) -> set[str]:
+    """The families of tensor-core instructions in the kernels that were compiled."""
+    return {one.partition(" ")[0] for kernel in verdict.resources for one in kernel.tensor_cores or ()}
 
 
 def _slow(over: str, at_least: float, verdict: Verdict) -> list[str]:

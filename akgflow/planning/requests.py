@@ -36,6 +36,7 @@ def judge_request(
         cases=about.cases,
         dtype=about.dtype,
         tolerance=about.tolerance,
+        precision=about.precision,
         framework=about.framework,
         profile=about.profile,
         limits=Limits(

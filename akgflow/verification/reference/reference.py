@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import torch
 
 from akgflow.config.types import Scalar
+from akgflow.precision import Contract
 from akgflow.verification.reference import inputs as drawing
 from akgflow.verification.reference.distributions import (
     BOUNDED,
@@ -49,6 +50,7 @@ from akgflow.verification.reference.special.perturbations import (
 )
 from akgflow.verification.reference.special.structures import Kind, Structure, kinds_of
 from akgflow.verification.reference.tolerance import Measure
+from akgflow.verification.reference.tracing.narrowing import conditions
 from akgflow.verification.reference.tracing.op_count import measure
 from akgflow.verification.reference.trivial_answers import loose_bounds, trivial_answers
 from akgflow.verification.shared import dtypes, memory
@@ -81,7 +83,16 @@ class Reference:
     large: ClassVar[bool] = False
     """Whether what it holds is too much to wait for the garbage collector."""
 
-    def __init__(self, text: str, file: str, keys: Mapping[str, Scalar], dtype: str | None, device: str) -> None:
+    def __init__(
+        self,
+        text: str,
+        file: str,
+        keys: Mapping[str, Scalar],
+        dtype: str | None,
+        device: str,
+        contract: Contract = Contract(),  # noqa: B008
+    ) -> None:
+        self.contract = contract
         self.case: Case = make_case(text, file, keys, dtype, drawing.fresh_seed())
         self.file, self.device, self._describe = file, device, describer()
         self.init = memory.lay_out({"args": list(self.case.init_args), "kwargs": dict(self.case.init_kwargs)})
@@ -103,8 +114,8 @@ class Reference:
         spacing = memory.at_page_end if self.device == "cpu" else memory.guarded
         self.state_layout = memory.lay_out(dict(self.state), spacing)
         where = f"of operator {self.file} on case {dict(self.case.keys)}"
-        self.framework_runner = Runner(self._model, self.state, where)
-        self.oracle = Oracle(self._model, self.state, where)
+        self.framework_runner = Runner(self._model, self.state, where, conditions(self.contract, self.device))
+        self.oracle = Oracle(self._model, self.state, where, self.contract.allowed)
 
     def _construct(self) -> Any:
         try:

@@ -18,6 +18,8 @@ from akgflow.verification.reference.special.structures import Kind, Role, Struct
 from akgflow.verification.reference.tolerance import Expected
 from akgflow.verification.shared import dtypes, memory
 
+HEAVY = 10.0
+"""The largest of narrowed operands' errors over the usual one, above which few elements err by all that they can."""
 NOT_ROUNDOFF = 32.0
 """The framework's error over what sound kernels' roundoff may come to, above which it is no roundoff."""
 PAIRS_OF_MOVES, FAR_OFF = 5, 128.0
@@ -68,7 +70,7 @@ def well_conditioned(oracle: Oracle, found: Draw, first: Draw, distribution: str
             return False
         if _agree(other) and not _agree(one):
             return False
-        if distribution != NORMAL and one.analytic > NOT_ROUNDOFF:
+        if distribution != NORMAL and (one.analytic > NOT_ROUNDOFF or one.tail > HEAVY):
             return False
     if not same_form(found.tree, first.tree):
         return False
