@@ -233,7 +233,6 @@ def judge_of(machine: Any) -> Any:
             return starts.candidate(module) | starts.candidate(self.other, "itself")
 
     torch.set_num_threads(machine.cores)
-    torch.backends.cudnn.allow_tf32 = False
     return Against(machine, ForkServerClient())
 
 

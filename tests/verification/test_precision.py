@@ -16,6 +16,7 @@ from akgflow.errors import ConfigError
 from akgflow.precision import PRECISIONS, Contract, Operands, Precision
 from akgflow.verification.reference.tracing.narrowing import UNITS, Narrowing, nearest, toward_zero
 from akgflow.verification.reference.tracing.op_count import measure
+from akgflow.verification.selftest import STAND_IN, canaries_for
 from akgflow.verification.shared import dtypes
 
 STRICT, TF32, BF16, FP16 = (Precision(name) for name in ("strict", "tf32", "compute=bf16", "compute=fp16"))
@@ -294,3 +295,12 @@ def test_the_contract_is_in_the_message_and_in_no_reference_of_another(bench):
     assert not bench.judge(narrow, operator, precision=STRICT, **asked).passed
     assert bench.judge(narrow, operator, precision=BF16, **asked).passed
     assert replace(allowed, precision=STRICT) != allowed
+
+
+@pytest.mark.parametrize("precision", [TF32, BF16, FP16])
+def test_the_canaries_tell_the_judge_under_any_contract(bench, precision):
+    own, _, *others = canaries_for(STAND_IN, {}, 1.0)
+    for canary in (own, *(one for one in others if one.numeric)):
+        asked = {"framework": canary.framework, "precision": precision}
+        verdict = bench.judge(canary.candidate, STAND_IN, **asked)
+        assert canary.accepts(verdict.status, warned=False), (canary.name, verdict.message)
