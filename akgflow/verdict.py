@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from akgflow.config.types import Scalar, SourceKernel, Target, TimeLimits, ToolchainFile
+from akgflow.operators.promise import NOTHING, Promise
 from akgflow.terms import Evidence, Status
 
 LOOSE_BOUND = "times as wrong as the framework's own kernel"
@@ -64,6 +65,8 @@ class JudgeRequest:
     """``forbid``: the framework may not do the operator's work (`Status.FALLBACK`); or ``allow``."""
     profile: bool = False
     """Whether to read the GPU's counters of what was timed."""
+    shapes: Promise = NOTHING
+    """Which shapes it must serve beside the stated ones."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +193,25 @@ class KernelProfile:
 
 
 @dataclass(frozen=True)
+class OtherShapes:
+    """Secret shapes that a candidate was asked for beside the stated ones; each by the sizes that differ."""
+
+    right: tuple[Mapping[str, int], ...] = ()
+    """On which it was right."""
+    refused: tuple[Mapping[str, int], ...] = ()
+    """On which it raised."""
+    specialised: str = ""
+    """The sizes to which it is specialised, and what it said of another one; empty where it refused none."""
+    untried: str = ""
+    """Why there was none; empty where there were some."""
+
+    @property
+    def general(self) -> bool:
+        """True where it was right on every one, and there was at least one."""
+        return bool(self.right) and not self.refused
+
+
+@dataclass(frozen=True)
 class Environment:
     """Where a verdict was found."""
 
@@ -230,6 +252,8 @@ class Verdict:
     """What this verdict cannot vouch for, such as a task whose inputs let a trivial answer pass."""
     sandbox: tuple[str, ...] = ()
     """The layers that bounded the candidate."""
+    shapes: OtherShapes | None = None
+    """None where it was not right on the stated shapes, nothing was run, or only those were asked for."""
     unfit: bool = False
     """Whether it is the operator that cannot be judged with as it is; ``message`` says what to change in it."""
 
