@@ -13,7 +13,6 @@ from typing import TypeVar
 import torch
 
 from akgflow import toolchains
-from akgflow.operators.dimensions import pinned
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import CaseResult, JudgeRequest
 from akgflow.verification import sandbox
@@ -140,7 +139,7 @@ class Trial:
 
     def start_baseline(self, reference: Reference, text: str) -> None:
         """Import the operator itself, in place of a candidate, by the same request."""
-        self._put(pinned(text, reference.case.globals))
+        self._put(text)
         self.device = reference.device
         self.process.trusted = True
         self._build_ask(OpenBaseline(self.device))

@@ -11,7 +11,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from akgflow.config.types import Scalar
@@ -22,7 +22,7 @@ from akgflow.verification.judge.evaluation import Trial
 from akgflow.verification.judge.failures import CandidateFailed, Crashed, Disturbed, Measured, Reported
 from akgflow.verification.judge.regions import SHIFT_BYTES
 from akgflow.verification.judge.second_look.shapes import MOST_ELEMENTS, Drawer, Sizes, forgotten, question
-from akgflow.verification.reference.operator import OperatorError
+from akgflow.verification.reference.operator import Case, OperatorError
 from akgflow.verification.reference.reference import Reference
 
 SHAPES = 4
@@ -31,6 +31,8 @@ LEAST_SECONDS, SHARE = 1.0, 0.25
 """After so long, and so much of the time that the verdict took before, no further shape is drawn."""
 LIMIT_SECONDS = 10.0
 """For all builds and all calls on other shapes."""
+LENIENCE = 4.0
+"""Times as wrong as on a stated shape: a tolerance is fitted to those, and what is looked for here is not rounding."""
 FEW_ELEMENTS = 1 << 14
 """Elements of a shape that an interpreter can do, however few the stated one has."""
 _FAULT = re.compile(r"\bKernelFault: |illegal memory access|illegal address|misaligned address|launch failure")
@@ -124,6 +126,7 @@ class Asking:
         request = self.request
         try:
             reference = Reference(request.operator, request.operator_file, keys, request.dtype, trial.device)
+            reference.case = self._lenient(reference.case)
             draw = question(reference)
         except OperatorError:
             return
@@ -141,9 +144,14 @@ class Asking:
         else:
             self.right.append(sizes)
 
+    def _lenient(self, case: Case) -> Case:
+        if self.request.shapes.given:
+            return case
+        return replace(case, tolerance=LENIENCE * (case.tolerance or self.request.tolerance))
+
     def _failed(self, failure: CandidateFailed, sizes: Sizes) -> None:
         """Note a refusal, or raise: `CandidateFailed` for what is the candidate's fault, `_Stop` for what is not."""
-        if isinstance(failure, Disturbed) or (self.measured and self.measured[-1].result.status is failure.status):
+        if isinstance(failure, Disturbed) or self.wrong:
             raise failure
         if failure.status in (Status.TIMEOUT, Status.NOT_RUN, Status.OUT_OF_MEMORY):
             raise _Stop(f"{_shown(sizes)}: {failure.message}") from None
