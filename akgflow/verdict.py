@@ -52,6 +52,8 @@ class JudgeRequest:
     """What the plan says can be gathered here; the judge gathers all of it."""
     cases: tuple[Mapping[str, Scalar], ...] = ()
     """Keyword sets; empty: the operator's own shapes."""
+    secret_cases: tuple[Mapping[str, Scalar], ...] = ()
+    """Further ones, which nobody who writes candidates knows."""
     dtype: str | None = None
     """To which floating inputs and parameters are cast; None leaves them."""
     tolerance: float = 1.0
@@ -100,6 +102,8 @@ class CaseResult:
     worst: Worst | None = None
     detail: str = ""
     """One sentence that helps to repair the candidate."""
+    secret: bool = False
+    """Whether whoever wrote the candidate was not told of the case."""
 
 
 @dataclass(frozen=True)

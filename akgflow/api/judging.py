@@ -20,6 +20,7 @@ from akgflow.config import (
     check_mode,
     check_name,
     check_operator,
+    check_shapes,
     check_target,
     parse_cases,
     read_text,
@@ -83,6 +84,7 @@ class Question:
     framework: str | None = None
     mode: str | None = None
     baselines: Sequence[str] = ()
+    shapes: str | None = None
     time: bool = True
     workspace: str | Path | None = None
     overrides: Sequence[str] = ()
@@ -108,6 +110,8 @@ class Question:
         asked = replace(
             request,
             cases=cases or request.cases,
+            secret_cases=() if cases else request.secret_cases,
+            shapes=request.shapes if self.shapes is None else check_shapes(_operator(about), self.shapes),
             dtype=dtype or request.dtype,
             framework=framework or request.framework,
             baselines=baselines or request.baselines,
@@ -126,9 +130,12 @@ class Question:
         return space, check_operator(Path(self.operator), cases)
 
 
+def _operator(about: Task | Operator) -> Operator:
+    return about.operator if isinstance(about, Task) else about
+
+
 def _in_mode(about: Task | Operator, mode: str) -> Task | Operator:
-    operator = about.operator if isinstance(about, Task) else about
-    changed = replace(operator, mode=check_mode(mode))
+    changed = replace(_operator(about), mode=check_mode(mode))
     return replace(about, operator=changed) if isinstance(about, Task) else changed
 
 
@@ -146,6 +153,7 @@ def verify(
     framework: str | None = None,
     mode: str | None = None,
     baselines: Sequence[str] = (),
+    shapes: str | None = None,
     time: bool = True,
     workspace: str | Path | None = None,
     overrides: Sequence[str] = (),
@@ -153,8 +161,9 @@ def verify(
     """Judge one kernel, the file ``candidate`` or its text ``source``, against a task or an operator's file.
 
     What is left out is as the task says, else as the judge has it: ``cases`` (``m=64,n=32``, or mappings), ``dtype``,
-    ``framework`` (``forbid`` or ``allow``), ``mode`` of the modules (``eval`` or ``train``), ``baselines`` (``eager``,
-    ``torch.compile``). ``time`` asks for timing where the candidate is executed.
+    ``framework`` (``forbid`` or ``allow``), ``mode`` of the modules (``eval`` or ``train``), ``baselines``
+    (``eager``, ``torch.compile``), ``shapes`` that it must serve besides (``m=1..8192,k=8..4096:8``, or ``fixed``).
+    ``time`` asks for timing where the candidate is executed.
 
     Whatever the candidate does is a verdict. Raises `ConfigError` for what is wrong in the call or the files,
     `PrerequisiteError` where this machine lacks what judging takes, `MachineExhausted`.
@@ -172,6 +181,7 @@ def verify(
         framework=framework,
         mode=mode,
         baselines=baselines,
+        shapes=shapes,
         time=time,
         workspace=workspace,
         overrides=overrides,

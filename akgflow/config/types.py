@@ -11,6 +11,7 @@ from akgflow.base.platforms import PLATFORMS
 from akgflow.config.steps import AgentStep, Step
 from akgflow.errors import Mark
 from akgflow.operators import text
+from akgflow.operators.promise import NOTHING, Promise
 from akgflow.terms import Evidence
 
 Scalar = str | int | float | bool
@@ -253,6 +254,8 @@ class Gates:
 
     evidence: Evidence = Evidence.NONE
     fast: FastGate | None = None
+    shapes: Literal["general"] | None = None
+    """``general``: right on other shapes than the stated ones, too."""
 
 
 @dataclass(frozen=True)
@@ -283,6 +286,10 @@ class Task:
     description: str = ""
     cases: tuple[Mapping[str, Scalar], ...] = ()
     """Keywords of the operator's ``get_inputs`` and ``get_init_inputs``; empty for its own shapes."""
+    secret_cases: tuple[Mapping[str, Scalar], ...] = ()
+    """Further cases, which no prompt has."""
+    shapes: Promise = NOTHING
+    """Which other shapes a kernel must serve."""
     dtype: str | None = None
     source: SourceKernel | None = None
     gates: Gates = Gates()

@@ -133,6 +133,7 @@ class Tools:
         framework: str | None = None,
         mode: str | None = None,
         baselines: list[str] | None = None,
+        shapes: str | None = None,
         time: bool = True,
     ) -> Judgement:
         """Judge one kernel, a Python module with ModelNew, against a task's operator or an operator's file.
@@ -141,6 +142,7 @@ class Tools:
         framework: forbid or allow, whether PyTorch's own kernels may do the work; else as the task says, or forbid.
         mode: eval or train, of the modules; else as the operator constructs itself.
         baselines: what its time is compared with, eager or torch.compile; else as the task says, or eager.
+        shapes: sizes that it must serve besides, such as "m=1..8192", or fixed for none; else as the task says.
         time: false asks for correctness only, which is quicker.
         """
         question = api.Question(
@@ -154,6 +156,7 @@ class Tools:
             framework=framework,
             mode=mode,
             baselines=baselines or (),
+            shapes=shapes,
             time=time,
             workspace=self._runs.workspace,
         )

@@ -73,6 +73,11 @@ def dimensions(text: str, also: frozenset[str] = frozenset()) -> tuple[Dimension
     )
 
 
+def sizes_of(text: str) -> Mapping[str, int | None]:
+    """The sizes that can be varied, by name."""
+    return {one.name: one.value for one in dimensions(text)}
+
+
 def base_of(name: str) -> tuple[str, int | None]:
     """``input_shape[1]`` as the global's name and the index of its element; a plain name has no index."""
     found = _ELEMENT.fullmatch(name)

@@ -55,6 +55,15 @@ class Promise:
     def __str__(self) -> str:
         return FIXED if self.fixed else "; ".join(f"{name}: {size}" for name, size in self.sizes.items())
 
+    def varied(self, own: Mapping[str, int | None]) -> str:
+        """What is varied of an operator whose sizes are ``own``, in one line."""
+        if self.fixed:
+            return "the stated ones only"
+        if self.given:
+            return f"{self} (must be served)"
+        found = ", ".join(name if size is None else f"{name}={size}" for name, size in own.items())
+        return f"varied from {found}" if found else "the stated ones only: get_inputs reads no size that has a name"
+
 
 NOTHING = Promise()
 """Where neither the task nor a command says anything."""

@@ -34,6 +34,8 @@ def judge_request(
     return replace(
         request,
         cases=about.cases,
+        secret_cases=about.secret_cases,
+        shapes=about.shapes,
         dtype=about.dtype,
         tolerance=about.tolerance,
         framework=about.framework,

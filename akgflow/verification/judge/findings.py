@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
+from akgflow.config.types import Scalar
 from akgflow.operators.text import parts_of
 from akgflow.terms import Evidence
 from akgflow.verdict import Correctness, JudgeRequest, KernelProfile, KernelResources, OtherShapes, Timing
@@ -28,10 +30,9 @@ class Findings:
     layers: tuple[str, ...] | None = None
     shapes: OtherShapes | None = None
 
-    @property
-    def correctness(self) -> Correctness | None:
+    def correctness(self, is_secret: Callable[[Mapping[str, Scalar]], bool]) -> Correctness | None:
         """The results of all calls; None where there was none."""
-        results = tuple(one.result for one in self.measured)
+        results = tuple(replace(one.result, secret=is_secret(one.result.case)) for one in self.measured)
         if not results:
             return None
         errors = max(one.error for one in results), max(one.relative for one in self.measured)

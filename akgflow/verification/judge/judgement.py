@@ -86,7 +86,11 @@ class Judgement:
     @cached_property
     def cases(self) -> Cases:
         """The operator's cases; raises `OperatorError`."""
-        return cases_of(self.request.operator, self.request.operator_file, self.request.cases)
+        request = self.request
+        return cases_of(request.operator, request.operator_file, (*request.cases, *request.secret_cases))
+
+    def _is_secret(self, keys: Mapping[str, Scalar]) -> bool:
+        return any(one.items() <= keys.items() for one in self.request.secret_cases)
 
     @cached_property
     def module(self) -> str:
@@ -288,12 +292,14 @@ class Judgement:
             self.findings.measured += asking.wrong
 
     def _time(self, trial: Trial) -> None:
-        """Time the case with the most elements, with the machine to itself."""
+        """Time the case with the most elements that is no secret, with the machine to itself."""
         findings = self.findings
         if REUSES in trial.warnings:
             findings.absent["timing"] = REUSES
             return
-        for reference in (references := self._references(trial.device)):
+        told = [keys for keys in self.cases if not self._is_secret(keys)] or self.cases
+        references = [self._reference(keys, trial.device) for keys in told]
+        for reference in references:
             reference.prepare()
         largest = max(references, key=lambda r: r.draws[0].elements)
         trial.close()
@@ -343,7 +349,7 @@ class Judgement:
             environment=Environment(self._hardware() if executed else self.tools.machine.cpu, libraries()),
             timestamp=datetime.now(UTC).isoformat(timespec="seconds"),
             log=failure.log if failure else "",
-            correctness=findings.correctness,
+            correctness=findings.correctness(self._is_secret),
             timing=tuple(findings.timing),
             resources=tuple(findings.resources),
             profile=findings.profile,
