@@ -7,6 +7,7 @@ for a device cannot do, says nothing about a kernel.
 
 from __future__ import annotations
 
+import math
 import random
 import re
 import time
@@ -19,13 +20,13 @@ from akgflow.operators.dimensions import dimensions
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import JudgeRequest, OtherShapes
 from akgflow.verification.judge.evaluation import Trial
-from akgflow.verification.judge.failures import CandidateFailed, Crashed, Disturbed, Measured, Reported
+from akgflow.verification.judge.failures import CandidateFailed, Disturbed, Measured, Reported
 from akgflow.verification.judge.regions import SHIFT_BYTES
 from akgflow.verification.judge.second_look.shapes import MOST_ELEMENTS, Drawer, Sizes, forgotten, question
 from akgflow.verification.reference.operator import Case, OperatorError
 from akgflow.verification.reference.reference import Reference
 
-SHAPES = 4
+SHAPES = 5
 """Shapes that a candidate is asked for, where they are quick."""
 LEAST_SECONDS, SHARE = 1.0, 0.25
 """After so long, and so much of the time that the verdict took before, no further shape is drawn."""
@@ -100,16 +101,18 @@ class Asking:
                 own,
                 request.shapes.sizes,
                 MOST_ELEMENTS if self.evidence is Evidence.EXECUTED else FEW_ELEMENTS,
+                many=self.evidence is Evidence.EXECUTED,
             )
         except OperatorError as error:
             return str(error)
         trial: Trial | None = None
-        until = time.monotonic() + max(LEAST_SECONDS, SHARE * self.seconds)
+        until = math.inf
         try:
             for sizes in drawer.shapes(lambda: bool(self.refused)):
                 if trial is None:
                     trial = self.start()
                     trial.shorten_limits(LIMIT_SECONDS)
+                    until = time.monotonic() + max(LEAST_SECONDS, SHARE * self.seconds)
                 self._ask(trial, drawer.keys_of(sizes), sizes)
                 asked = len(self.right) + len(self.refused)
                 if asked >= SHAPES or time.monotonic() > until:
@@ -156,9 +159,9 @@ class Asking:
         if failure.status in (Status.TIMEOUT, Status.NOT_RUN, Status.OUT_OF_MEMORY):
             raise _Stop(f"{_shown(sizes)}: {failure.message}") from None
         by_itself = _REFUSED.search(f"{failure.message}\n{failure.log}")
-        faulty = isinstance(failure, Crashed) or (
-            failure.status is Status.RUNTIME_ERROR and _FAULT.search(failure.message)
-        )
+        # What it touched takes the place of the signal in the judge's own words about a crash.
+        crashed = not isinstance(failure, Reported) and "crashed" in failure.message
+        faulty = crashed or (failure.status is Status.RUNTIME_ERROR and _FAULT.search(failure.message))
         if failure.status is Status.REFUSED or (faulty and not by_itself):
             raise CandidateFailed(failure.status, f"on {self._named(sizes)}: {failure.message}", failure.log) from None
         if self.request.shapes.given:
@@ -177,12 +180,13 @@ class Asking:
         """What a candidate that refused shapes is specialised to, and its words; empty for one that refused none."""
         if not self.refused:
             return ""
-        served = {name for sizes in self.right for name in sizes}
+        served = {name: [size, *(one[name] for one in self.right if name in one)] for name, size in own.items()}
         alone = [one for one in self.refused if len(one.sizes) == 1]
         shown = (alone or self.refused)[0]
-        changed = {name for one in alone or self.refused for name in one.sizes}
-        names = [name for name in own if name in changed and (alone or name not in served)] or sorted(changed)
-        to = ", ".join(f"{name}={own[name]}" for name in names)
+        asked = {name: [one.sizes[name] for one in alone or [shown] if name in one.sizes] for name in own}
+        larger = [name for name, sizes in asked.items() if sizes and max(sizes) > max(served[name])]
+        smaller = [name for name, sizes in asked.items() if sizes and min(sizes) < min(served[name])]
+        to = ", ".join(f"{name}={own[name]}" for name in larger or smaller or shown.sizes)
         return f"{to} (it refuses {_shown(shown.sizes)}: {_brief(shown.words)})"
 
 

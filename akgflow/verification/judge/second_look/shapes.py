@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import torch
@@ -58,7 +58,8 @@ class Form(NamedTuple):
 class Drawer:
     """Draws shapes around a stated case. ``own`` are its sizes; ``promised`` are ranges of some or none of them.
 
-    ``most`` are the elements of inputs, parameters and outputs that a shape may have.
+    ``most`` are the elements of inputs, parameters and outputs that a shape may have; ``many`` says that it may have
+    many rows: an interpreter runs a program for each.
     """
 
     def __init__(
@@ -70,8 +71,9 @@ class Drawer:
         own: Sizes,
         promised: Mapping[str, SizeRange],
         most: int = MOST_ELEMENTS,
+        many: bool = True,
     ) -> None:
-        self.most = most
+        self.most, self.many = most, many
         self.text, self.file, self.dtype, self.keys, self.own = text, file, dtype, keys, own
         self.ranges = {name: promised.get(name, SizeRange()) for name in own}
         self._own_form = self._form({})
@@ -84,14 +86,25 @@ class Drawer:
         """
         names = sorted(self.own)
         _secret.shuffle(names)
+        names.sort(key=self._is_row_length, reverse=True)
         yield from self._settled(dict.fromkeys(names, _tail))
         if alone():
             for name in names:
                 yield from self._settled({name: _tail})
         for name in names[:2]:
-            yield from self._settled({name: _beyond} | {other: _few for other in names if other != name})
-        yield from self._settled(dict.fromkeys(names[1:], _tail) | {names[0]: _one} if names else {})
+            held = BLOCK if self.many or self._is_row_length(name) else 1
+            yield from self._settled(
+                {name: partial(_beyond, held=held)} | {other: _few for other in names if other != name}
+            )
+        yield from self._settled(dict.fromkeys(names, _tail) | {_secret.choice(names): _one})
         yield from self._settled(dict.fromkeys(names, _tail))
+
+    def _is_row_length(self, name: str) -> bool:
+        """Whether a size is that of some input's last dimension: what a block of a kernel holds."""
+        size = self._size(name, _tail, self.own[name])
+        form = self._form({name: size}) if size is not None else None
+        pairs = zip(form.inputs, self._own_form.inputs, strict=False) if form and self._own_form else ()
+        return any(one[-1:] != other[-1:] for one, other in pairs)
 
     def _settled(self, wanted: Mapping[str, _Draw]) -> Iterator[Sizes]:
         """Changes with which the operator runs, as many of the wanted ones as go together."""
@@ -224,10 +237,10 @@ def _tail(own: int, cap: int) -> int:
     return _secret.choice(_secret.choice([kind for kind in kinds if kind] or [[most - 1]]))
 
 
-def _beyond(own: int, cap: int) -> int:
-    """A size that a block with room for the own one does not hold."""
-    block = max(1 << (own - 1).bit_length(), BLOCK if own <= BLOCK else 1)
-    block = block if block < cap else 1 << (own - 1).bit_length()
+def _beyond(own: int, cap: int, held: int) -> int:
+    """A size that neither a block with room for the own one holds, nor one of ``held`` elements."""
+    least = 1 << (own - 1).bit_length()
+    block = max(least, held) if max(least, held) < cap else least
     return block + _secret.choice([1, 3, 7, max(1, block // 8) | 1])
 
 
