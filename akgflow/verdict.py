@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from akgflow.config.types import Scalar, SourceKernel, Target, TimeLimits, ToolchainFile
-from akgflow.operators.promise import NOTHING, Promise
+from akgflow.operators.guarantee import NOTHING, Guarantee
 from akgflow.terms import Evidence, Status
 
 LOOSE_BOUND = "times as wrong as the framework's own kernel"
@@ -67,7 +67,7 @@ class JudgeRequest:
     """``forbid``: the framework may not do the operator's work (`Status.FALLBACK`); or ``allow``."""
     profile: bool = False
     """Whether to read the GPU's counters of what was timed."""
-    shapes: Promise = NOTHING
+    shapes: Guarantee = NOTHING
     """Which shapes it must serve beside the stated ones."""
 
 
@@ -103,7 +103,7 @@ class CaseResult:
     detail: str = ""
     """One sentence that helps to repair the candidate."""
     secret: bool = False
-    """Whether whoever wrote the candidate was not told of the case."""
+    """Whether no prompt has the case."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from akgflow.machine import detect
 from akgflow.models.prices import price_of
 from akgflow.models.sizes import max_output_tokens
 from akgflow.operators.dimensions import sizes_of
-from akgflow.operators.promise import NOTHING
+from akgflow.operators.guarantee import NOTHING
 from akgflow.planning import Plan, build_plan
 from akgflow.planning.pricing import agents_in, check_prices, models_in_use
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from akgflow.config._yaml import Node
 from akgflow.config.checks.operators import forward_inputs
-from akgflow.config.checks.shapes import promise
+from akgflow.config.checks.shapes import guarantee
 from akgflow.config.checks.vocabulary import kind_of_operator
 from akgflow.config.prompts.analysis import first_line
 from akgflow.config.steps import read_step
@@ -211,7 +211,7 @@ def task(node: Node, file: Path, read: Read, imports: Imports) -> Task:
         description=data.get("description", Task.description),
         cases=_cases(data.get("cases", []), secret=False),
         secret_cases=_cases(data.get("cases", []), secret=True),
-        shapes=promise(data.get("shapes", {})),
+        shapes=guarantee(data.get("shapes", {})),
         dtype=data.get("dtype"),
         source=_source(source, file.parent, read, forward_inputs(read(reference))) if source else None,
         gates=gates,

@@ -12,10 +12,10 @@ from akgflow.config._yaml import Node, ScalarError, resolve
 from akgflow.config.checks.beside import beside
 from akgflow.config.checks.operators import Surface, misfit, read_operator
 from akgflow.config.checks.references import target_hint
-from akgflow.config.checks.shapes import check_promise, parse_shapes
+from akgflow.config.checks.shapes import check_guarantee, parse_shapes
 from akgflow.config.types import Operator, Scalar, Target
 from akgflow.errors import ConfigError, Mark
-from akgflow.operators.promise import Promise
+from akgflow.operators.guarantee import Guarantee
 
 Cases = Sequence[Mapping[str, Scalar]]
 
@@ -123,15 +123,15 @@ def check_operator(path: Path, cases: Cases) -> Operator:
     return Operator(path.resolve(), source or "", beside=files)
 
 
-def check_shapes(operator: Operator, shapes: str) -> Promise:
-    """What ``fixed`` or ``m=1..8192,k=8..4096:8`` promises; raises `ConfigError` for sizes that the operator lacks."""
-    promised = parse_shapes(shapes)
+def check_shapes(operator: Operator, shapes: str) -> Guarantee:
+    """What ``fixed`` or ``m=1..8192,k=8..4096:8`` says; raises `ConfigError` for sizes that the operator lacks."""
+    guaranteed = parse_shapes(shapes)
     problems = Problems()
     surface = read_operator(operator.source, display(operator.file), Mark(display(operator.file), 1, 1), problems)
     problems.check()
     if surface is not None:
-        check_promise(promised, operator.whole, surface)
-    return promised
+        check_guarantee(guaranteed, operator.whole, surface)
+    return guaranteed
 
 
 def check_cases(operator: Operator, cases: Cases) -> None:

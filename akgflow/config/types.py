@@ -11,7 +11,7 @@ from akgflow.base.platforms import PLATFORMS
 from akgflow.config.steps import AgentStep, Step
 from akgflow.errors import Mark
 from akgflow.operators import text
-from akgflow.operators.promise import NOTHING, Promise
+from akgflow.operators.guarantee import NOTHING, Guarantee
 from akgflow.terms import Evidence
 
 Scalar = str | int | float | bool
@@ -288,7 +288,7 @@ class Task:
     """Keywords of the operator's ``get_inputs`` and ``get_init_inputs``; empty for its own shapes."""
     secret_cases: tuple[Mapping[str, Scalar], ...] = ()
     """Further cases, which no prompt has."""
-    shapes: Promise = NOTHING
+    shapes: Guarantee = NOTHING
     """Which other shapes a kernel must serve."""
     dtype: str | None = None
     source: SourceKernel | None = None

@@ -22,7 +22,7 @@ from akgflow.config.types import Operator, Target, Task, Workspace
 from akgflow.errors import ConfigError, UntrustedJudge
 from akgflow.executors.base import Executor
 from akgflow.machine import Machine
-from akgflow.operators.promise import Promise
+from akgflow.operators.guarantee import Guarantee
 from akgflow.planning import Plan, Reach, judge_request
 from akgflow.runs.records import Preflight
 from akgflow.terms import Evidence, Status
@@ -130,7 +130,7 @@ class _SelfTest:
         found = Reach((Evidence.EXECUTED,), {}, str(self.target.reach or ""))
         request = judge_request(about, canary.candidate, FRAMEWORK, self.target, found)
         cases = (_case(self.task),) if self.task and _case(self.task) else ()
-        quick = replace(request, cases=cases, secret_cases=(), shapes=Promise(fixed=True), time=False, profile=False)
+        quick = replace(request, cases=cases, secret_cases=(), shapes=Guarantee(fixed=True), time=False, profile=False)
         return replace(quick, framework=canary.framework)
 
 

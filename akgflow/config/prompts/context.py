@@ -136,7 +136,7 @@ class PromptContext:
     ``source`` is None unless the task migrates. ``sketch``, ``candidate``, ``feedback`` and ``advice`` are empty until
     there is one: the designer's sketch, the source of the latest candidate, what the judge said about it, and what the
     conductor advises. ``attempt`` counts from 1. ``cases`` are the shapes that will be judged, ``shapes`` the ranges
-    that are promised beside them. ``targets`` are all targets of the task, for prompts that belong to no single one.
+    that are guaranteed beside them. ``targets`` are all targets of the task, for prompts that belong to no single one.
     ``examples`` are verified kernels of similar operators; they stay the same throughout a run. In a search,
     ``parents`` are the candidates to improve on, ``history`` earlier attempts from them, and ``inspirations`` other
     candidates. ``steps`` holds, by the names of the earlier steps that ask an agent for text or JSON, what it answered

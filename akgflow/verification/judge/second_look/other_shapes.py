@@ -1,8 +1,8 @@
 """A candidate that was right on the stated shapes is asked for others, in a process of its own: right, or a refusal.
 
 Silently wrong, a crash and a write or read out of bounds are failures. A kernel that raises on a shape that nobody
-announced is specialised, which is no fault; on one that was promised, it is. What takes too long, and what the stand-in
-for a device cannot do, says nothing about a kernel.
+announced is specialised, which is no fault; on one that was guaranteed, it is. What takes too long, and what the
+stand-in for a device cannot do, says nothing about a kernel.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ class Asking:
             raise _Stop(failure.message) from None
 
     def _named(self, sizes: Sizes) -> str:
-        what = "a shape that was promised" if self.request.shapes.given else "a shape that was not announced"
+        what = "a shape that was guaranteed" if self.request.shapes.given else "a shape that was not announced"
         return f"{what} ({_shown(sizes)})"
 
     def _specialised(self, own: Sizes) -> str:

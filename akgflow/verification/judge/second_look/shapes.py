@@ -18,7 +18,7 @@ import torch
 
 from akgflow.config.types import Scalar
 from akgflow.operators.arguments import invoke
-from akgflow.operators.promise import SizeRange
+from akgflow.operators.guarantee import SizeRange
 from akgflow.verification.reference import inputs as drawing
 from akgflow.verification.reference.distributions import OPERATOR
 from akgflow.verification.reference.inputs import Draw
@@ -56,7 +56,7 @@ class Form(NamedTuple):
 
 
 class Drawer:
-    """Draws shapes around a stated case. ``own`` are its sizes; ``promised`` are ranges of some or none of them.
+    """Draws shapes around a stated case. ``own`` are its sizes; ``guaranteed`` are ranges of some or none of them.
 
     ``most`` are the elements of inputs, parameters and outputs that a shape may have; ``many`` says that it may have
     many rows: an interpreter runs a program for each.
@@ -69,13 +69,13 @@ class Drawer:
         dtype: str | None,
         keys: Mapping[str, Scalar],
         own: Sizes,
-        promised: Mapping[str, SizeRange],
+        guaranteed: Mapping[str, SizeRange],
         most: int = MOST_ELEMENTS,
         many: bool = True,
     ) -> None:
         self.most, self.many = most, many
         self.text, self.file, self.dtype, self.keys, self.own = text, file, dtype, keys, own
-        self.ranges = {name: promised.get(name, SizeRange()) for name in own}
+        self.ranges = {name: guaranteed.get(name, SizeRange()) for name in own}
         self._own_form = self._form({})
         self._tried: list[Sizes] = [{}]
 

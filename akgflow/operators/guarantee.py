@@ -1,6 +1,6 @@
 """Which sizes a kernel must serve, as a task or a command says it: ranges by name, the stated shapes only, or nothing.
 
-Without a word the judge varies sizes by itself, and a kernel may refuse what was not stated. What is promised must be
+Without a word the judge varies sizes by itself, and a kernel may refuse what was not stated. What is guaranteed must be
 served.
 """
 
@@ -39,7 +39,7 @@ class SizeRange:
 
 
 @dataclass(frozen=True)
-class Promise:
+class Guarantee:
     """Which shapes a kernel must serve beside the stated ones."""
 
     fixed: bool = False
@@ -49,7 +49,7 @@ class Promise:
 
     @property
     def given(self) -> bool:
-        """Whether ranges were promised."""
+        """Whether ranges were guaranteed."""
         return bool(self.sizes)
 
     def __str__(self) -> str:
@@ -65,7 +65,7 @@ class Promise:
         return f"varied from {found}" if found else "the stated ones only: get_inputs reads no size that has a name"
 
 
-NOTHING = Promise()
+NOTHING = Guarantee()
 """Where neither the task nor a command says anything."""
 
 
