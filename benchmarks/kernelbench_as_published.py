@@ -1,14 +1,15 @@
 """KernelBench as it is published: is each reference, as its own candidate, judged at its own sizes?
 
     python benchmarks/kernelbench_as_published.py FOLDER [--device cpu|cuda] [--memory 8G] [--limit 20] [--only TEXT]
-                                                  [--json FILE]
+                                                  [--device-memory 24G] [--json FILE]
 
 FOLDER holds the published files, as in ``KernelBench/level1``, or folders of them; nothing is fetched. Each file is
 judged by a judge of its own, with the framework allowed: the operator is right by definition, and takes the same time
 as itself. One line for each says the status, wall and CPU seconds, the most memory of host and device, and what the
 timing called it. ``--memory`` is a limit for all processes of a judgement: a control group's where one can be made
 below this process's own, else the judge's own (``Limits.judgement_bytes``), and then what the processes took is held
-against it. ``--only`` takes parts of file names, divided by commas.
+against it. ``--device-memory`` leaves so much of the GPU's memory free, and holds the rest. ``--only`` takes parts of
+file names, divided by commas.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import ctypes
+import functools
 import json
 import os
 import re
@@ -161,12 +164,30 @@ class Watch(threading.Thread):
         return total
 
 
+@functools.cache
+def _nvml() -> ctypes.CDLL:
+    library = ctypes.CDLL("libnvidia-ml.so.1")
+    library.nvmlInit_v2()
+    return library
+
+
 def _device() -> int:
-    command = ("nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits")
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return int(done.stdout.splitlines()[0]) << 20
+    """Bytes of the first GPU's memory that are used; 0 where nothing says so."""
+    handle, memory = ctypes.c_void_p(), (ctypes.c_ulonglong * 3)()
+    with contextlib.suppress(OSError):
+        _nvml().nvmlDeviceGetHandleByIndex_v2(0, ctypes.byref(handle))
+        if _nvml().nvmlDeviceGetMemoryInfo(handle, ctypes.byref(memory)) == 0:
+            return memory[2]
     return 0
+
+
+def ballast(most: int) -> object:
+    """Device memory that leaves ``most`` bytes of the GPU free, as long as what is given is kept."""
+    import torch
+
+    torch.cuda.init()
+    free, _ = torch.cuda.mem_get_info()
+    return torch.empty(max(free - most, 0), dtype=torch.uint8, device="cuda")
 
 
 def judged(file: Path, options: argparse.Namespace) -> dict[str, Any]:
@@ -182,6 +203,7 @@ def judged(file: Path, options: argparse.Namespace) -> dict[str, Any]:
 
         process = subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=enter)
         watch = Watch(process.pid, limited, options.device == "cuda")
+        before = _device() if watch.on_gpu else 0
         watch.start()
         assert process.stdout is not None
         lines = process.stdout.read().decode().splitlines()
@@ -195,7 +217,7 @@ def judged(file: Path, options: argparse.Namespace) -> dict[str, Any]:
         "seconds": time.monotonic() - started,
         "cpu_seconds": sum(watch.seconds.values()),
         "host_bytes": watch.host,
-        "device_bytes": watch.device,
+        "device_bytes": max(watch.device - before, 0),
         "within": options.memory is None or watch.host <= options.memory,
         "limit_by": "group" if limited is not None else "judge",
     }
@@ -222,6 +244,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--memory", type=size, help="the most that a judgement may take of the host: 8G, or bytes")
+    parser.add_argument("--device-memory", type=size, help="what to leave free of the GPU's memory")
     parser.add_argument("--limit", type=int, default=10_000, help="files to judge at most")
     parser.add_argument("--only", default="", help="only files whose path has one of these in it: A,B")
     parser.add_argument("--json", type=Path, help="write what was found to this file")
@@ -233,11 +256,13 @@ def main() -> None:
     wanted = options.only.split(",")
     files = [file for file in sorted(options.folder.rglob("*.py")) if any(part in str(file) for part in wanted)]
     results = []
+    held = ballast(options.device_memory) if options.device_memory is not None else None
     for file in files[: options.limit]:
         results.append(judged(file, options))
         show(results[-1])
         if options.json:
             options.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    del held
     print(dict(Counter(found["status"] for found in results)))
 
 

@@ -1,5 +1,6 @@
 """CUDA C++ sessions: threads as fibers on the CPU, resources from nvcc where there is one."""
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -121,6 +122,32 @@ def test_kernels_are_compiled_with_resources(drive):
     assert kernel["shared_bytes"] == (2 * 16 * 65 + 2 * 16 * 64) * 4
     assert kernel["spill_bytes"] == 0
     assert kernel["extra"]["threads"] == 256
+
+
+LIBRARY = """
+template <class T> __global__ void reversed(T* x) {
+  __shared__ T kept[32];
+  kept[threadIdx.x] = x[threadIdx.x];
+  __syncthreads();
+  x[threadIdx.x] = kept[31 - threadIdx.x];
+}
+extern "C" void go(float* x) { reversed<float><<<1, 32>>>(x); }
+"""
+
+
+@needs_nvcc
+def test_after_a_run_resources_are_read_from_the_library_that_ran(tmp_path, targets):
+    archs = [f"-gencode=arch=compute_{number},code=sm_{number}" for number in (80, 90)]
+    options = ["-shared", "-Xcompiler", "-fPIC", "-cudart", "none", "-x", "cu", "-"]
+    folder = tmp_path / "builds" / "extension"
+    folder.mkdir(parents=True)
+    command = [str(nvidia.nvcc()), *archs, *options, "-o", str(folder / "extension.so")]
+    subprocess.run(command, input=LIBRARY, text=True, check=True)
+    (folder / "other.so").write_bytes(b"no library")
+    for name, arch in (("nvidia_h200", "sm_90"), ("nvidia_a100", "sm_80")):
+        (kernel,) = cuda_c.resources(targets[name], tmp_path)
+        assert (kernel.kernel, kernel.arch, kernel.shared_bytes, kernel.spill_bytes) == ("reversed", arch, 128, 0)
+    assert cuda_c.resources(targets["nvidia_b200"], tmp_path) == []
 
 
 @needs_nvcc

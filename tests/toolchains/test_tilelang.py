@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from sampling import sampled
+from wild import members
 
 from akgflow.machine import Device, Machine
-from akgflow.terms import Evidence
+from akgflow.terms import Evidence, Status
 from akgflow.toolchains import CompileFailure, tilelang
 from akgflow.toolchains.common import nvidia
 from akgflow.toolchains.common.architecture import shared_limit
@@ -61,6 +62,17 @@ def test_one_kernel_serves_sizes_of_the_call_and_its_own_target_does_not_count(d
     seen = drive("tilelang", "compiled", "nvidia_h200", "tilelang_add.py", ADD)
     assert [kernel["arch"] for kernel in seen["resources"]] == ["sm_90a"], seen
     assert seen["kernels"] == ["add_kernel"]
+
+
+@pytest.mark.thorough
+@needs_nvcc
+def test_a_hopper_target_need_not_name_what_only_hopper_has(bench, targets):
+    (member,) = [one for one in members() if one.file.stem == "matmul_pipelined"]
+    target = replace(targets["nvidia_h200"], arch="sm_90")
+    asked = {"toolchain": "tilelang", "target": target, "evidence": (Evidence.COMPILED,)}
+    verdict = bench.judge(member.text, member.operator, **asked)
+    assert verdict.status is Status.PASSED, verdict.message
+    assert [kernel.arch for kernel in verdict.resources] == ["sm_90a"]
 
 
 @needs_nvcc

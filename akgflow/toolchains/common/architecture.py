@@ -45,6 +45,17 @@ def parse(target: Target) -> Arch | None:
     return None
 
 
+def with_own_features(target: Target) -> str:
+    """The target's architecture with what only that chip has, from Hopper on: ``sm_90a`` for ``sm_90``.
+
+    TileLang asks for it wherever a device is (``get_target_arch`` of its nvcc.py): what it makes of plain kernels for
+    Hopper, warps that only copy, does not compile for ``sm_90``.
+    """
+    found = parse(target)
+    specific = found is not None and found.number >= 90 and target.arch[-1].isdigit()
+    return f"{target.arch}a" if specific else target.arch
+
+
 def acting_as(target: Target) -> Target:
     """The GPU that kernels of a GPU's language are told they run on: the target, or a small one for any other."""
     if parse(target) is not None:

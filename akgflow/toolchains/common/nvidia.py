@@ -20,16 +20,22 @@ NO_NVCC = (
 MOST_STATIC_SHARED = 48 * 1024
 """Bytes that one block may declare on any NVIDIA device; more must be asked for at launch."""
 
+RESERVED_SHARED = 1024
+"""Bytes of a block's shared memory that the system takes from Hopper on: binaries count them, ptxas does not."""
+
 
 class Usage(NamedTuple):
-    """What one kernel takes: registers a thread, static shared bytes a block, stack and spilled bytes a thread."""
+    """What one kernel takes: registers a thread, static shared bytes a block, stack and spilled bytes a thread.
+
+    A binary does not say how much of the stack is spills: ``spill`` is None where there is a stack and no report.
+    """
 
     kernel: str
     arch: str
     registers: int
     shared: int
     stack: int
-    spill: int
+    spill: int | None
 
 
 def bundled(name: str) -> Path | None:
@@ -126,12 +132,28 @@ def arch_of_cubin(cubin: Path) -> int | None:
 
 
 def usage_of_cubin(cubin: Path) -> list[Usage]:
-    """Registers, static shared memory and stack of each kernel in a cubin, from ``cuobjdump -res-usage``."""
+    """What each kernel in a cubin takes, from ``cuobjdump -res-usage``."""
+    return _usages(_dumped(cubin), f"sm_{arch_of_cubin(cubin)}")
+
+
+def usage_of_library(library: Path) -> list[Usage]:
+    """What each kernel in a library takes, for every architecture that it was built for; nothing for other files."""
+    _, *parts = _dumped(library).split("Fatbin elf code:")
+    return [usage for part in parts for usage in _usages(part, part.partition("arch = ")[2].partition("\n")[0].strip())]
+
+
+def _dumped(binary: Path) -> str:
     tool = bundled("cuobjdump") or "cuobjdump"
-    done = subprocess.run([str(tool), "-res-usage", str(cubin)], capture_output=True, text=True)
-    arch = f"sm_{arch_of_cubin(cubin)}"
-    found = re.findall(r"Function (\S+):\s*\n\s*REG:(\d+) STACK:(\d+) SHARED:(\d+) LOCAL:(\d+)", done.stdout)
-    return [Usage(k, arch, int(reg), int(shared), int(stack), int(local)) for k, reg, stack, shared, local in found]
+    return subprocess.run([str(tool), "-res-usage", str(binary)], capture_output=True, text=True).stdout
+
+
+def _usages(text: str, arch: str) -> list[Usage]:
+    found = re.findall(r"Function (\S+):\s*\n\s*REG:(\d+) STACK:(\d+) SHARED:(\d+)", text)
+    reserved = RESERVED_SHARED if _number(arch) >= 90 else 0
+    return [
+        Usage(kernel, arch, int(reg), max(int(shared) - reserved, 0), int(stack), None if int(stack) else 0)
+        for kernel, reg, stack, shared in found
+    ]
 
 
 def assemble(ptxas: Path, ptx: Path, arch: str, output: Path) -> list[Usage]:

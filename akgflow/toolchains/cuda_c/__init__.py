@@ -28,6 +28,8 @@ from akgflow.toolchains.cuda_c.library import Library
 from akgflow.toolchains.cuda_c.on_cpu import OnCpu
 from akgflow.verdict import KernelResources
 
+MOST_LIBRARIES = 50
+"""Of those that a candidate leaves, so many are read."""
 _backend: Backend | None = None
 
 
@@ -125,11 +127,15 @@ def sees_kernels(evidence: Evidence, target: Target, scratch: Path, files: Colle
 def resources(target: Target, scratch: Path) -> Sequence[KernelResources]:
     """What each compiled kernel in ``scratch`` takes, from ptxas; shared memory with what its launches asked for.
 
-    Raises `CompileFailure` where the PTX is for another architecture, or where a kernel needs more than the target has.
+    After a run on a device they are read from the libraries that were built for it. Raises `CompileFailure` where the
+    PTX is for another architecture, or where a kernel needs more than the target has.
     """
     compiler = nvidia.nvcc()
     found: list[KernelResources] = []
-    for ptx in sorted((scratch / ARTIFACTS).glob("*.ptx")):
+    texts = sorted((scratch / ARTIFACTS).glob("*.ptx"))
+    if not texts:
+        return [_kernel(usage, 0, 0, target) for usage in _built_for(target, scratch)]
+    for ptx in texts:
         if compiler is None:
             raise CompileFailure(nvidia.NO_NVCC)
         try:
@@ -141,6 +147,15 @@ def resources(target: Target, scratch: Path) -> Sequence[KernelResources]:
         launched = [usage for usage in usages if usage.kernel in launches] or usages
         found += [_kernel(usage, *launches.get(usage.kernel, (0, 0)), target) for usage in launched]
     return found
+
+
+def _built_for(target: Target, scratch: Path) -> Iterator[nvidia.Usage]:
+    """The kernels in the libraries below ``scratch`` that are for the target's chip; what they spill is not known."""
+    libraries = [path for path in sorted(scratch.rglob("*.so")) if path.is_file() and not path.is_symlink()]
+    for library in libraries[:MOST_LIBRARIES]:
+        for usage in nvidia.usage_of_library(library):
+            if usage.arch.rstrip("af") == target.arch.rstrip("af"):
+                yield usage
 
 
 def _launches(path: Path) -> dict[str, tuple[int, int]]:

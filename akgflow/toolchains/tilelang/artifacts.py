@@ -43,7 +43,7 @@ class Keeper:
         (folder / NOTE).write_text(json.dumps(kernel.shared), encoding="utf-8")
         (folder / "kernel.txt").write_text(kernel.source, encoding="utf-8")
         if self._target.platform == "cuda":
-            ptx = _ptx(kernel, self._target.arch)
+            ptx = _ptx(kernel, architecture.with_own_features(self._target))
             (folder / "kernel.ptx").write_bytes(ptx.read_bytes())
 
 
@@ -79,10 +79,11 @@ def _assembled(folder: Path, target: Target) -> list[KernelResources]:
     compiler, ptx = nvidia.nvcc(), folder / "kernel.ptx"
     if compiler is None or not ptx.exists():
         raise CompileFailure(f"kernel {folder.name[4:]}: no PTX was produced for {target.arch}")
+    arch = architecture.with_own_features(target)
     try:
-        usages = nvidia.assemble(nvidia.ptxas_beside(compiler), ptx, target.arch, Path("/dev/null"))
+        usages = nvidia.assemble(nvidia.ptxas_beside(compiler), ptx, arch, Path("/dev/null"))
     except subprocess.CalledProcessError as error:
-        raise CompileFailure(f"the PTX does not assemble for {target.arch}: {str(error.stderr)[:2000]}") from None
+        raise CompileFailure(f"the PTX does not assemble for {arch}: {str(error.stderr)[:2000]}") from None
     if not usages:
         raise CompileFailure(f"kernel {folder.name[4:]}: its PTX has no kernel")
     dynamic = note_in(folder)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from akgflow.config.types import Target
 from akgflow.toolchains.base import CompileFailure
+from akgflow.toolchains.common import architecture
 from akgflow.toolchains.common.patching import patched
 
 CPU_FLAGS = ("-O3", "-march=native", "-fno-math-errno")
@@ -61,7 +62,7 @@ def tvm_target(target: Target) -> Any:
 
     kind = _KINDS[target.platform]
     key = _ARCH_KEYS.get(kind)
-    return tvm.target.Target({"kind": kind, **({key: target.arch} if key else {})})
+    return tvm.target.Target({"kind": kind, **({key: architecture.with_own_features(target)} if key else {})})
 
 
 @contextlib.contextmanager

@@ -11,7 +11,6 @@ import contextlib
 import importlib.util
 import os
 import sys
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -19,32 +18,26 @@ from typing import Any
 
 import torch
 
-from akgflow.errors import no_memory
 from akgflow.operators.arguments import in_mode, invoke
 from akgflow.operators.importer import Importer
 from akgflow.operators.text import parts_of
 from akgflow.terms import Evidence
-from akgflow.toolchains.base import CompileFailure, Unsupported
+from akgflow.toolchains.base import Unsupported
 from akgflow.toolchains.common import faults
 from akgflow.verification import sandbox
-from akgflow.verification.candidate import dispatch_guard
+from akgflow.verification.candidate import dispatch_guard, stream_order
+from akgflow.verification.candidate.failed_calls import Invalid, failure_of
 from akgflow.verification.candidate.fault_recorder import FaultRecorder
-from akgflow.verification.candidate.op_budget import Fallback
 from akgflow.verification.candidate.timed_calls import Answerer
 from akgflow.verification.shared import dtypes, library_traps, memory, protocol, trusted_io
 from akgflow.verification.shared.channel import Channel, ChannelClosed
 from akgflow.verification.shared.op_policy import reader
-from akgflow.verification.shared.protocol import Answered, Called, Done, ErrorKind, Failure, Opened, Reply
+from akgflow.verification.shared.protocol import Answered, Called, Done, Failure, Opened, Reply
 
-MAX_TEXT = 4000
 MAX_HELD_BYTES = 64 << 20
 """An answer larger than this is not kept to see whether the next one overwrites it."""
-_HOLD_BACK_CYCLES = 500_000
-"""Of the GPU's clock: a fraction of a millisecond, far longer than a launch takes."""
-
-
-class Invalid(Exception):
-    """The module is not a candidate; the text says why."""
+MAX_EXPLAINED_BYTES = 1 << 20
+"""Of an answer larger than this it is not said that it came late."""
 
 
 class Host:
@@ -54,6 +47,7 @@ class Host:
         self.scratch, self.io = scratch, io
         self.stack = contextlib.ExitStack()
         self.device = "cpu"
+        self.order = stream_order.bind(None)
         self.module: ModuleType | None = None
         self.entry = "ModelNew"
         self.model: Any = None
@@ -80,7 +74,7 @@ class Host:
         os.environ[toolchains.PREPARED] = os.pathsep.join(request.prepared)
         session = toolchains.get(request.toolchain).session(request.evidence, request.target, self.scratch)
         self.session = self.stack.enter_context(session)
-        self.device = self.session.device
+        self._on(self.session.device)
         # What is only compiled may be as large as on the target: memory that nobody touches takes none.
         sandbox.poison_allocations(request.evidence in (Evidence.EXECUTED, Evidence.INTERPRETED))
         self.stands_in = request.evidence is not Evidence.EXECUTED
@@ -93,8 +87,13 @@ class Host:
     def open_baseline(self, request: protocol.OpenBaseline) -> Opened:
         """A bare device, for a trusted baseline."""
         torch.backends.cudnn.allow_tf32 = False
-        self.device = request.device
+        self._on(request.device)
         return Opened(self.device)
+
+    def _on(self, device: str) -> None:
+        """Work on a device from now on; nothing of the candidate's has been loaded yet."""
+        self.device = device
+        self.order = stream_order.bind(stream_order.cuda_queue() if device == "cuda" else None)
 
     def load(self, request: protocol.Load) -> Done:
         """Import the module; it must define the entry class."""
@@ -142,22 +141,27 @@ class Host:
         region = self._attach("inputs", request.region)
         out = self._attach("outputs", request.out_region)
         inputs = memory.rebuild(request.inputs, region, request.base)
-        describe_result, copy_out = self.io.describe_result, self.io.copy_out
-        given = memory.storages(inputs) | self.shared
+        describe_result, copy_out, order = self.io.describe_result, self.io.copy_out, self.order
+        resume, handed = order.resume, list(memory.tensors(inputs))
+        changed = [*(handed[i] for i in request.changes), *(self.state[name] for name in request.moves)]
+        given = memory.storages(handed) | self.shared
         places = [_out_view(out, spec) for spec in request.outs] if out is not None else []
         self._poison(request.outs)
         if self.hooks is not None:
             self.hooks.install()
-        self._hold_back()
+        order.begin(region.bytes if region is not None else None)
         with torch.no_grad():
             result = self._invoke(inputs)
+            resume()
             described, found = describe_result(result, given)
             for place, tensor in zip(places, found, strict=False):
                 copy_out(place, tensor)
                 self.io.copy_margins(place, tensor)
         _hand_back(self.model, self.state)
-        self._synchronize()
-        return Called(described, self._kernels(), self._reuses(found, given))
+        order.keep(changed)
+        order.finish()
+        late = self.device == "cuda" and _came_late(places, found)
+        return Called(described, self._kernels(), self._reuses(found, given), late)
 
     def _invoke(self, inputs: Any) -> Any:
         """Call the model, through the session where that defines how."""
@@ -201,7 +205,7 @@ class Host:
         self.model = torch.compile(self.model, dynamic=False)
         with torch.no_grad():
             invoke(self.model, inputs)
-        self._synchronize()
+        self.order.wait_for_device()
         return Done()
 
     def prepare_windows(self, request: protocol.PrepareWindows) -> Done:
@@ -212,7 +216,8 @@ class Host:
             self.hooks.install()
         region = self._attach("inputs", request.region)
         assert region is not None
-        self.answerer = Answerer(request, region, self._attach("outputs", request.out_region), self.device)
+        out = self._attach("outputs", request.out_region)
+        self.answerer = Answerer(request, region, out, self.device, self.order)
         return Done()
 
     def release(self, request: protocol.Release) -> Done:  # noqa: ARG002
@@ -230,6 +235,11 @@ class Host:
         """Answer the slots of a window, or say once more where the last answers are."""
         assert self.answerer is not None, "the judge prepares windows before it asks for one"
         return self.answerer.again() if request.again else self.answerer.window(self.model, request)
+
+    def idle(self, request: protocol.Idle) -> Done:  # noqa: ARG002
+        """Wait for the device; a window waits for one stream of it."""
+        self.order.wait_for_device()
+        return Done()
 
     def _attach(self, name: str, handle: protocol.Handle) -> memory.Region | None:
         """The region of that name; a new handle replaces it, ``"same"`` keeps it, None means no memory (meta)."""
@@ -252,15 +262,6 @@ class Host:
             for n in spec["shape"]:
                 size *= n
             torch.full((size,), sandbox.POISON, dtype=torch.uint8, device="cuda")
-
-    def _hold_back(self) -> None:
-        """Keep the current stream busy: work on a stream that it does not wait for will not be done when it goes on."""
-        if self.device == "cuda":
-            torch.cuda._sleep(_HOLD_BACK_CYCLES)
-
-    def _synchronize(self) -> None:
-        if self.device == "cuda":
-            torch.cuda.synchronize()
 
     def _kernels(self) -> list[str]:
         return [str(name)[:200] for name in self.session.kernels()][:50] if self.session is not None else []
@@ -320,41 +321,24 @@ def _listing(shapes: dict[str, list[int]]) -> str:
     return "{" + ", ".join(f"{name}: {shape}" for name, shape in sorted(shapes.items())) + "}"
 
 
+def _came_late(places: Sequence[torch.Tensor], found: Sequence[torch.Tensor]) -> bool:
+    """True when an answer, on an idle device, is another one than was copied. Only explains what the judge finds."""
+    for place, tensor in zip(places, found, strict=False):
+        fits = (place.shape, place.dtype, place.device) == (tensor.shape, tensor.dtype, tensor.device)
+        if fits and place.nbytes <= MAX_EXPLAINED_BYTES and _bytes(place) != _bytes(tensor):
+            return True
+    return False
+
+
+def _bytes(tensor: torch.Tensor) -> bytes:
+    # Compared by Python: torch may only copy here.
+    return bytes(tensor.cpu().reshape(-1).view(torch.uint8).numpy())
+
+
 def _out_view(region: memory.Region, spec: Mapping[str, Any], base: int = 0) -> torch.Tensor:
     shape = tuple(spec["shape"])
     stride = tuple(torch.empty(shape, device="meta").stride())
     return memory.view(region, shape, stride, memory.dtype_of(spec["dtype"]), spec["offset"] + base)
-
-
-def _own_words(error: BaseException, scratch: Path) -> str:
-    """The traceback cut to the candidate's own frames, then the error itself."""
-    report = traceback.TracebackException.from_exception(error)
-    own = [frame for frame in report.stack if str(scratch) in frame.filename]
-    frames = traceback.StackSummary.from_list(own or report.stack[-2:])
-    text = "".join(frames.format()).replace(f"{scratch}/", "")
-    return (text + "".join(report.format_exception_only()))[-MAX_TEXT:]
-
-
-def _kind(error: BaseException) -> ErrorKind:
-    if isinstance(error, CompileFailure):
-        return ErrorKind.UNSUPPORTED if isinstance(error, Unsupported) else ErrorKind.COMPILE
-    if isinstance(error, Invalid):
-        return ErrorKind.INVALID
-    if isinstance(error, SyntaxError):
-        return ErrorKind.SYNTAX
-    if no_memory(error):
-        return ErrorKind.MEMORY
-    return ErrorKind.EXCEPTION
-
-
-def _failure(error: BaseException, scratch: Path, refused: str | None) -> Failure:
-    summary = f"{type(error).__name__}: {error}".strip()[:MAX_TEXT]
-    # What was refused may come through C++ as another exception with its text.
-    if refused and (refused in str(error) or isinstance(error.__context__, Fallback)):
-        return Failure(ErrorKind.FALLBACK, refused[:MAX_TEXT], _own_words(error, scratch))
-    if isinstance(error, (CompileFailure, Invalid)):
-        return Failure(_kind(error), str(error)[:MAX_TEXT])
-    return Failure(_kind(error), summary, _own_words(error, scratch))
 
 
 def serve(channel: Channel, scratch: Path, threads: int) -> None:
@@ -375,8 +359,8 @@ def serve(channel: Channel, scratch: Path, threads: int) -> None:
             host.refused()
             reply = operations[request.op](request)
         except BaseException as error:
-            reply = _failure(host.attributed(error), scratch, host.refused())
+            reply = failure_of(host.attributed(error), scratch, host.refused())
         try:
             send(number, vars(reply))
         except (ValueError, RecursionError) as error:
-            send(number, vars(_failure(error, scratch, None)))
+            send(number, vars(failure_of(error, scratch, None)))

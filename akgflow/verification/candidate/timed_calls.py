@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from akgflow.operators.arguments import invoke
+from akgflow.verification.candidate.stream_order import StreamOrder
 from akgflow.verification.shared import memory
 from akgflow.verification.shared.protocol import Answered, Done, PrepareWindows, WarmUp, Window
 
@@ -29,9 +30,16 @@ class Answerer:
     ``out`` is memory of the judge's for those answers that it cannot fetch; None where it fetches them.
     """
 
-    def __init__(self, request: PrepareWindows, region: memory.Region, out: memory.Region | None, device: str) -> None:
+    def __init__(
+        self,
+        request: PrepareWindows,
+        region: memory.Region,
+        out: memory.Region | None,
+        device: str,
+        order: StreamOrder,
+    ) -> None:
         _keep_heap_warm()
-        self.device = device
+        self.device, self.order = device, order
         self.slots = [memory.rebuild(request.inputs, region, i * request.pitch) for i in range(request.count)]
         self.places = [
             [_place(out, spec, i * request.out_pitch) for spec in request.outs]
@@ -46,19 +54,23 @@ class Answerer:
             for _ in range(request.times):
                 for inputs in self.slots[request.first : request.first + request.n]:
                     invoke(model, inputs)
-        if self.device == "cuda":
-            torch.cuda.synchronize()
+        self.order.resume()
+        self.order.wait_for_device()
         return Done()
 
     def window(self, model: Callable[..., Any], request: Window) -> Answered:
-        """Answer the slots of a window."""
+        """Answer the slots of a window.
+
+        The judge reads as soon as the stream that was current has done its work, and synchronises no device before.
+        """
         first, n = request.first, request.n
+        resume, settle = self.order.resume, self.order.settle
         self.answers = []
         with torch.no_grad():
             self.answers = [list(memory.tensors(invoke(model, inputs))) for inputs in self.slots[first : first + n]]
+        resume()
         self.reply = self._copied(first) if self.places else self._placed()
-        if self.device == "cuda":
-            torch.cuda.synchronize()
+        settle()
         return self.reply
 
     def release(self) -> None:
@@ -74,9 +86,7 @@ class Answerer:
 
         A GPU takes time to switch from the judge's context to this process's, however little there is to do.
         """
-        if self.device == "cuda":
-            torch.cuda._sleep(1)
-            torch.cuda.synchronize()
+        self.order.settle()
         return self.reply
 
     def _copied(self, first: int) -> Answered:

@@ -15,7 +15,6 @@ import torch
 from akgflow import toolchains
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import CaseResult, JudgeRequest
-from akgflow.verification import sandbox
 from akgflow.verification.judge import side_effects
 from akgflow.verification.judge.candidate_process import CandidateProcess, ForkServerClient
 from akgflow.verification.judge.failures import (
@@ -26,7 +25,7 @@ from akgflow.verification.judge.failures import (
     measured_from,
 )
 from akgflow.verification.judge.regions import SHIFT_BYTES, Regions, handle_of
-from akgflow.verification.reference.inputs import Draw, places_size
+from akgflow.verification.reference.inputs import Draw
 from akgflow.verification.reference.output_form import check_structure
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.tolerance import compare
@@ -56,6 +55,7 @@ SHORTENED_SECONDS = 15.0
 """For builds and for calls once an answer was wrong."""
 PING_SECONDS = 10.0
 REUSES = "an answer is overwritten by the next call: copy what is to be kept"
+LATE = "; the answer changed after it was taken: the current stream must wait for work on other streams"
 
 _secret = random.SystemRandom()
 R = TypeVar("R")
@@ -90,6 +90,7 @@ class Trial:
         """Of a large case: digests of right answers. The same bytes again are right again."""
         self._regions = Regions()
         self._inputs: side_effects.Placement | None = None
+        self._late = False
         self._own_code = frozenset[str]()
         self._patience = math.inf
         """Seconds in which code of the candidate's may neither answer nor build."""
@@ -293,9 +294,10 @@ class Trial:
         measured = measured_from(result, found, draw.framework_error)
         if draw.in_place and self.device == "cpu" and measured.result.status is Status.PASSED:
             self._right.append((draw, digests, measured))
-        if measured.result.status is Status.PASSED or measured.result.detail.count(": ") > 1:
+        if measured.result.status is Status.PASSED:
             return measured
-        hint = reference.rounding_hint(draw, list(outputs))
+        explained = measured.result.detail.count(": ") > 1
+        hint = LATE if self._late else "" if explained else reference.rounding_hint(draw, list(outputs))
         return replace(measured, result=replace(measured.result, detail=measured.result.detail + hint))
 
     def _note_determinism(self, draw: Draw, remembered: Sequence[torch.Tensor]) -> None:
@@ -309,30 +311,23 @@ class Trial:
     def _call(self, reference: Reference, draw: Draw, base: int) -> list[torch.Tensor]:
         """Ask for one call; the output tensors as the judge's own copies."""
         fds: list[int] = []
-        outs = draw.outs()
-        # On a CPU the other addresses are where a read past the end of an input is a crash.
-        closed = base > 0 and self.device == "cpu"
-        base = 0 if closed else base
-        region, layout, input_handle = self._regions.inputs(draw, closed, fds)
-        out_region, out_handle = self._regions.region("outputs", places_size(outs, memory.GUARD), fds)
-        self._inputs = side_effects.Placement(layout, region, base)
-        layout.write(region, base)
+        self._inputs, out_region, call = self._regions.for_call(draw, base, fds)
         reference.state_layout.write(self._regions["state"])
-        out_region.bytes.fill_(sandbox.POISON)
         _synchronize(self.device)
-        called = self._timed_call(reference, Call(input_handle, layout.tree, base, out_handle, outs), fds)
+        called = self._timed_call(reference, call, fds)
+        self._late = called.late
         self.process.require_alone()
         self.warnings |= {REUSES} if called.reuses else set()
         held = self._held(draw, out_region)
         problem = check_structure(draw.tree, called.result)
-        problem = problem or side_effects.check_margins(outs, held)
+        problem = problem or side_effects.check_margins(call.outs, held)
         if problem is not None:
             raise _Wrong(*problem)
         return [
             held[place["offset"] : place["offset"] + form.numel() * form.element_size()]
             .view(form.dtype)
             .reshape(form.shape)
-            for place, form in zip(outs, draw.forms, strict=True)
+            for place, form in zip(call.outs, draw.forms, strict=True)
         ]
 
     def _held(self, draw: Draw, region: memory.Region) -> torch.Tensor:
@@ -355,8 +350,7 @@ class Trial:
             called = self.process.ask(call, allowed, fds, building=max(self.build_left, 0.0))
         except CandidateFailed as failure:
             # An interpreter is slow: what went on steadily until time was up does not hang.
-            waited = time.monotonic() - started
-            steady = failure.status is Status.TIMEOUT and waited < 3.0 * self._slowest
+            steady = failure.status is Status.TIMEOUT and time.monotonic() - started < 3.0 * self._slowest
             if not steady or self.evidence is not Evidence.INTERPRETED:
                 raise
             why = f"{self.calls} calls were interpreted in time, up to {self._slowest:.0f} s each: give smaller cases"

@@ -143,4 +143,4 @@ _DOING = {
     "optimize": "torch.compile",
     "silence": "taking its kernels away",
     "ping": "between two calls",
-} | dict.fromkeys(("prepare_windows", "window", "warm_up", "release"), "timing")
+} | dict.fromkeys(("prepare_windows", "window", "warm_up", "release", "idle"), "timing")

@@ -186,12 +186,12 @@ class Judgement:
                 self._compile(trial)
         finally:
             trial.close()
+        if evidence is Evidence.EXECUTED and Evidence.COMPILED in self.request.evidence:
+            self._read_resources_of_run(scratch)
         self.tools.build_cache.keep(key, scratch / BUILDS)
         if evidence not in NUMERIC:
             self._read_resources(scratch)
             self.findings.evidence.append(evidence)
-        elif evidence is Evidence.EXECUTED and Evidence.COMPILED in self.request.evidence:
-            self._read_resources_of_run(scratch)
 
     def _compile(self, trial: Trial) -> None:
         for keys in self.cases:

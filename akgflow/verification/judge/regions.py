@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from akgflow.verification.reference.inputs import Draw
+from akgflow.verification import sandbox
+from akgflow.verification.judge.side_effects import Placement
+from akgflow.verification.reference.inputs import Draw, places_size
 from akgflow.verification.shared import memory
+from akgflow.verification.shared.protocol import Call
 
 SHIFT_BYTES = 64 * memory.ALIGN
 """Bytes by which the same inputs are shifted, to ask about them at other addresses."""
@@ -37,7 +40,20 @@ class Regions:
         found: Mapping[str, Any] = handle_of(region, fds)
         return found
 
-    def inputs(self, draw: Draw, closed: bool, fds: list[int]) -> tuple[memory.Region, memory.Layout, Any]:
+    def for_call(self, draw: Draw, base: int, fds: list[int]) -> tuple[Placement, memory.Region, Call]:
+        """Memory with a draw's inputs, ``base`` bytes further on, poisoned room for the answers, and the request."""
+        outs = draw.outs()
+        # On a CPU the other addresses are where a read past the end of an input is a crash.
+        closed = base > 0 and self.device == "cpu"
+        base = 0 if closed else base
+        region, layout, handle = self._inputs(draw, closed, fds)
+        out_region, out_handle = self._region("outputs", places_size(outs, memory.GUARD), fds)
+        layout.write(region, base)
+        out_region.bytes.fill_(sandbox.POISON)
+        call = Call(handle, layout.tree, base, out_handle, outs, draw.effects.inputs, draw.effects.buffers)
+        return Placement(layout, region, base), out_region, call
+
+    def _inputs(self, draw: Draw, closed: bool, fds: list[int]) -> tuple[memory.Region, memory.Layout, Any]:
         """Memory for a draw's inputs, their layout in it, and the handle; ``closed``: between pages that end a process.
 
         Inputs too large to be there twice have the same memory in both layouts, attached again.
@@ -45,7 +61,7 @@ class Regions:
         layout = draw.at_page_ends if closed else draw.layout
         if not draw.in_place or self.device != "cpu":
             name = "closed inputs" if closed else "inputs"
-            region, handle = self.region(name, layout.size + SHIFT_BYTES, fds, layout.holes)
+            region, handle = self._region(name, layout.size + SHIFT_BYTES, fds, layout.holes)
             return region, layout, handle
         size = max(layout.size, (draw.layout if closed else draw.at_page_ends).size) + SHIFT_BYTES
         made = self._made.get("inputs")
@@ -58,7 +74,7 @@ class Regions:
         region = self._attached["inputs"] = memory.with_holes(made, layout.holes)
         return region, layout, handle_of(region, fds)
 
-    def region(
+    def _region(
         self, name: str, size: int, fds: list[int], holes: tuple[tuple[int, int], ...] = ()
     ) -> tuple[memory.Region, Any]:
         """Memory for a call: the same addresses from call to call, so that answers cannot depend on them."""

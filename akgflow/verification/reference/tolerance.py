@@ -10,7 +10,7 @@ task's tolerance::
 
     3 * E(|o|)                 the framework's error, times `FACTOR`
     + k * D                    the spread of sound kernels' roundoff
-    + 8 * u * (S + |o|)        a few float32 roundings of what another formula computes in between
+    + 12 * u * (S + |o|)       a few float32 roundings of what another formula computes in between
     + 3 * u_out * S            every contribution rounded once more, where the framework rounds it too
     + 2 * u_out * |o|          one rounding of the output, to the nearest or not
 
@@ -39,9 +39,9 @@ deviation of 0.3 * u * sqrt(L) * S. Where inputs are not all of one size, or man
 times ``S + |o|``; where they are shifted, times ``|o|`` alone. For float64, ``u`` is that of float64.
 
 Rounding errors have either sign. So the errors of all elements together, ``sum(o * e) / sum(|o| * bound)``, may come
-to no more than a tenth, one and a half roundings of a common factor, and the statistical error of so many elements:
-values 1.9 % too large everywhere are refused even where a single bfloat16 element might be that wrong. And values that
-all happen to be numbers of a narrower format, where the oracle's are not, were rounded to it.
+to no more than a tenth, one and a half roundings of a common factor or `EPSILON`, and the statistical error of so many
+elements: values 1.9 % too large everywhere are refused even where a single bfloat16 element might be that wrong. And
+values that all happen to be numbers of a narrower format, where the oracle's are not, were rounded to it.
 
 Integers and booleans must equal the oracle's (or the framework's), except where roundoff in what is computed changes
 them, and then be no further from it than such roundoff takes them; indices are judged by what they select
@@ -68,11 +68,13 @@ from akgflow.verification.shared import dtypes
 
 FACTOR = 3.0
 LOW_PRECISION_FACTOR = 3.0
-ROUNDINGS = 8.0
+ROUNDINGS = 12.0
 FALSE_ALARMS = 1e-5
 """Of sound kernels' errors that are normal with the spread as their deviation, for each output."""
 BIAS = 0.1
 COMMON = 1.5
+EPSILON = 3e-6
+"""What sound kernels change all values by: 1e-6 added to a denominator of one, a fast exponential or reciprocal."""
 NARROW_TOLERANCE = 10.0
 """A task that multiplies the bounds by so much or more lets results be rounded to narrower formats, within them."""
 
@@ -239,7 +241,7 @@ def _bias_allowed(magnitude: torch.Tensor, bound: torch.Tensor, u: float) -> flo
     total, squares = float(weights.sum()), float(weights.square().sum())
     if squares == 0:
         return math.inf
-    return BIAS + COMMON * u * float(magnitude.square().sum()) / total + math.sqrt(squares) / total
+    return BIAS + max(COMMON * u, EPSILON) * float(magnitude.square().sum()) / total + math.sqrt(squares) / total
 
 
 def whole_slack(moved: torch.Tensor, step: float, length: int) -> torch.Tensor:

@@ -57,10 +57,8 @@ _SYMBOL = np.dtype(
     [("name", "<u4"), ("info", "u1"), ("other", "u1"), ("section", "<u2"), ("value", "<u8"), ("size", "<u8")]
 )
 _PROTECTION = mmap.PROT_READ | mmap.PROT_EXEC
-_MAP_FIXED_NOREPLACE = 0x100000
-"""Of the uapi header asm-generic/mman-common.h."""
-_REACH = 1 << 30
-"""A jump reaches two gibibytes; a library may itself be half of that."""
+_CALL_BYTES = 12
+"""Of a call that reaches any address: a relative one may find no free memory near libraries of gibibytes."""
 
 
 class HookedFunction(NamedTuple):
@@ -99,10 +97,17 @@ def hooked_functions() -> tuple[HookedFunction, ...]:
         HookedFunction(name, one.start + value)
         for one in mappings()
         if one.offset == 0 and one.file.startswith("/") and _LIBRARIES.match(os.path.basename(one.file))
-        for name, value in exports(one.file)
+        for name, value in _roomy(list(exports(one.file)))
         if is_numerical(name)
     ]
     return tuple(sorted(set(found), key=lambda function: function.address))
+
+
+def _roomy(functions: list[tuple[str, int]]) -> Iterator[tuple[str, int]]:
+    """The functions whose first bytes can be replaced without a change to the next one."""
+    places = np.unique(np.array([value for _, value in functions], np.int64))
+    short = set(places[:-1][np.diff(places) < _CALL_BYTES].tolist())
+    return ((name, value) for name, value in functions if value not in short)
 
 
 def is_numerical(name: str) -> bool:
@@ -170,7 +175,6 @@ def foreign(pid: int, known: frozenset[str], seen: dict[tuple[int, ...], bool]) 
     return None
 
 
-_CALL_BYTES = 5
 _Array = npt.NDArray[Any]
 
 
@@ -217,7 +221,6 @@ class FunctionHooks:
         self._page = mmap.mmap(trap, mmap.PAGESIZE)
         os.close(trap)
         self._patches: list[_Patch] = []
-        self._stubs: list[int] = []
         self._installed = False
 
     def install(self) -> None:
@@ -225,7 +228,8 @@ class FunctionHooks:
         if self._installed:
             return
         if not self._patches:
-            self._patches = [_Patch(r, at, r.bytes()[at], self._calls(r.start + at[:, 0])) for r, at in self._places()]
+            call = self._call()
+            self._patches = [_Patch(r, at, r.bytes()[at], np.tile(call, (len(at), 1))) for r, at in self._places()]
         for patch in self._patches:
             patch.region.write(patch.at, patch.hooked)
         self._installed = True
@@ -244,29 +248,11 @@ class FunctionHooks:
             if inside.size:
                 yield region, (inside - region.start)[:, None] + np.arange(_CALL_BYTES)
 
-    def _calls(self, addresses: _Array) -> _Array:
-        stubs = np.array([self._near(int(address)) for address in addresses], np.int64)
-        jumps = (stubs - addresses - _CALL_BYTES).astype("<i4")
-        return np.column_stack([np.full(len(jumps), 0xE8, np.uint8), jumps.view(np.uint8).reshape(-1, 4)])
-
-    def _near(self, address: int) -> int:
-        return next((stub for stub in self._stubs if abs(stub - address) < _REACH), None) or self._stub(address)
-
-    def _stub(self, near: int) -> int:
+    def _call(self) -> _Array:
+        """The bytes of a call to the stub."""
         code = _stub_code(ctypes.addressof(ctypes.c_char.from_buffer(self._page)))
-        place = self._free(near)
-        ctypes.memmove(place, code, len(code))
+        self._stub = mmap.mmap(-1, mmap.PAGESIZE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        place = ctypes.addressof(ctypes.c_char.from_buffer(self._stub))
+        self._stub[: len(code)] = code
         _libc().mprotect(place, mmap.PAGESIZE, _PROTECTION)
-        self._stubs.append(place)
-        return place
-
-    def _free(self, near: int) -> int:
-        """A new page within reach."""
-        start = near // mmap.PAGESIZE * mmap.PAGESIZE
-        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_FIXED_NOREPLACE
-        for step in range(1, _REACH >> 21):
-            for wanted in (start - (step << 21), start + (step << 21)):
-                found: Any = _libc().mmap(wanted, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_WRITE, flags, -1, 0)
-                if found == wanted:
-                    return wanted
-        raise RuntimeError("there is no free memory near a library")
+        return np.frombuffer(b"\x48\xb8" + struct.pack("<Q", place) + b"\xff\xd0", np.uint8)  # mov rax, place; call rax

@@ -14,7 +14,7 @@ a child that holds the socket. So no reply is evidence. What each field is used 
     A candidate that silences the harness as well can send any reply, which the rest of this table is about.
 ``Opened.device``
     Where the judge makes the shared memory. Sent before the candidate's text is read.
-``Done`` (`Load`, `Build`, `Optimize`, `PrepareWindows`, `Release`, `WarmUp`, `Silence`, `Ping`)
+``Done`` (`Load`, `Build`, `Optimize`, `PrepareWindows`, `Release`, `WarmUp`, `Idle`, `Silence`, `Ping`)
     Says that the next request may be sent. Sent early, the judge goes on, and reads bytes that are not there yet.
 ``Called.result``
     The form of the answer: nesting, shapes, dtypes, devices. A true answer with these properties is what the judge
@@ -30,6 +30,8 @@ a child that holds the socket. So no reply is evidence. What each field is used 
     they do nothing (`Silence`).
 ``Called.reuses``
     A warning and no timing. Denied, it shows in the timing: addresses that repeat, and answers that are not there.
+``Called.late``
+    Words in the message about an answer that is wrong; nothing else.
 ``Answered.at``, ``Answered.strides``, ``Answered.segments``
     Where the judge reads the answers. It reads every byte itself, after the process was stopped (on a CPU), and
     compares. An address that cannot be read, a stride that leaves the answer, a segment that is larger than the
@@ -120,6 +122,8 @@ class Called:
     kernels: Sequence[str]
     """Names of kernels of the DSL that ran or were built so far."""
     reuses: bool  # an answer is in the memory of the one before
+    late: bool = False
+    """An answer changed after it was copied, in the order of the stream that was current."""
 
 
 @dataclass(frozen=True)
@@ -259,7 +263,10 @@ class Build(_Plain):
 
 @dataclass(frozen=True)
 class Call(Request[Called]):
-    """Call the model once. Inputs are ``base`` bytes further on in ``region``; ``outs`` are places for the answers."""
+    """Call the model once. Inputs are ``base`` bytes further on in ``region``; ``outs`` are places for the answers.
+
+    The operator itself changes the inputs with the numbers in ``changes``, and the buffers named in ``moves``.
+    """
 
     op = "call"
     region: Handle
@@ -267,6 +274,8 @@ class Call(Request[Called]):
     base: int
     out_region: Handle
     outs: Sequence[Mapping[str, Any]]
+    changes: Sequence[int] = ()
+    moves: Sequence[str] = ()
 
     @property
     def calls(self) -> int:
@@ -274,7 +283,8 @@ class Call(Request[Called]):
 
     def read(self, reply: Fields) -> Called:
         kernels = reply.take("kernels", reading.listed(reading.text(200), 50))
-        return Called(reply.take("result", reading.tree), kernels, reply.take("reuses", reading.flag))
+        late = reply.take("late", reading.flag) if reply.has("late") else False
+        return Called(reply.take("result", reading.tree), kernels, reply.take("reuses", reading.flag), late)
 
 
 @dataclass(frozen=True)
@@ -312,6 +322,13 @@ class PrepareWindows(_Plain):
     pitch: int
     out_pitch: int
     count: int
+
+
+@dataclass(frozen=True)
+class Idle(_Plain):
+    """Wait until the device has nothing more to do: another process is timed next."""
+
+    op = "idle"
 
 
 @dataclass(frozen=True)
@@ -356,7 +373,8 @@ class Window(Request[Answered]):
         return Answered(at, strides, segments)
 
 
-_ALL = (Open, OpenBaseline, Load, Build, Call, Optimize, Silence, Ping, PrepareWindows, Release, WarmUp, Window)
+_TIMING = (PrepareWindows, Release, WarmUp, Window, Idle)
+_ALL = (Open, OpenBaseline, Load, Build, Call, Optimize, Silence, Ping, *_TIMING)
 REQUESTS: Mapping[str, type[Request[Any]]] = {kind.op: kind for kind in _ALL}
 
 

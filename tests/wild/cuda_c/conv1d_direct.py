@@ -32,7 +32,7 @@ __global__ void conv1d_kernel(const torch::PackedTensorAccessor32<scalar_t, 3, t
 torch::Tensor conv1d(torch::Tensor x, torch::Tensor w) {
   auto y = torch::zeros({x.size(0), w.size(0), x.size(2)}, x.options());
   const dim3 threads(64), blocks((x.size(2) + 63) / 64, w.size(0), x.size(0));
-  AT_DISPATCH_FLOATING_TYPES(x.type(), "conv1d", ([&] {
+  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "conv1d", ([&] {
     conv1d_kernel<scalar_t><<<blocks, threads>>>(
         x.packed_accessor32<scalar_t, 3, torch::RestrictPtrTraits>(),
         w.packed_accessor32<scalar_t, 3, torch::RestrictPtrTraits>(),

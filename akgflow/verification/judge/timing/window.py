@@ -166,6 +166,7 @@ class TimedWorker:
         self.readback.read(reply, self.buffer, first, n)
         self.slots.keep_changed(self.slots.spare if again else self.buffer.bytes, first, n)
         seconds = time.perf_counter() - start
+        process.ask(protocol.Idle(), self.trial.request.limits.run_seconds, watch=1.0)
         process.pause()
         return Window(seconds, waited / 1e9)
 

@@ -1,0 +1,32 @@
+"""operator: gelu
+family: time not told
+does: makes its side stream the current one and leaves it so; the caller's stream waits for nothing
+status: INCORRECT_NUMERICAL
+where: gpu
+toolchain: triton
+"""
+
+import torch
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def kernel(x, out, n, B: tl.constexpr):
+    at = tl.program_id(0) * B + tl.arange(0, B)
+    v = tl.load(x + at, mask=at < n)
+    tl.store(out + at, 0.5 * v * (1 + tl.erf(v * 0.7071067811865476)), mask=at < n)
+
+
+class ModelNew(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.side = torch.cuda.Stream()
+
+    def forward(self, x):
+        out = torch.empty_like(x)
+        if torch.cuda.current_stream() != self.side:
+            self.side.wait_stream(torch.cuda.current_stream())
+        torch.cuda.set_stream(self.side)
+        kernel[(triton.cdiv(x.numel(), 1024),)](x, out, x.numel(), B=1024)
+        return out
