@@ -69,6 +69,8 @@ class JudgeRequest:
     """Whether to read the GPU's counters of what was timed."""
     shapes: Guarantee = NOTHING
     """Which shapes it must serve beside the stated ones."""
+    layouts: str | None = None
+    """``any``: it must take inputs of any layout."""
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,8 @@ class OtherShapes:
     """The sizes to which it is specialised, and what it said of another one; empty where it refused none."""
     untried: str = ""
     """Why there was none; empty where there were some."""
+    contiguous: str = ""
+    """What happened with inputs of another layout, where it takes contiguous ones only; empty where it takes all."""
 
     @property
     def general(self) -> bool:

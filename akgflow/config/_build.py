@@ -212,6 +212,7 @@ def task(node: Node, file: Path, read: Read, imports: Imports) -> Task:
         cases=_cases(data.get("cases", []), secret=False),
         secret_cases=_cases(data.get("cases", []), secret=True),
         shapes=guarantee(data.get("shapes", {})),
+        layouts=data.get("layouts"),
         dtype=data.get("dtype"),
         source=_source(source, file.parent, read, forward_inputs(read(reference))) if source else None,
         gates=gates,

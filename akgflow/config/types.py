@@ -290,6 +290,8 @@ class Task:
     """Further cases, which no prompt has."""
     shapes: Guarantee = NOTHING
     """Which other shapes a kernel must serve."""
+    layouts: Literal["any"] | None = None
+    """``any``: it must take inputs of any layout."""
     dtype: str | None = None
     source: SourceKernel | None = None
     gates: Gates = Gates()

@@ -130,8 +130,8 @@ class _SelfTest:
         found = Reach((Evidence.EXECUTED,), {}, str(self.target.reach or ""))
         request = judge_request(about, canary.candidate, FRAMEWORK, self.target, found)
         cases = (_case(self.task),) if self.task and _case(self.task) else ()
-        quick = replace(request, cases=cases, secret_cases=(), shapes=Guarantee(fixed=True), time=False, profile=False)
-        return replace(quick, framework=canary.framework)
+        stated = replace(request, cases=cases, secret_cases=(), shapes=Guarantee(fixed=True), layouts=None)
+        return replace(stated, framework=canary.framework, time=False, profile=False)
 
 
 def _tells_why(warning: str) -> bool:

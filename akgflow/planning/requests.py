@@ -36,6 +36,7 @@ def judge_request(
         cases=about.cases,
         secret_cases=about.secret_cases,
         shapes=about.shapes,
+        layouts=about.layouts,
         dtype=about.dtype,
         tolerance=about.tolerance,
         framework=about.framework,

@@ -102,7 +102,7 @@ def _others(found: OtherShapes) -> str:
     """The secret shapes that were tried."""
     named = {"right on": found.right, "refuses": found.refused}
     said = [f"{words} {'; '.join(map(case_of, sizes))}" for words, sizes in named.items() if sizes]
-    return ". ".join(said) or f"no other was tried: {found.untried}"
+    return ". ".join(said) or f"no other was tried: {found.untried or 'only the stated ones are asked for'}"
 
 
 def _cases(verdict: Verdict) -> Table:

@@ -194,6 +194,7 @@ SETTINGS: Mapping[str, str] = {
     "task sizes min": "shapes={m: {min: 2}}",
     "task sizes max": "shapes={m: {max: 9}}",
     "task sizes multiple_of": "shapes={m: {multiple_of: 8}}",
+    "task layouts": "layouts=any",
     "task gates shapes": "gates.shapes=general",
     "task dtype": "dtype=float16",
     "task source": "source={dsl: triton, file: k.cu, call: g(x), out: [4]}",

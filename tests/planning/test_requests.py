@@ -19,7 +19,7 @@ from akgflow.toolchains import FRAMEWORK
 from akgflow.verdict import JudgeRequest, Limits, Verdict
 
 SAID = "dtype: float64\ntolerance: 2.5\nprofile: true\nmemory: 1.5GiB\nlimits: {build: 7m, run: 90s, hang: 20}\n"
-SAID += "shapes: {rows: 1..70}\n"
+SAID += "shapes: {rows: 1..70}\nlayouts: any\n"
 """Unlike the judge's own defaults. The workspace's task has two cases, no baselines, and lets the framework work."""
 SHARED = {field.name for field in fields(Task)} & {field.name for field in fields(JudgeRequest)} - {
     "operator",

@@ -49,6 +49,7 @@ def answering(body, operator=SOFTMAX):
 RIGHT = "return x.softmax(-1)"
 CUT = "return torch.softmax(x[:, :64], dim=-1)"
 BLOCK = "return torch.cat([x[:, :128].softmax(-1), x[:, 128:]], 1)"
+WALK = "return x.as_strided(x.shape, (x.shape[1], 1)).softmax(-1)"
 NOBODY = Guarantee()
 ASKED = {
     # name: (what forward does, guarantee, status, words of the message)
@@ -129,3 +130,27 @@ def test_secret_cases_are_judged_and_marked(bench):
     verdict = bench.judge(wrong, SOFTMAX, **how)
     assert verdict.status == "INCORRECT_NUMERICAL" and "length=77" in verdict.message
     assert {(one.case["length"], one.secret) for one in verdict.correctness.cases} == {(9, False), (77, True)}
+
+
+LAYOUTS = {
+    # name: (what forward does, layouts, status, words of the message)
+    "walks the strides": (RIGHT, "any", "PASSED", "other shapes"),
+    "makes them contiguous": ("return x.contiguous().softmax(-1)", "any", "PASSED", "other shapes"),
+    "walks the memory": (WALK, "any", "INCORRECT_NUMERICAL", "wrong on inputs that are "),
+    "says so": ("assert x.is_contiguous(), 'rows'; " + RIGHT, "any", "RUNTIME_ERROR", "rows"),
+    "walks the memory, and nobody minds": (WALK, None, "PASSED", "takes contiguous inputs only (wrong on "),
+    "says so, and nobody minds": ("assert x.is_contiguous(), 'rows'; " + RIGHT, None, "PASSED", "only (it refuses "),
+}
+
+
+@pytest.mark.parametrize(
+    "name", sampled(LAYOUTS, "makes them contiguous", "walks the memory", "says so, and nobody minds")
+)
+@pytest.mark.parametrize("text", [SOFTMAX, SOFTMAX.replace("torch.randn(shape)", "torch.randn(6, 64)")])
+def test_other_layouts(bench, name, text):
+    body, layouts, status, words = LAYOUTS[name]
+    if "shape)" not in text and (layouts is None or status == "PASSED"):
+        return  # Without a name for its sizes no other shapes are tried, and other layouts only where they are asked for.
+    verdict = bench.judge(answering(body, text), text, layouts=layouts)
+    assert verdict.status == status, verdict.message
+    assert words in verdict.message, verdict.message

@@ -58,6 +58,8 @@ def pass_message(findings: Findings, request: JudgeRequest) -> str:
         parts.append(f"right on all {calls} input sets ({how}){_on_others(findings.shapes)}")
         if findings.shapes is not None and findings.shapes.specialised:
             parts.append(f"specialised to {findings.shapes.specialised}")
+        if findings.shapes is not None and findings.shapes.contiguous:
+            parts.append(f"takes contiguous inputs only ({findings.shapes.contiguous})")
     if built:
         parts.append(" and ".join(built) + ("" if numerics else "; numerics were not run"))
     return "; ".join(parts)
