@@ -10,13 +10,14 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from akgflow.operators.text import parts_of, whole
 
 OF_A_CASE = ("dtype", "tolerance", "dyn")
 """What a case sets beside the operator's own names."""
+_FORM = ("Model", "get_inputs", "get_inputs_dyn_list", "get_init_inputs")
 _MAKERS = ("get_inputs", "get_inputs_dyn_list")
 _INIT = "get_init_inputs"
 _MEANING = re.compile(
@@ -46,11 +47,12 @@ class Dimension:
 
 @dataclass
 class _Top:
-    """The top level of a module: the values of its names, and its functions."""
+    """The top level of a module: the values of its names, and its functions and classes."""
 
     values: dict[str, ast.expr | None] = field(default_factory=dict)
     """None for a name that is bound by something else than a plain assignment."""
     functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
+    classes: dict[str, ast.ClassDef] = field(default_factory=dict)
 
 
 def dimensions(text: str, also: frozenset[str] = frozenset()) -> tuple[Dimension, ...]:
@@ -66,10 +68,13 @@ def dimensions(text: str, also: frozenset[str] = frozenset()) -> tuple[Dimension
     init = [top.functions[_INIT]] if _INIT in top.functions else []
     of_inputs = dict(_read(makers, top))
     of_both = of_inputs | {name: value for name, value in _read(init, top) if name in also or _SIZE.search(name)}
+    # A candidate is told the arguments of Model, not the globals that Model reads by itself.
+    fixed = dict(_numbers_read([top.classes["Model"]] if "Model" in top.classes else [], top))
     return tuple(
         Dimension(name, value)
         for name, value in of_both.items()
-        if (value is None or 0 < value < 10**_MOST_DIGITS) and (name in also or not _MEANING.search(name))
+        if (value is None or 0 < value < 10**_MOST_DIGITS)
+        and (name in also or not (_MEANING.search(name) or name in fixed))
     )
 
 
@@ -131,6 +136,8 @@ def _top(tree: ast.Module) -> _Top:
     for node in _statements(tree.body):
         if isinstance(node, ast.FunctionDef):
             top.functions[node.name] = node
+        elif isinstance(node, ast.ClassDef):
+            top.classes[node.name] = node
         elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
             value = None if isinstance(node, ast.AugAssign) else node.value
             for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
@@ -176,37 +183,43 @@ def _assignment(name: str, value: str | int | float | bool) -> str:
     return f"{base} = type({base})((*{base}[:{place}], {shown}, *{base}[{place + 1}:]))"
 
 
-def _read(functions: Iterable[ast.FunctionDef], top: _Top) -> Iterator[tuple[str, int | None]]:
-    """The whole numbers that functions read, by themselves or through what they call and what is computed from them."""
-    seen: set[str] = set()
-    todo: list[ast.AST] = []
+def _read(functions: Sequence[ast.FunctionDef], top: _Top) -> Iterator[tuple[str, int | None]]:
+    """The keywords of functions that are whole numbers, and the whole numbers that the functions read."""
     for function in functions:
         yield from _keywords(function)
-        seen.add(function.name)
-        todo.append(function)
+    yield from _numbers_read(functions, top)
+
+
+def _numbers_read(roots: Iterable[ast.AST], top: _Top) -> Iterator[tuple[str, int]]:
+    """The whole numbers that are read below ``roots``, through what is called there and what is computed from them."""
+    seen: set[str] = set()
+    todo = list(roots)
     while todo:
-        node = todo.pop(0)
-        local = _locals(node) if isinstance(node, ast.FunctionDef) else set()
-        for name in _names(node):
-            if name in seen or name in local:
+        for name in _free_names(todo.pop(0)):
+            if name in seen:
                 continue
             seen.add(name)
-            if name in top.functions:
-                todo.append(top.functions[name])
+            inner = top.functions.get(name) or top.classes.get(name) if name not in _FORM else None
+            if inner is not None:
+                todo.append(inner)
             elif (value := top.values.get(name)) is not None:
                 yield from _numbers(name, value)
                 todo.append(value)
 
 
-def _names(node: ast.AST) -> Iterator[str]:
-    """The names that are read below a node, in their order."""
+def _free_names(node: ast.AST) -> Iterator[str]:
+    """The names that are read below a node and do not belong to a function there, in their order."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        own = _locals(node)
+        yield from (name for child in ast.iter_child_nodes(node) for name in _free_names(child) if name not in own)
+        return
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+        yield node.id
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Load):
-            yield child.id
-        yield from _names(child)
+        yield from _free_names(child)
 
 
-def _locals(function: ast.FunctionDef) -> set[str]:
+def _locals(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> set[str]:
     """The names that belong to a function: its arguments, and what it binds."""
     signature = function.args
     arguments = {one.arg for one in (*signature.posonlyargs, *signature.args, *signature.kwonlyargs)}

@@ -43,6 +43,21 @@ def test_what_only_the_model_takes_is_a_size_by_its_name() -> None:
     assert "num_heads" in [one.name for one in dimensions(text, frozenset(["num_heads"]))]
 
 
+def test_what_the_model_reads_by_itself_is_kept() -> None:
+    text = """
+rows, width, window, half = 4, 16, 8, 3
+double = half * 2
+def pad(x): return window
+class Model:
+    def __init__(self, width): self.width = width
+    def forward(self, x): return [pad(x) + double + rows for rows in range(3)]
+def get_inputs(): return [rand(rows, width + window, half)]
+def get_init_inputs(): return [width]
+"""
+    assert [one.name for one in dimensions(text)] == ["rows", "width"], "a candidate is told the arguments alone"
+    assert "window" in [one.name for one in dimensions(text, frozenset(["window"]))]
+
+
 PINNED = {
     # name: (text, values, what is computed from them)
     "what is computed follows": ("M = 4\nN = M * 2\nS = (M, N)", {"M": 5}, {"M": 5, "N": 10, "S": (5, 10)}),

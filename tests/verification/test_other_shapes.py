@@ -150,7 +150,7 @@ LAYOUTS = {
 def test_other_layouts(bench, name, text):
     body, layouts, status, words = LAYOUTS[name]
     if "shape)" not in text and (layouts is None or status == "PASSED"):
-        return  # Without a name for its sizes no other shapes are tried, and other layouts only where they are asked for.
+        return  # Without names for sizes, other layouts are tried only where they are asked for.
     verdict = bench.judge(answering(body, text), text, layouts=layouts)
     assert verdict.status == status, verdict.message
     assert words in verdict.message, verdict.message
