@@ -7,7 +7,6 @@ stand-in for a device cannot do, says nothing about a kernel.
 
 from __future__ import annotations
 
-import math
 import random
 import re
 import time
@@ -29,8 +28,8 @@ from akgflow.verification.reference.inputs import Draw
 from akgflow.verification.reference.operator import Case, OperatorError
 from akgflow.verification.reference.reference import Reference
 
-SHAPES = 5
-"""Shapes that a candidate is asked for, where they are quick."""
+SHAPES, LEAST_SHAPES = 5, 2
+"""Shapes that a candidate is asked for, where they are quick, and where they are not."""
 LEAST_SECONDS, SHARE = 1.0, 0.25
 """After so long, and so much of the time that the verdict took before, no further shape is drawn."""
 LIMIT_SECONDS = 10.0
@@ -126,14 +125,13 @@ class Asking:
         request, executed = self.request, self.evidence is Evidence.EXECUTED
         about = request.operator, request.operator_file, request.dtype, keys, own, request.shapes.sizes
         drawer = Drawer(*about, MOST_ELEMENTS if executed else FEW_ELEMENTS, many=executed)
-        until = math.inf
+        until = time.monotonic() + max(LEAST_SECONDS, SHARE * self.seconds)
         try:
             for sizes in drawer.shapes(lambda: bool(self.refused)):
                 trial = self._started()
-                until = min(until, time.monotonic() + max(LEAST_SECONDS, SHARE * self.seconds))
                 self._ask(trial, drawer.keys_of(sizes), sizes)
                 asked = len(self.right) + len(self.refused)
-                if asked >= SHAPES or time.monotonic() > until:
+                if asked >= SHAPES or (asked >= LEAST_SHAPES and time.monotonic() > until):
                     break
         except _Stop as stop:
             self.stopped = True
@@ -182,7 +180,8 @@ class Asking:
         if asked is None:
             return
         reference, draw = asked
-        for name, made in in_other_layouts(draw.inputs):
+        found = list(in_other_layouts(draw.inputs))
+        for name, made in found if self.request.layouts else found and [_secret.choice(found)]:
             try:
                 other = reference.answer(made, OPERATOR)
                 trial.build(reference)
