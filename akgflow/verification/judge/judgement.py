@@ -282,7 +282,11 @@ class Judgement:
 
         def start() -> Trial:
             other = Trial(self.tools.server, self.request, trial.evidence, trial.scratch, self.tools.machine.cores)
-            other.start(self.module)
+            try:
+                other.start(self.module)
+            except BaseException:
+                other.close()
+                raise
             return other
 
         asking = Asking(self.request, self.cases, trial.evidence, start, time.monotonic() - self.started)

@@ -11,6 +11,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -95,7 +96,8 @@ class Asking:
         with forgotten():
             try:
                 why = self._all_of(keys, own) if own else why
-                self._ask_layouts(keys)
+                with suppress(_Stop):
+                    self._ask_layouts(keys)
             finally:
                 if self.trial is not None:
                     self.trial.close()
@@ -116,7 +118,13 @@ class Asking:
     def _started(self) -> Trial:
         """The process of the candidate that is asked."""
         if self.trial is None:
-            self.trial = self.start()
+            try:
+                self.trial = self.start()
+            except Disturbed:
+                raise
+            except CandidateFailed as failure:
+                # It was started before, and was right.
+                raise _Stop(failure.message) from None
             self.trial.shorten_limits(LIMIT_SECONDS)
         return self.trial
 

@@ -110,7 +110,7 @@ class Drawer:
         """Changes with which the operator runs, as many of the wanted ones as go together."""
         until = time.monotonic() + SECONDS
         for some in _fewer(wanted):
-            found = self._at_once(some)
+            found = self._at_once(some, until)
             if found is not None and found not in self._tried:
                 self._tried.append(found)
                 yield found
@@ -118,12 +118,12 @@ class Drawer:
             if time.monotonic() > until:
                 return
 
-    def _at_once(self, wanted: Mapping[str, _Draw]) -> Sizes | None:
+    def _at_once(self, wanted: Mapping[str, _Draw], until: float) -> Sizes | None:
         """All changes, the sizes below a cap with which they are small enough; None where the operator does not run."""
         for cap in CAPS:
             drawn = {name: self._size(name, draw, cap) for name, draw in wanted.items()}
             sizes = {name: size for name, size in drawn.items() if size is not None and size != self.own[name]}
-            form = self._form(sizes) if sizes else None
+            form = self._form(sizes) if sizes and time.monotonic() < until else None
             if form is None:
                 return None
             if form.elements <= self.most:
