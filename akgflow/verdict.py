@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from akgflow.config.types import Scalar, SourceKernel, Target, TimeLimits, ToolchainFile
 from akgflow.operators.guarantee import NOTHING, Guarantee
+from akgflow.precision import Contract, Precision
 from akgflow.terms import Evidence, Status
 
 LOOSE_BOUND = "times as wrong as the framework's own kernel"
@@ -58,6 +59,8 @@ class JudgeRequest:
     """To which floating inputs and parameters are cast; None leaves them."""
     tolerance: float = 1.0
     """Multiplies the judge's own bounds."""
+    precision: Precision = Precision.FRAMEWORK
+    """What candidate and baselines may lose in float32."""
     time: bool = True
     """Whether to time a candidate that is executed."""
     limits: Limits = Limits()
@@ -71,6 +74,11 @@ class JudgeRequest:
     """Which shapes it must serve beside the stated ones."""
     layouts: str | None = None
     """``any``: it must take inputs of any layout."""
+
+    @property
+    def contract(self) -> Contract:
+        """What may be rounded for this target."""
+        return Contract.on(self.precision, self.target.platform)
 
 
 @dataclass(frozen=True)
@@ -132,6 +140,8 @@ class Roofline:
     """The term that decides: ``compute`` or ``memory``."""
     share: float
     """Floor over seconds: 1.0 when the kernel is as fast as the target can be."""
+    note: str = ""
+    """How a share above 1.0 is possible."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +185,8 @@ class KernelResources:
     """Of each thread."""
     extra: Mapping[str, int] = field(default_factory=dict)
     """What only some platforms say, by name."""
+    tensor_cores: tuple[str, ...] | None = None
+    """Its tensor-core instructions with the formats of their operands, such as ``wgmma bf16``; None: not looked at."""
 
 
 @dataclass(frozen=True)
@@ -254,6 +266,10 @@ class Verdict:
     absent: Mapping[str, str] = field(default_factory=dict)
     """For each evidence that was asked for and not obtained, the reason."""
     tolerance: float = 1.0
+    precision: Precision = Precision.STRICT
+    """The contract under which it was judged; verdicts from before there was a choice were strict."""
+    allowed: str = ""
+    """What that let the candidate round in this operator; empty where float32 had to stay float32."""
     seconds: float = 0.0
     """Wall time for which judging held its place on a device."""
     warnings: tuple[str, ...] = ()

@@ -19,7 +19,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "akgflow"
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "terms"}),
     frozenset({"base"}),
-    frozenset({"operators"}),
+    frozenset({"operators", "precision"}),
     frozenset({"config.steps"}),
     frozenset({"config.types"}),
     frozenset({"budget", "machine", "verdict"}),

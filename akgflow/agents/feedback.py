@@ -108,6 +108,8 @@ def _roofline(timing: Timing) -> str:
     text = (
         f"{found.share:.0%} of the roofline: {what} ({found.limit}) take {found.floor_seconds * 1e6:.1f} us at best. "
     )
+    if found.note:
+        return f"{text}This is {found.note}."
     if found.share >= _NEAR:
         return text + "Little is left to gain."
     if timing.seconds < _LAUNCH_SECONDS:
@@ -125,7 +127,8 @@ def _resources(found: tuple[KernelResources, ...], all_of_them: bool) -> Iterato
         }
         known = ", ".join(f"{value} {name}" for name, value in facts.items() if value is not None)
         hint = "; spilling goes through memory: smaller tiles, or fewer values alive" if one.spill_bytes else ""
-        yield f"{one.kernel} on {one.arch}: {known}{hint}."
+        cores = "" if one.tensor_cores is None else f"; tensor cores: {', '.join(one.tensor_cores) or 'not used'}"
+        yield f"{one.kernel} on {one.arch}: {known}{cores}{hint}."
 
 
 def _counters(found: tuple[KernelProfile, ...]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from akgflow.config import (
     check_mode,
     check_name,
     check_operator,
+    check_precision,
     check_shapes,
     check_target,
     parse_cases,
@@ -82,6 +83,7 @@ class Question:
     cases: Sequence[Case] = ()
     dtype: str | None = None
     framework: str | None = None
+    precision: str | Mapping[str, str] | None = None
     mode: str | None = None
     baselines: Sequence[str] = ()
     shapes: str | None = None
@@ -101,6 +103,7 @@ class Question:
         cases = parse_cases(self.cases)
         dtype = check_dtype(self.dtype) if self.dtype is not None else None
         framework = check_framework(self.framework) if self.framework is not None else None
+        precision = check_precision(self.precision) if self.precision is not None else None
         baselines = tuple(dict.fromkeys(map(check_baseline, self.baselines)))
         space, about = self._about(cases)
         if self.mode is not None:
@@ -114,6 +117,7 @@ class Question:
             shapes=request.shapes if self.shapes is None else check_shapes(_operator(about), self.shapes),
             dtype=dtype or request.dtype,
             framework=framework or request.framework,
+            precision=precision or request.precision,
             baselines=baselines or request.baselines,
             time=self.time,
         )
@@ -151,6 +155,7 @@ def verify(
     cases: Sequence[Case] = (),
     dtype: str | None = None,
     framework: str | None = None,
+    precision: str | Mapping[str, str] | None = None,
     mode: str | None = None,
     baselines: Sequence[str] = (),
     shapes: str | None = None,
@@ -161,8 +166,9 @@ def verify(
     """Judge one kernel, the file ``candidate`` or its text ``source``, against a task or an operator's file.
 
     What is left out is as the task says, else as the judge has it: ``cases`` (``m=64,n=32``, or mappings), ``dtype``,
-    ``framework`` (``forbid`` or ``allow``), ``mode`` of the modules (``eval`` or ``train``), ``baselines``
-    (``eager``, ``torch.compile``), ``shapes`` that it must serve besides (``m=1..8192,k=8..4096:8``, or ``fixed``).
+    ``framework`` (``forbid`` or ``allow``), ``precision`` (``framework``, ``strict``, ``tf32``, ``{"compute": "bf16"}``
+    or ``fp16``), ``mode`` of the modules (``eval`` or ``train``), ``baselines`` (``eager``, ``torch.compile``),
+    ``shapes`` that it must serve besides (``m=1..8192,k=8..4096:8``, or ``fixed``).
     ``time`` asks for timing where the candidate is executed.
 
     Whatever the candidate does is a verdict. Raises `ConfigError` for what is wrong in the call or the files,
@@ -179,6 +185,7 @@ def verify(
         cases=cases,
         dtype=dtype,
         framework=framework,
+        precision=precision,
         mode=mode,
         baselines=baselines,
         shapes=shapes,

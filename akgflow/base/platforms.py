@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,21 @@ class Platform:
     """A pattern for names of generations to come: which of them there are is for the vendor's compiler to say."""
     words: tuple[str, ...] = ()
     """Other words that people use for it."""
+    tf32_convolutions: bool = False
+    """Whether PyTorch as it ships rounds operands of float32 convolutions to TF32 there."""
+    matrix_units: Mapping[str, str] = field(default_factory=dict)
+    """Families of instructions of its matrix units, each with a pattern for the architectures that have it."""
 
     def has(self, arch: str) -> bool:
         """True when the vendor has, or may come to have, an architecture of that name."""
         if not re.fullmatch(self.arch, arch):
             return False
         return not self.known or arch in self.known or re.fullmatch(self.later, arch) is not None
+
+    def lacks(self, instruction: str, arch: str) -> str:
+        """Why kernels for ``arch`` cannot use a family of instructions of matrix units; empty where they can."""
+        archs = self.matrix_units.get(instruction)
+        return "" if archs is not None and re.fullmatch(archs, arch) else f"{arch} ({self.name}) has no {instruction}"
 
 
 def _nvidia() -> frozenset[str]:
@@ -75,6 +85,8 @@ PLATFORMS = {
             known=_nvidia(),
             later=r"sm_1[3-9]\d[af]?",
             words=("nvidia", "nv", "ptx"),
+            tf32_convolutions=True,
+            matrix_units={"mma": r"sm_(?!6|5)\d+[af]?", "wgmma": "sm_90a", "tcgen05": r"sm_1[01]\d[af]"},
         ),
         # What ROCR hides, HIP does not count: with both set, HIP's numbers are places in ROCR's list.
         Platform(
@@ -86,6 +98,7 @@ PLATFORMS = {
             known=_amd(),
             later=r"gfx1[3-5][0-9a-f]{2}",
             words=("rocm", "amd", "amdgpu", "radeon", "instinct"),
+            matrix_units={"mfma": r"gfx9(08|0a|4\d|50)"},
         ),
         Platform(
             "ascend",

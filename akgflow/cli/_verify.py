@@ -25,6 +25,12 @@ from akgflow.errors import ExitCode
     help="Whether PyTorch's own kernels may do the operator's work. Else as the task says, or forbid.",
 )
 @click.option(
+    "--precision",
+    type=click.Choice(["framework", "strict", "tf32", "compute=bf16", "compute=fp16"]),
+    help="What kernel and baselines may lose in float32: TF32 where PyTorch uses it (framework), nothing (strict), or "
+    "narrower operands in every matrix product and convolution. Else as the task says, or framework.",
+)
+@click.option(
     "--mode",
     type=click.Choice(["eval", "train"]),
     help="Mode of the modules while they are judged: in eval, dropout does nothing. Else as the task says, or as the "
@@ -58,6 +64,7 @@ def verify_command(
     cases: tuple[str, ...],
     dtype: str | None,
     framework: str | None,
+    precision: str | None,
     mode: str | None,
     baselines: tuple[str, ...],
     shapes: str | None,
@@ -82,6 +89,7 @@ def verify_command(
             cases=cases,
             dtype=dtype,
             framework=framework,
+            precision=precision,
             mode=mode,
             baselines=baselines,
             shapes=shapes,

@@ -34,6 +34,7 @@ from akgflow.config.types import (
     ToolchainFile,
     Workflow,
 )
+from akgflow.precision import Precision
 from akgflow.terms import Evidence, in_order
 
 Read = Callable[[Path], str]
@@ -221,6 +222,7 @@ def task(node: Node, file: Path, read: Read, imports: Imports) -> Task:
         tolerance=float(data.get("tolerance", Task.tolerance)),
         limits=TimeLimits(**{name: seconds(value) for name, value in data.get("limits", {}).items()}),
         memory=size(data["memory"]) if "memory" in data else Task.memory,
+        precision=Precision.of(data.get("precision", Task.precision)),
         framework=data.get("framework", Task.framework),
         profile=bool(data.get("profile", Task.profile)),
         baselines=tuple(dict.fromkeys((*data.get("baselines", Task.baselines), *over))),
@@ -245,6 +247,7 @@ def _gates(data: dict[str, Any]) -> Gates:
         evidence=Evidence(data.get("evidence", Gates.evidence)),
         fast=FastGate(fast.get("over", FastGate.over), float(fast["at_least"])) if fast else None,
         shapes=data.get("shapes"),
+        uses=data.get("uses"),
     )
 
 

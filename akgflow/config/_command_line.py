@@ -16,6 +16,7 @@ from akgflow.config.checks.shapes import check_guarantee, parse_shapes
 from akgflow.config.types import Operator, Scalar, Target
 from akgflow.errors import ConfigError, Mark
 from akgflow.operators.guarantee import Guarantee
+from akgflow.precision import PRECISIONS, Precision
 
 Cases = Sequence[Mapping[str, Scalar]]
 
@@ -56,6 +57,14 @@ def check_baseline(name: str) -> str:
 def check_framework(name: str) -> str:
     """``name`` where it is ``forbid`` or ``allow``; raises `ConfigError`."""
     return check_name("answer to framework", name, options_at("task", "framework"))
+
+
+def check_precision(value: str | Mapping[str, str]) -> Precision:
+    """The contract that ``value`` names, as in a task or as ``compute=bf16``; raises `ConfigError`."""
+    try:
+        return Precision.of(value)
+    except ValueError:
+        return Precision(check_name("precision", str(value), PRECISIONS))
 
 
 def check_mode(name: str) -> str:

@@ -12,6 +12,7 @@ from akgflow.config.steps import AgentStep, Step
 from akgflow.errors import Mark
 from akgflow.operators import text
 from akgflow.operators.guarantee import NOTHING, Guarantee
+from akgflow.precision import Precision
 from akgflow.terms import Evidence
 
 Scalar = str | int | float | bool
@@ -256,6 +257,8 @@ class Gates:
     fast: FastGate | None = None
     shapes: Literal["general"] | None = None
     """``general``: right on other shapes than the stated ones, too."""
+    uses: str | None = None
+    """A family of tensor-core instructions that a kernel must use."""
 
 
 @dataclass(frozen=True)
@@ -298,6 +301,8 @@ class Task:
     budget: Budget = Budget()
     tolerance: float = 1.0
     """Factor on the judge's own error bound; any value but 1 is named in the verdict."""
+    precision: Precision = Precision.FRAMEWORK
+    """What candidates and baselines may lose where the operator computes in float32; named in the verdict."""
     framework: Literal["forbid", "allow"] = "forbid"
     """Whether the framework's own kernels may do the operator's work; ``allow`` is named in the verdict."""
     baselines: tuple[str, ...] = ("eager",)

@@ -20,6 +20,9 @@ def unmet(gates: Gates, verdict: Verdict) -> list[str]:
         reasons.append(f"shapes: {gates.shapes} is asked for, {why}")
     if gates.fast and Evidence.EXECUTED in verdict.evidence:
         reasons += _slow(gates.fast.over, gates.fast.at_least, verdict)
+    if gates.uses and gates.uses not in (used := _families(verdict)):
+        seen = ", ".join(sorted(used)) or ("no tensor cores" if verdict.resources else "no kernel's instructions")
+        reasons.append(f"uses: {gates.uses} is asked for, and the kernels show {seen}")
     return reasons
 
 
@@ -32,6 +35,11 @@ def _special(verdict: Verdict) -> str:
         return f"and the kernel is specialised to {found.specialised}"
     why = f": {found.untried}" if found is not None and found.untried else ""
     return f"and no other shape was tried{why}"
+
+
+def _families(verdict: Verdict) -> set[str]:
+    """The families of tensor-core instructions in the kernels that were compiled."""
+    return {one.partition(" ")[0] for kernel in verdict.resources for one in kernel.tensor_cores or ()}
 
 
 def _slow(over: str, at_least: float, verdict: Verdict) -> list[str]:

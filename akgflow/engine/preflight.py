@@ -85,7 +85,7 @@ class _SelfTest:
     def digest(self, machine: Machine) -> str:
         """A digest of everything that the result may depend on."""
         task = self.task
-        asked = (task.operator.whole, _case(task), task.dtype, task.tolerance) if task else (STAND_IN,)
+        asked = (task.operator.whole, _case(task), task.dtype, task.tolerance, task.precision) if task else (STAND_IN,)
         here = (to_data(machine), to_data(self.target), os.uname().release, os.getuid(), _own_text(), _versions())
         return sha256(repr((asked, here)).encode()).hexdigest()[:24]
 

@@ -163,4 +163,5 @@ def not_run(request: JudgeRequest, reason: str, hardware: str) -> Verdict:
         timestamp=datetime.now(UTC).isoformat(timespec="seconds"),
         absent={evidence.value: reason for evidence in request.evidence},
         tolerance=request.tolerance,
+        precision=request.precision,
     )

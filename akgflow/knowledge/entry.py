@@ -62,8 +62,9 @@ class Entry:
 
     @property
     def id(self) -> str:
-        """Sixteen hexadecimal digits of what was judged: kernel, operator, shapes, type, language and target."""
-        parts = (self.source, self.operator, self.cases, self.dtype, self.dsl, self.target)
+        """Sixteen hexadecimal digits of what was judged: kernel, operator, shapes, types, language and target."""
+        parts: tuple[object, ...] = (self.source, self.operator, self.cases, self.dtype, self.dsl, self.target)
+        parts += (self.verdict.precision,) if self.verdict.allowed else ()
         return _digest(to_json(parts))[:16]
 
     @property

@@ -131,6 +131,7 @@ class Tools:
         cases: list[str] | None = None,
         dtype: str | None = None,
         framework: str | None = None,
+        precision: str | None = None,
         mode: str | None = None,
         baselines: list[str] | None = None,
         shapes: str | None = None,
@@ -140,6 +141,7 @@ class Tools:
 
         dsl and target: as in a task's matrix, such as cpp and cpu. cases: shapes such as "m=64,n=32"; else the task's.
         framework: forbid or allow, whether PyTorch's own kernels may do the work; else as the task says, or forbid.
+        precision: framework, strict, tf32, compute=bf16 or compute=fp16: what float32 may lose; else as the task says.
         mode: eval or train, of the modules; else as the operator constructs itself.
         baselines: what its time is compared with, eager or torch.compile; else as the task says, or eager.
         shapes: sizes that it must serve besides, such as "m=1..8192", or fixed for none; else as the task says.
@@ -154,6 +156,7 @@ class Tools:
             cases=cases or (),
             dtype=dtype,
             framework=framework,
+            precision=precision,
             mode=mode,
             baselines=baselines or (),
             shapes=shapes,

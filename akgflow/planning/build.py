@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from akgflow.base.platforms import PLATFORMS
 from akgflow.base.serial import to_data, to_json
 from akgflow.config.types import DslPack, ModelSpec, Target, Task, Workflow, Workspace
 from akgflow.machine import Machine
@@ -134,6 +135,8 @@ def _why_impossible(pack: DslPack, target: Target, task: Task, found: Reach) -> 
     if not task.gates.evidence.satisfied_by(found.evidence):
         why = found.gaps.get(task.gates.evidence, f"{pack.name} does not offer it on {target.platform}")
         return f"the gate asks for {task.gates.evidence} evidence, which is out of reach here: {why}"
+    if task.gates.uses and (why := PLATFORMS[target.platform].lacks(task.gates.uses, target.arch)):
+        return f"the gate asks for kernels that use {task.gates.uses}: {why}"
     return ""
 
 
@@ -152,6 +155,8 @@ def _inputs(task: Task, workflow: Workflow, agents: Sequence[str], workspace: Wo
     texts = {"operator": task.operator.whole, "workflow": to_json(workflow)}
     if task.secret_cases:
         texts["secret cases"] = to_json(task.secret_cases)
+    if task.precision is not Task.precision:
+        texts["precision"] = task.precision
     if task.source:
         texts["source"] = to_json([task.source.source, task.source.call, task.source.out])
     for agent in agents:

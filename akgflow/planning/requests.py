@@ -39,6 +39,7 @@ def judge_request(
         layouts=about.layouts,
         dtype=about.dtype,
         tolerance=about.tolerance,
+        precision=about.precision,
         framework=about.framework,
         profile=about.profile,
         limits=Limits(

@@ -52,7 +52,8 @@ def limits(timing: Timing) -> str:
     parts = [f"{seconds(timing.cold_seconds)} with cold caches"] if timing.cold_seconds is not None else []
     if timing.roofline is not None:
         floor = seconds(timing.roofline.floor_seconds)
-        parts.append(f"{timing.roofline.share:.0%} of the roofline ({timing.roofline.limit}: {floor})")
+        share = f"{timing.roofline.share:.0%} of the roofline ({timing.roofline.limit}: {floor})"
+        parts.append(share + (f", {timing.roofline.note}" if timing.roofline.note else ""))
     return "; ".join(parts)
 
 
@@ -65,6 +66,8 @@ def resources(found: KernelResources) -> str:
         parts.append(f"{found.shared_bytes / 1024:.4g} KiB shared")
     if found.spill_bytes is not None:
         parts.append(f"{found.spill_bytes} B spilled")
+    if found.tensor_cores:
+        parts.append(", ".join(found.tensor_cores))
     return f"{found.kernel} for {found.arch}: {', '.join(parts) or 'no figures'}"
 
 

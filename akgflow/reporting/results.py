@@ -84,6 +84,8 @@ def show_verdict(verdict: Verdict, out: Console) -> None:
     style = "green" if verdict.passed else "red"
     say(out, Text.assemble((str(verdict.status), f"bold {style}"), f" on {verdict.target}: {verdict.message}"))
     say(out, f"evidence   {evidence(verdict.evidence)} ({verdict.environment.hardware})")
+    if verdict.allowed:
+        say(out, f"precision  {verdict.precision}: {verdict.allowed}")
     for name, reason in verdict.absent.items():
         say(out, f"           not {name}: {reason}")
     if verdict.shapes is not None:

@@ -52,6 +52,18 @@ def timed(share: float, limit: str, seconds: float = 80e-6) -> Verdict:
     return replace(BASE, timing=(replace(TIMING, seconds=seconds, roofline=roofline),))
 
 
+def above_the_roofline() -> Verdict:
+    found = timed(1.2, "compute")
+    (timing,) = found.timing
+    assert timing.roofline is not None
+    note = "more than the peak at TF32: by narrower operands"
+    return replace(found, timing=(replace(timing, roofline=replace(timing.roofline, note=note)),))
+
+
+def with_cores(*instructions: str) -> Verdict:
+    return replace(timed(0.2, "memory"), resources=(replace(SPILLS, spill_bytes=0, tensor_cores=instructions),))
+
+
 @pytest.mark.parametrize(
     ("verdict", "said", "unsaid"),
     [
@@ -75,6 +87,9 @@ def timed(share: float, limit: str, seconds: float = 80e-6) -> Verdict:
         (timed(0.2, "memory"), ["moving data decides"], ["arithmetic"]),
         (timed(0.2, "compute"), ["2 GFLOP (compute)", "arithmetic decides"], ["moving data"]),
         (timed(0.2, "compute", 5e-6), ["mostly launching"], ["decides"]),
+        (above_the_roofline(), ["120% of the roofline", "This is more than the peak at TF32"], ["Little is left"]),
+        (with_cores("wgmma bf16", "mma tf32"), ["tensor cores: wgmma bf16, mma tf32."], []),
+        (with_cores(), ["tensor cores: not used"], []),
         (timed(0.9, "memory"), ["Little is left to gain"], ["decides"]),
         (replace(BASE, resources=(SPILLS,)), ["255 registers", "64 bytes spilled", "smaller tiles"], []),
         (replace(BASE, resources=(replace(SPILLS, spill_bytes=0),)), [], ["registers"]),

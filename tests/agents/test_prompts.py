@@ -14,6 +14,7 @@ from akgflow.config import load_workspace
 from akgflow.config.types import AgentSpec, DslPack, Operator, Prompt, ReplyForm, SourceKernel, Target, Task, Workspace
 from akgflow.errors import ConfigError, Mark
 from akgflow.machine import Device, Machine
+from akgflow.precision import Precision
 from akgflow.sketch import check
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -254,3 +255,33 @@ def test_a_malformed_reply_goes_back_with_the_reason() -> None:
     assert "it holds no code block" in again.messages[-1].content
     assert again.fingerprint not in {first.fingerprint, with_complaint(first, "sorry", "another").fingerprint}
     assert again == with_complaint(first, "sorry", "it holds no code block")
+
+
+CONVOLUTION = "class Model: forward = lambda self, x: torch.nn.functional.conv2d(x, self.weight)"
+
+
+@pytest.mark.parametrize(
+    ("precision", "platform", "operator", "said"),
+    [
+        (Precision.FRAMEWORK, "cuda", "return a @ b", ""),
+        (Precision.FRAMEWORK, "cpu", CONVOLUTION, ""),
+        (Precision.FRAMEWORK, "cuda", CONVOLUTION, "operands of float32 convolutions may be rounded to TF32"),
+        (Precision.STRICT, "cuda", CONVOLUTION, "float32 stays float32 everywhere"),
+        (Precision.TF32, "cpu", "return a @ b", "products and convolutions may be rounded to TF32"),
+        (Precision.BF16, "cuda", "return a @ b", "products and convolutions may be rounded to bfloat16"),
+    ],
+)
+def test_the_coder_is_told_what_float32_may_lose(
+    workspace: Workspace, precision: Precision, platform: str, operator: str, said: str
+) -> None:
+    context = _context()
+    asked = replace(context, precision=precision.advice(platform, operator))
+    system = render(workspace.agents["coder"], asked).messages[0].content
+    line = next(line for line in system.splitlines() if "in the precision of the reference" in line)
+    assert line.endswith("float32 or wider." if not said else ".") and said in line
+    assert ("operands" in line or "float32 everywhere" in line) == bool(said)
+    # The shipped recordings answer prompts in which nothing is said.
+    same = (
+        render(workspace.agents["coder"], asked).fingerprint == render(workspace.agents["coder"], context).fingerprint
+    )
+    assert same == (not said)

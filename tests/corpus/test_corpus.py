@@ -6,6 +6,7 @@ import pytest
 from corpus import FOLDER, TABLE, members, table
 from judging import CPU, target_of
 
+from akgflow.precision import Precision
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import Limits
 
@@ -71,6 +72,7 @@ def test_a_member_gets_its_status(bench, member):
         evidence=(evidence,),
         time=member.timed,
         dtype=header.get("dtype"),
+        precision=Precision(header.get("precision", "framework")),
         layouts=header.get("layouts"),
         limits=Limits(build_seconds=120, run_seconds=float(header.get("seconds", 30)), memory_bytes=1 << 30),
     )

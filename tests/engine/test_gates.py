@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from akgflow.config.types import FastGate, Gates
 from akgflow.engine.gates import unmet
 from akgflow.terms import Evidence, Status
-from akgflow.verdict import Environment, OtherShapes, Timing, Verdict
+from akgflow.verdict import Environment, KernelResources, OtherShapes, Timing, Verdict
 
 EXECUTED, INTERPRETED, COMPILED = Evidence.EXECUTED, Evidence.INTERPRETED, Evidence.COMPILED
 
@@ -22,6 +24,11 @@ def verdict(
     return Verdict(status, "words", "cpu", evidence, Environment("here"), "now", timing=timing, shapes=shapes)
 
 
+def with_kernels(*instructions: str) -> Verdict:
+    kernels = (KernelResources("gemm", "sm_90a", tensor_cores=instructions), KernelResources("scale", "sm_90a"))
+    return replace(verdict(COMPILED), resources=kernels)
+
+
 @pytest.mark.parametrize(
     ("gates", "found", "reason"),
     [
@@ -32,6 +39,10 @@ def verdict(
         (Gates(evidence=INTERPRETED), verdict(COMPILED), "interpreted is asked for, compiled was obtained"),
         (Gates(evidence=EXECUTED), verdict(INTERPRETED, COMPILED), "executed is asked for"),
         (Gates(fast=FastGate()), verdict(INTERPRETED), None),
+        (Gates(uses="wgmma"), with_kernels("wgmma bf16", "mma tf32"), None),
+        (Gates(uses="wgmma"), with_kernels("mma tf32"), "wgmma is asked for, and the kernels show mma"),
+        (Gates(uses="mma"), with_kernels(), "show no tensor cores"),
+        (Gates(uses="mma"), verdict(EXECUTED), "show no kernel's instructions"),
         (Gates(fast=FastGate()), verdict(EXECUTED), "no timing was obtained"),
         (Gates(fast=FastGate(at_least=1.5)), verdict(EXECUTED, interval=(1.6, 2.2)), None),
         (Gates(fast=FastGate(at_least=1.5)), verdict(EXECUTED, interval=(1.4, 2.2)), "1.5x over eager is asked for"),

@@ -46,6 +46,7 @@ def journal_keys(workspace: Path) -> list[str]:
     return keys
 
 
+@pytest.mark.thorough
 def test_five_kills_repeat_no_finished_call_or_verdict(tmp_path: Path, openai_server: OpenAIServer) -> None:
     dice = random.Random(SEED)
     pace = by_agent("the sketch", lambda seen: fenced(RIGHT if "What the judge found" in seen.prompt else WRONG))

@@ -29,6 +29,7 @@ from akgflow.errors import Mark
 from akgflow.machine import Device, Machine
 from akgflow.planning import Plan, build_plan, digest, identity
 from akgflow.planning.bounds import TALK_TOKENS
+from akgflow.precision import Precision
 from akgflow.terms import Evidence
 
 EXECUTED, INTERPRETED, COMPILED = Evidence.EXECUTED, Evidence.INTERPRETED, Evidence.COMPILED
@@ -117,6 +118,12 @@ def test_a_gate_out_of_reach_makes_the_cell_impossible_before_anything_is_spent(
     assert reasons["cpp-cpu"] == ""
 
 
+def test_instructions_that_a_target_lacks_make_the_cell_impossible() -> None:
+    reasons = {j.id: j.impossible for j in plan(replace(TASK, gates=Gates(uses="wgmma"))).jobs}
+    assert reasons["triton-h200"] == ""
+    assert reasons["cpp-cpu"] == "the gate asks for kernels that use wgmma: native (cpu) has no wgmma"
+
+
 def test_worst_case_counts_resends_advice_and_redesign() -> None:
     # sketch 1x2, code 2x2, fix 3 attempts x (coder, conductor, designer) x 2 = 18
     steps = plan().jobs[0].steps
@@ -154,9 +161,10 @@ def test_equal_inputs_give_equal_plans_and_every_input_counts() -> None:
         replace(TASK, operator=Operator(Path("op.py"), "other source")),
         replace(TASK, dtype="bfloat16"),
         replace(TASK, cases=({"m": 3},)),
+        replace(TASK, precision=Precision.TF32),
     ]
     digests = {digest(plan())} | {digest(plan(task)) for task in changed}
-    assert len(digests) == 4
+    assert len(digests) == 5
 
 
 def test_a_higher_budget_is_the_same_run() -> None:

@@ -15,11 +15,20 @@ from sampling import sampled
 from akgflow import api
 from akgflow.config.types import Task
 from akgflow.executors.routing import RoutingExecutor
+from akgflow.precision import Precision
 from akgflow.toolchains import FRAMEWORK
 from akgflow.verdict import JudgeRequest, Limits, Verdict
 
-SAID = "dtype: float64\ntolerance: 2.5\nprofile: true\nmemory: 1.5GiB\nlimits: {build: 7m, run: 90s, hang: 20}\n"
-SAID += "shapes: {rows: 1..70}\nlayouts: any\n"
+SAID = """\
+dtype: float64
+tolerance: 2.5
+precision: {compute: fp16}
+profile: true
+memory: 1.5GiB
+limits: {build: 7m, run: 90s, hang: 20}
+shapes: {rows: 1..70}
+layouts: any
+"""
 """Unlike the judge's own defaults. The workspace's task has two cases, no baselines, and lets the framework work."""
 SHARED = {field.name for field in fields(Task)} & {field.name for field in fields(JudgeRequest)} - {
     "operator",
@@ -66,7 +75,7 @@ def test_a_task_is_judged_as_it_says(space: Path, asked: list[JudgeRequest], way
     task = api.load("scale", workspace=space).task
     said = {name: getattr(task, name) for name in SHARED}
     own = {field.name: field.default for field in fields(JudgeRequest)}
-    assert {"cases", "dtype", "tolerance", "framework", "profile", "baselines"} <= SHARED
+    assert {"cases", "dtype", "tolerance", "precision", "framework", "profile", "baselines"} <= SHARED
     assert not [name for name in SHARED if said[name] == own[name]], "what equals a default shows nothing"
     WAYS[way](space)
     assert asked
@@ -75,7 +84,8 @@ def test_a_task_is_judged_as_it_says(space: Path, asked: list[JudgeRequest], way
         if request.toolchain != FRAMEWORK:
             assert {name: getattr(request, name) for name in SHARED} == said
         elif request.operator == task.operator.source:  # the self-test: one case, and its kernels say what they may use
-            assert (request.dtype, request.tolerance) == (task.dtype, task.tolerance)
+            about = (request.dtype, request.tolerance, request.precision)
+            assert about == (task.dtype, task.tolerance, task.precision)
             assert request.cases == task.cases[:1]
 
 
@@ -91,9 +101,11 @@ def test_what_a_call_says_goes_before_what_the_task_says(space: Path) -> None:
     from akgflow.machine import detect
 
     how: dict[str, Any] = {"dtype": "bfloat16", "framework": "forbid", "baselines": ("eager",), "cases": ["rows=2"]}
+    how["precision"] = {"compute": "bf16"}
     asked = api.Question(PLAIN_RIGHT, "plain", "cpu", task="scale", workspace=space, **how).inquiry(detect()).request
     assert (asked.dtype, asked.framework, asked.baselines, asked.cases) == (
         *("bfloat16", "forbid", ("eager",)),
         ({"rows": 2},),
     )
     assert (asked.tolerance, asked.profile, asked.limits) == (2.5, True, LIMITS)
+    assert asked.precision is Precision.BF16

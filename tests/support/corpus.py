@@ -15,6 +15,7 @@ A member is a candidate module whose docstring is its header, lines of ``key: va
 ``call``       what a timing may call it; a timing may always be missing, since a busy machine gives none (optional)
 ``dtype``      what floating inputs are cast to (optional)
 ``layouts``    ``any`` where it must take inputs of any layout (optional)
+``precision``  the contract that it is judged under (optional)
 ``seconds``    the limit on its calls (optional)
 ``open``       why the judge still gets it wrong, where it does (optional)
 """
@@ -30,7 +31,7 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parents[1] / "corpus"
 TABLE = FOLDER.parents[1] / "docs" / "corpus.md"
 NEEDED = ("operator", "family", "does", "status", "where", "toolchain")
-OPTIONAL = ("message", "time", "call", "dtype", "layouts", "seconds", "open")
+OPTIONAL = ("message", "time", "call", "dtype", "layouts", "precision", "seconds", "open")
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ def _lines() -> Iterator[str]:
         for one in sorted(group, key=lambda m: (m.family, m.name)):
             link = f"[{one.name}](../tests/corpus/{one.file.parent.name}/{one.file.name})"
             place = f"{one.header['where']}, {one.header['toolchain']}"
+            place += f", {one.header['precision']}" if "precision" in one.header else ""
             yield f"| {one.family} | {link} | {one.header['does']} | {_status(one)} | {place} |"
 
 

@@ -16,5 +16,11 @@ def sampled(values: Iterable[Any], *kept: Any) -> list[Any]:
     return [one if one in kept else _thorough(one) for one in every]
 
 
+def led(by: int, values: Iterable[Any]) -> list[Any]:
+    """As `sampled`, where the first ``by`` of ``values`` are kept."""
+    every = list(values)
+    return [*every[:by], *map(_thorough, every[by:])]
+
+
 def _thorough(one: Any) -> Any:
     return pytest.param(*(one if isinstance(one, tuple) else (one,)), marks=pytest.mark.thorough)

@@ -13,6 +13,7 @@ import numpy
 import torch
 import torch.nn.functional as F
 
+from akgflow.precision import Contract
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.tolerance import compare
 
@@ -69,11 +70,17 @@ OPERATORS: dict[str, tuple[str, dict[str, str], str]] = {
 }
 
 
-def reference(body: str, inputs: dict[str, str], parts: str = "pass", dtype: str | None = None) -> Reference:
+def reference(
+    body: str,
+    inputs: dict[str, str],
+    parts: str = "pass",
+    dtype: str | None = None,
+    contract: Contract = Contract(),  # noqa: B008
+) -> Reference:
     """A prepared reference; inputs are ``name: shape`` of torch.rand, or an expression."""
     drawn = ", ".join(one if "(" in one else f"torch.rand({one})" for one in inputs.values())
     text = TEXT.format(parts=parts, names=", ".join(inputs), body=body, inputs=drawn)
-    made = Reference(text, "operator.py", {}, dtype, "cpu")
+    made = Reference(text, "operator.py", {}, dtype, "cpu", contract)
     made.prepare()
     return made
 

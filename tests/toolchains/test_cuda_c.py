@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sampling import led
 
 from akgflow.config.types import SourceKernel, Target
 from akgflow.machine import Machine
@@ -48,17 +49,20 @@ def test_the_tasks_gemm_is_right_on_the_cpu(drive, shape):
     assert seen["home"] == []
 
 
+@pytest.mark.thorough
 def test_softmax_with_shuffles_and_dynamic_shared_memory_is_right_on_the_cpu(drive):
     seen = drive("cuda_c", "interpreted", "cpu", "cuda_softmax.py", [[[37, 1000]], [[1, 5]]])
     assert max(seen["errors"]) < 1e-6
     assert seen["kernels"] == ["softmax_kernel"]
 
 
+@pytest.mark.thorough
 def test_half_types_and_atomics_are_right_on_the_cpu(drive):
     seen = drive("cuda_c", "interpreted", "cpu", "cuda_half.py", [[[300], [300]]], dtype="bfloat16")
     assert seen["errors"][0] == 0.0, seen
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("dtype", "bound"), [("bfloat16", 0.05), ("float16", 0.006)])
 def test_pairs_of_small_types_are_right_on_the_cpu(drive, dtype, bound):
     seen = drive("cuda_c", "interpreted", "cpu", "cuda_pairs.py", [[[300], [300]]], dtype=dtype)
@@ -71,14 +75,17 @@ def test_right_synchronisation_is_not(drive):
 
 @pytest.mark.parametrize(
     ("instead", "words"),
-    [
-        ("", "threads race"),
-        (
-            "if (threadIdx.x < 100) __syncthreads(); else\n  __syncthreads();",
-            "different __syncthreads (lines 11 and 12)",
-        ),
-        ("if (threadIdx.x) __syncthreads(); else __shfl_sync(3u, 1, 1);", "deadlock: 255 threads"),
-    ],
+    led(
+        1,
+        [
+            ("", "threads race"),
+            (
+                "if (threadIdx.x < 100) __syncthreads(); else\n  __syncthreads();",
+                "different __syncthreads (lines 11 and 12)",
+            ),
+            ("if (threadIdx.x) __syncthreads(); else __shfl_sync(3u, 1, 1);", "deadlock: 255 threads"),
+        ],
+    ),
 )
 def test_wrong_synchronisation_is_found(drive, instead, words):
     seen = drive("cuda_c", "interpreted", "cpu", REVERSE.replace(BARRIER, instead), ROWS)
@@ -86,6 +93,7 @@ def test_wrong_synchronisation_is_found(drive, instead, words):
     assert words in seen["message"]
 
 
+@pytest.mark.thorough
 def test_an_impossible_block_is_found(drive):
     seen = drive("cuda_c", "interpreted", "cpu", REVERSE.replace("<<<rows, 256>>>", "<<<rows, dim3(64, 32)>>>"), ROWS)
     assert "a block of 64x32x1 threads is not possible" in seen["message"]
@@ -107,6 +115,7 @@ def test_errors_stand_at_the_candidates_lines(drive):
     assert seen["message"].startswith(f"candidate.py:{line}:41: error:")
 
 
+@pytest.mark.thorough
 def test_wrong_arguments_are_named(drive):
     seen = drive("cuda_c", "interpreted", "cpu", REVERSE.replace("out, x.shape[0])", "out)"), ROWS)
     assert seen == {**seen, "error": "TypeError", "message": "reverse takes 3 arguments and got 2"}
@@ -169,16 +178,25 @@ ASKS = "cudaFuncSetAttribute(softmax_kernel<128>, cudaFuncAttributeMaxDynamicSha
 @needs_nvcc
 @pytest.mark.parametrize(
     ("candidate", "words"),
-    [
-        (REVERSE.replace("row[256]", "row[25600]"), "a block declares at most 49152 bytes of shared memory"),
-        (softmax_asking_for(110000), "unless cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize"),
-        (
-            softmax_asking_for(110000, ASKS),
-            "kernel softmax_kernel needs 111152 bytes of shared memory, nvidia_rtx4090 has 101376 for a block: use "
-            "smaller tiles or fewer stages (smem_kib 99 of nvidia_rtx4090 (hardware.yaml, after NVIDIA Ada",
-        ),
-        (REVERSE.replace("<<<rows, 256>>>", "<<<rows, dim3(64, 32)>>>"), "a block of 64x32x1 threads is not possible"),
-    ],
+    led(
+        1,
+        [
+            (REVERSE.replace("row[256]", "row[25600]"), "a block declares at most 49152 bytes of shared memory"),
+            (
+                softmax_asking_for(110000),
+                "unless cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize",
+            ),
+            (
+                softmax_asking_for(110000, ASKS),
+                "kernel softmax_kernel needs 111152 bytes of shared memory, nvidia_rtx4090 has 101376 for a block: use "
+                "smaller tiles or fewer stages (smem_kib 99 of nvidia_rtx4090 (hardware.yaml, after NVIDIA Ada",
+            ),
+            (
+                REVERSE.replace("<<<rows, 256>>>", "<<<rows, dim3(64, 32)>>>"),
+                "a block of 64x32x1 threads is not possible",
+            ),
+        ],
+    ),
 )
 def test_what_the_target_does_not_have_is_a_compile_failure(drive, candidate, words):
     seen = drive("cuda_c", "compiled", "nvidia_rtx4090", candidate, [[[4, 256]]])
@@ -186,6 +204,7 @@ def test_what_the_target_does_not_have_is_a_compile_failure(drive, candidate, wo
     assert words in seen["message"]
 
 
+@pytest.mark.thorough
 @needs_nvcc
 def test_too_many_registers_for_a_block_are_a_compile_failure(drive, targets, monkeypatch):
     few = replace(targets["nvidia_rtx4090"], facts={"regs_per_block": 2048})
@@ -202,12 +221,14 @@ def test_shared_memory_of_launches_counts(drive):
     assert kernel["shared_bytes"] == 128 + 256 * 4 + 110000
 
 
+@pytest.mark.thorough
 @needs_nvcc
 def test_what_is_compiled_and_never_launched_is_no_kernel(drive):
     idle = SOFTMAX.replace("  softmax_kernel<128><<<", "  if (rows < 0) softmax_kernel<128><<<")
     assert drive("cuda_c", "compiled", "nvidia_h200", idle, ROWS)["kernels"] == []
 
 
+@pytest.mark.thorough
 @needs_nvcc
 def test_what_cannot_be_interpreted_is_compiled_with_its_launches(drive):
     text = REVERSE.replace(BARRIER, 'asm volatile("griddepcontrol.wait;"); __syncthreads();')
@@ -217,10 +238,13 @@ def test_what_cannot_be_interpreted_is_compiled_with_its_launches(drive):
 
 @pytest.mark.parametrize(
     ("more", "words"),
-    [
-        (110000, "more than a block can have: smem_kib 99 of nvidia_rtx4090 (hardware.yaml, after NVIDIA Ada"),
-        (60000, "unless cudaFuncSetAttribute"),
-    ],
+    led(
+        1,
+        [
+            (110000, "more than a block can have: smem_kib 99 of nvidia_rtx4090 (hardware.yaml, after NVIDIA Ada"),
+            (60000, "unless cudaFuncSetAttribute"),
+        ],
+    ),
 )
 def test_too_much_shared_memory_is_found_on_the_cpu(drive, more, words):
     seen = drive("cuda_c", "interpreted", "nvidia_rtx4090", softmax_asking_for(more), ROWS)
@@ -259,6 +283,7 @@ def test_a_bare_file_without_a_call_is_refused():
         cuda_c.source_module(SourceKernel("cuda_c", Path("k.cu"), "__global__ void k() {}"))
 
 
+@pytest.mark.thorough
 def test_inputs_bind_by_name(drive):
     source = SourceKernel(
         "cuda_c",

@@ -69,6 +69,7 @@ def test_what_people_write_is_judged(drive, group, evidence, target):
     assert seen["kernels"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("evidence", "target"), PLACES)
 def test_arguments_and_results_cross(drive, evidence, target):
     """Bound by the sources themselves, without declarations of their own."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sampling import led
 
 from akgflow.config.types import SourceKernel, Target
 from akgflow.executors.local import LocalExecutor
@@ -60,6 +61,7 @@ def test_a_dropped_bias_in_the_source_is_found(judge):
     assert verdict.status is Status.INCORRECT_NUMERICAL, verdict.message
 
 
+@pytest.mark.thorough
 def test_a_missing_barrier_in_the_source_is_found(judge):
     verdict = judge(with_source(SOURCE.source.replace("__syncthreads();", "")))
     assert verdict.status is Status.RUNTIME_ERROR
@@ -91,13 +93,13 @@ TILELANG = replace(
 
 @pytest.mark.parametrize(
     ("old", "new", "status", "words"),
-    [
+    led(1, [
         ("", "", Status.PASSED, "right on all"),
         # The last 13 of 77 are left out of every sum.
         ("T.ceildiv(K, BK)", "(K // BK)", Status.INCORRECT_NUMERICAL, "elements are wrong"),
         ("return gemm_bias_relu(", "return torch.relu(x @ self.weight + self.bias) + 0 * gemm_bias_relu(",
          Status.FALLBACK, "aten::mm did the work"),
-    ],
+    ]),
 )  # fmt: skip
 def test_tilelang_is_judged_on_the_cpu(judge, old, new, status, words):
     verdict = judge(replace(TILELANG, candidate=GEMM_ON_CPU.replace(old, new)))
@@ -105,6 +107,7 @@ def test_tilelang_is_judged_on_the_cpu(judge, old, new, status, words):
     assert words in verdict.message
 
 
+@pytest.mark.thorough
 def test_what_was_lowered_is_said_to_be_no_more(judge):
     target = Target("amd_mi300x", "hip", "gfx942", facts={"smem_kib": 64})
     verdict = judge(replace(TILELANG, candidate=GEMM_ON_AMD, target=target, evidence=(Evidence.LOWERED,)))

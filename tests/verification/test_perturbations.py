@@ -6,7 +6,8 @@ from judging import DEVICES, target_of
 
 from akgflow.terms import Status
 from akgflow.verification.reference.distributions import InputInvariant
-from akgflow.verification.reference.perturbations import (
+from akgflow.verification.reference.reference import Reference
+from akgflow.verification.reference.special.perturbations import (
     FAR,
     OTHER,
     OUT_OF_RANGE,
@@ -14,7 +15,6 @@ from akgflow.verification.reference.perturbations import (
     SPARSE,
     single_element_perturbations,
 )
-from akgflow.verification.reference.reference import Reference
 
 OPERATOR = """
 import torch

@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch")
 
 from judging import CPU  # noqa: E402
 
+from akgflow.precision import Operands  # noqa: E402
 from akgflow.verification.judge.candidate_process import CandidateFailed  # noqa: E402
 from akgflow.verification.judge.timing import roofline  # noqa: E402
 from akgflow.verification.reference.reference import Reference  # noqa: E402
@@ -95,6 +96,42 @@ def test_the_higher_of_the_two_terms_is_the_floor():
     assert math.isclose(product.share, 0.5)
     assert roofline.roofline(load(0, 1e9), {"sms": 100}, 1.0) is None
     assert roofline.roofline(load(1e12, 1e9, dtype=torch.float64), FACTS, 1.0) is None
+
+
+HOPPER = {"hbm_gbps": 1e9, "tflops": {"fp32": 60, "tf32": 480, "fp16": 990, "bf16": 990}}
+PEAKS = {
+    # name: what may be rounded, operations that are convolutions', the peak in TFLOP/s
+    "split operands": (Operands(), 0.0, 330),
+    "TF32": (Operands("tf32", "tf32"), 0.0, 480),
+    "bfloat16": (Operands("bf16", "bf16"), 0.0, 990),
+    "TF32 in convolutions, of which there are none": (Operands(None, "tf32"), 0.0, 330),
+    "TF32 in convolutions alone": (Operands(None, "tf32"), 1e12, 480),
+    "half of it convolutions": (Operands(None, "tf32"), 0.5e12, 2 / (1 / 330 + 1 / 480)),
+}
+
+
+@pytest.mark.parametrize("name", PEAKS)
+def test_the_peak_is_that_of_the_precision(name):
+    allowed, convolved, peak = PEAKS[name]
+    found = roofline.roofline(replace(load(1e12, 1.0), convolved=convolved), HOPPER, 1.0, allowed)
+    assert math.isclose(found.floor_seconds, 1 / peak) and not found.note
+
+
+def test_what_no_rate_is_known_for_has_no_peak():
+    assert roofline.roofline(load(1e12, 1.0), {"hbm_gbps": 1, "tflops": {"tf32": 480}}, 1.0) is None
+
+
+def test_a_share_above_one_says_how_that_is_possible():
+    found = roofline.roofline(load(1e12, 1.0), HOPPER, 1e-3, Operands("tf32", "tf32"))
+    assert found.share > 2 and "peak at TF32" in found.note
+    assert "caches" in roofline.roofline(load(0, 1e9), FACTS, 5e-4).note
+
+
+def test_convolutions_are_counted_apart():
+    body = "return F.conv1d(x, w).flatten(1) @ w.reshape(-1)[:12]"
+    found = work(operator("x, w", body, "torch.randn(4, 2, 6), torch.randn(3, 2, 3)"))
+    assert found.convolved == 2 * 4 * 3 * 4 * 2 * 3
+    assert found.flops >= found.convolved
 
 
 MIB = 1 << 20

@@ -11,7 +11,10 @@ from akgflow.config.types import DslPack, Scalar, Target, Task
 from akgflow.machine import Machine
 from akgflow.operators.text import shown
 
-OF_ONE_JOB = ("dsl", "target", "machine", "candidate", "history", "examples", "parents", "inspirations", "steps")
+OF_ONE_JOB = (
+    *("dsl", "target", "machine", "candidate", "history", "examples", "parents", "inspirations", "steps"),
+    "precision",
+)
 """Variables that a sketch's prompt may not name: it belongs to the task and is shared by all of its jobs."""
 MEASURED = "(measured)"
 """Stands in a fingerprint for everything that was measured on one machine."""
@@ -140,7 +143,7 @@ class PromptContext:
     ``examples`` are verified kernels of similar operators; they stay the same throughout a run. In a search,
     ``parents`` are the candidates to improve on, ``history`` earlier attempts from them, and ``inspirations`` other
     candidates. ``steps`` holds, by the names of the earlier steps that ask an agent for text or JSON, what it answered
-    (the first sample).
+    (the first sample). ``precision`` says what float32 may lose on this target; empty where that goes without saying.
     """
 
     task: TaskView
@@ -162,6 +165,7 @@ class PromptContext:
     parents: tuple[CandidateView, ...] = ()
     inspirations: tuple[CandidateView, ...] = ()
     steps: Mapping[str, str] = field(default_factory=dict)
+    precision: str = ""
 
     @classmethod
     def of(
@@ -182,6 +186,7 @@ class PromptContext:
             cases=task.cases,
             shapes=str(task.shapes) if task.shapes.given else "",
             targets=tuple(map(TargetView.of, targets or (target,))),
+            precision=task.precision.advice(target.platform, task.operator.whole),
         )
 
     def variables(self, *, of_task: bool = False) -> dict[str, Any]:

@@ -6,11 +6,14 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Collection
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
+from akgflow.toolchains.common import matrix_units
 from akgflow.toolchains.common.installed import package_dir
 
 NO_NVCC = (
@@ -20,6 +23,8 @@ NO_NVCC = (
 MOST_STATIC_SHARED = 48 * 1024
 """Bytes that one block may declare on any NVIDIA device; more must be asked for at launch."""
 
+USAGE, CODE = "-res-usage", "-sass"
+"""What cuobjdump is asked for."""
 RESERVED_SHARED = 1024
 """Bytes of a block's shared memory that the system takes from Hopper on: binaries count them, ptxas does not."""
 
@@ -28,6 +33,7 @@ class Usage(NamedTuple):
     """What one kernel takes: registers a thread, static shared bytes a block, stack and spilled bytes a thread.
 
     A binary does not say how much of the stack is spills: ``spill`` is None where there is a stack and no report.
+    ``tensor_cores``: which of their instructions it has; None where nobody looked.
     """
 
     kernel: str
@@ -36,6 +42,7 @@ class Usage(NamedTuple):
     shared: int
     stack: int
     spill: int | None
+    tensor_cores: tuple[str, ...] | None = None
 
 
 def bundled(name: str) -> Path | None:
@@ -132,35 +139,50 @@ def arch_of_cubin(cubin: Path) -> int | None:
 
 
 def usage_of_cubin(cubin: Path) -> list[Usage]:
-    """What each kernel in a cubin takes, from ``cuobjdump -res-usage``."""
-    return _usages(_dumped(cubin), f"sm_{arch_of_cubin(cubin)}")
+    """What each kernel in a cubin takes, and its instructions, from ``cuobjdump``."""
+    return _usages(_dumped(cubin, USAGE), _dumped(cubin, CODE), f"sm_{arch_of_cubin(cubin)}")
 
 
 def usage_of_library(library: Path) -> list[Usage]:
-    """What each kernel in a library takes, for every architecture that it was built for; nothing for other files."""
-    _, *parts = _dumped(library).split("Fatbin elf code:")
-    return [usage for part in parts for usage in _usages(part, part.partition("arch = ")[2].partition("\n")[0].strip())]
-
-
-def _dumped(binary: Path) -> str:
-    tool = bundled("cuobjdump") or "cuobjdump"
-    return subprocess.run([str(tool), "-res-usage", str(binary)], capture_output=True, text=True).stdout
-
-
-def _usages(text: str, arch: str) -> list[Usage]:
-    found = re.findall(r"Function (\S+):\s*\n\s*REG:(\d+) STACK:(\d+) SHARED:(\d+)", text)
-    reserved = RESERVED_SHARED if _number(arch) >= 90 else 0
+    """The same of each kernel in a library, for every architecture that it was built for; nothing for other files."""
+    (_, *parts), (_, *codes) = (_dumped(library, option).split("Fatbin elf code:") for option in (USAGE, CODE))
     return [
-        Usage(kernel, arch, int(reg), max(int(shared) - reserved, 0), int(stack), None if int(stack) else 0)
-        for kernel, reg, stack, shared in found
+        usage
+        for part, code in zip_longest(parts, codes[: len(parts)], fillvalue="")
+        for usage in _usages(part, code, part.partition("arch = ")[2].partition("\n")[0].strip())
     ]
 
 
-def assemble(ptxas: Path, ptx: Path, arch: str, output: Path) -> list[Usage]:
-    """Assemble PTX and read ptxas' report; raises ``CalledProcessError`` with its words in ``stderr``."""
-    command = [str(ptxas), "-v", f"--gpu-name={arch}", str(ptx), "-o", str(output)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return usage_of_report(done.stderr + done.stdout, arch)
+def _dumped(binary: Path, option: str) -> str:
+    """What cuobjdump says; nothing where it is not here."""
+    command = [str(bundled("cuobjdump") or "cuobjdump"), option, str(binary)]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, errors="replace").stdout
+    except OSError:
+        return ""
+
+
+def _usages(text: str, code: str, arch: str) -> list[Usage]:
+    found = re.findall(r"Function (\S+):\s*\n\s*REG:(\d+) STACK:(\d+) SHARED:(\d+)", text)
+    reserved, known = RESERVED_SHARED if _number(arch) >= 90 else 0, matrix_units.in_sass(code)
+    return [
+        Usage(k, arch, int(reg), max(int(shared) - reserved, 0), int(stack), None if int(stack) else 0, known.get(k))
+        for k, reg, stack, shared in found
+    ]
+
+
+def assemble(ptxas: Path, ptx: Path, arch: str) -> list[Usage]:
+    """Assemble PTX, and read ptxas' report and the instructions.
+
+    Raises ``CalledProcessError`` with its words in ``stderr``.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        cubin = Path(folder) / "kernels.cubin"
+        command = [str(ptxas), "-v", f"--gpu-name={arch}", str(ptx), "-o", str(cubin)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        known = matrix_units.in_sass(_dumped(cubin, CODE))
+    found = usage_of_report(done.stderr + done.stdout, arch)
+    return [usage._replace(tensor_cores=known.get(usage.kernel)) for usage in found]
 
 
 def kernels_of_ptx(text: str) -> list[str]:

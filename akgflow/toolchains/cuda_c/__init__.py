@@ -139,7 +139,7 @@ def resources(target: Target, scratch: Path) -> Sequence[KernelResources]:
         if compiler is None:
             raise CompileFailure(nvidia.NO_NVCC)
         try:
-            usages = nvidia.assemble(nvidia.ptxas_beside(compiler), ptx, target.arch, Path("/dev/null"))
+            usages = nvidia.assemble(nvidia.ptxas_beside(compiler), ptx, target.arch)
         except subprocess.CalledProcessError as error:
             raise CompileFailure(f"the PTX does not assemble for {target.arch}: {str(error.stderr)[:2000]}") from None
         launches = _launches(ptx.with_suffix("").with_suffix(LAUNCHES))
@@ -185,6 +185,7 @@ def _kernel(usage: nvidia.Usage, threads: int, dynamic: int, target: Target) -> 
         shared_bytes=usage.shared + dynamic,
         spill_bytes=usage.spill,
         extra=extra | ({"threads": threads, "dynamic_shared_bytes": dynamic} if threads else {}),
+        tensor_cores=usage.tensor_cores,
     )
     architecture.check_shared(target, found)
     return found

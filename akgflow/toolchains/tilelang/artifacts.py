@@ -81,7 +81,7 @@ def _assembled(folder: Path, target: Target) -> list[KernelResources]:
         raise CompileFailure(f"kernel {folder.name[4:]}: no PTX was produced for {target.arch}")
     arch = architecture.with_own_features(target)
     try:
-        usages = nvidia.assemble(nvidia.ptxas_beside(compiler), ptx, arch, Path("/dev/null"))
+        usages = nvidia.assemble(nvidia.ptxas_beside(compiler), ptx, arch)
     except subprocess.CalledProcessError as error:
         raise CompileFailure(f"the PTX does not assemble for {arch}: {str(error.stderr)[:2000]}") from None
     if not usages:
@@ -95,6 +95,7 @@ def _assembled(folder: Path, target: Target) -> list[KernelResources]:
             shared_bytes=usage.shared + dynamic.get(usage.kernel, 0),
             spill_bytes=usage.spill,
             extra={"stack_bytes": usage.stack, "dynamic_shared_bytes": dynamic.get(usage.kernel, 0)},
+            tensor_cores=usage.tensor_cores,
         )
         for usage in usages
     ]

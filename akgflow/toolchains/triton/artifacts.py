@@ -8,7 +8,7 @@ from pathlib import Path
 
 from akgflow.config.types import Target
 from akgflow.toolchains.base import CompileFailure
-from akgflow.toolchains.common import architecture, nvidia
+from akgflow.toolchains.common import architecture, matrix_units, nvidia
 from akgflow.toolchains.common.workdir import artifacts_in, note_in
 from akgflow.verdict import KernelResources
 
@@ -57,6 +57,7 @@ def _nvidia_kernel(folder: Path, arch: architecture.Arch) -> KernelResources:
         shared_bytes=_shared(about, usage.shared),
         spill_bytes=_spilled(folder, usage, arch),
         extra={**_extra(about), "stack_bytes": usage.stack},
+        tensor_cores=usage.tensor_cores,
     )
 
 
@@ -70,7 +71,7 @@ def _spilled(folder: Path, usage: nvidia.Usage, arch: architecture.Arch) -> int 
         return None
     wanted = re.search(r"\.target\s+(sm_\w+)", ptx.read_text(encoding="utf-8", errors="replace"))
     try:
-        report = nvidia.assemble(ptxas, ptx, wanted[1] if wanted else arch.text, Path("/dev/null"))
+        report = nvidia.assemble(ptxas, ptx, wanted[1] if wanted else arch.text)
     except subprocess.CalledProcessError:
         return None
     return report[0].spill if report else None
@@ -97,6 +98,7 @@ def _amd_kernel(folder: Path, arch: architecture.Arch) -> KernelResources:
         shared_bytes=_shared(about, numbers.get("group_segment_fixed_size", 0)),
         spill_bytes=None if spilled is None else 4 * spilled,
         extra={**_extra(about), **{key: numbers[key] for key in _AMD_COUNTS if key in numbers}},
+        tensor_cores=matrix_units.of_amdgcn(text),
     )
 
 

@@ -47,6 +47,7 @@ class Host:
         self.scratch, self.io = scratch, io
         self.stack = contextlib.ExitStack()
         self.device = "cpu"
+        self.tf32: tuple[bool, ...] = (False, False)
         self.order = stream_order.bind(None)
         self.module: ModuleType | None = None
         self.entry = "ModelNew"
@@ -78,6 +79,7 @@ class Host:
         # What is only compiled may be as large as on the target: memory that nobody touches takes none.
         sandbox.poison_allocations(request.evidence in (Evidence.EXECUTED, Evidence.INTERPRETED))
         self.stands_in = request.evidence is not Evidence.EXECUTED
+        self.tf32 = tuple(request.tf32)
         if request.guarded:
             trusted = getattr(self.session, "trusted", ())
             self.refused, self.count_too = dispatch_guard.install(reader(self.fds.pop(0)), self.device, trusted)
@@ -86,7 +88,7 @@ class Host:
 
     def open_baseline(self, request: protocol.OpenBaseline) -> Opened:
         """A bare device, for a trusted baseline."""
-        torch.backends.cudnn.allow_tf32 = False
+        self.tf32 = tuple(request.tf32)
         self._on(request.device)
         return Opened(self.device)
 
@@ -121,6 +123,8 @@ class Host:
         init = self._attach("init", request.init_region)
         arguments = memory.rebuild(request.init, init)
         self.count_too(request.moves)
+        # Behind the import: an operator's own settings would change what it is compared with.
+        dtypes.use_tf32(*self.tf32)
         make = getattr(self.module, self.entry)
         try:
             model = make(*arguments["args"], **arguments["kwargs"])

@@ -101,9 +101,9 @@ class Trial:
     def start(self, module: str) -> None:
         """Prepare the toolchain and import the candidate."""
         self._put(module)
-        name = self.request.toolchain
+        name, tf32 = self.request.toolchain, self.request.precision.tf32
         try:
-            wanted = Open(name, self.evidence, self.request.target, self._prepared, self.guarded)
+            wanted = Open(name, self.evidence, self.request.target, self._prepared, self.guarded, tf32)
             self.device = self._build_ask(wanted, self._guard()).device
         except Disturbed:
             raise
@@ -143,7 +143,7 @@ class Trial:
         self._put(text)
         self.device = reference.device
         self.process.trusted = True
-        self._build_ask(OpenBaseline(self.device))
+        self._build_ask(OpenBaseline(self.device, self.request.precision.tf32))
         self._build_ask(Load(str(self.scratch / MODULE), "Model", reference.file))
 
     def build(self, reference: Reference, *, baseline: bool = False) -> None:

@@ -29,6 +29,7 @@ class Findings:
     failure: CandidateFailed | None = None
     layers: tuple[str, ...] | None = None
     shapes: OtherShapes | None = None
+    allowed: str = ""
 
     def correctness(self, is_secret: Callable[[Mapping[str, Scalar]], bool]) -> Correctness | None:
         """The results of all calls; None where there was none."""
@@ -54,6 +55,7 @@ def pass_message(findings: Findings, request: JudgeRequest) -> str:
         shown = " to ".join(f"{one:g}" for one in sorted({min(factors), max(factors)}))
         loosened = "" if factors == {1.0} else f", with bounds multiplied by {shown}"
         mode = parts_of(request.operator).mode
+        loosened += f", where {findings.allowed}" if findings.allowed else ""
         how = f"{' and '.join(numerics)}{f', in {mode} mode' if mode else ''}{loosened}"
         parts.append(f"right on all {calls} input sets ({how}){_on_others(findings.shapes)}")
         if findings.shapes is not None and findings.shapes.specialised:

@@ -52,6 +52,7 @@ class Judge:
                 request.operator_file,
                 sorted(keys.items()),
                 request.dtype,
+                request.contract,
                 device,
                 plan.slicing is not None,
             )
@@ -80,4 +81,6 @@ class Judge:
 
 def _reference(request: JudgeRequest, keys: Mapping[str, Scalar], device: str, plan: Plan) -> Reference:
     about = (request.operator, request.operator_file, keys, request.dtype, device)
-    return SlicedReference(*about, plan.slicing) if plan.slicing is not None else Reference(*about)
+    if plan.slicing is None:
+        return Reference(*about, request.contract)
+    return SlicedReference(*about, plan.slicing, request.contract)

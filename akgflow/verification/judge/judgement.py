@@ -238,6 +238,7 @@ class Judgement:
                 reference = self._reference(keys, trial.device)
                 reference.prepare()
                 findings.warnings.update(dict.fromkeys(reference.warnings))
+                findings.allowed = findings.allowed or reference.oracle.permission
                 trial.build(reference)
                 trial.numerics(reference)
                 if result_failure(trial.measured) is not None:
@@ -323,9 +324,6 @@ class Judgement:
 
     def _profile(self, scratch: Path, largest: Reference) -> None:
         """Counters about what was timed, while the machine is still this judge's alone."""
-        if largest.device != "cuda":
-            self.findings.absent["profile"] = "counters are read of GPUs only"
-            return
         try:
             self.findings.profile = profiler.take(self.request, self.module, largest, scratch)
         except profiler.NotProfiled as error:
@@ -339,8 +337,7 @@ class Judgement:
         request, findings = self.request, self.findings
         failure = findings.failure
         if failure is None and not findings.evidence:
-            reasons = "; ".join(f"{name}: {why}" for name, why in findings.absent.items())
-            reasons = reasons or "no evidence was asked for"
+            reasons = "; ".join(map(": ".join, findings.absent.items())) or "no evidence was asked for"
             failure = CandidateFailed(Status.NOT_RUN, reasons)
         if request.profile and not findings.profile:
             findings.absent.setdefault("profile", "counters are read only of what is right and timed")
@@ -359,6 +356,8 @@ class Judgement:
             profile=findings.profile,
             absent=findings.absent,
             tolerance=request.tolerance,
+            precision=request.precision,
+            allowed=findings.allowed,
             seconds=round(seconds, 3),
             warnings=(*([FRAMEWORK_ALLOWED] if request.framework == "allow" else ()), *findings.warnings),
             sandbox=findings.layers or (),

@@ -65,8 +65,6 @@ def main() -> None:
     from akgflow.verification.reference.tracing.features import features_of
 
     torch.set_num_threads(machine.cores)
-    # torch rounds the inputs of float32 convolutions to TF32 unless it is told not to.
-    torch.backends.cudnn.allow_tf32 = False
     judge = Judge(machine, server)
     lines.write(Ready())
     while True:

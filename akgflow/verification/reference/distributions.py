@@ -7,7 +7,7 @@ distribution.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -23,12 +23,22 @@ EXTREMES = "extremes"
 SCALED = "scaled rows"
 SHIFTED = "shifted"
 EXTRA = (WIDE, TIES, EXTREMES, SCALED, SHIFTED)
+CLUSTERED = "clustered maxima"
+"""For operators that look for what is largest."""
+DECAYS = LASTING, FADING = "decays near one", "decays near zero"
+"""For recurrences, which bear no shifted ones: values in the unit interval, or logarithms of such, beside others."""
 LEVELS = {SCALED: (1e4, 40.0, 1.0), SHIFTED: (1e3, 30.0)}
 """Levels that are tried, the largest first: what the operator or the framework cannot do is not asked."""
 
 SIGNED, POSITIVE, BOUNDED = "signed", "positive", "bounded"
 """Ways to draw: any sign, magnitudes only, and mapped by a sigmoid into the range of the operator's own values."""
 WAYS = (SIGNED, POSITIVE, BOUNDED)
+_SELECTING = frozenset(f"aten::{name}" for name in (
+    "max", "min", "amax", "amin", "aminmax", "argmax", "argmin", "topk", "sort", "kthvalue", "median", "cummax",
+    "cummin", "_softmax", "_log_softmax", "logsumexp", "logcumsumexp", "exp", "_safe_softmax",
+    "_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_flash_attention",
+    "_scaled_dot_product_efficient_attention", "_scaled_dot_product_cudnn_attention",
+))  # fmt: skip
 _SAMPLE = 4096
 _MOST_LENGTHS = 4096
 
@@ -63,6 +73,11 @@ class InputInvariant:
         """True when elements are independent: they may be permuted and scaled."""
         tied = self.symmetric or self.zeros is not None or self.sums_to_one is not None or self.ascends is not None
         return self.random and not tied
+
+    @property
+    def decays(self) -> bool:
+        """True for values in the unit interval, and for logarithms of such."""
+        return self.plain and ((0.5 < self.high <= 1.0 and self.low >= 0.0) or self.high <= 0.0)
 
     @property
     def has_borders(self) -> bool:
@@ -135,7 +150,7 @@ def borders(seen: Sequence[torch.Tensor]) -> InputInvariant:
         return InputInvariant(False)
     if all(map(_is_mask, seen)):
         masks = torch.stack([_masked(one) for one in seen])
-        return InputInvariant(False, masks=_varying(masks), mask=masks[0])
+        return InputInvariant(False, masks=varying(masks), mask=masks[0])
     if not all(map(may_have_borders, seen)):
         return InputInvariant(False)
     return InputInvariant(False, lengths=_ends(torch.stack([one.to(torch.int64).flatten() for one in seen])))
@@ -156,7 +171,7 @@ def _masked(tensor: torch.Tensor) -> torch.Tensor:
     return tensor if tensor.dtype == torch.bool else torch.isneginf(tensor)
 
 
-def _varying(seen: torch.Tensor) -> torch.Tensor | None:
+def varying(seen: torch.Tensor) -> torch.Tensor | None:
     """The elements of a mask that vary from draw to draw; all of them where chance explains those that did not.
 
     None where every row has as many, or where the mask is symmetric: then elements depend on each other.
@@ -186,6 +201,13 @@ def _ends(seen: torch.Tensor) -> tuple[int, ...]:
     return tuple(sorted({low, high} | ({1} if near_one else set())))
 
 
+def further(names: Collection[str], invariants: Sequence[InputInvariant]) -> list[str]:
+    """Further distributions for an operator that calls operations of these ``names``; `DECAYS` are last."""
+    found = [CLUSTERED] if _SELECTING & set(names) else []
+    decays = [one.decays for one in invariants if one.random]
+    return found + (list(DECAYS) if any(decays) and not all(decays) else [])
+
+
 def redraw(
     tensor: torch.Tensor, invariant: InputInvariant, distribution: str, way: str, level: float = 1.0
 ) -> torch.Tensor:
@@ -193,6 +215,8 @@ def redraw(
     if not invariant.random:
         at_borders = distribution == EXTREMES and level and invariant.has_borders
         return _at_borders(tensor, invariant) if at_borders else tensor
+    if distribution in DECAYS and invariant.decays:
+        return dtypes.stored(_near_an_end(tensor, invariant, distribution == LASTING), tensor)
     values = _values(tensor, invariant, distribution, level)
     if way == POSITIVE:
         values = values.abs()
@@ -222,8 +246,10 @@ def _values(tensor: torch.Tensor, invariant: InputInvariant, distribution: str, 
     """
     shape, form = dtypes.parts(tensor).shape, dtypes.format_of(tensor.dtype)
     normal = torch.randn(shape, device=tensor.device, dtype=torch.float32)
-    if distribution == NORMAL:
+    if distribution in (NORMAL, *DECAYS):
         return normal
+    if distribution == CLUSTERED:
+        return _clustered(normal, max(form.eps, 2**-23))
     if distribution == TIES:
         return -0.5 - (2 * normal.abs()).round() / 2
     if distribution == SCALED:
@@ -238,6 +264,45 @@ def _values(tensor: torch.Tensor, invariant: InputInvariant, distribution: str, 
         return 10.0 ** ((4 if narrow else 5) * which - 3) * normal.sign()
     values = torch.where(which < 0.25, torch.copysign(torch.zeros_like(normal), normal), normal)
     return torch.where(which > 1 - 1 / 64, (30 if narrow else 1000) * values, values)
+
+
+def _clustered(normal: torch.Tensor, eps: float) -> torch.Tensor:
+    """Rows with a maximum at an end, with several that are equal, or that differ in their last digit.
+
+    Along other dimensions the last slice has the largest values.
+    """
+    values, width = normal / 2, normal.shape[-1] if normal.dim() else 1
+    for dim, size in enumerate(normal.shape[:-1]):
+        if size > 1:
+            values.select(dim, size - 1).add_(4.0)
+    if width < 4:
+        return values
+    rows = values.reshape(-1, width)
+    top = rows.amax(1) + 2
+    patterns = (
+        {-1: 0},
+        {0: 0},
+        {-2: 1, -1: 0},
+        {0: 2, width // 2: 1, -1: 0},
+        {-1: 1, width // 2: 0, 0: 2},
+        {0: 0, width // 2: 0, -2: 0, -1: 0},
+    )
+    which = (torch.arange(len(rows), device=rows.device) + int(torch.randint(len(patterns), ()))) % len(patterns)
+    for number, pattern in enumerate(patterns):
+        chosen = which == number
+        for place, digits in pattern.items():
+            rows[chosen, place] = top[chosen] * (1 - digits * eps)
+    return rows.reshape(normal.shape)
+
+
+def _near_an_end(tensor: torch.Tensor, invariant: InputInvariant, lasting: bool) -> torch.Tensor:
+    """Decays that hardly forget in thousands of steps, or that forget all at once; within the range that was seen."""
+    tiny = 10.0 ** (-2 - 3 * torch.rand(tensor.shape, device=tensor.device))
+    if invariant.high <= 0.0:
+        values = -tiny if lasting else invariant.low * (1 - tiny)
+    else:
+        values = 1 - tiny if lasting else tiny
+    return values.clamp(invariant.low, invariant.high)
 
 
 def _by_slice(values: torch.Tensor, large: float, small: float) -> torch.Tensor:

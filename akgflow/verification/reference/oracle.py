@@ -13,11 +13,13 @@ from typing import Any
 import torch
 
 from akgflow.operators.arguments import invoke
+from akgflow.precision import Operands
 from akgflow.verification.reference.index_outputs import EXACT, RANGE_BOUND, Pick, Selection, Trace
 from akgflow.verification.reference.operator import OperatorError, generator_states
 from akgflow.verification.reference.tolerance import Expected, Measure, expect, whole_slack
+from akgflow.verification.reference.tracing.narrowing import unit_for
 from akgflow.verification.reference.tracing.randomness import alike, remedy
-from akgflow.verification.reference.tracing.spread import Spread
+from akgflow.verification.reference.tracing.spread import Roundoff, Spread
 from akgflow.verification.shared import dtypes, memory
 
 STEP = 2.0**-20
@@ -28,6 +30,7 @@ INSTANT_SECONDS, QUICK_SECONDS = 0.02, 0.1
 SLOW_SECONDS = 3.0
 
 State = Mapping[str, torch.Tensor]
+Conditions = Callable[[], contextlib.AbstractContextManager[Any]]
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,13 @@ class Effects:
 
 
 class Runner:
-    """A model, the state that each of its forwards starts from, and what a forward is known to change."""
+    """A model, the state that each of its forwards starts from, and what a forward is known to change.
 
-    def __init__(self, model: Any, state: State, where: str) -> None:
-        self.model, self.state, self.where = model, state, where
+    ``conditions`` gives what each forward is run under.
+    """
+
+    def __init__(self, model: Any, state: State, where: str, conditions: Conditions = contextlib.nullcontext) -> None:
+        self.model, self.state, self.where, self.conditions = model, state, where, conditions
         self.effects = Effects()
         self.slowest = 0.0
         """Seconds of the longest forward on a processor; what a device is asked for does not count."""
@@ -69,7 +75,7 @@ class Runner:
         restore(self.model, self.state if state is None else state)
         started, before = time.monotonic(), generator_states()
         try:
-            with torch.no_grad(), contextlib.nullcontext() if trace is None else trace:
+            with torch.no_grad(), self.conditions(), contextlib.nullcontext() if trace is None else trace:
                 return invoke(self.model, made)
         except Exception as error:
             raise OperatorError(f"forward fails {self.where}: {type(error).__name__}: {error}") from error
@@ -105,9 +111,12 @@ class Answer:
 
 
 class Oracle:
-    """A model in float64. Its first answer shows how every later one is measured."""
+    """A model in float64. Its first answer shows how every later one is measured.
 
-    def __init__(self, model: Any, state: State, where: str) -> None:
+    ``allowed``: what operands of float32 contractions may be rounded to.
+    """
+
+    def __init__(self, model: Any, state: State, where: str, allowed: Operands) -> None:
         exact = copy.deepcopy(model)._apply(dtypes.widened)
         self.runner = Runner(exact, dtypes.widen(dict(state)), where)
         self._state = state
@@ -116,11 +125,21 @@ class Oracle:
         self.names: set[str] = set()
         self.truncates = False
         self.repeatable = False
-        self.spread = Spread()
+        self.allowed, self.spread = allowed, Spread(Operands())
         self.thrifty = False
         """Make do with as few forwards as there can be, where each takes seconds."""
         self.roundings: int | None = None
         """How often the framework rounds to a dtype below float32 in one forward; None until it is counted."""
+
+    @property
+    def unit(self) -> float:
+        """The unit roundoff of operands that may be rounded to less than float32; 0.0 where none may be."""
+        return unit_for(self.names, self.spread.allowed)
+
+    @property
+    def permission(self) -> str:
+        """What candidates may round in this operator, in words; empty where float32 stays float32."""
+        return str(self.allowed) if self.unit else ""
 
     @property
     def instant(self) -> bool:
@@ -154,10 +173,12 @@ class Oracle:
         selects = any(pick is not None for pick in picks)
         watch = selects or any(one is not other for one, other in zip(outputs, rounded, strict=True))
         base = Answer(outputs, trace.sources if watch else [])
+        if any(t.dtype == torch.float32 for t in (*memory.tensors(made), *self._state.values())):
+            self.spread.allowed = self.allowed
         self._repeat(wide, base, watch)
         sensitivity, moved = self._sensitivity(base, made, wide, watch)
         spread, exact = self._roundoff(base, wide, frame, watch)
-        how = how._replace(exact=exact)
+        how = how._replace(exact=exact, unit=self.unit)
         length = partial(self._longest_sum, made, wide, outputs)
         given = zip(outputs, frame, sensitivity, spread, strict=False)
         found = [expect(o, f, s, how, d, length) for o, f, s, d in given]
@@ -217,7 +238,7 @@ class Oracle:
                 else:
                     apart = dtypes.as_float64(result) - dtypes.as_float64(start)
                     one += (apart / STEP).nan_to_num(0.0, 0.0, 0.0) ** 2
-        coarse = _coarsest(memory.tensors(made))
+        coarse = max(_coarsest(memory.tensors(made)), 2 * self.unit)
         if coarse > STEP and any(mark is not None for mark in moved):
             for mark, result, start in zip(moved, self._moved(wide, watch, coarse), base.all, strict=False):
                 if mark is not None and result.shape == start.shape:
@@ -226,7 +247,7 @@ class Oracle:
 
     def _roundoff(
         self, base: Answer, wide: Any, frame: Sequence[torch.Tensor], watch: bool
-    ) -> tuple[Sequence[torch.Tensor | None], bool]:
+    ) -> tuple[Sequence[Roundoff | None], bool]:
         """The spread of each output and source, and whether nothing is rounded at all.
 
         None where there is none: in float64, of what random rounding does not cover, and of forwards of seconds.
@@ -269,18 +290,19 @@ class Oracle:
         return self._answer(memory.map_tensors(wide, perturb), state, watch).all
 
     def steady(self, made: Any, expected: tuple[Expected, ...]) -> bool:
-        """True when rounding the inputs to a dtype below float32 moves no such output further than half of its bound.
+        """True when rounding the inputs to less than float32 moves no output further than half of its bound.
 
         Where it does, kernels that round what they keep in between differ by more than any first-order bound says.
-        Where the framework rounds results alone, kernels keep nothing rounded.
+        Where the framework rounds results alone, and no operands may be rounded, kernels keep nothing rounded.
         """
-        coarse = _coarsest(memory.tensors(made)) / 2
-        if coarse < STEP or (self.roundings or 0) <= 1:
+        coarse = _coarsest(memory.tensors(made)) / 2 if (self.roundings or 0) > 1 else 0.0
+        coarse = max(coarse, self.unit)
+        if coarse < STEP:
             return True
         moved = self._moved(dtypes.widen(made), False, coarse)
         return all(
             one.bound is None
-            or dtypes.format_of(one.framework.dtype).bits >= 32
+            or (dtypes.format_of(one.framework.dtype).bits >= 32 and not self.unit)
             or other.shape != one.framework.shape
             or bool(((dtypes.as_float64(other) - one.oracle).abs().nan_to_num(0.0, 0.0, 0.0) <= one.bound / 2).all())
             for one, other in zip(expected, moved, strict=False)
@@ -302,7 +324,7 @@ class Oracle:
         made: Any,
         base: Answer,
         framework: Runner,
-        roundoff: Sequence[tuple[torch.Tensor, torch.Tensor | None]],
+        roundoff: Sequence[tuple[torch.Tensor, Roundoff | None]],
         given: list[bool],
     ) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """For each tensor that was selected from: its values, and how much a sound kernel's may be off."""
@@ -317,7 +339,7 @@ class Oracle:
             if is_input or not exact.is_floating_point():
                 found.append((exact.double(), torch.zeros(exact.shape, dtype=torch.float64, device=exact.device)))
                 continue
-            how = Measure(even=False, balanced=False)
+            how = Measure(even=False, balanced=False, unit=self.unit)
             expected = expect(exact, near, sensitivity, how, spread, lambda: self.length or 1)
             bound = expected.bound if expected.bound is not None else torch.zeros_like(exact)
             found.append((exact.double(), bound))

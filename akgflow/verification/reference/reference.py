@@ -12,9 +12,11 @@ from typing import Any, ClassVar
 import torch
 
 from akgflow.config.types import Scalar
+from akgflow.precision import Contract
 from akgflow.verification.reference import inputs as drawing
 from akgflow.verification.reference.distributions import (
     BOUNDED,
+    DECAYS,
     EXTRA,
     EXTREMES,
     LEVELS,
@@ -26,6 +28,7 @@ from akgflow.verification.reference.distributions import (
     WAYS,
     InputInvariant,
     borders,
+    further,
     input_invariant,
     may_have_borders,
 )
@@ -34,8 +37,9 @@ from akgflow.verification.reference.index_outputs import RANGE_BOUND, Trace
 from akgflow.verification.reference.inputs import Draw, Recipe
 from akgflow.verification.reference.operator import Case, OperatorError, check_state, make_case, seeded
 from akgflow.verification.reference.oracle import QUICK_SECONDS, SLOW_SECONDS, Effects, Oracle, Runner
-from akgflow.verification.reference.output_form import require_an_answer, same_form
-from akgflow.verification.reference.perturbations import (
+from akgflow.verification.reference.output_form import require_an_answer
+from akgflow.verification.reference.special.admission import admitted, computes, well_conditioned
+from akgflow.verification.reference.special.perturbations import (
     FAR,
     OTHER,
     OUT_OF_RANGE,
@@ -44,7 +48,9 @@ from akgflow.verification.reference.perturbations import (
     of_few_terms,
     single_element_perturbations,
 )
-from akgflow.verification.reference.tolerance import Expected, Measure
+from akgflow.verification.reference.special.structures import Kind, Structure, kinds_of
+from akgflow.verification.reference.tolerance import Measure
+from akgflow.verification.reference.tracing.narrowing import conditions
 from akgflow.verification.reference.tracing.op_count import measure
 from akgflow.verification.reference.trivial_answers import loose_bounds, trivial_answers
 from akgflow.verification.shared import dtypes, memory
@@ -59,11 +65,10 @@ MOST_SEEN = 1 << 22
 PERTURBED_SECONDS = 1.0
 """Oracles that take longer are not asked about perturbed inputs."""
 MOST_PERTURBED = 4
-NOT_ROUNDOFF = 32.0
-"""The framework's error over what sound kernels' roundoff may come to, above which it is no roundoff."""
+MOST_STRUCTURED = 2
+"""Structures that no other distribution is asked with, and that are asked with the operator's own."""
 MOST_REPEATED = 1 << 24
 """Elements of inputs and outputs up to which inputs of few terms are added to the others."""
-_SPECIAL = (torch.isnan, torch.isposinf, torch.isneginf)
 _secret = random.SystemRandom()
 
 
@@ -78,7 +83,16 @@ class Reference:
     large: ClassVar[bool] = False
     """Whether what it holds is too much to wait for the garbage collector."""
 
-    def __init__(self, text: str, file: str, keys: Mapping[str, Scalar], dtype: str | None, device: str) -> None:
+    def __init__(
+        self,
+        text: str,
+        file: str,
+        keys: Mapping[str, Scalar],
+        dtype: str | None,
+        device: str,
+        contract: Contract = Contract(),  # noqa: B008
+    ) -> None:
+        self.contract = contract
         self.case: Case = make_case(text, file, keys, dtype, drawing.fresh_seed())
         self.file, self.device, self._describe = file, device, describer()
         self.init = memory.lay_out({"args": list(self.case.init_args), "kwargs": dict(self.case.init_kwargs)})
@@ -91,6 +105,7 @@ class Reference:
         self.draws: list[Draw] = []
         self.weak: tuple[str, ...] = ()
         self.invariants: list[InputInvariant] = []
+        self.kinds: list[Kind] = []
 
     def _draw_state(self, positive: bool) -> None:
         """Draw parameters, and set up framework and oracle with them."""
@@ -99,8 +114,8 @@ class Reference:
         spacing = memory.at_page_end if self.device == "cpu" else memory.guarded
         self.state_layout = memory.lay_out(dict(self.state), spacing)
         where = f"of operator {self.file} on case {dict(self.case.keys)}"
-        self.framework_runner = Runner(self._model, self.state, where)
-        self.oracle = Oracle(self._model, self.state, where)
+        self.framework_runner = Runner(self._model, self.state, where, conditions(self.contract, self.device))
+        self.oracle = Oracle(self._model, self.state, where, self.contract.allowed)
 
     def _construct(self) -> Any:
         try:
@@ -145,16 +160,36 @@ class Reference:
         at_borders = [EXTREMES] if any(invariant.has_borders for invariant in self.invariants) else []
         others = _secret.sample(EXTRA, len(EXTRA)) if second is not None else at_borders
         wanted = self._how_many(first)
+        if wanted == len(EXTRA) == len(others):
+            more = further(self.oracle.names, self.invariants)
+            others, wanted = others + more, wanted + len(more)
+        structures = []
+        if not self.oracle.thrifty and self.oracle.seconds < SLOW_SECONDS and first.elements <= MANY_ELEMENTS:
+            structures = admitted(self.kinds, self._operator_inputs, self.framework_runner, first)
         for place, distribution in enumerate(others):
-            if not wanted and self.oracle.thrifty:
+            shifted = any(draw.distribution.startswith(SHIFTED) for draw in self.draws)
+            if (not wanted and self.oracle.thrifty) or (distribution in DECAYS and shifted):
                 break
             self.weak = trivial_answers(self.draws)
             # Where a trivial answer would still pass, every distribution that might refuse it is tried.
             if place < wanted or (self.weak and self.oracle.seconds < SLOW_SECONDS):
-                found = self._try_distribution(distribution, first)
+                # What masks and lengths are given at their borders is seen without a structure.
+                kept = distribution == EXTREMES and at_borders
+                found = self._with_a_structure(distribution, first, [] if kept else structures)
                 self.draws += [found] if found is not None else []
+        alone = (self._try_distribution(OPERATOR, first, one) for one in structures)
+        self.draws += islice((one for one in alone if one is not None), MOST_STRUCTURED)
         self.draws += self._of_few_terms(first)
         self.weak = trivial_answers(self.draws)
+
+    def _with_a_structure(self, distribution: str, first: Draw, structures: list[Structure]) -> Draw | None:
+        """A draw of a distribution, and with the first of the structures that goes with it, which is taken out."""
+        for structure in structures[:2]:
+            found = self._try_distribution(distribution, first, structure)
+            if found is not None:
+                structures.remove(structure)
+                return found
+        return self._try_distribution(distribution, first)
 
     def _of_few_terms(self, first: Draw) -> Iterator[Draw]:
         """Draws whose outputs are made from few elements, where the operator makes them from many."""
@@ -168,22 +203,24 @@ class Reference:
                 found = self.answer(made, name, first.way)
             except OperatorError:
                 continue
-            if self._well_conditioned(found, first, name):
+            if well_conditioned(self.oracle, found, first, name):
                 yield found
 
     def _input_invariants(self, first: Draw) -> list[InputInvariant]:
-        """What the first draw has in common with another; with several others where it may hold masks or lengths."""
-        given = list(memory.tensors(first.inputs))
-        others = [list(memory.tensors(self._operator_inputs()))]
-        found = [input_invariant(one, other) for one, other in zip(given, others[0], strict=True)]
-        if sum(one.numel() for one in given) > MOST_SEEN or not any(map(may_have_borders, given)):
+        """What the first draw has in common with another; with several where it holds masks, lengths or indices."""
+        draws = [first.inputs, self._operator_inputs()]
+        given, other = (list(memory.tensors(made)) for made in draws)
+        found = [input_invariant(one, another) for one, another in zip(given, other, strict=True)]
+        if sum(one.numel() for one in given) > MOST_SEEN or all(invariant.random for invariant in found):
             return found
-        others += [list(memory.tensors(self._operator_inputs())) for _ in range(6)]
-        seen = zip(*(given, *others), strict=True)
-        return [
-            borders(draws) if not invariant.random and may_have_borders(draws[0]) else invariant
-            for invariant, draws in zip(found, seen, strict=True)
+        draws += [self._operator_inputs() for _ in range(6)]
+        seen = zip(*map(memory.tensors, draws), strict=True)
+        found = [
+            borders(one) if not invariant.random and may_have_borders(one[0]) else invariant
+            for invariant, one in zip(found, seen, strict=True)
         ]
+        self.kinds = kinds_of(draws, found)
+        return found
 
     @cached_property
     def perturbed(self) -> tuple[Draw, ...]:
@@ -208,7 +245,9 @@ class Reference:
             found = self.answer(made, OPERATOR, first.way)
         except OperatorError:
             return None
-        return replace(found, distribution=PERTURBED) if self._well_conditioned(found, first, PERTURBED) else None
+        return (
+            replace(found, distribution=PERTURBED) if well_conditioned(self.oracle, found, first, PERTURBED) else None
+        )
 
     @property
     def process_bytes(self) -> tuple[int, int]:
@@ -259,10 +298,10 @@ class Reference:
     def _operator_inputs(self) -> tuple[Any, ...]:
         return drawing.draw(self.case, self.device, drawing.fresh_seed())
 
-    def _try_distribution(self, distribution: str, first: Draw) -> Draw | None:
+    def _try_distribution(self, distribution: str, first: Draw, structure: Structure | None = None) -> Draw | None:
         """A draw of another distribution in the first way that the operator admits; None where it admits none."""
         bordered = distribution == EXTREMES and any(invariant.has_borders for invariant in self.invariants)
-        if not bordered and not any(invariant.random for invariant in self.invariants):
+        if distribution != OPERATOR and not bordered and not any(invariant.random for invariant in self.invariants):
             return None
         confined = bool(self.oracle.names & RANGE_BOUND) or self.oracle.truncates
         levels = (1.0, 0.0) if bordered else LEVELS.get(distribution, (1.0,))
@@ -272,40 +311,17 @@ class Reference:
         for level, way in product(levels if ways != (BOUNDED,) or distribution not in LEVELS else (), ways):
             try:
                 made = self.fresh(distribution, way, level)
-                if distribution != NORMAL and not self._computes(made, first):
+                if structure is not None:
+                    with seeded(drawing.fresh_seed()):
+                        made = structure.of(made, self.kinds)
+                if distribution != NORMAL and not computes(self.framework_runner, made, first):
                     continue
                 found = self.answer(made, distribution, way)
             except OperatorError:
                 continue
-            if self._well_conditioned(found, first, distribution):
-                return found
+            if well_conditioned(self.oracle, found, first, distribution):
+                return found if structure is None else replace(found, distribution=structure.called(distribution))
         return None
-
-    def _computes(self, made: tuple[Any, ...], first: Draw) -> bool:
-        """True when the framework's results are as finite as those of the operator's own inputs."""
-        outcome = self.framework_runner.outcome(memory.copied(made))
-        pairs = zip(outcome, first.outcome, strict=False)
-        return all(_admitted(tensor, expected.framework) for tensor, expected in pairs)
-
-    def _well_conditioned(self, found: Draw, first: Draw, distribution: str) -> bool:
-        """True when values are special only where the operator's own are, and the framework's error is only rounding.
-
-        Where the framework's kernel itself is wrong by more than rounding, the draw says nothing about a candidate.
-        """
-        if found.effects != first.effects:
-            return False
-        for one, other in zip(found.outcome, first.outcome, strict=True):
-            if one.framework.shape != other.framework.shape:
-                return False
-            if not _admitted(one.oracle, other.oracle) or not _admitted(one.framework, other.framework):
-                return False
-            if _agree(other) and not _agree(one):
-                return False
-            if distribution != NORMAL and one.analytic > NOT_ROUNDOFF:
-                return False
-        if not same_form(found.tree, first.tree):
-            return False
-        return distribution == NORMAL or self.oracle.steady(found.inputs, found.outcome)
 
     def fresh(self, distribution: str, way: str = SIGNED, level: float = 1.0) -> tuple[Any, ...]:
         """New secret inputs of a distribution that the case admits."""
@@ -370,18 +386,3 @@ class Reference:
         ]
         moved = [n for n, was in self.state.items() if n in known.buffers or not memory.same_bits(was, state[n])]
         return Effects(tuple(i for i, changed in enumerate(changes) if changed), tuple(moved))
-
-
-def _agree(one: Expected) -> bool:
-    """True when the oracle and the framework are finite at the same places."""
-    return bool(torch.equal(torch.isfinite(one.oracle), dtypes.finite(one.framework)))
-
-
-def _admitted(tensor: torch.Tensor, own: torch.Tensor) -> bool:
-    """True when values are special where the operator's own are, or are of kinds that it gives in changing places."""
-    if tensor.shape != own.shape:
-        return False
-    if bool(torch.equal(dtypes.finite(tensor), dtypes.finite(own))):
-        return True
-    values, others = dtypes.as_float64(tensor), dtypes.as_float64(own)
-    return all(bool(kind(others).any()) or not bool(kind(values).any()) for kind in _SPECIAL)

@@ -64,17 +64,17 @@ from akgflow.verdict import Worst
 from akgflow.verification.reference.error_patterns import pattern, rounded_to
 from akgflow.verification.reference.index_outputs import Selection
 from akgflow.verification.reference.tracing.accumulation import LONGEST
+from akgflow.verification.reference.tracing.spread import Roundoff, scatter, scatter_allowed
 from akgflow.verification.shared import dtypes
 
 FACTOR = 3.0
 LOW_PRECISION_FACTOR = 3.0
-ROUNDINGS = 12.0
-FALSE_ALARMS = 1e-5
-"""Of sound kernels' errors that are normal with the spread as their deviation, for each output."""
 BIAS = 0.1
 COMMON = 1.5
 EPSILON = 3e-6
 """What sound kernels change all values by: 1e-6 added to a denominator of one, a fast exponential or reciprocal."""
+NARROWED = 4.0
+"""Unit roundoffs of narrowed operands that errors may come to, in units of the scale, where there is no spread."""
 NARROW_TOLERANCE = 10.0
 """A task that multiplies the bounds by so much or more lets results be rounded to narrower formats, within them."""
 
@@ -95,6 +95,12 @@ class Expected:
     """The largest ratio of the framework's error to the part of the bound that does not come from it."""
     bias: float = math.inf
     """What the elements' errors may come to together, as a share of the bounds."""
+    usual: torch.Tensor | None = None
+    """The usual error of each element where operands may be narrowed."""
+    scatter: float = math.inf
+    """What the median of the elements' errors, each over that, may be."""
+    tail: float = 1.0
+    """How many times the usual error the largest is where operands may be narrowed."""
     selection: Selection | None = None
     """Judges an index output."""
     slack: torch.Tensor | None = None
@@ -126,6 +132,8 @@ class Measure(NamedTuple):
     """The framework rounds only results below float32."""
     exact: bool = False
     """No operation rounds anything."""
+    unit: float = 0.0
+    """Unit roundoff of operands that may be rounded to less than float32; 0.0 where none may be."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +159,7 @@ class _Marks:
     bound: torch.Tensor
     good: torch.Tensor
     bias: float = 0.0
+    scatter: float = 0.0
 
 
 def expect(
@@ -158,7 +167,7 @@ def expect(
     framework: torch.Tensor,
     sensitivity: torch.Tensor,
     how: Measure,
-    spread: torch.Tensor | None = None,
+    spread: Roundoff | None = None,
     length: Callable[[], int] = lambda: 1,
 ) -> Expected:
     """Values and bounds from the oracle and framework results of one output, all of the same shape.
@@ -180,9 +189,9 @@ def expect(
     scale = scale.clamp(min=float(scale.square().mean().sqrt()) if scale.numel() else 0.0)
     bound = _one_rounding(magnitude, form, framework.dtype)
     if spread is not None:
-        bound += 0.0 if how.exact else _spread_allowed(spread, scale, u)
+        bound += 0.0 if how.exact else spread.allowance(scale, u)
     else:
-        bound += _roundings(length(), how.even) * u * scale
+        bound += (_roundings(length(), how.even) * u + NARROWED * how.unit) * scale
         if how.shifted:
             # In a sum of terms of one sign and size, roundoff may not cancel; in what is left after they do, it does.
             bound += min(length(), LONGEST) / 4 * u * magnitude
@@ -193,24 +202,19 @@ def expect(
             bound += LOW_PRECISION_FACTOR * form.eps / 2 * sensitivity.clamp(min=_median(sensitivity))
     analytic = float((error / bound).max()) if error.numel() else 0.0
     bound += FACTOR * _envelope(magnitude, beyond)
+    usual = spread.usual if spread is not None else None
+    common = max(form.eps / 2, spread.common if spread is not None else 2 * how.unit)
     return Expected(
         exact,
         framework,
         bound,
         framework_error=float(error.max()) if error.numel() else 0.0,
         analytic=analytic,
-        bias=_bias_allowed(magnitude, bound, form.eps / 2) if how.balanced and form.eps < 1 else math.inf,
+        usual=usual,
+        scatter=scatter_allowed(error, usual),
+        tail=spread.tail(scale) if spread is not None else 1.0,
+        bias=_bias_allowed(magnitude, bound, common) if how.balanced and form.eps < 1 else math.inf,
     )
-
-
-def _spread_allowed(spread: torch.Tensor, scale: torch.Tensor, u: float) -> torch.Tensor:
-    """What roundoff may come to: some roundings of the scale, and as many deviations as so many elements show."""
-    if not spread.numel():
-        return spread
-    # Few forwards were run: an element in which their errors happened to be small is given what is usual for its scale.
-    usual = float(torch.where(scale > 0, spread / scale, 0.0).square().mean().sqrt())
-    deviations = math.sqrt(2 * math.log(spread.numel() / FALSE_ALARMS))
-    return ROUNDINGS * u * scale + deviations * torch.maximum(spread, usual * scale)
 
 
 def _in_range(exact: torch.Tensor, form: dtypes.Format, dtype: torch.dtype) -> torch.Tensor:
@@ -314,8 +318,14 @@ def _together(got: torch.Tensor, marks: _Marks, expected: Expected, tolerance: f
             f"together they are {1 + off:.6g} times what they should be, which no rounding explains "
             f"({marks.bias:.2f} of the bounds on average, allowed {expected.bias:.2f})"
         )
+    if marks.scatter > expected.scatter:
+        return (
+            f"together their errors are {marks.scatter / expected.scatter:.1f} times as large as they may be where "
+            "operands are rounded as far as is allowed: something is rounded further"
+        )
     name = rounded_to(got) if tolerance < NARROW_TOLERANCE else ""
-    if name and rounded_to(marks.centre.to(got.dtype)) != name:
+    # A product by ones and zeros is an operand, which the framework's own kernel was allowed to round.
+    if name and name not in (rounded_to(marks.centre.to(got.dtype)), rounded_to(dtypes.parts(expected.framework))):
         return f"every value is a {name} number: the result was rounded to {name} on its way"
     return ""
 
@@ -334,7 +344,7 @@ def _marks(got: torch.Tensor, expected: Expected, tolerance: float) -> _Marks:
     weight = torch.where(finite, centre, 0.0)
     moved = float((weight * (values - centre)).nan_to_num(0.0, 0.0, 0.0).sum().abs())
     most = float((weight.abs() * bound).sum())
-    return _Marks(values, centre, error, bound, good, moved / most if most > 0 else 0.0)
+    return _Marks(values, centre, error, bound, good, moved / most if most > 0 else 0.0, scatter(error, expected.usual))
 
 
 def _exact_marks(got: torch.Tensor, expected: Expected, tolerance: float) -> _Marks:

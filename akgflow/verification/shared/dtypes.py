@@ -9,6 +9,7 @@ Noune et al., arXiv 2206.02915.
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -26,6 +27,23 @@ _COMPLEX = frozenset({torch.complex32, torch.complex64, torch.complex128})
 _NAMES = "bool uint8 uint16 uint32 uint64 int8 int16 int32 int64"
 _WHOLE = frozenset(getattr(torch, name) for name in _NAMES.split() if hasattr(torch, name))
 _FLOAT4_VALUES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+
+
+def use_tf32(products: bool, convolutions: bool) -> None:
+    """Say whether PyTorch's float32 matrix products, and its convolutions, may use TF32 on a GPU from now on.
+
+    Each setter of the older interface sets both interfaces alike; what the newer one set for all backends goes first,
+    since reading the older one raises where the two differ.
+    """
+    with warnings.catch_warnings():
+        # The newer interface cannot do it alone: torch's compiler reads the older one.
+        warnings.simplefilter("ignore")
+        for backend in (torch.backends, torch.backends.cudnn):
+            if hasattr(backend, "fp32_precision"):
+                backend.fp32_precision = "none"
+        torch.set_float32_matmul_precision("high" if products else "highest")
+        torch.backends.cuda.matmul.allow_tf32 = products
+        torch.backends.cudnn.allow_tf32 = convolutions
 
 
 class Format(NamedTuple):

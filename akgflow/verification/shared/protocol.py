@@ -64,6 +64,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from akgflow.base.serial import from_data, to_data
 from akgflow.config.types import Target, ToolchainFile
+from akgflow.precision import Precision
 from akgflow.terms import Evidence
 from akgflow.verification.shared import fields as reading
 from akgflow.verification.shared.fields import Fields, Malformed
@@ -212,6 +213,7 @@ class Open(Request[Opened]):
     prepared: Sequence[str]
     """Folders that the toolchain has made ahead."""
     guarded: bool
+    tf32: tuple[bool, bool] = Precision.FRAMEWORK.tf32  # whether its products, and its convolutions, may use TF32
 
     def read(self, reply: Fields) -> Opened:
         return Opened(reply.take("device", reading.one_of(DEVICES)))
@@ -230,6 +232,7 @@ class OpenBaseline(Request[Opened]):
 
     op = "open_baseline"
     device: str
+    tf32: Sequence[bool] = Precision.FRAMEWORK.tf32  # as of `Open`
 
     def read(self, reply: Fields) -> Opened:
         return Opened(reply.take("device", reading.one_of(DEVICES)))

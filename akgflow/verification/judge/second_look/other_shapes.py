@@ -165,7 +165,8 @@ class Asking:
         """A case and inputs for it; None where the operator does not run, or asking would be unfair."""
         request = self.request
         try:
-            reference = Reference(request.operator, request.operator_file, keys, request.dtype, trial.device)
+            about = request.operator, request.operator_file, keys, request.dtype, trial.device
+            reference = Reference(*about, request.contract)
             reference.case = self._lenient(reference.case)
             draw = question(reference)
         except OperatorError:

@@ -23,7 +23,8 @@ from akgflow.verification.reference import inputs as drawing
 from akgflow.verification.reference.distributions import OPERATOR
 from akgflow.verification.reference.inputs import Draw
 from akgflow.verification.reference.operator import MODULE_NAME, Case, OperatorError, make_case, seeded
-from akgflow.verification.reference.reference import NOT_ROUNDOFF, Reference
+from akgflow.verification.reference.reference import Reference
+from akgflow.verification.reference.special.admission import HEAVY, NOT_ROUNDOFF
 from akgflow.verification.reference.tracing.footprint import footprint_of
 from akgflow.verification.shared import dtypes, memory
 
@@ -181,9 +182,8 @@ def question(reference: Reference) -> Draw | None:
         found = reference.answer(made, OPERATOR)
     except OperatorError:
         return None
-    sound = all(
-        _finite(one.oracle) and _finite(one.framework) and one.analytic <= NOT_ROUNDOFF for one in found.outcome
-    )
+    finite = all(_finite(tensor) for one in found.outcome for tensor in (one.oracle, one.framework))
+    sound = finite and all(one.analytic <= NOT_ROUNDOFF and one.tail <= HEAVY for one in found.outcome)
     return found if sound and reference.oracle.steady(found.inputs, found.outcome) else None
 
 

@@ -5,10 +5,10 @@ Two things are counted on one draw of a case. *Bytes*: the outputs once, and of 
 keeps). *Operations*: those of contractions, as the framework does them.
 
 The reported floor is the roofline of Williams, Waterman and Patterson (CACM 52(4), 2009): operations at the target's
-rate for the operator's type, bytes at its bandwidth. Only an impossible time is refused: one in which bytes that the
-caches cannot have held do not pass, even where memory is clocked a little higher than the facts say; or, only for a
-single dense contraction, one in which half of its operations (Strassen's method needs fewer than all) do not fit at the
-target's fastest rate for any type.
+rate for the operator's type and precision contract (`peaks`), bytes at its bandwidth. Only an impossible time is
+refused: one in which bytes that the caches cannot have held do not pass, even where memory is clocked a little higher
+than the facts say; or, only for a single dense contraction, one in which half of its operations (Strassen's method
+needs fewer than all) do not fit at the target's fastest rate for any type.
 """
 
 from __future__ import annotations
@@ -19,20 +19,22 @@ from typing import Any
 
 import torch
 
+from akgflow.precision import Operands
 from akgflow.terms import Status
 from akgflow.verdict import Roofline, Timing
 from akgflow.verification.judge.failures import CandidateFailed
+from akgflow.verification.judge.timing.peaks import above, peak
 from akgflow.verification.judge.timing.window import cache_bytes
 from akgflow.verification.reference.reference import Reference
+from akgflow.verification.reference.tracing.narrowing import CONVOLUTIONS
 from akgflow.verification.reference.tracing.op_count import Tracer, flops_of
-from akgflow.verification.shared import dtypes, memory
+from akgflow.verification.shared import dtypes, memory, op_classes
 from akgflow.verification.shared.memory import map_tensors
 
 SECTOR = 32
 """Bytes of the smallest transfer from memory (a sector of NVIDIA's L2 cache)."""
 SLACK = 0.8
 """Devices of one name differ: an H100 NVL has a sixth more bandwidth than an H100 SXM."""
-_RATES = {torch.float64: "fp64", torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Load:
     constant: float
     dense: bool
     dtype: torch.dtype
+    convolved: float = 0.0
+    """Those of the operations that are convolutions'."""
 
     @property
     def bytes(self) -> float:
@@ -60,12 +64,13 @@ class _Contractions(Tracer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.flops, self.contractions, self.others = 0.0, 0, 0
+        self.flops, self.convolved, self.contractions, self.others = 0.0, 0.0, 0, 0
 
     def note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
         flops = flops_of(func, args, kwargs, result)
         if flops is not None:
             self.flops += flops
+            self.convolved += flops if op_classes.base(func._schema.name) in CONVOLUTIONS else 0.0
             self.contractions += 1
         elif not func.is_view and func.overloadpacket is not torch.ops.aten.copy_:
             # Copying is how a model's state is set before a call.
@@ -86,7 +91,7 @@ def load(reference: Reference) -> Load:
     out = sum(one.numel() * one.element_size() for one in [*(e.framework for e in draw.expected), *changed])
     plain = all(invariant.plain for invariant in reference.invariants)
     dense = seen.contractions == 1 and seen.others == 0 and plain
-    return Load(seen.flops, given + out, state, dense, draw.outcome[0].framework.dtype)
+    return Load(seen.flops, given + out, state, dense, draw.outcome[0].framework.dtype, seen.convolved)
 
 
 def _needed(reference: Reference) -> tuple[float, float]:
@@ -153,19 +158,30 @@ def with_roofline(
         return list(timings)
     work = load(reference)
     require_possible(work, facts, caches(facts, reference.device), calls, timings[0].seconds)
-    return [replace(one, roofline=roofline(work, facts, one.seconds)) for one in timings]
+    allowed = reference.contract.allowed
+    return [replace(one, roofline=roofline(work, facts, one.seconds, allowed)) for one in timings]
 
 
-def roofline(work: Load, facts: Mapping[str, Any], seconds: float) -> Roofline | None:
+def roofline(
+    work: Load,
+    facts: Mapping[str, Any],
+    seconds: float,
+    allowed: Operands = Operands(),  # noqa: B008
+) -> Roofline | None:
     """The usual roofline for a call that took ``seconds``; None where the facts give no bandwidth or no rate."""
-    bandwidth, rate = _number(facts, "hbm_gbps") * 1e9, _rate(facts, work.dtype)
-    if not bandwidth or (work.flops and not rate):
+    bandwidth = _number(facts, "hbm_gbps") * 1e9
+    product, convolution = (peak(facts, work.dtype, form) for form in allowed)
+    if not bandwidth or (work.flops and not product):
         return None
     memory_seconds = work.bytes / bandwidth
-    compute_seconds = work.flops / rate if work.flops else 0.0
+    compute_seconds = 0.0
+    if work.flops:
+        compute_seconds = (work.flops - work.convolved) / product + work.convolved / convolution
     floor = max(memory_seconds, compute_seconds)
     limit = "compute" if compute_seconds > memory_seconds else "memory"
-    return Roofline(floor, work.flops, work.bytes, limit, floor / seconds)
+    form = allowed.convolution if work.convolved > work.flops / 2 else allowed.product
+    note = above(limit, form) if floor > seconds else ""
+    return Roofline(floor, work.flops, work.bytes, limit, floor / seconds, note)
 
 
 def require_possible(work: Load, facts: Mapping[str, Any], cache_bytes: int, calls: int, seconds: float) -> None:
@@ -193,9 +209,3 @@ def require_possible(work: Load, facts: Mapping[str, Any], cache_bytes: int, cal
 def _number(facts: Mapping[str, Any], name: str) -> float:
     value = facts.get(name)
     return float(value) if isinstance(value, (int, float)) else 0.0
-
-
-def _rate(facts: Mapping[str, Any], dtype: torch.dtype) -> float:
-    """Operations a second for a type; whole numbers and what is not listed count as nothing known."""
-    rates = facts.get("tflops")
-    return float(rates.get(_RATES.get(dtype, ""), 0.0)) * 1e12 if isinstance(rates, Mapping) else 0.0

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 
 from akgflow.config.types import Scalar
+from akgflow.precision import Contract
 from akgflow.verification.reference.distributions import (
     BOUNDED,
     NORMAL,
@@ -76,9 +77,16 @@ class SlicedReference(Reference):
     large = True
 
     def __init__(
-        self, text: str, file: str, keys: Mapping[str, Scalar], dtype: str | None, device: str, slicing: Slicing
+        self,
+        text: str,
+        file: str,
+        keys: Mapping[str, Scalar],
+        dtype: str | None,
+        device: str,
+        slicing: Slicing,
+        contract: Contract = Contract(),  # noqa: B008
     ) -> None:
-        super().__init__(text, file, keys, dtype, device)
+        super().__init__(text, file, keys, dtype, device, contract)
         self.slicing = slicing
         self.how: Separation | None = None
         self.tree: memory.Tree = {}

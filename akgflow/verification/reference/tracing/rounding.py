@@ -10,6 +10,8 @@ averaged or magnified afterwards.
   one over all terms, since kernels may add them up in one go. A running sum errs by a random walk.
 - A variance may be taken in one pass, where the squares are up to four times as large as itself.
 - What consists of these is taken apart.
+- Operands of contractions are rounded besides, where a precision contract allows it (`narrowing`): by as much as to the
+  nearest number, up or down at random; or cut, as tensor cores do it, where ``cuts`` is set.
 
 Operations that are none of this run without errors, and are named in ``unknown``: the spread does not cover them.
 """
@@ -23,10 +25,12 @@ from typing import Any
 import torch
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from akgflow.precision import Operands
 from akgflow.verification.reference.index_outputs import EXACT
 from akgflow.verification.reference.tracing import accumulation
 from akgflow.verification.reference.tracing.accumulation import LONGEST, UNIT, Drift, scale_of
 from akgflow.verification.reference.tracing.composed import COMPOSED
+from akgflow.verification.reference.tracing.narrowing import format_for, nearest, toward_zero, with_operands
 from akgflow.verification.reference.tracing.op_count import Tracer, arguments_of, results_of
 from akgflow.verification.shared import op_classes
 
@@ -58,14 +62,18 @@ Handler = Callable[["Rounding", Any, Any, Any], Any]
 class Rounding(Tracer):
     """Runs forwards with errors, ``samples`` of them: enter what `again` gives for each.
 
-    ``narrow``: results are rounded to less than float32, and hide what a variance in one pass loses.
+    ``narrow``: results are rounded to less than float32, and hide what a variance in one pass loses. ``allowed``: what
+    operands of contractions may be rounded to.
     """
 
-    def __init__(self, samples: int = 2, narrow: bool = False) -> None:
+    def __init__(self, samples: int = 2, narrow: bool = False, allowed: Operands = Operands()) -> None:  # noqa: B008
         super().__init__()
-        self.samples, self.narrow, self._sample = samples, narrow, -1
+        self.samples, self.narrow, self.allowed, self._sample = samples, narrow, allowed, -1
         self.rounds = False
         """Whether any operation can err at all."""
+        self.narrowed = False
+        """Whether operands were rounded."""
+        self.cuts = False
         self.unknown: set[str] = set()
         self._drifts: list[Drift] = []
         self._balanced: list[torch.Tensor] = []
@@ -84,7 +92,7 @@ class Rounding(Tracer):
         if _is_exact(func, base, args):
             return self._passed_on(func, args, func(*args, **kwargs))
         if base in _HANDLERS:
-            return _HANDLERS[base](self, func, args, kwargs)
+            return _HANDLERS[base](self, func, self._narrowed(base, args), kwargs)
         if torch.Tag.pointwise in func.tags:
             return self._pointwise(base, func, args, kwargs)
         with self:
@@ -127,6 +135,23 @@ class Rounding(Tracer):
         factor = _uniform(result)
         factor *= units * UNIT if exponents is None else exponents.add_(units).mul_(UNIT)
         return result.mul_(factor.add_(1 + shared * UNIT))
+
+    def _narrowed(self, base: str, args: Any) -> Any:
+        """The arguments of a contraction with operands as narrow as they may be; those of anything else as they are."""
+        form = format_for(base, self.allowed)
+        if form is None or not _rounded(args[0]):
+            return args
+        self.narrowed = True
+        return with_operands(base, args, lambda one: self._narrow(one, form))
+
+    def _narrow(self, operand: torch.Tensor, form: str) -> torch.Tensor:
+        if not operand.is_floating_point():
+            return operand
+        if self.cuts:
+            return toward_zero(operand, form)
+        # What the format holds exactly stays as it is.
+        error = (nearest(operand, form) - operand).nan_to_num_(0.0, 0.0, 0.0)
+        return operand + error.mul_(_uniform(operand).sign_())
 
     def _drift(self, measured: Callable[[], Drift]) -> Drift:
         """That of the next sum, measured in the first forward."""

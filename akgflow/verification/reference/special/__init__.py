@@ -1,0 +1,1 @@
+"""Inputs made from the operator's own, that show what random ones do not."""

@@ -1,0 +1,38 @@
+"""operator: matmul
+family: precision agreed
+does: rounds operands to float16, which the task allows
+status: PASSED
+where: cpu
+toolchain: cpp
+precision: compute=fp16
+"""
+
+import torch
+from tvm_ffi.cpp import load_inline
+
+SOURCE = r"""
+#include <cmath>
+#include <cstring>
+
+static float half(float value) { return static_cast<float>(static_cast<_Float16>(value)); }
+
+void product(tvm::ffi::TensorView a, tvm::ffi::TensorView b, tvm::ffi::TensorView out) {
+  const int64_t rows = a.size(0), depth = a.size(1), columns = b.size(1);
+  const float *x = static_cast<const float*>(a.data_ptr()), *y = static_cast<const float*>(b.data_ptr());
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < columns; ++j) {
+      float sum = 0;
+      for (int64_t k = 0; k < depth; ++k) sum += half(x[i * depth + k]) * half(y[k * columns + j]);
+      static_cast<float*>(out.data_ptr())[i * columns + j] = sum;
+    }
+}
+"""
+
+library = load_inline(name="product", cpp_sources=SOURCE, functions=["product"])
+
+
+class ModelNew(torch.nn.Module):
+    def forward(self, a, b):
+        out = torch.empty(a.shape[0], b.shape[1])
+        library.product(a.contiguous(), b.contiguous(), out)
+        return out
