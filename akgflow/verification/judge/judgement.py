@@ -35,11 +35,11 @@ from akgflow.verification.judge.failures import (
     result_failure,
 )
 from akgflow.verification.judge.findings import NUMERIC, Findings, pass_message
-from akgflow.verification.judge.resources import memory_plan
+from akgflow.verification.judge.resources import memory_plan, profiler
 from akgflow.verification.judge.resources.memory_plan import Plan
 from akgflow.verification.judge.second_look.other_shapes import Asking
 from akgflow.verification.judge.second_look.without_kernels import require_kernels_matter
-from akgflow.verification.judge.timing import NotTimed, Pace, Session, Starts, profiler
+from akgflow.verification.judge.timing import NotTimed, Pace, Session, Starts
 from akgflow.verification.judge.timing.roofline import with_roofline
 from akgflow.verification.reference.operator import OperatorError, TooLarge, cases_of
 from akgflow.verification.reference.reference import Reference
