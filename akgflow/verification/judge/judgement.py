@@ -324,6 +324,9 @@ class Judgement:
 
     def _profile(self, scratch: Path, largest: Reference) -> None:
         """Counters about what was timed, while the machine is still this judge's alone."""
+        if largest.device != "cuda":
+            self.findings.absent["profile"] = "counters are read of GPUs only"
+            return
         try:
             self.findings.profile = profiler.take(self.request, self.module, largest, scratch)
         except profiler.NotProfiled as error:
