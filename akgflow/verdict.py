@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from akgflow.config.types import Scalar, SourceKernel, Target, TimeLimits, ToolchainFile
+from akgflow.operators.guarantee import NOTHING, Guarantee
 from akgflow.precision import Contract, Precision
 from akgflow.terms import Evidence, Status
 
@@ -52,6 +53,8 @@ class JudgeRequest:
     """What the plan says can be gathered here; the judge gathers all of it."""
     cases: tuple[Mapping[str, Scalar], ...] = ()
     """Keyword sets; empty: the operator's own shapes."""
+    secret_cases: tuple[Mapping[str, Scalar], ...] = ()
+    """Further ones, which nobody who writes candidates knows."""
     dtype: str | None = None
     """To which floating inputs and parameters are cast; None leaves them."""
     tolerance: float = 1.0
@@ -67,6 +70,10 @@ class JudgeRequest:
     """``forbid``: the framework may not do the operator's work (`Status.FALLBACK`); or ``allow``."""
     profile: bool = False
     """Whether to read the GPU's counters of what was timed."""
+    shapes: Guarantee = NOTHING
+    """Which shapes it must serve beside the stated ones."""
+    layouts: str | None = None
+    """``any``: it must take inputs of any layout."""
 
     @property
     def contract(self) -> Contract:
@@ -105,6 +112,8 @@ class CaseResult:
     worst: Worst | None = None
     detail: str = ""
     """One sentence that helps to repair the candidate."""
+    secret: bool = False
+    """Whether no prompt has the case."""
 
 
 @dataclass(frozen=True)
@@ -202,6 +211,27 @@ class KernelProfile:
 
 
 @dataclass(frozen=True)
+class OtherShapes:
+    """Secret shapes that a candidate was asked for beside the stated ones; each by the sizes that differ."""
+
+    right: tuple[Mapping[str, int], ...] = ()
+    """On which it was right."""
+    refused: tuple[Mapping[str, int], ...] = ()
+    """On which it raised."""
+    specialised: str = ""
+    """The sizes to which it is specialised, and what it said of another one; empty where it refused none."""
+    untried: str = ""
+    """Why there was none; empty where there were some."""
+    contiguous: str = ""
+    """What happened with inputs of another layout, where it takes contiguous ones only; empty where it takes all."""
+
+    @property
+    def general(self) -> bool:
+        """True where it was right on every one, and there was at least one."""
+        return bool(self.right) and not self.refused
+
+
+@dataclass(frozen=True)
 class Environment:
     """Where a verdict was found."""
 
@@ -246,6 +276,8 @@ class Verdict:
     """What this verdict cannot vouch for, such as a task whose inputs let a trivial answer pass."""
     sandbox: tuple[str, ...] = ()
     """The layers that bounded the candidate."""
+    shapes: OtherShapes | None = None
+    """None where it was not right on the stated shapes, nothing was run, or only those were asked for."""
     unfit: bool = False
     """Whether it is the operator that cannot be judged with as it is; ``message`` says what to change in it."""
 

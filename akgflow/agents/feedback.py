@@ -69,7 +69,8 @@ def summary(text: str) -> str:
 def _numerics(verdict: Verdict, wrong: list[CaseResult]) -> list[str]:
     """Each wrong shape with what was seen first, and under which inputs; then the right ones, which narrow it down."""
     assert verdict.correctness is not None
-    shapes = list(dict.fromkeys(map(_shape, verdict.correctness.cases)))
+    told = [case for case in verdict.correctness.cases if case in wrong or not case.secret]
+    shapes = list(dict.fromkeys(map(_shape, told)))
     failed = list(dict.fromkeys(map(_shape, wrong)))
     lines = [f"{wrong[0].status}: wrong at {len(failed)} of {len(shapes)} shapes that were tried."]
     for shape in failed[:_MAX_SHAPES]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from akgflow.api.running import is_finished, read_run, run, run_folder
     from akgflow.api.setup import examine, init
     from akgflow.api.showing import show
-    from akgflow.api.tasks import answered_by, list_tasks, load, load_workspace, plan, validate, workspace_root
+    from akgflow.api.tasks import answered_by, list_tasks, load, load_workspace, plan, sizes, validate, workspace_root
     from akgflow.config import KINDS, Loaded, format_problem, schema_text, suggest
     from akgflow.config.types import Task, Workspace
     from akgflow.doctor import Check
@@ -62,7 +62,7 @@ _EXPORTS = {
     "api.running": ("is_finished", "read_run", "run", "run_folder"),
     "api.setup": ("examine", "init"),
     "api.showing": ("show",),
-    "api.tasks": ("answered_by", "list_tasks", "load", "load_workspace", "plan", "validate", "workspace_root"),
+    "api.tasks": ("answered_by", "list_tasks", "load", "load_workspace", "plan", "sizes", "validate", "workspace_root"),
     "config": ("KINDS", "Loaded", "format_problem", "schema_text", "suggest"),
     "config.types": ("Task", "Workspace"),
     "doctor": ("Check",),
@@ -137,6 +137,7 @@ __all__ = [
     "run_folder",
     "schema_text",
     "show",
+    "sizes",
     "suggest",
     "validate",
     "verify",

@@ -21,6 +21,7 @@ from akgflow.config import (
     check_name,
     check_operator,
     check_precision,
+    check_shapes,
     check_target,
     parse_cases,
     read_text,
@@ -85,6 +86,7 @@ class Question:
     precision: str | Mapping[str, str] | None = None
     mode: str | None = None
     baselines: Sequence[str] = ()
+    shapes: str | None = None
     time: bool = True
     workspace: str | Path | None = None
     overrides: Sequence[str] = ()
@@ -111,6 +113,8 @@ class Question:
         asked = replace(
             request,
             cases=cases or request.cases,
+            secret_cases=() if cases else request.secret_cases,
+            shapes=request.shapes if self.shapes is None else check_shapes(_operator(about), self.shapes),
             dtype=dtype or request.dtype,
             framework=framework or request.framework,
             precision=precision or request.precision,
@@ -130,9 +134,12 @@ class Question:
         return space, check_operator(Path(self.operator), cases)
 
 
+def _operator(about: Task | Operator) -> Operator:
+    return about.operator if isinstance(about, Task) else about
+
+
 def _in_mode(about: Task | Operator, mode: str) -> Task | Operator:
-    operator = about.operator if isinstance(about, Task) else about
-    changed = replace(operator, mode=check_mode(mode))
+    changed = replace(_operator(about), mode=check_mode(mode))
     return replace(about, operator=changed) if isinstance(about, Task) else changed
 
 
@@ -151,6 +158,7 @@ def verify(
     precision: str | Mapping[str, str] | None = None,
     mode: str | None = None,
     baselines: Sequence[str] = (),
+    shapes: str | None = None,
     time: bool = True,
     workspace: str | Path | None = None,
     overrides: Sequence[str] = (),
@@ -159,7 +167,8 @@ def verify(
 
     What is left out is as the task says, else as the judge has it: ``cases`` (``m=64,n=32``, or mappings), ``dtype``,
     ``framework`` (``forbid`` or ``allow``), ``precision`` (``framework``, ``strict``, ``tf32``, ``{"compute": "bf16"}``
-    or ``fp16``), ``mode`` of the modules (``eval`` or ``train``), ``baselines`` (``eager``, ``torch.compile``).
+    or ``fp16``), ``mode`` of the modules (``eval`` or ``train``), ``baselines`` (``eager``, ``torch.compile``),
+    ``shapes`` that it must serve besides (``m=1..8192,k=8..4096:8``, or ``fixed``).
     ``time`` asks for timing where the candidate is executed.
 
     Whatever the candidate does is a verdict. Raises `ConfigError` for what is wrong in the call or the files,
@@ -179,6 +188,7 @@ def verify(
         precision=precision,
         mode=mode,
         baselines=baselines,
+        shapes=shapes,
         time=time,
         workspace=workspace,
         overrides=overrides,

@@ -15,6 +15,8 @@ from akgflow.executors.availability import Availability
 from akgflow.machine import detect
 from akgflow.models.prices import price_of
 from akgflow.models.sizes import max_output_tokens
+from akgflow.operators.dimensions import sizes_of
+from akgflow.operators.guarantee import NOTHING
 from akgflow.planning import Plan, build_plan
 from akgflow.planning.pricing import agents_in, check_prices, models_in_use
 
@@ -67,6 +69,15 @@ def validate(*tasks: str | Path, workspace: str | Path | None = None, overrides:
         by_root.setdefault(root, []).append(str(task))
     read = partial(config.load_tasks, overrides=overrides)
     return _checked(partial(read, group, root=root) for root, group in by_root.items())
+
+
+@public
+def sizes(operator: str | Path) -> str:
+    """What the judge varies of the shapes of an operator's file beside its own, in one line; nothing is run.
+
+    Raises `ConfigError` where it is no operator.
+    """
+    return NOTHING.varied(sizes_of(config.check_operator(Path(operator), ()).whole))
 
 
 def _checked(workspaces: Iterable[Callable[[], tuple[Workspace, tuple[Task, ...]]]]) -> tuple[str, ...]:

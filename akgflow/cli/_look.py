@@ -21,11 +21,20 @@ Row = dict[str, str]
 @set_option
 @json_option
 def validate_command(tasks: tuple[str, ...], workspace: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Check TASKS, or the whole workspace: every problem of every file at once."""
-    names = api.validate(*tasks, workspace=workspace, overrides=overrides)
+    """Check TASKS, or the whole workspace: every problem of every file at once.
+
+    An operator's file (.py) is checked as well; said is which of its sizes the judge varies.
+    """
+    operators = [name for name in tasks if name.endswith(".py")]
+    named = [name for name in tasks if name not in operators]
+    shapes = {name: api.sizes(name) for name in operators}
+    names = api.validate(*named, workspace=workspace, overrides=overrides) if named or not operators else ()
     if as_json:
-        echo_json({"valid": names})
-    else:
+        echo_json({"valid": names, "shapes": shapes} if operators else {"valid": names})
+        return
+    for name, words in shapes.items():
+        echo(f"{name}: {words}")
+    if named or not operators:
         echo(f"valid: {', '.join(names) or 'the workspace (it has no tasks)'}")
 
 

@@ -43,6 +43,12 @@ from akgflow.errors import ExitCode
     type=click.Choice(["eager", "torch.compile"]),
     help="What to compare its time with; may be given twice. Else as the task says, or eager.",
 )
+@click.option(
+    "--shapes",
+    metavar="fixed|M=1..64,…",
+    help="Sizes that it must serve besides, such as m=1..8192,k=8..4096:8 (multiples of 8); fixed: none. Else as the "
+    "task says, or what the judge varies by itself.",
+)
 @click.option("--time/--no-time", default=True, help="Time the candidate where it is executed.")
 @workspace_option
 @set_option
@@ -61,6 +67,7 @@ def verify_command(
     precision: str | None,
     mode: str | None,
     baselines: tuple[str, ...],
+    shapes: str | None,
     time: bool,
     workspace: Path | None,
     overrides: tuple[str, ...],
@@ -85,6 +92,7 @@ def verify_command(
             precision=precision,
             mode=mode,
             baselines=baselines,
+            shapes=shapes,
             time=time,
             workspace=workspace,
             overrides=overrides,

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from akgflow.config._yaml import Node
 from akgflow.config.checks.operators import forward_inputs
+from akgflow.config.checks.shapes import guarantee
 from akgflow.config.checks.vocabulary import kind_of_operator
 from akgflow.config.prompts.analysis import first_line
 from akgflow.config.steps import read_step
@@ -209,7 +210,10 @@ def task(node: Node, file: Path, read: Read, imports: Imports) -> Task:
         targets=tuple(data["matrix"]["target"]),
         workflow=data.get("workflow", DEFAULT_WORKFLOWS[data["kind"]]),
         description=data.get("description", Task.description),
-        cases=tuple(data.get("cases", ())),
+        cases=_cases(data.get("cases", []), secret=False),
+        secret_cases=_cases(data.get("cases", []), secret=True),
+        shapes=guarantee(data.get("shapes", {})),
+        layouts=data.get("layouts"),
         dtype=data.get("dtype"),
         source=_source(source, file.parent, read, forward_inputs(read(reference))) if source else None,
         gates=gates,
@@ -225,6 +229,12 @@ def task(node: Node, file: Path, read: Read, imports: Imports) -> Task:
     )
 
 
+def _cases(data: list[dict[str, Any]], secret: bool) -> tuple[dict[str, Any], ...]:
+    """The cases that are secret, or those that are not, by their arguments alone."""
+    chosen = (case for case in data if bool(case.get("secret")) is secret)
+    return tuple({name: value for name, value in case.items() if name != "secret"} for case in chosen)
+
+
 def _source(data: dict[str, Any], folder: Path, read: Read, inputs: tuple[str, ...]) -> SourceKernel:
     file = Path(os.path.abspath(folder / data["file"]))
     out = tuple(str(dimension) for dimension in data.get("out", ()))
@@ -236,6 +246,7 @@ def _gates(data: dict[str, Any]) -> Gates:
     return Gates(
         evidence=Evidence(data.get("evidence", Gates.evidence)),
         fast=FastGate(fast.get("over", FastGate.over), float(fast["at_least"])) if fast else None,
+        shapes=data.get("shapes"),
         uses=data.get("uses"),
     )
 

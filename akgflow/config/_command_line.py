@@ -12,8 +12,10 @@ from akgflow.config._yaml import Node, ScalarError, resolve
 from akgflow.config.checks.beside import beside
 from akgflow.config.checks.operators import Surface, misfit, read_operator
 from akgflow.config.checks.references import target_hint
+from akgflow.config.checks.shapes import check_guarantee, parse_shapes
 from akgflow.config.types import Operator, Scalar, Target
 from akgflow.errors import ConfigError, Mark
+from akgflow.operators.guarantee import Guarantee
 from akgflow.precision import PRECISIONS, Precision
 
 Cases = Sequence[Mapping[str, Scalar]]
@@ -75,7 +77,8 @@ def parse_cases(cases: Sequence[str | Mapping[str, Scalar]]) -> tuple[dict[str, 
     problems = Problems()
     nodes = [_parse_case(case, problems) if isinstance(case, str) else _case_node(case, problems) for case in cases]
     problems.check()
-    return tuple(node.data() for node in nodes)
+    # What a command names is no secret.
+    return tuple({name: value for name, value in node.data().items() if name != "secret"} for node in nodes)
 
 
 def _case_node(case: Mapping[str, Scalar], problems: Problems) -> Node:
@@ -127,6 +130,17 @@ def check_operator(path: Path, cases: Cases) -> Operator:
     files = beside(source, path.resolve(), problems) if surface is not None and source else {}
     problems.check()
     return Operator(path.resolve(), source or "", beside=files)
+
+
+def check_shapes(operator: Operator, shapes: str) -> Guarantee:
+    """What ``fixed`` or ``m=1..8192,k=8..4096:8`` says; raises `ConfigError` for sizes that the operator lacks."""
+    guaranteed = parse_shapes(shapes)
+    problems = Problems()
+    surface = read_operator(operator.source, display(operator.file), Mark(display(operator.file), 1, 1), problems)
+    problems.check()
+    if surface is not None:
+        check_guarantee(guaranteed, operator.whole, surface)
+    return guaranteed
 
 
 def check_cases(operator: Operator, cases: Cases) -> None:

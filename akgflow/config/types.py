@@ -11,6 +11,7 @@ from akgflow.base.platforms import PLATFORMS
 from akgflow.config.steps import AgentStep, Step
 from akgflow.errors import Mark
 from akgflow.operators import text
+from akgflow.operators.guarantee import NOTHING, Guarantee
 from akgflow.precision import Precision
 from akgflow.terms import Evidence
 
@@ -254,6 +255,8 @@ class Gates:
 
     evidence: Evidence = Evidence.NONE
     fast: FastGate | None = None
+    shapes: Literal["general"] | None = None
+    """``general``: right on other shapes than the stated ones, too."""
     uses: str | None = None
     """A family of tensor-core instructions that a kernel must use."""
 
@@ -286,6 +289,12 @@ class Task:
     description: str = ""
     cases: tuple[Mapping[str, Scalar], ...] = ()
     """Keywords of the operator's ``get_inputs`` and ``get_init_inputs``; empty for its own shapes."""
+    secret_cases: tuple[Mapping[str, Scalar], ...] = ()
+    """Further cases, which no prompt has."""
+    shapes: Guarantee = NOTHING
+    """Which other shapes a kernel must serve."""
+    layouts: Literal["any"] | None = None
+    """``any``: it must take inputs of any layout."""
     dtype: str | None = None
     source: SourceKernel | None = None
     gates: Gates = Gates()

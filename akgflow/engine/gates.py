@@ -16,12 +16,25 @@ def unmet(gates: Gates, verdict: Verdict) -> list[str]:
         have = ", ".join(verdict.evidence) or "none"
         why = verdict.absent.get(gates.evidence, "")
         reasons.append(f"evidence: {gates.evidence} is asked for, {have} was obtained{': ' + why if why else ''}")
+    if gates.shapes and verdict.passed and (why := _special(verdict)):
+        reasons.append(f"shapes: {gates.shapes} is asked for, {why}")
     if gates.fast and Evidence.EXECUTED in verdict.evidence:
         reasons += _slow(gates.fast.over, gates.fast.at_least, verdict)
     if gates.uses and gates.uses not in (used := _families(verdict)):
         seen = ", ".join(sorted(used)) or ("no tensor cores" if verdict.resources else "no kernel's instructions")
         reasons.append(f"uses: {gates.uses} is asked for, and the kernels show {seen}")
     return reasons
+
+
+def _special(verdict: Verdict) -> str:
+    """Why a kernel is not known to serve other shapes; empty where it does."""
+    found = verdict.shapes
+    if found is not None and found.general:
+        return ""
+    if found is not None and found.specialised:
+        return f"and the kernel is specialised to {found.specialised}"
+    why = f": {found.untried}" if found is not None and found.untried else ""
+    return f"and no other shape was tried{why}"
 
 
 def _families(verdict: Verdict) -> set[str]:

@@ -22,6 +22,7 @@ from akgflow.config.types import Operator, Target, Task, Workspace
 from akgflow.errors import ConfigError, UntrustedJudge
 from akgflow.executors.base import Executor
 from akgflow.machine import Machine
+from akgflow.operators.guarantee import Guarantee
 from akgflow.planning import Plan, Reach, judge_request
 from akgflow.runs.records import Preflight
 from akgflow.terms import Evidence, Status
@@ -129,7 +130,8 @@ class _SelfTest:
         found = Reach((Evidence.EXECUTED,), {}, str(self.target.reach or ""))
         request = judge_request(about, canary.candidate, FRAMEWORK, self.target, found)
         cases = (_case(self.task),) if self.task and _case(self.task) else ()
-        return replace(request, cases=cases, framework=canary.framework, time=False, profile=False)
+        stated = replace(request, cases=cases, secret_cases=(), shapes=Guarantee(fixed=True), layouts=None)
+        return replace(stated, framework=canary.framework, time=False, profile=False)
 
 
 def _tells_why(warning: str) -> bool:
@@ -138,9 +140,9 @@ def _tells_why(warning: str) -> bool:
 
 
 def _case(task: Task) -> dict[str, bool | int | float | str]:
-    """The first case: of the task, or of the operator's own list."""
-    if task.cases:
-        return dict(task.cases[0])
+    """The first case: of the task, where all are secret one of them, or of the operator's own list."""
+    for case in (*task.cases, *task.secret_cases):
+        return dict(case)
     return {"dyn": 0} if "def get_inputs_dyn_list" in task.operator.source else {}
 
 

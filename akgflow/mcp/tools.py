@@ -134,6 +134,7 @@ class Tools:
         precision: str | None = None,
         mode: str | None = None,
         baselines: list[str] | None = None,
+        shapes: str | None = None,
         time: bool = True,
     ) -> Judgement:
         """Judge one kernel, a Python module with ModelNew, against a task's operator or an operator's file.
@@ -143,6 +144,7 @@ class Tools:
         precision: framework, strict, tf32, compute=bf16 or compute=fp16: what float32 may lose; else as the task says.
         mode: eval or train, of the modules; else as the operator constructs itself.
         baselines: what its time is compared with, eager or torch.compile; else as the task says, or eager.
+        shapes: sizes that it must serve besides, such as "m=1..8192", or fixed for none; else as the task says.
         time: false asks for correctness only, which is quicker.
         """
         question = api.Question(
@@ -157,6 +159,7 @@ class Tools:
             precision=precision,
             mode=mode,
             baselines=baselines or (),
+            shapes=shapes,
             time=time,
             workspace=self._runs.workspace,
         )

@@ -11,6 +11,7 @@ from akgflow.base.platforms import PLATFORMS
 from akgflow.base.serial import to_data, to_json
 from akgflow.config.types import DslPack, ModelSpec, Target, Task, Workflow, Workspace
 from akgflow.machine import Machine
+from akgflow.operators.dimensions import sizes_of
 from akgflow.planning.bounds import ceiling, planned_steps
 from akgflow.planning.pricing import PriceOf, check_prices, models_in_use
 from akgflow.planning.prompts import openings
@@ -71,7 +72,14 @@ def build_plan(
         ),
         machine=machine,
         inputs=_inputs(task, workflow, agents, workspace),
+        shapes=_shapes(task),
     )
+
+
+def _shapes(task: Task) -> str:
+    secret = len(task.secret_cases)
+    more = f"; {secret} secret case{'s' * (secret != 1)}" if secret else ""
+    return task.shapes.varied(sizes_of(task.operator.whole)) + more
 
 
 def digest(plan: Plan) -> str:
@@ -145,6 +153,8 @@ def _source_check(task: Task, workspace: Workspace, missing: Missing, at: At) ->
 
 def _inputs(task: Task, workflow: Workflow, agents: Sequence[str], workspace: Workspace) -> dict[str, str]:
     texts = {"operator": task.operator.whole, "workflow": to_json(workflow)}
+    if task.secret_cases:
+        texts["secret cases"] = to_json(task.secret_cases)
     if task.precision is not Task.precision:
         texts["precision"] = task.precision
     if task.source:

@@ -34,6 +34,9 @@ def judge_request(
     return replace(
         request,
         cases=about.cases,
+        secret_cases=about.secret_cases,
+        shapes=about.shapes,
+        layouts=about.layouts,
         dtype=about.dtype,
         tolerance=about.tolerance,
         precision=about.precision,

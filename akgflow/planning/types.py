@@ -116,6 +116,8 @@ class Plan:
     ceiling: Ceiling
     machine: Machine
     inputs: Mapping[str, str]
+    shapes: str = ""
+    """Which shapes are tried beside the cases, in words."""
 
     @property
     def runnable(self) -> tuple[Job, ...]:

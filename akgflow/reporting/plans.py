@@ -21,6 +21,8 @@ def show_plan(plan: Plan, out: Console) -> None:
     say(out, f"operator   {plan.operator}")
     cases = "; ".join(case_of(case) for case in plan.cases) or "the operator's own shapes"
     say(out, f"cases      {cases}{f', dtype {plan.dtype}' if plan.dtype else ''}")
+    if plan.shapes:
+        say(out, f"shapes     {plan.shapes}")
     say(out, f"models     {', '.join(f'{name} = {model}' for name, model in plan.models.items()) or 'none'}")
     if plan.source:
         say(out, f"source     {plan.source.dsl}, checked first: {evidence(plan.source.reach.evidence)}")

@@ -11,11 +11,11 @@ from rich.text import Text
 
 from akgflow.reporting._console import say
 from akgflow.reporting.accounts import show_accounts
-from akgflow.reporting.phrases import correctness, evidence, heaviest, limits, resources, seconds, speed, times
+from akgflow.reporting.phrases import case_of, correctness, evidence, heaviest, limits, resources, seconds, speed, times
 from akgflow.runs.reader import has_kernels
 from akgflow.runs.result import JobResult, Outcome, RunResult
 from akgflow.terms import Status
-from akgflow.verdict import Verdict
+from akgflow.verdict import OtherShapes, Verdict
 
 _STYLES = {Outcome.MET: "green", Outcome.IMPOSSIBLE: "yellow"}
 
@@ -88,6 +88,8 @@ def show_verdict(verdict: Verdict, out: Console) -> None:
         say(out, f"precision  {verdict.precision}: {verdict.allowed}")
     for name, reason in verdict.absent.items():
         say(out, f"           not {name}: {reason}")
+    if verdict.shapes is not None:
+        say(out, f"shapes     {_others(verdict.shapes)}")
     for warning in verdict.warnings:
         say(out, f"           warning: {warning}")
     if verdict.correctness:
@@ -96,6 +98,13 @@ def show_verdict(verdict: Verdict, out: Console) -> None:
         say(out, f"           {line}")
     if verdict.log:
         say(out, Text(verdict.log.rstrip(), style="dim"))
+
+
+def _others(found: OtherShapes) -> str:
+    """The secret shapes that were tried."""
+    named = {"right on": found.right, "refuses": found.refused}
+    said = [f"{words} {'; '.join(map(case_of, sizes))}" for words, sizes in named.items() if sizes]
+    return ". ".join(said) or f"no other was tried: {found.untried or 'only the stated ones are asked for'}"
 
 
 def _cases(verdict: Verdict) -> Table:

@@ -26,6 +26,10 @@ class Unsupported(CompileFailure):
     """This evidence cannot be had for this candidate, right or wrong as it may be; the text says why."""
 
 
+class KernelFault(RuntimeError):
+    """An interpreted kernel's own fault, in its own lines; the text names kernel, line and what it did."""
+
+
 def source_is_module(source: SourceKernel) -> str:
     """The ``source_module`` of a DSL whose source kernels are modules with ``ModelNew`` already."""
     return source.source

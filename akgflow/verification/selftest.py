@@ -12,16 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from akgflow.config.types import Scalar
+from akgflow.operators.dimensions import OF_A_CASE, pinned
 from akgflow.operators.text import parts_of
 from akgflow.terms import Status
 
 _TOOLS = '''
 
 import torch as _torch
-
-for _name, _value in {case!r}.items():
-    if _name in globals():
-        globals()[_name] = _value
 
 
 def _each(value, change):
@@ -161,10 +158,10 @@ _BODIES: Mapping[str, tuple[str, bool]] = {
 def canaries_for(operator: str, case: Mapping[str, Scalar], tolerance: float) -> tuple[Canary, ...]:
     """All canaries for an operator's text, the honest one first; deviations grow with the task's ``tolerance``."""
     factor = 1.0 + 0.019 * max(1.0, tolerance)
+    own = pinned(operator, {name: value for name, value in case.items() if name not in OF_A_CASE})
 
     def text(body: str) -> str:
-        values = {"case": dict(case), "factor": factor, "percent": 100 * (factor - 1), "body": body}
-        return operator + _TOOLS.format(**values)
+        return own + _TOOLS.format(factor=factor, percent=100 * (factor - 1), body=body)
 
     itself = text("return super().forward(*inputs, **keywords)")
     return (

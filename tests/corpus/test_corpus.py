@@ -73,6 +73,7 @@ def test_a_member_gets_its_status(bench, member):
         time=member.timed,
         dtype=header.get("dtype"),
         precision=Precision(header.get("precision", "framework")),
+        layouts=header.get("layouts"),
         limits=Limits(build_seconds=120, run_seconds=float(header.get("seconds", 30)), memory_bytes=1 << 30),
     )
     assert verdict.status in member.statuses, (verdict.message, verdict.log)

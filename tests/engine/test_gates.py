@@ -9,16 +9,19 @@ import pytest
 from akgflow.config.types import FastGate, Gates
 from akgflow.engine.gates import unmet
 from akgflow.terms import Evidence, Status
-from akgflow.verdict import Environment, KernelResources, Timing, Verdict
+from akgflow.verdict import Environment, KernelResources, OtherShapes, Timing, Verdict
 
 EXECUTED, INTERPRETED, COMPILED = Evidence.EXECUTED, Evidence.INTERPRETED, Evidence.COMPILED
 
 
 def verdict(
-    *evidence: Evidence, status: Status = Status.PASSED, interval: tuple[float, float] | None = None
+    *evidence: Evidence,
+    status: Status = Status.PASSED,
+    interval: tuple[float, float] | None = None,
+    shapes: OtherShapes | None = None,
 ) -> Verdict:
     timing = (Timing({}, "eager", 1.0, 2.0, 2.0, interval, "faster", 9, 0.1, "cpu"),) if interval else ()
-    return Verdict(status, "words", "cpu", evidence, Environment("here"), "now", timing=timing)
+    return Verdict(status, "words", "cpu", evidence, Environment("here"), "now", timing=timing, shapes=shapes)
 
 
 def with_kernels(*instructions: str) -> Verdict:
@@ -43,6 +46,15 @@ def with_kernels(*instructions: str) -> Verdict:
         (Gates(fast=FastGate()), verdict(EXECUTED), "no timing was obtained"),
         (Gates(fast=FastGate(at_least=1.5)), verdict(EXECUTED, interval=(1.6, 2.2)), None),
         (Gates(fast=FastGate(at_least=1.5)), verdict(EXECUTED, interval=(1.4, 2.2)), "1.5x over eager is asked for"),
+        (Gates(shapes="general"), verdict(EXECUTED, shapes=OtherShapes(({"m": 3},))), None),
+        (Gates(shapes="general"), verdict(EXECUTED), "shapes: general is asked for, and no other shape was tried"),
+        (Gates(shapes="general"), verdict(EXECUTED, shapes=OtherShapes(untried="no name")), "was tried: no name"),
+        (
+            Gates(shapes="general"),
+            verdict(EXECUTED, shapes=OtherShapes(({"m": 3},), ({"m": 9},), "m=8 (it refuses m=9: words)")),
+            "the kernel is specialised to m=8 (it refuses m=9: words)",
+        ),
+        (Gates(), verdict(EXECUTED, shapes=OtherShapes((), ({"m": 9},), "m=8")), None),
     ],
 )
 def test_gates(gates: Gates, found: Verdict, reason: str | None) -> None:

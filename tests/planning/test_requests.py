@@ -26,6 +26,8 @@ precision: {compute: fp16}
 profile: true
 memory: 1.5GiB
 limits: {build: 7m, run: 90s, hang: 20}
+shapes: {rows: 1..70}
+layouts: any
 """
 """Unlike the judge's own defaults. The workspace's task has two cases, no baselines, and lets the framework work."""
 SHARED = {field.name for field in fields(Task)} & {field.name for field in fields(JudgeRequest)} - {
@@ -54,7 +56,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[JudgeRequest]:
 def space(tmp_path: Path, openai_server: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TEST_KEY", "k")
     monkeypatch.setenv("AKGFLOW_CACHE", str(tmp_path / "cache"))
-    plain_workspace(tmp_path, openai_server.url, task=SAID)
+    path = plain_workspace(tmp_path, openai_server.url, task=SAID)
+    path.write_text(path.read_text().replace("cases: [", "cases: [{rows: 6, secret: true}, ", 1))
     (tmp_path / "k.py").write_text(PLAIN_RIGHT)
     openai_server.default = wrong_then_right()
     return tmp_path

@@ -14,6 +14,7 @@ A member is a candidate module whose docstring is its header, lines of ``key: va
 ``time``       ``yes`` to have it timed as well (optional)
 ``call``       what a timing may call it; a timing may always be missing, since a busy machine gives none (optional)
 ``dtype``      what floating inputs are cast to (optional)
+``layouts``    ``any`` where it must take inputs of any layout (optional)
 ``precision``  the contract that it is judged under (optional)
 ``seconds``    the limit on its calls (optional)
 ``open``       why the judge still gets it wrong, where it does (optional)
@@ -30,7 +31,7 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parents[1] / "corpus"
 TABLE = FOLDER.parents[1] / "docs" / "corpus.md"
 NEEDED = ("operator", "family", "does", "status", "where", "toolchain")
-OPTIONAL = ("message", "time", "call", "dtype", "precision", "seconds", "open")
+OPTIONAL = ("message", "time", "call", "dtype", "layouts", "precision", "seconds", "open")
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ def test_right_synchronisation_is_not(drive):
 )
 def test_wrong_synchronisation_is_found(drive, instead, words):
     seen = drive("cuda_c", "interpreted", "cpu", REVERSE.replace(BARRIER, instead), ROWS)
-    assert seen["error"] == "RuntimeError"
+    assert seen["error"] == "KernelFault"
     assert words in seen["message"]
 
 
@@ -248,7 +248,7 @@ def test_what_cannot_be_interpreted_is_compiled_with_its_launches(drive):
 )
 def test_too_much_shared_memory_is_found_on_the_cpu(drive, more, words):
     seen = drive("cuda_c", "interpreted", "nvidia_rtx4090", softmax_asking_for(more), ROWS)
-    assert seen["error"] == "RuntimeError"
+    assert seen["error"] == "KernelFault"
     assert words in seen["message"]
 
 

@@ -172,7 +172,7 @@ FAULTS = {
     ),
     "unknown_ptx": Fault(("Unsupported", "inline PTX (line 9)"), None, kernel='asm volatile("griddepcontrol.wait;");'),
     "race_of_warps": Fault(
-        ("RuntimeError", "threads race"),
+        ("KernelFault", "threads race"),
         None,
         kernel=(
             "__shared__ float s[256]; s[threadIdx.x] = threadIdx.x; float v = s[255 - threadIdx.x]; "
@@ -180,7 +180,7 @@ FAULTS = {
         ),
     ),
     "race_in_a_warp": Fault(
-        ("RuntimeError", "a __syncthreads or __syncwarp is missing"),
+        ("KernelFault", "a __syncthreads or __syncwarp is missing"),
         None,
         kernel=(
             "__shared__ volatile float s[32]; int t = threadIdx.x; "
@@ -188,7 +188,7 @@ FAULTS = {
         ),
     ),
     "race_of_blocks": Fault(
-        ("RuntimeError", "threads race"),
+        ("KernelFault", "threads race"),
         None,
         kernel="if (threadIdx.x == 0) o[0] = blockIdx.x; if (blockIdx.x + threadIdx.x == 0) return;",
     ),
@@ -201,7 +201,7 @@ FAULTS = {
     ),
     "past_shared": Fault(
         (
-            "RuntimeError",
+            "KernelFault",
             (
                 "past the end of s, which has 1024 bytes; "
                 "in kernel kernel, launched with grid (4, 1, 1), block (256, 1, 1)"
@@ -212,7 +212,7 @@ FAULTS = {
     ),
     "past_tensor": Fault(
         (
-            "RuntimeError",
+            "KernelFault",
             (
                 "illegal address: thread (255, 0, 0) of block (3, 0, 0) writes 32 bytes past the end of a "
                 "tensor made by host code"
@@ -222,22 +222,22 @@ FAULTS = {
         kernel="if (blockIdx.x == 3 && threadIdx.x == 255) o[n + 8] = 1.f;",
     ),
     "just_past_tensor": Fault(
-        ("RuntimeError", "writes past the end of a tensor made by host code (float32 [13, 77])"),
+        ("KernelFault", "writes past the end of a tensor made by host code (float32 [13, 77])"),
         None,
         kernel="if (blockIdx.x + threadIdx.x == 0) o[n] = 1.f;",
     ),
     "before_tensor": Fault(
-        ("RuntimeError", "before the start of argument 1 (float32 [13, 77])"),
+        ("KernelFault", "before the start of argument 1 (float32 [13, 77])"),
         None,
         kernel="if (blockIdx.x + threadIdx.x == 0 && x[-20000] > 0) return;",
     ),
     "null": Fault(
-        ("RuntimeError", "writes at a null pointer; in kernel kernel"),
+        ("KernelFault", "writes at a null pointer; in kernel kernel"),
         None,
         kernel="if (threadIdx.x == 7) o = nullptr;",
     ),
     "divergent": Fault(
-        ("RuntimeError", "different __syncthreads (lines 9 and 10)"),
+        ("KernelFault", "different __syncthreads (lines 9 and 10)"),
         None,
         kernel="if (threadIdx.x < 100) { __syncthreads(); } else {\n __syncthreads(); }",
     ),
@@ -256,7 +256,7 @@ FAULTS = {
         ),
     ),
     "large_block": Fault(
-        ("RuntimeError", "a block of 2048x1x1 threads is not possible"),
+        ("KernelFault", "a block of 2048x1x1 threads is not possible"),
         ("CompileFailure", "a block of 2048x1x1 threads is not possible"),
         host="kernel<<<1, 2048>>>(x.data_ptr<float>(), o.data_ptr<float>(), 0);",
     ),

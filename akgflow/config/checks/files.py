@@ -19,6 +19,7 @@ from akgflow.config.checks.operators import (
     parse_dimension,
     read_operator,
 )
+from akgflow.config.checks.shapes import check_shapes
 from akgflow.config.python_text import PythonError, definitions, parse_python
 
 
@@ -105,6 +106,7 @@ def _check_operator(task: Node, folder: Path, problems: Problems) -> None:
     surface = read_operator(text, display(path), node.mark, problems) if text is not None else None
     if surface is not None:
         check_cases(task, surface, problems)
+        check_shapes(task, text or "", surface, problems)
 
 
 def _check_source(source: Node, folder: Path, problems: Problems) -> None:

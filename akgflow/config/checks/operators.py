@@ -13,7 +13,7 @@ from akgflow.config.python_text import PythonError, definitions, parse_expressio
 from akgflow.errors import Mark
 
 _DYN_LIST = "get_inputs_dyn_list"
-_OF_A_CASE = ("dtype", "tolerance")
+_OF_A_CASE = ("dtype", "tolerance", "secret")
 """What a case sets beside the operator's own names."""
 
 

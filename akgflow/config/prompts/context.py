@@ -136,14 +136,14 @@ class CandidateView:
 class PromptContext:
     """The variables of every prompt template, by their names.
 
-    ``source`` is None unless the task migrates. ``sketch``, ``candidate``, ``feedback`` and ``advice`` are empty
-    until there is one: the designer's sketch, the source of the latest candidate, what the judge said about it, and
-    what the conductor advises. ``attempt`` counts from 1. ``cases`` are the shapes that will be judged. ``targets``
-    are all targets of the task, for prompts that belong to no single one. ``examples`` are verified kernels of similar
-    operators; they stay the same throughout a run. In a search, ``parents`` are the candidates to improve on,
-    ``history`` earlier attempts from them, and ``inspirations`` other candidates. ``steps`` holds, by the names of the
-    earlier steps that ask an agent for text or JSON, what it answered (the first sample). ``precision`` says what
-    float32 may lose on this target; empty where that goes without saying.
+    ``source`` is None unless the task migrates. ``sketch``, ``candidate``, ``feedback`` and ``advice`` are empty until
+    there is one: the designer's sketch, the source of the latest candidate, what the judge said about it, and what the
+    conductor advises. ``attempt`` counts from 1. ``cases`` are the shapes that will be judged, ``shapes`` the ranges
+    that are guaranteed beside them. ``targets`` are all targets of the task, for prompts that belong to no single one.
+    ``examples`` are verified kernels of similar operators; they stay the same throughout a run. In a search,
+    ``parents`` are the candidates to improve on, ``history`` earlier attempts from them, and ``inspirations`` other
+    candidates. ``steps`` holds, by the names of the earlier steps that ask an agent for text or JSON, what it answered
+    (the first sample). ``precision`` says what float32 may lose on this target; empty where that goes without saying.
     """
 
     task: TaskView
@@ -159,6 +159,7 @@ class PromptContext:
     history: tuple[HistoryEntry, ...] = ()
     attempt: int = 1
     cases: tuple[Mapping[str, Scalar], ...] = ()
+    shapes: str = ""
     examples: Examples = Examples()
     targets: tuple[TargetView, ...] = ()
     parents: tuple[CandidateView, ...] = ()
@@ -183,6 +184,7 @@ class PromptContext:
             target=TargetView.of(target),
             machine=machine,
             cases=task.cases,
+            shapes=str(task.shapes) if task.shapes.given else "",
             targets=tuple(map(TargetView.of, targets or (target,))),
             precision=task.precision.advice(target.platform, task.operator.whole),
         )

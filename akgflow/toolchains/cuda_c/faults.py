@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from akgflow.toolchains.base import CompileFailure, Unsupported
+from akgflow.toolchains.base import CompileFailure, KernelFault, Unsupported
 from akgflow.toolchains.common import nvidia
 from akgflow.toolchains.common.diagnostics import first_errors, says_an_error
 from akgflow.toolchains.common.installed import package_dir
@@ -56,7 +56,7 @@ WHOSE: Mapping[Failure, type[Exception]] = MappingProxyType(
     {
         # The candidate's.
         Failure.OWN_LINE: CompileFailure,
-        Failure.KERNEL: RuntimeError,
+        Failure.KERNEL: KernelFault,
         Failure.HOST: RuntimeError,
         Failure.LAUNCH: CompileFailure,
         # A stand-in's: this evidence is absent.

@@ -118,8 +118,6 @@ class Host:
 
     def build(self, request: protocol.Build) -> Done:
         """Construct the model and put the judge's parameters into it by name."""
-        for name, value in (request.globals or {}).items():
-            setattr(self.module, name, value)
         if self.hooks is not None:
             self.hooks.remove()
         init = self._attach("init", request.init_region)

@@ -163,7 +163,6 @@ class Trial:
             init,
             state,
             stand_in=not baseline and not isinstance(self.request.candidate, str),
-            globals=dict(reference.case.globals) if baseline else None,
             mode=reference.case.mode,
             moves=moves,
         )
@@ -244,9 +243,9 @@ class Trial:
             elif found.result.status is not Status.PASSED:
                 self.measured.append(blame_repeat(found, self.calls))
 
-    def shorten_limits(self) -> None:
+    def shorten_limits(self, seconds: float = SHORTENED_SECONDS) -> None:
         """Leave little time after a wrong answer: other cases may show where, and a broken process may hang in them."""
-        self.build_left, self.run_left = min(self.build_left, SHORTENED_SECONDS), min(self.run_left, SHORTENED_SECONDS)
+        self.build_left, self.run_left = min(self.build_left, seconds), min(self.run_left, seconds)
 
     def repeat(self, reference: Reference) -> None:
         """More calls on questions that were answered rightly before, until one is answered wrongly."""

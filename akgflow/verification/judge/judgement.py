@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -16,41 +16,35 @@ from akgflow import __version__, toolchains
 from akgflow.config.types import Scalar
 from akgflow.errors import AkgflowError, MachineExhausted, machine_error
 from akgflow.machine import Machine
-from akgflow.operators.text import parts_of
 from akgflow.terms import Evidence, Status, in_order
 from akgflow.toolchains import CompileFailure, Toolchain
 from akgflow.verdict import (
     FRAMEWORK_ALLOWED,
-    Correctness,
     Environment,
     JudgeRequest,
-    KernelProfile,
-    KernelResources,
-    Timing,
     Verdict,
 )
-from akgflow.verification.judge import profiler
 from akgflow.verification.judge.build_cache import BuildCache, libraries
 from akgflow.verification.judge.candidate_process import BUILDS, ForkServerClient
 from akgflow.verification.judge.evaluation import REUSES, Trial
 from akgflow.verification.judge.failures import (
     CandidateFailed,
     Disturbed,
-    Measured,
     Unfit,
     compile_failed,
     result_failure,
 )
-from akgflow.verification.judge.resources import memory_plan
+from akgflow.verification.judge.findings import NUMERIC, Findings, pass_message
+from akgflow.verification.judge.resources import memory_plan, profiler
 from akgflow.verification.judge.resources.memory_plan import Plan
+from akgflow.verification.judge.second_look.other_shapes import Asking
+from akgflow.verification.judge.second_look.without_kernels import require_kernels_matter
 from akgflow.verification.judge.timing import NotTimed, Pace, Session, Starts
 from akgflow.verification.judge.timing.roofline import with_roofline
-from akgflow.verification.judge.without_kernels import require_kernels_matter
 from akgflow.verification.reference.operator import OperatorError, TooLarge, cases_of
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.sandbox.untrusted_files import tidy
 
-NUMERIC = (Evidence.INTERPRETED, Evidence.EXECUTED)
 ORDER = in_order(Evidence)[-2::-1]
 """From what is cheap to find out: without a device, a candidate that does not compile is not run."""
 
@@ -75,36 +69,6 @@ class Tools:
     """The reference of a case on a device, as planned."""
 
 
-@dataclass
-class Findings:
-    """What has been gathered so far."""
-
-    evidence: list[Evidence] = field(default_factory=list)
-    absent: dict[str, str] = field(default_factory=dict)
-    measured: list[Measured] = field(default_factory=list)
-    resources: list[KernelResources] = field(default_factory=list)
-    profile: tuple[KernelProfile, ...] = ()
-    timing: list[Timing] = field(default_factory=list)
-    warnings: dict[str, None] = field(default_factory=dict)
-    deterministic: bool | None = None
-    failure: CandidateFailed | None = None
-    layers: tuple[str, ...] | None = None
-    allowed: str = ""
-
-    @property
-    def correctness(self) -> Correctness | None:
-        """The results of all calls; None where there was none."""
-        results = tuple(one.result for one in self.measured)
-        if not results:
-            return None
-        errors = max(one.error for one in results), max(one.relative for one in self.measured)
-        return Correctness(*errors, results, self.deterministic)
-
-    def bounded_by(self, layers: tuple[str, ...]) -> None:
-        """Keep those layers that held for every process of the candidate."""
-        self.layers = layers if self.layers is None else tuple(one for one in self.layers if one in layers)
-
-
 class Judgement:
     """Judges one candidate. Its steps write what they find to ``findings``."""
 
@@ -112,6 +76,7 @@ class Judgement:
         self.tools, self.request, self.scratch, self.grant = tools, request, scratch, grant
         self.findings = Findings()
         self.plans: Sequence[Plan] = ()
+        self.started = time.monotonic()
 
     @cached_property
     def toolchain(self) -> Toolchain:
@@ -121,7 +86,11 @@ class Judgement:
     @cached_property
     def cases(self) -> Cases:
         """The operator's cases; raises `OperatorError`."""
-        return cases_of(self.request.operator, self.request.operator_file, self.request.cases)
+        request = self.request
+        return cases_of(request.operator, request.operator_file, (*request.cases, *request.secret_cases))
+
+    def _is_secret(self, keys: Mapping[str, Scalar]) -> bool:
+        return any(one.items() <= keys.items() for one in self.request.secret_cases)
 
     @cached_property
     def module(self) -> str:
@@ -138,7 +107,6 @@ class Judgement:
 
         Raises `MachineExhausted` where the machine is short of something, or its processes were ended twice.
         """
-        started = time.monotonic()
         self._try()
         if isinstance(self.findings.failure, Disturbed):
             self.scratch, self.findings = self.scratch / AGAIN, Findings()
@@ -146,7 +114,7 @@ class Judgement:
         failure = self.findings.failure
         if isinstance(failure, Disturbed) and failure.status is Status.NOT_RUN:
             raise MachineExhausted(f"twice in one judgement: {failure.message}")
-        return self._verdict(time.monotonic() - started)
+        return self._verdict(time.monotonic() - self.started)
 
     def _try(self) -> None:
         pressure = self.tools.server.pressure
@@ -211,6 +179,7 @@ class Judgement:
             trial.start(self.module)
             if evidence in NUMERIC:
                 self._numerics(trial)
+                self._other_shapes(trial)
                 if evidence is Evidence.EXECUTED and self.request.time and self.request.baselines:
                     self._time(trial)
             else:
@@ -308,13 +277,34 @@ class Judgement:
         trial.build(most)
         require_kernels_matter(trial, most)
 
+    def _other_shapes(self, trial: Trial) -> None:
+        """Shapes beside the stated ones, in another process."""
+        trial.close()
+
+        def start() -> Trial:
+            other = Trial(self.tools.server, self.request, trial.evidence, trial.scratch, self.tools.machine.cores)
+            try:
+                other.start(self.module)
+            except BaseException:
+                other.close()
+                raise
+            return other
+
+        asking = Asking(self.request, self.cases, trial.evidence, start, time.monotonic() - self.started)
+        try:
+            self.findings.shapes = asking.found()
+        finally:
+            self.findings.measured += asking.wrong
+
     def _time(self, trial: Trial) -> None:
-        """Time the case with the most elements, with the machine to itself."""
+        """Time the case with the most elements that is no secret, with the machine to itself."""
         findings = self.findings
         if REUSES in trial.warnings:
             findings.absent["timing"] = REUSES
             return
-        for reference in (references := self._references(trial.device)):
+        told = [keys for keys in self.cases if not self._is_secret(keys)] or self.cases
+        references = [self._reference(keys, trial.device) for keys in told]
+        for reference in references:
             reference.prepare()
         largest = max(references, key=lambda r: r.draws[0].elements)
         trial.close()
@@ -334,6 +324,9 @@ class Judgement:
 
     def _profile(self, scratch: Path, largest: Reference) -> None:
         """Counters about what was timed, while the machine is still this judge's alone."""
+        if largest.device != "cuda":
+            self.findings.absent["profile"] = "counters are read of GPUs only"
+            return
         try:
             self.findings.profile = profiler.take(self.request, self.module, largest, scratch)
         except profiler.NotProfiled as error:
@@ -354,13 +347,13 @@ class Judgement:
         executed = Evidence.EXECUTED in findings.evidence
         return Verdict(
             status=failure.status if failure else Status.PASSED,
-            message=failure.message if failure else _pass_message(findings, request),
+            message=failure.message if failure else pass_message(findings, request),
             target=request.target.name,
             evidence=in_order(findings.evidence),
             environment=Environment(self._hardware() if executed else self.tools.machine.cpu, libraries()),
             timestamp=datetime.now(UTC).isoformat(timespec="seconds"),
             log=failure.log if failure else "",
-            correctness=findings.correctness,
+            correctness=findings.correctness(self._is_secret),
             timing=tuple(findings.timing),
             resources=tuple(findings.resources),
             profile=findings.profile,
@@ -371,6 +364,7 @@ class Judgement:
             seconds=round(seconds, 3),
             warnings=(*([FRAMEWORK_ALLOWED] if request.framework == "allow" else ()), *findings.warnings),
             sandbox=findings.layers or (),
+            shapes=findings.shapes,
             unfit=isinstance(failure, Unfit),
         )
 
@@ -379,21 +373,3 @@ def _ordered(evidence: Iterable[Evidence]) -> list[Evidence]:
     """Where a device is, the device decides; else what is cheap to find out comes first."""
     wanted = set(evidence)
     return sorted(wanted, key=lambda one: (one is not Evidence.EXECUTED, ORDER.index(one)))
-
-
-def _pass_message(findings: Findings, request: JudgeRequest) -> str:
-    numerics = [e.value for e in findings.evidence if e in NUMERIC]
-    built = [e.value for e in findings.evidence if e not in NUMERIC]
-    parts = []
-    if numerics:
-        calls = len(findings.measured)
-        factors = {float(case.get("tolerance", request.tolerance)) for case in request.cases} or {request.tolerance}
-        shown = " to ".join(f"{one:g}" for one in sorted({min(factors), max(factors)}))
-        loosened = "" if factors == {1.0} else f", with bounds multiplied by {shown}"
-        mode = parts_of(request.operator).mode
-        loosened += f", where {findings.allowed}" if findings.allowed else ""
-        how = f"{' and '.join(numerics)}{f', in {mode} mode' if mode else ''}{loosened}"
-        parts.append(f"right on all {calls} input sets ({how})")
-    if built:
-        parts.append(" and ".join(built) + ("" if numerics else "; numerics were not run"))
-    return "; ".join(parts)

@@ -16,11 +16,14 @@ import torch
 
 from akgflow.config.types import Scalar
 from akgflow.operators.arguments import Keywords, in_mode
+from akgflow.operators.dimensions import base_of, pinned
 from akgflow.operators.importer import Importer
 from akgflow.operators.text import parts_of
 from akgflow.verification.shared.memory import dtype_of
 
 RESERVED = ("dtype", "tolerance")
+MODULE_NAME = "akgflow_operator_"
+"""What the names of operators' modules begin with."""
 DYN = "dyn"
 """The key of a case that counts the members of ``get_inputs_dyn_list``."""
 _PLAIN = (torch.Tensor, bool, int, float, str, type(None), torch.dtype, torch.device)
@@ -69,7 +72,7 @@ def load(text: str, file: str) -> types.ModuleType:
     if folder not in sys.path:
         # For what is imported by a name that is made at run time.
         sys.path.append(folder)
-    name = f"akgflow_operator_{abs(hash((text, file))):x}"
+    name = f"{MODULE_NAME}{abs(hash((text, file))):x}"
     module = types.ModuleType(name)
     module.__file__ = file
     sys.modules[name] = module
@@ -119,16 +122,17 @@ def make_case(text: str, file: str, keys: Mapping[str, Scalar], dtype: str | Non
     index = wanted.pop(DYN, None) if hasattr(module, "get_inputs_dyn_list") else None
     if index is None and not hasattr(module, "get_inputs"):
         index = 0
-    source = module.get_inputs if index is None else module.get_inputs_dyn_list
-    for_inputs, for_init = _accepted(source, wanted), _accepted(module.get_init_inputs, wanted)
+    maker = "get_inputs" if index is None else "get_inputs_dyn_list"
+    for_inputs, for_init = _accepted(getattr(module, maker), wanted), _accepted(module.get_init_inputs, wanted)
     rest = {n: v for n, v in wanted.items() if n not in for_inputs and n not in for_init}
-    unknown = sorted(name for name in rest if not hasattr(module, name))
+    unknown = sorted(name for name in rest if not _has(module, name))
     if unknown:
         raise OperatorError(
             f"case key {unknown[0]!r} is neither a keyword of get_inputs or get_init_inputs nor a global of {file}"
         )
-    for name, value in rest.items():
-        setattr(module, name, value)
+    # The top level runs again: what it computes from a global follows it.
+    module = load(pinned(text, rest), file) if rest else module
+    source = getattr(module, maker)
 
     def make_inputs() -> tuple[Any, ...]:
         made = _run(source, for_inputs, file)
@@ -146,6 +150,13 @@ def make_case(text: str, file: str, keys: Mapping[str, Scalar], dtype: str | Non
     except ValueError as error:
         raise OperatorError(f"dtype of case {dict(keys)}: {error}") from error
     return Case(module, keys, rest, chosen, args, kwargs, make_inputs, _tolerance(keys), parts_of(text).mode)
+
+
+def _has(module: types.ModuleType, name: str) -> bool:
+    """Whether a module has a global, or a global list or tuple with such an element."""
+    base, place = base_of(name)
+    value = getattr(module, base, None)
+    return hasattr(module, base) and (place is None or (isinstance(value, (list, tuple)) and place < len(value)))
 
 
 def arguments_of(made: Any, model: Any, where: str) -> tuple[Any, ...]:

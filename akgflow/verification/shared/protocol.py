@@ -258,8 +258,6 @@ class Build(_Plain):
     init_region: Handle
     state_region: Handle
     stand_in: bool = False  # the module stands for a source kernel, and takes parameters under any names
-    globals: Mapping[str, Any] | None = None
-    """Names of the module that a case sets."""
     mode: str | None = None
     """``eval`` or ``train``; None for the mode in which the model constructs itself."""
     moves: Sequence[str] = ()

@@ -17,12 +17,12 @@ import numpy as np
 from triton.runtime import interpreter
 from triton.runtime.jit import JITFunction
 
-from akgflow.toolchains.base import Unsupported
+from akgflow.toolchains.base import KernelFault, Unsupported
 from akgflow.toolchains.common.patching import Changes, patched
 from akgflow.toolchains.triton.interpreter import arithmetic, libdevice, reductions
 from akgflow.toolchains.triton.interpreter.access import Access, Launch
 from akgflow.toolchains.triton.interpreter.arguments import Arguments, Spans
-from akgflow.toolchains.triton.interpreter.faults import KernelFault, Waiting
+from akgflow.toolchains.triton.interpreter.faults import Waiting
 from akgflow.toolchains.triton.interpreter.language import Language
 from akgflow.toolchains.triton.interpreter.memory import Memory
 from akgflow.toolchains.triton.interpreter.races import Watch

@@ -11,9 +11,10 @@ import numpy as np
 import triton.language as tl
 from triton.runtime import interpreter
 
+from akgflow.toolchains.base import KernelFault
 from akgflow.toolchains.common.patching import Changes
 from akgflow.toolchains.triton.interpreter.arithmetic import narrow, widen
-from akgflow.toolchains.triton.interpreter.faults import KernelFault, Waiting
+from akgflow.toolchains.triton.interpreter.faults import Waiting
 from akgflow.toolchains.triton.interpreter.memory import Memory, Spot
 from akgflow.toolchains.triton.interpreter.races import Conflict, Watch
 

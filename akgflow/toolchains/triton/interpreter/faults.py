@@ -1,10 +1,6 @@
-"""What a kernel does wrong while it is interpreted: exceptions whose text is for the author who repairs it."""
+"""Why a program stops while it is interpreted, beside faults of the kernel."""
 
 from __future__ import annotations
-
-
-class KernelFault(RuntimeError):
-    """The kernel's own fault, in its own lines; the text names kernel, line and what it did."""
 
 
 class Waiting(Exception):

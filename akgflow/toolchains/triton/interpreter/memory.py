@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from akgflow.toolchains.triton.interpreter.faults import KernelFault
+from akgflow.toolchains.base import KernelFault
 
 _APART = 1 << 44
 """Bytes between the first addresses of two storages."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from akgflow.operators.dimensions import pinned
 from akgflow.terms import Evidence
 from akgflow.verdict import JudgeRequest
 from akgflow.verification.judge.candidate_process import ForkServerClient
@@ -62,7 +63,7 @@ class Starts:
             return self._trial(folder, [str(Path(self.request.operator_file).resolve().parent)])
 
         def ready(trial: Trial) -> None:
-            trial.start_baseline(self.reference, self.request.operator)
+            trial.start_baseline(self.reference, pinned(self.request.operator, self.reference.case.globals))
             trial.build(self.reference, baseline=True)
             if name == COMPILED:
                 trial.optimize(self.reference, COMPILE_SECONDS)

@@ -1,0 +1,72 @@
+"""What a judgement has gathered so far, and its words for a candidate that passed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from akgflow.config.types import Scalar
+from akgflow.operators.text import parts_of
+from akgflow.terms import Evidence
+from akgflow.verdict import Correctness, JudgeRequest, KernelProfile, KernelResources, OtherShapes, Timing
+from akgflow.verification.judge.failures import CandidateFailed, Measured
+
+NUMERIC = (Evidence.INTERPRETED, Evidence.EXECUTED)
+
+
+@dataclass
+class Findings:
+    """What has been gathered so far."""
+
+    evidence: list[Evidence] = field(default_factory=list)
+    absent: dict[str, str] = field(default_factory=dict)
+    measured: list[Measured] = field(default_factory=list)
+    resources: list[KernelResources] = field(default_factory=list)
+    profile: tuple[KernelProfile, ...] = ()
+    timing: list[Timing] = field(default_factory=list)
+    warnings: dict[str, None] = field(default_factory=dict)
+    deterministic: bool | None = None
+    failure: CandidateFailed | None = None
+    layers: tuple[str, ...] | None = None
+    shapes: OtherShapes | None = None
+    allowed: str = ""
+
+    def correctness(self, is_secret: Callable[[Mapping[str, Scalar]], bool]) -> Correctness | None:
+        """The results of all calls; None where there was none."""
+        results = tuple(replace(one.result, secret=is_secret(one.result.case)) for one in self.measured)
+        if not results:
+            return None
+        errors = max(one.error for one in results), max(one.relative for one in self.measured)
+        return Correctness(*errors, results, self.deterministic)
+
+    def bounded_by(self, layers: tuple[str, ...]) -> None:
+        """Keep those layers that held for every process of the candidate."""
+        self.layers = layers if self.layers is None else tuple(one for one in self.layers if one in layers)
+
+
+def pass_message(findings: Findings, request: JudgeRequest) -> str:
+    """What a candidate was right on, and what was built of it."""
+    numerics = [e.value for e in findings.evidence if e in NUMERIC]
+    built = [e.value for e in findings.evidence if e not in NUMERIC]
+    parts = []
+    if numerics:
+        calls = len(findings.measured)
+        factors = {float(case.get("tolerance", request.tolerance)) for case in request.cases} or {request.tolerance}
+        shown = " to ".join(f"{one:g}" for one in sorted({min(factors), max(factors)}))
+        loosened = "" if factors == {1.0} else f", with bounds multiplied by {shown}"
+        mode = parts_of(request.operator).mode
+        loosened += f", where {findings.allowed}" if findings.allowed else ""
+        how = f"{' and '.join(numerics)}{f', in {mode} mode' if mode else ''}{loosened}"
+        parts.append(f"right on all {calls} input sets ({how}){_on_others(findings.shapes)}")
+        if findings.shapes is not None and findings.shapes.specialised:
+            parts.append(f"specialised to {findings.shapes.specialised}")
+        if findings.shapes is not None and findings.shapes.contiguous:
+            parts.append(f"takes contiguous inputs only ({findings.shapes.contiguous})")
+    if built:
+        parts.append(" and ".join(built) + ("" if numerics else "; numerics were not run"))
+    return "; ".join(parts)
+
+
+def _on_others(found: OtherShapes | None) -> str:
+    count = len(found.right) if found is not None else 0
+    return f" and on {count} other shape{'s' if count > 1 else ''}" if count else ""

@@ -1,0 +1,28 @@
+"""operator: sized_scan
+family: wrong on purpose
+does: scans each block by itself: the operator's own rows are one block
+status: INCORRECT_NUMERICAL
+where: cpu
+toolchain: triton
+message: a shape that was not announced
+"""
+
+import torch
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def scan(x, out, n, BLOCK: tl.constexpr):
+    row = tl.program_id(0)
+    for block in range(0, n, BLOCK):
+        columns = block + tl.arange(0, BLOCK)
+        values = tl.load(x + row * n + columns, mask=columns < n, other=0.0)
+        tl.store(out + row * n + columns, tl.cumsum(values, axis=0), mask=columns < n)
+
+
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        out = torch.empty_like(x)
+        scan[(x.shape[0],)](x, out, x.shape[1], BLOCK=256)
+        return out

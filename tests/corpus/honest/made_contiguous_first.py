@@ -1,0 +1,40 @@
+"""operator: sized_softmax
+family: any layout
+does: asks the framework for contiguous rows first
+status: PASSED
+where: cpu
+toolchain: cpp
+layouts: any
+message: other shapes
+"""
+
+import torch
+from tvm_ffi.cpp import load_inline
+
+SOURCE = r"""
+#include <algorithm>
+#include <cmath>
+
+void soft(tvm::ffi::TensorView x, tvm::ffi::TensorView out) {
+  const int64_t rows = x.size(0), n = x.size(1), down = n, right = 1;
+  for (int64_t r = 0; r < rows; ++r) {
+    const float* from = static_cast<const float*>(x.data_ptr()) + r * down;
+    float* to = static_cast<float*>(out.data_ptr()) + r * n;
+    float most = from[0];
+    for (int64_t c = 1; c < n; ++c) most = std::max(most, from[c * right]);
+    double total = 0;
+    for (int64_t c = 0; c < n; ++c) total += to[c] = std::exp(from[c * right] - most);
+    for (int64_t c = 0; c < n; ++c) to[c] = static_cast<float>(to[c] / total);
+  }
+}
+"""
+
+library = load_inline(name="soft", cpp_sources=SOURCE, functions=["soft"])
+
+
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        x = x.contiguous()
+        out = torch.empty(x.shape)
+        library.soft(x, out)
+        return out

@@ -1,0 +1,156 @@
+"""Shapes that nobody announced: right, or a clear refusal; what was guaranteed must be served."""
+
+import pytest
+from operator_texts import HEAD, NO_INIT
+from sampling import sampled
+
+from akgflow.operators.guarantee import Guarantee, SizeRange
+from akgflow.verification.judge.second_look.shapes import MOST_ELEMENTS, Drawer
+
+SOFTMAX = (
+    HEAD
+    + """
+rows, length = 6, 64
+shape = (rows, length)
+class Model(nn.Module):
+    def forward(self, x):
+        return torch.softmax(x, dim=-1)
+def get_inputs():
+    return [torch.randn(shape)]
+"""
+    + NO_INIT
+)
+LINEAR = (
+    HEAD
+    + """
+batch, features, heads = 5, 48, 4
+class Model(nn.Module):
+    def __init__(self, features, heads):
+        super().__init__()
+        assert features % heads == 0, "heads share the features"
+        self.heads, self.proj = heads, nn.Linear(features, features)
+    def forward(self, x):
+        return self.proj(x).unflatten(-1, (self.heads, -1)).mean(-1)
+def get_inputs():
+    return [torch.randn(batch, features)]
+def get_init_inputs():
+    return [features, heads]
+"""
+)
+
+
+def answering(body, operator=SOFTMAX):
+    """The operator as its own candidate, with another ``forward``."""
+    own = operator.replace("class Model(", "class ModelNew(")
+    head, _, rest = own.partition("    def forward(self, x):\n")
+    return head + f"    def forward(self, x):\n        {body}\n" + rest.partition("\n")[2]
+
+
+RIGHT = "return x.softmax(-1)"
+CUT = "return torch.softmax(x[:, :64], dim=-1)"
+BLOCK = "return torch.cat([x[:, :128].softmax(-1), x[:, 128:]], 1)"
+WALK = "return x.as_strided(x.shape, (x.shape[1], 1)).softmax(-1)"
+NOBODY = Guarantee()
+ASKED = {
+    # name: (what forward does, guarantee, status, words of the message)
+    "right": ("return torch.softmax(x, dim=-1)", NOBODY, "PASSED", "other shapes"),
+    "a row length": (CUT, NOBODY, "INCORRECT_SHAPE", "not announced (length=1"),
+    "rows": ("return torch.cat([x[:6].softmax(-1), x[6:]])", NOBODY, "INCORRECT_NUMERICAL", "rows="),
+    "a block": (BLOCK, NOBODY, "INCORRECT_NUMERICAL", "length="),
+    "refuses": ("assert x.shape[1] == 64, 'rows of 64'; " + RIGHT, NOBODY, "PASSED", "to length=64 (it"),
+    "refuses many": ("assert len(x) == 6; " + RIGHT, NOBODY, "PASSED", "to rows=6 (it refuses"),
+    "exits": ("x.shape[1] == 64 or sys.exit(3); " + RIGHT, NOBODY, "PASSED", "specialised to"),
+    "crashes": ("x.shape[1] == 64 or os.kill(os.getpid(), 11); " + RIGHT, NOBODY, "RUNTIME_ERROR", "SIGSEGV"),
+    "hangs": ("[None for _ in iter(lambda: x.shape[1] == 64, True)]; " + RIGHT, NOBODY, "PASSED", "right on"),
+    "only the stated": (CUT, Guarantee(fixed=True), "PASSED", "(executed)"),
+    "refuses a guarantee": (
+        "assert x.shape[1] == 64, 'rows of 64'; " + RIGHT,
+        Guarantee(sizes={"length": SizeRange(1, 100)}), "RUNTIME_ERROR", "refuses a shape that was guaranteed (length=",
+    ),
+    "breaks a guarantee": (
+        BLOCK,
+        Guarantee(sizes={"length": SizeRange(129, 300)}), "INCORRECT_NUMERICAL", "wrong on a shape that was guaranteed",
+    ),
+    "keeps a guarantee": (
+        "assert x.shape[1] % 8 == 0 and x.shape[1] <= 96; " + RIGHT,
+        Guarantee(sizes={"length": SizeRange(8, 96, 8)}), "PASSED", "other shapes",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", sampled(ASKED, "right", "a block", "refuses", "refuses a guarantee", "keeps a guarantee")
+)
+def test_a_candidate_is_asked_for_other_shapes(bench, name):
+    body, guarantee, status, words = ASKED[name]
+    text = "import os, sys\n" + answering(body)
+    verdict = bench.judge(text, SOFTMAX, shapes=guarantee)
+    assert verdict.status == status, verdict.message
+    assert words in verdict.message, verdict.message
+    assert (verdict.shapes is None) == (guarantee.fixed or status != "PASSED")
+    if name == "hangs":
+        assert verdict.shapes.untried and not verdict.shapes.general
+    elif verdict.shapes is not None:
+        assert verdict.shapes.general == (not verdict.shapes.specialised)
+
+
+def test_an_operator_without_names_for_its_sizes_says_so(bench):
+    text = SOFTMAX.replace("torch.randn(shape)", "torch.randn(6, 64)")
+    verdict = bench.judge(answering("return torch.softmax(x, dim=-1)", text), text)
+    assert verdict.passed and "no size that has a name" in verdict.shapes.untried
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_shapes_keep_to_what_the_operator_can_do(turn):
+    drawer = Drawer(LINEAR, "operator.py", None, {}, {"batch": 5, "features": 48}, {})
+    found = list(drawer.shapes(lambda: True))
+    assert len(found) >= 4
+    assert all(one.get("features", 48) % 4 == 0 for one in found)
+    assert any("features" in one for one in found) and any("batch" in one for one in found)
+    assert any(max(one.values()) > 48 for one in found), "something outgrows the stated sizes"
+
+
+def test_shapes_keep_to_what_is_guaranteed_and_to_memory():
+    own, guaranteed = {"rows": 6, "length": 64}, {"length": SizeRange(64, 10**9, 64)}
+    for sizes in Drawer(SOFTMAX, "operator.py", None, {}, own, guaranteed).shapes(lambda: True):
+        length = sizes.get("length", 64)
+        assert length % 64 == 0 and length * sizes.get("rows", 6) <= MOST_ELEMENTS
+
+
+def test_a_case_sets_what_is_computed_from_it_in_the_baseline_too(bench):
+    verdict = bench.judge(answering("return torch.softmax(x, dim=-1)"), SOFTMAX, cases=({"length": 7},), time=True)
+    assert verdict.passed, verdict.message
+    assert {one.case["length"] for one in verdict.correctness.cases} == {7}
+    assert "timing" not in verdict.absent or "busy" in verdict.absent["timing"]
+
+
+def test_secret_cases_are_judged_and_marked(bench):
+    wrong = answering("return torch.cat([x[:, :70].softmax(-1), x[:, 70:]], 1)")
+    how = {"cases": ({"length": 9},), "secret_cases": ({"length": 77},), "shapes": Guarantee(fixed=True)}
+    verdict = bench.judge(wrong, SOFTMAX, **how)
+    assert verdict.status == "INCORRECT_NUMERICAL" and "length=77" in verdict.message
+    assert {(one.case["length"], one.secret) for one in verdict.correctness.cases} == {(9, False), (77, True)}
+
+
+LAYOUTS = {
+    # name: (what forward does, layouts, status, words of the message)
+    "walks the strides": (RIGHT, "any", "PASSED", "other shapes"),
+    "makes them contiguous": ("return x.contiguous().softmax(-1)", "any", "PASSED", "other shapes"),
+    "walks the memory": (WALK, "any", "INCORRECT_NUMERICAL", "wrong on inputs that are "),
+    "says so": ("assert x.is_contiguous(), 'rows'; " + RIGHT, "any", "RUNTIME_ERROR", "rows"),
+    "walks the memory, and nobody minds": (WALK, None, "PASSED", "takes contiguous inputs only (wrong on "),
+    "says so, and nobody minds": ("assert x.is_contiguous(), 'rows'; " + RIGHT, None, "PASSED", "only (it refuses "),
+}
+
+
+@pytest.mark.parametrize(
+    "name", sampled(LAYOUTS, "makes them contiguous", "walks the memory", "says so, and nobody minds")
+)
+@pytest.mark.parametrize("text", [SOFTMAX, SOFTMAX.replace("torch.randn(shape)", "torch.randn(6, 64)")])
+def test_other_layouts(bench, name, text):
+    body, layouts, status, words = LAYOUTS[name]
+    if "shape)" not in text and (layouts is None or status == "PASSED"):
+        return  # Without names for sizes, other layouts are tried only where they are asked for.
+    verdict = bench.judge(answering(body, text), text, layouts=layouts)
+    assert verdict.status == status, verdict.message
+    assert words in verdict.message, verdict.message
