@@ -35,7 +35,7 @@ def test_it_is_compiled_with_what_it_launches(drive):
     ("old", "new", "error", "words"),
     [
         ("half]", "halff]", "CompileFailure", "candidate.py:20:75: error: ‘halff’ was not declared"),
-        ("  __syncthreads();\n  for", "  for", "RuntimeError", "threads race"),
+        ("  __syncthreads();\n  for", "  for", "KernelFault", "threads race"),
         ("x.dim() == 2", "x.dim() == 3", "RuntimeError", "x must have two dimensions, has 2"),
         (EMPTY, "torch::fft_fft(x)", "Unsupported", "torch::fft_fft is not in the headers that stand in"),
         ("sum = 0.0f;", 'sum = 0.0f; asm("trap;");', "Unsupported", "inline PTX (line 15)"),

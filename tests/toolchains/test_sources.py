@@ -167,8 +167,8 @@ ptxas info    : Compiling entry function 'plain' for 'sm_90a'
 ptxas info    : Used 8 registers, used 0 barriers
 """
     first, second = usage_of_report(report, "sm_90a")
-    assert first == ("_Z4gemmPKfi", "sm_90a", 40, 8192, 48, 32)
-    assert second == ("plain", "sm_90a", 8, 0, 0, 0)
+    assert first == ("_Z4gemmPKfi", "sm_90a", 40, 8192, 48, 32, None)
+    assert second == ("plain", "sm_90a", 8, 0, 0, 0, None)
 
 
 @pytest.mark.parametrize(
