@@ -30,6 +30,8 @@ DECAYS = LASTING, FADING = "decays near one", "decays near zero"
 LEVELS = {SCALED: (1e4, 40.0, 1.0), SHIFTED: (1e3, 30.0)}
 """Levels that are tried, the largest first: what the operator or the framework cannot do is not asked."""
 
+ENLARGED = (WIDE, EXTREMES, SCALED, SHIFTED)
+"""Those whose values may be much larger than others."""
 SIGNED, POSITIVE, BOUNDED = "signed", "positive", "bounded"
 """Ways to draw: any sign, magnitudes only, and mapped by a sigmoid into the range of the operator's own values."""
 WAYS = (SIGNED, POSITIVE, BOUNDED)
@@ -203,9 +205,14 @@ def _ends(seen: torch.Tensor) -> tuple[int, ...]:
 
 def further(names: Collection[str], invariants: Sequence[InputInvariant]) -> list[str]:
     """Further distributions for an operator that calls operations of these ``names``; `DECAYS` are last."""
-    found = [CLUSTERED] if _SELECTING & set(names) else []
+    found = [CLUSTERED] if selects(names) else []
     decays = [one.decays for one in invariants if one.random]
     return found + (list(DECAYS) if any(decays) and not all(decays) else [])
+
+
+def selects(names: Collection[str]) -> bool:
+    """True when operations of these names take the largest of some values, or weigh them exponentially."""
+    return not _SELECTING.isdisjoint(names)
 
 
 def redraw(
