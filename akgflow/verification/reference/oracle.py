@@ -17,9 +17,11 @@ from akgflow.precision import Operands
 from akgflow.verification.reference.index_outputs import EXACT, RANGE_BOUND, Pick, Selection, Trace
 from akgflow.verification.reference.operator import OperatorError, generator_states
 from akgflow.verification.reference.tolerance import Expected, Measure, expect, whole_slack
+from akgflow.verification.reference.tracing.length import longest_sum
 from akgflow.verification.reference.tracing.narrowing import unit_for
 from akgflow.verification.reference.tracing.randomness import alike, remedy
 from akgflow.verification.reference.tracing.spread import Roundoff, Spread
+from akgflow.verification.reference.tracing.widening import widening
 from akgflow.verification.shared import dtypes, memory
 
 STEP = 2.0**-20
@@ -150,14 +152,14 @@ class Oracle:
         """What each tensor of an outcome must be, for inputs ``made`` on which the framework's was ``frame``."""
         self.runner.effects = framework.effects
         wide = dtypes.widen(made)
-        copied = self._given(wide)
-        trace = Trace(memory.tensors(copied))
         started = time.monotonic()
-        try:
-            rounded = self.runner.outcome(copied, trace=trace)
-        except OperatorError:
-            rounded = []
-        if [o.shape for o in rounded] != [f.shape for f in frame]:
+        rounded, trace = self._first(wide, frame)
+        if not rounded and frame:
+            # Perhaps what the operator makes by itself does not go with float64.
+            self.runner.conditions, before = widening, self.runner.conditions
+            rounded, trace = self._first(wide, frame)
+            self.runner.conditions = widening if rounded else before
+        if not rounded and frame:
             if framework.draws:
                 framework.require_same(frame, framework.outcome(memory.copied(made)), made)
             # The operator insists on its own dtype: only the framework's result is left to compare with.
@@ -192,6 +194,16 @@ class Oracle:
                 slack = whole_slack(whole, STEP, length()) if whole is not None else None
                 found[i] = Expected(outputs[i], frame[i], None, slack=slack)
         return tuple(found)
+
+    def _first(self, wide: Any, frame: Sequence[torch.Tensor]) -> tuple[list[torch.Tensor], Trace]:
+        """An outcome that is shaped like the framework's, and what was traced; none where float64 does not do."""
+        copied = self._given(wide)
+        trace = Trace(memory.tensors(copied))
+        with contextlib.suppress(OperatorError):
+            found = self.runner.outcome(copied, trace=trace)
+            if [o.shape for o in found] == [f.shape for f in frame]:
+                return found, trace
+        return [], trace
 
     def _repeat(self, wide: Any, base: Answer, watch: bool) -> None:
         """The same inputs again: once for each case, and always where a forward draws random numbers.
@@ -270,8 +282,14 @@ class Oracle:
         """
         if self.length is None:
             counted = self.seconds < SLOW_SECONDS and not self.thrifty
-            self.length = self._length(wide, outputs) if counted else _longest(made)
+            self.length = self._counted(wide, outputs) if counted else _longest(made)
         return self.length * (VARIANCE_PASSES if self.names & VARIANCES else 1)
+
+    def _counted(self, wide: Any, outputs: list[torch.Tensor]) -> int:
+        restore(self.runner.model, self.runner.state)
+        with self.runner.conditions():
+            found = longest_sum(self.runner.model, wide, self.runner.effects.inputs, outputs)
+        return found or _longest(wide)
 
     def _moved(self, wide: Any, watch: bool, step: float) -> list[torch.Tensor]:
         """Outputs and sources with all inputs and parameters changed by ``step``, relatively, up or down."""
@@ -344,35 +362,6 @@ class Oracle:
             bound = expected.bound if expected.bound is not None else torch.zeros_like(exact)
             found.append((exact.double(), bound))
         return found
-
-    def _length(self, wide: Any, oracle: list[torch.Tensor]) -> int:
-        """The most elements of one tensor that have a part in one output element."""
-        leaves = memory.map_tensors(wide, lambda t: t.clone().requires_grad_(t.dtype == torch.float64))
-        wanted = [t for t in memory.tensors(leaves) if t.requires_grad]
-        model = self.runner.model
-        restore(model, self.runner.state)
-        parameters = [p.requires_grad_(True) for p in model.parameters() if p.dtype == torch.float64]
-        longest = 1
-        try:
-            with torch.enable_grad():
-                given = memory.map_tensors(leaves, lambda t: t * 1 if t.requires_grad else t)
-                results = [*memory.tensors(invoke(model, given))]
-                inputs = [*memory.tensors(given)]
-                results += [inputs[i] for i in self.runner.effects.inputs]
-            for result, base in zip(results, oracle, strict=False):
-                if result.grad_fn is None or not result.is_floating_point() or not result.numel():
-                    continue
-                for at in {int(base.abs().nan_to_num(0.0).argmax()), result.numel() // 2}:
-                    grads = torch.autograd.grad(
-                        result.flatten()[at], wanted + parameters, allow_unused=True, retain_graph=True
-                    )
-                    longest = max([longest, *(int(g.count_nonzero()) for g in grads if g is not None)])
-        except Exception:
-            return _longest(wide)
-        finally:
-            for parameter in parameters:
-                parameter.requires_grad_(False)
-        return longest
 
 
 def _with_selection(found: Expected, pick: Pick, source: tuple[torch.Tensor, torch.Tensor]) -> Expected:
