@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from akgflow.verdict import FeatureRequest, JudgeRequest, OperatorFeatures, Verd
 from akgflow.verification import worker_protocol as worker
 from akgflow.verification.sandbox import process_tree
 from akgflow.verification.sandbox.env_allowlist import scrubbed
-from akgflow.verification.sandbox.process_tree import FROM_OUTSIDE, signal_name
+from akgflow.verification.sandbox.process_tree import FROM_OUTSIDE, python_command, signal_name
 
 LINE_BYTES = 64 << 20
 
@@ -50,7 +49,7 @@ class JudgeProcess:
         environment = kept | {name: value for name, value in visible.items() if value is not None} | own
         with log.open("wb") as sink:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "akgflow.verification.judge.worker"),
+                *python_command("akgflow.verification.judge.worker"),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=sink,

@@ -38,7 +38,9 @@ RIGHT = """
         def forward(self, x):
             return x + 1
     """
-HANGS = RIGHT.replace("return x + 1", "__import__('subprocess').run(['sleep', '61.75'])")
+SLEEP = f"61.{os.getpid():07}"
+"""Seconds by which this process's sleepers are told from those of tests that run beside it."""
+HANGS = RIGHT.replace("return x + 1", f"__import__('subprocess').run(['sleep', '{SLEEP}'])")
 
 
 def family(pid=None):
@@ -51,7 +53,7 @@ def judges():
 
 
 def sleepers():
-    return [p for p in psutil.process_iter(["cmdline"]) if "61.75" in (p.info["cmdline"] or [])]
+    return [p for p in psutil.process_iter(["cmdline"]) if SLEEP in (p.info["cmdline"] or [])]
 
 
 def runs(pid):

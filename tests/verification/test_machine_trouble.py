@@ -4,6 +4,8 @@ import asyncio
 import errno
 import re
 import signal
+import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,6 +20,7 @@ from small_task import RIGHT as SCALE_IN_CPP
 from akgflow.toolchains.common.diagnostics import first_errors
 from akgflow.verdict import Limits
 from akgflow.verification.judge.failures import Disturbed, reported
+from akgflow.verification.sandbox import process_tree
 from akgflow.verification.shared.protocol import ErrorKind, Failure
 
 OPERATOR = """
@@ -133,6 +136,18 @@ def test_no_process_of_a_judgement_catches_an_interrupt(bench):
 
     verdict, count, catching = bench.runner.run(looked())
     assert (verdict.passed, catching) == (True, []) and count >= 3
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("delay", [0.1, 0.2, 0.4, 0.8, 1.6])
+def test_an_interrupt_ends_a_process_that_still_imports(delay):
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    command = process_tree.python_command("akgflow.verification.candidate.fork_server", str(theirs.fileno()))
+    with ours, theirs, subprocess.Popen(command, pass_fds=[theirs.fileno()]) as process:
+        time.sleep(delay)
+        process.send_signal(signal.SIGINT)
+        # Python itself may not have begun yet, and says so in its own way.
+        assert process.wait(60) in (-signal.SIGINT, 1)
 
 
 def catches(pid, number):

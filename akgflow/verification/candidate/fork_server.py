@@ -1,8 +1,8 @@
 """The fork server: torch loaded, the GPU untouched, and nothing of any operator, seed or oracle.
 
-``python -m akgflow.verification.candidate.fork_server FD`` answers requests on the packet socket FD: ``spawn`` forks a
-candidate process, ``end`` ends one with everything it started, ``name`` names a function that one tried to enter. When
-the socket closes, all of them end.
+Started with the number of a descriptor (`process_tree.python_command`), it answers requests on that packet socket:
+``spawn`` forks a candidate process, ``end`` ends one with everything it started, ``name`` names a function that one
+tried to enter. When the socket closes, all of them end.
 """
 
 from __future__ import annotations
@@ -118,8 +118,6 @@ class ForkServer:
 
 def main() -> None:
     """Load torch once, then serve."""
-    # An interrupt that arrives within an import may be swallowed there; what is half imported fails every candidate.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     channel = Channel(socket.socket(fileno=int(sys.argv[1])))
     sandbox.prctl(sandbox.PR_SET_CHILD_SUBREAPER, 1)
     # No other process of this user may look into this one, or at what it has open.
@@ -134,7 +132,3 @@ def main() -> None:
     gc.freeze()
     channel.send(Ready(sorted(library_traps.libraries())).data())
     server.serve()
-
-
-if __name__ == "__main__":
-    main()

@@ -7,7 +7,6 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -65,7 +64,7 @@ class ForkServerClient:
         own = {"OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "GOMP_SPINCOUNT": "20000"}
         environment = scrubbed(os.environ) | own
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "akgflow.verification.candidate.fork_server", str(theirs.fileno())],
+            process_tree.python_command("akgflow.verification.candidate.fork_server", str(theirs.fileno())),
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

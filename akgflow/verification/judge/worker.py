@@ -1,4 +1,4 @@
-"""``python -m akgflow.verification.judge.worker``: a judge that reads requests and writes verdicts, as JSON lines.
+"""A judge in a process of its own: it reads requests and writes verdicts, as JSON lines.
 
 The lines are those of `akgflow.verification.worker_protocol`: `Start` is the first, and `Ready` the answer. When the
 input ends, so does the judge with its candidates.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import queue
-import signal
 import sys
 import threading
 import traceback
@@ -43,8 +42,6 @@ class Lines:
 
 def main() -> None:
     """Serve until the input ends."""
-    # An interrupt ends it, wherever it is: as an exception it could leave something half done and the judge serving.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     # What the operator prints must not mix with the protocol.
     lines = Lines(sys.stdin, os.fdopen(os.dup(1), "w", encoding="utf-8"))
     os.dup2(2, 1)
@@ -87,7 +84,3 @@ def main() -> None:
             lines.write(worker.Exhausted(number, short.reason) if short else worker.Bug(number, traceback.format_exc()))
         finally:
             judge.forget()
-
-
-if __name__ == "__main__":
-    main()

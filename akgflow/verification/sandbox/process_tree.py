@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +17,21 @@ FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.
 """Signals by which people and systems end processes; a program that fails gets others."""
 _ENDED = "ZX"
 """States of a process that has ended and waits to be reaped."""
+
+
+_BEGIN = (
+    "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "import importlib, sys; importlib.import_module(sys.argv.pop(1)).main()"
+)
+
+
+def python_command(module: str, *arguments: str) -> list[str]:
+    """A Python process that calls ``main`` of ``module``, and that an interrupt ends wherever it is.
+
+    As an exception, an interrupt could be swallowed within an import: what is half imported fails all that comes after.
+    So its default is restored before the first import.
+    """
+    return [sys.executable, "-P", "-c", _BEGIN, module, *arguments]
 
 
 def children_of(parent: int) -> set[int]:
