@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 from ways import reference
 
+from akgflow.verification.reference.tracing.accumulation import ROWS, drift_of, scale_of, some_sums
 from akgflow.verification.reference.tracing.rounding import UNIT, Rounding
 
 CLASSES = torch.randint(0, 50, (40,))
@@ -178,3 +179,30 @@ def test_errors_are_not_taken_for_random_numbers_of_the_operator():
     made = reference("torch.softmax(x, -1) @ x.T", {"x": "torch.randn(8, 256)"})
     assert made.oracle.spread.covered and not made.oracle.runner.draws
     assert reference("x + 0 * torch.randn(256)", {"x": "torch.randn(8, 256)"}).oracle.runner.draws
+
+
+@pytest.mark.parametrize("shape", [(32, 200), (7, 300, 50), (2, 3, 20)])
+def test_the_sums_of_the_largest_terms_are_among_those_that_are_tried(shape):
+    """Beside such terms small ones are lost, and where there are only few such sums, each is wrong by more."""
+    for _ in range(10):
+        x = normal(*shape)
+        x[(*(size // 2 for size in shape[:-1]), 3)] = 1e6
+        found = some_sums(x, [len(shape) - 1])
+        assert int((found.abs().amax(1) == 1e6).sum()) >= 1
+        rows = {tuple(row.tolist()) for row in x.reshape(-1, shape[-1])}
+        assert all(tuple(row.tolist()) in rows for row in found)
+        assert len(found) == min(ROWS, len(rows))
+        if len(rows) <= ROWS:
+            assert {tuple(row.tolist()) for row in found} == rows
+    transposed = normal(40, 60)
+    transposed[3, 50] = -1e6
+    assert bool((some_sums(transposed, [0]) == -1e6).any())
+
+
+def test_a_sum_is_tried_from_either_end():
+    """A large term that comes first takes the small ones after it; from the back they are added up before it."""
+    terms = torch.full((1, 3000), 1e-4, dtype=torch.float64)
+    terms[0, 0] = 2.0**12
+    both = [drift_of(some, scale_of(some.sum(1), some.norm(dim=1))) for some in (terms, terms.flip(1))]
+    assert both[0].random == pytest.approx(both[1].random)
+    assert both[0].random > 100

@@ -18,7 +18,7 @@ ROWS, TERMS = 32, 1 << 18
 ROUNDING = 0.41
 """Standard deviation of a rounding to the nearest number, in units of roundoff of the number: its spacing, which is one
 to two units, over sqrt(12)."""
-SEEN_DEVIATIONS = 3.0
+SEEN_DEVIATIONS = 2.5
 """The largest error that is seen counts as so many standard deviations."""
 EVIDENT = 4.0
 """Errors that have a mean of so many standard errors are not independent."""
@@ -84,9 +84,9 @@ def drift_of(terms: torch.Tensor, scale: torch.Tensor) -> Drift:
     """Measure the drift of sums, one a row of ``terms`` [sums, terms]; ``scale`` [sums] is theirs."""
     values = terms.detach().cpu().double().numpy()
     units = UNIT * scale.detach().cpu().double().numpy()
-    # As many from the back: what comes first decides what the others are added to.
-    values = np.concatenate([values[::2], values[1::2, ::-1]])
-    units = np.concatenate([units[::2], units[1::2]])
+    # From the back as well: what comes first decides what the others are added to.
+    values = np.concatenate([values, values[:, ::-1]])
+    units = np.concatenate([units, units])
     known = np.isfinite(values).all(1) & np.isfinite(units) & (units > 0)
     values, units = values[known], units[known]
     if not len(values):
@@ -113,8 +113,26 @@ def some_sums(tensor: torch.Tensor, dims: Sequence[int]) -> torch.Tensor:
     sizes = [tensor.shape[d] for d in kept]
     number, count = math.prod(sizes), math.prod(tensor.shape[d] for d in dims)
     tried = sampled(count, number)
-    places = tuple(some_places(size, tried, tensor.device) for size in sizes)
-    return ordered[places].reshape(tried, -1)[:, :LONGEST]
+    return ordered[_places(tensor, dims, sizes, tried)].reshape(tried, -1)[:, :LONGEST]
+
+
+def _places(tensor: torch.Tensor, dims: Sequence[int], sizes: Sequence[int], tried: int) -> tuple[torch.Tensor, ...]:
+    """Where sums of a tensor are, for each dimension that is kept: a quarter of them those of the largest terms.
+
+    In these, many small terms are absorbed. There may be only a few such sums, each wrong by more than all others.
+    """
+    number, device = math.prod(sizes), tensor.device
+    if tried == number:
+        chosen = torch.arange(number, device=device)
+    else:
+        largest = torch.maximum(tensor.amax(dims), -tensor.amin(dims)) if dims else tensor.abs()
+        most = largest.flatten().topk((tried + 3) // 4).indices
+        chosen = torch.cat([most, some_places(number, tried - len(most), device)])
+    places = []
+    for size in reversed(sizes):
+        places.append(chosen % size)
+        chosen = chosen // size
+    return tuple(reversed(places))
 
 
 def sampled(count: int, number: int) -> int:
