@@ -104,7 +104,7 @@ _RIGHT_SHAPES = {"domain": ["right", "wrong"], "range": ["circle", "cross"]}
 
 def _layer(rows: Sequence[Row], mark: Spec, axes: Sequence[Spec], jobs: Sequence[str]) -> Spec:
     x, y = axes
-    y = {**y, "scale": {"type": "log", "nice": False}, "axis": {"title": "speedup", "format": "~g", "tickCount": 5}}
+    y = {**y, "scale": {"type": "log", "nice": False, "padding": 8}, "axis": {"title": "speedup", "format": "~g", "tickCount": 5}}
     return {"data": {"values": list(rows)}, "mark": mark, "encoding": {"x": x, "y": y, **_by_job(jobs, mark)}}
 
 
@@ -155,9 +155,12 @@ def roofline(rows: Sequence[Row], roofs: Sequence[Row], jobs: Sequence[str]) -> 
     ``rows`` have ``job``, ``intensity`` (operations a byte) and ``rate`` (operations a second); ``roofs`` the ends of
     each line, with ``roof`` as its name.
     """
+    rates = [row["rate"] for row in (*rows, *roofs)]
     log = {"type": "log", "nice": False, "padding": 14}
     x: Spec = {"field": "intensity", "type": "quantitative", "scale": log}
-    y: Spec = {"field": "rate", "type": "quantitative", "scale": log}
+    y: Spec = {"field": "rate", "type": "quantitative"}
+    # At least a decade: a roof that is near must look near.
+    y["scale"] = {"type": "log", "domain": [min(*rates, max(rates) / 10), 1.5 * max(rates)]}
     x["axis"] = {"title": "operations a byte", "format": "~g", "tickCount": 5}
     y["axis"] = {"title": "operations a second", "format": "~s", "tickCount": 5}
     line = {"type": "line", "color": _FAINT, "strokeWidth": 1.5}
