@@ -36,7 +36,7 @@ def report(
 def report_server(run: str | Path | None = None, *, port: int = 0, workspace: str | Path | None = None) -> ReportServer:
     """A server on loopback whose page follows the run: print its ``url`` and call ``serve()``.
 
-    It is a context manager, which frees the port. Raises what `report` does, and `ConfigError` for a port that is in use.
+    It is a context manager, which frees the port. Raises what `report` does, and `ConfigError` for a port in use.
     """
     from akgflow.reporting.html.server import ReportServer
 

@@ -9,6 +9,7 @@ from akgflow.agents import describe
 from akgflow.base.serial import to_json
 from akgflow.reporting.accounts import COLUMNS, account_rows, remarks
 from akgflow.reporting.html import figures
+from akgflow.reporting.html.charts import COLOURS
 from akgflow.reporting.html.page import render
 from akgflow.reporting.html.search import lineage
 from akgflow.reporting.html.story import Story, read_story
@@ -37,7 +38,7 @@ def page_of(story: Story, *, served: bool = False) -> str:
         speedups=figures.speedups(story),
         searches=figures.searches(story),
         rooflines=figures.rooflines(story),
-        colours=figures.charts.COLOURS,
+        colours=COLOURS,
         lineages={job.job.id: lineage(job) for job in story.jobs if job.best},
         accounts=(COLUMNS, account_rows(story.accounts, story.budget), remarks(story.accounts)),
         texts=texts,

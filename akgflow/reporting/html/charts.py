@@ -104,7 +104,11 @@ _RIGHT_SHAPES = {"domain": ["right", "wrong"], "range": ["circle", "cross"]}
 
 def _layer(rows: Sequence[Row], mark: Spec, axes: Sequence[Spec], jobs: Sequence[str]) -> Spec:
     x, y = axes
-    y = {**y, "scale": {"type": "log", "nice": False, "padding": 8}, "axis": {"title": "speedup", "format": "~g", "tickCount": 5}}
+    y = {
+        **y,
+        "scale": {"type": "log", "nice": False, "padding": 8},
+        "axis": {"title": "speedup", "format": "~g", "tickCount": 5},
+    }
     return {"data": {"values": list(rows)}, "mark": mark, "encoding": {"x": x, "y": y, **_by_job(jobs, mark)}}
 
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from akgflow.base.text import visible
 from akgflow.reporting.html import charts
 from akgflow.reporting.html.search import gains, speed
-from akgflow.reporting.html.story import JobStory, Story
+from akgflow.reporting.html.story import JobStory, Story, Turn
 from akgflow.reporting.phrases import case_of, seconds
 from akgflow.verdict import Roofline, Timing
 
@@ -108,20 +108,22 @@ def _judged(job: JobStory) -> list[dict[str, Any]]:
             "job": visible(job.job.id),
             "right": "right" if turn.verdict.passed else "wrong",
             "speed": speed(turn),
-            "tokens": turn.spent.tokens,
-            "usd": turn.spent.usd,
-            "minutes": turn.spent.seconds / 60.0,
+            **_sums(turn),
         }
         for turn in job.turns
         if turn.verdict
     ]
 
 
+def _sums(turn: Turn) -> dict[str, float]:
+    """What the run had taken by then, by the fields of `AXES`."""
+    return {"tokens": turn.spent.tokens, "usd": turn.spent.usd, "minutes": turn.spent.seconds / 60.0}
+
+
 def _best(job: JobStory, field: str, end: float) -> list[dict[str, Any]]:
     """The corners of the line of the best speedup so far, which goes on to where the run is."""
     better = [turn for turn in gains(job.turns) if speed(turn)]
-    at = {"tokens": lambda s: s.tokens, "usd": lambda s: s.usd, "minutes": lambda s: s.seconds / 60.0}[field]
-    corners = [{"job": visible(job.job.id), "speed": speed(turn), field: at(turn.spent)} for turn in better]
+    corners = [{"job": visible(job.job.id), "speed": speed(turn), field: _sums(turn)[field]} for turn in better]
     return [*corners, {**corners[-1], field: end}] if corners else []
 
 
@@ -157,17 +159,17 @@ def rooflines(story: Story) -> list[Figure]:
 
 def _roofline(story: Story, target: str, found: Sequence[tuple[JobStory, Timing, Roofline]]) -> Figure:
     names = [visible(job.job.id) for job in story.jobs]
-    points = [
+    points: list[dict[str, Any]] = [
         {"job": visible(job.job.id), "intensity": roof.flops / roof.bytes, "rate": roof.flops / timing.seconds}
         for job, timing, roof in found
         if roof.flops > 0 and roof.bytes > 0
     ]
-    rooms = _roofs([roof for _, _, roof in found], [point["intensity"] for point in points])
+    roofs = _roofs([roof for _, _, roof in found], [point["intensity"] for point in points])
     shown = {point["job"] for point in points}
     return Figure(
         f"roofline-{target}",
         f"Roofline of {target}",
-        charts.roofline(points, rooms, names) if points else Markup(),
+        charts.roofline(points, roofs, names) if points else Markup(),
         ("job", "shape", "took", "floor", "share", "limit", "on"),
         tuple(
             (
@@ -198,7 +200,7 @@ def _roofs(found: Sequence[Roofline], at: Sequence[float]) -> list[dict[str, Any
     if passes:
         ends = (low, min(max(ridge, low), max(high, ridge)))
         lines += [{"roof": "memory", "intensity": x, "rate": passes * x} for x in ends]
-    for peak in peaks:
+    for peak in sorted(peaks):
         start = max(low, float(peak) / passes) if passes else low
         lines += [{"roof": peak, "intensity": x, "rate": float(peak)} for x in (start, max(high, start * 3))]
     return lines

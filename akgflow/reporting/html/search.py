@@ -46,7 +46,7 @@ def speed(turn: Turn) -> float | None:
 
 def lineage(job: JobStory) -> list[Generation]:
     """From the first ancestor to the best candidate, each made from the one before it; empty where there is none."""
-    written = {}
+    written: dict[str, Turn] = {}
     for turn in job.turns:
         if turn.candidate:
             written.setdefault(turn.candidate.id, turn)

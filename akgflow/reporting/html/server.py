@@ -7,12 +7,15 @@ secret, and a request must name this server as its host, so that a name which wa
 from __future__ import annotations
 
 import secrets
+import sys
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import TCPServer
+from typing import Any
 
-from akgflow.errors import AkgflowError, ConfigError
+from akgflow.errors import ConfigError, known_error
 from akgflow.reporting.html import run_page
 from akgflow.reporting.html.page import policy, render
 from akgflow.runs.layout import JOURNAL, PLAN, RESULT
@@ -78,8 +81,20 @@ class _Pages:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    block_on_close = False
+    """Browsers open connections that they may not use."""
     pages: _Pages
     home: str
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A reader that went away is no failure."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+    def server_bind(self) -> None:
+        """Take the address; the base class would ask a name server what this host is called."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = HOST, int(self.server_address[1])
 
 
 def _listening(port: int) -> _Server:
@@ -109,8 +124,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _page(self) -> None:
         try:
             self._answer(HTTPStatus.OK, "text/html", self.server.pages.page())
-        except AkgflowError as wrong:  # a folder that is being repaired, or was removed
-            page = render("trouble.html", served=True, message=str(wrong))
+        except Exception as wrong:
+            known = known_error(wrong)  # a folder that is being repaired, or was removed
+            if known is None:
+                raise
+            page = render("trouble.html", served=True, message=known)
             self._answer(HTTPStatus.SERVICE_UNAVAILABLE, "text/html", page.encode())
 
     def _answer(self, status: HTTPStatus, kind: str, body: bytes) -> None:
