@@ -16,6 +16,8 @@ Row = Mapping[str, Any]
 
 COLOURS = 8
 """Series that the style sheet has colours for; beyond them they repeat, and the shape differs."""
+MANY = 200
+"""Candidates from which on their marks are small, so that they do not hide one another."""
 _SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 _WIDTH = 400
 _PADDING = {"left": 24, "right": 10, "top": 6, "bottom": 4}
@@ -75,7 +77,7 @@ def search(rows: Sequence[Row], best: Sequence[Row], jobs: Sequence[str], by: st
             "y": {"field": "job", "type": "nominal", "sort": list(jobs), "axis": {"title": None, "labelLimit": 105}},
             "color": {"field": "right", "type": "nominal", "scale": _RIGHT_COLOURS, "legend": None},
             "shape": {"field": "right", "type": "nominal", "scale": _RIGHT_SHAPES, "legend": None},
-            "size": {"value": 40},
+            "size": {"value": 40 if len(rows) <= MANY else 10},
         },
     }
     timed = [row for row in rows if row["speed"]]
