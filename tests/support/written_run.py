@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -199,8 +198,3 @@ def _timing(speed: float, random: Random) -> Timing:
     call = "faster" if interval[0] > 1.01 else "slower" if interval[1] < 0.99 else "same"
     roof = Roofline(floor, flops, size, "compute" if flops / _PEAK > size / _PASSES else "memory", floor / took)
     return Timing(CASE, "eager", took, 4.1e-3, speed, interval, call, 40, 0.02, DEVICE, roofline=roof)
-
-
-def journal_keys(path: Path) -> list[str]:
-    """The keys in a journal, for tests that look at what was written."""
-    return [json.loads(line)["key"] for line in path.read_text().splitlines()]
