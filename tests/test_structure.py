@@ -47,6 +47,7 @@ HEAVY = {
     "tilelang": ("akgflow.toolchains",),
     "optuna": ("akgflow.search.tuner",),
     "ray": ("akgflow.executors.ray",),
+    "vl_convert": ("akgflow.reporting.html.charts",),
     "mcp": ("akgflow.mcp",),
     "mcp_types": ("akgflow.mcp",),
 }

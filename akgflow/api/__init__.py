@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         import_entries,
         open_store,
     )
+    from akgflow.api.reports import report, report_server
     from akgflow.api.running import is_finished, read_run, run, run_folder
     from akgflow.api.setup import examine, init
     from akgflow.api.showing import show
@@ -59,6 +60,7 @@ _EXPORTS = {
         "import_entries",
         "open_store",
     ),
+    "api.reports": ("report", "report_server"),
     "api.running": ("is_finished", "read_run", "run", "run_folder"),
     "api.setup": ("examine", "init"),
     "api.showing": ("show",),
@@ -133,6 +135,8 @@ __all__ = [
     "open_store",
     "plan",
     "read_run",
+    "report",
+    "report_server",
     "run",
     "run_folder",
     "schema_text",

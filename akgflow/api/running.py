@@ -104,11 +104,16 @@ def read_run(run: str | Path | None = None, *, workspace: str | Path | None = No
     ``run`` is its folder, or the folder's name in the workspace; without it, the run that was at work last.
     Raises `ConfigError` where there is none, `DamagedRun` where what it holds cannot be read.
     """
+    return read_folder(find_run(run, workspace=workspace))
+
+
+def find_run(run: str | Path | None = None, *, workspace: str | Path | None = None) -> Path:
+    """The folder of a run, as `read_run` takes it. Raises `ConfigError` where there is none."""
     if run is not None and Path(run).is_dir():
-        return read_folder(Path(run))
+        return Path(run)
     runs = workspace_root(workspace) / RUNS
     known = {folder.name: folder for folder in runs_in(runs)}
     if run is None and not known:
         raise ConfigError(f"there is no run in {runs} yet: akgflow run TASK makes one")
     name = next(iter(known)) if run is None else check_name("run", str(run), known)
-    return read_folder(known[name])
+    return known[name]

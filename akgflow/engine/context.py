@@ -33,6 +33,7 @@ from akgflow.models.gateway import Gateway
 from akgflow.planning import Job, Plan, Reach, judge_request, with_gaps
 from akgflow.runs.folder import RunFolder
 from akgflow.runs.journal import Journal
+from akgflow.runs.layout import PARENTS
 from akgflow.runs.records import Finished
 from akgflow.search import Candidate, Judged, normal_form
 from akgflow.verdict import JudgeRequest, Verdict
@@ -185,6 +186,7 @@ class RunContext:
         job = state.job
         place = self.folder.place(job.id, candidate.step, candidate.attempt, candidate.sample)
         write_text(place / "candidate.py", candidate.source)
+        write_json(place / PARENTS, candidate.parents)
         candidate = replace(candidate, source=await self._first_of_its_form(job, candidate))
         request = self._request(candidate.source, job.dsl, job.target, job.reach)
         self.notify(job.id, f"{candidate.step} {candidate.attempt}: judging candidate {candidate.id}")

@@ -14,7 +14,7 @@ from akgflow.config.types import Budget
 from akgflow.reporting.phrases import counted, seconds
 from akgflow.runs.result import Account
 
-_COLUMNS = ("step", "model", "calls", "tokens in", "tokens out", "reserved", "cost", "judged", "device")
+COLUMNS = ("step", "model", "calls", "tokens in", "tokens out", "reserved", "cost", "judged", "device")
 
 
 def show_accounts(accounts: Sequence[Account], budget: Budget, out: Console) -> None:
@@ -22,18 +22,27 @@ def show_accounts(accounts: Sequence[Account], budget: Budget, out: Console) -> 
     if not accounts:
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in _COLUMNS:
+    for column in COLUMNS:
         table.add_column(column, justify="left" if column in ("step", "model") else "right", no_wrap=True)
     for account in _folded(accounts):
         table.add_row(*_row(account))
     table.add_section()
-    total = reduce(Account.__add__, accounts, Account("all"))
-    table.add_row(*_row(total), style="bold")
+    table.add_row(*_row(_total(accounts)), style="bold")
     if budget != Budget():
         table.add_row(*_ceilings(budget), style="dim")
     out.print(table)
-    for line in _remarks(total):
+    for line in remarks(accounts):
         out.print(line, soft_wrap=True)
+
+
+def account_rows(accounts: Sequence[Account], budget: Budget) -> list[tuple[str, ...]]:
+    """The same under `COLUMNS`, for other forms of a table; the last rows are the sum and the ceilings, if any."""
+    ceilings = [_ceilings(budget)] if budget != Budget() else []
+    return [*map(_row, (*_folded(accounts), _total(accounts))), *ceilings]
+
+
+def _total(accounts: Sequence[Account]) -> Account:
+    return reduce(Account.__add__, accounts, Account("all"))
 
 
 def _folded(accounts: Sequence[Account]) -> list[Account]:
@@ -83,8 +92,9 @@ def _ceilings(budget: Budget) -> tuple[str, ...]:
     )
 
 
-def _remarks(total: Account) -> list[str]:
-    lines = []
+def remarks(accounts: Sequence[Account]) -> list[str]:
+    """What a reader of the sums should know."""
+    total, lines = _total(accounts), []
     if total.unpriced:
         lines.append(f"?: {counted(total.unpriced, 'call')} of unknown price; give the model a price in agents.yaml")
     if total.excess:

@@ -34,6 +34,7 @@ class Journal:
         self._path = path
         self._effects: dict[str, Any] = {}
         self._steps: dict[str, str] = {}
+        self._seconds: dict[str, float] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._seconds_before = 0.0
         self._start = time.monotonic()
@@ -65,6 +66,10 @@ class Journal:
         """The step for whose sake a finished effect was had; empty where none was named."""
         return self._steps.get(key, "")
 
+    def seconds(self, key: str) -> float:
+        """The wall seconds that the run had taken when this effect was finished."""
+        return self._seconds[key]
+
     async def once(self, key: str, kind: type[T], effect: Callable[[], Awaitable[T]], *, step: str = "") -> T:
         """The result of ``effect``, which runs only if no earlier session finished it.
 
@@ -87,7 +92,7 @@ class Journal:
         seconds = self._seconds_before + time.monotonic() - self._start
         if step:
             self._steps[key] = step
-        self._effects[key] = data
+        self._effects[key], self._seconds[key] = data, seconds
         try:
             self._lines.append(to_line(key, seconds, data, step))
         except MachineExhausted as short:
@@ -114,6 +119,6 @@ class Journal:
 
     def _take(self, found: Lines) -> None:
         for line in found.lines:
-            self._effects[line.key] = line.data
+            self._effects[line.key], self._seconds[line.key] = line.data, line.seconds
             self._steps[line.key] = line.step
             self._seconds_before = max(self._seconds_before, line.seconds)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from akgflow.config.types import Scalar, Task
 from akgflow.errors import ConfigError, ExitCode
+from akgflow.planning import Plan
 from akgflow.runs.damage import DamagedRun
 from akgflow.runs.reader import best_candidate, best_verdict, plan_of, result_of, runs_in
 from akgflow.terms import Evidence, Status
@@ -79,7 +80,11 @@ def of_run(task: Task, folder: Path) -> Matrix:
     if plan is None or plan.task != task.name:
         raise ConfigError(f"{folder} is no run of {task.name}")
     # JSON has sorted the names in a case; the task has them as they were written.
-    cases = task.cases if task.cases == plan.cases else plan.cases
+    return of_plan(plan, folder, task.cases if task.cases == plan.cases else plan.cases)
+
+
+def of_plan(plan: Plan, folder: Path, cases: Sequence[Mapping[str, Scalar]]) -> Matrix:
+    """The same where the plan in ``folder`` is known; ``cases`` are its own, with their names in the order to show."""
     ended = result_of(folder)
     reasons = {job.job: job.reason for job in ended.jobs} if ended else {}
     cells = []
@@ -92,7 +97,7 @@ def of_run(task: Task, folder: Path) -> Matrix:
             cells.append(replace(empty, reason=reasons.get(job.id) or "no kernel yet: the run is unfinished"))
         else:
             cells.append(filled(empty, verdict, cases))
-    return Matrix(task.name, str(folder), tuple(cells))
+    return Matrix(plan.task, str(folder), tuple(cells))
 
 
 def latest_run(task: Task, runs: Path) -> Path:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from akgflow.base.text import received
 from akgflow.config.types import Budget
 from akgflow.errors import ConfigError
+from akgflow.models.base import CallKey
 from akgflow.planning import Plan
-from akgflow.runs.damage import read_file, read_whole_text
+from akgflow.runs.damage import DamagedRun, read_file, read_whole_text
 from akgflow.runs.journal import Journal
-from akgflow.runs.layout import JOURNAL, OPERATOR, PLAN, RESULT
+from akgflow.runs.layout import JOURNAL, OPERATOR, PARENTS, PLAN, RESULT
 from akgflow.runs.result import Account, RunResult
 from akgflow.runs.spending import accounts
 from akgflow.search import Candidate
@@ -70,8 +72,35 @@ def candidates_of(folder: Path, job: str) -> list[Candidate]:
     for path in sorted((folder / "jobs" / job).glob("*/candidate.py")):
         named = _PLACE.fullmatch(path.parent.name)
         if named is not None:
-            found.append(Candidate(received(path.read_bytes()), named[1], int(named[2]), int(named[3])))
+            place = (named[1], int(named[2]), int(named[3]))
+            found.append(Candidate(received(path.read_bytes()), *place, _parents(path.with_name(PARENTS))))
     return found
+
+
+def _parents(path: Path) -> tuple[str, ...]:
+    """Empty also where the file is damaged: nothing is decided by it."""
+    with suppress(DamagedRun):
+        return read_file(path, tuple[str, ...]) or ()
+    return ()
+
+
+def verdict_of(folder: Path, job: str, candidate: Candidate) -> Verdict | None:
+    """The verdict that lies beside a candidate; None where there is none, or none that can be read."""
+    with suppress(DamagedRun):
+        return read_file(_place(folder, job, candidate) / "verdict.json", Verdict)
+    return None
+
+
+def prompt_of(folder: Path, key: CallKey) -> str:
+    """The prompt of a call as people read it; empty where the folder does not hold it."""
+    name = f"prompt.{key.agent}{'.again' * key.resend}.md"
+    with suppress(OSError):
+        return received((_place(folder, key.job, key) / name).read_bytes())
+    return ""
+
+
+def _place(folder: Path, job: str, of: Candidate | CallKey) -> Path:
+    return folder / "jobs" / job / f"{of.step}-{of.attempt}-{of.sample}"
 
 
 def best_verdict(folder: Path, job: str) -> Verdict | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from akgflow.budget.ledger import Ledger
@@ -20,8 +20,13 @@ JUDGE_TRIED = "judge tried"
 
 def accounts(journal: Journal) -> tuple[Account, ...]:
     """One row for each step and model, in the order of their first spending."""
+    return summed(row for _, row in spending(journal))
+
+
+def summed(taken: Iterable[Account]) -> tuple[Account, ...]:
+    """The same for what was read already."""
     rows: dict[tuple[str, str], Account] = {}
-    for row in _entries(journal):
+    for row in taken:
         key = (row.step, row.model)
         rows[key] = rows[key] + row if key in rows else row
     return tuple(rows.values())
@@ -69,23 +74,27 @@ def _aborted(journal: Journal) -> list[AbortedSpend]:
     return [journal.read(key, AbortedSpend) for key, _ in journal.items("lost ")]
 
 
-def _entries(journal: Journal) -> Iterator[Account]:
-    for key, _ in journal.items(""):
-        kind, _, name = key.partition(" ")
-        if kind == "call":
-            finished = journal.read(key, Finished)
-            reply = finished.reply
-            yield _called(finished.key.step, reply.answered_by, reply.usage, live=reply.origin == "live")
-        elif kind == "lost":
-            spend = journal.read(key, AbortedSpend)
-            step = spend.step.rpartition(".")[2]
-            row = _called(step, spend.model, spend.usage, live=True) if spend.usage else Account(step)
-            yield replace(row, device_seconds=spend.device_seconds, lost=1)
-        elif kind == "verdict":
-            yield Account(journal.step(key) or name, judged=1, device_seconds=_device_seconds(journal, key))
-        elif kind == "canaries" and (seconds := _device_seconds(journal, key)):
-            tried = journal.read(key, Preflight)
-            yield Account(JUDGE_TRIED, judged=tried.canaries, device_seconds=seconds)
+def spending(journal: Journal) -> Iterator[tuple[str, Account]]:
+    """What each finished effect took, with its key, in the order in which they finished."""
+    return ((key, row) for key, _ in journal.items("") for row in _taken(journal, key))
+
+
+def _taken(journal: Journal, key: str) -> Iterator[Account]:
+    kind, _, name = key.partition(" ")
+    if kind == "call":
+        finished = journal.read(key, Finished)
+        reply = finished.reply
+        yield _called(finished.key.step, reply.answered_by, reply.usage, live=reply.origin == "live")
+    elif kind == "lost":
+        spend = journal.read(key, AbortedSpend)
+        step = spend.step.rpartition(".")[2]
+        row = _called(step, spend.model, spend.usage, live=True) if spend.usage else Account(step)
+        yield replace(row, device_seconds=spend.device_seconds, lost=1)
+    elif kind == "verdict":
+        yield Account(journal.step(key) or name, judged=1, device_seconds=_device_seconds(journal, key))
+    elif kind == "canaries" and (seconds := _device_seconds(journal, key)):
+        tried = journal.read(key, Preflight)
+        yield Account(JUDGE_TRIED, judged=tried.canaries, device_seconds=seconds)
 
 
 def _called(step: str, model: str, usage: Usage, *, live: bool) -> Account:

@@ -12,12 +12,16 @@ from akgflow.verdict import Verdict
 
 @dataclass(frozen=True)
 class Candidate:
-    """One kernel source and the attempt that made it; ``talk`` is the conversation that wrote it, if any."""
+    """One kernel source and the attempt that made it; ``talk`` is the conversation that wrote it, if any.
+
+    ``parents`` are the ids of the candidates that it was made from, the one that it changes first.
+    """
 
     source: str
     step: str
     attempt: int
     sample: int
+    parents: tuple[str, ...] = ()
     talk: Rendered | None = field(default=None, repr=False)
 
     @property

@@ -16,6 +16,7 @@ from small_task import make_workspace
 from akgflow.config.steps import KINDS
 from akgflow.engine.steps import RUNS
 from akgflow.models.sizes import most_tokens
+from akgflow.runs.reader import candidates_of
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import Verdict
 
@@ -109,6 +110,33 @@ def test_the_breeder_sees_its_parent_and_what_came_of_it(task: Path, openai_serv
     assert any("What was made of yours before" in prompt for prompt in bred)
     beginnings = {prompt[: prompt.index("```python\nTUNABLES")] for prompt in bred}
     assert len(beginnings) == 1  # what differs stands at the end
+
+
+TUNED = "      code: {agent: coder}\n      tune: {tune: code, trials: 4}\n"
+
+
+@pytest.mark.parametrize(("steps", "made"), [(EVOLVE, "evolve"), (ADAPTIVE, "search"), (TUNED, "tune")])
+def test_what_a_candidate_was_made_from_is_kept(task: Path, steps: str, made: str) -> None:
+    workflow(task, steps)
+    ran = run_steps(task, KnownJudge(verdict_of))
+    every = candidates_of(task.parents[1] / "run", ran.plan.jobs[0].id)
+    sources = {candidate.id: candidate.source for candidate in every}
+    children = [candidate for candidate in every if candidate.step == made]
+    assert children and all(child.parents for child in children)
+    for child in children:
+        prompts = (task.parents[1] / "run").glob(f"jobs/*/{made}-{child.attempt}-{child.sample}/prompt.*.md")
+        assert all(sources[child.parents[0]].strip() in prompt.read_text() for prompt in prompts)
+        assert set(child.parents) <= set(sources)
+    assert not any(candidate.parents for candidate in every if candidate.step != made)
+
+
+def test_what_mends_a_candidate_was_made_from_it(task: Path, openai_server: OpenAIServer) -> None:
+    drafts = iter([kernel(11, 7), kernel(8, 4)])
+    openai_server.default = by_role(lambda seen: next(drafts))
+    workflow(task, "      code: {best_of: 1, agent: coder, repairs: 1}\n")
+    ran = run_steps(task, KnownJudge(verdict_of))
+    broken, mended = candidates_of(task.parents[1] / "run", ran.plan.jobs[0].id)
+    assert (broken.parents, mended.parents) == ((), (broken.id,))
 
 
 def test_sources_that_differ_in_form_are_one_candidate(task: Path, openai_server: OpenAIServer) -> None:

@@ -24,11 +24,12 @@ async def write(
     turn: Turn,
     context: PromptContext,
     earlier: Rendered | None = None,
+    parents: Sequence[Judged] = (),
 ) -> Made:
     """Ask ``agent``; its code is judged, and any other answer is kept for later prompts.
 
-    ``earlier`` is the conversation that wrote the candidate which is to be mended. A reply in the form of a sketch is
-    asked for once and serves all jobs.
+    ``earlier`` is the conversation that wrote the candidate which is to be mended, ``parents`` what it is made from.
+    A reply in the form of a sketch is asked for once and serves all jobs.
     """
     form = run.workspace.agents[agent].reply.format
     try:
@@ -40,7 +41,8 @@ async def write(
         return malformed(turn.step, turn.attempt, turn.sample, str(reason))
     text = answer.parsed.text
     if form == "code":
-        candidate = Candidate(text, turn.step, turn.attempt, turn.sample, answer.talk)
+        made_from = tuple(judged.candidate.id for judged in parents)
+        candidate = Candidate(text, turn.step, turn.attempt, turn.sample, made_from, answer.talk)
         return await run.judge_candidate(state, candidate)
     state.texts[turn.step] = text
     if form == "sketch" or agent == run.designer:
@@ -71,7 +73,7 @@ async def breed(
         inspirations=tuple(map(_view, inspirations)),
         history=tuple(HistoryEntry(i, a.status, summary(a.message)) for i, a in enumerate(tried, 1)),
     )
-    return await write(state, run, agent, turn, context)
+    return await write(state, run, agent, turn, context, parents=parents)
 
 
 def _view(judged: Judged) -> CandidateView:

@@ -31,12 +31,13 @@ async def _line(step: BestOfStep, sample: int, line: list[Made], state: JobState
     """One sample and its repairs, appended to ``line`` as they are made."""
     context = run.prompt_context(state)
     talk: Rendered | None = None
+    parents: list[Judged] = []
     for attempt in range(1, step.repairs + 2):
-        made = await write(state, run, step.agent, Turn(step.name, attempt, sample), context, talk)
+        made = await write(state, run, step.agent, Turn(step.name, attempt, sample), context, talk, parents)
         line.append(made)
         if not isinstance(made, Judged) or made.verdict.passed:
             return
-        verdict, talk = made.verdict, made.candidate.talk
+        verdict, talk, parents = made.verdict, made.candidate.talk, [made]
         context = replace(
             context,
             candidate=made.candidate.source,

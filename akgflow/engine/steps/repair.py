@@ -93,7 +93,8 @@ async def _recode(
 ) -> Judged | None:
     context = replace(_context(turn, state, run, current), advice=str(advice.get("advice", "")))
     talk = current.candidate.talk if current else None
-    return state.add(await write(state, run, step.agent, turn, context, talk))
+    parents = [current] if current else []
+    return state.add(await write(state, run, step.agent, turn, context, talk, parents))
 
 
 def _context(turn: Turn, state: JobState, run: RunContext, current: Judged | None) -> PromptContext:

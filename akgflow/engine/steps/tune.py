@@ -93,7 +93,7 @@ class _Search:
         listed = ", ".join(f"{name}={value}" for name, value in values.items())
         self._run.notify(self._state.job.id, f"{self._step.name} {trial}: {listed}")
         source = with_values(self._base.candidate.source, values)
-        candidate = Candidate(source, self._step.name, self._before + trial, 1)
+        candidate = Candidate(source, self._step.name, self._before + trial, 1, (self._base.candidate.id,))
         return self._run.judge_candidate(self._state, candidate)
 
     def commit(self, trial: int, judged: Judged) -> bool:
