@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         open_store,
     )
     from akgflow.api.running import is_finished, read_run, run, run_folder
-    from akgflow.api.setup import examine, init
+    from akgflow.api.setup import cache_contents, cache_folder, clean_cache, examine, init
     from akgflow.api.showing import show
     from akgflow.api.tasks import answered_by, list_tasks, load, load_workspace, plan, sizes, validate, workspace_root
     from akgflow.config import KINDS, Loaded, format_problem, schema_text, suggest
@@ -60,7 +60,7 @@ _EXPORTS = {
         "open_store",
     ),
     "api.running": ("is_finished", "read_run", "run", "run_folder"),
-    "api.setup": ("examine", "init"),
+    "api.setup": ("cache_contents", "cache_folder", "clean_cache", "examine", "init"),
     "api.showing": ("show",),
     "api.tasks": ("answered_by", "list_tasks", "load", "load_workspace", "plan", "sizes", "validate", "workspace_root"),
     "config": ("KINDS", "Loaded", "format_problem", "schema_text", "suggest"),
@@ -117,6 +117,9 @@ __all__ = [
     "add_candidate",
     "add_run",
     "answered_by",
+    "cache_contents",
+    "cache_folder",
+    "clean_cache",
     "describe",
     "digest",
     "examine",
