@@ -113,7 +113,7 @@ WAYS: dict[ExitCode, tuple[Callable[[Here], tuple[int, str]], str]] = {
     ExitCode.BUDGET: (budget, "budget"),
     ExitCode.UNTRUSTED: (untrusted, "the operator itself, forbidden"),
     ExitCode.EXHAUSTED: (exhausted, "no file descriptors left"),
-    ExitCode.INTERRUPTED: (interrupted, "the same command goes on"),
+    ExitCode.INTERRUPTED: (interrupted, "interrupted: akgflow run scale goes on where it stopped"),
 }
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     )
     from akgflow.api.reports import report, report_server
     from akgflow.api.running import is_finished, read_run, run, run_folder
-    from akgflow.api.setup import examine, init
+    from akgflow.api.setup import cache_contents, cache_folder, clean_cache, examine, init
     from akgflow.api.showing import show
     from akgflow.api.tasks import answered_by, list_tasks, load, load_workspace, plan, sizes, validate, workspace_root
     from akgflow.config import KINDS, Loaded, format_problem, schema_text, suggest
@@ -62,7 +62,7 @@ _EXPORTS = {
     ),
     "api.reports": ("report", "report_server"),
     "api.running": ("is_finished", "read_run", "run", "run_folder"),
-    "api.setup": ("examine", "init"),
+    "api.setup": ("cache_contents", "cache_folder", "clean_cache", "examine", "init"),
     "api.showing": ("show",),
     "api.tasks": ("answered_by", "list_tasks", "load", "load_workspace", "plan", "sizes", "validate", "workspace_root"),
     "config": ("KINDS", "Loaded", "format_problem", "schema_text", "suggest"),
@@ -119,6 +119,9 @@ __all__ = [
     "add_candidate",
     "add_run",
     "answered_by",
+    "cache_contents",
+    "cache_folder",
+    "clean_cache",
     "describe",
     "digest",
     "examine",

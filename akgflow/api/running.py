@@ -10,7 +10,7 @@ from akgflow.api.boundary import public
 from akgflow.api.tasks import Named, load, workspace_root
 from akgflow.api.tasks import plan as plan_of_task
 from akgflow.config import Loaded, check_name
-from akgflow.engine import record_replies, run_in_folder
+from akgflow.engine import Watch, record_replies, run_in_folder
 from akgflow.errors import ConfigError, PrerequisiteError
 from akgflow.planning import Plan
 from akgflow.runs import RunResult, Unfinished, folder_for, open_run, runs_in
@@ -36,12 +36,14 @@ def run(
     record: str | Path | None = None,
     notify: Notify = lambda job, text: None,  # noqa: ARG005
     ended: Callable[[RunResult], None] = lambda result: None,  # noqa: ARG005
+    watch: Watch = lambda standing: None,  # noqa: ARG005
 ) -> RunResult:
     """Run a task, go on with its unfinished run, or return the result of the one that is finished.
 
     ``plan`` is the task's plan where the caller has it. ``run_dir`` names another folder than the workspace's own for
     it. ``fresh`` starts a new run; ``repair`` keeps what is whole of a damaged one. With ``record`` every reply goes
-    into that recording. ``ended`` is called with the result as soon as it is on disk, before judges are closed.
+    into that recording. ``ended`` is called with the result as soon as it is on disk, before judges are closed;
+    ``watch`` with where the run stands, before its first step.
 
     Raises `ConfigError` for what is wrong in the files, `PrerequisiteError` where no job can be judged here,
     `UntrustedJudge`, `MachineExhausted`. A budget that is spent, or a provider that is missing, is the outcome of a
@@ -73,7 +75,9 @@ def run(
         ended(result)
 
     try:
-        run_in_folder(loaded.task, loaded.workspace, plan, opened, notify=notify, record=recording, ended=keep)
+        run_in_folder(
+            loaded.task, loaded.workspace, plan, opened, notify=notify, record=recording, ended=keep, watch=watch
+        )
     except KeyboardInterrupt:
         if not results:  # an interruption of the closing does not take the result away
             raise

@@ -11,6 +11,8 @@ from akgflow.base import resources
 from akgflow.doctor import Check, try_judge
 from akgflow.doctor import examine as look_at
 from akgflow.errors import ConfigError
+from akgflow.toolchains import cache, cache_root
+from akgflow.toolchains.common.cache import Kind
 
 
 @public
@@ -21,6 +23,24 @@ def examine(workspace: str | Path | None = None, *, canaries: bool = False) -> l
     """
     space = load_workspace(workspace)
     return look_at(space) + (try_judge(space) if canaries else [])
+
+
+@public
+def cache_folder() -> Path:
+    """The folder of the build cache, whether it is there or not."""
+    return cache_root()
+
+
+@public
+def cache_contents() -> list[Kind]:
+    """Every kind of build that the cache holds, with its files and bytes."""
+    return cache.contents()
+
+
+@public
+def clean_cache(older_than: float = 0.0) -> int:
+    """Remove what was built more than so many seconds ago, and ten minutes at least; the bytes that this freed."""
+    return cache.clean(older_than)
 
 
 @public

@@ -43,6 +43,11 @@ class DeviceClock:
         total = self._settled + sum(_held(bound, started) for bound, started in self._running.items())
         return total if self._ceiling is None else min(total, self._ceiling)
 
+    @property
+    def running(self) -> int:
+        """Judgements that hold a place."""
+        return len(self._running)
+
     def charge(self, seconds: float) -> None:
         """Charge the seconds of an earlier session."""
         self._settled += seconds

@@ -6,6 +6,7 @@ import gc
 import io
 import json
 import os
+import shlex
 import sys
 import traceback
 from dataclasses import replace
@@ -30,6 +31,7 @@ _COMMANDS = {
     "list": ("_look", "List targets, DSLs, agents, workflows or tasks."),
     "schema": ("_look", "Print the JSON Schema of a kind of file."),
     "doctor": ("_doctor", "Say what is installed, which devices are here, what is missing."),
+    "cache": ("_cache", "Look after the cache of builds."),
     "init": ("_init", "Make a workspace to start from."),
     "knowledge": ("_knowledge", "Look after the store of verified kernels."),
     "mcp": ("_mcp", "Serve an agent in an editor over MCP."),
@@ -106,13 +108,21 @@ def _guarded(args: list[str]) -> int:
         echo(words.getvalue(), err=True, end="")
         return ExitCode.CONFIG
     except (KeyboardInterrupt, click.Abort):
-        echo("interrupted: the same command goes on where this one stopped", err=True)
+        echo(f"interrupted: {_again(args)}", err=True)
         return ExitCode.INTERRUPTED
     except AkgflowError as wrong:
         return _said(wrong, as_json="--json" in args)
     except Exception as wrong:
         known = known_error(wrong)
         return _bug() if known is None else _said(known, as_json="--json" in args)
+
+
+def _again(args: list[str]) -> str:
+    """What to do after an interruption: only a run goes on."""
+    if args[:1] != ["run"]:
+        return "nothing of it is kept"
+    # What began a new run goes on with it only without being told to begin another.
+    return f"{shlex.join(['akgflow', *(one for one in args if one != '--fresh')])} goes on where it stopped"
 
 
 def _bug() -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,55 @@ set_option: Decorator = click.option(
     help="Override a value, such as budget.usd=1 or models.default.model=openai/gpt-5; checked like the files.",
 )
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+def task_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Short forms of what is overridden most in a task; they come before what ``--set`` says."""
+
+    @wraps(command)
+    def called(
+        model: str | None, dsls: tuple[str, ...], targets: tuple[str, ...], budget: str | None, **given: Any
+    ) -> Any:
+        short = [] if model is None else [f"models.default.model={model}"]
+        short += [f"matrix.{name}=[{', '.join(some)}]" for name, some in (("dsl", dsls), ("target", targets)) if some]
+        short += [] if budget is None else _budget(budget)
+        return command(**given | {"overrides": (*short, *given["overrides"])})
+
+    made: Callable[..., Any] = called
+    for option in reversed(_TASK_OPTIONS):
+        made = option(made)
+    return made
+
+
+_TASK_OPTIONS: tuple[Decorator, ...] = (
+    click.option("--model", metavar="NAME", help="The model that agents ask by default, such as openai/gpt-5."),
+    click.option("--dsl", "dsls", multiple=True, help="Only this DSL; may be given several times."),
+    click.option("--target", "targets", multiple=True, help="Only this target; may be given several times."),
+    click.option(
+        "--budget",
+        metavar="$2,400k,30min",
+        help="Ceilings, one or several: $2 (or 2usd), 400k (tokens), 30min, 10device-min.",
+    ),
+)
+_CEILINGS = (
+    (re.compile(r"\$([0-9.]+)|([0-9.]+) *usd", re.IGNORECASE), "usd"),
+    (re.compile(r"([0-9.]+) *device[- ]?min(?:utes?)?", re.IGNORECASE), "device_minutes"),
+    (re.compile(r"([0-9.]+) *min(?:utes?)?", re.IGNORECASE), "minutes"),
+    (re.compile(r"([0-9.]+[kM]?)(?: *tokens)?"), "tokens"),
+)
+
+
+def _budget(text: str) -> list[str]:
+    found = []
+    for part in map(str.strip, text.split(",")):
+        named = next(((name, match) for form, name in _CEILINGS if (match := form.fullmatch(part))), None)
+        if named is None:
+            raise click.BadParameter(
+                f"{part!r} is no ceiling: write $2 (or 2usd), 400k (tokens), 30min or 10device-min",
+                param_hint="'--budget'",
+            )
+        found.append(f"budget.{named[0]}={next(filter(None, named[1].groups()))}")
+    return found
 
 
 def echo_json(value: Any) -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from akgflow import api
-from akgflow.cli._options import echo_json, json_option, set_option, workspace_option
+from akgflow.cli._options import echo_json, json_option, set_option, task_options, workspace_option
 
 
 @click.command("plan")
 @click.argument("task")
 @workspace_option
+@task_options
 @set_option
 @json_option
 def plan_command(task: str, workspace: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
@@ -29,8 +30,12 @@ def plan_command(task: str, workspace: Path | None, overrides: tuple[str, ...], 
 @click.command("run")
 @click.argument("task")
 @workspace_option
+@task_options
 @set_option
 @json_option
+@click.option("-q", "--quiet", is_flag=True, help="Print the result alone.")
+@click.option("-v", "--verbose", is_flag=True, help="Print all lines of what happens.")
+@click.option("--progress/--no-progress", default=True, help="Show a live display on a terminal.")
 @click.option("--record", type=click.Path(dir_okay=False, path_type=Path), help="Write the replies to a recording.")
 @click.option("--run-dir", type=click.Path(file_okay=False, path_type=Path), help="The run's folder.")
 @click.option("--fresh", is_flag=True, help="Start a new run, whatever came of earlier ones.")
@@ -42,6 +47,9 @@ def run_command(
     workspace: Path | None,
     overrides: tuple[str, ...],
     as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    progress: bool,
     record: Path | None,
     run_dir: Path | None,
     fresh: bool,
@@ -51,16 +59,19 @@ def run_command(
 
     The same command on an unfinished run goes on where it stopped; on a finished one it shows the result again.
     """
-    from akgflow.reporting import Progress, console, show_plan, show_result
+    from akgflow.reporting import Detail, Progress, console, show_plan, show_result
 
+    if quiet and verbose:
+        raise click.UsageError("give either --quiet or --verbose")
     loaded = api.load(task, workspace=workspace, overrides=overrides)
     plan = api.plan(loaded)
-    if not as_json:
+    if not (as_json or quiet):
         show_plan(plan, console())
-    with Progress() as progress:
+    detail = Detail.QUIET if quiet else Detail.VERBOSE if verbose else Detail.NORMAL
+    with Progress(detail, live=progress) as shown:
 
         def show(result: api.RunResult) -> None:
-            progress.stop()
+            shown.stop()
             if as_json:
                 echo_json(result)
             else:
@@ -73,7 +84,8 @@ def run_command(
             fresh=fresh,
             repair=repair,
             record=record,
-            notify=progress,
+            notify=shown,
             ended=show,
+            watch=shown.watch,
         )
     ctx.exit(result.exit_code)

@@ -8,7 +8,10 @@ from akgflow.base.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from akgflow.engine.session import record_replies, run_in_folder
+    from akgflow.engine.standing import Standing, Watch
 
-__all__ = ["record_replies", "run_in_folder"]
+__all__ = ["Standing", "Watch", "record_replies", "run_in_folder"]
 
-__getattr__ = lazy_exports(__name__, {"session": ("record_replies", "run_in_folder")})
+__getattr__ = lazy_exports(
+    __name__, {"session": ("record_replies", "run_in_folder"), "standing": ("Standing", "Watch")}
+)

@@ -25,6 +25,7 @@ from akgflow.budget.usage import AbortedSpend
 from akgflow.config.steps import AgentStep
 from akgflow.config.types import AgentSpec, DslPack, SourceKernel, Task, Workspace
 from akgflow.engine.knowledge import RunKnowledge
+from akgflow.engine.standing import Stage, Standing
 from akgflow.engine.state import JobState
 from akgflow.errors import ConfigError
 from akgflow.executors.base import Executor
@@ -83,6 +84,7 @@ class RunContext:
     notify: Notify
     knowledge: RunKnowledge
     record_aborted: Callable[[AbortedSpend], None]
+    standing: Standing
     _shared: dict[str, asyncio.Task[tuple[ParsedReply, ModelReply]]] = field(default_factory=dict)
 
     @property
@@ -165,9 +167,11 @@ class RunContext:
             prompt = "\n\n".join(f"# {message.role}\n\n{message.content}" for message in rendered.messages)
             write_text(place / f"prompt.{suffix}", prompt + "\n")
             self.notify(job, f"{turn.step}: asking {agent.name}")
+            self.standing.enters(job, Stage.ASKING)
             reply = await self.gateway.complete(
                 key, agent.model, rendered.messages, rendered.fingerprint, agent.reply.max_bytes
             )
+            self.standing.enters(job, Stage.WORKING)
             reply = replace(reply, text=received(reply.text))
             return Finished(key, rendered.fingerprint, reply)
 
@@ -190,7 +194,9 @@ class RunContext:
         candidate = replace(candidate, source=await self._first_of_its_form(job, candidate))
         request = self._request(candidate.source, job.dsl, job.target, job.reach)
         self.notify(job.id, f"{candidate.step} {candidate.attempt}: judging candidate {candidate.id}")
+        self.standing.enters(job.id, Stage.JUDGING)
         verdict = await self._judged(f"verdict {job.id}.{candidate.id}", request, job.reach, candidate.step)
+        self.standing.judged(job.id, verdict)
         write_json(place / "verdict.json", verdict)
         self.notify(job.id, f"{candidate.step} {candidate.attempt}: {verdict.status}: {verdict.message}")
         return Judged(candidate, verdict)

@@ -13,6 +13,7 @@ from akgflow.config.types import SourceKernel
 from akgflow.engine.context import RunContext
 from akgflow.engine.gates import unmet
 from akgflow.engine.preflight import numeric_targets, preflight
+from akgflow.engine.standing import Stage
 from akgflow.engine.state import JobState
 from akgflow.engine.steps import run_step
 from akgflow.errors import (
@@ -141,6 +142,8 @@ async def _job(job: Job, run: RunContext) -> JobResult | MachineExhausted:
         run.journal.halt(short)
         run.notify(job.id, str(short))
         return short
+    finally:
+        run.standing.enters(job.id, Stage.DONE)
 
 
 async def _finished(job: Job, run: RunContext) -> JobResult:

@@ -14,6 +14,7 @@ from akgflow.config.types import Task, Workspace
 from akgflow.engine.context import Notify, RunContext
 from akgflow.engine.knowledge import RunKnowledge
 from akgflow.engine.run import run_plan
+from akgflow.engine.standing import Standing, Watch
 from akgflow.errors import machine_error
 from akgflow.executors.routing import RoutingExecutor
 from akgflow.executors.scratch import Scratch, sweep
@@ -37,11 +38,13 @@ def run_in_folder(
     notify: Notify,
     record: Path | None = None,
     ended: Callable[[RunResult], None] = lambda result: None,  # noqa: ARG005
+    watch: Watch = lambda standing: None,  # noqa: ARG005
 ) -> RunResult:
     """Run or continue ``plan`` in ``folder``, and release the folder.
 
     ``ended`` receives the result as soon as it is on disk: judges take seconds to close. With ``record`` every reply of
     the run, of earlier sessions too, is written to that recording, also when this session is interrupted or fails.
+    ``watch`` receives where the run stands.
     """
     try:
         with _machine_errors():
@@ -49,7 +52,7 @@ def run_in_folder(
             if len(journal):
                 notify("", f"going on in {folder.path}: {len(journal)} finished steps are kept")
             try:
-                return run_async(_run_session(task, workspace, plan, folder, journal, notify, record, ended))
+                return run_async(_run_session(task, workspace, plan, folder, journal, notify, record, ended, watch))
             finally:
                 journal.close(lambda text: notify("", text))
     finally:
@@ -80,6 +83,7 @@ async def _run_session(
     notify: Notify,
     record: Path | None,
     ended: Callable[[RunResult], None],
+    watch: Watch,
 ) -> RunResult:
     record_aborted = partial(note_aborted, journal)
     calls = CallLog(folder.path / CALLS)
@@ -100,9 +104,11 @@ async def _run_session(
     )
     try:
         knowledge = RunKnowledge(task, workspace, plan, journal, executor, notify)
+        standing = Standing.of(plan, ledger)
         context = RunContext(
-            task, workspace, plan, folder, journal, gateway, executor, notify, knowledge, record_aborted
+            task, workspace, plan, folder, journal, gateway, executor, notify, knowledge, record_aborted, standing
         )
+        watch(standing)
         try:
             result = await run_plan(context)
             ended(result)

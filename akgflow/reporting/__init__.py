@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from akgflow.reporting.entries import show_entries, show_entry
     from akgflow.reporting.matrices import show_matrix
     from akgflow.reporting.plans import show_plan
-    from akgflow.reporting.progress import Progress
+    from akgflow.reporting.progress import Detail, Progress
     from akgflow.reporting.results import show_result, show_verdict
     from akgflow.reporting.runs import show_run
 
@@ -23,11 +23,12 @@ _EXPORTS = {
     "runs": ("show_run",),
     "matrices": ("show_matrix",),
     "plans": ("show_plan",),
-    "progress": ("Progress",),
+    "progress": ("Detail", "Progress"),
     "results": ("show_result", "show_verdict"),
 }
 
 __all__ = [
+    "Detail",
     "Progress",
     "console",
     "show_accounts",

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from akgflow.config.types import Budget
+from akgflow.reporting._tables import Row, show_table
 from akgflow.reporting.phrases import counted, seconds
 from akgflow.runs.result import Account
 
@@ -21,16 +20,11 @@ def show_accounts(accounts: Sequence[Account], budget: Budget, out: Console) -> 
     """Print the table; nothing where nothing was spent."""
     if not accounts:
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in COLUMNS:
-        table.add_column(column, justify="left" if column in ("step", "model") else "right", no_wrap=True)
-    for account in _folded(accounts):
-        table.add_row(*_row(account))
-    table.add_section()
-    table.add_row(*_row(_total(accounts)), style="bold")
+    rows = [Row(_row(account)) for account in _folded(accounts)]
+    rows.append(Row(_row(_total(accounts)), "bold", apart=True))
     if budget != Budget():
-        table.add_row(*_ceilings(budget), style="dim")
-    out.print(table)
+        rows.append(Row(_ceilings(budget), "dim"))
+    show_table(COLUMNS, rows, out, right=COLUMNS[2:])
     for line in remarks(accounts):
         out.print(line, soft_wrap=True)
 

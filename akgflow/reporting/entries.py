@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from akgflow.knowledge import Entry
 from akgflow.reporting._console import say
+from akgflow.reporting._tables import Row, show_table
 from akgflow.reporting.phrases import evidence, speed
+
+_COLUMNS = ("id", "task", "dsl", "target", "trust", "evidence", "speed", "does", "lessons", "added")
 
 
 def show_entries(entries: Sequence[Entry], path: str, out: Console) -> None:
@@ -18,24 +19,23 @@ def show_entries(entries: Sequence[Entry], path: str, out: Console) -> None:
     if not entries:
         say(out, f"no entries in {path}")
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("id", "task", "dsl", "target", "trust", "evidence", "speed", "does", "lessons", "added"):
-        table.add_column(column, overflow="fold", no_wrap=column in ("id", "speed"))
-    for entry in entries:
-        table.add_row(
-            entry.id,
-            entry.task,
-            entry.dsl,
-            entry.target,
-            entry.trust,
-            evidence(entry.verdict.evidence),
-            _speed(entry),
-            ", ".join(sorted(entry.features.kinds)),
-            str(len(entry.lessons) or ""),
-            entry.added[:10],
-        )
-    out.print(table)
+    show_table(_COLUMNS, [Row(_row(entry)) for entry in entries], out)
     say(out, f"{len(entries)} entries in {path}")
+
+
+def _row(entry: Entry) -> tuple[str, ...]:
+    return (
+        entry.id,
+        entry.task,
+        entry.dsl,
+        entry.target,
+        entry.trust,
+        evidence(entry.verdict.evidence),
+        _speed(entry),
+        ", ".join(sorted(entry.features.kinds)),
+        str(len(entry.lessons) or ""),
+        entry.added[:10],
+    )
 
 
 def show_entry(entry: Entry, out: Console) -> None:

@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from akgflow.reporting._console import say
+from akgflow.reporting._tables import Row, show_table
 from akgflow.reporting.phrases import case_of, evidence, heaviest, limits, resources, speed, times
 from akgflow.runs.matrix import Cell, Matrix, Shape
 from akgflow.terms import Status
 
 _COLUMNS = ("dsl", "target", "dtype", "shape", "evidence", "correct", "speed and resources", "why")
 _DONE = {"timing": "timed"}
-_AXES = _COLUMNS[:4]
+_AXES = 4
+"""The first columns, which name a cell and its shape."""
 
 
 def show_matrix(matrix: Matrix, out: Console) -> None:
     """Print the cells, one line for each shape; numbers in the last column point to the reasons below."""
     say(out, Text.assemble((f"matrix {matrix.task}", "bold"), f" ({matrix.source})"))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in _COLUMNS:
-        table.add_column(column, overflow="fold", no_wrap=column in _AXES)
+    rows = []
     reasons: dict[str, int] = {}
     for cell in matrix.cells:
         notes = " ".join(f"({reasons.setdefault(reason, len(reasons) + 1)})" for reason in _reasons(cell))
         if not cell.shapes:
-            table.add_row(cell.dsl, cell.target, cell.dtype, "", Text("—", style="yellow"), "", "", notes)
+            rows.append(Row((cell.dsl, cell.target, cell.dtype, "", Text("—", style="yellow"), "", "", notes)))
         for place, shape in enumerate(cell.shapes):
-            own = (cell.dsl, cell.target, cell.dtype) if place == 0 else ("", "", "")
+            own = cell.dsl, cell.target, cell.dtype
             took = [resources(found) for found in heaviest(cell.resources)] if place == 0 else []
             figures = "\n".join([*_figures(shape), *took])
             shown = evidence(cell.evidence) if place == 0 else ""
-            table.add_row(*own, case_of(shape.case) or "own", shown, _correct(cell, shape), figures, notes)
+            rows.append(Row((*own, case_of(shape.case) or "own", shown, _correct(cell, shape), figures, notes)))
             notes = ""
-    out.print(table)
+    show_table(_COLUMNS, rows, out, heads=_AXES, merged=_AXES - 1)
     for reason, number in reasons.items():
         say(out, f"({number}) {reason}")
 

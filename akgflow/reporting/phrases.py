@@ -14,6 +14,15 @@ def seconds(value: float) -> str:
     return f"{value:.3g} s" if value < 120 else f"{value / 60:.1f} min"
 
 
+def clock(value: float) -> str:
+    """Seconds as they pass: ``7 s``, ``3:05``, ``1:02:03``."""
+    minutes, rest = divmod(int(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}:{minutes:02}:{rest:02}"
+    return f"{minutes}:{rest:02}" if minutes else f"{rest} s"
+
+
 def counted(number: int, what: str) -> str:
     """``1 call``, ``2 calls``."""
     return f"{number:,} {what}{'s' * (number != 1)}"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from rich import box
-from rich.console import Console, Group
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
 from akgflow.planning import Ceiling, Job, Plan, digest
 from akgflow.reporting._console import say
+from akgflow.reporting._tables import Row, show_table
 from akgflow.reporting.phrases import case_of, counted, evidence
 
 
@@ -26,7 +25,7 @@ def show_plan(plan: Plan, out: Console) -> None:
     say(out, f"models     {', '.join(f'{name} = {model}' for name, model in plan.models.items()) or 'none'}")
     if plan.source:
         say(out, f"source     {plan.source.dsl}, checked first: {evidence(plan.source.reach.evidence)}")
-    out.print(_jobs(plan.jobs))
+    _show_jobs(plan.jobs, out)
     for step in plan.runnable[0].steps if plan.runnable else ():
         each = "" if step.shared else " a job"
         most = f"{counted(step.calls, 'call')}, {counted(step.verdicts, 'verdict')}"
@@ -35,16 +34,14 @@ def show_plan(plan: Plan, out: Console) -> None:
     say(out, f"budget     {_budget(plan)}")
 
 
-def _jobs(jobs: tuple[Job, ...]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("dsl", "target", "arch", "evidence", "out of reach here"):
-        table.add_column(column, overflow="fold")
+def _show_jobs(jobs: tuple[Job, ...], out: Console) -> None:
+    rows = []
     for job in jobs:
         at = f"\n({job.reach.at})" if job.reach.at else ""
         reached = Text("impossible", style="yellow") if job.impossible else Text(evidence(job.reach.evidence) + at)
         why = job.impossible or "; ".join(f"{name}: {reason}" for name, reason in job.reach.gaps.items())
-        table.add_row(job.dsl, job.target, job.arch, Group(reached), why)
-    return table
+        rows.append(Row((job.dsl, job.target, job.arch, reached, why)))
+    show_table(("dsl", "target", "arch", "evidence", "out of reach here"), rows, out, heads=2)
 
 
 def _ceiling(ceiling: Ceiling) -> str:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from akgflow.reporting._console import say
+from akgflow.reporting._tables import Row, show_table
 from akgflow.reporting.accounts import show_accounts
 from akgflow.reporting.phrases import case_of, correctness, evidence, heaviest, limits, resources, seconds, speed, times
 from akgflow.runs.reader import has_kernels
 from akgflow.runs.result import JobResult, Outcome, RunResult
 from akgflow.terms import Status
-from akgflow.verdict import OtherShapes, Verdict
+from akgflow.verdict import Correctness, OtherShapes, Verdict
 
+_JOBS = ("dsl", "target", "outcome", "evidence", "correct", "speed and resources", "tries", "replies")
 _STYLES = {Outcome.MET: "green", Outcome.IMPOSSIBLE: "yellow"}
 
 
@@ -26,12 +26,7 @@ def show_result(result: RunResult, out: Console) -> None:
         say(out, f"source kernel: {result.source.status} ({evidence(result.source.evidence)}): {result.source.message}")
         for found in heaviest(result.source.resources):
             say(out, f"               {resources(found)}")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("dsl", "target", "outcome", "evidence", "correct", "speed and resources", "tries", "replies"):
-        table.add_column(column, overflow="fold")
-    for job in result.jobs:
-        table.add_row(*_row(job))
-    out.print(table)
+    show_table(_JOBS, [Row(_row(job)) for job in result.jobs], out, heads=2)
     for job in result.jobs:
         if job.reason:
             say(out, f"{job.job}: {job.outcome.value.replace('_', ' ')}: {job.reason}")
@@ -93,7 +88,7 @@ def show_verdict(verdict: Verdict, out: Console) -> None:
     for warning in verdict.warnings:
         say(out, f"           warning: {warning}")
     if verdict.correctness:
-        out.print(_cases(verdict))
+        _show_cases(verdict.correctness, out)
     for line in _figures(verdict):
         say(out, f"           {line}")
     if verdict.log:
@@ -107,14 +102,11 @@ def _others(found: OtherShapes) -> str:
     return ". ".join(said) or f"no other was tried: {found.untried or 'only the stated ones are asked for'}"
 
 
-def _cases(verdict: Verdict) -> Table:
-    assert verdict.correctness is not None, "asked for only where there is one"
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("case", "inputs", "status", "error", "bound", "detail"):
-        table.add_column(column, overflow="fold")
-    for case in verdict.correctness.cases:
+def _show_cases(correctness: Correctness, out: Console) -> None:
+    rows = []
+    for case in correctness.cases:
         shape = ", ".join(f"{name}={value}" for name, value in case.case.items()) or "own"
         style = "" if case.status is Status.PASSED else "red"
         numbers = f"{case.error:.3g}", f"{case.bound:.3g}"
-        table.add_row(shape, case.distribution, str(case.status), *numbers, case.detail, style=style)
-    return table
+        rows.append(Row((shape, case.distribution, str(case.status), *numbers, case.detail), style))
+    show_table(("case", "inputs", "status", "error", "bound", "detail"), rows, out, heads=2, right=("error", "bound"))

@@ -11,10 +11,11 @@ from akgflow.base.text import received
 from akgflow.config.types import Budget
 from akgflow.errors import ConfigError
 from akgflow.models.base import CallKey
-from akgflow.planning import Plan
+from akgflow.planning import Job, Plan
 from akgflow.runs.damage import DamagedRun, read_file, read_whole_text
 from akgflow.runs.journal import Journal
 from akgflow.runs.layout import JOURNAL, OPERATOR, PARENTS, PLAN, RESULT
+from akgflow.runs.records import Finished
 from akgflow.runs.result import Account, RunResult
 from akgflow.runs.spending import accounts
 from akgflow.search import Candidate
@@ -25,14 +26,26 @@ _PLACE = re.compile("(.+)-([0-9]+)-([0-9]+)")
 
 
 @dataclass(frozen=True)
+class SoFar:
+    """What a job of an unfinished run has."""
+
+    job: str
+    dsl: str
+    target: str
+    replies: int
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True)
 class Unfinished:
-    """A run that has no result yet: what is done, by the journal's keys, and what it took so far."""
+    """A run that has no result yet: what is done, by the journal's keys and by job, and what it took so far."""
 
     folder: str
     done: tuple[str, ...]
     budget: Budget
     accounts: tuple[Account, ...]
     finished: bool = False
+    jobs: tuple[SoFar, ...] = ()
 
 
 def plan_of(folder: Path) -> Plan | None:
@@ -126,7 +139,14 @@ def read_run(folder: Path) -> RunResult | Unfinished:
         raise ConfigError(f"{folder} is not a run's folder: it holds neither {RESULT} nor {JOURNAL} nor {PLAN}")
     journal = journal_of(folder)
     done = tuple(key for key, _ in journal.items("") if not key.startswith("lost "))
-    return Unfinished(str(folder), done, plan.budget if plan else Budget(), accounts(journal))
+    jobs = tuple(_so_far(job, journal) for job in plan.runnable) if plan else ()
+    return Unfinished(str(folder), done, plan.budget if plan else Budget(), accounts(journal), jobs=jobs)
+
+
+def _so_far(job: Job, journal: Journal) -> SoFar:
+    replies = sum(journal.read(key, Finished).key.job == job.id for key, _ in journal.items("call "))
+    verdicts = tuple(journal.read(key, Verdict) for key, _ in journal.items(f"verdict {job.id}."))
+    return SoFar(job.id, job.dsl, job.target, replies, verdicts)
 
 
 def runs_in(runs: Path) -> list[Path]:

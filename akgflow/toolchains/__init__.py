@@ -1,7 +1,8 @@
 """One module per DSL toolchain, found through the entry-point group ``akgflow.toolchains``."""
 
 from akgflow.toolchains.base import CompileFailure, Session, Toolchain, Unsupported, source_is_module
-from akgflow.toolchains.common.workdir import PREPARED, cache_dir, digest
+from akgflow.toolchains.common import cache
+from akgflow.toolchains.common.workdir import PREPARED, cache_dir, cache_root, digest
 from akgflow.toolchains.registry import FRAMEWORK, get, missing, missing_on, prepared, sees_kernels, silences
 
 __all__ = [
@@ -11,7 +12,9 @@ __all__ = [
     "Session",
     "Toolchain",
     "Unsupported",
+    "cache",
     "cache_dir",
+    "cache_root",
     "digest",
     "get",
     "missing",

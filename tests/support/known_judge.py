@@ -11,6 +11,7 @@ from akgflow.budget.usage import AbortedSpend
 from akgflow.config import load
 from akgflow.engine.context import RunContext
 from akgflow.engine.knowledge import RunKnowledge
+from akgflow.engine.standing import Standing
 from akgflow.engine.state import JobState
 from akgflow.engine.steps import run_step
 from akgflow.errors import AkgflowError
@@ -102,7 +103,10 @@ def run_steps(task: Path, judge: KnownJudge, *overrides: str, folder: str = "run
     async def main() -> AkgflowError | None:
         gateway = Gateway(space.models, recordings=Path())
         knowledge = RunKnowledge(loaded.task, space, plan, journal, judge, notify)
-        run = RunContext(loaded.task, space, plan, where, journal, gateway, judge, notify, knowledge, lost.append)
+        standing = Standing.of(plan, gateway.ledger)
+        run = RunContext(
+            loaded.task, space, plan, where, journal, gateway, judge, notify, knowledge, lost.append, standing
+        )
         try:
             for step in space.workflows[loaded.task.workflow].steps:
                 await run_step(step, state, run)

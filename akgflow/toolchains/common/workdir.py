@@ -21,10 +21,14 @@ NOTE = "kernel.json"
 """The file beside an artefact that `note_in` reads."""
 
 
+def cache_root() -> Path:
+    """The folder of the build cache, whether it is there or not."""
+    return Path(os.environ.get("AKGFLOW_CACHE") or platformdirs.user_cache_dir("akgflow"))
+
+
 def cache_dir(kind: str) -> Path:
     """The build cache for ``kind`` (made if need be): below ``AKGFLOW_CACHE``, else the user's cache folder."""
-    root = os.environ.get("AKGFLOW_CACHE") or platformdirs.user_cache_dir("akgflow")
-    folder = Path(root) / kind
+    folder = cache_root() / kind
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
