@@ -14,6 +14,7 @@ from akgflow.config.checks.vocabulary import kind_of_operator
 from akgflow.config.prompts.analysis import first_line
 from akgflow.config.steps import read_step
 from akgflow.config.types import (
+    SHARED,
     AgentSpec,
     Budget,
     DslPack,
@@ -153,12 +154,19 @@ def knowledge(node: Node | None, root: Path) -> KnowledgeSpec:
     data = node.data() if node else {}
     default = KnowledgeSpec()
     return KnowledgeSpec(
-        store=Path(os.path.abspath(root / Path(data["store"]).expanduser())) if data.get("store") else None,
+        store=_store(data.get("store"), root),
         use=data.get("use", default.use),
         add=data.get("add", default.add),
         examples=int(data.get("examples", default.examples)),
         max_tokens=tokens(data.get("max_tokens", default.max_tokens)),
+        same_operator=data.get("same_operator", default.same_operator),
     )
+
+
+def _store(named: str | None, root: Path) -> Path | Literal["shared"] | None:
+    if not named:
+        return None
+    return "shared" if named == SHARED else Path(os.path.abspath(root / Path(named).expanduser()))
 
 
 def _reach(data: dict[str, Any]) -> RayReach:

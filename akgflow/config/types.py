@@ -316,12 +316,16 @@ class Task:
     """Whether the GPU's counters are read for timed candidates, where the machine allows it."""
 
 
+SHARED = "shared"
+"""The name of the store that all workspaces of a user share."""
+
+
 @dataclass(frozen=True)
 class KnowledgeSpec:
     """How runs use the store of verified kernels."""
 
-    store: Path | None = None
-    """Its file; None is the one in the user's data folder."""
+    store: Path | Literal["shared"] | None = None
+    """Its file; None is the workspace's own, ``shared`` the one in the user's data folder."""
     use: Literal["auto", "always", "never"] = "auto"
     """Whether prompts get examples; ``auto``: where anything but a recording may answer."""
     add: bool = True
@@ -330,6 +334,8 @@ class KnowledgeSpec:
     """The most kernels in a prompt."""
     max_tokens: int = 2_000
     """The most tokens of kernels in a prompt."""
+    same_operator: bool = False
+    """Whether kernels of the very operator are examples for it."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from rich.console import Console
 from akgflow.reporting._console import say
 from akgflow.reporting.accounts import show_accounts
 from akgflow.reporting.phrases import counted
-from akgflow.reporting.results import show_result
+from akgflow.reporting.results import show_examples, show_result
 from akgflow.runs.reader import Unfinished
 from akgflow.runs.result import RunResult
 
@@ -24,4 +24,5 @@ def show_run(run: RunResult | Unfinished, out: Console) -> None:
         say(out, f"{run.folder} is unfinished; {how_far}, and the command that began it repeats none of them:")
     for key in run.done:
         say(out, f"  {key}")
+    show_examples(run.examples, out)
     show_accounts(run.accounts, run.budget, out)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from akgflow.agents import Examples
 from akgflow.base.text import received
 from akgflow.config.types import Budget
 from akgflow.errors import ConfigError
@@ -13,7 +15,8 @@ from akgflow.planning import Plan
 from akgflow.runs.damage import read_file, read_whole_text
 from akgflow.runs.journal import Journal
 from akgflow.runs.layout import JOURNAL, OPERATOR, PLAN, RESULT
-from akgflow.runs.result import Account, RunResult
+from akgflow.runs.records import shown_kernels
+from akgflow.runs.result import Account, RunResult, ShownKernel
 from akgflow.runs.spending import accounts
 from akgflow.search import Candidate
 from akgflow.verdict import Verdict
@@ -24,13 +27,17 @@ _PLACE = re.compile("(.+)-([0-9]+)-([0-9]+)")
 
 @dataclass(frozen=True)
 class Unfinished:
-    """A run that has no result yet: what is done, by the journal's keys, and what it took so far."""
+    """A run that has no result yet: what is done, by the journal's keys, and what it took so far.
+
+    ``examples`` are by job the kernels of the knowledge store that its prompts could show.
+    """
 
     folder: str
     done: tuple[str, ...]
     budget: Budget
     accounts: tuple[Account, ...]
     finished: bool = False
+    examples: Mapping[str, tuple[ShownKernel, ...]] = field(default_factory=dict)
 
 
 def plan_of(folder: Path) -> Plan | None:
@@ -97,7 +104,10 @@ def read_run(folder: Path) -> RunResult | Unfinished:
         raise ConfigError(f"{folder} is not a run's folder: it holds neither {RESULT} nor {JOURNAL} nor {PLAN}")
     journal = journal_of(folder)
     done = tuple(key for key, _ in journal.items("") if not key.startswith("lost "))
-    return Unfinished(str(folder), done, plan.budget if plan else Budget(), accounts(journal))
+    looked_up = {key.partition(" ")[2]: journal.read(key, Examples) for key, _ in journal.items("examples ")}
+    examples = {job: shown_kernels(one) for job, one in looked_up.items() if one.kernels}
+    budget = plan.budget if plan else Budget()
+    return Unfinished(str(folder), done, budget, accounts(journal), examples=examples)
 
 
 def runs_in(runs: Path) -> list[Path]:

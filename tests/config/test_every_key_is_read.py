@@ -153,6 +153,7 @@ SETTINGS: Mapping[str, str] = {
     "agents knowledge add": "knowledge.add=false",
     "agents knowledge examples": "knowledge.examples=9",
     "agents knowledge max_tokens": "knowledge.max_tokens=9",
+    "agents knowledge same_operator": "knowledge.same_operator=true",
     "hardware targets": "targets.new={platform: cpu, arch: native}",
     "hardware ray address": "targets.t.reach.ray.address=there",
     "hardware ray resources": "targets.t.reach.ray.resources={y: 1}",

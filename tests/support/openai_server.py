@@ -17,10 +17,11 @@ class Answer:
     """What the server does with one request.
 
     ``usage`` is (tokens in, tokens out), or the object as it is sent. ``body`` (text or bytes) replaces the chat
-    completion that is made from ``text``; ``reasoning`` comes before it under ``reasoning_name``; ``sent`` cuts the body after so many bytes while Content-Length still
-    announces all of it; ``hang`` never answers; ``hangup`` closes without a byte; ``delay`` is in seconds. A request
-    that asks for a stream gets one, in pieces of ``piece`` characters with ``pause`` seconds after each, unless the
-    server ``streams`` not; ``stalls`` leaves off after so many pieces and hangs, or closes where it ``breaks``.
+    completion that is made from ``text``; ``reasoning`` comes before it under ``reasoning_name``; ``sent`` cuts the
+    body after so many bytes while Content-Length still announces all of it; ``hang`` never answers; ``hangup`` closes
+    without a byte; ``delay`` is in seconds. A stream is sent to a request that asks for it, in pieces of ``piece``
+    characters with ``pause`` seconds after each, unless the server ``streams`` not; ``stalls`` leaves off after so many
+    pieces and hangs, or closes where it ``breaks``.
     """
 
     text: str | None = "pong"
