@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from akgflow.api.boundary import public
-from akgflow.api.tasks import Named, load, workspace_root
+from akgflow.api.tasks import Named, load, unreachable, workspace_root
 from akgflow.api.tasks import plan as plan_of_task
 from akgflow.config import Loaded, check_name
 from akgflow.engine import record_replies, run_in_folder
@@ -15,6 +15,7 @@ from akgflow.errors import ConfigError, PrerequisiteError
 from akgflow.planning import Plan
 from akgflow.runs import RunResult, Unfinished, folder_for, open_run, runs_in
 from akgflow.runs import read_run as read_folder
+from akgflow.runs.layout import JOURNAL
 from akgflow.runs.reader import has_result, journal_of
 
 Notify = Callable[[str, str], None]
@@ -56,6 +57,7 @@ def run(
     _require_runnable(plan)
     folder = folder or run_folder(loaded, plan, fresh=fresh)
     recording = None if record is None else Path(record)
+    _require_models(unreachable(loaded), folder, notify)
     opened = open_run(folder, plan, mend=repair)
     if isinstance(opened, RunResult):
         notify("", f"{folder} is finished; this is its result, and nothing is run: --fresh starts another run")
@@ -85,6 +87,17 @@ def _require_runnable(plan: Plan) -> None:
     lacking = [job for job in plan.jobs if job.reach.gaps]
     if lacking and not plan.runnable:
         raise PrerequisiteError("\n".join(f"{job.id}: {job.impossible}" for job in lacking))
+
+
+def _require_models(dead: Sequence[str], folder: Path, notify: Notify) -> None:
+    """Raise `PrerequisiteError` where a new run would ask a model that cannot be asked.
+
+    A run that has begun may have all the replies that it needs: there it is only said.
+    """
+    if dead and not (folder / JOURNAL).exists():
+        raise PrerequisiteError("\n".join(dead))
+    for reason in dead:
+        notify("", reason)
 
 
 def run_folder(loaded: Loaded, plan: Plan, *, fresh: bool = False) -> Path:

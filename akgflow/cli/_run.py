@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from akgflow import api
+from akgflow.base.streams import echo
 from akgflow.cli._options import echo_json, json_option, set_option, workspace_option
 
 
@@ -19,11 +20,14 @@ def plan_command(task: str, workspace: Path | None, overrides: tuple[str, ...], 
     """Show what running TASK would do, from where, and at most for how much. Runs and spends nothing."""
     from akgflow.reporting import console, show_plan
 
-    plan = api.plan(task, workspace=workspace, overrides=overrides)
+    loaded = api.load(task, workspace=workspace, overrides=overrides)
+    plan = api.plan(loaded)
     if as_json:
         echo_json({"digest": api.digest(plan), "plan": plan})
     else:
         show_plan(plan, console())
+    for reason in api.unreachable(loaded):
+        echo(f"akgflow: {reason}", err=True)
 
 
 @click.command("run")

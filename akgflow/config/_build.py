@@ -14,9 +14,11 @@ from akgflow.config.checks.vocabulary import kind_of_operator
 from akgflow.config.prompts.analysis import first_line
 from akgflow.config.steps import read_step
 from akgflow.config.types import (
+    DEFAULT_BUDGET,
     SHARED,
     AgentSpec,
     Budget,
+    CommandSpec,
     DslPack,
     FastGate,
     Gates,
@@ -70,7 +72,7 @@ def model(name: str, node: Node) -> ModelSpec:
     default = ModelLimits()
     return ModelSpec(
         name=name,
-        model=data["model"],
+        model=f"command/{name}" if "command" in data else data["model"],
         params=data.get("params", {}),
         api_base=data.get("api_base"),
         api_key_env=data.get("api_key_env"),
@@ -81,6 +83,16 @@ def model(name: str, node: Node) -> ModelSpec:
         ),
         fallbacks=tuple(data.get("fallbacks", ())),
         price=_price(data.get("price")),
+        command=_command(data) if "command" in data else None,
+    )
+
+
+def _command(data: dict[str, Any]) -> CommandSpec:
+    return CommandSpec(
+        words=tuple(map(str, data["command"])),
+        output=data.get("output", CommandSpec.output),
+        env=tuple(data.get("env", ())),
+        writes=tuple(data.get("writes", ())),
     )
 
 
@@ -260,6 +272,8 @@ def _gates(data: dict[str, Any]) -> Gates:
 
 
 def _budget(data: dict[str, Any]) -> Budget:
+    if not data:
+        return DEFAULT_BUDGET
     return Budget(
         usd=float(data["usd"]) if "usd" in data else None,
         tokens=tokens(data["tokens"]) if "tokens" in data else None,

@@ -53,12 +53,26 @@ class Price:
 
 
 @dataclass(frozen=True)
+class CommandSpec:
+    """A command on this machine that answers prompts."""
+
+    words: tuple[str, ...]
+    """The program and its arguments."""
+    output: Literal["text", "json", "jsonl"] = "text"
+    """What it prints: the answer, one JSON document, or a JSON document a line."""
+    env: tuple[str, ...] = ()
+    """Environment variables that it gets beside the usual ones: keys, say."""
+    writes: tuple[str, ...] = ()
+    """Files and folders that it may write beside its own folder."""
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """One entry of ``agents.yaml: models``."""
 
     name: str
     model: str
-    """A litellm id, ``recorded/…`` or ``manual/…``."""
+    """A litellm id, ``recorded/…`` or ``manual/…``; ``command/NAME`` where a command answers."""
     params: Mapping[str, Any] = field(default_factory=dict)
     api_base: str | None = None
     api_key_env: str | None = None
@@ -66,6 +80,7 @@ class ModelSpec:
     fallbacks: tuple[str, ...] = ()
     price: Price | Literal["unknown"] | None = None
     """None is litellm's list price; ``unknown`` leaves the model out of a ceiling in dollars."""
+    command: CommandSpec | None = None
 
 
 DESIGNS = ("sketch", "text")
@@ -273,6 +288,10 @@ class Budget:
     """Wall minutes."""
     device_minutes: float | None = None
     """Minutes for which judgements hold their slots, summed over concurrent ones."""
+
+
+DEFAULT_BUDGET = Budget(tokens=2_000_000)
+"""The ceiling of a task that names no budget: tokens, because not every model has a known price."""
 
 
 @dataclass(frozen=True)

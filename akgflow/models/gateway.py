@@ -25,7 +25,7 @@ from akgflow.models.base import (
     Provider,
     ProviderError,
 )
-from akgflow.models.manual import ManualProvider
+from akgflow.models.local.manual import ManualProvider
 from akgflow.models.prices import price_of
 from akgflow.models.recorded import RecordedProvider
 from akgflow.models.sizes import estimate_of, with_more_room
@@ -248,7 +248,7 @@ class Gateway:
         return self._slots.setdefault(spec.name, asyncio.Semaphore(spec.limits.max_parallel))
 
     async def _provider(self, spec: ModelSpec) -> Provider:
-        origin = origin_of(spec.model)
+        origin = "command" if spec.command else origin_of(spec.model)
         if origin not in self._providers:
             provider = await self._make(origin)
             # Calls that started together may have made one each: all use the first.
@@ -258,6 +258,10 @@ class Gateway:
     async def _make(self, origin: str) -> Provider:
         if origin in _OWN:
             return _OWN[origin](self._recordings, self._notify)
+        if origin == "command":
+            from akgflow.models.local.command import CommandProvider
+
+            return CommandProvider()
         from akgflow.models._litellm import LitellmProvider
 
         provider = LitellmProvider()

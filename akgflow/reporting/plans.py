@@ -7,6 +7,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from akgflow.config.types import DEFAULT_BUDGET
 from akgflow.planning import Ceiling, Job, Plan, digest
 from akgflow.reporting._console import say
 from akgflow.reporting.phrases import case_of, counted, evidence
@@ -64,4 +65,6 @@ def _budget(plan: Plan) -> str:
         f"{budget.device_minutes:g} device minutes" if budget.device_minutes is not None else "",
     ]
     stated = ", ".join(part for part in parts if part)
+    if budget == DEFAULT_BUDGET:
+        stated += ", the default where a task names no budget"
     return f"{stated}: the run stops before it goes over, with the best so far" if stated else "none"
