@@ -65,8 +65,8 @@ def tokens(value: float | str) -> int:
     return round(float(value[:-1]) * _TOKENS[value[-1]]) if isinstance(value, str) else int(value)
 
 
-def model(name: str, node: Node) -> ModelSpec:
-    """One entry of ``models``."""
+def model(name: str, node: Node, root: Path) -> ModelSpec:
+    """One entry of ``models``; paths of a command are relative to the workspace in ``root``."""
     data = node.data()
     limits = data.get("limits", {})
     default = ModelLimits()
@@ -83,17 +83,22 @@ def model(name: str, node: Node) -> ModelSpec:
         ),
         fallbacks=tuple(data.get("fallbacks", ())),
         price=_price(data.get("price")),
-        command=_command(data) if "command" in data else None,
+        command=_command(data, root) if "command" in data else None,
     )
 
 
-def _command(data: dict[str, Any]) -> CommandSpec:
+def _command(data: dict[str, Any], root: Path) -> CommandSpec:
+    program, *arguments = map(str, data["command"])
     return CommandSpec(
-        words=tuple(map(str, data["command"])),
+        words=(_absolute(program, root) if "/" in program else program, *arguments),
         output=data.get("output", CommandSpec.output),
         env=tuple(data.get("env", ())),
-        writes=tuple(data.get("writes", ())),
+        writes=tuple(_absolute(name, root) for name in data.get("writes", ())),
     )
+
+
+def _absolute(path: str, root: Path) -> str:
+    return os.path.abspath(root / os.path.expanduser(path))
 
 
 def _price(data: Any) -> Price | Literal["unknown"] | None:

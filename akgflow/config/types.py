@@ -57,13 +57,13 @@ class CommandSpec:
     """A command on this machine that answers prompts."""
 
     words: tuple[str, ...]
-    """The program and its arguments."""
+    """The program, found on the PATH or by its absolute path, and its arguments."""
     output: Literal["text", "json", "jsonl"] = "text"
     """What it prints: the answer, one JSON document, or a JSON document a line."""
     env: tuple[str, ...] = ()
     """Environment variables that it gets beside the usual ones: keys, say."""
     writes: tuple[str, ...] = ()
-    """Files and folders that it may write beside its own folder."""
+    """Absolute paths of files and folders that it may write beside its own folder."""
 
 
 @dataclass(frozen=True)

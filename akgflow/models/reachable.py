@@ -54,7 +54,7 @@ def unreachable(models: Iterable[ModelSpec]) -> dict[str, str]:
 def _lacks(spec: ModelSpec) -> str:
     if spec.command is not None:
         program = spec.command.words[0]
-        there = shutil.which(os.path.expanduser(program))
+        there = shutil.which(program)
         return "" if there else f"the command {program} is not found: install it, or write its full path"
     keys = keys_of(spec)
     if not keys or any(os.environ.get(key, "").strip() for key in keys):

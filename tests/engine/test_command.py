@@ -19,10 +19,12 @@ from akgflow.runs import Outcome
 def test_a_command_answers_a_task(tmp_path: Path, openai_server: OpenAIServer, output: str) -> None:
     printed = {"result": fenced(PLAIN_RIGHT), "usage": {"input_tokens": 1000, "output_tokens": 200}}
     answer = json.dumps(printed) if output == "json" else fenced(PLAIN_RIGHT)
-    script = tmp_path / "agent.py"
-    script.write_text(f"import sys\nassert 'ModelNew' in sys.stdin.read()\nprint({answer!r})\n")
+    script = tmp_path / "space" / "bin" / "agent"
+    script.parent.mkdir(parents=True)
+    script.write_text(f"#!{sys.executable}\nimport sys\nassert 'ModelNew' in sys.stdin.read()\nprint({answer!r})\n")
+    script.chmod(0o755)
     task = plain_workspace(tmp_path / "space", openai_server.url)
-    command = f"[{sys.executable}, {script}], output: {output}, price: {{usd_per_million_tokens: {{in: 1, out: 10}}}}"
+    command = f"[bin/agent, -p], output: {output}, price: {{usd_per_million_tokens: {{in: 1, out: 10}}}}"
     (tmp_path / "space" / "agents.yaml").write_text(f"version: 1\nmodels:\n  default: {{command: {command}}}\n")
     recording = task.parent / "recordings" / "scale.mine.yaml"
     first = run(task, "workflow=code_only", record=recording)

@@ -87,7 +87,7 @@ def _prompt(messages: Sequence[Message]) -> bytes:
 
 
 async def _run(spec: ModelSpec, command: CommandSpec, prompt: bytes, folder: Path) -> _Ended:
-    writes = [str(folder), *(str(Path(name).expanduser()) for name in command.writes)]
+    writes = [str(folder), *command.writes]
     guard = (sys.executable, "-P", "-m", "akgflow.verification.sandbox.confined", json.dumps(writes), "--")
     try:
         process = await asyncio.create_subprocess_exec(
