@@ -8,7 +8,6 @@ import socket
 import threading
 from collections.abc import Iterable
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from akgflow.config.types import ModelSpec
 
@@ -80,9 +79,11 @@ def _dead(addresses: Iterable[str]) -> dict[str, str]:
 
 
 def _proxied(address: str) -> bool:
-    """Whether requests go through a proxy, which may reach what this machine cannot."""
+    """Whether requests may go through a proxy, which may reach what this machine cannot."""
     parts = urlsplit(address)
-    return parts.scheme in getproxies() and not proxy_bypass(parts.hostname or "")
+    names = (f"{parts.scheme}_proxy", "all_proxy")
+    given = any(os.environ.get(name) or os.environ.get(name.upper()) for name in names)
+    return given and parts.hostname not in ("localhost", "127.0.0.1", "::1")
 
 
 def _why_dead(address: str) -> str:
