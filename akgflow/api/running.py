@@ -13,9 +13,8 @@ from akgflow.config import Loaded, check_name
 from akgflow.engine import record_replies, run_in_folder
 from akgflow.errors import ConfigError, PrerequisiteError
 from akgflow.planning import Plan
-from akgflow.runs import RunResult, Unfinished, folder_for, open_run, runs_in
+from akgflow.runs import RunFolder, RunResult, Unfinished, folder_for, open_run, runs_in
 from akgflow.runs import read_run as read_folder
-from akgflow.runs.layout import JOURNAL
 from akgflow.runs.reader import has_result, journal_of
 
 Notify = Callable[[str, str], None]
@@ -57,7 +56,6 @@ def run(
     _require_runnable(plan)
     folder = folder or run_folder(loaded, plan, fresh=fresh)
     recording = None if record is None else Path(record)
-    _require_models(unreachable(loaded), folder, notify)
     opened = open_run(folder, plan, mend=repair)
     if isinstance(opened, RunResult):
         notify("", f"{folder} is finished; this is its result, and nothing is run: --fresh starts another run")
@@ -66,6 +64,7 @@ def run(
                 record_replies(loaded.task, journal, recording)
         ended(opened)
         return opened
+    _require_models(unreachable(loaded), opened, notify)
     for line in opened.repaired:
         notify("", f"repaired: {line}")
     results: list[RunResult] = []
@@ -89,12 +88,13 @@ def _require_runnable(plan: Plan) -> None:
         raise PrerequisiteError("\n".join(f"{job.id}: {job.impossible}" for job in lacking))
 
 
-def _require_models(dead: Sequence[str], folder: Path, notify: Notify) -> None:
-    """Raise `PrerequisiteError` where a new run would ask a model that cannot be asked.
+def _require_models(dead: Sequence[str], opened: RunFolder, notify: Notify) -> None:
+    """Raise `PrerequisiteError` where a new run would ask a model that cannot be asked; its folder is released.
 
     A run that has begun may have all the replies that it needs: there it is only said.
     """
-    if dead and not (folder / JOURNAL).exists():
+    if dead and not opened.journal.exists():
+        opened.release()
         raise PrerequisiteError("\n".join(dead))
     for reason in dead:
         notify("", reason)

@@ -22,12 +22,13 @@ def plan_command(task: str, workspace: Path | None, overrides: tuple[str, ...], 
 
     loaded = api.load(task, workspace=workspace, overrides=overrides)
     plan = api.plan(loaded)
+    dead = api.unreachable(loaded)
     if as_json:
-        echo_json({"digest": api.digest(plan), "plan": plan})
-    else:
-        show_plan(plan, console())
-    for reason in api.unreachable(loaded):
-        echo(f"akgflow: {reason}", err=True)
+        echo_json({"digest": api.digest(plan), "plan": plan, "unreachable": dead})
+        return
+    show_plan(plan, console())
+    for reason in dead:
+        echo(f"missing    {reason}")
 
 
 @click.command("run")

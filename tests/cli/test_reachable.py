@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -80,12 +81,15 @@ def test_plan_run_and_doctor_say_it(
     task = plain_workspace(tmp_path, openai_server.url)
     models(tmp_path, text)
     planned = invoke("plan", str(task))
-    assert planned.returncode == 0 and "model default: " in planned.stderr
-    assert words in planned.stderr
+    assert planned.returncode == 0 and "missing    model default: " in planned.stdout
+    assert words in planned.stdout
     ran = invoke("run", str(task))
     assert ran.returncode == errors.ExitCode.PREREQUISITE
     assert words in ran.stderr
-    assert not (tmp_path / "runs").exists() and not openai_server.requests
+    assert not list(tmp_path.rglob("journal.jsonl")) and not openai_server.requests
+    assert invoke("run", str(task)).returncode == errors.ExitCode.PREREQUISITE  # the folder is free again
+    (said,) = json.loads(invoke("plan", str(task), "--json").stdout)["unreachable"]
+    assert words in said
     (check,) = [one for one in examine(api.load_workspace(tmp_path)) if one.name == "model default"]
     assert not check.ok and words.partition(": ")[0] in check.detail
 
