@@ -18,21 +18,10 @@ from akgflow.config.types import Target, Workspace
 from akgflow.errors import UntrustedJudge
 from akgflow.executors.availability import Availability
 from akgflow.machine import Machine, detect
+from akgflow.models.reachable import keys_of, unreachable
 from akgflow.planning import reach
 from akgflow.terms import Evidence
 from akgflow.verification.sandbox import LAYERS
-
-_KEYS = {
-    "anthropic": "ANTHROPIC_API_KEY",
-    "azure": "AZURE_API_KEY",
-    "deepseek": "DEEPSEEK_API_KEY",
-    "gemini": "GEMINI_API_KEY",
-    "groq": "GROQ_API_KEY",
-    "mistral": "MISTRAL_API_KEY",
-    "openai": "OPENAI_API_KEY",
-    "openrouter": "OPENROUTER_API_KEY",
-}
-"""Where litellm looks for a provider's key when the model names no ``api_key_env``."""
 
 
 @dataclass(frozen=True)
@@ -100,19 +89,22 @@ def _compilers() -> Iterator[Check]:
 
 
 def _models(workspace: Workspace) -> Iterator[Check]:
+    dead = unreachable(workspace.models.values())
     for spec in workspace.models.values():
-        provider = spec.model.partition("/")[0]
         name = f"model {spec.name}"
-        if provider == "recorded":
+        if spec.name in dead:
+            what, _, hint = dead[spec.name].rpartition(": ")
+            yield Check(name, False, what, hint)
+        elif spec.model.startswith("recorded/"):
             hint = "set AKGFLOW_MODEL, or models in agents.yaml, to ask a real one"
             yield Check(name, True, f"{spec.model} replays recordings", hint)
-            continue
-        key = spec.api_key_env or _KEYS.get(provider)
-        if key is None or (spec.api_base and not spec.api_key_env):
-            yield Check(name, True, f"{spec.model} at {spec.api_base or 'its provider'}")
+        elif spec.command is not None:
+            yield Check(name, True, f"the command {spec.command.words[0]}")
+        elif keys := keys_of(spec):
+            key = next(name for name in keys if os.environ.get(name))
+            yield Check(name, True, f"{spec.model}, {key} is set")
         else:
-            ok = bool(os.environ.get(key))
-            yield Check(name, ok, f"{spec.model}, {key} is {'set' if ok else 'not set'}", "" if ok else f"export {key}")
+            yield Check(name, True, f"{spec.model} at {spec.api_base or 'its provider'}")
 
 
 def _devices(machine: Machine) -> Iterator[Check]:

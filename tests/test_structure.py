@@ -22,7 +22,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"operators", "precision"}),
     frozenset({"config.steps"}),
     frozenset({"config.types"}),
-    frozenset({"budget", "machine", "verdict"}),
+    frozenset({"budget", "machine", "verdict", "verification.sandbox"}),
     frozenset({"config"}),
     frozenset({"models", "sketch", "toolchains"}),
     frozenset({"agents", "knowledge", "verification"}),

@@ -1,8 +1,9 @@
 """Prompt rendering and reply parsing."""
 
 from akgflow.agents.feedback import describe, summary
+from akgflow.agents.malformed import MalformedReply, RepeatedReply
 from akgflow.agents.prompts import Rendered, opening, render, with_complaint
-from akgflow.agents.replies import MalformedReply, Parsed, parse_reply
+from akgflow.agents.replies import Parsed, parse_reply
 from akgflow.config.prompts.context import (
     CandidateView,
     DslView,
@@ -29,6 +30,7 @@ __all__ = [
     "Parsed",
     "PromptContext",
     "Rendered",
+    "RepeatedReply",
     "SourceView",
     "TargetView",
     "TaskView",

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Never
 
+from akgflow.agents.blocks import blocks, outdented
 from akgflow.agents.edits import EditError, apply_edits, has_edits
-from akgflow.config import PythonError, definitions, parse_python
+from akgflow.agents.malformed import MalformedReply, NothingFound
+from akgflow.agents.modules import check_module, find_module, modules
+from akgflow.agents.reasoning import read_answer
 from akgflow.config.types import DslPack, ReplyForm
-from akgflow.models.base import TOO_LONG
+from akgflow.models.base import CUT_SHORT, ENDLESS, TOO_LONG
 from akgflow.sketch import check
 
-_PYTHON = frozenset({"python", "py", "python3"})
-_FENCE = re.compile(r"^ {0,3}(?P<fence>`{3,}|~{3,})[ \t]*(?P<info>[^\n`]*)$")
-_REASONING = re.compile(r"\A\s*<(think|thinking|reasoning)>(?P<inside>.*?)</\1>", re.DOTALL | re.IGNORECASE)
-_REASONING_OPEN = re.compile(r"\A\s*<(think|thinking|reasoning)>", re.IGNORECASE)
-# Some servers take the opening tag into the prompt, so that the reply begins in the middle of the reasoning.
-_REASONING_END = re.compile(r"\A(?:(?!^[ \t]*(?:```|~~~)).)*?^[ \t]*</think>[ \t]*$", re.DOTALL | re.MULTILINE)
-
-
-class MalformedReply(Exception):
-    """The reply is not in the form that was asked for; ``reason`` is a sentence that the model can act on."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(reason)
+_OBJECT = re.compile(r"\{")
+_MOST_OBJECTS = 200
+"""Opening braces at which a JSON object in prose is looked for."""
 
 
 @dataclass(frozen=True)
@@ -46,70 +39,45 @@ def parse_reply(
     ``module`` is what edits change, where the form allows them. Raises `MalformedReply`, and nothing else, whatever a
     model writes.
     """
-    if finish_reason == "length":
+    if finish_reason in (CUT_SHORT, ENDLESS):
         raise MalformedReply("it was cut off at max_tokens before it ended; answer more briefly")
     if finish_reason == TOO_LONG or len(text.encode("utf-8", "replace")) > form.max_bytes:
         raise MalformedReply(f"it is longer than {form.max_bytes} bytes; answer more briefly")
-    text = _without_reasoning(text)
+    text = text.replace("\r\n", "\n").removeprefix("\ufeff")
     if not text.strip():
         raise MalformedReply("it is empty")
     if form.format == "code":
-        edited = form.edits and has_edits(text)
-        return Parsed(_edited(text, form, module) if edited else _code(text, form, dsl), {})
+        return Parsed(_code(text, form, dsl, module), {})
     if form.format == "sketch":
-        return Parsed(_sketch(text), {})
+        return Parsed(read_answer(text, _sketch), {})
     if form.format == "json":
-        return Parsed(text.strip(), _json(text, form))
-    return Parsed(text.strip(), {})
+        body, fields = read_answer(text, lambda answer: _json(answer, form))
+        return Parsed(body, fields)
+    return Parsed(read_answer(text, _text), {})
 
 
-def _without_reasoning(text: str) -> str:
-    """The reply after a leading ``<think>`` block."""
-    if match := _REASONING.match(text):
-        return text[match.end() :]
-    if _REASONING_OPEN.match(text):
-        raise MalformedReply("it holds reasoning only and no answer after it")
-    match = _REASONING_END.match(text)
-    return text[match.end() :] if match else text
+def _text(answer: str) -> str:
+    if not answer.strip():
+        raise NothingFound("it is empty")
+    return answer.strip()
 
 
-@dataclass(frozen=True)
-class _Block:
-    tag: str
-    body: str
+def _code(text: str, form: ReplyForm, dsl: DslPack | None, module: str) -> str:
+    tags = frozenset({dsl.name.lower()} if dsl else ())
 
+    def read(answer: str) -> str:
+        if not (form.edits and has_edits(answer)):
+            return find_module(answer, form.must_define, tags)
+        try:
+            return _edited(answer, form, module)
+        except MalformedReply:
+            whole = modules(answer, form.must_define, tags)
+            if len(whole) != 1:
+                raise
+            return whole[0].code
 
-def _blocks(text: str) -> Iterator[_Block]:
-    """Fenced blocks as CommonMark reads them: a fence is closed by one of its kind that is at least as long."""
-    opened: re.Match[str] | None = None
-    body: list[str] = []
-    for line in text.replace("\r\n", "\n").split("\n"):
-        match = _FENCE.match(line.rstrip())
-        if opened is None:
-            opened, body = match, []
-        elif match and match["fence"].startswith(opened["fence"]) and not match["info"]:
-            info = opened["info"].split()
-            yield _Block(info[0].lower() if info else "", "\n".join(body) + "\n")
-            opened = None
-        else:
-            body.append(line)
-    if opened is not None:
-        raise MalformedReply("its code block is opened and never closed")
-
-
-def _code(text: str, form: ReplyForm, dsl: DslPack | None) -> str:
-    tags = _PYTHON | ({dsl.name.lower()} if dsl else frozenset())
-    blocks = list(_blocks(text))
-    tagged = [block for block in blocks if block.tag in tags]
-    chosen = tagged if len(blocks) > 1 else blocks
-    if len(chosen) != 1:
-        found = f"{len(blocks)} code blocks, {len(tagged)} of them marked ```python" if blocks else "no code block"
-        raise MalformedReply(f"it holds {found}; put the whole module into exactly one ```python block")
-    code = chosen[0].body
-    if not code.strip():
-        raise MalformedReply("its code block is empty")
-    _check_python(code, form.must_define)
-    return code
+    kept = [(found.start, found.end) for found in modules(text, form.must_define, tags)]
+    return read_answer(text, read, kept)
 
 
 def _edited(text: str, form: ReplyForm, module: str) -> str:
@@ -121,39 +89,71 @@ def _edited(text: str, form: ReplyForm, module: str) -> str:
         code = apply_edits(text, module)
     except EditError as wrong:
         raise MalformedReply(str(wrong)) from None
-    _check_python(code, form.must_define, "with the edits, ")
+    check_module(code, form.must_define, "with the edits, ")
     return code
 
 
-def _sketch(text: str) -> str:
-    """A sketch that the checker accepts: in one fenced block, or the whole reply."""
-    blocks = list(_blocks(text))
-    if len(blocks) > 1:
-        raise MalformedReply(f"it holds {len(blocks)} fenced blocks; put the sketch into exactly one")
-    body = blocks[0].body.strip("\n") if blocks else text.strip()
-    findings = check(body)
-    if findings:
-        raise MalformedReply("the sketch does not fit its form (line:column):\n" + "\n".join(map(str, findings)))
-    return body
+def _sketch(answer: str) -> str:
+    """The one sketch that the checker accepts: in a fenced block, or the whole answer."""
+    if not answer.strip():
+        raise NothingFound("it is empty")
+    found = [outdented(block.body).strip("\n") for block in blocks(answer) if block.closed] or [answer.strip()]
+    sound = list(dict.fromkeys(body for body in found if not check(body)))
+    if len(sound) == 1:
+        return sound[0]
+    if len(found) > 1:
+        which = f"{len(sound)} of them sketches" if sound else "none of them a sketch that fits its form"
+        raise MalformedReply(f"it holds {len(found)} fenced blocks, {which}; put the sketch into exactly one")
+    findings = "\n".join(map(str, check(found[0])))
+    raise MalformedReply(f"the sketch does not fit its form (line:column):\n{findings}")
 
 
-def _check_python(code: str, must_define: tuple[str, ...], when: str = "") -> None:
-    try:
-        defined = definitions(parse_python(code).body)
-    except PythonError as wrong:
-        shown = f" ({wrong.text[:120]})" if wrong.text else ""
-        place = f"line {wrong.line}{shown}: " if wrong.text else ""
-        raise MalformedReply(f"{when}its code is not valid Python: {place}{wrong}") from None
-    missing = [name for name in must_define if name not in defined]
-    if missing:
-        raise MalformedReply(f"{when}its module does not define {' and '.join(missing)} at top level")
+def _json(answer: str, form: ReplyForm) -> tuple[str, Mapping[str, Any]]:
+    """The one object that fits: the whole answer, a fenced block of it, or an object in its prose."""
+    if not answer.strip():
+        raise NothingFound("it is empty")
+    fenced = [block.body for block in blocks(answer) if block.closed]
+    bodies = fenced or [answer]
+    good, reasons = _fitting(bodies, form)
+    if not good:
+        good, _ = _fitting(_objects(answer), form)
+    if len(good) == 1:
+        return good[0]
+    if good:
+        raise MalformedReply(f"it holds {len(good)} different JSON objects; answer with exactly one")
+    if len(bodies) > 1:
+        raise MalformedReply(f"none of its {len(bodies)} fenced blocks fits; the last: {reasons[-1]}")
+    raise MalformedReply(reasons[-1])
 
 
-def _json(text: str, form: ReplyForm) -> Mapping[str, Any]:
-    blocks = list(_blocks(text))
-    if len(blocks) > 1:
-        raise MalformedReply(f"it holds {len(blocks)} fenced blocks; answer with exactly one JSON object")
-    body = blocks[0].body if blocks else text
+def _fitting(bodies: Sequence[str], form: ReplyForm) -> tuple[list[tuple[str, Mapping[str, Any]]], list[str]]:
+    """The different objects that fit, each with its text; and why the others do not."""
+    good: dict[str, tuple[str, Mapping[str, Any]]] = {}
+    reasons = []
+    for body in bodies:
+        try:
+            data = _object(body, form)
+            good.setdefault(json.dumps(data, sort_keys=True), (body.strip(), data))
+        except MalformedReply as wrong:
+            reasons.append(wrong.reason)
+    return list(good.values()), reasons
+
+
+def _objects(text: str) -> list[str]:
+    """The texts of the JSON objects in prose, those inside others left out."""
+    found, end = list[str](), 0
+    for match in islice(_OBJECT.finditer(text), _MOST_OBJECTS):
+        if match.start() < end:
+            continue
+        try:
+            _, end = json.JSONDecoder().raw_decode(text, match.start())
+        except (ValueError, RecursionError):
+            continue
+        found.append(text[match.start() : end])
+    return found
+
+
+def _object(body: str, form: ReplyForm) -> Mapping[str, Any]:
     try:
         data = json.loads(body, object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
     except RecursionError:

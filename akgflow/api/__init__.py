@@ -26,7 +26,17 @@ if TYPE_CHECKING:
     from akgflow.api.running import is_finished, read_run, run, run_folder
     from akgflow.api.setup import cache_contents, cache_folder, clean_cache, examine, init
     from akgflow.api.showing import show
-    from akgflow.api.tasks import answered_by, list_tasks, load, load_workspace, plan, sizes, validate, workspace_root
+    from akgflow.api.tasks import (
+        answered_by,
+        list_tasks,
+        load,
+        load_workspace,
+        plan,
+        sizes,
+        unreachable,
+        validate,
+        workspace_root,
+    )
     from akgflow.config import KINDS, Loaded, format_problem, schema_text, suggest
     from akgflow.config.types import Task, Workspace
     from akgflow.doctor import Check
@@ -41,7 +51,7 @@ if TYPE_CHECKING:
         UntrustedJudge,
     )
     from akgflow.knowledge import Entry, Store
-    from akgflow.models.inbox import Inbox, Waiting
+    from akgflow.models.local.inbox import Inbox, Waiting
     from akgflow.planning import Plan, digest
     from akgflow.runs import JobResult, Outcome, RunResult, Unfinished
     from akgflow.runs.matrix import Matrix
@@ -64,7 +74,17 @@ _EXPORTS = {
     "api.running": ("is_finished", "read_run", "run", "run_folder"),
     "api.setup": ("cache_contents", "cache_folder", "clean_cache", "examine", "init"),
     "api.showing": ("show",),
-    "api.tasks": ("answered_by", "list_tasks", "load", "load_workspace", "plan", "sizes", "validate", "workspace_root"),
+    "api.tasks": (
+        "answered_by",
+        "list_tasks",
+        "load",
+        "load_workspace",
+        "plan",
+        "sizes",
+        "unreachable",
+        "validate",
+        "workspace_root",
+    ),
     "config": ("KINDS", "Loaded", "format_problem", "schema_text", "suggest"),
     "config.types": ("Task", "Workspace"),
     "doctor": ("Check",),
@@ -79,7 +99,7 @@ _EXPORTS = {
         "UntrustedJudge",
     ),
     "knowledge": ("Entry", "Store"),
-    "models.inbox": ("Inbox", "Waiting"),
+    "models.local.inbox": ("Inbox", "Waiting"),
     "planning": ("Plan", "digest"),
     "runs": ("JobResult", "Outcome", "RunResult", "Unfinished"),
     "runs.matrix": ("Matrix",),
@@ -146,6 +166,7 @@ __all__ = [
     "show",
     "sizes",
     "suggest",
+    "unreachable",
     "validate",
     "verify",
     "workspace_root",

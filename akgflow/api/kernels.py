@@ -17,7 +17,7 @@ from akgflow.config.types import Operator, Workspace
 from akgflow.errors import ConfigError, PrerequisiteError
 from akgflow.executors.base import Executor
 from akgflow.executors.once import with_executor
-from akgflow.knowledge import Entry, Store, default_path, from_lines, to_lines, why_not
+from akgflow.knowledge import Entry, Store, from_lines, store_path, to_lines, why_not
 from akgflow.machine import Machine, detect
 from akgflow.runs.harvest import NOT_ASKED, harvest
 from akgflow.verdict import FeatureRequest, OperatorFeatures, Verdict
@@ -52,7 +52,7 @@ def open_store(workspace: str | Path | None = None, *, overrides: Sequence[str] 
 
 
 def _store(space: Workspace) -> Store:
-    return Store(space.knowledge.store or default_path())
+    return Store(store_path(space.knowledge, space.root))
 
 
 @public

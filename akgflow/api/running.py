@@ -7,13 +7,13 @@ from contextlib import closing
 from pathlib import Path
 
 from akgflow.api.boundary import public
-from akgflow.api.tasks import Named, load, workspace_root
+from akgflow.api.tasks import Named, load, unreachable, workspace_root
 from akgflow.api.tasks import plan as plan_of_task
 from akgflow.config import Loaded, check_name
 from akgflow.engine import Watch, record_replies, run_in_folder
 from akgflow.errors import ConfigError, PrerequisiteError
 from akgflow.planning import Plan
-from akgflow.runs import RunResult, Unfinished, folder_for, open_run, runs_in
+from akgflow.runs import RunFolder, RunResult, Unfinished, folder_for, open_run, runs_in
 from akgflow.runs import read_run as read_folder
 from akgflow.runs.reader import has_result, journal_of
 
@@ -66,6 +66,7 @@ def run(
                 record_replies(loaded.task, journal, recording)
         ended(opened)
         return opened
+    _require_models(unreachable(loaded), opened, notify)
     for line in opened.repaired:
         notify("", f"repaired: {line}")
     results: list[RunResult] = []
@@ -89,6 +90,18 @@ def _require_runnable(plan: Plan) -> None:
     lacking = [job for job in plan.jobs if job.reach.gaps]
     if lacking and not plan.runnable:
         raise PrerequisiteError("\n".join(f"{job.id}: {job.impossible}" for job in lacking))
+
+
+def _require_models(dead: Sequence[str], opened: RunFolder, notify: Notify) -> None:
+    """Raise `PrerequisiteError` where a new run would ask a model that cannot be asked; its folder is released.
+
+    A run that has begun may have all the replies that it needs: there it is only said.
+    """
+    if dead and not opened.journal.exists():
+        opened.release()
+        raise PrerequisiteError("\n".join(dead))
+    for reason in dead:
+        notify("", reason)
 
 
 def run_folder(loaded: Loaded, plan: Plan, *, fresh: bool = False) -> Path:

@@ -14,6 +14,7 @@ from akgflow.errors import ConfigError
 from akgflow.executors.availability import Availability
 from akgflow.machine import detect
 from akgflow.models.prices import price_of
+from akgflow.models.reachable import unreachable as find_unreachable
 from akgflow.models.sizes import max_output_tokens
 from akgflow.operators.dimensions import sizes_of
 from akgflow.operators.guarantee import NOTHING
@@ -118,6 +119,24 @@ def plan(task: Named, *, workspace: str | Path | None = None, overrides: Sequenc
         at=availability.at,
         price_of=price_of,
         reply_tokens_of=max_output_tokens,
+    )
+
+
+@public
+def unreachable(task: Named, *, workspace: str | Path | None = None, overrides: Sequence[str] = ()) -> tuple[str, ...]:
+    """Why models of the task cannot be asked: a key is not set, nothing answers, a command is not installed.
+
+    A sentence for each model without a fallback that can. Takes less than a second and spends nothing.
+    """
+    loaded = load(task, workspace=workspace, overrides=overrides)
+    space = loaded.workspace
+    agents = agents_in(space.workflows[loaded.task.workflow], space)
+    dead = find_unreachable(space.models[name] for name in models_in_use(agents, space))
+    asked = dict.fromkeys(space.agents[agent].model for agent in agents)
+    return tuple(
+        f"model {name}: {dead[name]}"
+        for name in asked
+        if all(one in dead for one in (name, *space.models[name].fallbacks))
     )
 
 

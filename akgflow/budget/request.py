@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 LENGTHS = ("max_tokens", "max_completion_tokens")
 """Parameters that say how long a reply may be, and are reserved."""
+MORE_ROOM = 2
+"""By what the length of a reply is multiplied that is asked for again because it was cut off."""
 _BODY = "extra_body"
 _TOP_LEVEL = frozenset({*LENGTHS, "stream", "service_tier", "model", "messages"})
 """Parameters with a place beside the body, which are harmless there."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from akgflow import api
+from akgflow.base.streams import echo
 from akgflow.cli._options import echo_json, json_option, set_option, task_options, workspace_option
 
 
@@ -20,11 +21,15 @@ def plan_command(task: str, workspace: Path | None, overrides: tuple[str, ...], 
     """Show what running TASK would do, from where, and at most for how much. Runs and spends nothing."""
     from akgflow.reporting import console, show_plan
 
-    plan = api.plan(task, workspace=workspace, overrides=overrides)
+    loaded = api.load(task, workspace=workspace, overrides=overrides)
+    plan = api.plan(loaded)
+    dead = api.unreachable(loaded)
     if as_json:
-        echo_json({"digest": api.digest(plan), "plan": plan})
-    else:
-        show_plan(plan, console())
+        echo_json({"digest": api.digest(plan), "plan": plan, "unreachable": dead})
+        return
+    show_plan(plan, console())
+    for reason in dead:
+        echo(f"missing    {reason}")
 
 
 @click.command("run")

@@ -14,8 +14,11 @@ from akgflow.config.checks.vocabulary import kind_of_operator
 from akgflow.config.prompts.analysis import first_line
 from akgflow.config.steps import read_step
 from akgflow.config.types import (
+    DEFAULT_BUDGET,
+    SHARED,
     AgentSpec,
     Budget,
+    CommandSpec,
     DslPack,
     FastGate,
     Gates,
@@ -62,14 +65,14 @@ def tokens(value: float | str) -> int:
     return round(float(value[:-1]) * _TOKENS[value[-1]]) if isinstance(value, str) else int(value)
 
 
-def model(name: str, node: Node) -> ModelSpec:
-    """One entry of ``models``."""
+def model(name: str, node: Node, root: Path) -> ModelSpec:
+    """One entry of ``models``; paths of a command are relative to the workspace in ``root``."""
     data = node.data()
     limits = data.get("limits", {})
     default = ModelLimits()
     return ModelSpec(
         name=name,
-        model=data["model"],
+        model=f"command/{name}" if "command" in data else data["model"],
         params=data.get("params", {}),
         api_base=data.get("api_base"),
         api_key_env=data.get("api_key_env"),
@@ -80,7 +83,22 @@ def model(name: str, node: Node) -> ModelSpec:
         ),
         fallbacks=tuple(data.get("fallbacks", ())),
         price=_price(data.get("price")),
+        command=_command(data, root) if "command" in data else None,
     )
+
+
+def _command(data: dict[str, Any], root: Path) -> CommandSpec:
+    program, *arguments = map(str, data["command"])
+    return CommandSpec(
+        words=(_absolute(program, root) if "/" in program else program, *arguments),
+        output=data.get("output", CommandSpec.output),
+        env=tuple(data.get("env", ())),
+        writes=tuple(_absolute(name, root) for name in data.get("writes", ())),
+    )
+
+
+def _absolute(path: str, root: Path) -> str:
+    return os.path.abspath(root / os.path.expanduser(path))
 
 
 def _price(data: Any) -> Price | Literal["unknown"] | None:
@@ -153,12 +171,19 @@ def knowledge(node: Node | None, root: Path) -> KnowledgeSpec:
     data = node.data() if node else {}
     default = KnowledgeSpec()
     return KnowledgeSpec(
-        store=Path(os.path.abspath(root / Path(data["store"]).expanduser())) if data.get("store") else None,
+        store=_store(data.get("store"), root),
         use=data.get("use", default.use),
         add=data.get("add", default.add),
         examples=int(data.get("examples", default.examples)),
         max_tokens=tokens(data.get("max_tokens", default.max_tokens)),
+        same_operator=data.get("same_operator", default.same_operator),
     )
+
+
+def _store(named: str | None, root: Path) -> Path | Literal["shared"] | None:
+    if not named:
+        return None
+    return "shared" if named == SHARED else Path(os.path.abspath(root / Path(named).expanduser()))
 
 
 def _reach(data: dict[str, Any]) -> RayReach:
@@ -252,6 +277,8 @@ def _gates(data: dict[str, Any]) -> Gates:
 
 
 def _budget(data: dict[str, Any]) -> Budget:
+    if not data:
+        return DEFAULT_BUDGET
     return Budget(
         usd=float(data["usd"]) if "usd" in data else None,
         tokens=tokens(data["tokens"]) if "tokens" in data else None,

@@ -205,7 +205,7 @@ class _Loader:
         packs = {n: _build.dsl_pack(n, p.node, p.folder, self._text) for n, p in self._packs.items()}
         workspace = Workspace(
             root=self.root,
-            models=_each(self._agents, "models", _build.model),
+            models=_each(self._agents, "models", partial(_build.model, root=self.root)),
             agents=_each(self._agents, "agents", _build.agent),
             workflows=_each(self._agents, "workflows", _build.workflow),
             targets=_each(self._hardware, "targets", _build.target),

@@ -53,12 +53,26 @@ class Price:
 
 
 @dataclass(frozen=True)
+class CommandSpec:
+    """A command on this machine that answers prompts."""
+
+    words: tuple[str, ...]
+    """The program, found on the PATH or by its absolute path, and its arguments."""
+    output: Literal["text", "json", "jsonl"] = "text"
+    """What it prints: the answer, one JSON document, or a JSON document a line."""
+    env: tuple[str, ...] = ()
+    """Environment variables that it gets beside the usual ones: keys, say."""
+    writes: tuple[str, ...] = ()
+    """Absolute paths of files and folders that it may write beside its own folder."""
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """One entry of ``agents.yaml: models``."""
 
     name: str
     model: str
-    """A litellm id, ``recorded/…`` or ``manual/…``."""
+    """A litellm id, ``recorded/…`` or ``manual/…``; ``command/NAME`` where a command answers."""
     params: Mapping[str, Any] = field(default_factory=dict)
     api_base: str | None = None
     api_key_env: str | None = None
@@ -66,6 +80,7 @@ class ModelSpec:
     fallbacks: tuple[str, ...] = ()
     price: Price | Literal["unknown"] | None = None
     """None is litellm's list price; ``unknown`` leaves the model out of a ceiling in dollars."""
+    command: CommandSpec | None = None
 
 
 DESIGNS = ("sketch", "text")
@@ -275,6 +290,10 @@ class Budget:
     """Minutes for which judgements hold their slots, summed over concurrent ones."""
 
 
+DEFAULT_BUDGET = Budget(tokens=2_000_000)
+"""The ceiling of a task that names no budget: tokens, because not every model has a known price."""
+
+
 @dataclass(frozen=True)
 class Task:
     """One task file."""
@@ -316,12 +335,16 @@ class Task:
     """Whether the GPU's counters are read for timed candidates, where the machine allows it."""
 
 
+SHARED = "shared"
+"""The name of the store that all workspaces of a user share."""
+
+
 @dataclass(frozen=True)
 class KnowledgeSpec:
     """How runs use the store of verified kernels."""
 
-    store: Path | None = None
-    """Its file; None is the one in the user's data folder."""
+    store: Path | Literal["shared"] | None = None
+    """Its file; None is the workspace's own, ``shared`` the one in the user's data folder."""
     use: Literal["auto", "always", "never"] = "auto"
     """Whether prompts get examples; ``auto``: where anything but a recording may answer."""
     add: bool = True
@@ -330,6 +353,8 @@ class KnowledgeSpec:
     """The most kernels in a prompt."""
     max_tokens: int = 2_000
     """The most tokens of kernels in a prompt."""
+    same_operator: bool = False
+    """Whether kernels of the very operator are examples for it."""
 
 
 @dataclass(frozen=True)

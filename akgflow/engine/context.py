@@ -13,6 +13,7 @@ from akgflow.agents import (
     Parsed,
     PromptContext,
     Rendered,
+    RepeatedReply,
     parse_reply,
     render,
     summary,
@@ -29,7 +30,7 @@ from akgflow.engine.standing import Stage, Standing
 from akgflow.engine.state import JobState
 from akgflow.errors import ConfigError
 from akgflow.executors.base import Executor
-from akgflow.models.base import TOO_LONG, CallKey, ModelReply
+from akgflow.models.base import CUT_SHORT, ENDLESS, TOO_LONG, CallKey, Failure, ModelReply, ProviderError
 from akgflow.models.gateway import Gateway
 from akgflow.planning import Job, Plan, Reach, judge_request, with_gaps
 from akgflow.runs.folder import RunFolder
@@ -112,7 +113,8 @@ class RunContext:
     ) -> ParsedReply:
         """A reply of ``agent`` in its form; ``earlier`` is the conversation that wrote what is to be mended.
 
-        A malformed reply is sent back once with the reason; raises `MalformedReply` when the second is malformed too.
+        A malformed reply is sent back once with the reason, and one that was cut off is asked for once with more room;
+        raises `MalformedReply` when the second is malformed too, and `RepeatedReply` when it is the same.
         """
         pack = self.workspace.dsls[state.job.dsl]
         spec = self.workspace.agents[agent]
@@ -148,16 +150,53 @@ class RunContext:
         try:
             parsed = parse_reply(reply.text, agent.reply, pack, reply.finish_reason, context.candidate)
         except MalformedReply as malformed:
-            self.notify(job, f"{turn.step}: {agent.name}'s reply is malformed ({malformed}); asked again")
-            # Of an endless reply the beginning is enough.
-            shown = reply.text[:MOST_SHOWN] + "\n…" if reply.finish_reason == TOO_LONG else reply.text
-            again = with_complaint(rendered, shown, str(malformed))
-            reply = await self._call(job, note, agent, turn, again, 1)
-            parsed = parse_reply(reply.text, agent.reply, pack, reply.finish_reason, context.candidate)
+            first = reply
+            reply = await self._ask_again(job, note, agent, turn, rendered, first, malformed)
+            try:
+                parsed = parse_reply(reply.text, agent.reply, pack, reply.finish_reason, context.candidate)
+            except MalformedReply as still:
+                if reply.text.split() == first.text.split():
+                    raise RepeatedReply(f"{still}; the same reply came twice, so it is not asked for again") from None
+                raise
         return ParsedReply(parsed, rendered.answered(reply.text))
 
+    async def _ask_again(
+        self,
+        job: str,
+        note: Note,
+        agent: AgentSpec,
+        turn: Turn,
+        rendered: Rendered,
+        reply: ModelReply,
+        malformed: MalformedReply,
+    ) -> ModelReply:
+        """The second and last reply: with more room where the first was cut off, else with what is wrong with it."""
+        if reply.finish_reason == CUT_SHORT and self.gateway.has_more_room(agent.model):
+            self.notify(job, f"{turn.step}: {agent.name}'s reply was cut off at max_tokens; asked again with more room")
+            try:
+                return await self._call(job, note, agent, turn, rendered, 1, more_room=True)
+            except ProviderError as refused:
+                # A server may not have the room: its context is full.
+                if refused.failure is not Failure.REQUEST:
+                    raise
+                self.notify(job, f"{turn.step}: {refused}; asked for a shorter reply")
+        else:
+            self.notify(job, f"{turn.step}: {agent.name}'s reply is malformed ({malformed}); asked again")
+        # Of an endless reply the beginning is enough.
+        endless = reply.finish_reason in (TOO_LONG, ENDLESS)
+        shown = reply.text[:MOST_SHOWN] + "\n…" if endless else reply.text
+        return await self._call(job, note, agent, turn, with_complaint(rendered, shown, str(malformed)), 1)
+
     async def _call(
-        self, job: str, note: Note, agent: AgentSpec, turn: Turn, rendered: Rendered, resend: int
+        self,
+        job: str,
+        note: Note,
+        agent: AgentSpec,
+        turn: Turn,
+        rendered: Rendered,
+        resend: int,
+        *,
+        more_room: bool = False,
     ) -> ModelReply:
         key = CallKey(self.plan.task, job, turn.step, turn.attempt, turn.sample, agent.name, resend)
         place = self.folder.place(job, turn.step, turn.attempt, turn.sample)
@@ -169,7 +208,12 @@ class RunContext:
             self.notify(job, f"{turn.step}: asking {agent.name}")
             self.standing.enters(job, Stage.ASKING)
             reply = await self.gateway.complete(
-                key, agent.model, rendered.messages, rendered.fingerprint, agent.reply.max_bytes
+                key,
+                agent.model,
+                rendered.messages,
+                rendered.fingerprint,
+                agent.reply.max_bytes,
+                more_room=more_room,
             )
             self.standing.enters(job, Stage.WORKING)
             reply = replace(reply, text=received(reply.text))

@@ -23,11 +23,11 @@ from akgflow.knowledge import (
     Lesson,
     Query,
     Store,
-    default_path,
     examples,
     lessons,
     model_text,
     seeds,
+    store_path,
     why_not,
 )
 from akgflow.models.gateway import origin_of
@@ -57,7 +57,7 @@ class RunKnowledge:
     @property
     def store(self) -> Store:
         """The store that this workspace uses."""
-        return Store(self.workspace.knowledge.store or default_path())
+        return Store(store_path(self.workspace.knowledge, self.workspace.root))
 
     @property
     def in_use(self) -> bool:
@@ -126,8 +126,9 @@ class RunKnowledge:
 
     def _query(self, job: Job, features: OperatorFeatures) -> Query:
         task = self.task
+        again = self.workspace.knowledge.same_operator
         text = " ".join((task.name, task.description, task.operator.kind or ""))
-        return Query(task.operator.whole, features, job.dsl, job.target, job.platform, text)
+        return Query(task.operator.whole, features, job.dsl, job.target, job.platform, text, again)
 
     async def _tried(self, job: str, work: Awaitable[T], instead: T) -> T:
         try:
@@ -141,7 +142,8 @@ def within(found: Iterable[Found], count: int, max_tokens: int) -> tuple[KernelV
     """The first ``count`` that fit into ``max_tokens`` together; one that is too long is skipped."""
     views: list[KernelView] = []
     for entry, _ in found:
-        view = KernelView(entry.task, entry.target, entry.claim.rstrip("."), model_text(entry.operator), entry.source)
+        claim, operator = entry.claim.rstrip("."), model_text(entry.operator)
+        view = KernelView(entry.task, entry.target, claim, operator, entry.source, entry.id)
         cost = sum(estimate_tokens(text) for text in (view.claim, view.operator, view.source))
         if len(views) < count and cost <= max_tokens:
             views.append(view)

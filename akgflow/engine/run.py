@@ -28,7 +28,7 @@ from akgflow.errors import (
 from akgflow.planning import Job
 from akgflow.runs.layout import OPERATOR, RESULT
 from akgflow.runs.lessons import cause_in, lessons_of
-from akgflow.runs.records import Finished, Preflight
+from akgflow.runs.records import Finished, Preflight, shown_kernels
 from akgflow.runs.result import JobResult, Outcome, RunResult
 from akgflow.runs.spending import JUDGE_TRIED, accounts, book_earlier_sessions, unknown_ends
 from akgflow.terms import Status
@@ -205,4 +205,5 @@ def _ended(state: JobState, run: RunContext, outcome: Outcome, reason: str) -> J
         calls=state.calls,
         origins=tuple(sorted(state.origins)),
         notes=tuple(state.notes),
+        examples=shown_kernels(run.knowledge.examples(job.id)),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from akgflow.models.base import ModelReply
 from akgflow.planning import Job
@@ -14,6 +15,13 @@ from akgflow.search import Judged
 def malformed(step: str, attempt: int, sample: int, reason: str) -> Attempt:
     """The attempt whose reply was malformed twice and gave no candidate."""
     return Attempt(step, attempt, sample, "", "MALFORMED_REPLY", reason)
+
+
+class Asked(NamedTuple):
+    """An agent and the candidate that it was to change: empty for a first one, or for any."""
+
+    agent: str
+    candidate: str = ""
 
 
 @dataclass
@@ -33,6 +41,18 @@ class JobState:
     calls: int = 0
     origins: set[str] = field(default_factory=set)
     """Where replies came from: ``live``, ``recorded``, ``manual``."""
+    stuck: set[Asked] = field(default_factory=set)
+    """What is not asked again: the same malformed reply came twice."""
+    _repeated: dict[tuple[str, int, int], Asked] = field(default_factory=dict)
+    """The same by step, attempt and sample, for attempts that are not added yet."""
+
+    def repeated(self, attempt: Attempt, asked: Asked) -> Attempt:
+        """``attempt``, whose two replies were the same; once it is added, ``asked`` is stuck.
+
+        Not before: of calls that are made concurrently none may depend on which ends first.
+        """
+        self._repeated[attempt.step, attempt.attempt, attempt.sample] = asked
+        return attempt
 
     def note(self, reply: ModelReply) -> None:
         """Count a call that was made for this job."""
@@ -47,6 +67,8 @@ class JobState:
             return made
         if made is not None:
             self.attempts.append(made)
+            asked = self._repeated.pop((made.step, made.attempt, made.sample), None)
+            self.stuck |= {asked} if asked else set()
         return None
 
     def add_new(self, made: Judged | Attempt | None) -> Judged | None:

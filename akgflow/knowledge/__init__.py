@@ -3,7 +3,7 @@
 from akgflow.knowledge.entry import Entry, Lesson, Surface, model_text, operator_id, why_not
 from akgflow.knowledge.retrieval import Found, HeardLesson, Query, examples, lessons, seeds
 from akgflow.knowledge.similarity import FLOOR, likeness, structure
-from akgflow.knowledge.store import KnowledgeError, Store, default_path, from_lines, to_lines
+from akgflow.knowledge.store import KnowledgeError, Store, from_lines, store_path, to_lines
 
 __all__ = [
     "FLOOR",
@@ -15,7 +15,6 @@ __all__ = [
     "Query",
     "Store",
     "Surface",
-    "default_path",
     "examples",
     "from_lines",
     "lessons",
@@ -23,6 +22,7 @@ __all__ = [
     "model_text",
     "operator_id",
     "seeds",
+    "store_path",
     "structure",
     "to_lines",
     "why_not",

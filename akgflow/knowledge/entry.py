@@ -119,6 +119,37 @@ def operator_id(text: str) -> str:
     return _digest(ast.unparse(tree))[:16]
 
 
+def variant_id(entry: Entry) -> str:
+    """Equal for kernels that differ in comments, layout and constants only, judged for the same thing."""
+    parts = (entry.operator, entry.cases, entry.dtype, entry.dsl, entry.target, entry.verdict.allowed)
+    return _digest(to_json((_without_constants(entry.source), *parts)))[:16]
+
+
+_NUMBER = re.compile(r"\b\d[\w.]*(?:(?<=[eE])[+-]\w+)?")
+
+
+def _without_constants(source: str) -> str:
+    """A module's text with every number and truth value the same, also inside the kernels that its strings hold."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return _NUMBER.sub("0", source)
+    return ast.unparse(_Constants().visit(tree))
+
+
+class _Constants(ast.NodeTransformer):
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        if isinstance(node.value, str):
+            return ast.Constant(_NUMBER.sub("0", node.value))
+        return ast.Constant(0) if isinstance(node.value, bool | int | float | complex) else node
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        """A negative number is a number."""
+        node.operand = self.visit(node.operand)
+        negative = isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant)
+        return node.operand if negative else node
+
+
 class Surface(NamedTuple):
     """How an operator is built and called: names of the constructor's and of ``forward``'s parameters."""
 

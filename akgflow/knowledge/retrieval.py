@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from akgflow.knowledge.entry import Entry, Lesson, operator_id, surface, words
-from akgflow.knowledge.similarity import FLOOR, likeness, structure
+from akgflow.knowledge.entry import Entry, Lesson, model_text, operator_id, surface, words
+from akgflow.knowledge.similarity import FLOOR, likeness, same_graph, structure
 from akgflow.knowledge.store import Outline, Store
 from akgflow.verdict import OperatorFeatures
 
@@ -26,7 +26,10 @@ _LESSON_CHARACTERS = 240
 
 @dataclass(frozen=True)
 class Query:
-    """An operator to be written in ``dsl`` for ``target``; ``text`` holds task name, description and kind."""
+    """An operator to be written in ``dsl`` for ``target``; ``text`` holds task name, description and kind.
+
+    With ``same_operator`` a kernel of this very operator is an example for it.
+    """
 
     operator: str
     features: OperatorFeatures
@@ -34,6 +37,7 @@ class Query:
     target: str
     platform: str
     text: str = ""
+    same_operator: bool = False
 
     @property
     def terms(self) -> list[str]:
@@ -58,9 +62,15 @@ class HeardLesson(NamedTuple):
 def examples(store: Store, query: Query, count: int) -> list[Found]:
     """At most ``count`` entries in the query's DSL and for its platform, at most one for each operator.
 
-    None below the similarity `FLOOR`: an unrelated kernel is worse than none.
+    None below the similarity `FLOOR`: an unrelated kernel is worse than none. None of the operator itself, unless it
+    is asked for: a model that is shown the answer writes no kernel, and what it does says nothing about it.
     """
-    near = _fetched(store, _ranked(store, query, same_language=True))
+    ranked = _ranked(store, query, same_language=True)
+    if not query.same_operator:
+        ranked = [pair for pair in ranked if not same_graph(query.features, pair[0].features)]
+    near = _fetched(store, ranked)
+    if not query.same_operator:
+        near = [pair for pair in near if not _same_text(pair[0].operator, query.operator)]
     found = [Found(entry, score + _merit(entry, query)) for entry, score in near]
     best: dict[str, Found] = {}
     for one in sorted(found, key=lambda f: (-f.score, f.entry.id)):
@@ -96,6 +106,11 @@ def seeds(store: Store, query: Query, count: int) -> list[Found]:
         if operator_id(entry.operator) == own or (alike and surface(entry.operator) == shape):
             found.append(Found(entry, score + _merit(entry, query)))
     return sorted(found, key=lambda f: (-f.score, f.entry.id))[:count]
+
+
+def _same_text(one: str, other: str) -> bool:
+    """Whether two references are one text, or their models are, whatever inputs they are given."""
+    return operator_id(one) == operator_id(other) or model_text(one) == model_text(other)
 
 
 def _ranked(store: Store, query: Query, *, same_language: bool = False) -> list[tuple[Outline, float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from akgflow.verdict import OperatorFeatures
@@ -43,6 +44,21 @@ def structure(one: OperatorFeatures, other: OperatorFeatures) -> float:
         axes = _overlap(_axes(one.reductions), _axes(other.reductions), lambda _: 1.0)
         parts.append((0.2, 0.5 * exact + 0.5 * axes))
     return sum(weight * value for weight, value in parts) / sum(weight for weight, _ in parts)
+
+
+def same_graph(one: OperatorFeatures, other: OperatorFeatures) -> bool:
+    """Whether two operators consist of the same primitives over the same axes, of any size; False where unknown."""
+    if one.unknown or other.unknown or not one.primitives:
+        return False
+    return one.primitives == other.primitives and _reduced(one) == _reduced(other)
+
+
+def _reduced(one: OperatorFeatures) -> Counter[str]:
+    """Reductions by primitive and axes, without how long these are, which their names end with."""
+    found: Counter[str] = Counter()
+    for name, count in one.reductions.items():
+        found[name.rpartition(" ")[0]] += count
+    return found
 
 
 def likeness(one: OperatorFeatures, other: OperatorFeatures) -> float:

@@ -18,14 +18,18 @@ from typing import NamedTuple
 import cattrs
 from platformdirs import user_data_path
 
+from akgflow.base.atomic import write_text
 from akgflow.base.serial import from_data, to_data, to_json
+from akgflow.config.types import SHARED, KnowledgeSpec
 from akgflow.errors import ConfigError, MachineExhausted, machine_error
-from akgflow.knowledge.entry import Entry, operator_id, words
+from akgflow.knowledge.entry import Entry, operator_id, variant_id, words
 from akgflow.verdict import OperatorFeatures
 
 VERSION = 1
 """Of the tables. A file of a later version is refused, never changed."""
 WAIT_SECONDS = 30.0
+OWN = ".akgflow"
+"""The folder in a workspace that holds its own store."""
 _SCHEMA = """
 CREATE TABLE entries (
     id TEXT PRIMARY KEY,
@@ -58,9 +62,12 @@ class Outline(NamedTuple):
     features: OperatorFeatures
 
 
-def default_path() -> Path:
-    """The store in the user's data folder."""
-    return user_data_path("akgflow", appauthor=False) / "knowledge.sqlite"
+def store_path(spec: KnowledgeSpec, root: Path) -> Path:
+    """The store of the workspace in ``root``: the one that it names, else its own."""
+    if isinstance(spec.store, Path):
+        return spec.store
+    folder = user_data_path("akgflow", appauthor=False) if spec.store == SHARED else root / OWN
+    return folder / "knowledge.sqlite"
 
 
 def search_text(entry: Entry) -> str:
@@ -79,11 +86,16 @@ class Store:
         self.path = path
 
     def add(self, entry: Entry) -> bool:
-        """Store an entry; False where the store has a better verdict on its kernel: a judged one, or more evidence."""
+        """Store an entry; False where the store has a better verdict on its kernel: a judged one, or more evidence.
+
+        Kernels that differ in constants only are one entry: the one with the best verdict.
+        """
         with self._open(write=True) as db:
-            known = _entry(db.execute("SELECT data, trust FROM entries WHERE id = ?", (entry.id,)).fetchone())
-            if known is not None and (known.trust == "judged", known.worth) > (entry.trust == "judged", entry.worth):
+            known = self._variants(db, entry)
+            if any((one.trust == "judged", one.worth) > (entry.trust == "judged", entry.worth) for one in known):
                 return False
+            for one in known:
+                self._drop(db, one.id)
             self._put(db, entry)
         return True
 
@@ -137,6 +149,16 @@ class Store:
             self._drop(db, entry.id)
         return entry
 
+    def _variants(self, db: sqlite3.Connection, entry: Entry) -> list[Entry]:
+        """The entries of the kernel, whatever its constants, for the same operator, shapes, language and target."""
+        rows = db.execute(
+            "SELECT data, trust FROM entries WHERE operator = ? AND dsl = ? AND target = ?",
+            (operator_id(entry.operator), entry.dsl, entry.target),
+        )
+        known = [one for row in rows if (one := _entry(row)) is not None]
+        own = variant_id(entry)
+        return [one for one in known if one.id == entry.id or variant_id(one) == own]
+
     def _put(self, db: sqlite3.Connection, entry: Entry) -> None:
         self._drop(db, entry.id)
         row = (entry.id, operator_id(entry.operator), entry.task, entry.dsl, entry.target, entry.platform, entry.trust)
@@ -188,6 +210,9 @@ class Store:
             db.executescript(_SCHEMA)
             return db
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self.path.parent.name == OWN and not self.path.exists():
+            # A workspace is often a repository: what is in the store leaves it by a choice only.
+            write_text(self.path.parent / ".gitignore", "*\n")
         db = sqlite3.connect(self.path, timeout=WAIT_SECONDS, isolation_level=None)
         try:
             db.execute("PRAGMA foreign_keys = ON")

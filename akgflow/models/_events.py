@@ -13,10 +13,12 @@ import math
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from akgflow.models.base import Meter
+from akgflow.models.base import CUT_SHORT, Meter
 
 MOST_TOKENS = 10**12
 """A larger number is not taken for a count."""
+CUTS = frozenset({"length", "max_tokens", "model_length", "max_output_tokens"})
+"""What servers call the end of a reply that needed more tokens than it was given; litellm knows not all of them."""
 _GRACE = 10.0
 """Seconds that the usage and the end of a stream may take after the reply is complete."""
 _USAGE = ("usage", "usageMetadata", "usage_metadata")
@@ -119,13 +121,16 @@ class Tidier:
         if first is not None:
             self._begun = True
             self._complete |= bool(first.get("finish_reason"))
+        cut = first is not None and str(first.get("finish_reason")).lower() in CUTS - {CUT_SHORT}
+        if first is not None and cut:
+            first["finish_reason"] = CUT_SHORT
         others = [one for one in choices if one is not first]
         for one in others:
             self.others += 1
             self._meter.read(_text(one))
         if others:
             data["choices"] = [] if first is None else [first]
-        return bool(others)
+        return cut or bool(others)
 
     def _usage(self, holder: dict[str, Any], name: str) -> bool:
         figures = holder[name]

@@ -17,7 +17,7 @@ from akgflow.config.types import ModelSpec
 from akgflow.models._failures import explain
 from akgflow.models._reading import Answer, count, streamed, whole
 from akgflow.models._wire import Call, install, on_wire
-from akgflow.models.base import Failure, ModelReply, ModelRequest, ProviderError
+from akgflow.models.base import CUT_SHORT, ENDLESS, Failure, ModelReply, ModelRequest, ProviderError
 from akgflow.models.prices import price_of
 from akgflow.models.sizes import asked_tokens, estimate_tokens, max_output_tokens
 
@@ -148,10 +148,12 @@ def _reply(litellm: Any, answer: Answer, request: ModelRequest, call: Call) -> M
         words = f"model {spec.name} ({spec.model}): the provider's content filter refused the prompt"
         raise ProviderError(Failure.REQUEST, words, usage=told)
     # A reply cut off at max_tokens is a failure of the model, not of the provider: parsing the reply reports it.
-    if not answer.text.strip() and answer.finish_reason != "length":
+    if not (answer.text + answer.reasoning).strip() and answer.finish_reason not in (CUT_SHORT, ENDLESS):
         raise _nonsense(spec, "an empty reply", told)
+    # Some servers take all that a model writes for reasoning: what is asked for may be in it.
+    said = answer.text if answer.text.strip() else f"<think>\n{answer.reasoning}\n" if answer.reasoning else ""
     # Half of a surrogate pair, which a server's JSON may hold, cannot be written to any file.
-    text = received(answer.text)
+    text = received(said)
     return ModelReply(
         text, usage, spec.model, "live", answer.finish_reason, tuple(_oddities(answer, usage, spec, call))
     )
@@ -162,6 +164,8 @@ def _oddities(answer: Answer, usage: Usage, spec: ModelSpec, call: Call) -> Iter
     if answer.cut:
         most = max_output_tokens(spec)
         yield f"{spec.model} went on beyond the {most:,} tokens that it was asked for, and was cut off"
+    if answer.reasoning.strip() and not answer.text.strip():
+        yield f"{spec.model} sent reasoning and no text"
     if call.tidier.others:
         yield f"{spec.model} sent more replies than the one that was asked for; the first is kept"
     if usage.estimated and not answer.cut:
@@ -179,10 +183,11 @@ def _usage(litellm: Any, answer: Answer, request: ModelRequest) -> Usage:
     """The provider's token counts, else estimates from the text; a count of 0 for a text is not believed."""
     spec, meter = request.model, request.meter
     prompt, completion = (count(answer.usage, name) for name in ("prompt_tokens", "completion_tokens"))
-    estimated = not prompt or (not completion and bool(answer.text))
+    estimated = not prompt or (not completion and bool(answer.text + answer.reasoning))
     if estimated:
         prompt = prompt or sum(estimate_tokens(m.content) for m in request.messages)
-        written = max_output_tokens(spec) if answer.cut else max(estimate_tokens(answer.text), meter.tokens)
+        read = estimate_tokens(answer.text + answer.reasoning)
+        written = max_output_tokens(spec) if answer.cut else max(read, meter.tokens)
         completion = completion or written
     price = price_of(spec)
     if price is None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from akgflow.models._events import as_count
-from akgflow.models.base import Meter
+from akgflow.models._events import CUTS, as_count
+from akgflow.models.base import CUT_SHORT, ENDLESS, Meter
 
 
 class Unreadable(Exception):
@@ -19,8 +19,8 @@ class Unreadable(Exception):
 class Answer:
     """What a provider sent. ``usage`` is its own object of that name, None where it gave no figures.
 
-    ``cut`` where reading stopped because it went on beyond what it was asked for. ``choices`` is False for a reply that
-    has none.
+    ``reasoning`` is what came apart from the text. ``cut`` where reading stopped because it went on beyond what it was
+    asked for. ``choices`` is False for a reply that has none.
     """
 
     text: str
@@ -28,6 +28,7 @@ class Answer:
     usage: Any = None
     cut: bool = False
     choices: bool = True
+    reasoning: str = ""
 
 
 def whole(response: Any) -> Answer:
@@ -35,14 +36,16 @@ def whole(response: Any) -> Answer:
     choices = getattr(response, "choices", None) or []
     if not choices:
         return Answer("", "", choices=False)
-    text = _as_text(getattr(getattr(choices[0], "message", None), "content", None))
-    finish = str(getattr(choices[0], "finish_reason", None) or "stop")
-    return Answer(text, finish, _figures(getattr(response, "usage", None)))
+    message = getattr(choices[0], "message", None)
+    text = _as_text(getattr(message, "content", None))
+    finish = _finish(getattr(choices[0], "finish_reason", None))
+    return Answer(text, finish, _figures(getattr(response, "usage", None)), reasoning=_reasoning(message))
 
 
 async def streamed(stream: Any, most: int, max_bytes: int, meter: Meter) -> Answer:
     """An answer read piece by piece, and no further than ``most`` tokens and ``max_bytes``; it counts on ``meter``."""
     parts: list[str] = []
+    thoughts: list[str] = []
     finish, usage, started, size = "", None, False, 0
     try:
         plain = await _not_streamed(stream)
@@ -53,18 +56,22 @@ async def streamed(stream: Any, most: int, max_bytes: int, meter: Meter) -> Answ
             for choice in getattr(chunk, "choices", None) or []:
                 started = True
                 finish = str(getattr(choice, "finish_reason", None) or finish)
-                parts.append(_take(getattr(choice, "delta", None), meter))
-                size += len(parts[-1])
+                delta = getattr(choice, "delta", None)
+                parts.append(_take(delta, meter))
+                thoughts.append(_reasoning(delta))
+                size += len(parts[-1]) + len(thoughts[-1])
             if meter.tokens > most or size > max_bytes or count(usage, "completion_tokens") > most:
                 break
         else:
             reported = any(_figures(getattr(chunk, "usage", None)) for chunk in getattr(stream, "chunks", ()))
             # Where the provider gives no figures litellm guesses some.
-            return Answer("".join(parts), finish or "stop", usage if reported else None, choices=started)
+            usage = usage if reported else None
+            return Answer("".join(parts), _finish(finish), usage, choices=started, reasoning="".join(thoughts))
     finally:
         # Closing tells the server to stop: it may bill tokens that are not read.
         await stream.aclose()
-    return Answer("".join(parts), "length", usage, cut=meter.tokens > most or size > max_bytes)
+    cut = meter.tokens > most or size > max_bytes
+    return Answer("".join(parts), ENDLESS if cut else CUT_SHORT, usage, cut, reasoning="".join(thoughts))
 
 
 async def _not_streamed(stream: Any) -> Answer | None:
@@ -87,9 +94,20 @@ async def _not_streamed(stream: Any) -> Answer | None:
 def _take(delta: Any, meter: Meter) -> str:
     """The text of one piece; reasoning and calls of tools, which models write apart, are paid for as well."""
     text = _as_text(getattr(delta, "content", None))
-    apart = [getattr(delta, name, None) for name in ("reasoning_content", "tool_calls", "function_call")]
-    meter.read(text + "".join(str(value) for value in apart if value))
+    apart = [getattr(delta, name, None) for name in ("tool_calls", "function_call")]
+    meter.read(text + _reasoning(delta) + "".join(str(value) for value in apart if value))
     return text
+
+
+def _reasoning(holder: Any) -> str:
+    """What a message or a piece of one holds beside its text, under either of the names that servers give it."""
+    found = (getattr(holder, name, None) for name in ("reasoning_content", "reasoning"))
+    return next((value for value in found if isinstance(value, str)), "")
+
+
+def _finish(reason: Any) -> str:
+    given = str(reason or "stop")
+    return CUT_SHORT if given.lower() in CUTS else given
 
 
 def _as_text(content: Any) -> str:

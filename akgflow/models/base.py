@@ -84,6 +84,10 @@ class ModelRequest:
 
 TOO_LONG = "too_long"
 """The reason why a reply ends that was longer than its form allows: the rest was dropped."""
+CUT_SHORT = "length"
+"""The reason why a reply ends that needed more tokens than it was given."""
+ENDLESS = "endless"
+"""The reason why a reply ends that went on beyond the tokens that it was given, and was broken off."""
 
 
 @dataclass(frozen=True)

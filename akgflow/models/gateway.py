@@ -25,10 +25,10 @@ from akgflow.models.base import (
     Provider,
     ProviderError,
 )
-from akgflow.models.manual import ManualProvider
+from akgflow.models.local.manual import ManualProvider
 from akgflow.models.prices import price_of
 from akgflow.models.recorded import RecordedProvider
-from akgflow.models.sizes import estimate_of
+from akgflow.models.sizes import estimate_of, with_more_room
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,12 @@ class Gateway:
         messages: Sequence[Message],
         fingerprint: str,
         max_bytes: int = ReplyForm.max_bytes,
+        *,
+        more_room: bool = False,
     ) -> ModelReply:
         """One reply from the named model, or from its fallbacks in their order; at most ``max_bytes`` of it.
+
+        With ``more_room`` it may be longer than usual, where its model can write as much.
 
         Any failure moves on to the next fallback, except a missing recording: replay is strict and never turns into
         a paid call. Raises `ProviderError` when no model answered, `BudgetError` when the call does not fit.
@@ -110,7 +114,10 @@ class Gateway:
         failures: list[ProviderError] = []
         names = dict.fromkeys((model_name, *self._models[model_name].fallbacks))
         for name in names:
-            request = ModelRequest(key, self._models[name], tuple(messages), fingerprint, max_bytes)
+            spec = self._models[name]
+            if more_room:
+                spec = with_more_room(spec) or spec
+            request = ModelRequest(key, spec, tuple(messages), fingerprint, max_bytes)
             try:
                 reply = await self._persist(request)
             except ProviderError as failed:
@@ -125,6 +132,10 @@ class Gateway:
                 reply = replace(reply, notes=(*reply.notes, note))
             return reply
         raise _nobody(failures)
+
+    def has_more_room(self, model_name: str) -> bool:
+        """Whether the named model may write a longer reply than it is usually asked for."""
+        return with_more_room(self._models[model_name]) is not None
 
     async def aclose(self) -> None:
         """Close open connections; the gateway can be used again afterwards."""
@@ -237,7 +248,7 @@ class Gateway:
         return self._slots.setdefault(spec.name, asyncio.Semaphore(spec.limits.max_parallel))
 
     async def _provider(self, spec: ModelSpec) -> Provider:
-        origin = origin_of(spec.model)
+        origin = "command" if spec.command else origin_of(spec.model)
         if origin not in self._providers:
             provider = await self._make(origin)
             # Calls that started together may have made one each: all use the first.
@@ -247,6 +258,10 @@ class Gateway:
     async def _make(self, origin: str) -> Provider:
         if origin in _OWN:
             return _OWN[origin](self._recordings, self._notify)
+        if origin == "command":
+            from akgflow.models.local.command import CommandProvider
+
+            return CommandProvider()
         from akgflow.models._litellm import LitellmProvider
 
         provider = LitellmProvider()

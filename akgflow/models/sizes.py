@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from akgflow.budget.request import LENGTHS, sent_text, thinking_tokens
+from akgflow.budget.request import LENGTHS, MORE_ROOM, sent_text, thinking_tokens
 from akgflow.budget.usage import Estimate
 from akgflow.config.types import ModelSpec, Price
 from akgflow.models.base import Message
@@ -41,6 +42,16 @@ def asked_tokens(spec: ModelSpec) -> int:
 def max_output_tokens(spec: ModelSpec) -> int:
     """The most tokens that one reply of this model may have, its thinking included."""
     return asked_tokens(spec) + thinking_tokens(spec.params)
+
+
+def with_more_room(spec: ModelSpec) -> ModelSpec | None:
+    """``spec`` with room for a longer reply; None where the model is known to write no longer ones."""
+    asked = asked_tokens(spec)
+    most = min(MORE_ROOM * asked, longest_reply(spec.model) or MORE_ROOM * asked)
+    if most <= asked:
+        return None
+    names = [name for name in LENGTHS if spec.params.get(name)] or ["max_tokens"]
+    return replace(spec, params={**spec.params, **dict.fromkeys(names, most)})
 
 
 def estimate_of(messages: Sequence[Message], spec: ModelSpec, price: Price | None) -> Estimate:

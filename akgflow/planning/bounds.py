@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from akgflow.budget.request import MORE_ROOM
 from akgflow.config.prompts.analysis import variables_of
 from akgflow.config.steps import AgentRoles, AgentStep, Cap, Step
 from akgflow.config.types import AgentSpec, ModelSpec, Price, Workflow, Workspace
 from akgflow.planning.types import Ceiling, Job, PlannedStep
 
 TRIES_PER_REPLY = 2
-"""A malformed reply is sent back once with the reason."""
+"""A malformed reply is sent back once with the reason, or asked for once with more room."""
 TALK_TOKENS = 8_000
 """For a repair prompt's other parts than replies: the judge's feedback, the history, the earlier conversation."""
 
@@ -61,16 +62,17 @@ def ceiling(
 ) -> Ceiling:
     """The worst case of these jobs, each of which takes these ``steps``."""
     models = {agent: workspace.models[workspace.agents[agent].model] for step in steps for agent in step.asks}
-    longest = max((reply_tokens_of(spec) for spec in models.values()), default=0)
+    longest = MORE_ROOM * max((reply_tokens_of(spec) for spec in models.values()), default=0)
     calls = prompts = replies = 0
     usd = 0.0
     unpriced: set[str] = set()
     for step, agent, job in ((s, a, j) for s in steps for a in s.asks for j in (jobs[:1] if s.shared else jobs)):
         count, price = step.asks[agent], price_of(models[agent])
-        reply = count * reply_tokens_of(models[agent])
+        again = count - count // TRIES_PER_REPLY
+        reply = (count - again + again * MORE_ROOM) * reply_tokens_of(models[agent])
         carried = step.shown * longest + workspace.knowledge.max_tokens + TALK_TOKENS
-        # Of the calls that a cap counts, those that send a malformed reply back hold that reply as well.
-        prompt = count * (opening(agent, job) + carried) + (count - count // TRIES_PER_REPLY) * longest
+        # Of the calls that a cap counts, those that ask again hold the malformed reply as well, or may be longer.
+        prompt = count * (opening(agent, job) + carried) + again * longest
         calls, prompts, replies = calls + count, prompts + prompt, replies + reply
         if price is None:
             unpriced.add(models[agent].model)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
+from akgflow.config.types import DEFAULT_BUDGET
 from akgflow.planning import Ceiling, Job, Plan, digest
 from akgflow.reporting._console import say
 from akgflow.reporting._tables import Row, show_table
@@ -61,4 +62,6 @@ def _budget(plan: Plan) -> str:
         f"{budget.device_minutes:g} device minutes" if budget.device_minutes is not None else "",
     ]
     stated = ", ".join(part for part in parts if part)
+    if budget == DEFAULT_BUDGET:
+        stated += ", the default where a task names no budget"
     return f"{stated}: the run stops before it goes over, with the best so far" if stated else "none"

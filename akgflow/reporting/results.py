@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -12,7 +13,7 @@ from akgflow.reporting._tables import Row, show_table
 from akgflow.reporting.accounts import show_accounts
 from akgflow.reporting.phrases import case_of, correctness, evidence, heaviest, limits, resources, seconds, speed, times
 from akgflow.runs.reader import has_kernels
-from akgflow.runs.result import JobResult, Outcome, RunResult
+from akgflow.runs.result import JobResult, Outcome, RunResult, ShownKernel
 from akgflow.terms import Status
 from akgflow.verdict import Correctness, OtherShapes, Verdict
 
@@ -30,12 +31,20 @@ def show_result(result: RunResult, out: Console) -> None:
     for job in result.jobs:
         if job.reason:
             say(out, f"{job.job}: {job.outcome.value.replace('_', ' ')}: {job.reason}")
+    show_examples({job.job: job.examples for job in result.jobs}, out)
     for name, note in ((job.job, note) for job in result.jobs for note in job.notes):
         say(out, f"{name}: {note}")
     for note in result.notes:
         say(out, f"note: {note}")
     show_accounts(result.accounts, result.budget, out)
     say(out, _footer(result))
+
+
+def show_examples(shown: Mapping[str, Sequence[ShownKernel]], out: Console) -> None:
+    """Print which kernels of the knowledge store each job's prompts showed."""
+    for job, kernels in shown.items():
+        if kernels:
+            say(out, f"{job}: its prompts showed kernels of the knowledge store: {', '.join(map(str, kernels))}")
 
 
 def _row(job: JobResult) -> tuple[str | Text, ...]:

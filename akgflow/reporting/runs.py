@@ -8,7 +8,7 @@ from akgflow.reporting._console import say
 from akgflow.reporting._tables import Row, show_table
 from akgflow.reporting.accounts import show_accounts
 from akgflow.reporting.phrases import counted
-from akgflow.reporting.results import show_result
+from akgflow.reporting.results import show_examples, show_result
 from akgflow.runs.reader import SoFar, Unfinished
 from akgflow.runs.result import RunResult
 from akgflow.search.quality import speed_of
@@ -26,6 +26,7 @@ def show_run(run: RunResult | Unfinished, out: Console) -> None:
         say(out, f"{run.folder} is unfinished; {how_far}, and the command that began it repeats none of them")
     if run.jobs:
         show_table(("dsl", "target", "replies", "judged", "best so far"), [Row(_row(job)) for job in run.jobs], out)
+    show_examples(run.examples, out)
     show_accounts(run.accounts, run.budget, out)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from akgflow.agents import Examples
 from akgflow.base.text import received
 from akgflow.config.types import Budget
 from akgflow.errors import ConfigError
@@ -15,8 +17,8 @@ from akgflow.planning import Job, Plan
 from akgflow.runs.damage import DamagedRun, read_file, read_whole_text
 from akgflow.runs.journal import Journal
 from akgflow.runs.layout import JOURNAL, OPERATOR, PARENTS, PLAN, RESULT
-from akgflow.runs.records import Finished
-from akgflow.runs.result import Account, RunResult
+from akgflow.runs.records import Finished, shown_kernels
+from akgflow.runs.result import Account, RunResult, ShownKernel
 from akgflow.runs.spending import accounts
 from akgflow.search import Candidate
 from akgflow.verdict import Verdict
@@ -38,7 +40,10 @@ class SoFar:
 
 @dataclass(frozen=True)
 class Unfinished:
-    """A run that has no result yet: what is done, by the journal's keys and by job, and what it took so far."""
+    """A run that has no result yet: what is done, by the journal's keys and by job, and what it took so far.
+
+    ``examples`` are by job the kernels of the knowledge store that its prompts could show.
+    """
 
     folder: str
     done: tuple[str, ...]
@@ -46,6 +51,7 @@ class Unfinished:
     accounts: tuple[Account, ...]
     finished: bool = False
     jobs: tuple[SoFar, ...] = ()
+    examples: Mapping[str, tuple[ShownKernel, ...]] = field(default_factory=dict)
 
 
 def plan_of(folder: Path) -> Plan | None:
@@ -139,8 +145,11 @@ def read_run(folder: Path) -> RunResult | Unfinished:
         raise ConfigError(f"{folder} is not a run's folder: it holds neither {RESULT} nor {JOURNAL} nor {PLAN}")
     journal = journal_of(folder)
     done = tuple(key for key, _ in journal.items("") if not key.startswith("lost "))
+    looked_up = {key.partition(" ")[2]: journal.read(key, Examples) for key, _ in journal.items("examples ")}
+    examples = {job: shown_kernels(one) for job, one in looked_up.items() if one.kernels}
+    budget = plan.budget if plan else Budget()
     jobs = tuple(_so_far(job, journal) for job in plan.runnable) if plan else ()
-    return Unfinished(str(folder), done, plan.budget if plan else Budget(), accounts(journal), jobs=jobs)
+    return Unfinished(str(folder), done, budget, accounts(journal), jobs=jobs, examples=examples)
 
 
 def _so_far(job: Job, journal: Journal) -> SoFar:

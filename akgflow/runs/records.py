@@ -10,6 +10,7 @@ from akgflow.agents import Examples
 from akgflow.base.serial import fit
 from akgflow.budget.usage import AbortedSpend
 from akgflow.models.base import CallKey, ModelReply
+from akgflow.runs.result import ShownKernel
 from akgflow.verdict import OperatorFeatures, Verdict
 
 
@@ -49,6 +50,11 @@ class StoredKernels:
     """Of the entries."""
     note: str = ""
     """Why there are none."""
+
+
+def shown_kernels(examples: Examples) -> tuple[ShownKernel, ...]:
+    """What a job's prompts show of the store."""
+    return tuple(ShownKernel(kernel.id, kernel.task, kernel.target) for kernel in examples.kernels)
 
 
 @dataclass(frozen=True)

@@ -34,11 +34,23 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class ShownKernel:
+    """A kernel of the knowledge store that prompts showed: its entry's id, its task and target."""
+
+    entry: str
+    task: str
+    target: str
+
+    def __str__(self) -> str:
+        return f"{self.task} on {self.target}" + (f" ({self.entry})" if self.entry else "")
+
+
+@dataclass(frozen=True)
 class JobResult:
     """One matrix cell's end. ``reason`` says why the outcome is not ``met``; empty when it is.
 
     ``origins`` tell where the replies came from: ``live``, ``recorded``, ``manual``. ``notes`` say what steps had to
-    say, such as why a search ended before its cap.
+    say, such as why a search ended before its cap. ``examples`` are the kernels that its prompts could show.
     """
 
     job: str
@@ -52,6 +64,7 @@ class JobResult:
     calls: int = 0
     origins: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    examples: tuple[ShownKernel, ...] = ()
 
 
 @dataclass(frozen=True)

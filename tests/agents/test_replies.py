@@ -20,6 +20,7 @@ JSON = ReplyForm(
     },
 )
 MODULE = "import torch\n\nclass ModelNew(torch.nn.Module):\n    pass\n"
+OTHER = MODULE.replace("pass", "x = 1")
 GOOD = '{"decision": "recode", "reason": "tail", "tries": 1}'
 
 
@@ -78,9 +79,10 @@ def test_longer_fences_may_hold_shorter_ones() -> None:
         ("", "empty"),
         ("   \n", "empty"),
         ("I cannot do this.", "no code block"),
-        (MODULE, "no code block"),
-        (_fenced(MODULE) + "\n" + _fenced(MODULE), "2 code blocks, 2 of them marked ```python"),
-        ("```\na\n```\n```\nb\n```", "2 code blocks, 0 of them"),
+        (_fenced(MODULE) + "\n" + _fenced(OTHER), "2 different modules that define ModelNew"),
+        ("```\na\n```\n```\nb\n```", "none of its 2 code blocks is a module that defines ModelNew"),
+        (_fenced("x = 1\n") + "\n" + _fenced("class ModelNew\n"), "code block 2 of 2, the code is not valid Python"),
+        (MODULE + "def broken(:\n    pass\n", "no code block"),
         ("```python\n" + MODULE, "never closed"),
         (_fenced(""), "empty"),
         (_fenced("class ModelNew\n"), "line 1 (class ModelNew): expected ':'"),
@@ -91,7 +93,8 @@ def test_longer_fences_may_hold_shorter_ones() -> None:
         (_fenced("x = " + "(" * 5000 + ")" * 5000 + "\n"), "not valid Python"),
         (_fenced("x = " + "-" * 100_000 + "1\n"), "not valid Python"),
         ("<think>so many thoughts", "reasoning only"),
-        ("<think>done</think>", "empty"),
+        ("<think>done</think>", "reasoning only and no answer"),
+        (f"a draft\n{_fenced(MODULE)}\n</think>\n{_fenced('class ModelNew' + chr(10))}", "not valid Python"),
         ("x" * 200_001, "longer than 200000 bytes"),
     ],
     ids=lambda value: value[:24] if isinstance(value, str) else None,
@@ -113,7 +116,16 @@ SKETCH = ReplyForm("sketch")
 SOUND = "sizes(N)\nx: input[N, f32]\ny: output[N, f32]\nfor i in each(N):\n    store(y[i], load(x[i], own))"
 
 
-@pytest.mark.parametrize("text", [SOUND, f"```sketch\n{SOUND}\n```", f"Here:\n```python\n{SOUND}\n```\nIt copies."])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(SOUND, f"```sketch\n{SOUND}\n```", f"Here:\n```python\n{SOUND}\n```\nIt copies."),
+        "1. The sketch:\n\n" + "\n".join("   " + line for line in f"```\n{SOUND}\n```".split("\n")),
+        f"The operator:\n```python\ny = x\n```\nThe sketch:\n~~~ sketch\n{SOUND}\n~~~",
+        f"<think>hm</think>\n{SOUND}",
+        f"so it copies\n</think>\n```sketch\n{SOUND}\n```",
+    ],
+)
 def test_a_sound_sketch_is_taken(text: str) -> None:
     assert parse_reply(text, SKETCH).text == SOUND
 
@@ -123,8 +135,10 @@ def test_a_sketch_that_does_not_fit_goes_back_with_all_findings() -> None:
         parse_reply(f"```\n{SOUND.replace('x[i]', 'z[i]').replace('y[i]', 'y[i, 0]')}\n```", SKETCH)
     assert "5:11: y is [N]: give 1 indices" in caught.value.reason
     assert "2:1: x is never loaded" in caught.value.reason
-    with pytest.raises(MalformedReply, match="2 fenced blocks"):
-        parse_reply(f"```\n{SOUND}\n```\n```\n{SOUND}\n```", SKETCH)
+    with pytest.raises(MalformedReply, match="2 fenced blocks, 2 of them sketches"):
+        parse_reply(f"```\n{SOUND}\n```\n```\n{SOUND.replace('(N)', '(M)').replace('[N', '[M')}\n```", SKETCH)
+    with pytest.raises(MalformedReply, match="2 fenced blocks, none of them a sketch"):
+        parse_reply("```\na\n```\n```\nb\n```", SKETCH)
 
 
 def test_text_is_taken_as_it_is() -> None:
@@ -132,7 +146,12 @@ def test_text_is_taken_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [GOOD, f"  {GOOD}\n", f"```json\n{GOOD}\n```", f"My view:\n```\n{GOOD}\n```\n", f"<think>a</think>{GOOD}"]
+    "text",
+    [
+        *(GOOD, f"  {GOOD}\n", f"```json\n{GOOD}\n```", f"My view:\n```\n{GOOD}\n```\n", f"<think>a</think>{GOOD}"),
+        *(f"I say {GOOD} and no more.", f"{GOOD}\n\n{GOOD}", f"a {{b}} c {GOOD}", f"hm\n</think>\n\n{GOOD}"),
+        f"- so\n\n  ```json\n  {GOOD}\n  ```\nThe line:\n```cpp\nx = {{}};\n```",
+    ],
 )
 def test_json_is_found(text: str) -> None:
     assert parse_reply(text, JSON).fields == {"decision": "recode", "reason": "tail", "tries": 1}
@@ -142,8 +161,7 @@ def test_json_is_found(text: str) -> None:
     "text, reason",
     [
         ("no", "not one JSON object"),
-        (f"I say {GOOD}", "not one JSON object"),
-        (f"{GOOD} {GOOD}", "not one JSON object"),
+        (f"{GOOD} {GOOD.replace('tail', 'head')}", "2 different JSON objects"),
         ("[1]", "not an object"),
         ("null", "not an object"),
         ("{}", "lacks decision, reason, tries"),
@@ -155,7 +173,9 @@ def test_json_is_found(text: str) -> None:
         (GOOD.replace("1}", "NaN}"), "NaN is not JSON"),
         (GOOD.replace("1}", '1, "mood": "good"}'), "'mood', which was not asked for"),
         (GOOD.replace("1}", '1, "tries": 2}'), "'tries' stands twice"),
-        (f"```json\n{GOOD}\n```\n```json\n{GOOD}\n```", "2 fenced blocks"),
+        (f"```json\n{GOOD}\n```\n```json\n{GOOD.replace('tail', 'head')}\n```", "2 different JSON objects"),
+        ("```json\n[1]\n```\n```json\n{}\n```", "none of its 2 fenced blocks fits; the last: its JSON does not fit"),
+        ("<think>a</think>", "reasoning only"),
         ("[" * 100_000, "JSON"),
     ],
     ids=lambda value: value[:24] if isinstance(value, str) else None,

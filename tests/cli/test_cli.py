@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from openai_server import OpenAIServer
 from sampling import sampled
 from small_task import BROKEN, RIGHT, make_workspace
 
@@ -198,7 +199,9 @@ def test_schema_prints_the_schema(tmp_path: Path, kind: str) -> None:
     assert json.loads(akgflow("schema", kind, cwd=tmp_path).stdout) == json.loads(resources.schema(kind).read_text())
 
 
-def test_doctor_says_what_is_here(workspace: Path) -> None:
+def test_doctor_says_what_is_here(tmp_path: Path, openai_server: OpenAIServer) -> None:
+    workspace = tmp_path / "space"
+    make_workspace(workspace, openai_server.url)
     shown = akgflow("doctor", cwd=workspace, TEST_KEY="sk-hidden")
     assert "C++ compiler" in shown.stdout
     assert "TEST_KEY is set" in shown.stdout

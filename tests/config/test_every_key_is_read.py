@@ -29,6 +29,7 @@ knowledge: {add: true}
 models:
   m: {model: recorded/x, params: {temperature: 0.1}, limits: {retries: 1}, price: {input: 1, output: 1}}
   other: {model: recorded/y}
+  told: {command: [agent, -p], output: json, env: [A_KEY], writes: [here]}
 agents:
   a: {model: m, prompt: write, reply: {format: code}}
   b: {model: m, prompt: write, reply: {format: code}}
@@ -148,11 +149,16 @@ SETTINGS: Mapping[str, str] = {
         }.items()
         for key, value in _STEP.items()
     },
+    "agents model command": "models.told.command=[other]",
+    "agents model output": "models.told.output=jsonl",
+    "agents model env": "models.told.env=[OTHER]",
+    "agents model writes": "models.told.writes=[other]",
     "agents knowledge store": "knowledge.store=x.sqlite",
     "agents knowledge use": "knowledge.use=never",
     "agents knowledge add": "knowledge.add=false",
     "agents knowledge examples": "knowledge.examples=9",
     "agents knowledge max_tokens": "knowledge.max_tokens=9",
+    "agents knowledge same_operator": "knowledge.same_operator=true",
     "hardware targets": "targets.new={platform: cpu, arch: native}",
     "hardware ray address": "targets.t.reach.ray.address=there",
     "hardware ray resources": "targets.t.reach.ray.resources={y: 1}",

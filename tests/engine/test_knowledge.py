@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from known import entry, features, timed
 from openai_server import OpenAIServer
+from plain_workspace import plain_workspace
 from running import run
 from small_task import OPERATOR, RIGHT, WRONG, by_agent, fenced, make_workspace
 
 from akgflow.agents import Examples, KernelView
+from akgflow.api.showing import show
 from akgflow.config import load
 from akgflow.engine.knowledge import RunKnowledge, within
 from akgflow.errors import ConfigError
@@ -24,6 +28,7 @@ from akgflow.runs import Outcome
 from akgflow.runs.harvest import harvest
 from akgflow.runs.journal import Journal
 from akgflow.runs.lessons import cause_in, lessons_of
+from akgflow.runs.reader import Unfinished, read_run
 from akgflow.runs.result import Attempt
 from akgflow.toolchains import missing_on
 
@@ -117,6 +122,8 @@ def shown(folder: Path, operator: str, *overrides: str) -> Examples:
         (RELATED, ("knowledge.examples=0",), []),
         (RELATED, ("knowledge.max_tokens=100",), []),
         (RELATED, ("knowledge.store=elsewhere.sqlite",), []),
+        (OPERATOR, (), []),
+        (OPERATOR, ("knowledge.same_operator=true",), ["scale"]),
     ],
 )
 def test_when_prompts_get_examples(
@@ -129,7 +136,9 @@ def test_when_prompts_get_examples(
 def test_what_was_shown_once_stays_when_the_store_changes(tmp_path: Path, knowledge: Path) -> None:
     Store(knowledge).add(entry("scale", OPERATOR, RIGHT))
     before = shown(tmp_path / "run", RELATED)
-    assert before.kernels == (KernelView("scale", "cpu", before.kernels[0].claim, before.kernels[0].operator, RIGHT),)
+    (first,) = before.kernels
+    assert before.kernels == (KernelView("scale", "cpu", first.claim, first.operator, RIGHT, first.id),)
+    assert first.id == entry("scale", OPERATOR, RIGHT).id
     Store(knowledge).add(entry("better", RELATED, "# better", timed(9.0)))
     (tmp_path / "again").mkdir()
     (tmp_path / "run" / "journal.jsonl").rename(tmp_path / "again" / "journal.jsonl")
@@ -180,3 +189,25 @@ def test_the_cause_that_a_reply_names(reply: str, cause: str) -> None:
 def test_a_folder_that_is_no_run_or_was_changed_gives_nothing(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is not the folder of a run"):
         harvest(tmp_path)
+
+
+def test_a_result_names_the_kernels_that_its_prompts_showed(
+    tmp_path: Path, openai_server: OpenAIServer, knowledge: Path
+) -> None:
+    known = entry("scale", OPERATOR, RIGHT)
+    Store(knowledge).add(known)
+    openai_server.default = by_agent("the sketch", lambda _: "no kernel today")
+    task = plain_workspace(tmp_path / "two", openai_server.url)
+    (tmp_path / "two" / "tasks" / "operators" / "scale.py").write_text(RELATED)
+    Store(knowledge).add(replace(known, dsl="plain"))
+    result = run(task, "workflow=code_only")
+    (shown_kernel,) = result.jobs[0].examples
+    assert (shown_kernel.entry, shown_kernel.task) == (replace(known, dsl="plain").id, "scale")
+    folder = Path(result.folder)
+    said = f"plain-cpu: its prompts showed kernels of the knowledge store: scale on cpu ({shown_kernel.entry})"
+    assert said in show(read_run(folder))
+    assert json.loads((folder / "result.json").read_text())["jobs"][0]["examples"][0]["entry"] == shown_kernel.entry
+    (folder / "result.json").unlink()
+    unfinished = read_run(folder)
+    assert isinstance(unfinished, Unfinished) and unfinished.examples == {"plain-cpu": (shown_kernel,)}
+    assert said in show(unfinished)

@@ -34,9 +34,8 @@ def store(knowledge: Path) -> Store:
 @pytest.mark.parametrize(
     ("forward", "shape", "init", "wanted"),
     [
-        # The same operator, called otherwise or written out.
+        # The same loops over rows with another first step.
         ("return F.softmax(x / 8.0, dim=-1)", "64, 256", "pass", ["softmax_generate"]),
-        ("e = (x - x.amax(1, True)).exp(); return e / e.sum(1, True)", "64, 256", "pass", ["softmax_generate"]),
         # The same loops over rows with another last step.
         ("return F.log_softmax(x, dim=1)", "64, 256", "pass", ["softmax_generate"]),
         # The same product with another epilogue, with none, and through a module.
@@ -58,6 +57,31 @@ def test_a_related_operator_finds_a_kernel_and_an_unrelated_one_nothing(
     found = examples(store, query(operator(forward, shape, init)), 3)
     assert [one.entry.task for one in found] == wanted
     assert all(one.score >= FLOOR for one in found)
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        SOFTMAX[0],
+        f"# mine\n{SOFTMAX[0]}",
+        SOFTMAX[0].replace("def get_inputs", "ROWS = 3\n\n\ndef get_inputs"),
+        WRITTEN_OUT,
+        operator("return F.softmax(x, dim=-1)", "3, 7"),
+    ],
+    ids=["text", "comment", "inputs", "graph", "shape"],
+)
+@pytest.mark.parametrize("known", [True, False], ids=["traced", "not traced"])
+def test_a_kernel_of_the_operator_itself_is_an_example_only_where_it_is_asked_for(
+    store: Store, same: str, known: bool
+) -> None:
+    asked = query(same)
+    if not known:
+        if same in (WRITTEN_OUT, operator("return F.softmax(x, dim=-1)", "3, 7")):
+            pytest.skip("nothing but its graph says that it is the same")
+        asked = replace(asked, features=OperatorFeatures(unknown="not traced"))
+    assert examples(store, asked, 3) == []
+    found = examples(store, replace(asked, same_operator=True), 3)
+    assert _tasks(found) == ["softmax_generate"]  # type: ignore[arg-type]
 
 
 def test_structure_is_symmetric_and_one_for_the_same_graph() -> None:
@@ -100,13 +124,13 @@ def test_the_graph_comes_first_and_words_second(knowledge: Path) -> None:
     store.add(entry("softmax_by_name_only", operator("softmax = x.cumsum(1); return softmax"), "# scan"))
     store.add(entry("first", WRITTEN_OUT, "# first"))
     store.add(entry("probabilities", WRITTEN_OUT + "\nprobabilities = 1\n", "# other"))
-    asked = query(SOFTMAX[0], text="probabilities")
+    asked = query(SOFTMAX[0], text="probabilities", same_operator=True)
     assert _tasks(examples(store, asked, 3)) == ["probabilities", "first"]
 
 
 def test_an_operator_that_cannot_be_traced_is_found_by_its_words(store: Store) -> None:
     unknown = OperatorFeatures(unknown="needs a GPU")
-    near = query(SOFTMAX[0] + "\nextra = 1\n", features=unknown)
+    near = query(SOFTMAX[0].replace("torch.softmax(x, dim=1)", "x.softmax(-1)"), features=unknown)
     assert _tasks(examples(store, near, 3)) == ["softmax_generate"]
     far = query(
         "class Model:\n    def forward(self, picture):\n        return resample(picture, angle)\n", features=unknown
@@ -148,7 +172,7 @@ def test_a_seed_must_fit_as_it_is(store: Store) -> None:
 def test_evidence_and_speed_decide_between_equals(knowledge: Path) -> None:
     store = Store(knowledge)
     interpreted = replace(timed(1.0), evidence=(Evidence.INTERPRETED,), timing=())
-    store.add(entry("interpreted", SOFTMAX[0], "# 1", interpreted))
-    store.add(entry("slow", SOFTMAX[0], "# 2", timed(0.5)))
-    store.add(entry("fast", SOFTMAX[0], "# 3", timed(2.0)))
+    store.add(entry("interpreted", SOFTMAX[0], "a = x", interpreted))
+    store.add(entry("slow", SOFTMAX[0], "b = x", timed(0.7)))
+    store.add(entry("fast", SOFTMAX[0], "c = x", timed(2.0)))
     assert _tasks(seeds(store, query(SOFTMAX[0]), 3)) == ["fast", "slow", "interpreted"]

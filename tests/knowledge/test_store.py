@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from known import VERDICT, entry, operator, timed
 
+from akgflow import api
 from akgflow.errors import ConfigError
 from akgflow.knowledge import KnowledgeError, Lesson, Store, from_lines, to_lines, why_not
 from akgflow.terms import Evidence, Status
@@ -155,3 +156,62 @@ def test_an_export_that_was_changed_is_refused(old: str, new: str, words: str) -
     assert old in text
     with pytest.raises(ConfigError, match=words):
         from_lines(text.replace(old, new).split("\n"), "file")
+
+
+NUMBERS = "TILE = 64\nFAST = True\nCPP = 'constexpr int T = 8; float e = 1e-5f;'\nclass ModelNew: pass\n"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        NUMBERS.replace("64", "128"),
+        NUMBERS.replace("True", "False"),
+        NUMBERS.replace("T = 8", "T = 16"),
+        NUMBERS.replace("1e-5f", "0.00001f"),
+        NUMBERS.replace("64", "-1"),
+        f"# tuned\n{NUMBERS}",
+    ],
+)
+def test_kernels_that_differ_in_constants_only_are_one_entry(knowledge: Path, other: str) -> None:
+    store = Store(knowledge)
+    slow, fast = entry("t", RELU, NUMBERS, timed(2.0)), entry("t", RELU, other, timed(3.0))
+    assert store.add(slow) and store.add(fast)
+    assert store.entries() == [fast]
+    assert not store.add(slow)
+    assert store.entries() == [fast]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"source": NUMBERS.replace("TILE", "WIDTH")},
+        {"source": NUMBERS.replace("float", "double")},
+        {"dtype": "bfloat16"},
+        {"cases": ({"m": 3},)},
+        {"target": "other"},
+    ],
+    ids=str,
+)
+def test_other_differences_are_other_entries(knowledge: Path, changes: dict[str, object]) -> None:
+    store = Store(knowledge)
+    first = entry("t", RELU, NUMBERS, timed(2.0))
+    assert store.add(first) and store.add(replace(first, **changes))  # type: ignore[arg-type]
+    assert len(store.entries()) == 2
+
+
+def test_each_workspace_has_a_store_of_its_own_and_sharing_is_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AKGFLOW_KNOWLEDGE")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    for name, text in {"one": "", "two": "", "both": "knowledge: {store: shared}\n"}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "agents.yaml").write_text(f"version: 1\n{text}")
+    paths = {name: api.open_store(tmp_path / name).path for name in ("one", "two", "both")}
+    assert paths["one"] == tmp_path / "one" / ".akgflow" / "knowledge.sqlite"
+    assert paths["two"] == tmp_path / "two" / ".akgflow" / "knowledge.sqlite"
+    assert paths["both"] == tmp_path / "data" / "akgflow" / "knowledge.sqlite"
+    assert api.open_store(tmp_path / "one", overrides=["knowledge.store=shared"]).path == paths["both"]
+    Store(paths["one"]).add(entry("t", RELU, NUMBERS))
+    assert [len(Store(path).entries()) for path in paths.values()] == [1, 0, 0]
+    assert (tmp_path / "one" / ".akgflow" / ".gitignore").read_text() == "*\n"

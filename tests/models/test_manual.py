@@ -16,8 +16,8 @@ from model_bench import call
 from akgflow.config.types import ModelSpec
 from akgflow.errors import ConfigError
 from akgflow.models.base import Message, ModelReply, ModelRequest, ProviderError
-from akgflow.models.inbox import INDEX, Inbox
-from akgflow.models.manual import ManualProvider
+from akgflow.models.local.inbox import INDEX, Inbox
+from akgflow.models.local.manual import ManualProvider
 
 POLL = 0.02
 

@@ -17,13 +17,16 @@ class Answer:
     """What the server does with one request.
 
     ``usage`` is (tokens in, tokens out), or the object as it is sent. ``body`` (text or bytes) replaces the chat
-    completion that is made from ``text``; ``sent`` cuts the body after so many bytes while Content-Length still
-    announces all of it; ``hang`` never answers; ``hangup`` closes without a byte; ``delay`` is in seconds. A request
-    that asks for a stream gets one, in pieces of ``piece`` characters with ``pause`` seconds after each, unless the
-    server ``streams`` not; ``stalls`` leaves off after so many pieces and hangs, or closes where it ``breaks``.
+    completion that is made from ``text``; ``reasoning`` comes before it under ``reasoning_name``; ``sent`` cuts the
+    body after so many bytes while Content-Length still announces all of it; ``hang`` never answers; ``hangup`` closes
+    without a byte; ``delay`` is in seconds. A stream is sent to a request that asks for it, in pieces of ``piece``
+    characters with ``pause`` seconds after each, unless the server ``streams`` not; ``stalls`` leaves off after so many
+    pieces and hangs, or closes where it ``breaks``.
     """
 
     text: str | None = "pong"
+    reasoning: str = ""
+    reasoning_name: str = "reasoning_content"
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str | bytes | None = None
@@ -44,6 +47,9 @@ class Answer:
         """The events of a stream: the text piece by piece, then the reason to end, then the usage."""
         head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1_700_000_000, "model": model}
         text = self.text or ""
+        for start in range(0, len(self.reasoning), self.piece):
+            piece = {self.reasoning_name: self.reasoning[start : start + self.piece]}
+            yield _event({**head, "choices": [_choice(piece, None)]})
         for start in range(0, len(text), self.piece):
             yield _event({**head, "choices": [_choice({"content": text[start : start + self.piece]}, None)]})
         yield _event({**head, "choices": [_choice({}, self.finish_reason)]})
@@ -56,6 +62,8 @@ class Answer:
         if self.body is not None:
             return self.body.encode() if isinstance(self.body, str) else self.body
         message = {"role": "assistant", "content": self.text}
+        if self.reasoning:
+            message[self.reasoning_name] = self.reasoning
         data: dict[str, Any] = {
             "id": "chatcmpl-1",
             "object": "chat.completion",

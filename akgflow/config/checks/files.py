@@ -21,6 +21,7 @@ from akgflow.config.checks.operators import (
 )
 from akgflow.config.checks.shapes import check_shapes
 from akgflow.config.python_text import PythonError, definitions, parse_python
+from akgflow.config.types import SHARED
 
 
 def check_knowledge(pack: Node, folder: Path, problems: Problems) -> None:
@@ -38,7 +39,7 @@ def check_knowledge(pack: Node, folder: Path, problems: Problems) -> None:
 def check_store(knowledge: Node | None, root: Path, problems: Problems) -> None:
     """The file of the knowledge store is a plain file, or is not there yet."""
     node = knowledge.at("store") if knowledge else None
-    if node is None or not node.text:
+    if node is None or not node.text or node.text == SHARED:
         return
     try:
         read_bytes(root / Path(node.text).expanduser(), 0)

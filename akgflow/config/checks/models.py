@@ -6,19 +6,22 @@ import re
 from urllib.parse import parse_qsl, urlsplit
 
 from akgflow.base.secrets import is_secret_name, is_secret_value
-from akgflow.budget.request import refusals
+from akgflow.budget.request import LENGTHS, refusals
 from akgflow.config._problems import Problems
 from akgflow.config._yaml import Node
 
 _ADDRESS_HINT = (
     "write https://HOST[:PORT]/PATH and nothing else; a key goes into the environment variable that 'api_key_env' names"
 )
+_OF_SERVERS = ("model", "api_base", "api_key_env")
+_OF_COMMANDS = ("output", "env", "writes")
 
 
 def check_models(models: Node, problems: Problems) -> None:
     """Each model's ``api_base`` is an address, and its ``params`` hold nothing that passes beside the reservation."""
     for model in models.entries.values():
         address, params = model.at("api_base"), model.at("params")
+        _check_command(model, problems)
         if address is not None and address.text is not None and (wrong := _wrong_address(address.text)):
             problems.add(address.mark, f"'api_base' {wrong}", _ADDRESS_HINT)
         if params is not None and params.entries:
@@ -27,6 +30,21 @@ def check_models(models: Node, problems: Problems) -> None:
                 if len(setting.path) > 1:
                     place = params.at(*setting.path) or params
                     problems.add(place.place, what, hint)
+
+
+def _check_command(model: Node, problems: Problems) -> None:
+    """A command has none of the settings of a server, and a server none of a command's."""
+    others = _OF_SERVERS if "command" in model.entries else _OF_COMMANDS
+    what = "a model that is a command" if "command" in model.entries else "a model without 'command'"
+    for key in others:
+        node = model.at(key)
+        if node is not None and (node.text is not None or node.entries or node.items):
+            problems.add(node.place, f"'{key}' does nothing for {what}", "take it out")
+    params = model.at("params") if "command" in model.entries else None
+    for key, node in params.entries.items() if params else ():
+        if key not in LENGTHS:
+            hint = "write it as an argument of the command; params.max_tokens is what is reserved for a reply"
+            problems.add(node.place, f"'params.{key}' does nothing for {what}", hint)
 
 
 def _wrong_address(text: str) -> str:

@@ -94,13 +94,17 @@ class HistoryEntry:
 
 @dataclass(frozen=True)
 class KernelView:
-    """A verified kernel of a similar operator: its task and target, what is known about it, reference and module."""
+    """A verified kernel of a similar operator: its task and target, what is known about it, reference and module.
+
+    ``id`` is its entry's in the knowledge store.
+    """
 
     task: str
     target: str
     claim: str
     operator: str
     source: str
+    id: str = ""
 
 
 @dataclass(frozen=True)

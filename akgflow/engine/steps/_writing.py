@@ -7,9 +7,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from random import Random
 
-from akgflow.agents import CandidateView, HistoryEntry, MalformedReply, PromptContext, Rendered, describe, summary
+from akgflow.agents import (
+    CandidateView,
+    HistoryEntry,
+    MalformedReply,
+    PromptContext,
+    Rendered,
+    RepeatedReply,
+    describe,
+    summary,
+)
 from akgflow.engine.context import RunContext, Turn
-from akgflow.engine.state import JobState, malformed
+from akgflow.engine.state import Asked, JobState, malformed
 from akgflow.runs.result import Attempt
 from akgflow.search import Candidate, Judged
 
@@ -29,14 +38,21 @@ async def write(
     """Ask ``agent``; its code is judged, and any other answer is kept for later prompts.
 
     ``earlier`` is the conversation that wrote the candidate which is to be mended, ``parents`` what it is made from.
-    A reply in the form of a sketch is asked for once and serves all jobs.
+    A reply in the form of a sketch is asked for once and serves all jobs. Where the same malformed reply came twice
+    already, nothing is asked.
     """
+    asked = Asked(agent, context.candidate)
+    if asked in state.stuck:
+        reason = f"not asked: {agent} gave the same malformed reply twice"
+        return malformed(turn.step, turn.attempt, turn.sample, reason)
     form = run.workspace.agents[agent].reply.format
     try:
         if form == "sketch":
             answer = await run.ask_once(state, agent, turn, context)
         else:
             answer = await run.ask(state, agent, turn, context, earlier)
+    except RepeatedReply as reason:
+        return state.repeated(malformed(turn.step, turn.attempt, turn.sample, str(reason)), asked)
     except MalformedReply as reason:
         return malformed(turn.step, turn.attempt, turn.sample, str(reason))
     text = answer.parsed.text

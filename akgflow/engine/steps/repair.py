@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from akgflow.agents import MalformedReply, PromptContext, describe
+from akgflow.agents import MalformedReply, PromptContext, RepeatedReply, describe
 from akgflow.config.steps import RepairStep
 from akgflow.engine.context import RunContext, Turn, history_of
 from akgflow.engine.gates import unmet
-from akgflow.engine.state import JobState
+from akgflow.engine.state import Asked, JobState
 from akgflow.engine.steps._writing import write
 from akgflow.search import Judged, Stopping
 
@@ -40,6 +40,8 @@ async def run(step: RepairStep, state: JobState, run: RunContext) -> None:
 
 def _hopeless(step: RepairStep, same: int, current: Judged | None, state: JobState, stopping: Stopping) -> str:
     """Why another attempt is not worth its cost; empty where it is."""
+    if Asked(step.agent, current.candidate.source if current else "") in state.stuck:
+        return f"{step.agent} gave the same malformed reply twice"
     if current is None:
         return ""
     if not current.verdict.passed:
@@ -62,13 +64,14 @@ async def _advice(
     step: RepairStep, turn: Turn, state: JobState, run: RunContext, current: Judged | None
 ) -> Mapping[str, Any]:
     """The advisor's decision; without an advisor, or when it cannot be read, the coder simply tries again."""
-    if step.advisor is None or current is None:
+    if step.advisor is None or current is None or Asked(step.advisor) in state.stuck:
         return {"decision": "recode"}
     context = _context(turn, state, run, current)
     try:
         advice = (await run.ask(state, step.advisor, turn, context)).parsed.fields
     except MalformedReply as malformed:
         run.notify(state.job.id, f"{step.name} {turn.attempt}: no advice ({malformed})")
+        state.stuck |= {Asked(step.advisor)} if isinstance(malformed, RepeatedReply) else set()
         return {"decision": "recode"}
     run.notify(state.job.id, f"{step.name} {turn.attempt}: {step.advisor} says {advice.get('decision')}")
     return advice
@@ -78,7 +81,7 @@ async def _redesign(
     turn: Turn, state: JobState, run: RunContext, current: Judged | None, advice: Mapping[str, Any]
 ) -> None:
     designer = run.designer
-    if designer is None:
+    if designer is None or Asked(designer) in state.stuck:
         return
     context = replace(_context(turn, state, run, current), advice=str(advice.get("advice", "")))
     try:
@@ -86,6 +89,7 @@ async def _redesign(
         state.texts.update(dict.fromkeys(run.design_steps, state.sketch))
     except MalformedReply as malformed:
         run.notify(state.job.id, f"{turn.step} {turn.attempt}: the old sketch stays ({malformed})")
+        state.stuck |= {Asked(designer)} if isinstance(malformed, RepeatedReply) else set()
 
 
 async def _recode(

@@ -18,7 +18,7 @@ async def run(step: SeedStep, state: JobState, run: RunContext) -> None:
     if not found:
         return run.say(state, f"{step.name}: nothing to start from: {seeds.why}")
     for number, seed in enumerate(found, 1):
-        run.notify(job.id, f"{step.name} {number}: {seed.origin}")
+        run.say(state, f"{step.name} {number}: {seed.origin}")
     candidates = [Candidate(seed.source, step.name, number, 1) for number, seed in enumerate(found, 1)]
     await side_by_side([run.judge_candidate(state, candidate) for candidate in candidates], state.add_new)
     return None

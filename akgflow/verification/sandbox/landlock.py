@@ -55,16 +55,17 @@ def version() -> int:
     return syscall("landlock", _CREATE, None, 0, _VERSION)
 
 
-def restrict(grants: Grants) -> int:
+def restrict(grants: Grants, *, network: bool = False) -> int:
     """Allow this thread, and all that it starts, only what ``grants`` name; the version that holds.
 
-    Needs ``PR_SET_NO_NEW_PRIVS``. TCP is refused from version 4 on; signals and abstract unix sockets reach only
+    Needs ``PR_SET_NO_NEW_PRIVS``. TCP is refused from version 4 on, unless ``network``, which leaves sockets of every
+    kind as they are; signals and abstract unix sockets reach only
     processes that are restricted by the same call or below, from version 6 on. Raises `Refused`.
     """
     found = version()
     handled = (WRITE | DEVICE) & ~sum(right for right, since in _SINCE.items() if since > found)
-    net = _TCP if found >= 4 else 0
-    scoped = _SCOPE_ABSTRACT_UNIX | _SCOPE_SIGNAL if found >= 6 else 0
+    net = _TCP if found >= 4 and not network else 0
+    scoped = _SCOPE_SIGNAL | (0 if network else _SCOPE_ABSTRACT_UNIX) if found >= 6 else 0
     attributes = _Ruleset(handled, net, scoped)
     size = 24 if found >= 6 else 16 if found >= 4 else 8
     ruleset = syscall("landlock_create_ruleset", _CREATE, ctypes.byref(attributes), size, 0)

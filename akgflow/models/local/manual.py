@@ -9,7 +9,7 @@ from pathlib import Path
 from akgflow.budget.usage import Usage
 from akgflow.errors import ConfigError
 from akgflow.models.base import Failure, ModelReply, ModelRequest, ProviderError
-from akgflow.models.inbox import Inbox, Waiting
+from akgflow.models.local.inbox import Inbox, Waiting
 from akgflow.models.sizes import estimate_tokens, max_output_tokens
 
 _POLL_SECONDS = 0.3
