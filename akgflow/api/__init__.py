@@ -12,6 +12,7 @@ from akgflow.base.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from akgflow.agents import describe
+    from akgflow.api.exporting import export_candidate, export_kernel, recheck
     from akgflow.api.judging import Question, matrix, verify
     from akgflow.api.kernels import (
         Added,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         PrerequisiteError,
         UntrustedJudge,
     )
+    from akgflow.export import Exported
     from akgflow.knowledge import Entry, Store
     from akgflow.models.inbox import Inbox, Waiting
     from akgflow.planning import Plan, digest
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "agents": ("describe",),
+    "api.exporting": ("export_candidate", "export_kernel", "recheck"),
     "api.judging": ("Question", "matrix", "verify"),
     "api.kernels": (
         "Added",
@@ -76,6 +79,7 @@ _EXPORTS = {
         "PrerequisiteError",
         "UntrustedJudge",
     ),
+    "export": ("Exported",),
     "knowledge": ("Entry", "Store"),
     "models.inbox": ("Inbox", "Waiting"),
     "planning": ("Plan", "digest"),
@@ -95,6 +99,7 @@ __all__ = [
     "Entry",
     "Evidence",
     "ExitCode",
+    "Exported",
     "Inbox",
     "JobResult",
     "Loaded",
@@ -120,7 +125,9 @@ __all__ = [
     "describe",
     "digest",
     "examine",
+    "export_candidate",
     "export_entries",
+    "export_kernel",
     "forget_entries",
     "format_problem",
     "import_entries",
@@ -133,6 +140,7 @@ __all__ = [
     "open_store",
     "plan",
     "read_run",
+    "recheck",
     "run",
     "run_folder",
     "schema_text",

@@ -26,6 +26,7 @@ _COMMANDS = {
     "verify": ("_verify", "Judge one kernel; no model is asked."),
     "matrix": ("_matrix", "Show a task's kernels on every target, shape and dtype."),
     "show": ("_look", "Show a run: its table, how far it came, where its means went."),
+    "export": ("_export", "Write a run's verified kernel as a package."),
     "list": ("_look", "List targets, DSLs, agents, workflows or tasks."),
     "schema": ("_look", "Print the JSON Schema of a kind of file."),
     "doctor": ("_doctor", "Say what is installed, which devices are here, what is missing."),
