@@ -14,7 +14,7 @@ from akgflow.api.judging import Question
 from akgflow.api.running import RUNS
 from akgflow.api.tasks import load_workspace
 from akgflow.base.serial import fit
-from akgflow.config import check_dtype, check_name, check_operator, read_text
+from akgflow.config import check_dtype, check_mode, check_name, check_operator, read_text
 from akgflow.errors import ConfigError
 from akgflow.executors.once import with_executor
 from akgflow.export import FORMS, Exported, Subject, Wish, of_files, of_run, write_package
@@ -64,15 +64,19 @@ def export_candidate(
     license: str | None = None,
     fallback: bool = False,
     dtype: str | None = None,
+    mode: str | None = None,
     workspace: str | Path | None = None,
     overrides: Sequence[str] = (),
 ) -> Exported:
     """The same for the kernel in a file, with the verdict that ``akgflow verify --json`` printed about it.
 
+    ``dtype`` and ``mode`` are what was given there.
+
     Nothing shows that the verdict is of this kernel and operator, or that it is true: ``recheck`` of the package does.
     """
     space = load_workspace(workspace, overrides=overrides)
     reference = check_operator(Path(operator), ())
+    reference = reference if mode is None else replace(reference, mode=check_mode(mode))
     found = _fitting(_json(Path(verdict)), Path(verdict))
     subject = of_files(
         read_text(Path(candidate), "the candidate"),

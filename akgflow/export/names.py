@@ -12,7 +12,9 @@ from collections.abc import Iterable
 from akgflow.errors import ConfigError
 
 _PACKAGE = re.compile("[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
-_LONGEST = 60
+_KEEPS = re.compile("[A-Za-z0-9_ .-]+")
+"""Texts that a name spells in full."""
+_STEM, _LONGEST = 40, 60
 _TAKEN = frozenset(
     {"akgflow", "build", "kernel", "kernels", "ninja", "numpy", "tests", "tilelang", "torch", "triton", "tvm_ffi"}
 )
@@ -50,12 +52,12 @@ def package_name(*words: str) -> str:
     """A name that can be imported, be a distribution and be a kernel on a hub: ``gemm_migrate_cpp_cpu``."""
     text = "_".join(words)
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    found = "_".join(re.findall("[a-z0-9]+", plain))[:_LONGEST].strip("_")
-    if not plain.replace("_", "").strip() or plain != text.lower():
-        # Letters were lost: what was spelled differently keeps names apart.
-        found = f"{found or 'kernel'}_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    found = "_".join(re.findall("[a-z0-9]+", plain))
+    if not _KEEPS.fullmatch(text) or not found or len(found) > _STEM:
+        # Something was lost: the digest keeps apart what was spelled differently.
+        found = f"{found[:_STEM].strip('_') or 'op'}_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
     if not found[0].isalpha():
-        found = f"kernel_{found}"
+        found = f"op_{found}"
     return f"{found}_kernel" if _is_taken(found) or len(found) < 2 else found
 
 

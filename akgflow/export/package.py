@@ -113,7 +113,12 @@ def write_package(subject: Subject, wish: Wish) -> Exported:
 def _folder(project: _Project, out: Path) -> Path:
     """A project with a build backend, whose package is in ``src``."""
     place = _free(out / project.package)
-    for path, text in _project_files(project).items():
+    return _written(place, _project_files(project))
+
+
+def _written(place: Path, files: Mapping[str, str]) -> Path:
+    """``place`` with these files in it."""
+    for path, text in files.items():
         write_text(place / path, text)
     return place
 
@@ -138,13 +143,9 @@ def _project_files(project: _Project) -> dict[str, str]:
 
 def _spdx(license: str | None) -> str:
     stated = license or NO_LICENSE
-    return (
-        stated
-        if stated == "Apache-2.0"
-        else f"({stated}) AND Apache-2.0"
-        if " " in stated
-        else f"{stated} AND Apache-2.0"
-    )
+    if stated == "Apache-2.0":
+        return stated
+    return f"({stated}) AND Apache-2.0" if " " in stated else f"{stated} AND Apache-2.0"
 
 
 def _wheel(project: _Project, out: Path) -> Path:
@@ -153,8 +154,7 @@ def _wheel(project: _Project, out: Path) -> Path:
         raise PrerequisiteError("hatchling builds the wheel and is not installed: pip install hatchling")
     with tempfile.TemporaryDirectory(prefix="akgflow-export-") as scratch:
         root, made = Path(scratch, "project"), Path(scratch, "dist")
-        for path, text in _project_files(project).items():
-            write_text(root / path, text)
+        _written(root, _project_files(project))
         epoch = str(int(datetime.fromisoformat(project.subject.verdict.timestamp).timestamp()))
         done = subprocess.run(
             [sys.executable, "-P", "-m", "hatchling", "build", "-t", "wheel", "-d", str(made)],
@@ -192,13 +192,9 @@ def _hub(project: _Project, out: Path) -> Path:
         "CARD.md": f"---\nlibrary_name: kernels\nlicense: other\nlicense_name: {json.dumps(license)}\n---\n\n{card}",
         "LICENSE": license_text(project.distribution, project.license),
     }
-    for path, text in tops.items():
-        write_text(place / path, text)
-    variant = place / "build" / f"torch-{backend}"
-    for path, text in files.items():
-        write_text(variant / path, text)
-        if path != "_ops.py":  # kernel-builder writes it
-            write_text(place / "torch-ext" / project.package / path, text)
+    variant = f"build/torch-{backend}"
+    # kernel-builder writes _ops.py by itself.
+    source = {f"torch-ext/{project.package}/{path}": text for path, text in files.items() if path != "_ops.py"}
     digests = {path: _base64_digest(text) for path, text in sorted(files.items())}
     metadata = {
         "name": project.distribution,
@@ -209,8 +205,9 @@ def _hub(project: _Project, out: Path) -> Path:
         "backend": {"type": backend},
         "digest": {"algorithm": "sha256", "files": digests},
     }
-    write_text(variant / "metadata.json", json.dumps(metadata, indent=2) + "\n")
-    return place
+    built = {f"{variant}/{path}": text for path, text in files.items()}
+    built[f"{variant}/metadata.json"] = json.dumps(metadata, indent=2) + "\n"
+    return _written(place, tops | source | built)
 
 
 def _base64_digest(text: str) -> str:

@@ -62,7 +62,7 @@ class Signature:
     outputs: tuple[TensorForm, ...]
     """Tensors of the result, in order."""
     result: Any
-    """Its form: ``"tensor"``, None, or such in ``{"list": [...]}``, ``{"tuple": [...]}``, ``{"dict": [[name, …], ...]}``."""
+    """Its form: ``"tensor"``, None, or such in ``{"list": …}``, ``{"tuple": …}`` or ``{"dict": [[name, …], …]}``."""
     training: bool | None
     """The mode in which it was judged; None where it does not matter."""
 
