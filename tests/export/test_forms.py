@@ -132,9 +132,7 @@ def test_a_wheel_works_in_an_empty_environment(dsl: str, request: pytest.Fixture
         (["-m", f"{package}.benchmark"], 0, "rows=8"),
         (["-m", f"{package}.recheck"], 4, "pip install 'akgflow=="),
     ):
-        done = subprocess.run(
-            [python, *arguments], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
-        )
+        done = _run([python, *arguments], tmp_path)
         assert done.returncode == code and words in done.stdout + done.stderr, done.stderr
 
 
@@ -153,7 +151,5 @@ x, model = torch.randn(8, 16), kernel.ModelNew(16)
 with torch.no_grad():
     print(torch.equal(torch.compile(model, fullgraph=True, backend="aot_eager")(x), torch.relu(x * model.scale)))
 """
-    done = subprocess.run(
-        [python, "-c", script], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
-    )
+    done = _run([python, "-c", script], tmp_path, HF_HUB_OFFLINE="1", PYTHONDONTWRITEBYTECODE="1")
     assert done.returncode == 0 and done.stdout == "True\n", done.stderr
