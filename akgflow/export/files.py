@@ -6,6 +6,7 @@ import ast
 import hashlib
 import importlib.metadata
 import json
+import keyword
 import re
 import sys
 from collections.abc import Mapping
@@ -82,7 +83,6 @@ def package_files(
     op_name = _identifier(subject.task)
     values = {
         "package": package,
-        "title": f"{subject.task}: a kernel in {subject.dsl} for {subject.verdict.target}, exported by akgflow",
         "version": __version__,
         "hub": hub,
         "fallback": known["fallback"],
@@ -132,7 +132,8 @@ def namespace(package: str, known: Mapping[str, Any]) -> str:
 
 def _identifier(name: str) -> str:
     plain = re.sub("[^A-Za-z0-9]+", "_", name).strip("_")
-    return plain if plain[:1].isalpha() else f"op_{plain}".rstrip("_")
+    plain = plain if plain[:1].isalpha() else f"op_{plain}".rstrip("_")
+    return f"{plain}_" if keyword.iskeyword(plain) else plain
 
 
 def _provenance(subject: Subject) -> dict[str, Any]:

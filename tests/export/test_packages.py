@@ -163,3 +163,10 @@ def _copy(package: Path, to: Path) -> Path:
     import shutil
 
     return Path(shutil.copytree(package, to / package.name))
+
+
+def test_importing_a_package_loads_nothing_yet(cpp_package: Path) -> None:
+    done = python(
+        cpp_package, "-c", f"import sys, {cpp_package.name} as p; print('torch' in sys.modules, len(p.EVIDENCE) > 40)"
+    )
+    assert done.stdout == "False True\n", done.stderr

@@ -56,12 +56,18 @@ def uses(package: Path, script: str) -> str:
 
 
 def exported_operator(
-    folder: Path, operator: str, kernel: str, *cases: str, fallback: bool = False, mode: str | None = None
+    folder: Path,
+    operator: str,
+    kernel: str,
+    *cases: str,
+    fallback: bool = False,
+    mode: str | None = None,
+    stem: str = "strange",
 ) -> Path:
     """A package of a kernel in plain PyTorch for any operator, by way of `verify` and its verdict in a file."""
     task = plain_workspace(folder, "http://127.0.0.1:9")
     space = task.parent.parent
-    reference, candidate, verdict = folder / "strange.py", folder / "kernel.py", folder / "verdict.json"
+    reference, candidate, verdict = folder / f"{stem}.py", folder / "kernel.py", folder / "verdict.json"
     reference.write_text(operator)
     candidate.write_text(kernel)
     asked = {"dsl": "plain", "operator": reference, "workspace": space}
