@@ -140,8 +140,10 @@ def shipping(evidence: Evidence, target: Target) -> Shipping | str:
     """On a device Triton compiles at the first launch; on a CPU its own interpreter runs the kernel."""
     if evidence is Evidence.INTERPRETED and not target.on_host:
         return f"its kernels were interpreted, and never ran on {target.name}"
-    loader = "plain" if evidence is Evidence.EXECUTED else "triton_interpreter"
-    return Shipping(loader, requires={"triton": "triton>=3.6"})
+    if evidence is Evidence.EXECUTED:
+        return Shipping("plain", requires={"triton": "triton>=3.6"})
+    # The interpreter computes with numpy, which Triton does not require.
+    return Shipping("triton_interpreter", requires={"triton": "triton>=3.6"}, besides=("numpy>=1.26",))
 
 
 def silences(evidence: Evidence, target: Target) -> bool:  # noqa: ARG001
