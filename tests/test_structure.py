@@ -30,7 +30,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"planning"}),
     frozenset({"runs"}),
     frozenset({"engine"}),
-    frozenset({"doctor", "reporting"}),
+    frozenset({"doctor", "export", "reporting"}),
     frozenset({"api"}),
     frozenset({"mcp"}),
     frozenset({"cli"}),

@@ -12,6 +12,7 @@ from akgflow.base.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from akgflow.agents import describe
+    from akgflow.api.exporting import export_candidate, export_kernel, recheck
     from akgflow.api.judging import Question, matrix, verify
     from akgflow.api.kernels import (
         Added,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
         PrerequisiteError,
         UntrustedJudge,
     )
+    from akgflow.export import Exported
     from akgflow.knowledge import Entry, Store
     from akgflow.models.local.inbox import Inbox, Waiting
     from akgflow.planning import Plan, digest
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "agents": ("describe",),
+    "api.exporting": ("export_candidate", "export_kernel", "recheck"),
     "api.judging": ("Question", "matrix", "verify"),
     "api.kernels": (
         "Added",
@@ -98,6 +101,7 @@ _EXPORTS = {
         "PrerequisiteError",
         "UntrustedJudge",
     ),
+    "export": ("Exported",),
     "knowledge": ("Entry", "Store"),
     "models.local.inbox": ("Inbox", "Waiting"),
     "planning": ("Plan", "digest"),
@@ -117,6 +121,7 @@ __all__ = [
     "Entry",
     "Evidence",
     "ExitCode",
+    "Exported",
     "Inbox",
     "JobResult",
     "Loaded",
@@ -145,7 +150,9 @@ __all__ = [
     "describe",
     "digest",
     "examine",
+    "export_candidate",
     "export_entries",
+    "export_kernel",
     "forget_entries",
     "format_problem",
     "import_entries",
@@ -158,6 +165,7 @@ __all__ = [
     "open_store",
     "plan",
     "read_run",
+    "recheck",
     "report",
     "report_server",
     "run",

@@ -28,6 +28,7 @@ _COMMANDS = {
     "matrix": ("_matrix", "Show a task's kernels on every target, shape and dtype."),
     "show": ("_look", "Show a run: its table, how far it came, where its means went."),
     "report": ("_report", "Write a run as one HTML page, or serve it and follow the run."),
+    "export": ("_export", "Write a run's verified kernel as a package."),
     "list": ("_look", "List targets, DSLs, agents, workflows or tasks."),
     "schema": ("_look", "Print the JSON Schema of a kind of file."),
     "doctor": ("_doctor", "Say what is installed, which devices are here, what is missing."),

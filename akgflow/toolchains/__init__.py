@@ -1,15 +1,16 @@
 """One module per DSL toolchain, found through the entry-point group ``akgflow.toolchains``."""
 
-from akgflow.toolchains.base import CompileFailure, Session, Toolchain, Unsupported, source_is_module
+from akgflow.toolchains.base import CompileFailure, Session, Shipping, Toolchain, Unsupported, source_is_module
 from akgflow.toolchains.common import cache
 from akgflow.toolchains.common.workdir import PREPARED, cache_dir, cache_root, digest
-from akgflow.toolchains.registry import FRAMEWORK, get, missing, missing_on, prepared, sees_kernels, silences
+from akgflow.toolchains.registry import FRAMEWORK, get, missing, missing_on, prepared, sees_kernels, shipping, silences
 
 __all__ = [
     "FRAMEWORK",
     "PREPARED",
     "CompileFailure",
     "Session",
+    "Shipping",
     "Toolchain",
     "Unsupported",
     "cache",
@@ -21,6 +22,7 @@ __all__ = [
     "missing_on",
     "prepared",
     "sees_kernels",
+    "shipping",
     "silences",
     "source_is_module",
 ]

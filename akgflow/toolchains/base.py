@@ -7,8 +7,9 @@ compilers load inside the functions. ``missing``, ``source_module`` and ``resour
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -33,6 +34,20 @@ class KernelFault(RuntimeError):
 def source_is_module(source: SourceKernel) -> str:
     """The ``source_module`` of a DSL whose source kernels are modules with ``ModelNew`` already."""
     return source.source
+
+
+@dataclass(frozen=True)
+class Shipping:
+    """What a package of one candidate needs on a machine without akgflow."""
+
+    loader: str
+    """How the candidate is imported: ``plain``, ``load_inline`` (with the flags below) or ``triton_interpreter``."""
+    requires: Mapping[str, str] = field(default_factory=dict)
+    """Requirements of pip, by the top-level name that a candidate imports."""
+    besides: tuple[str, ...] = ()
+    """Requirements that no import names, such as a build tool."""
+    compile_flags: tuple[str, ...] = ()
+    link_flags: tuple[str, ...] = ()
 
 
 class Session(Protocol):
@@ -81,3 +96,6 @@ class Toolchain(Protocol):
     # ``sees_kernels(evidence, target, scratch, files) -> bool | None``: a process that has mapped the code in ``files``
     # by itself, and has written ``scratch``, has kernels of the DSL (false again once they are silenced); None where
     # they would not be seen, which is the case without it.
+    #
+    # ``shipping(evidence, target) -> Shipping | str``: how a candidate that was seen by ``evidence`` runs on a machine
+    # without akgflow, or why it does not. Without it, candidates of this DSL cannot be exported.

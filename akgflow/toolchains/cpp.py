@@ -13,7 +13,7 @@ from akgflow.base.maps import mappings
 from akgflow.config.types import Target
 from akgflow.machine import Machine
 from akgflow.terms import Evidence
-from akgflow.toolchains.base import CompileFailure, Session, Unsupported, source_is_module
+from akgflow.toolchains.base import CompileFailure, Session, Shipping, Unsupported, source_is_module
 from akgflow.toolchains.common.diagnostics import first_errors, quoting, says_an_error
 from akgflow.toolchains.common.headers import compiled
 from akgflow.toolchains.common.installed import cxx, not_installed, package_dir
@@ -56,6 +56,17 @@ def silences(evidence: Evidence, target: Target) -> bool:  # noqa: ARG001
 def sees_kernels(evidence: Evidence, target: Target, scratch: Path, files: Collection[str]) -> bool:  # noqa: ARG001
     """True when a process that has mapped the code in ``files`` has some that is not installed here."""
     return bool(not_installed(files, str(scratch)))
+
+
+def shipping(evidence: Evidence, target: Target) -> Shipping | str:  # noqa: ARG001
+    """A package compiles the text at its first call, with the flags that were judged."""
+    return Shipping(
+        loader="load_inline",
+        requires={"tvm_ffi": "apache-tvm-ffi>=0.1.9,<0.2"},
+        besides=("ninja>=1.11",),
+        compile_flags=COMPILE_FLAGS,
+        link_flags=LINK_FLAGS,
+    )
 
 
 class _CppSession:

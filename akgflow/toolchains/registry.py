@@ -16,7 +16,7 @@ from akgflow.config.types import DslPack, Target, ToolchainFile
 from akgflow.errors import PrerequisiteError
 from akgflow.machine import Machine
 from akgflow.terms import Evidence
-from akgflow.toolchains.base import Toolchain
+from akgflow.toolchains.base import Shipping, Toolchain
 
 FRAMEWORK = "framework"
 """The toolchain of the self-test; no DSL has it."""
@@ -83,3 +83,13 @@ def sees_kernels(
     """Whether a candidate's process has kernels, by what is seen from outside; None where they are not visible."""
     look = getattr(get(toolchain), "sees_kernels", None)
     return None if look is None else look(evidence, target, scratch, files)
+
+
+def shipping(toolchain: str | ToolchainFile, evidence: Evidence, target: Target) -> Shipping | str:
+    """How a candidate runs on a machine without akgflow, or why it does not."""
+    say = getattr(get(toolchain), "shipping", None)
+    return (
+        f"the toolchain {toolchain} does not say how its kernels run without akgflow"
+        if say is None
+        else say(evidence, target)
+    )

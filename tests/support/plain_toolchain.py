@@ -34,3 +34,10 @@ def resources(target, scratch):
 
 def source_module(source):
     return source.source
+
+
+def shipping(evidence, target):
+    """Plain PyTorch needs nothing else."""
+    from akgflow.toolchains import Shipping
+
+    return Shipping("plain")

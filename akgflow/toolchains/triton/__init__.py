@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from akgflow.config.types import Target
 from akgflow.machine import Machine
 from akgflow.terms import Evidence
-from akgflow.toolchains.base import Session, source_is_module
+from akgflow.toolchains.base import Session, Shipping, source_is_module
 from akgflow.toolchains.common import architecture, nvidia
 from akgflow.toolchains.common.installed import no_device, package_dir, package_version
 from akgflow.toolchains.common.patching import patched
@@ -134,6 +134,16 @@ def _interpreter(target: Target, stand_in: Any) -> Iterator[Interpreter]:
     interpreter = Interpreter(options, rounding=on_gpu)
     with interpreter.installed():
         yield interpreter
+
+
+def shipping(evidence: Evidence, target: Target) -> Shipping | str:
+    """On a device Triton compiles at the first launch; on a CPU its own interpreter runs the kernel."""
+    if evidence is Evidence.INTERPRETED and not target.on_host:
+        return f"its kernels were interpreted, and never ran on {target.name}"
+    if evidence is Evidence.EXECUTED:
+        return Shipping("plain", requires={"triton": "triton>=3.6"})
+    # The interpreter computes with numpy, which Triton does not require.
+    return Shipping("triton_interpreter", requires={"triton": "triton>=3.6"}, besides=("numpy>=1.26",))
 
 
 def silences(evidence: Evidence, target: Target) -> bool:  # noqa: ARG001
