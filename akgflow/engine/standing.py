@@ -23,7 +23,7 @@ class Stage(StrEnum):
 
 @dataclass
 class Standing:
-    """The engine keeps it up to date; whoever displays it may read it at any time, from any thread."""
+    """The engine keeps it up to date; those who display it may read it at any time, from any thread."""
 
     stages: dict[str, Stage]
     """By job, those that can be judged."""

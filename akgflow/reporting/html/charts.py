@@ -22,7 +22,7 @@ _SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down
 _WIDTH = 400
 _PADDING = {"left": 24, "right": 10, "top": 6, "bottom": 4}
 """To the left for labels that the reader's font makes longer than they were measured."""
-_INK, _FAINT, _LINE = "var(--ink)", "var(--faint)", "var(--line)"
+_INK, _FAINT, _LINE = "var(--ink)", "var(--muted)", "var(--line)"
 _CONFIG: Spec = {
     "font": "sans-serif",
     "axis": {
