@@ -22,7 +22,7 @@ _SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down
 _WIDTH = 400
 _PADDING = {"left": 24, "right": 10, "top": 6, "bottom": 4}
 """To the left for labels that the reader's font makes longer than they were measured."""
-_INK, _FAINT, _LINE = "var(--ink)", "var(--muted)", "var(--line)"
+_INK, _MUTED, _LINE = "var(--ink)", "var(--muted)", "var(--line)"
 _CONFIG: Spec = {
     "font": "sans-serif",
     "axis": {
@@ -32,8 +32,8 @@ _CONFIG: Spec = {
         "labelFontSize": 11,
         "titleFontSize": 12,
         "gridColor": _LINE,
-        "domainColor": _FAINT,
-        "tickColor": _FAINT,
+        "domainColor": _MUTED,
+        "tickColor": _MUTED,
         "labelOverlap": True,
     },
     "view": {"stroke": None},
@@ -124,7 +124,7 @@ def _by_job(jobs: Sequence[str], mark: Spec) -> Spec:
 
 
 def _baseline(axis: str) -> Spec:
-    mark = {"type": "rule", "strokeDash": [4, 3], "color": _FAINT}
+    mark = {"type": "rule", "strokeDash": [4, 3], "color": _MUTED}
     return {
         "data": {"values": [{"one": 1}]},
         "mark": mark,
@@ -134,7 +134,7 @@ def _baseline(axis: str) -> Spec:
 
 def speedups(rows: Sequence[Row]) -> Markup:
     """Each row's speedup with its interval; ``rows`` have ``label``, ``speedup``, ``low``, ``high`` and ``call``."""
-    calls = {"domain": ["faster", "same", "slower"], "range": ["var(--good)", _FAINT, "var(--bad)"]}
+    calls = {"domain": ["faster", "same", "slower"], "range": ["var(--good)", _MUTED, "var(--bad)"]}
     colours = {"field": "call", "type": "nominal", "scale": calls, "legend": None}
     y = {"field": "label", "type": "nominal", "sort": None, "axis": {"title": None, "labelLimit": 230, "grid": True}}
     axis = {"title": "speedup over the baseline, with its 99 % interval", "format": "~g", "tickCount": 5}
@@ -169,7 +169,7 @@ def roofline(rows: Sequence[Row], roofs: Sequence[Row], jobs: Sequence[str]) -> 
     y["scale"] = {"type": "log", "domain": [min(*rates, max(rates) / 10), 1.5 * max(rates)]}
     x["axis"] = {"title": "operations a byte", "format": "~g", "tickCount": 5}
     y["axis"] = {"title": "operations a second", "format": "~s", "tickCount": 5}
-    line = {"type": "line", "color": _FAINT, "strokeWidth": 1.5}
+    line = {"type": "line", "color": _MUTED, "strokeWidth": 1.5}
     point = {"type": "point", "filled": True, "size": 60}
     return draw(
         {
