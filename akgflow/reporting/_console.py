@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable
 from typing import Any, TextIO
@@ -31,9 +30,9 @@ class _Console(Console):
 
 
 def console(stream: TextIO | None = None) -> Console:
-    """A console on ``stream`` (standard output); as wide as its terminal, or ``COLUMNS``, or `PIPE_WIDTH`."""
+    """A console on ``stream`` (standard output); as wide as its terminal, or `PIPE_WIDTH`."""
     stream = stream or sys.stdout
-    width = None if stream.isatty() or os.environ.get("COLUMNS", "").isdigit() else PIPE_WIDTH
+    width = None if stream.isatty() else PIPE_WIDTH
     # Kernels, compilers and paths write brackets of their own: nothing that is printed is markup.
     return _Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import subprocess
@@ -19,6 +20,13 @@ from akgflow.models.base import Failure, ProviderError
 from akgflow.models.local.outputs import NoAnswer, read_output
 from akgflow.verification.sandbox import landlock
 from akgflow.verification.sandbox.libc import Refused
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_open():
+    """A pipe that nobody closed is a warning when it is collected, which is an error here."""
+    yield
+    gc.collect()
 
 
 def _has_landlock() -> bool:

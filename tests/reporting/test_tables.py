@@ -21,9 +21,10 @@ ROWS = [
 
 
 def printed(width, monkeypatch, names=NAMES, rows=ROWS, **how):
-    monkeypatch.setenv("COLUMNS", str(width))
     text = io.StringIO()
-    show_table(names, rows, console(text), **how)
+    out = console(text)
+    monkeypatch.setattr(out, "_width", width)
+    show_table(names, rows, out, **how)
     return text.getvalue().splitlines()
 
 

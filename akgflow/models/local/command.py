@@ -127,6 +127,7 @@ async def _answered(process: asyncio.subprocess.Process, prompt: bytes) -> _Ende
     finally:
         for task in (sent, errors):
             task.cancel()
+        await asyncio.gather(sent, errors, return_exceptions=True)
 
 
 async def _send(sink: asyncio.StreamWriter, prompt: bytes) -> None:
@@ -160,6 +161,11 @@ async def _end(process: asyncio.subprocess.Process) -> None:
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+    # What it had printed is read to the end: otherwise its pipes stay open until they are collected.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_GRACE):
+            for stream in filter(None, (process.stdout, process.stderr)):
+                await _read(stream, 0, drain=True)
 
 
 def _reply(printed: Printed, request: ModelRequest) -> ModelReply:
