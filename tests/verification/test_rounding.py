@@ -206,3 +206,4 @@ def test_a_sum_is_tried_from_either_end():
     both = [drift_of(some, scale_of(some.sum(1), some.norm(dim=1))) for some in (terms, terms.flip(1))]
     assert both[0].random == pytest.approx(both[1].random)
     assert both[0].random > 100
+    assert both[0].shared == both[1].shared == 0, "one sum shows nothing that all have in common"

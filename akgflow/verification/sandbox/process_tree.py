@@ -1,4 +1,4 @@
-"""A process and all its descendants: which they are, what they use, stopping and ending them."""
+"""A process and all its descendants: how one is started, which they are, what they use, stopping and ending them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """operator: scatter_rare
 family: wrong on purpose
-does: loads, adds and stores four rows at once, with no atomics
+does: loads, adds and stores four rows one after the other, with no atomics
 status: RUNTIME_ERROR
 where: cpu
 toolchain: triton
@@ -14,13 +14,12 @@ import triton.language as tl
 
 @triton.jit
 def kernel(x, index, out, width, C: tl.constexpr, L: tl.constexpr):
-    lane = tl.program_id(0) * L + tl.arange(0, L)
     column = tl.arange(0, C)
-    inside = (column < width)[None, :] & (lane < 64)[:, None]
-    place = tl.load(index + lane, mask=lane < 64, other=0)
-    at = out + place[:, None] * width + column[None, :]
-    v = tl.load(x + lane[:, None] * width + column[None, :], mask=inside, other=0.0)
-    tl.store(at, tl.load(at, mask=inside, other=0.0) + v, mask=inside)
+    for i in range(L):
+        row = tl.program_id(0) * L + i
+        at = out + tl.load(index + row) * width + column
+        v = tl.load(x + row * width + column, mask=column < width, other=0.0)
+        tl.store(at, tl.load(at, mask=column < width, other=0.0) + v, mask=column < width)
 
 
 class ModelNew(torch.nn.Module):

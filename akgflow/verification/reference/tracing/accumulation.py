@@ -99,7 +99,8 @@ def drift_of(terms: torch.Tensor, scale: torch.Tensor) -> Drift:
     if not (np.isfinite(error).all() and np.isfinite(walk).all()):
         return typical(terms.shape[1])
     mean, deviation = float(error.mean()), float(error.std())
-    evident = len(error) > 1 and abs(mean) > EVIDENT * deviation / math.sqrt(len(error))
+    # One sum from either end is still one: two alike show no drift.
+    evident = len(terms) > 1 and abs(mean) > EVIDENT * deviation / math.sqrt(len(error))
     random = max(float(walk.max()), float(np.abs(error).max()) / SEEN_DEVIATIONS)
     return Drift(random, abs(mean) if evident else 0.0)
 
@@ -123,16 +124,13 @@ def _places(tensor: torch.Tensor, dims: Sequence[int], sizes: Sequence[int], tri
     """
     number, device = math.prod(sizes), tensor.device
     if tried == number:
-        chosen = torch.arange(number, device=device)
+        chosen = torch.arange(number)
     else:
-        largest = torch.maximum(tensor.amax(dims), -tensor.amin(dims)) if dims else tensor.abs()
-        most = largest.flatten().topk((tried + 3) // 4).indices
-        chosen = torch.cat([most, some_places(number, tried - len(most), device)])
-    places = []
-    for size in reversed(sizes):
-        places.append(chosen % size)
-        chosen = chosen // size
-    return tuple(reversed(places))
+        largest = torch.maximum(tensor.amax(dims), -tensor.amin(dims)).flatten()
+        most = largest.topk((tried + 3) // 4).indices
+        chosen = torch.cat([most, some_places(number, tried - len(most), device)]).cpu()
+    # torch's own `unravel_index` imports its compiler.
+    return tuple(map(torch.from_numpy, np.unravel_index(chosen.numpy(), sizes)))
 
 
 def sampled(count: int, number: int) -> int:
