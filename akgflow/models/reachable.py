@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from akgflow.config.types import ModelSpec
+from akgflow.models.prices import UNSERVED
 
 SECONDS = 0.8
 """For all models together: names are resolved and connections opened concurrently."""
@@ -28,7 +29,7 @@ _KEYS = {
 
 def keys_of(spec: ModelSpec) -> tuple[str, ...]:
     """The environment variables of which one must hold the model's key; empty where it needs none, or nobody knows."""
-    if spec.command is not None:
+    if not _served(spec):
         return ()
     if spec.api_key_env or spec.api_base:
         return (spec.api_key_env,) if spec.api_key_env else ()
@@ -42,12 +43,17 @@ def unreachable(models: Iterable[ModelSpec]) -> dict[str, str]:
     for spec in models:
         if why := _lacks(spec):
             found[spec.name] = why
-        elif spec.api_base and not spec.command and spec.model.partition("/")[0] not in ("recorded", "manual"):
+        elif spec.api_base and _served(spec):
             addresses.setdefault(spec.api_base, []).append(spec.name)
     for address, why in _dead(addresses).items():
         what = f"nothing answers at {address} ({why}): start the server, or mend api_base"
         found.update(dict.fromkeys(addresses[address], what))
     return found
+
+
+def _served(spec: ModelSpec) -> bool:
+    """Whether a provider answers: neither a command, nor a recording, nor a person."""
+    return spec.command is None and spec.model.partition("/")[0] not in UNSERVED
 
 
 def _lacks(spec: ModelSpec) -> str:

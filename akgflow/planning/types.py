@@ -81,9 +81,10 @@ class SourceCheck:
 class Ceiling:
     """Worst case of the whole plan.
 
-    ``reply_tokens`` is calls x the model's ``max_tokens``. ``prompt_tokens`` bounds the prompts: the first prompts as
-    they are rendered, a token for every two bytes, and in each as many of the longest replies as its step may show.
-    ``usd`` prices both, and is None where the price of a model in use is unknown (``unpriced`` names it).
+    ``reply_tokens`` is calls x the model's ``max_tokens``, twice that where a call asks again. ``prompt_tokens`` bounds
+    the prompts: the first prompts as they are rendered, a token for every two bytes, and in each as many of the longest
+    replies as its step may show. ``usd`` prices both, and is None where the price of a model in use is unknown
+    (``unpriced`` names it).
     """
 
     calls: int

@@ -102,14 +102,20 @@ def test_it_takes_less_than_a_second(deaf: str) -> None:
     assert time.monotonic() - begun < 1.5  # a loaded machine is late by itself
 
 
-def test_what_can_be_asked_is_not_named(openai_server: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_can_be_asked_is_not_named(
+    openai_server: OpenAIServer, dead: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MY_KEY", "k")
+    monkeypatch.delenv("NO_KEY", raising=False)
     monkeypatch.setenv("GOOGLE_API_KEY", "k")
     good = (
         ModelSpec("server", "openai/x", api_base=openai_server.url, api_key_env="MY_KEY"),
         ModelSpec("either key", "gemini/x"),
         ModelSpec("recorded", "recorded/x"),
         ModelSpec("manual", "manual/inbox"),
+        # What an override of `model` alone leaves of a server's entry does nothing for these.
+        ModelSpec("recorded instead", "recorded/x", api_base=dead, api_key_env="NO_KEY"),
+        ModelSpec("manual instead", "manual/inbox", api_base=dead, api_key_env="NO_KEY"),
         ModelSpec("unknown provider", "elsewhere/x"),
     )
     assert unreachable(good) == {}

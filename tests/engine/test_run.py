@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -83,15 +84,25 @@ def test_a_malformed_reply_goes_back_once_with_the_reason(tmp_path: Path, openai
 
 
 @pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("text", "requests"),
+    [
+        # The sketch, the code and five repairs, each asked again once; nobody to ask for advice about nothing.
+        ("no code at all, {}", 2 * 7),
+        # The same again ends the asking: designer and coder are asked twice each, and no repair is begun.
+        ("no code at all", 2 * 2),
+    ],
+    ids=["different", "the same"],
+)
 def test_nothing_but_malformed_replies_is_a_failed_gate_within_the_cap(
-    tmp_path: Path, openai_server: OpenAIServer
+    tmp_path: Path, openai_server: OpenAIServer, text: str, requests: int
 ) -> None:
-    openai_server.default = Answer("no code at all")
+    numbers = count()
+    openai_server.default = lambda _: Answer(text.format(next(numbers)))
     result = run(make_workspace(tmp_path, openai_server.url))
     assert result.exit_code is ExitCode.GATE_FAILED
     assert "no candidate was made" in result.jobs[0].reason
-    # the sketch, the code and five repairs, each asked again once; nobody to ask for advice about nothing
-    assert len(openai_server.requests) == 2 * 7
+    assert len(openai_server.requests) == requests
 
 
 @pytest.mark.thorough

@@ -80,7 +80,7 @@ from akgflow.knowledge import Store
 text = operator("return torch.relu(x)")
 store = Store(Path(sys.argv[1]))
 for number in range(20):
-    assert store.add(entry("relu", text, f"# {sys.argv[2]} {number}"))
+    assert store.add(entry("relu", text, f"class ModelNew: name = 'n{sys.argv[2]}_{number}'"))
 """
 
 

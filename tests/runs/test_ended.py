@@ -91,8 +91,10 @@ def test_interrupted_before_its_result_the_same_command_goes_on(space: Path, ope
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and "the same command goes on" in err
+    assert process.returncode == 130
+    assert err.endswith("\ninterrupted: akgflow run scale --json goes on where it stopped\n")
     assert once_more(space, "--json")[0] == 0
+    assert len(list((space / "runs").iterdir())) == 1
 
 
 @pytest.mark.thorough
