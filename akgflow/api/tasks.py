@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -142,5 +143,11 @@ def unreachable(task: Named, *, workspace: str | Path | None = None, overrides: 
 
 def answered_by(loaded: Loaded, model: str) -> tuple[str, ...]:
     """Overrides with which ``model`` answers for every model that the task uses."""
-    agents = agents_in(loaded.workspace.workflows[loaded.task.workflow], loaded.workspace)
-    return tuple(f"models.{name}.model={model}" for name in models_in_use(agents, loaded.workspace))
+    space = loaded.workspace
+    agents = agents_in(space.workflows[loaded.task.workflow], space)
+    specs = [space.models[name] for name in models_in_use(agents, space)]
+    # The settings of a command do nothing for another model: its entry is replaced as a whole.
+    whole = json.dumps({"model": model})
+    return tuple(
+        f"models.{spec.name}={whole}" if spec.command else f"models.{spec.name}.model={model}" for spec in specs
+    )

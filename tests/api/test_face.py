@@ -17,6 +17,7 @@ from openai_server import OpenAIServer
 from plain_workspace import PLAIN_WRONG, plain_workspace, wrong_then_right
 
 import akgflow
+from akgflow import api
 from akgflow.base.loop import run_async
 from akgflow.terms import Status
 
@@ -72,6 +73,18 @@ def test_every_name_is_there_and_none_hides_a_part() -> None:
     assert not parts & set(akgflow.__all__)
     with pytest.raises(AttributeError, match="no attribute 'verfy'"):
         akgflow.verfy  # type: ignore[attr-defined]  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "entry", ["model: openai/x, api_key_env: NO_KEY", "command: [cat], output: json, env: [A], writes: [b]"]
+)
+def test_one_model_answers_for_every_other_whatever_it_is(space: Path, entry: str) -> None:
+    settings = f"{{{entry}, fallbacks: [other]}}\n  other: {{model: openai/y, api_base: 'http://127.0.0.1:9/v1'}}"
+    (space / "agents.yaml").write_text(f"version: 1\nmodels:\n  default: {settings}\n")
+    model = f"manual/{space}/in, box"
+    overrides = api.answered_by(akgflow.load("scale", workspace=space), model)
+    assert set(akgflow.plan("scale", workspace=space, overrides=overrides).models.values()) == {model}
+    assert api.unreachable("scale", workspace=space, overrides=overrides) == ()
 
 
 @pytest.mark.thorough
