@@ -36,7 +36,7 @@ enum BlockStoreAlgorithm { BLOCK_STORE_DIRECT, BLOCK_STORE_VECTORIZE, BLOCK_STOR
 // What a thread gets where the result is not defined for it.
 template <class T> T undefined() {
   T value;
-  std::memset(static_cast<void*>(&value), cuda_on_cpu::POISON, sizeof value);
+  std::memset(static_cast<void*>(&value), cuda_on_cpu::poison, sizeof value);
   return value;
 }
 

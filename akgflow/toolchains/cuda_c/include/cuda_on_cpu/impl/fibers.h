@@ -96,12 +96,15 @@ constexpr size_t MOST_WITHOUT_ASKING = 48 * 1024;  // of a launch, unless cudaFu
 constexpr size_t STACK = 64 * 1024;
 constexpr size_t PAGE = 4096;
 constexpr size_t GUARD = 256;                      // bytes around shared memory that no kernel may change
-constexpr unsigned char POISON = 0xFF;             // NaN in every floating type, -1 in every integer
+constexpr unsigned char LARGE = 0x7B, SMALL = 0xFB;  // in every type, of numbers: no comparison passes over them
 constexpr auto PATIENCE = std::chrono::seconds(20);  // with threads that only look at memory again and again
 constexpr unsigned MANY_LOOKS = 256;               // atomics of one thread before others get their turn
 
 enum class Order { forward, reverse };
 inline Order order = Order::forward;
+
+// What memory holds that nobody wrote, from call to call another one. A NaN would be lost in a maximum.
+inline unsigned char poison = SMALL;
 
 enum class State { ready, at_block_barrier, at_warp_barrier, looks_again, returned };
 
@@ -182,7 +185,7 @@ class Block {
 
   // Fills a piece of shared memory and its guards with poison, as a kernel may find it.
   void share(Shared piece) {
-    std::memset(piece.from - GUARD, POISON, piece.bytes + 2 * GUARD);
+    std::memset(piece.from - GUARD, poison, piece.bytes + 2 * GUARD);
     if (pieces_ < MOST_PIECES) shared_[pieces_++] = piece;
   }
 
@@ -332,7 +335,7 @@ class Block {
 
   void check_guards() const {
     const auto changed = [](const unsigned char* from) {
-      return std::any_of(from, from + GUARD, [](unsigned char byte) { return byte != POISON; });
+      return std::any_of(from, from + GUARD, [](unsigned char byte) { return byte != poison; });
     };
     for (unsigned i = 0; i < pieces_; ++i) {
       const Shared& s = shared_[i];
@@ -391,14 +394,14 @@ void exchange(unsigned mask, T value) {
 // Whether `lane` came to the last exchange of this lane.
 inline bool came(unsigned lane) { return here->fibers[here->current].present >> lane & 1; }
 
-// What `lane` gave in the last exchange. A lane that took no part gives NaN or -1: on a GPU it may give anything.
+// What `lane` gave in the last exchange. A lane that took no part gives poison: on a GPU it may give anything.
 template <class T>
 T given_by(unsigned lane) {
   T value;
   if (came(lane)) {
     std::memcpy(static_cast<void*>(&value), here->fibers[here->current / WARP * WARP + lane].published, sizeof value);
   } else {
-    std::memset(static_cast<void*>(&value), POISON, sizeof value);
+    std::memset(static_cast<void*>(&value), poison, sizeof value);
   }
   return value;
 }

@@ -31,7 +31,7 @@ constexpr unsigned cudaStreamDefault = 0, cudaStreamNonBlocking = 1, cudaEventDe
 template <class T>
 cudaError_t cudaMalloc(T** pointer, size_t bytes) {
   *pointer = static_cast<T*>(std::malloc(bytes ? bytes : 1));
-  if (*pointer) std::memset(static_cast<void*>(*pointer), cuda_on_cpu::POISON, bytes);
+  if (*pointer) std::memset(static_cast<void*>(*pointer), cuda_on_cpu::poison, bytes);
   return *pointer ? cudaSuccess : cudaErrorMemoryAllocation;
 }
 template <class T>
