@@ -1,7 +1,7 @@
 """KernelBench as it is published: is each reference, as its own candidate, judged at its own sizes?
 
     python benchmarks/kernelbench_as_published.py FOLDER [--device cpu|cuda] [--memory 8G] [--limit 20] [--only TEXT]
-                                                  [--device-memory 24G] [--json FILE]
+                                                  [--device-memory 24G] [--precision tf32] [--json FILE]
 
 FOLDER holds the published files, as in ``KernelBench/level1``, or folders of them; nothing is fetched. Each file is
 judged by a judge of its own, with the framework allowed: the operator is right by definition, and takes the same time
@@ -9,7 +9,7 @@ as itself. One line for each says the status, wall and CPU seconds, the most mem
 timing called it. ``--memory`` is a limit for all processes of a judgement: a control group's where one can be made
 below this process's own, else the judge's own (``Limits.judgement_bytes``), and then what the processes took is held
 against it. ``--device-memory`` leaves so much of the GPU's memory free, and holds the rest. ``--only`` takes parts of
-file names, divided by commas.
+file names, divided by commas. ``--precision`` is what both sides may lose (`akgflow.precision`).
 """
 
 from __future__ import annotations
@@ -45,11 +45,12 @@ def size(text: str) -> int:
     return int(float(match[1]) * UNITS[match[2]])
 
 
-def one(file: Path, device: str, most: int | None) -> dict[str, Any]:
+def one(file: Path, device: str, most: int | None, precision: str) -> dict[str, Any]:
     """Judge one file in this process's executor."""
     from akgflow.config.types import Target
     from akgflow.executors.once import temporary_executor
     from akgflow.machine import detect
+    from akgflow.precision import Precision
     from akgflow.terms import Evidence
     from akgflow.verdict import JudgeRequest, Limits
 
@@ -67,6 +68,7 @@ def one(file: Path, device: str, most: int | None) -> dict[str, Any]:
         target,
         (Evidence.EXECUTED,),
         framework="allow",
+        precision=Precision.of(precision),
         limits=Limits(judgement_bytes=most),
     )
 
@@ -195,6 +197,7 @@ def judged(file: Path, options: argparse.Namespace) -> dict[str, Any]:
     started = time.monotonic()
     with group(options.memory) as limited:
         command = [sys.executable, __file__, str(file), "--device", options.device, "--one"]
+        command += ["--precision", options.precision]
         command += ["--memory", str(options.memory)] if options.memory is not None else []
 
         def enter() -> None:
@@ -247,11 +250,12 @@ def main() -> None:
     parser.add_argument("--device-memory", type=size, help="what to leave free of the GPU's memory")
     parser.add_argument("--limit", type=int, default=10_000, help="files to judge at most")
     parser.add_argument("--only", default="", help="only files whose path has one of these in it: A,B")
+    parser.add_argument("--precision", default="framework", help="framework, strict, tf32 or compute=bf16")
     parser.add_argument("--json", type=Path, help="write what was found to this file")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(one(options.folder, options.device, options.memory)))
+        print(json.dumps(one(options.folder, options.device, options.memory, options.precision)))
         return
     wanted = options.only.split(",")
     files = [file for file in sorted(options.folder.rglob("*.py")) if any(part in str(file) for part in wanted)]

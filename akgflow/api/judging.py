@@ -17,6 +17,7 @@ from akgflow.config import (
     check_cases,
     check_dtype,
     check_framework,
+    check_layouts,
     check_mode,
     check_name,
     check_operator,
@@ -87,6 +88,7 @@ class Question:
     mode: str | None = None
     baselines: Sequence[str] = ()
     shapes: str | None = None
+    layouts: str | None = None
     time: bool = True
     workspace: str | Path | None = None
     overrides: Sequence[str] = ()
@@ -104,6 +106,7 @@ class Question:
         dtype = check_dtype(self.dtype) if self.dtype is not None else None
         framework = check_framework(self.framework) if self.framework is not None else None
         precision = check_precision(self.precision) if self.precision is not None else None
+        layouts = check_layouts(self.layouts) if self.layouts is not None else None
         baselines = tuple(dict.fromkeys(map(check_baseline, self.baselines)))
         space, about = self._about(cases)
         if self.mode is not None:
@@ -115,6 +118,7 @@ class Question:
             cases=cases or request.cases,
             secret_cases=() if cases else request.secret_cases,
             shapes=request.shapes if self.shapes is None else check_shapes(_operator(about), self.shapes),
+            layouts=layouts or request.layouts,
             dtype=dtype or request.dtype,
             framework=framework or request.framework,
             precision=precision or request.precision,
@@ -159,6 +163,7 @@ def verify(
     mode: str | None = None,
     baselines: Sequence[str] = (),
     shapes: str | None = None,
+    layouts: str | None = None,
     time: bool = True,
     workspace: str | Path | None = None,
     overrides: Sequence[str] = (),
@@ -168,7 +173,7 @@ def verify(
     What is left out is as the task says, else as the judge has it: ``cases`` (``m=64,n=32``, or mappings), ``dtype``,
     ``framework`` (``forbid`` or ``allow``), ``precision`` (``framework``, ``strict``, ``tf32``, ``{"compute": "bf16"}``
     or ``fp16``), ``mode`` of the modules (``eval`` or ``train``), ``baselines`` (``eager``, ``torch.compile``),
-    ``shapes`` that it must serve besides (``m=1..8192,k=8..4096:8``, or ``fixed``).
+    ``shapes`` that it must serve besides (``m=1..8192,k=8..4096:8``, or ``fixed``), ``layouts`` of inputs (``any``).
     ``time`` asks for timing where the candidate is executed.
 
     Whatever the candidate does is a verdict. Raises `ConfigError` for what is wrong in the call or the files,
@@ -189,6 +194,7 @@ def verify(
         mode=mode,
         baselines=baselines,
         shapes=shapes,
+        layouts=layouts,
         time=time,
         workspace=workspace,
         overrides=overrides,

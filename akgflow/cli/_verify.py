@@ -49,6 +49,11 @@ from akgflow.errors import ExitCode
     help="Sizes that it must serve besides, such as m=1..8192,k=8..4096:8 (multiples of 8); fixed: none. Else as the "
     "task says, or what the judge varies by itself.",
 )
+@click.option(
+    "--layouts",
+    type=click.Choice(["any"]),
+    help="any: it must take inputs that are transposed, sliced, expanded or channels last. Else as the task says.",
+)
 @click.option("--time/--no-time", default=True, help="Time the candidate where it is executed.")
 @workspace_option
 @set_option
@@ -68,6 +73,7 @@ def verify_command(
     mode: str | None,
     baselines: tuple[str, ...],
     shapes: str | None,
+    layouts: str | None,
     time: bool,
     workspace: Path | None,
     overrides: tuple[str, ...],
@@ -93,6 +99,7 @@ def verify_command(
             mode=mode,
             baselines=baselines,
             shapes=shapes,
+            layouts=layouts,
             time=time,
             workspace=workspace,
             overrides=overrides,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from akgflow.config._files import MAX_BYTES
 from akgflow.config._problems import Problems, display, suggest, suggestion
@@ -57,6 +58,12 @@ def check_baseline(name: str) -> str:
 def check_framework(name: str) -> str:
     """``name`` where it is ``forbid`` or ``allow``; raises `ConfigError`."""
     return check_name("answer to framework", name, options_at("task", "framework"))
+
+
+def check_layouts(name: str) -> Literal["any"]:
+    """``name`` where it is ``any``; raises `ConfigError`."""
+    check_name("answer to layouts", name, options_at("task", "layouts"))
+    return "any"
 
 
 def check_precision(value: str | Mapping[str, str]) -> Precision:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from openai_server import OpenAIServer
-from plain_workspace import PLAIN_WRONG, plain_workspace, wrong_then_right
+from plain_workspace import PLAIN_RIGHT, PLAIN_WRONG, plain_workspace, wrong_then_right
 
 import akgflow
 from akgflow import api
@@ -125,6 +125,7 @@ def test_a_task_runs_from_anywhere(space: Path, caller: Caller, capsys: pytest.C
         (lambda root: verify(root, task="scale", dtype="flaot16"), "did you mean 'float16'?"),
         (lambda root: verify(root, task="scale", framework="alow"), "did you mean 'allow'?"),
         (lambda root: verify(root, task="scale", baselines=["eagre"]), "did you mean 'eager'?"),
+        (lambda root: verify(root, task="scale", layouts="an"), "did you mean 'any'?"),
         (lambda root: verify(root, task="scale", cases=[{"row": 3}]), "did you mean 'rows'?"),
         (lambda root: verify(root, task="scale", cases=[{"rows": [3]}]), "texts: rows is something else"),
         (lambda root: verify(root, task="scale", cases=["rows"]), "a case is NAME=VALUE"),
@@ -138,6 +139,14 @@ def test_a_task_runs_from_anywhere(space: Path, caller: Caller, capsys: pytest.C
 def test_what_is_wrong_in_a_call_is_a_configuration_error(space: Path, call: Callable[[Path], Any], words: str) -> None:
     with pytest.raises(akgflow.ConfigError, match="(?s)" + words.replace("?", r"\?")):
         call(space)
+
+
+@pytest.mark.parametrize(("layouts", "passed"), [(None, True), ("any", False)])
+def test_layouts_are_asked_for(space: Path, layouts: str | None, passed: bool) -> None:
+    particular = PLAIN_RIGHT.replace("return ", "assert x.is_contiguous(); return ")
+    assert particular != PLAIN_RIGHT
+    verdict = verify(space, task="scale", source=particular, layouts=layouts, time=False)
+    assert verdict.passed == passed, verdict.message
 
 
 def test_a_path_that_cannot_be_used_is_an_error_of_ours(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """Shapes that nobody announced: right, or a clear refusal; what was guaranteed must be served."""
 
 import pytest
+import torch
 from operator_texts import HEAD, NO_INIT
 from sampling import sampled
 
 from akgflow.operators.guarantee import Guarantee, SizeRange
+from akgflow.verification.judge.second_look.layouts import in_other_layouts
 from akgflow.verification.judge.second_look.shapes import MOST_ELEMENTS, Drawer
 
 SOFTMAX = (
@@ -138,7 +140,7 @@ LAYOUTS = {
     "makes them contiguous": ("return x.contiguous().softmax(-1)", "any", "PASSED", "other shapes"),
     "walks the memory": (WALK, "any", "INCORRECT_NUMERICAL", "wrong on inputs that are "),
     "says so": ("assert x.is_contiguous(), 'rows'; " + RIGHT, "any", "RUNTIME_ERROR", "rows"),
-    "walks the memory, and nobody minds": (WALK, None, "PASSED", "takes contiguous inputs only (wrong on "),
+    "walks the memory, and nobody minds": (WALK, None, "PASSED", "takes contiguous inputs only ("),
     "says so, and nobody minds": ("assert x.is_contiguous(), 'rows'; " + RIGHT, None, "PASSED", "only (it refuses "),
 }
 
@@ -154,3 +156,16 @@ def test_other_layouts(bench, name, text):
     verdict = bench.judge(answering(body, text), text, layouts=layouts)
     assert verdict.status == status, verdict.message
     assert words in verdict.message, verdict.message
+
+
+def test_layouts_differ_and_hold_what_they_held():
+    made = (torch.arange(24.0).reshape(4, 6), torch.arange(3), torch.ones(1, 5))
+    found = dict(in_other_layouts(made))
+    assert {name: one[0].stride() for name, one in found.items()} == {
+        "transposed": (1, 4),
+        "sliced": (12, 1),
+        "expanded": (0, 1),
+    }
+    for name, (matrix, indices, row) in found.items():
+        assert torch.equal(matrix, made[0][:1].expand(4, 6) if name == "expanded" else made[0])
+        assert indices is made[1] and torch.equal(row, made[2])

@@ -82,7 +82,8 @@ class Trial:
         self.calls = 0
         self.kernels: set[str] = set()
         self.measured: list[Measured] = []
-        self.device = "cpu"
+        self.device = "cuda" if on_gpu else "cpu"
+        """Where its tensors are; its process says more about it."""
         self.deterministic: bool | None = None
         self.warnings: set[str] = set()
         self._asked: list[tuple[Draw, Sequence[torch.Tensor]]] = []

@@ -6,6 +6,7 @@ import hashlib
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -176,7 +177,7 @@ class Judgement:
         trial = Trial(self.tools.server, self.request, evidence, scratch, self.tools.machine.cores)
         self.findings.bounded_by(trial.process.layers)
         try:
-            trial.start(self.module)
+            self._start(trial)
             if evidence in NUMERIC:
                 self._numerics(trial)
                 self._other_shapes(trial)
@@ -192,6 +193,21 @@ class Judgement:
         if evidence not in NUMERIC:
             self._read_resources(scratch)
             self.findings.evidence.append(evidence)
+
+    def _start(self, trial: Trial) -> None:
+        """Start the candidate; while it builds, a device prepares what the first answers are held against.
+
+        What is wrong with that is said by the step that needs it. A case that fills the memory is prepared later, and
+        on a processor, too: it is seen there how long an oracle takes, and a build would take its cores.
+        """
+        if trial.device != "cuda" or self.plans[0].slicing is not None:
+            trial.start(self.module)
+            return
+        with ThreadPoolExecutor(1) as other:
+            started = other.submit(trial.start, self.module)
+            with suppress(Exception):
+                self._reference(self.cases[0], trial.device).prepare()
+            started.result()
 
     def _compile(self, trial: Trial) -> None:
         for keys in self.cases:

@@ -26,12 +26,17 @@ def _sliced(tensor: torch.Tensor) -> torch.Tensor:
     return larger[..., _GAP : columns + _GAP].copy_(tensor)
 
 
+def _expanded(tensor: torch.Tensor) -> torch.Tensor:
+    """The first of the outermost dimension in the place of all: they have one memory, and a stride of 0."""
+    return tensor[:1].expand_as(tensor) if tensor.dim() >= 2 and tensor.shape[0] > 1 else tensor
+
+
 def _channels_last(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
 
 
 LAYOUTS: Mapping[str, Callable[[torch.Tensor], torch.Tensor]] = MappingProxyType(
-    {"transposed": _transposed, "sliced": _sliced, "channels last": _channels_last}
+    {"transposed": _transposed, "sliced": _sliced, "expanded": _expanded, "channels last": _channels_last}
 )
 
 
