@@ -20,6 +20,7 @@ from small_task import RIGHT as SCALE_IN_CPP
 from akgflow.toolchains.common.diagnostics import first_errors
 from akgflow.verdict import Limits
 from akgflow.verification.judge.failures import Disturbed, reported
+from akgflow.verification.judge.resources import machine_pressure, memory_plan
 from akgflow.verification.sandbox import process_tree
 from akgflow.verification.shared.protocol import ErrorKind, Failure
 
@@ -208,3 +209,19 @@ def test_the_numbers_of_the_system_are_those_that_are_meant():
 def test_a_build_whose_compiler_somebody_ended_is_tried_again(log, again):
     failure = reported(Failure(ErrorKind.COMPILE, first_errors(log), ""), stand_in=False)
     assert (failure.status, isinstance(failure, Disturbed)) == ("COMPILE_ERROR", again)
+
+
+@pytest.mark.parametrize("bounded", [True, False])
+def test_what_stays_free_is_a_share_of_what_the_group_may_have(tmp_path, monkeypatch, bounded):
+    """In a container on a large machine a tenth of the machine may be more than the container has."""
+    gib = 1 << 30
+    most, used, stat = (tmp_path / name for name in ("memory.max", "memory.current", "memory.stat"))
+    most.write_text(f"{4 * gib}\n" if bounded else "max\n")
+    used.write_text(f"{3 * gib}\n")
+    stat.write_text(f"anon 5\nactive_file {gib // 2}\ninactive_file {gib}\nshmem 7\n")
+    machine = psutil.virtual_memory()._replace(total=64 * gib, available=60 * gib)
+    monkeypatch.setattr(machine_pressure, "_GROUP_MEMORY", [(most, used, stat)])
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: machine)
+    left, total = (2.5 * gib, 4 * gib) if bounded else (60 * gib, 64 * gib)
+    assert (machine_pressure.memory_left(), machine_pressure.memory_total()) == (left, total)
+    assert memory_plan.room("cpu").host == pytest.approx(left - 0.1 * total, abs=1)

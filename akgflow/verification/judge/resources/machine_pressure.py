@@ -128,11 +128,18 @@ def memory_left() -> int:
     for most, used, stat in _GROUP_MEMORY:
         with suppress(OSError, ValueError):
             # What was read from files is given up when memory is wanted.
-            files = re.search(r"^(?:total_)?inactive_file (\d+)$", stat.read_text("ascii"), re.M)
-            left = min(
-                left, int(most.read_text("ascii")) - int(used.read_text("ascii")) + int(files[1] if files else 0)
-            )
+            files = re.findall(r"^(?:total_)?(?:in)?active_file (\d+)$", stat.read_text("ascii"), re.M)
+            left = min(left, int(most.read_text("ascii")) - int(used.read_text("ascii")) + sum(map(int, files)))
     return max(0, left)
+
+
+def memory_total() -> int:
+    """Bytes that this machine has, or that the control group of this process may have where those are fewer."""
+    total = psutil.virtual_memory().total
+    for most, _, _ in _GROUP_MEMORY:
+        with suppress(OSError, ValueError):
+            total = min(total, int(most.read_text("ascii")))
+    return total
 
 
 def descriptors_left() -> int:

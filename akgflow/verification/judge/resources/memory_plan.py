@@ -28,7 +28,7 @@ from akgflow.errors import causes, no_memory
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import JudgeRequest
 from akgflow.verification.judge.failures import CandidateFailed
-from akgflow.verification.judge.resources.machine_pressure import memory_left
+from akgflow.verification.judge.resources.machine_pressure import memory_left, memory_total
 from akgflow.verification.reference.operator import OperatorError, load, make_case
 from akgflow.verification.reference.reference import Reference, most_others
 from akgflow.verification.reference.sliced import LEAST_BYTES, Slicing
@@ -92,7 +92,7 @@ class Plan:
 
 def room(device: str, limit: int | None = None) -> Room:
     """What may be taken now; ``limit`` are bytes of the host that all of a judgement may have."""
-    total, left = psutil.virtual_memory().total, memory_left()
+    total, left = memory_total(), memory_left()
     if limit is not None:
         total, left = min(total, limit), min(left, limit - psutil.Process().memory_info().rss)
     host = max(0, left - int(FREE_SHARE * total))

@@ -96,15 +96,16 @@ constexpr size_t MOST_WITHOUT_ASKING = 48 * 1024;  // of a launch, unless cudaFu
 constexpr size_t STACK = 64 * 1024;
 constexpr size_t PAGE = 4096;
 constexpr size_t GUARD = 256;                      // bytes around shared memory that no kernel may change
-constexpr unsigned char LARGE = 0x7B, SMALL = 0xFB;  // in every type, of numbers: no comparison passes over them
+// NaN and -1 in the first call; then, in turns, numbers that are large in every type, since a maximum passes over NaN.
+constexpr unsigned char POISONS[] = {0xFF, 0x7B, 0xFB};
 constexpr auto PATIENCE = std::chrono::seconds(20);  // with threads that only look at memory again and again
 constexpr unsigned MANY_LOOKS = 256;               // atomics of one thread before others get their turn
 
 enum class Order { forward, reverse };
 inline Order order = Order::forward;
 
-// What memory holds that nobody wrote, from call to call another one. A NaN would be lost in a maximum.
-inline unsigned char poison = SMALL;
+inline unsigned char poison = POISONS[0];          // what memory holds that nobody wrote
+inline unsigned calls = 0;
 
 enum class State { ready, at_block_barrier, at_warp_barrier, looks_again, returned };
 

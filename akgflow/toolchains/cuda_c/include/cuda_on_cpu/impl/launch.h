@@ -226,7 +226,7 @@ CUDA_ON_CPU_PUBLIC void cuda_on_cpu_begin(int reverse, int independent) {
   using namespace cuda_on_cpu;
   blocks_are_independent = independent;
   order = reverse ? Order::reverse : Order::forward;
-  if (order == Order::forward) poison = poison == LARGE ? SMALL : LARGE;
+  if (order == Order::forward) poison = POISONS[calls++ % sizeof POISONS];
   failed = did_atomics = false;
   first_fault = Fault::none;
   first_error[0] = launched_as[0] = where[0] = 0;
