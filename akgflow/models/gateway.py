@@ -67,7 +67,8 @@ class Gateway:
     ``recordings`` is the folder in which ``recorded/NAME`` looks for ``TASK.NAME.yaml``. ``notify`` receives one
     sentence for each thing that a user should know while it happens: a retry or a fallback. ``on_aborted`` receives
     each call that brought no reply and that the provider may bill; it counts at what was reserved for it.
-    ``calls`` notes each call before it goes out, so that those of a killed process count as well.
+    ``calls`` notes each call before it goes out, so that those of a killed process count as well. Gateways that share
+    ``places`` keep ``max_parallel`` of a model together.
 
     A recorded reply is reported with the usage that it had when it was made; its tokens count against the budget,
     its dollars do not, since nobody pays them twice.
@@ -83,6 +84,7 @@ class Gateway:
         on_aborted: Callable[[AbortedSpend], None] = lambda _: None,
         calls: CallLog | None = None,
         backoff: Backoff = Backoff(),
+        places: dict[str, asyncio.Semaphore] | None = None,
     ) -> None:
         self.ledger = ledger or Ledger()
         self._models = models
@@ -91,7 +93,7 @@ class Gateway:
         self._on_aborted = on_aborted
         self._calls = calls
         self._backoff = backoff
-        self._slots: dict[str, asyncio.Semaphore] = {}
+        self._slots: dict[str, asyncio.Semaphore] = {} if places is None else places
         self._providers: dict[str, Provider] = {}
 
     async def complete(
