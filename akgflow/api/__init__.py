@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from akgflow.api.running import is_finished, read_run, run, run_folder
     from akgflow.api.setup import cache_contents, cache_folder, clean_cache, examine, init
     from akgflow.api.showing import show
-    from akgflow.api.suites import bench, compare, find_suite, load_suite, plan_suite, score
+    from akgflow.api.suites import bench, compare, find_suite, is_task, load_suite, plan_suite, score, trace
     from akgflow.api.tasks import (
         answered_by,
         list_tasks,
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from akgflow.planning import Plan, digest
     from akgflow.runs import JobResult, Outcome, RunResult, Unfinished
     from akgflow.runs.matrix import Matrix
-    from akgflow.suites import Comparison, FailOn, Score, SuitePlan, SuiteResult
+    from akgflow.suites import Comparison, FailOn, Score, SuitePlan, SuiteResult, SuiteStanding
     from akgflow.terms import Evidence, Status
     from akgflow.verdict import Verdict
 
@@ -79,7 +79,7 @@ _EXPORTS = {
     "api.running": ("is_finished", "read_run", "run", "run_folder"),
     "api.setup": ("cache_contents", "cache_folder", "clean_cache", "examine", "init"),
     "api.showing": ("show",),
-    "api.suites": ("bench", "compare", "find_suite", "load_suite", "plan_suite", "score"),
+    "api.suites": ("bench", "compare", "find_suite", "is_task", "load_suite", "plan_suite", "score", "trace"),
     "api.tasks": (
         "answered_by",
         "list_tasks",
@@ -110,7 +110,7 @@ _EXPORTS = {
     "planning": ("Plan", "digest"),
     "runs": ("JobResult", "Outcome", "RunResult", "Unfinished"),
     "runs.matrix": ("Matrix",),
-    "suites": ("Comparison", "FailOn", "Score", "SuitePlan", "SuiteResult"),
+    "suites": ("Comparison", "FailOn", "Score", "SuitePlan", "SuiteResult", "SuiteStanding"),
     "terms": ("Evidence", "Status"),
     "verdict": ("Verdict",),
 }
@@ -145,6 +145,7 @@ __all__ = [
     "Suite",
     "SuitePlan",
     "SuiteResult",
+    "SuiteStanding",
     "Task",
     "Unfinished",
     "UntrustedJudge",
@@ -171,6 +172,7 @@ __all__ = [
     "import_entries",
     "init",
     "is_finished",
+    "is_task",
     "list_tasks",
     "load",
     "load_suite",
@@ -190,6 +192,7 @@ __all__ = [
     "show",
     "sizes",
     "suggest",
+    "trace",
     "unreachable",
     "validate",
     "verify",

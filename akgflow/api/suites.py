@@ -19,10 +19,10 @@ from akgflow.planning import Plan
 from akgflow.suites import (
     Comparison,
     Score,
-    Standing,
     SuiteFolder,
     SuitePlan,
     SuiteResult,
+    SuiteStanding,
     is_suite_folder,
     read_scored,
     run_suite,
@@ -37,6 +37,11 @@ from akgflow.suites import score as score_of
 def find_suite(named: str | Path, *, workspace: str | Path | None = None) -> Path | None:
     """The file of a suite, by its path or by its name in ``suites/`` of the workspace; None where it is no suite."""
     return config.find_suite(named, None if workspace is None else Path(workspace))
+
+
+def is_task(named: str | Path, *, workspace: str | Path | None = None) -> bool:
+    """True for the name of a task, which comes before a suite of the same name."""
+    return str(named) in config.list_tasks(workspace_root(workspace))
 
 
 @public
@@ -64,7 +69,7 @@ def bench(
     fresh: bool = False,
     repair: bool = False,
     notify: Notify = lambda problem, text: None,  # noqa: ARG005
-    told: Callable[[str, Standing], None] = lambda problem, standing: None,  # noqa: ARG005
+    told: Callable[[str, SuiteStanding], None] = lambda problem, standing: None,  # noqa: ARG005
 ) -> SuiteResult:
     """Run a suite, or go on with its unfinished runs; its score and trace lie in its folder afterwards.
 
@@ -112,6 +117,12 @@ def _require_models(suite: Suite, folder: SuiteFolder) -> None:
 def score(of: str | Path | None = None, *, workspace: str | Path | None = None) -> Score:
     """The score of a suite's folder or a run's, or of the suite that was at work last; nothing is run."""
     return score_of(read_scored(_found(of, workspace)))
+
+
+@public
+def trace(of: str | Path | None = None, *, workspace: str | Path | None = None) -> list[str]:
+    """Every attempt of a suite's folder or a run's, a JSON document each, and a document for each cell's best."""
+    return list(trace_lines(read_scored(_found(of, workspace))))
 
 
 @public

@@ -18,9 +18,16 @@ from akgflow.cli._options import echo_json, json_option, set_option, task_option
 @set_option
 @json_option
 def plan_command(task: str, workspace: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Show what running TASK would do, from where, and at most for how much. Runs and spends nothing."""
-    from akgflow.reporting import console, show_plan
+    """Show what running TASK, or a suite, would do, from where, and at most for how much. Runs and spends nothing."""
+    from akgflow.reporting import console, show_plan, show_suite_plan
 
+    if api.find_suite(task, workspace=workspace) is not None and not api.is_task(task, workspace=workspace):
+        suite = api.plan_suite(api.load_suite(task, workspace=workspace, overrides=overrides))
+        if as_json:
+            echo_json({"digest": suite.identity, "plan": suite})
+        else:
+            show_suite_plan(suite, console())
+        return
     loaded = api.load(task, workspace=workspace, overrides=overrides)
     plan = api.plan(loaded)
     dead = api.unreachable(loaded)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from akgflow.suites.compare import Comparison, FailOn, compare
     from akgflow.suites.folder import SuiteFolder, is_suite_folder, suite_folder
     from akgflow.suites.plan import Likely, SuitePlan, plan_suite
-    from akgflow.suites.run import Standing, SuiteResult, run_suite
+    from akgflow.suites.run import SuiteResult, SuiteStanding, run_suite
     from akgflow.suites.score import Figure, Group, Score, score
     from akgflow.suites.trace import trace_lines
 
@@ -20,7 +20,7 @@ _EXPORTS = {
     "compare": ("Comparison", "FailOn", "compare"),
     "folder": ("SuiteFolder", "is_suite_folder", "suite_folder"),
     "plan": ("Likely", "SuitePlan", "plan_suite"),
-    "run": ("Standing", "SuiteResult", "run_suite"),
+    "run": ("SuiteStanding", "SuiteResult", "run_suite"),
     "score": ("Figure", "Group", "Score", "score"),
     "trace": ("trace_lines",),
 }
@@ -34,10 +34,10 @@ __all__ = [
     "Likely",
     "Score",
     "Scored",
-    "Standing",
     "SuiteFolder",
     "SuitePlan",
     "SuiteResult",
+    "SuiteStanding",
     "compare",
     "is_suite_folder",
     "plan_suite",

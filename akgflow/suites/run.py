@@ -34,7 +34,7 @@ Notify = Callable[[str, str], None]
 
 
 @dataclass
-class Standing:
+class SuiteStanding:
     """How far a suite is; kept up to date while it runs."""
 
     problems: int
@@ -45,6 +45,12 @@ class Standing:
     begun: float = field(default_factory=time.monotonic)
     worked: int = 0
     """Problems that ended in this session and were not finished before."""
+
+    def outcome(self, problem: str) -> str:
+        """How a problem ended: ``met``, ``gate failed``, by job where there are several."""
+        jobs = self.ends[problem].jobs
+        outcomes = [f"{job.job} {job.outcome.value}" if len(jobs) > 1 else job.outcome.value for job in jobs]
+        return ", ".join(outcomes).replace("_", " ")
 
     @property
     def done(self) -> int:
@@ -99,7 +105,7 @@ class SuiteResult:
         )
 
 
-Told = Callable[[str, Standing], None]
+Told = Callable[[str, SuiteStanding], None]
 
 
 def run_suite(
@@ -127,7 +133,7 @@ class _Session:
     def __post_init__(self) -> None:
         self._before, self._begun = self.folder.seconds, time.monotonic()
         self._names = tuple(one.name for one in self.plan.listed)
-        self._standing = Standing(len(self._names))
+        self._standing = SuiteStanding(len(self._names))
         self._turns = asyncio.Semaphore(self.plan.parallel)
         self._short: MachineExhausted | None = None
 
