@@ -56,8 +56,8 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Side:
-    """One of the two."""
+class Totals:
+    """Of one of the two."""
 
     name: str
     folder: str
@@ -71,8 +71,8 @@ class Side:
 class Comparison:
     """All pairs, what got worse first. ``only`` names the cells that one side alone has, by its folder."""
 
-    before: Side
-    after: Side
+    before: Totals
+    after: Totals
     pairs: tuple[Pair, ...]
     only: Mapping[str, tuple[str, ...]]
 
@@ -100,13 +100,13 @@ def compare(before: Scored, after: Scored) -> Comparison:
         for side, mine, other in ((before, old, new), (after, new, old))
     }
     return Comparison(
-        _side(before), _side(after), tuple(pairs), {folder: some for folder, some in only.items() if some}
+        _totals(before), _totals(after), tuple(pairs), {folder: some for folder, some in only.items() if some}
     )
 
 
-def _side(of: Scored) -> Side:
+def _totals(of: Scored) -> Totals:
     spent = [problem.spent for problem in of.problems]
-    return Side(
+    return Totals(
         of.name,
         of.folder,
         sum(cell.state is State.RIGHT for cell in of.cells),
