@@ -11,8 +11,8 @@ from akgflow.reporting._tables import Row, show_table
 from akgflow.reporting.phrases import clock, counted, seconds
 from akgflow.suites import Comparison, Figure, Group, Score, SuitePlan, SuiteStanding
 from akgflow.suites.cells import State
-from akgflow.suites.compare import Call, Pair
-from akgflow.suites.score import ATTEMPTS, FASTER_THAN, Loser
+from akgflow.suites.comparison import Call, Pair
+from akgflow.suites.scoring import ATTEMPTS, FASTER_THAN, Loser
 
 _STATES = {State.RIGHT: "green", State.WRONG: "red", State.NOT_RUN: "yellow"}
 _CALLS = {Call.WRONG: "red", Call.WORSE: "red", Call.BETTER: "green", Call.RIGHT: "green", Call.UNKNOWN: "yellow"}

@@ -8,20 +8,20 @@ from akgflow.base.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from akgflow.suites.cells import Cell, Scored, read_scored
-    from akgflow.suites.compare import Comparison, FailOn, compare
+    from akgflow.suites.comparison import Comparison, FailOn, compare
     from akgflow.suites.folder import SuiteFolder, is_suite_folder, suite_folder
     from akgflow.suites.plan import Likely, SuitePlan, plan_suite
     from akgflow.suites.run import SuiteResult, SuiteStanding, run_suite
-    from akgflow.suites.score import Figure, Group, Score, score
+    from akgflow.suites.scoring import Figure, Group, Score, score
     from akgflow.suites.trace import trace_lines
 
 _EXPORTS = {
     "cells": ("Cell", "Scored", "read_scored"),
-    "compare": ("Comparison", "FailOn", "compare"),
+    "comparison": ("Comparison", "FailOn", "compare"),
     "folder": ("SuiteFolder", "is_suite_folder", "suite_folder"),
     "plan": ("Likely", "SuitePlan", "plan_suite"),
     "run": ("SuiteStanding", "SuiteResult", "run_suite"),
-    "score": ("Figure", "Group", "Score", "score"),
+    "scoring": ("Figure", "Group", "Score", "score"),
     "trace": ("trace_lines",),
 }
 

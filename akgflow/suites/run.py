@@ -44,7 +44,7 @@ class SuiteStanding:
     """By problem, of all sessions."""
     begun: float = field(default_factory=time.monotonic)
     worked: int = 0
-    """Problems that ended in this session and were not finished before."""
+    """Runs that ended in this session and were not finished before."""
 
     def outcome(self, problem: str) -> str:
         """How a problem ended: ``met``, ``gate failed``, by job where there are several."""
@@ -206,7 +206,6 @@ class _Session:
             self.folder.beat(self._seconds)
             self.notify(f"{name}/{job}" if job else name, text)
 
-        self._standing.worked += 1
         try:
             return await run_beside(task, self.suite.workspace, plan, opened, shared, notify=notify)
         except DamagedRun:
@@ -215,6 +214,8 @@ class _Session:
             return self._without_a_kernel(folder, plan, Outcome.BUDGET, str(spent))
         except ConfigError as unfit:
             return self._without_a_kernel(folder, plan, Outcome.IMPOSSIBLE, str(unfit))
+        finally:
+            self._standing.worked += 1
 
     def _without_a_kernel(self, folder: Path, plan: Plan, outcome: Outcome, reason: str) -> RunResult:
         jobs = tuple(JobResult(job.id, job.dsl, job.target, outcome, reason) for job in plan.jobs)

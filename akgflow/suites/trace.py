@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from akgflow.base.serial import to_json
 from akgflow.suites.cells import Cell, Scored
-from akgflow.suites.score import VERSION
+from akgflow.suites.scoring import VERSION
 
 
 def trace_lines(of: Scored) -> Iterator[str]:
