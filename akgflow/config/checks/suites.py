@@ -58,10 +58,12 @@ def _selected(group: Node, root: Path, problems: Problems) -> list[Path]:
     if not root.is_dir():
         problems.add(where.mark, f"{display(root)} is no folder", "name the folder that holds the operators")
         return []
+    before = len(problems)
     found = {file for pattern in _patterns(group, problems) for file in root.glob(pattern) if file.is_file()}
     files = sorted((file for file in found if not file.name.startswith(("_", "."))), key=_by_number)
-    if not files:
+    if not files and len(problems) == before:
         problems.add(where.mark, f"nothing in {display(root)} is selected", "look at 'select'")
+    if not files:
         return []
     sample, limit = _whole(group, "sample"), _whole(group, "limit")
     if sample is not None and sample > len(files):
