@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from akgflow.api.running import is_finished, read_run, run, run_folder
     from akgflow.api.setup import cache_contents, cache_folder, clean_cache, examine, init
     from akgflow.api.showing import show
-    from akgflow.api.suites import bench, compare, find_suite, is_task, load_suite, plan_suite, score, trace
+    from akgflow.api.suites import bench, compare, load_suite, plan_suite, score, trace, unreachable_in
     from akgflow.api.tasks import (
         answered_by,
+        find_suite,
+        is_task,
         list_tasks,
         load,
         load_workspace,
@@ -79,9 +81,11 @@ _EXPORTS = {
     "api.running": ("is_finished", "read_run", "run", "run_folder"),
     "api.setup": ("cache_contents", "cache_folder", "clean_cache", "examine", "init"),
     "api.showing": ("show",),
-    "api.suites": ("bench", "compare", "find_suite", "is_task", "load_suite", "plan_suite", "score", "trace"),
+    "api.suites": ("bench", "compare", "load_suite", "plan_suite", "score", "trace", "unreachable_in"),
     "api.tasks": (
         "answered_by",
+        "find_suite",
+        "is_task",
         "list_tasks",
         "load",
         "load_workspace",
@@ -194,6 +198,7 @@ __all__ = [
     "suggest",
     "trace",
     "unreachable",
+    "unreachable_in",
     "validate",
     "verify",
     "workspace_root",

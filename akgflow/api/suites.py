@@ -34,16 +34,6 @@ from akgflow.suites import plan_suite as plan_of_suite
 from akgflow.suites import score as score_of
 
 
-def find_suite(named: str | Path, *, workspace: str | Path | None = None) -> Path | None:
-    """The file of a suite, by its path or by its name in ``suites/`` of the workspace; None where it is no suite."""
-    return config.find_suite(named, None if workspace is None else Path(workspace))
-
-
-def is_task(named: str | Path, *, workspace: str | Path | None = None) -> bool:
-    """True for the name of a task, which comes before a suite of the same name."""
-    return str(named) in config.list_tasks(workspace_root(workspace))
-
-
 @public
 def load_suite(named: str | Path, *, workspace: str | Path | None = None, overrides: Sequence[str] = ()) -> Suite:
     """The suite of that name or path, its problems as tasks. Raises `ConfigError` with every problem of every file."""
@@ -58,6 +48,12 @@ def plan_suite(suite: Suite) -> SuitePlan:
         return plan_of_task(Loaded(suite.workspace, task))
 
     return plan_of_suite(suite, plan, suite.workspace.root / RUNS)
+
+
+@public
+def unreachable_in(suite: Suite) -> tuple[str, ...]:
+    """Why models of the suite cannot be asked, as `unreachable` says it of a task."""
+    return unreachable(Loaded(suite.workspace, suite.members[0].task))
 
 
 @public
@@ -108,7 +104,7 @@ def _require_runnable(plan: SuitePlan) -> None:
 
 def _require_models(suite: Suite, folder: SuiteFolder) -> None:
     """Raise where a new suite would ask a model that cannot be asked; one that has begun may have its replies."""
-    dead = unreachable(Loaded(suite.workspace, suite.members[0].task))
+    dead = unreachable_in(suite)
     if dead and not is_suite_folder(folder.path):
         raise PrerequisiteError("\n".join(dead))
 

@@ -100,6 +100,8 @@ def show_score(score: Score, out: Console) -> None:
             out,
             "speedup: geometric mean in which a cell without a right kernel counts as 1.0x; beside it, without them",
         )
+    elif score.groups[0].untimed:
+        say(out, f"{counted(score.groups[0].untimed, 'right kernel')} could not be timed, so there is no speed")
     say(out, "[ ]: 95% of what the same figure gives when the problems are drawn again")
     say(out, _price(score))
     say(out, score.folder)

@@ -41,7 +41,7 @@ class Cell:
     target: str
     state: State
     reason: str = ""
-    """Why it is not right, or was not run."""
+    """Why it is not right, was not run, or was not timed."""
     attempts: tuple[Attempt, ...] = ()
     """In the order in which they were made."""
     timeable: bool = False
@@ -127,6 +127,8 @@ def _cell(problem: str, folder: Path, job: Job, end: JobResult | None, timed: bo
     state, reason = _state(job, end, best_verdict(folder, job.id) if end is None else end.verdict)
     verdict = end.verdict if end else None
     right = state is State.RIGHT and verdict is not None
+    if right and verdict and timeable and not verdict.timing:
+        reason = f"not timed: {verdict.absent.get('timing', 'nobody says why')}"
     return Cell(
         problem=problem,
         dsl=job.dsl,
