@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -24,7 +23,7 @@ from akgflow.errors import machine_error
 from akgflow.executors.base import Executor
 from akgflow.executors.routing import RoutingExecutor
 from akgflow.executors.scratch import Scratch, sweep
-from akgflow.models.gateway import Gateway
+from akgflow.models.gateway import Connections, Gateway
 from akgflow.models.recording import RecordedReply, write_recording
 from akgflow.planning import Plan
 from akgflow.runs.folder import RunFolder
@@ -40,14 +39,14 @@ _DEVICE: ContextVar[DeviceClock] = ContextVar("device")
 
 @dataclass(frozen=True)
 class Shared:
-    """What runs beside each other share: judges, the wall clock, and places at models. Each has its own device clock.
+    """What runs beside each other share: judges, the wall clock, connections. Each has its own device clock.
 
     ``executor`` must have been made with `using_own_clock`.
     """
 
     executor: Executor
     wall: WallClock
-    places: dict[str, asyncio.Semaphore] = field(default_factory=dict)
+    connections: Connections = field(default_factory=Connections)
 
     @asynccontextmanager
     async def lent(self, ledger: Ledger) -> AsyncIterator[Executor]:
@@ -148,7 +147,7 @@ async def _run_session(
         notify=lambda text: notify("", text),
         on_aborted=record_aborted,
         calls=calls,
-        places=shared.places if shared else None,
+        connections=shared.connections if shared else None,
     )
     judges = _judges(plan, folder.path, folder.scratch, ledger, notify) if shared is None else shared.lent(ledger)
     async with judges as executor:

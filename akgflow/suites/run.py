@@ -161,6 +161,7 @@ class _Session:
                 shares = more
                 self.notify("", f"round {shares.round}: {shares.most} of the problems get what is left of the budget")
         finally:
+            await shared.connections.aclose()
             await executor.close()
             scratch.close()
             self.folder.beat(self._seconds, last=True)
