@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -166,11 +167,58 @@ def test_a_problem_that_cannot_be_judged_is_not_run_and_stops_no_other(
     assert figure(score, "right") == 1.0
 
 
+def test_problems_share_places_at_a_model_and_the_end_of_one_breaks_off_no_call_of_another(
+    tmp_path: Path, openai_server: OpenAIServer
+) -> None:
+    answer = right_unless("nobody")
+    out: list[int] = []
+    lock = threading.Lock()
+
+    def paced(seen: Seen) -> Answer:
+        slow = "Problem gamma" in seen.prompt
+        with lock:
+            out.append(out[-1] + 1 if out else 1)
+        time.sleep(2.5 if slow else 0.2)
+        with lock:
+            out.append(out[-1] - 1)
+        return answer(seen)
+
+    openai_server.default = paced
+    make_suite(tmp_path, openai_server.url)
+    agents = tmp_path / "agents.yaml"
+    agents.write_text(agents.read_text().replace("retries: 0", "retries: 0, max_parallel: 2"))
+    code, score, err = bench(tmp_path)
+    assert code == 0, err
+    assert figure(score, "right") == 1.0
+    assert max(out) == 2
+
+
 def test_a_suite_whose_model_cannot_be_asked_asks_for_it_before_it_begins(tmp_path: Path) -> None:
     make_suite(tmp_path, "http://127.0.0.1:9")
     code, _, err = bench(tmp_path)
     assert code == 4 and "nothing answers" in err
     assert not list(tmp_path.glob("runs/*/problems"))
+
+
+@pytest.mark.thorough
+def test_operators_become_kernels_without_a_model(tmp_path: Path) -> None:
+    operators = Path(__file__).parents[2] / "benchmarks" / "operators"
+    (tmp_path / "suites").mkdir()
+    (tmp_path / "suites" / "mine.yaml").write_text(
+        "version: 1\nsuite: mine\n"
+        f"problems: [{{path: {operators}, select: [softmax.py, cumsum.py], cases: [{{rows: 16, columns: 33}}]}}]\n"
+        "matrix: {dsl: [cpp], target: [cpu]}\nworkflow: no_model\nbaselines: []\n"
+    )
+    process = start(tmp_path)
+    while not any(map(len, journals(tmp_path).values())) and process.poll() is None:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    code, score, err = bench(tmp_path)
+    assert code == 0, err
+    assert figure(score, "right") == 1.0 and score["price"]["calls"] == 0
+    twice = [key for keys in journals(tmp_path).values() for key, times in Counter(keys).items() if times > 1]
+    assert not twice
 
 
 def test_the_plan_says_what_is_likely_once_there_were_runs(tmp_path: Path, openai_server: OpenAIServer) -> None:
