@@ -1,4 +1,4 @@
-"""``akgflow init``, ``doctor`` and ``cache``: a workspace to begin with, what is here, and what builds left."""
+"""``akgflow doctor`` and ``akgflow cache``: what is here, what is missing, and what builds left."""
 
 from __future__ import annotations
 
@@ -31,14 +31,6 @@ def doctor_command(ctx: click.Context, canaries: bool, workspace: Path | None, a
             mark = "ok     " if check.ok else ("missing" if check.needed else "-      ")
             echo(f"{mark}  {check.name:<24} {check.detail}{': ' + check.hint if check.hint else ''}")
     ctx.exit(ExitCode.DONE if all(check.ok or not check.needed for check in found) else ExitCode.PREREQUISITE)
-
-
-@click.command("init")
-@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
-def init_command(directory: Path) -> None:
-    """Make DIRECTORY a workspace: the shipped agents, hardware and tasks with their recordings, to edit."""
-    api.init(directory)
-    echo(f"{directory} is a workspace now; next: cd {directory} && akgflow run tasks/gemm_migrate.yaml")
 
 
 @click.group("cache")
