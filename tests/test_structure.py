@@ -30,6 +30,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"planning"}),
     frozenset({"runs"}),
     frozenset({"engine"}),
+    frozenset({"suites"}),
     frozenset({"doctor", "export", "reporting"}),
     frozenset({"api"}),
     frozenset({"mcp"}),

@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     from akgflow.api.running import is_finished, read_run, run, run_folder
     from akgflow.api.setup import cache_contents, cache_folder, clean_cache, examine, init
     from akgflow.api.showing import show
+    from akgflow.api.suites import bench, compare, load_suite, plan_suite, score, trace, unreachable_in
     from akgflow.api.tasks import (
         answered_by,
+        find_suite,
+        is_task,
         list_tasks,
         load,
         load_workspace,
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
         validate,
         workspace_root,
     )
-    from akgflow.config import KINDS, Loaded, format_problem, schema_text, suggest
+    from akgflow.config import KINDS, Loaded, Suite, format_problem, schema_text, suggest
     from akgflow.config.types import Task, Workspace
     from akgflow.doctor import Check
     from akgflow.errors import (
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
     from akgflow.planning import Plan, digest
     from akgflow.runs import JobResult, Outcome, RunResult, Unfinished
     from akgflow.runs.matrix import Matrix
+    from akgflow.suites import Comparison, FailOn, Score, SuitePlan, SuiteResult, SuiteStanding
     from akgflow.terms import Evidence, Status
     from akgflow.verdict import Verdict
 
@@ -77,8 +81,11 @@ _EXPORTS = {
     "api.running": ("is_finished", "read_run", "run", "run_folder"),
     "api.setup": ("cache_contents", "cache_folder", "clean_cache", "examine", "init"),
     "api.showing": ("show",),
+    "api.suites": ("bench", "compare", "load_suite", "plan_suite", "score", "trace", "unreachable_in"),
     "api.tasks": (
         "answered_by",
+        "find_suite",
+        "is_task",
         "list_tasks",
         "load",
         "load_workspace",
@@ -88,7 +95,7 @@ _EXPORTS = {
         "validate",
         "workspace_root",
     ),
-    "config": ("KINDS", "Loaded", "format_problem", "schema_text", "suggest"),
+    "config": ("KINDS", "Loaded", "Suite", "format_problem", "schema_text", "suggest"),
     "config.types": ("Task", "Workspace"),
     "doctor": ("Check",),
     "errors": (
@@ -107,6 +114,7 @@ _EXPORTS = {
     "planning": ("Plan", "digest"),
     "runs": ("JobResult", "Outcome", "RunResult", "Unfinished"),
     "runs.matrix": ("Matrix",),
+    "suites": ("Comparison", "FailOn", "Score", "SuitePlan", "SuiteResult", "SuiteStanding"),
     "terms": ("Evidence", "Status"),
     "verdict": ("Verdict",),
 }
@@ -117,11 +125,13 @@ __all__ = [
     "AkgflowError",
     "BudgetError",
     "Check",
+    "Comparison",
     "ConfigError",
     "Entry",
     "Evidence",
     "ExitCode",
     "Exported",
+    "FailOn",
     "Inbox",
     "JobResult",
     "Loaded",
@@ -133,8 +143,13 @@ __all__ = [
     "PrerequisiteError",
     "Question",
     "RunResult",
+    "Score",
     "Status",
     "Store",
+    "Suite",
+    "SuitePlan",
+    "SuiteResult",
+    "SuiteStanding",
     "Task",
     "Unfinished",
     "UntrustedJudge",
@@ -144,26 +159,32 @@ __all__ = [
     "add_candidate",
     "add_run",
     "answered_by",
+    "bench",
     "cache_contents",
     "cache_folder",
     "clean_cache",
+    "compare",
     "describe",
     "digest",
     "examine",
     "export_candidate",
     "export_entries",
     "export_kernel",
+    "find_suite",
     "forget_entries",
     "format_problem",
     "import_entries",
     "init",
     "is_finished",
+    "is_task",
     "list_tasks",
     "load",
+    "load_suite",
     "load_workspace",
     "matrix",
     "open_store",
     "plan",
+    "plan_suite",
     "read_run",
     "recheck",
     "report",
@@ -171,10 +192,13 @@ __all__ = [
     "run",
     "run_folder",
     "schema_text",
+    "score",
     "show",
     "sizes",
     "suggest",
+    "trace",
     "unreachable",
+    "unreachable_in",
     "validate",
     "verify",
     "workspace_root",

@@ -35,7 +35,7 @@ def dsl_packs() -> Path:
 
 
 def schema(kind: str) -> Path:
-    """The JSON Schema file of ``kind``: agents, hardware, dsl, task or verdict."""
+    """The JSON Schema file of ``kind``: agents, hardware, dsl, task, suite or verdict."""
     return defaults() / "schemas" / f"{kind}.schema.json"
 
 

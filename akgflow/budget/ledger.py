@@ -66,16 +66,24 @@ class Reservation:
 
 
 class Ledger:
-    """What one run may spend and has spent. Use it from one event loop."""
+    """What one run may spend and has spent. Use it from one event loop.
+
+    ``wall`` is the clock of several runs that share their minutes.
+    """
 
     def __init__(
-        self, budget: Budget | None = None, *, minutes_before: float = 0.0, clock: Callable[[], float] = time.monotonic
+        self,
+        budget: Budget | None = None,
+        *,
+        minutes_before: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+        wall: WallClock | None = None,
     ) -> None:
         self._budget = budget or Budget()
         self._spent = Spent()
         self._held: set[Reservation] = set()
         self._change = asyncio.Event()
-        self.wall = WallClock(self._budget.minutes, before=minutes_before, clock=clock)
+        self.wall = wall or WallClock(self._budget.minutes, before=minutes_before, clock=clock)
         self.device = DeviceClock(self._budget.device_minutes, self.wall)
 
     @property

@@ -23,18 +23,21 @@ Row = dict[str, str]
 def validate_command(tasks: tuple[str, ...], workspace: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """Check TASKS, or the whole workspace: every problem of every file at once.
 
-    An operator's file (.py) is checked as well; said is which of its sizes the judge varies.
+    An operator's file (.py) is checked as well; said is which of its sizes the judge varies. So is a suite.
     """
     operators = [name for name in tasks if name.endswith(".py")]
-    named = [name for name in tasks if name not in operators]
+    suites = [name for name in tasks if name not in operators and _is_suite(name, workspace)]
+    named = [name for name in tasks if name not in (*operators, *suites)]
     shapes = {name: api.sizes(name) for name in operators}
-    names = api.validate(*named, workspace=workspace, overrides=overrides) if named or not operators else ()
+    alone = operators or suites
+    names = api.validate(*named, workspace=workspace, overrides=overrides) if named or not alone else ()
+    names += tuple(api.load_suite(name, workspace=workspace, overrides=overrides).name for name in suites)
     if as_json:
         echo_json({"valid": names, "shapes": shapes} if operators else {"valid": names})
         return
     for name, words in shapes.items():
         echo(f"{name}: {words}")
-    if named or not operators:
+    if names or not alone:
         echo(f"valid: {', '.join(names) or 'the workspace (it has no tasks)'}")
 
 
@@ -81,6 +84,10 @@ _LISTS: Mapping[str, Callable[[Workspace], list[Row]]] = {
     "workflows": _workflows,
     "tasks": _tasks,
 }
+
+
+def _is_suite(name: str, workspace: Path | None) -> bool:
+    return not api.is_task(name, workspace=workspace) and api.find_suite(name, workspace=workspace) is not None
 
 
 @click.command("list")

@@ -22,17 +22,20 @@ from akgflow.errors import AkgflowError, ConfigError, ExitCode, PathError, Probl
 # Each with the module that it is in and its line in the list of commands: that list must not import them all.
 _COMMANDS = {
     "run": ("_run", "Run a task, or go on with a run that was interrupted."),
-    "plan": ("_run", "Show what running a task would do, and at most for how much."),
+    "plan": ("_run", "Show what running a task or a suite would do, and at most for how much."),
     "validate": ("_look", "Check tasks, or the whole workspace, and say all that is wrong."),
     "verify": ("_verify", "Judge one kernel; no model is asked."),
     "matrix": ("_matrix", "Show a task's kernels on every target, shape and dtype."),
     "show": ("_look", "Show a run: its table, how far it came, where its means went."),
     "report": ("_report", "Write a run as one HTML page, or serve it and follow the run."),
     "export": ("_export", "Write a run's verified kernel as a package."),
+    "bench": ("_bench", "Run a suite of problems, or go on with it, and score it."),
+    "score": ("_bench", "Score a suite or a run that is there."),
+    "compare": ("_bench", "Say what changed between two suites or runs."),
     "list": ("_look", "List targets, DSLs, agents, workflows or tasks."),
     "schema": ("_look", "Print the JSON Schema of a kind of file."),
-    "doctor": ("_doctor", "Say what is installed, which devices are here, what is missing."),
-    "cache": ("_cache", "Look after the cache of builds."),
+    "doctor": ("_setup", "Say what is installed, which devices are here, what is missing."),
+    "cache": ("_setup", "Look after the cache of builds."),
     "init": ("_init", "Make a workspace to start from."),
     "knowledge": ("_knowledge", "Look after the store of verified kernels."),
     "mcp": ("_mcp", "Serve an agent in an editor over MCP."),
@@ -119,8 +122,8 @@ def _guarded(args: list[str]) -> int:
 
 
 def _again(args: list[str]) -> str:
-    """What to do after an interruption: only a run goes on."""
-    if args[:1] != ["run"]:
+    """What to do after an interruption: only runs and suites go on."""
+    if args[:1] not in (["run"], ["bench"]):
         return "nothing of it is kept"
     # What began a new run goes on with it only without being told to begin another.
     return f"{shlex.join(['akgflow', *(one for one in args if one != '--fresh')])} goes on where it stopped"

@@ -18,9 +18,12 @@ from akgflow.cli._options import echo_json, json_option, set_option, task_option
 @set_option
 @json_option
 def plan_command(task: str, workspace: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Show what running TASK would do, from where, and at most for how much. Runs and spends nothing."""
+    """Show what running TASK, or a suite, would do, from where, and at most for how much. Runs and spends nothing."""
     from akgflow.reporting import console, show_plan
 
+    if api.find_suite(task, workspace=workspace) is not None and not api.is_task(task, workspace=workspace):
+        _plan_suite(task, workspace, overrides, as_json)
+        return
     loaded = api.load(task, workspace=workspace, overrides=overrides)
     plan = api.plan(loaded)
     dead = api.unreachable(loaded)
@@ -28,6 +31,22 @@ def plan_command(task: str, workspace: Path | None, overrides: tuple[str, ...], 
         echo_json({"digest": api.digest(plan), "plan": plan, "unreachable": dead})
         return
     show_plan(plan, console())
+    _say_missing(dead)
+
+
+def _plan_suite(name: str, workspace: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
+    from akgflow.reporting import console, show_suite_plan
+
+    suite = api.load_suite(name, workspace=workspace, overrides=overrides)
+    plan, dead = api.plan_suite(suite), api.unreachable_in(suite)
+    if as_json:
+        echo_json({"digest": plan.identity, "plan": plan, "unreachable": dead})
+        return
+    show_suite_plan(plan, console())
+    _say_missing(dead)
+
+
+def _say_missing(dead: tuple[str, ...]) -> None:
     for reason in dead:
         echo(f"missing    {reason}")
 

@@ -16,7 +16,20 @@ from akgflow.config._command_line import (
     read_text,
 )
 from akgflow.config._files import Unreadable, read_bytes
-from akgflow.config._load import Loaded, find_root, list_tasks, load, load_all, load_tasks, load_workspace, workspace_of
+from akgflow.config._load import (
+    Loaded,
+    Member,
+    Suite,
+    find_root,
+    find_suite,
+    list_tasks,
+    load,
+    load_all,
+    load_suite,
+    load_tasks,
+    load_workspace,
+    workspace_of,
+)
 from akgflow.config._problems import format_problem, nearest, suggest
 from akgflow.config._schema import KINDS, schema_text
 from akgflow.config.checks.operators import CallError, parse_call, parse_dimension
@@ -26,7 +39,9 @@ __all__ = [
     "KINDS",
     "CallError",
     "Loaded",
+    "Member",
     "PythonError",
+    "Suite",
     "Unreadable",
     "check_baseline",
     "check_cases",
@@ -41,10 +56,12 @@ __all__ = [
     "check_target",
     "definitions",
     "find_root",
+    "find_suite",
     "format_problem",
     "list_tasks",
     "load",
     "load_all",
+    "load_suite",
     "load_tasks",
     "load_workspace",
     "nearest",

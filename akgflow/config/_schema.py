@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from jsonschema import Draft7Validator
     from jsonschema.exceptions import ValidationError
 
-KINDS = ("agents", "hardware", "dsl", "task", "verdict")
+KINDS = ("agents", "hardware", "dsl", "task", "suite", "verdict", "score")
 _TYPES = {
     "string": "text",
     "integer": "a whole number",
@@ -40,7 +40,26 @@ def schema_text(kind: str) -> str:
 @cache
 def _schema(kind: str) -> dict[str, Any]:
     schema: dict[str, Any] = json.loads(schema_text(kind))
-    return schema
+    taken: dict[str, Any] = _with_taken(schema, definitions := schema.setdefault("definitions", {}))
+    taken["definitions"] = definitions | taken["definitions"]
+    return taken
+
+
+def _with_taken(schema: Any, definitions: dict[str, Any]) -> Any:
+    """``schema`` with what it takes from another file in its place; what that refers to joins ``definitions``."""
+    if isinstance(schema, list):
+        return [_with_taken(one, definitions) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    file, hash_, path = str(schema.get("$ref", "")).partition("#")
+    if not (file and hash_):
+        return {key: _with_taken(value, definitions) for key, value in schema.items()}
+    other: Any = _schema(file.partition(".")[0])
+    for name, value in other["definitions"].items():
+        definitions.setdefault(name, value)
+    for step in path.strip("/").split("/"):
+        other = other[step]
+    return other
 
 
 @cache

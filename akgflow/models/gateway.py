@@ -61,13 +61,36 @@ def origin_of(model: str) -> str:
     return prefix if prefix in _OWN else "live"
 
 
+class Connections:
+    """What gateways of one event loop share: ``max_parallel`` places at each model, and clients of live providers.
+
+    litellm keeps one set of connections for the whole process: closing it breaks off everyone's calls.
+    """
+
+    def __init__(self) -> None:
+        self.places: dict[str, asyncio.Semaphore] = {}
+        self.providers: dict[str, Provider] = {}
+
+    async def aclose(self) -> None:
+        """Close open connections; they can be opened again."""
+        await _close(self.providers)
+
+
+async def _close(providers: Mapping[str, Provider]) -> None:
+    for provider in providers.values():
+        close = getattr(provider, "aclose", None)
+        if close is not None:
+            await close()
+
+
 class Gateway:
     """Answers calls by the name of a model; one for a run, used from one event loop.
 
     ``recordings`` is the folder in which ``recorded/NAME`` looks for ``TASK.NAME.yaml``. ``notify`` receives one
     sentence for each thing that a user should know while it happens: a retry or a fallback. ``on_aborted`` receives
     each call that brought no reply and that the provider may bill; it counts at what was reserved for it.
-    ``calls`` notes each call before it goes out, so that those of a killed process count as well.
+    ``calls`` notes each call before it goes out, so that those of a killed process count as well. With
+    ``connections`` it is one of several, whose owner closes them.
 
     A recorded reply is reported with the usage that it had when it was made; its tokens count against the budget,
     its dollars do not, since nobody pays them twice.
@@ -83,6 +106,7 @@ class Gateway:
         on_aborted: Callable[[AbortedSpend], None] = lambda _: None,
         calls: CallLog | None = None,
         backoff: Backoff = Backoff(),
+        connections: Connections | None = None,
     ) -> None:
         self.ledger = ledger or Ledger()
         self._models = models
@@ -91,7 +115,8 @@ class Gateway:
         self._on_aborted = on_aborted
         self._calls = calls
         self._backoff = backoff
-        self._slots: dict[str, asyncio.Semaphore] = {}
+        self._shared = connections is not None
+        self._connections = connections or Connections()
         self._providers: dict[str, Provider] = {}
 
     async def complete(
@@ -139,10 +164,9 @@ class Gateway:
 
     async def aclose(self) -> None:
         """Close open connections; the gateway can be used again afterwards."""
-        for provider in self._providers.values():
-            close = getattr(provider, "aclose", None)
-            if close is not None:
-                await close()
+        await _close(self._providers)
+        if not self._shared:
+            await self._connections.aclose()
 
     async def _persist(self, request: ModelRequest) -> ModelReply:
         """Ask one model, again after transient failures, holding one of its places all the while."""
@@ -245,15 +269,16 @@ class Gateway:
             raise
 
     def _slot(self, spec: ModelSpec) -> asyncio.Semaphore:
-        return self._slots.setdefault(spec.name, asyncio.Semaphore(spec.limits.max_parallel))
+        return self._connections.places.setdefault(spec.name, asyncio.Semaphore(spec.limits.max_parallel))
 
     async def _provider(self, spec: ModelSpec) -> Provider:
         origin = "command" if spec.command else origin_of(spec.model)
-        if origin not in self._providers:
+        providers = self._connections.providers if origin == "live" else self._providers
+        if origin not in providers:
             provider = await self._make(origin)
             # Calls that started together may have made one each: all use the first.
-            self._providers.setdefault(origin, provider)
-        return self._providers[origin]
+            providers.setdefault(origin, provider)
+        return providers[origin]
 
     async def _make(self, origin: str) -> Provider:
         if origin in _OWN:

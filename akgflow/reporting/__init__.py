@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from akgflow.reporting.progress import Detail, Progress
     from akgflow.reporting.results import show_result, show_verdict
     from akgflow.reporting.runs import show_run
+    from akgflow.reporting.suites import show_comparison, show_score, show_suite_plan, suite_progress
 
 _EXPORTS = {
     "_console": ("console",),
@@ -25,6 +26,7 @@ _EXPORTS = {
     "plans": ("show_plan",),
     "progress": ("Detail", "Progress"),
     "results": ("show_result", "show_verdict"),
+    "suites": ("show_comparison", "show_score", "show_suite_plan", "suite_progress"),
 }
 
 __all__ = [
@@ -32,13 +34,17 @@ __all__ = [
     "Progress",
     "console",
     "show_accounts",
+    "show_comparison",
     "show_entries",
     "show_entry",
     "show_matrix",
     "show_plan",
     "show_result",
     "show_run",
+    "show_score",
+    "show_suite_plan",
     "show_verdict",
+    "suite_progress",
 ]
 
 __getattr__ = lazy_exports(__name__, _EXPORTS)

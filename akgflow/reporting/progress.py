@@ -80,13 +80,18 @@ class Progress:
         """What ``job`` waits for, which only a terminal shows, with the seconds since."""
         self._now[job] = time.monotonic(), text
 
+    def ended(self, job: str) -> None:
+        """Take ``job``, and what is called ``job/…``, out of the display."""
+        for name in [name for name in self._now if name == job or name.startswith(f"{job}/")]:
+            del self._now[name]
+
     def _shown(self) -> Group:
         head = [_headline(self._standing, time.monotonic() - self._start)] if self._standing else []
         return Group(*head, self._jobs())
 
     def _jobs(self) -> Table:
         """Those that are not done, as many as a terminal has lines for."""
-        rows = [(job, *seen) for job, seen in self._now.items() if job and self._goes_on(job)]
+        rows = [(job, *seen) for job, seen in list(self._now.items()) if job and self._goes_on(job)]
         most = max(1, self._console.height - _AROUND)
         table = Table.grid(padding=(0, 2))
         room = self._console.width - max((len(job) for job, *_ in rows), default=0) - 16

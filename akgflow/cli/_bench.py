@@ -1,0 +1,117 @@
+"""``akgflow bench``, ``score`` and ``compare``: suites of problems."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from akgflow import api
+from akgflow.base.streams import echo
+from akgflow.cli._options import echo_json, json_option, set_option, task_options, workspace_option
+
+
+@click.command("bench")
+@click.argument("suite")
+@workspace_option
+@task_options
+@set_option
+@json_option
+@click.option("-q", "--quiet", is_flag=True, help="Print the score alone.")
+@click.option("-v", "--verbose", is_flag=True, help="Print what happens within the problems, too.")
+@click.option("--progress/--no-progress", default=True, help="Show a live display on a terminal.")
+@click.option("--run-dir", type=click.Path(file_okay=False, path_type=Path), help="The suite's folder.")
+@click.option("--fresh", is_flag=True, help="Start from nothing, whatever came of earlier ones.")
+@click.option("--repair", is_flag=True, help="Keep what is whole of damaged runs, and go on with them.")
+@click.pass_context
+def bench_command(
+    ctx: click.Context,
+    suite: str,
+    workspace: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    progress: bool,
+    run_dir: Path | None,
+    fresh: bool,
+    repair: bool,
+) -> None:
+    """Run SUITE, a file or the name of a suite, and score it.
+
+    The same command on an unfinished suite goes on where it stopped; on a finished one it shows the score again.
+    """
+    from akgflow.reporting import Detail, Progress, console, show_score, suite_progress
+
+    if quiet and verbose:
+        raise click.UsageError("give either --quiet or --verbose")
+    loaded = api.load_suite(suite, workspace=workspace, overrides=overrides)
+    detail = Detail.QUIET if quiet else Detail.VERBOSE if verbose else Detail.NORMAL
+    with Progress(detail, live=progress) as shown:
+
+        def notify(problem: str, text: str) -> None:
+            # Many problems say much: a line is printed for the suite itself, and for each problem that ends.
+            (shown if verbose or not problem else shown.waits)(problem, text)
+
+        def told(problem: str, standing: api.SuiteStanding) -> None:
+            shown(problem, f"{standing.outcome(problem)} · {suite_progress(standing)}")
+            shown.ended(problem)
+
+        result = api.bench(loaded, run_dir=run_dir, fresh=fresh, repair=repair, notify=notify, told=told)
+    found = api.score(result.folder)
+    if as_json:
+        echo_json(found)
+    else:
+        show_score(found, console())
+    ctx.exit(result.exit_code)
+
+
+@click.command("score")
+@click.argument("folder", required=False)
+@workspace_option
+@json_option
+@click.option("--trace", is_flag=True, help="Print every judged attempt instead, a line of JSON each.")
+def score_command(folder: str | None, workspace: Path | None, as_json: bool, trace: bool) -> None:
+    """Score what is there: FOLDER of a suite or a run, or its name, or the suite that was begun last. Runs nothing."""
+    from akgflow.reporting import console, show_score
+
+    if trace:
+        for line in api.trace(folder, workspace=workspace):
+            echo(line)
+        return
+    found = api.score(folder, workspace=workspace)
+    if as_json:
+        echo_json(found)
+    else:
+        show_score(found, console())
+
+
+@click.command("compare")
+@click.argument("before")
+@click.argument("after")
+@workspace_option
+@json_option
+@click.option(
+    "--fail-on",
+    type=click.Choice(["worse", "wrong", "never"]),
+    default="worse",
+    show_default=True,
+    help="What makes the exit code 1: a kernel that became slower or wrong, only one that became wrong, or nothing.",
+)
+@click.option("--diff/--no-diff", default=True, help="Show how the sources of changed kernels differ.")
+@click.pass_context
+def compare_command(
+    ctx: click.Context, before: str, after: str, workspace: Path | None, as_json: bool, fail_on: str, diff: bool
+) -> None:
+    """Say what changed from BEFORE to AFTER: two suites or two runs, by their folders or the folders' names.
+
+    A kernel is better or worse only where the intervals of the two speedups do not meet.
+    """
+    from akgflow.reporting import console, show_comparison
+
+    found = api.compare(before, after, workspace=workspace)
+    if as_json:
+        echo_json(found)
+    else:
+        show_comparison(found, console(), diffs=diff)
+    ctx.exit(found.exit_code(api.FailOn(fail_on)))

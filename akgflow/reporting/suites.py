@@ -1,0 +1,179 @@
+"""Suites for people: the plan, the score, and what changed between two of them."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from akgflow.budget.ledger import Spent
+from akgflow.reporting._console import say
+from akgflow.reporting._tables import Row, show_table
+from akgflow.reporting.phrases import clock, counted, seconds
+from akgflow.suites import Comparison, Figure, Group, Score, SuitePlan, SuiteStanding
+from akgflow.suites.cells import State
+from akgflow.suites.comparison import Call, Pair
+from akgflow.suites.scoring import ATTEMPTS, FASTER_THAN, Loser
+
+_STATES = {State.RIGHT: "green", State.WRONG: "red", State.NOT_RUN: "yellow"}
+_CALLS = {Call.WRONG: "red", Call.WORSE: "red", Call.BETTER: "green", Call.RIGHT: "green", Call.UNKNOWN: "yellow"}
+
+
+def show_suite_plan(plan: SuitePlan, out: Console) -> None:
+    """Print what would run, what is out of reach, the worst case, what is likely, and a problem's fair share."""
+    say(out, Text.assemble(("plan ", "bold"), f"suite {plan.suite} {plan.identity[:12]}"))
+    rows = []
+    for listed, one in zip(plan.listed, plan.plans, strict=True):
+        why = "; ".join(dict.fromkeys(f"{job.id}: {job.impossible}" for job in one.jobs if job.impossible))
+        calls = counted(one.ceiling.calls, "call")
+        rows.append(
+            Row((listed.name, listed.level, listed.kind, f"{len(one.runnable)} of {len(one.jobs)}", calls, why))
+        )
+    show_table(("problem", "level", "kind", "jobs", "at most", "out of reach here"), rows, out)
+    models = dict(item for one in plan.plans for item in one.models.items())
+    say(out, f"models     {', '.join(f'{name} = {model}' for name, model in models.items()) or 'none'}")
+    say(out, f"at most    {_worst(plan)}")
+    say(out, f"likely     {_likely(plan)}")
+    say(out, f"budget     {_budget(plan)}")
+
+
+def _worst(plan: SuitePlan) -> str:
+    most = plan.ceiling
+    usd = f"price unknown for {', '.join(most.unpriced)}" if most.usd is None else f"${most.usd:.2f}"
+    tokens = most.prompt_tokens + most.reply_tokens
+    return f"{counted(most.calls, 'model call')} with {tokens:,} tokens ({usd}), {counted(most.verdicts, 'verdict')}"
+
+
+def _likely(plan: SuitePlan) -> str:
+    likely = plan.likely
+    if likely is None:
+        return "unknown: no earlier run used this workflow with these models"
+    took = f"{likely.calls:,.0f} model calls with {likely.tokens:,.0f} tokens (${likely.usd:.2f})"
+    time = f"{seconds(likely.seconds)} of runs one after the other, {seconds(likely.device_seconds)} of judging"
+    return f"{took}, {time}: the mean of {counted(likely.jobs, 'job')} in {counted(likely.runs, 'earlier run')}"
+
+
+def _budget(plan: SuitePlan) -> str:
+    budget, count = plan.budget, len(plan.plans)
+    parts = [
+        f"{text}, a fair share of which is {share}"
+        for ceiling, text, share in (
+            (budget.usd, f"${budget.usd or 0:g}", f"${(budget.usd or 0) / count:.4g}"),
+            (budget.tokens, f"{budget.tokens or 0:,} tokens", f"{(budget.tokens or 0) // count:,} tokens"),
+            (
+                budget.device_minutes,
+                f"{budget.device_minutes or 0:g} device minutes",
+                f"{(budget.device_minutes or 0) / count:.3g}",
+            ),
+        )
+        if ceiling is not None
+    ]
+    parts += [f"{budget.minutes:g} minutes for all"] if budget.minutes is not None else []
+    return "; ".join(parts) or "none"
+
+
+def suite_progress(standing: SuiteStanding) -> str:
+    """``5 of 13 done, 4 right · 12,000 tokens, $0.04 · 3:10 to go``."""
+    parts = [f"{standing.done} of {standing.problems} done, {standing.right} right"]
+    spent: Spent = standing.spent
+    if spent.calls:
+        parts.append(f"{spent.tokens:,} tokens, ${spent.usd:.4f}{' + ?' if spent.unpriced else ''}")
+    left = standing.seconds_left
+    if left:
+        parts.append(f"{clock(left)} to go")
+    return " · ".join(parts)
+
+
+def show_score(score: Score, out: Console) -> None:
+    """Print the cells, losers first, then the figures, then what it took."""
+    cells = ("problem", "dsl", "target", "level", "kind", "state", "tries", "speedup", "why")
+    show_table(cells, [Row(_cell(one)) for one in score.cells], out, heads=3, right=("tries",))
+    most = [at for at in ATTEMPTS if score.groups[0].figure("right_at", at)]
+    names = ("group", "problems", "cells", "right", *(f"right at {at}" for at in most), "not run")
+    show_table(
+        names, [Row(_rights(group, most)) for group in score.groups], out, right=("problems", "cells", "not run")
+    )
+    rows = [Row(row) for group in score.groups for row in _speeds(group)]
+    if rows:
+        fast = [f"> {p:g}x" for p in FASTER_THAN]
+        show_table(("group", "over", *fast, "speedup", "of right alone", "untimed"), rows, out, heads=2)
+        say(
+            out,
+            "speedup: geometric mean in which a cell without a right kernel counts as 1.0x; beside it, without them",
+        )
+    elif score.groups[0].untimed:
+        say(out, f"{counted(score.groups[0].untimed, 'right kernel')} could not be timed, so there is no speed")
+    say(out, "[ ]: 95% of what the same figure gives when the problems are drawn again")
+    say(out, _price(score))
+    say(out, score.folder)
+
+
+def _cell(one: Loser) -> tuple[str | Text, ...]:
+    speed = ", ".join(f"{ratio:.2f}x {name}" for name, ratio in one.speedups.items())
+    state = Text(one.state.value.replace("_", " "), style=_STATES[one.state])
+    return one.problem, one.dsl, one.target, one.level, one.kind, state, str(one.attempts or ""), speed, one.reason
+
+
+def _rights(group: Group, most: list[int]) -> tuple[str, ...]:
+    at = [_figure(group.figure("right_at", k)) for k in most]
+    counted_cells = str(group.right + group.wrong)
+    not_run = str(group.not_run or "")
+    return group.name, str(group.problems), counted_cells, _figure(group.figure("right")), *at, not_run
+
+
+def _speeds(group: Group) -> list[tuple[str, ...]]:
+    names = dict.fromkeys(figure.baseline for figure in group.figures if figure.baseline)
+    untimed = str(group.untimed or "")
+    return [
+        (
+            group.name,
+            name,
+            *(_figure(group.figure("fast", p, name)) for p in FASTER_THAN),
+            _figure(group.figure("speedup", None, name), "x"),
+            _figure(group.figure("speedup_of_right", None, name), "x"),
+            untimed,
+        )
+        for name in names
+    ]
+
+
+def _figure(figure: Figure | None, unit: str = "") -> str:
+    if figure is None or figure.value is None:
+        return ""
+    ends = "" if figure.low is None else f" [{figure.low:.2f}, {figure.high:.2f}]"
+    return f"{figure.value:.2f}{unit}{ends}"
+
+
+def _price(score: Score) -> str:
+    price = score.price
+    took = f"{seconds(price.seconds)} of runs one after the other, {seconds(price.device_seconds)} of judging"
+    if not price.calls:
+        return f"took {took}; no model was asked"
+    unknown = f" + {counted(price.unpriced, 'call')} without a known price" if price.unpriced else ""
+    each = "no kernel is right"
+    if price.tokens_per_right is not None:
+        each = f"{price.tokens_per_right:,.0f} tokens and ${price.usd_per_right:.4f} for each right kernel"
+    return f"took {counted(price.calls, 'call')}, {price.tokens:,} tokens, ${price.usd:.4f}{unknown}; {each}; {took}"
+
+
+def show_comparison(found: Comparison, out: Console, *, diffs: bool = True) -> None:
+    """Print each pair, what got worse first, the sums, and how the sources of what changed differ."""
+    names = ("problem", "dsl", "target", "now", "before → now", "why")
+    show_table(names, [Row(_pair(pair)) for pair in found.pairs], out, heads=3)
+    for folder, cells in found.only.items():
+        say(out, f"only in {folder}: {', '.join(cells)}")
+    before, after = found.before, found.after
+    say(out, f"right      {before.right} → {after.right}")
+    say(out, f"tokens     {before.tokens:,} → {after.tokens:,}, ${before.usd:.4f} → ${after.usd:.4f}")
+    say(out, f"time       {seconds(before.seconds)} → {seconds(after.seconds)}")
+    calls = ", ".join(f"{found.count(call)} {call}" for call in Call if found.count(call))
+    say(out, f"{calls}: {before.folder} → {after.folder}")
+    for pair in found.pairs if diffs else ():
+        if pair.diff and pair.call not in (Call.SAME, Call.UNKNOWN):
+            say(out, f"\n{pair.diff}")
+
+
+def _pair(pair: Pair) -> tuple[str | Text, ...]:
+    speeds = "" if pair.before is None or pair.after is None else f"{pair.before} → {pair.after}"
+    over = f" over {pair.baseline}" if speeds else ""
+    call = Text(str(pair.call), style=_CALLS.get(pair.call, ""))
+    return pair.problem, pair.dsl, pair.target, call, speeds + over, pair.reason
