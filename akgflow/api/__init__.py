@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         UntrustedJudge,
     )
     from akgflow.export import Exported
+    from akgflow.formats import FORMATS
     from akgflow.knowledge import Entry, Store
     from akgflow.models.local.inbox import Inbox, Waiting
     from akgflow.planning import Plan, digest
@@ -102,6 +103,7 @@ _EXPORTS = {
         "UntrustedJudge",
     ),
     "export": ("Exported",),
+    "formats": ("FORMATS",),
     "knowledge": ("Entry", "Store"),
     "models.local.inbox": ("Inbox", "Waiting"),
     "planning": ("Plan", "digest"),
@@ -112,6 +114,7 @@ _EXPORTS = {
 }
 
 __all__ = [
+    "FORMATS",
     "KINDS",
     "Added",
     "AkgflowError",

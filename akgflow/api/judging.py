@@ -14,6 +14,7 @@ from akgflow.base.loop import run_async
 from akgflow.config import (
     Loaded,
     check_baseline,
+    check_candidate,
     check_cases,
     check_dtype,
     check_framework,
@@ -73,12 +74,17 @@ def inquire(space: Workspace, about: Task | Operator, source: str, dsl: str, tar
 
 @dataclass(frozen=True)
 class Question:
-    """What `verify` asks, for callers with an event loop of their own. ``source`` is the candidate's text."""
+    """What `verify` asks, for callers with an event loop of their own.
+
+    ``source`` is the candidate's text, ``file`` where it was read: in the operator's format where that has solutions.
+    """
 
     source: str
     dsl: str
     target: str
+    file: Path | None = None
     operator: str | Path | None = None
+    form: str | None = None
     task: Named | None = None
     cases: Sequence[Case] = ()
     dtype: str | None = None
@@ -108,7 +114,8 @@ class Question:
         space, about = self._about(cases)
         if self.mode is not None:
             about = _in_mode(about, self.mode)
-        found = inquire(space, about, self.source, self.dsl, self.target, machine)
+        source = check_candidate(self.source, self.file, _operator(about), self.dsl).text if self.file else self.source
+        found = inquire(space, about, source, self.dsl, self.target, machine)
         request = found.request
         asked = replace(
             request,
@@ -131,7 +138,7 @@ class Question:
         if self.operator is None or self.task is not None:
             raise ConfigError("give either an operator's file or a task")
         space = load_workspace(self.workspace, overrides=self.overrides)
-        return space, check_operator(Path(self.operator), cases)
+        return space, check_operator(Path(self.operator), cases, self.form)
 
 
 def _operator(about: Task | Operator) -> Operator:
@@ -151,6 +158,7 @@ def verify(
     dsl: str,
     target: str,
     operator: str | Path | None = None,
+    form: str | None = None,
     task: Named | None = None,
     cases: Sequence[Case] = (),
     dtype: str | None = None,
@@ -164,6 +172,9 @@ def verify(
     overrides: Sequence[str] = (),
 ) -> Verdict:
     """Judge one kernel, the file ``candidate`` or its text ``source``, against a task or an operator's file.
+
+    ``form`` is the format of the operator's file, which is found by its looks without it; a candidate's file may be a
+    solution in that format.
 
     What is left out is as the task says, else as the judge has it: ``cases`` (``m=64,n=32``, or mappings), ``dtype``,
     ``framework`` (``forbid`` or ``allow``), ``precision`` (``framework``, ``strict``, ``tf32``, ``{"compute": "bf16"}``
@@ -180,7 +191,9 @@ def verify(
         source=source or "" if candidate is None else _text(candidate),
         dsl=dsl,
         target=target,
+        file=None if candidate is None else Path(candidate),
         operator=operator,
+        form=form,
         task=task,
         cases=cases,
         dtype=dtype,

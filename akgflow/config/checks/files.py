@@ -19,6 +19,7 @@ from akgflow.config.checks.operators import (
     parse_dimension,
     read_operator,
 )
+from akgflow.config.checks.opened import translated
 from akgflow.config.checks.shapes import check_shapes
 from akgflow.config.python_text import PythonError, definitions, parse_python
 from akgflow.config.types import SHARED
@@ -102,12 +103,12 @@ def _check_operator(task: Node, folder: Path, problems: Problems) -> None:
     node = task.at("operator", "file")
     if node is None or not node.text:
         return
-    path = folder / node.text
-    text = problems.read(path, node.mark, "the operator")
-    surface = read_operator(text, display(path), node.mark, problems) if text is not None else None
-    if surface is not None:
-        check_cases(task, surface, problems)
-        check_shapes(task, text or "", surface, problems)
+    form = task.at("operator", "format")
+    made = translated(folder / node.text, form.text if form else None, node.mark, problems)
+    surface = read_operator(made.source, display(made.file), node.mark, problems) if made is not None else None
+    if made is not None and surface is not None:
+        check_cases(task, surface, problems, has_cases=bool(made.cases))
+        check_shapes(task, made.source, surface, problems)
 
 
 def _check_source(source: Node, folder: Path, problems: Problems) -> None:
