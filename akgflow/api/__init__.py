@@ -13,6 +13,7 @@ from akgflow.base.lazy_exports import lazy_exports
 if TYPE_CHECKING:
     from akgflow.agents import describe
     from akgflow.api.exporting import export_candidate, export_kernel, recheck
+    from akgflow.api.importing import ImportedProblems, import_problems
     from akgflow.api.judging import Question, matrix, verify
     from akgflow.api.kernels import (
         Added,
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "agents": ("describe",),
     "api.exporting": ("export_candidate", "export_kernel", "recheck"),
+    "api.importing": ("ImportedProblems", "import_problems"),
     "api.judging": ("Question", "matrix", "verify"),
     "api.kernels": (
         "Added",
@@ -125,6 +127,7 @@ __all__ = [
     "Evidence",
     "ExitCode",
     "Exported",
+    "ImportedProblems",
     "Inbox",
     "JobResult",
     "Loaded",
@@ -159,6 +162,7 @@ __all__ = [
     "forget_entries",
     "format_problem",
     "import_entries",
+    "import_problems",
     "init",
     "is_finished",
     "list_tasks",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from akgflow.api.boundary import public
 from akgflow.api.running import RUNS
 from akgflow.api.tasks import Named, load, load_workspace
+from akgflow.base.atomic import write_text
 from akgflow.base.loop import run_async
 from akgflow.config import (
     Loaded,
@@ -35,6 +37,7 @@ from akgflow.executors.base import Executor
 from akgflow.executors.once import temporary_executor, with_executor
 from akgflow.machine import Machine, detect
 from akgflow.planning import Reach, judge_request, reach, with_gaps
+from akgflow.reporting.trace import traces
 from akgflow.runs.matrix import Matrix, best_of_run, latest_run, of_run
 from akgflow.verdict import JudgeRequest, Verdict
 
@@ -130,6 +133,14 @@ class Question:
         )
         return replace(found, request=asked)
 
+    def traces(self, verdict: Verdict) -> str:
+        """The verdict in flashinfer-trace's form: a JSON object on a line for each workload."""
+        _, about = self._about(parse_cases(self.cases))
+        operator, name = _operator(about), self.file.stem if self.file else ""
+        if self.file is not None:
+            name = check_candidate(self.source, self.file, operator, self.dsl).name or name
+        return "".join(f"{json.dumps(one)}\n" for one in traces(verdict, operator, name))
+
     def _about(self, cases: tuple[Mapping[str, Scalar], ...]) -> tuple[Workspace, Task | Operator]:
         if self.task is not None and self.operator is None:
             loaded = load(self.task, workspace=self.workspace, overrides=self.overrides)
@@ -168,19 +179,19 @@ def verify(
     baselines: Sequence[str] = (),
     shapes: str | None = None,
     time: bool = True,
+    trace: str | Path | None = None,
     workspace: str | Path | None = None,
     overrides: Sequence[str] = (),
 ) -> Verdict:
     """Judge one kernel, the file ``candidate`` or its text ``source``, against a task or an operator's file.
 
-    ``form`` is the format of the operator's file, which is found by its looks without it; a candidate's file may be a
-    solution in that format.
+    ``form`` is the format of the operator's file, else found by its looks; the candidate may be a solution in it.
 
     What is left out is as the task says, else as the judge has it: ``cases`` (``m=64,n=32``, or mappings), ``dtype``,
     ``framework`` (``forbid`` or ``allow``), ``precision`` (``framework``, ``strict``, ``tf32``, ``{"compute": "bf16"}``
     or ``fp16``), ``mode`` of the modules (``eval`` or ``train``), ``baselines`` (``eager``, ``torch.compile``),
     ``shapes`` that it must serve besides (``m=1..8192,k=8..4096:8``, or ``fixed``).
-    ``time`` asks for timing where the candidate is executed.
+    ``time`` asks for timing where the candidate is executed. ``trace`` is a file for the verdict as `Question.traces`.
 
     Whatever the candidate does is a verdict. Raises `ConfigError` for what is wrong in the call or the files,
     `PrerequisiteError` where this machine lacks what judging takes, `MachineExhausted`.
@@ -206,7 +217,10 @@ def verify(
         workspace=workspace,
         overrides=overrides,
     )
-    return run_async(question.verdict())
+    verdict = run_async(question.verdict())
+    if trace is not None:
+        write_text(Path(trace), question.traces(verdict))
+    return verdict
 
 
 @public

@@ -19,7 +19,9 @@ from akgflow.errors import ExitCode
     type=click.Path(exists=True, path_type=Path),
     help="The operator's file, or the file or folder of a problem in another format.",
 )
-@click.option("--format", "form", type=click.Choice(list(api.FORMATS)), help="The format of --operator; else by its looks.")
+@click.option(
+    "--format", "form", type=click.Choice(list(api.FORMATS)), help="The format of --operator; else by its looks."
+)
 @click.option("--task", help="Take operator, cases, dtype and tolerance from this task.")
 @click.option("--dsl", required=True, help="The DSL that the candidate is written in.")
 @click.option("--target", required=True, help="The target to judge it for.")
@@ -56,6 +58,11 @@ from akgflow.errors import ExitCode
     "task says, or what the judge varies by itself.",
 )
 @click.option("--time/--no-time", default=True, help="Time the candidate where it is executed.")
+@click.option(
+    "--trace",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write the verdict to this file as traces of flashinfer-trace, one a line for each workload.",
+)
 @workspace_option
 @set_option
 @json_option
@@ -76,6 +83,7 @@ def verify_command(
     baselines: tuple[str, ...],
     shapes: str | None,
     time: bool,
+    trace: Path | None,
     workspace: Path | None,
     overrides: tuple[str, ...],
     as_json: bool,
@@ -105,6 +113,7 @@ def verify_command(
             baselines=baselines,
             shapes=shapes,
             time=time,
+            trace=trace,
             workspace=workspace,
             overrides=overrides,
         )

@@ -1,7 +1,7 @@
 """What a format of other projects gives: a problem as an operator, and its solutions as candidates.
 
-The judge knows one form, KernelBench's. A format translates to it as text, so that judge, plans and prompts stay as they
-are. The lines of a user's Python file keep their numbers: what is added comes after them.
+The judge knows one form, KernelBench's. A format translates to it as text, so that judge, plans and prompts stay as
+they are. The lines of a user's Python file keep their numbers: what is added comes after them.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from akgflow.formats.base import ADDED, Candidate, Read, Refused, Scalar, Translation
-from akgflow.formats.python import is_candidate, parameters, requires, with_modules
+from akgflow.formats.python import is_candidate, parameters, require_solution, requires, with_modules
 from akgflow.formats.structure import entry, line_of, scalars
 
 _TASKS = ("task.yml", "task.yaml")
@@ -114,7 +114,9 @@ def _require_one_device(settings: Mapping[str, Any], task: Path, text: str) -> N
     if entry(settings, "lang", str, task, "py") != "py":
         raise Refused(f"the task is in {settings['lang']!r}; its reference must be Python", task, _line(text, "lang"))
     if settings.get("multi_gpu"):
-        raise Refused("the task runs on several GPUs at once; a kernel is judged on one", task, _line(text, "multi_gpu"))
+        raise Refused(
+            "the task runs on several GPUs at once; a kernel is judged on one", task, _line(text, "multi_gpu")
+        )
 
 
 def _line(text: str, key: str) -> int:
@@ -193,7 +195,7 @@ def candidate(text: str, file: Path, about: Translation) -> Candidate:
         return Candidate(text)
     if file.suffix != ".py":
         raise Refused("a submission is Python", file)
-    requires(text, "custom_kernel", file)
+    require_solution(text, "custom_kernel", file)
     model = (
         "import torch as _akgflow_torch\n\n\n"
         "class ModelNew(_akgflow_torch.nn.Module):\n"

@@ -44,12 +44,17 @@ def parameters(function: ast.stmt | None) -> tuple[str, ...]:
     return tuple(one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs))
 
 
-def requires(text: str, name: str, file: Path) -> dict[str, ast.stmt]:
+def requires(text: str, name: str, file: Path, hint: str = "") -> dict[str, ast.stmt]:
     """What a text defines, ``name`` among it. Raises `Refused`."""
     found = defined(parsed(text, file))
     if name not in found:
-        raise Refused(f"defines no {name}", file, hint=f"define {name}, or the class ModelNew, in {file.name}")
+        raise Refused(f"defines no {name}", file, hint=hint)
     return found
+
+
+def require_solution(text: str, name: str, file: Path) -> None:
+    """A solution defines the function ``name``. Raises `Refused`."""
+    requires(text, name, file, f"define {name}, or the class ModelNew")
 
 
 def is_candidate(text: str, file: Path) -> bool:

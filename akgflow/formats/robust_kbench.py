@@ -1,8 +1,8 @@
-"""robust-kbench: a folder with ``func_forward.py`` (``Model``, ``forward_fn``, ``get_inputs``) and ``config_forward.json``.
+"""robust-kbench: a folder with ``func_forward.py`` and ``config_forward.json``.
 
-Specified in SakanaAI/robust-kbench: ``robust_kbench/config_task.py``. A case is an input config, an init config and a
-shared config together. A solution is a CUDA file that binds ``forward``, or a Python file with ``forward_fn``; either is
-called with the arguments of ``forward_fn``.
+The first defines ``Model``, ``forward_fn`` and ``get_inputs``. Specified in SakanaAI/robust-kbench:
+``robust_kbench/config_task.py``. A case is an input config, an init config and a shared config together. A solution is
+a CUDA file that binds ``forward``, or a Python file with ``forward_fn``; it is called with the arguments of that.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from akgflow.formats import native
 from akgflow.formats.base import ADDED, Candidate, Read, Refused, Scalar, Translation
-from akgflow.formats.python import is_candidate, requires
+from akgflow.formats.python import is_candidate, require_solution, requires
 from akgflow.formats.structure import entry, json_object, line_of, scalars
 
 _FORWARD, _BACKWARD, _CONFIG = "func_forward.py", "func_backward.py", "config_forward.json"
@@ -78,7 +78,8 @@ def _init_inputs(settings: Mapping[str, Any]) -> str:
     for kind in ("single", "multi"):
         for part in ("init", "shared"):
             for one in settings.get(f"{kind}_{part}_configs", ()):
-                given = {**one, **given}
+                # A case leaves out what is null in its config.
+                given = {**one, **given, **{name: None for name, value in one.items() if value is None}}
     signature = ", ".join(f"{name}={value!r}" for name, value in given.items())
     return (
         f"def get_init_inputs({signature}):\n"
@@ -101,7 +102,7 @@ def candidate(text: str, file: Path, about: Translation) -> Candidate:
         f"        return super().forward(*args, fn=_akgflow_function)\n"
     )
     if file.suffix == ".py":
-        requires(text, "forward_fn", file)
+        require_solution(text, "forward_fn", file)
         return Candidate(f"{text}{ADDED}_akgflow_function = forward_fn\n{model}")
     built = native.library({file.name: text}, "forward", "torch", {}, file)
     return Candidate(f"{built}_akgflow_function = _akgflow_library.forward\n{model}", dsls=("cuda_c",))

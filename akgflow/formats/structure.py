@@ -45,13 +45,13 @@ def entry(data: Mapping[str, Any], name: str, kind: type, file: Path, default: A
 
 
 def scalars(value: Any, what: str, file: Path, line: int = 1) -> dict[str, Scalar]:
-    """An object of names and plain values. Raises `Refused`."""
+    """An object of names and plain values; a name that is null is left out. Raises `Refused`."""
     if not isinstance(value, dict):
         raise Refused(f"{what} holds something else than objects", file, line)
     for name, one in value.items():
-        if not isinstance(one, Scalar):
+        if not isinstance(one, Scalar | None):
             reason = f"{what}: {name!r} is {type(one).__name__}; a case holds numbers, truth values and texts"
             raise Refused(reason, file, line)
         if not name.isidentifier():
             raise Refused(f"{what}: {name!r} is no name of an argument", file, line)
-    return value
+    return {name: one for name, one in value.items() if one is not None}

@@ -11,6 +11,7 @@ from akgflow.base.platforms import PLATFORMS
 from akgflow.config._files import Unreadable, read_bytes
 from akgflow.config._problems import Problems, display, nearest, quoted, suggest
 from akgflow.config._yaml import Node
+from akgflow.config.checks.opened import translated
 from akgflow.config.checks.operators import (
     CallError,
     check_cases,
@@ -19,7 +20,6 @@ from akgflow.config.checks.operators import (
     parse_dimension,
     read_operator,
 )
-from akgflow.config.checks.opened import translated
 from akgflow.config.checks.shapes import check_shapes
 from akgflow.config.python_text import PythonError, definitions, parse_python
 from akgflow.config.types import SHARED

@@ -74,9 +74,7 @@ def _get_inputs(about: Definition, workloads: Sequence[Workload], cases: Sequenc
         numbers = "".join(f", {name!r}: {name}" for name in (workloads[0].scalars if workloads else ()))
         device = "_akgflow_torch.device('cpu')"
         body += f"    _custom = _akgflow_custom({{**_axes{numbers}}}, {device})\n"
-    body += "    return [\n" + "".join(
-        f"        {_chosen(one, kinds, mixed, workloads)},\n" for one in about.inputs
-    )
+    body += "    return [\n" + "".join(f"        {_chosen(one, kinds, mixed, workloads)},\n" for one in about.inputs)
     return f"def get_inputs({signature}):\n{body}    ]\n"
 
 

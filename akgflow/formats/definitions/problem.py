@@ -41,7 +41,7 @@ def candidate(text: str, file: Path, about: Translation, dialect: Dialect) -> Ca
 
 
 def _place(file: Path, about: Definition) -> Path:
-    """The Python file beside the definition that holds the same reference, whose lines people can open; else ``file``."""
+    """The Python file beside the definition with the same reference, whose lines can be opened; else ``file``."""
     beside = file.with_name("reference.py")
     try:
         same = beside.read_text(encoding="utf-8").rstrip() == about.reference.rstrip()

@@ -11,7 +11,7 @@ from akgflow.formats import native
 from akgflow.formats.base import ADDED, Candidate, Refused
 from akgflow.formats.definitions.definition import Definition
 from akgflow.formats.definitions.operator import OUTPUTS, axes_text, shape_text
-from akgflow.formats.python import is_candidate, requires, with_modules
+from akgflow.formats.python import is_candidate, require_solution, with_modules
 from akgflow.formats.structure import entry, json_object, line_of
 
 _PYTHON, _NATIVE = ("pytorch", "python", "triton", "tilelang"), ("cuda", "cuda_cpp", "cpp")
@@ -106,7 +106,7 @@ def _text(solution: _Solution, file: Path, about: Definition) -> str:
     source = solution.sources[solution.entry_file]
     if solution.entry_file.endswith(".py"):
         inner = file.with_name(PurePosixPath(solution.entry_file).name)
-        requires(source, solution.function, inner)
+        require_solution(source, solution.function, inner)
         beside = {path: one for path, one in solution.sources.items() if path != solution.entry_file}
         begin = with_modules(source, beside, inner) + ADDED + f"_akgflow_run = {solution.function}\n"
     else:
