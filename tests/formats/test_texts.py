@@ -90,3 +90,12 @@ def test_a_module_with_an_error_names_its_own_file() -> None:
     with pytest.raises(Refused) as why:
         with_modules("import helper\n", {"helper.py": "\nx = (\n"}, FILE)
     assert (why.value.file.name, why.value.line) == ("helper.py", 2)
+
+
+def test_the_source_of_a_reference_in_json_can_be_read(tmp_path: Path) -> None:
+    """Triton reads it of a kernel, and a traceback of the line that failed."""
+    from akgflow.verification.reference.operator import load
+
+    operator = check_operator(EXAMPLES / "flashinfer/definitions/rowsum/rowsum_d32.json", ())
+    module = load(operator.whole, str(operator.file))
+    assert inspect.getsource(module.run).startswith("def run(x, weight):\n")
