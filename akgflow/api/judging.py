@@ -245,7 +245,12 @@ def matrix(
     aims = tuple(check_target(name, loaded.workspace.targets) for name in targets) or loaded.task.targets
     numbers = tuple(map(check_dtype, dtypes)) or (loaded.task.dtype,)
     if candidates:
-        texts = {check_name("DSL", dsl, loaded.workspace.dsls): _text(path) for dsl, path in candidates.items()}
+        texts = {
+            check_name("DSL", dsl, loaded.workspace.dsls): check_candidate(
+                _text(path), Path(path), loaded.task.operator, dsl
+            ).text
+            for dsl, path in candidates.items()
+        }
         kernels = {(dsl, target): text for dsl, text in texts.items() for target in aims}
         return _judged(loaded, Wanted(kernels, tuple(texts), aims, numbers, time))
     folder = Path(run) if run is not None else latest_run(loaded.task, loaded.workspace.root / RUNS)

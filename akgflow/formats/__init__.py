@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,16 +58,13 @@ def _found(path: Path, name: str | None) -> tuple[str, Path | None]:
 
 
 def _files(path: Path) -> Iterator[Path]:
-    if not path.is_dir():
-        yield path
-        return
+    """A file, or a folder and all that is below it, in order; links to folders are not followed."""
     yield path
-    for one in sorted(path.iterdir()):
-        if one.is_dir():
-            if one.name not in _SKIPPED and not one.name.startswith("."):
-                yield from _files(one)
-        elif not one.name.startswith("."):
-            yield one
+    for folder, inner, names in os.walk(path):
+        inner[:] = sorted(name for name in inner if name not in _SKIPPED and not name.startswith("."))
+        if Path(folder) != path:
+            yield Path(folder)
+        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
 
 
 def _is_operator(file: Path, folders: set[Path]) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from akgflow.formats.base import ADDED, Candidate, Read, Refused, Scalar, Translation
-from akgflow.formats.python import is_candidate, parameters, require_solution, requires, with_modules
+from akgflow.formats.python import is_candidate, literal, parameters, require_solution, requires, with_modules
 from akgflow.formats.structure import entry, line_of, scalars
 
 _TASKS = ("task.yml", "task.yaml")
@@ -157,7 +157,7 @@ def _get_inputs(cases: list[dict[str, Scalar]], seeded: bool) -> str:
     """``get_inputs`` with the names of the cases; what some cases leave out is left to ``generate_input``."""
     names = dict.fromkeys(name for case in cases for name in case)
     defaults = {name: cases[0].get(name) for name in names}
-    signature = ", ".join(f"{name}={value!r}" for name, value in defaults.items())
+    signature = ", ".join(f"{name}={literal(value)}" for name, value in defaults.items())
     given = ", ".join(f"{name!r}: {name}" for name in names)
     seed = f"    given[{_SEED!r}] = int(_akgflow_torch.randint(2**31 - 1, ()))\n" if seeded else ""
     return (

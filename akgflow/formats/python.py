@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import math
 import warnings
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from akgflow.base.text import lines
-from akgflow.formats.base import Refused
+from akgflow.formats.base import Refused, Scalar
 
 
 def parsed(text: str, file: Path, first_line: int = 1) -> ast.Module:
@@ -55,6 +56,11 @@ def requires(text: str, name: str, file: Path, hint: str = "") -> dict[str, ast.
 def require_solution(text: str, name: str, file: Path) -> None:
     """A solution defines the function ``name``. Raises `Refused`."""
     requires(text, name, file, f"define {name}, or the class ModelNew")
+
+
+def literal(value: Scalar | None) -> str:
+    """A value as Python; ``repr`` of a float that is not finite is no Python."""
+    return repr(value) if not isinstance(value, float) or math.isfinite(value) else f"float({str(value)!r})"
 
 
 def is_candidate(text: str, file: Path) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 from akgflow.formats import native
 from akgflow.formats.base import ADDED, Candidate, Read, Refused, Scalar, Translation
-from akgflow.formats.python import is_candidate, require_solution, requires
+from akgflow.formats.python import is_candidate, literal, require_solution, requires
 from akgflow.formats.structure import entry, json_object, line_of, scalars
 
 _FORWARD, _BACKWARD, _CONFIG = "func_forward.py", "func_backward.py", "config_forward.json"
@@ -80,7 +80,7 @@ def _init_inputs(settings: Mapping[str, Any]) -> str:
             for one in settings.get(f"{kind}_{part}_configs", ()):
                 # A case leaves out what is null in its config.
                 given = {**one, **given, **{name: None for name, value in one.items() if value is None}}
-    signature = ", ".join(f"{name}={value!r}" for name, value in given.items())
+    signature = ", ".join(f"{name}={literal(value)}" for name, value in given.items())
     return (
         f"def get_init_inputs({signature}):\n"
         f"    import inspect\n\n"

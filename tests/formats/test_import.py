@@ -193,3 +193,19 @@ def test_a_solution_that_cannot_be_expressed_is_refused(old: str, new: str, word
     assert json.loads(file.read_text()) != json.loads(text)
     with pytest.raises(ConfigError, match=words):
         api.verify(file, operator=EXAMPLES / ALL[0].problem, dsl="cpp", target="cpu")
+
+
+def test_a_gate_on_shapes_that_the_problem_does_not_have_is_an_error(space: Path) -> None:
+    (task,) = api.import_problems(EXAMPLES / "kernelbot", workspace=space).tasks
+    task.write_text(task.read_text() + "gates: {shapes: general}\n")
+    with pytest.raises(ConfigError, match="this problem of kernelbot has none"):
+        api.load(task)
+    task.write_text(task.read_text() + "shapes: {rows: 1..64}\n")
+    assert api.load(task).task.shapes.given
+
+
+def test_links_in_a_circle_end(space: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(EXAMPLES / "robust", copy)
+    (copy / "again").symlink_to(copy, target_is_directory=True)
+    assert len(api.import_problems(copy, workspace=space).tasks) == 1

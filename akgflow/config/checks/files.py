@@ -109,6 +109,10 @@ def _check_operator(task: Node, folder: Path, problems: Problems) -> None:
     if made is not None and surface is not None:
         check_cases(task, surface, problems, has_cases=bool(made.cases))
         check_shapes(task, made.source, surface, problems)
+        gate = task.at("gates", "shapes")
+        if made.fixed and gate is not None and task.at("shapes") is None:
+            what = f"this gate asks for other shapes than the stated ones, and this problem of {made.format} has none"
+            problems.add(gate.mark, what, "say with 'shapes' which sizes a kernel must serve")
 
 
 def _check_source(source: Node, folder: Path, problems: Problems) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from akgflow.formats.base import ADDED, Scalar
 from akgflow.formats.definitions.definition import Definition, Tensor
 from akgflow.formats.definitions.workloads import WORKLOAD, Workload
+from akgflow.formats.python import literal
 
 _RANGES = {"int8": 128, "uint8": 256}
 """Random integers are below these in magnitude; others below 1024."""
@@ -80,7 +81,7 @@ def _get_inputs(about: Definition, workloads: Sequence[Workload], cases: Sequenc
 
 def _default(name: str, value: Scalar, about: Definition) -> str:
     """A number that is no size is not written out plainly: the judge varies whole numbers that are."""
-    return repr(value) if name in about.var else f"{type(value).__name__}({value!r})"
+    return repr(value) if name in about.var else f"{type(value).__name__}({literal(value)})"
 
 
 def _chosen(
