@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from akgflow.api.boundary import public
@@ -66,13 +67,15 @@ def _written(
     root: Path, operator: Operator, form: str, file: Path, matrix: tuple[list[str], list[str]], taken: Sequence[Path]
 ) -> Path:
     folder = root / "tasks"
+    reference = json.dumps(os.path.relpath(file.absolute(), folder.absolute()), ensure_ascii=False)
     for name in _names(operator, file):
         task = folder / f"{name}.yaml"
-        if task in taken:
+        text = _text(name, operator, form, reference, matrix)
+        there = task.read_text(encoding="utf-8") if task.exists() else text
+        if task in taken or (there != text and reference not in there):
             continue
-        text = _text(name, operator, form, os.path.relpath(file.absolute(), folder.absolute()), matrix)
-        if task.exists() and task.read_text(encoding="utf-8") != text:
-            raise ConfigError(f"{task} is there already, and is another task: rename or remove it")
+        if there != text:
+            raise ConfigError(f"{task} is a task of this problem already, and differs: rename or remove it")
         write_text(task, text)
         return task
     raise AssertionError("the names do not end")
@@ -83,13 +86,18 @@ def _names(operator: Operator, file: Path) -> Iterator[str]:
     given = operator.translation.name if operator.translation else file.stem
     folders = [part for part in file.absolute().parent.parts[1:] if part != given]
     for depth in range(len(folders) + 1):
-        name = re.sub(r"[^A-Za-z0-9_-]+", "_", "_".join([*folders[len(folders) - depth :], given]))[-_LONGEST:]
+        name = _shortened(re.sub(r"[^A-Za-z0-9_-]+", "_", "_".join([*folders[len(folders) - depth :], given])))
         if re.match("[A-Za-z]", name):
             yield name
-    number = 1
-    while True:
-        yield f"problem_{number}"
-        number += 1
+    yield from (f"problem_{number}" for number in count(1))
+
+
+def _shortened(name: str) -> str:
+    """The end of a name that is too long, from a word on: what problems of one origin differ in."""
+    if len(name) <= _LONGEST:
+        return name
+    _, _, rest = name[-_LONGEST - 1 :].partition("_")
+    return rest or name[-_LONGEST:]
 
 
 def _text(name: str, operator: Operator, form: str, file: str, matrix: tuple[list[str], list[str]]) -> str:
@@ -98,6 +106,6 @@ def _text(name: str, operator: Operator, form: str, file: str, matrix: tuple[lis
     dsls, targets = matrix
     return (
         f"version: 1\nname: {name}\n{described}kind: generate\n"
-        f"operator: {{file: {json.dumps(file, ensure_ascii=False)}, format: {form}}}\n"
+        f"operator: {{file: {file}, format: {form}}}\n"
         f"matrix: {{dsl: [{', '.join(dsls)}], target: [{', '.join(targets)}]}}\n"
     )

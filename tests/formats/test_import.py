@@ -51,10 +51,34 @@ def test_everything_below_a_folder_is_found_once(space: Path) -> None:
 
 def test_a_task_that_is_there_is_kept(space: Path) -> None:
     (space / "tasks/gated.yaml").write_text("mine\n")
+    (task,) = api.import_problems(EXAMPLES / "robust", workspace=space).tasks
+    assert task.stem == "robust_gated"
+    assert (space / "tasks/gated.yaml").read_text() == "mine\n"
+    task.write_text(task.read_text() + "workflow: no_model\n")
     found = api.import_problems(EXAMPLES / "robust", workspace=space)
     assert not found.tasks
-    assert "is there already" in str(found.refused[0])
-    assert (space / "tasks/gated.yaml").read_text() == "mine\n"
+    assert "is a task of this problem already, and differs" in str(found.refused[0])
+    assert "no_model" in task.read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [
+        ("a.b c", "a_b_c"),
+        ("maker/model_" + "x" * 30 + "_fused_rms_norm_of_rows", "model_" + "x" * 30 + "_fused_rms_norm_of_rows"),
+        ("x" * 70, "x" * 64),
+        ("7up", "copy_7up"),
+        ("…", "_"),
+    ],
+)
+def test_names_of_tasks_are_made_of_the_problem_s(name: str, task: str, space: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(EXAMPLES / "sol/scaled_rows", copy)
+    definition = copy / "definition.json"
+    definition.write_text(definition.read_text().replace("scaled_rows_c8", name), encoding="utf-8")
+    (made,) = api.import_problems(copy, workspace=space).tasks
+    assert made.stem == task or made.stem.endswith(task)
+    assert api.load(made).task.name == made.stem
 
 
 def test_problems_of_one_name_get_the_folders_above(space: Path, tmp_path: Path) -> None:
