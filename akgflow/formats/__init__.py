@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from akgflow.formats import flashinfer_trace, kernelbench, kernelbot, robust_kbench, sol_execbench
@@ -51,9 +52,11 @@ def problems_in(path: Path, name: str | None) -> Iterator[tuple[str, Path]]:
 
 def _found(path: Path, name: str | None) -> tuple[str, Path | None]:
     for form in (name,) if name else FORMATS:
-        found = FORMATS[form].find(path)
-        if found is not None:
-            return form, found
+        # A path that the system does not take is refused where it is read.
+        with suppress(OSError, ValueError):
+            found = FORMATS[form].find(path)
+            if found is not None:
+                return form, found
     return "", None
 
 

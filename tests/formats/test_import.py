@@ -233,3 +233,14 @@ def test_links_in_a_circle_end(space: Path, tmp_path: Path) -> None:
     shutil.copytree(EXAMPLES / "robust", copy)
     (copy / "again").symlink_to(copy, target_is_directory=True)
     assert len(api.import_problems(copy, workspace=space).tasks) == 1
+
+
+@pytest.mark.parametrize("file", ["9" * 400, "9" * 400 + ".py", "a/" * 3000, "..", "/dev/null", "no/such.json"])
+def test_paths_of_every_kind_are_read_or_refused_in_the_task(file: str, space: Path) -> None:
+    task = space / "tasks/odd.yaml"
+    task.write_text(
+        f"version: 1\nname: odd\nkind: generate\noperator: {{file: {json.dumps(file)}}}\n"
+        "matrix: {dsl: [triton], target: [cpu]}\n"
+    )
+    with pytest.raises(ConfigError, match=r"odd\.yaml:4:18: the operator .* (cannot be read|does not exist)"):
+        api.load(task)
