@@ -107,6 +107,13 @@ class Question:
         async with temporary_executor(machine) as executor:
             return await inquiry.verdict(executor)
 
+    def answered(self, trace: str | Path | None) -> Verdict:
+        """`verdict` for callers without a loop; ``trace`` is a file for `traces` of it."""
+        found = run_async(self.verdict())
+        if trace is not None:
+            write_text(Path(trace), self.traces(found))
+        return found
+
     def inquiry(self, machine: Machine) -> Inquiry:
         """What to ask of the judge; raises `ConfigError` where that makes no sense here."""
         cases = parse_cases(self.cases)
@@ -196,10 +203,8 @@ def verify(
     Whatever the candidate does is a verdict. Raises `ConfigError` for what is wrong in the call or the files,
     `PrerequisiteError` where this machine lacks what judging takes, `MachineExhausted`.
     """
-    if (candidate is None) == (source is None):
-        raise ConfigError("give either the candidate's file or its source text")
     question = Question(
-        source=source or "" if candidate is None else _text(candidate),
+        source=_source(candidate, source),
         dsl=dsl,
         target=target,
         file=None if candidate is None else Path(candidate),
@@ -217,10 +222,7 @@ def verify(
         workspace=workspace,
         overrides=overrides,
     )
-    verdict = run_async(question.verdict())
-    if trace is not None:
-        write_text(Path(trace), question.traces(verdict))
-    return verdict
+    return question.answered(trace)
 
 
 @public
@@ -258,6 +260,12 @@ def matrix(
     if judge or targets or dtypes:
         return _judged(loaded, Wanted(best_of_run(folder), loaded.task.dsls, aims, numbers, time))
     return found
+
+
+def _source(candidate: str | Path | None, source: str | None) -> str:
+    if (candidate is None) == (source is None):
+        raise ConfigError("give either the candidate's file or its source text")
+    return source or "" if candidate is None else _text(candidate)
 
 
 def _text(path: str | Path) -> str:
