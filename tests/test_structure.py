@@ -20,6 +20,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "terms"}),
     frozenset({"base"}),
     frozenset({"operators", "precision"}),
+    frozenset({"formats"}),
     frozenset({"config.steps"}),
     frozenset({"config.types"}),
     frozenset({"budget", "machine", "verdict", "verification.sandbox"}),

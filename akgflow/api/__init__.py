@@ -13,6 +13,7 @@ from akgflow.base.lazy_exports import lazy_exports
 if TYPE_CHECKING:
     from akgflow.agents import describe
     from akgflow.api.exporting import export_candidate, export_kernel, recheck
+    from akgflow.api.importing import ImportedProblems, import_problems
     from akgflow.api.judging import Question, matrix, verify
     from akgflow.api.kernels import (
         Added,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         UntrustedJudge,
     )
     from akgflow.export import Exported
+    from akgflow.formats import FORMATS
     from akgflow.knowledge import Entry, Store
     from akgflow.models.local.inbox import Inbox, Waiting
     from akgflow.planning import Plan, digest
@@ -67,6 +69,7 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "agents": ("describe",),
     "api.exporting": ("export_candidate", "export_kernel", "recheck"),
+    "api.importing": ("ImportedProblems", "import_problems"),
     "api.judging": ("Question", "matrix", "verify"),
     "api.kernels": (
         "Added",
@@ -109,6 +112,7 @@ _EXPORTS = {
         "UntrustedJudge",
     ),
     "export": ("Exported",),
+    "formats": ("FORMATS",),
     "knowledge": ("Entry", "Store"),
     "models.local.inbox": ("Inbox", "Waiting"),
     "planning": ("Plan", "digest"),
@@ -120,6 +124,7 @@ _EXPORTS = {
 }
 
 __all__ = [
+    "FORMATS",
     "KINDS",
     "Added",
     "AkgflowError",
@@ -132,6 +137,7 @@ __all__ = [
     "ExitCode",
     "Exported",
     "FailOn",
+    "ImportedProblems",
     "Inbox",
     "JobResult",
     "Loaded",
@@ -174,6 +180,7 @@ __all__ = [
     "forget_entries",
     "format_problem",
     "import_entries",
+    "import_problems",
     "init",
     "is_finished",
     "is_task",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,10 +11,12 @@ from pathlib import Path
 from akgflow.api.boundary import public
 from akgflow.api.running import RUNS
 from akgflow.api.tasks import Named, load, load_workspace
+from akgflow.base.atomic import write_text
 from akgflow.base.loop import run_async
 from akgflow.config import (
     Loaded,
     check_baseline,
+    check_candidate,
     check_cases,
     check_dtype,
     check_framework,
@@ -35,6 +38,7 @@ from akgflow.executors.base import Executor
 from akgflow.executors.once import temporary_executor, with_executor
 from akgflow.machine import Machine, detect
 from akgflow.planning import Reach, judge_request, reach, with_gaps
+from akgflow.reporting.trace import traces
 from akgflow.runs.matrix import Matrix, best_of_run, latest_run, of_run
 from akgflow.verdict import JudgeRequest, Verdict
 
@@ -74,12 +78,17 @@ def inquire(space: Workspace, about: Task | Operator, source: str, dsl: str, tar
 
 @dataclass(frozen=True)
 class Question:
-    """What `verify` asks, for callers with an event loop of their own. ``source`` is the candidate's text."""
+    """What `verify` asks, for callers with an event loop of their own.
+
+    ``source`` is the candidate's text, ``file`` where it was read: in the operator's format where that has solutions.
+    """
 
     source: str
     dsl: str
     target: str
+    file: Path | None = None
     operator: str | Path | None = None
+    form: str | None = None
     task: Named | None = None
     cases: Sequence[Case] = ()
     dtype: str | None = None
@@ -100,6 +109,13 @@ class Question:
         async with temporary_executor(machine) as executor:
             return await inquiry.verdict(executor)
 
+    def answered(self, trace: str | Path | None) -> Verdict:
+        """`verdict` for callers without a loop; ``trace`` is a file for `traces` of it."""
+        found = run_async(self.verdict())
+        if trace is not None:
+            write_text(Path(trace), self.traces(found))
+        return found
+
     def inquiry(self, machine: Machine) -> Inquiry:
         """What to ask of the judge; raises `ConfigError` where that makes no sense here."""
         cases = parse_cases(self.cases)
@@ -111,7 +127,8 @@ class Question:
         space, about = self._about(cases)
         if self.mode is not None:
             about = _in_mode(about, self.mode)
-        found = inquire(space, about, self.source, self.dsl, self.target, machine)
+        source = check_candidate(self.source, self.file, _operator(about), self.dsl).text if self.file else self.source
+        found = inquire(space, about, source, self.dsl, self.target, machine)
         request = found.request
         asked = replace(
             request,
@@ -127,6 +144,14 @@ class Question:
         )
         return replace(found, request=asked)
 
+    def traces(self, verdict: Verdict) -> str:
+        """The verdict in flashinfer-trace's form: a JSON object on a line for each workload."""
+        _, about = self._about(parse_cases(self.cases))
+        operator, name = _operator(about), self.file.stem if self.file else ""
+        if self.file is not None:
+            name = check_candidate(self.source, self.file, operator, self.dsl).name or name
+        return "".join(f"{json.dumps(one)}\n" for one in traces(verdict, operator, name))
+
     def _about(self, cases: tuple[Mapping[str, Scalar], ...]) -> tuple[Workspace, Task | Operator]:
         if self.task is not None and self.operator is None:
             loaded = load(self.task, workspace=self.workspace, overrides=self.overrides)
@@ -135,7 +160,7 @@ class Question:
         if self.operator is None or self.task is not None:
             raise ConfigError("give either an operator's file or a task")
         space = load_workspace(self.workspace, overrides=self.overrides)
-        return space, check_operator(Path(self.operator), cases)
+        return space, check_operator(Path(self.operator), cases, self.form)
 
 
 def _operator(about: Task | Operator) -> Operator:
@@ -155,6 +180,7 @@ def verify(
     dsl: str,
     target: str,
     operator: str | Path | None = None,
+    form: str | None = None,
     task: Named | None = None,
     cases: Sequence[Case] = (),
     dtype: str | None = None,
@@ -165,27 +191,30 @@ def verify(
     shapes: str | None = None,
     layouts: str | None = None,
     time: bool = True,
+    trace: str | Path | None = None,
     workspace: str | Path | None = None,
     overrides: Sequence[str] = (),
 ) -> Verdict:
     """Judge one kernel, the file ``candidate`` or its text ``source``, against a task or an operator's file.
 
+    ``form`` is the format of the operator's file, else found by its looks; the candidate may be a solution in it.
+
     What is left out is as the task says, else as the judge has it: ``cases`` (``m=64,n=32``, or mappings), ``dtype``,
     ``framework`` (``forbid`` or ``allow``), ``precision`` (``framework``, ``strict``, ``tf32``, ``{"compute": "bf16"}``
     or ``fp16``), ``mode`` of the modules (``eval`` or ``train``), ``baselines`` (``eager``, ``torch.compile``),
     ``shapes`` that it must serve besides (``m=1..8192,k=8..4096:8``, or ``fixed``), ``layouts`` of inputs (``any``).
-    ``time`` asks for timing where the candidate is executed.
+    ``time`` asks for timing where the candidate is executed. ``trace`` is a file for the verdict as `Question.traces`.
 
     Whatever the candidate does is a verdict. Raises `ConfigError` for what is wrong in the call or the files,
     `PrerequisiteError` where this machine lacks what judging takes, `MachineExhausted`.
     """
-    if (candidate is None) == (source is None):
-        raise ConfigError("give either the candidate's file or its source text")
     question = Question(
-        source=source or "" if candidate is None else _text(candidate),
+        source=_source(candidate, source),
         dsl=dsl,
         target=target,
+        file=None if candidate is None else Path(candidate),
         operator=operator,
+        form=form,
         task=task,
         cases=cases,
         dtype=dtype,
@@ -199,7 +228,7 @@ def verify(
         workspace=workspace,
         overrides=overrides,
     )
-    return run_async(question.verdict())
+    return question.answered(trace)
 
 
 @public
@@ -224,7 +253,12 @@ def matrix(
     aims = tuple(check_target(name, loaded.workspace.targets) for name in targets) or loaded.task.targets
     numbers = tuple(map(check_dtype, dtypes)) or (loaded.task.dtype,)
     if candidates:
-        texts = {check_name("DSL", dsl, loaded.workspace.dsls): _text(path) for dsl, path in candidates.items()}
+        texts = {
+            check_name("DSL", dsl, loaded.workspace.dsls): check_candidate(
+                _text(path), Path(path), loaded.task.operator, dsl
+            ).text
+            for dsl, path in candidates.items()
+        }
         kernels = {(dsl, target): text for dsl, text in texts.items() for target in aims}
         return _judged(loaded, Wanted(kernels, tuple(texts), aims, numbers, time))
     folder = Path(run) if run is not None else latest_run(loaded.task, loaded.workspace.root / RUNS)
@@ -232,6 +266,12 @@ def matrix(
     if judge or targets or dtypes:
         return _judged(loaded, Wanted(best_of_run(folder), loaded.task.dsls, aims, numbers, time))
     return found
+
+
+def _source(candidate: str | Path | None, source: str | None) -> str:
+    if (candidate is None) == (source is None):
+        raise ConfigError("give either the candidate's file or its source text")
+    return source or "" if candidate is None else _text(candidate)
 
 
 def _text(path: str | Path) -> str:

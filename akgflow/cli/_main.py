@@ -25,6 +25,7 @@ _COMMANDS = {
     "plan": ("_run", "Show what running a task or a suite would do, and at most for how much."),
     "validate": ("_look", "Check tasks, or the whole workspace, and say all that is wrong."),
     "verify": ("_verify", "Judge one kernel; no model is asked."),
+    "import": ("_init", "Write tasks for problems of KernelBench, SOL-ExecBench, kernelbot, …"),
     "matrix": ("_matrix", "Show a task's kernels on every target, shape and dtype."),
     "show": ("_look", "Show a run: its table, how far it came, where its means went."),
     "report": ("_report", "Write a run as one HTML page, or serve it and follow the run."),

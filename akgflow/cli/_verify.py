@@ -13,7 +13,15 @@ from akgflow.errors import ExitCode
 
 @click.command("verify")
 @click.argument("candidate", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--operator", "operator_file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--operator",
+    "operator_file",
+    type=click.Path(exists=True, path_type=Path),
+    help="The operator's file, or the file or folder of a problem in another format.",
+)
+@click.option(
+    "--format", "form", type=click.Choice(list(api.FORMATS)), help="The format of --operator; else by its looks."
+)
 @click.option("--task", help="Take operator, cases, dtype and tolerance from this task.")
 @click.option("--dsl", required=True, help="The DSL that the candidate is written in.")
 @click.option("--target", required=True, help="The target to judge it for.")
@@ -55,6 +63,11 @@ from akgflow.errors import ExitCode
     help="any: it must take inputs that are transposed, sliced, expanded or channels last. Else as the task says.",
 )
 @click.option("--time/--no-time", default=True, help="Time the candidate where it is executed.")
+@click.option(
+    "--trace",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write the verdict to this file as traces of flashinfer-trace, one a line for each workload.",
+)
 @workspace_option
 @set_option
 @json_option
@@ -63,6 +76,7 @@ def verify_command(
     ctx: click.Context,
     candidate: Path,
     operator_file: Path | None,
+    form: str | None,
     task: str | None,
     dsl: str,
     target: str,
@@ -75,11 +89,15 @@ def verify_command(
     shapes: str | None,
     layouts: str | None,
     time: bool,
+    trace: Path | None,
     workspace: Path | None,
     overrides: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Judge the kernel in the file CANDIDATE (a module with ModelNew) against an operator; asks no model."""
+    """Judge the kernel in the file CANDIDATE against an operator; asks no model.
+
+    CANDIDATE is a module with ModelNew, or a solution in the operator's format.
+    """
     from akgflow.reporting import Progress, console, show_verdict
 
     if (operator_file is None) == (task is None):
@@ -91,6 +109,7 @@ def verify_command(
             dsl=dsl,
             target=target,
             operator=operator_file,
+            form=form,
             task=task,
             cases=cases,
             dtype=dtype,
@@ -101,6 +120,7 @@ def verify_command(
             shapes=shapes,
             layouts=layouts,
             time=time,
+            trace=trace,
             workspace=workspace,
             overrides=overrides,
         )

@@ -2,6 +2,7 @@
 
 from akgflow.config._command_line import (
     check_baseline,
+    check_candidate,
     check_cases,
     check_dtype,
     check_framework,
@@ -44,6 +45,7 @@ __all__ = [
     "Suite",
     "Unreadable",
     "check_baseline",
+    "check_candidate",
     "check_cases",
     "check_dtype",
     "check_framework",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,8 +42,8 @@ from akgflow.precision import Precision
 from akgflow.terms import Evidence, in_order
 
 Read = Callable[[Path], str]
-Imports = Callable[[str, Path], Mapping[str, str]]
-"""The modules beside an operator's file that its text imports."""
+Opened = Callable[[Path, str | None], Operator]
+"""The operator that a file is, in a format that is named or found."""
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _TOKENS = {"k": 1_000, "M": 1_000_000}
 _SIZES = {"MiB": 1 << 20, "GiB": 1 << 30}
@@ -216,11 +217,13 @@ def _toolchain(named: str, folder: Path, read: Read) -> str | ToolchainFile:
     return ToolchainFile(named, read(folder / named)) if named.endswith(".py") else named
 
 
-def task(node: Node, file: Path, read: Read, imports: Imports) -> Task:
-    """One task, with the text of its operator and source kernel, and of what the operator ``imports``."""
+def task(node: Node, file: Path, read: Read, opened: Opened) -> Task:
+    """One task, with the text of its operator and source kernel."""
     data = node.data()
-    operator, source = data["operator"], data.get("source")
-    reference = Path(os.path.abspath(file.parent / operator["file"]))
+    named, source = data["operator"], data.get("source")
+    operator = opened(Path(os.path.abspath(file.parent / named["file"])), named.get("format"))
+    operator = replace(operator, kind=named.get("kind"), mode=data.get("mode"))
+    stated = data.get("cases", [])
     gates = _gates(data.get("gates", {}))
     usd = node.at("budget", "usd")
     over = (gates.fast.over,) if gates.fast else ()
@@ -228,19 +231,17 @@ def task(node: Node, file: Path, read: Read, imports: Imports) -> Task:
         name=data["name"],
         file=file,
         kind=data["kind"],
-        operator=Operator(
-            reference, read(reference), operator.get("kind"), imports(read(reference), reference), data.get("mode")
-        ),
+        operator=operator,
         dsls=tuple(data["matrix"]["dsl"]),
         targets=tuple(data["matrix"]["target"]),
         workflow=data.get("workflow", DEFAULT_WORKFLOWS[data["kind"]]),
         description=data.get("description", Task.description),
-        cases=_cases(data.get("cases", []), secret=False),
-        secret_cases=_cases(data.get("cases", []), secret=True),
-        shapes=guarantee(data.get("shapes", {})),
+        cases=_cases(stated, secret=False) if stated else operator.cases,
+        secret_cases=_cases(stated, secret=True),
+        shapes=guarantee(data["shapes"]) if "shapes" in data else operator.shapes,
         layouts=data.get("layouts"),
         dtype=data.get("dtype"),
-        source=_source(source, file.parent, read, forward_inputs(read(reference))) if source else None,
+        source=_source(source, file.parent, read, forward_inputs(operator.source)) if source else None,
         gates=gates,
         budget=_budget(data.get("budget", {})),
         usd_mark=usd.mark if usd else None,

@@ -10,12 +10,13 @@ from akgflow.config._files import MAX_BYTES
 from akgflow.config._problems import Problems, display, suggest, suggestion
 from akgflow.config._schema import options_at, validate
 from akgflow.config._yaml import Node, ScalarError, resolve
-from akgflow.config.checks.beside import beside
+from akgflow.config.checks.opened import operator_at, refuse, translated
 from akgflow.config.checks.operators import Surface, misfit, read_operator
 from akgflow.config.checks.references import target_hint
 from akgflow.config.checks.shapes import check_guarantee, parse_shapes
 from akgflow.config.types import Operator, Scalar, Target
 from akgflow.errors import ConfigError, Mark
+from akgflow.formats import Candidate, Refused, candidate
 from akgflow.operators.guarantee import Guarantee
 from akgflow.precision import PRECISIONS, Precision
 
@@ -122,21 +123,39 @@ def _parse_case(text: str, problems: Problems) -> Node:
     return root
 
 
-def check_operator(path: Path, cases: Cases) -> Operator:
-    """The operator in ``path``, fit for ``cases``; raises `ConfigError` with all that is wrong."""
+def check_operator(path: Path, cases: Cases, form: str | None = None) -> Operator:
+    """The operator in ``path``, fit for ``cases``; raises `ConfigError` with all that is wrong.
+
+    ``form`` names its format; without one it is found by its looks.
+    """
     problems = Problems()
-    mark = Mark(display(path), 1, 1)
-    source = problems.read(path, mark, "the operator")
-    surface = read_operator(source, mark.file, mark, problems) if source is not None else None
-    if surface is not None:
-        _check_cases(cases, surface, problems)
-        for name in sorted(surface.required):
-            if not cases or any(name not in case for case in cases):
-                problems.add(None, f"the operator needs a value for {name!r}", f"give --case {name}=…")
+    made = translated(path, form, Mark(display(path), 1, 1), problems)
+    if made is not None:
+        shown = display(made.file)
+        surface = read_operator(made.source, shown, Mark(shown, 1, 1), problems)
+        if surface is not None:
+            _check_cases(cases, surface, problems)
+            for name in sorted(surface.required):
+                if not (cases or made.cases) or any(name not in case for case in cases):
+                    problems.add(None, f"the operator needs a value for {name!r}", f"give --case {name}=…")
     problems.check()
-    files = beside(source, path.resolve(), problems) if surface is not None and source else {}
+    operator = operator_at(path.resolve(), form, problems)
     problems.check()
-    return Operator(path.resolve(), source or "", beside=files)
+    return operator
+
+
+def check_candidate(text: str, path: Path, operator: Operator, dsl: str) -> Candidate:
+    """The candidate that a solution's file is, in the format of the operator; raises `ConfigError`."""
+    problems = Problems()
+    problems.know(display(path), text)
+    try:
+        found = candidate(text, path, operator.translation) if operator.translation else Candidate(text)
+    except Refused as why:
+        refuse(why, problems)
+    problems.check()
+    if found.dsls and dsl not in found.dsls:
+        raise ConfigError(f"{display(path)} is written in {' and '.join(found.dsls)}, not in {dsl}: give it with --dsl")
+    return found
 
 
 def check_shapes(operator: Operator, shapes: str) -> Guarantee:
@@ -153,7 +172,8 @@ def check_shapes(operator: Operator, shapes: str) -> Guarantee:
 def check_cases(operator: Operator, cases: Cases) -> None:
     """Raise `ConfigError` where the operator of a task cannot take ``cases``."""
     if cases:
-        check_operator(operator.file, cases)
+        form = operator.translation.format if operator.translation else None
+        check_operator(operator.file, cases, form)
 
 
 def _check_cases(cases: Cases, surface: Surface, problems: Problems) -> None:

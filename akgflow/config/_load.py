@@ -25,8 +25,8 @@ from akgflow.config._layers import (
 from akgflow.config._problems import Problems, display, quoted, suggest
 from akgflow.config._schema import validate
 from akgflow.config._yaml import Node, parse
-from akgflow.config.checks.beside import beside
 from akgflow.config.checks.files import check_archs, check_knowledge, check_store, check_task_files, check_toolchain
+from akgflow.config.checks.opened import operator_at
 from akgflow.config.checks.references import Names, check_agents, check_start, check_task
 from akgflow.config.checks.roles import check_forms, check_workflows
 from akgflow.config.checks.suites import Draft, expand
@@ -290,8 +290,8 @@ class _Loader:
             knowledge=_build.knowledge(self._agents.at("knowledge"), self.root),
             origins=dict(self._origins()),
         )
-        imports = partial(beside, problems=self.problems)
-        tasks = tuple(_build.task(node, path, self._text, imports) for node, path in self._tasks)
+        opened = partial(operator_at, problems=self.problems)
+        tasks = tuple(_build.task(node, path, self._text, opened) for node, path in self._tasks)
         for task in tasks:
             try_prompts(task, workspace, self._facts, self.problems)
         self.problems.check()

@@ -10,12 +10,12 @@ from typing import Any, Literal
 from akgflow.base.platforms import PLATFORMS
 from akgflow.config.steps import AgentStep, Step
 from akgflow.errors import Mark
+from akgflow.formats.base import Scalar as Scalar
+from akgflow.formats.base import Translation
 from akgflow.operators import text
 from akgflow.operators.guarantee import NOTHING, Guarantee
 from akgflow.precision import Precision
 from akgflow.terms import Evidence
-
-Scalar = str | int | float | bool
 
 
 @dataclass(frozen=True)
@@ -234,6 +234,18 @@ class Operator:
     """The texts of the modules that it imports from its folder, by their paths below that."""
     mode: str | None = None
     """The mode in which it is judged (``eval`` or ``train``); None for the one in which it constructs itself."""
+    translation: Translation | None = None
+    """The problem that its file is; None for an operator that is text alone."""
+
+    @property
+    def cases(self) -> tuple[Mapping[str, Scalar], ...]:
+        """Those that its file comes with."""
+        return self.translation.cases if self.translation else ()
+
+    @property
+    def shapes(self) -> Guarantee:
+        """Which shapes a kernel must serve beside the cases, as far as its file says."""
+        return Guarantee(fixed=True) if self.translation and self.translation.fixed else NOTHING
 
     @property
     def whole(self) -> str:

@@ -30,7 +30,7 @@ def judge_request(
         evidence=found.evidence,
     )
     if not isinstance(about, Task):
-        return request
+        return replace(request, cases=about.cases, shapes=about.shapes)
     return replace(
         request,
         cases=about.cases,

@@ -192,6 +192,7 @@ SETTINGS: Mapping[str, str] = {
     "task operator": "operator={file: other.py}",
     "task operator file": "operator.file=other.py",
     "task operator kind": "operator.kind=softmax",
+    "task operator format": "operator={file: other.py, format: kernelbench}",
     "task cases": "cases=[{m: 1}]",
     "task case dtype": "cases=[{m: 1, dtype: float16}]",
     "task case tolerance": "cases=[{m: 1, tolerance: 2}]",

@@ -11,6 +11,7 @@ from akgflow.base.platforms import PLATFORMS
 from akgflow.config._files import Unreadable, read_bytes
 from akgflow.config._problems import Problems, display, nearest, quoted, suggest
 from akgflow.config._yaml import Node
+from akgflow.config.checks.opened import translated
 from akgflow.config.checks.operators import (
     CallError,
     check_cases,
@@ -102,12 +103,16 @@ def _check_operator(task: Node, folder: Path, problems: Problems) -> None:
     node = task.at("operator", "file")
     if node is None or not node.text:
         return
-    path = folder / node.text
-    text = problems.read(path, node.mark, "the operator")
-    surface = read_operator(text, display(path), node.mark, problems) if text is not None else None
-    if surface is not None:
-        check_cases(task, surface, problems)
-        check_shapes(task, text or "", surface, problems)
+    form = task.at("operator", "format")
+    made = translated(folder / node.text, form.text if form else None, node.mark, problems)
+    surface = read_operator(made.source, display(made.file), node.mark, problems) if made is not None else None
+    if made is not None and surface is not None:
+        check_cases(task, surface, problems, has_cases=bool(made.cases))
+        check_shapes(task, made.source, surface, problems)
+        gate = task.at("gates", "shapes")
+        if made.fixed and gate is not None and task.at("shapes") is None:
+            what = f"this gate asks for other shapes than the stated ones, and this problem of {made.format} has none"
+            problems.add(gate.mark, what, "say with 'shapes' which sizes a kernel must serve")
 
 
 def _check_source(source: Node, folder: Path, problems: Problems) -> None:

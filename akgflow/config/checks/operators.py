@@ -87,8 +87,11 @@ def check_source_module(source: str, file: str, at: Mark, problems: Problems) ->
         problems.add(at, f"the source kernel {file!r} has no ModelNew", f"define the class ModelNew in {file}")
 
 
-def check_cases(task: Node, surface: Surface, problems: Problems) -> None:
-    """Every name in a case exists in the operator and has a value of its type; all that need a value have one."""
+def check_cases(task: Node, surface: Surface, problems: Problems, *, has_cases: bool = False) -> None:
+    """Every name in a case exists in the operator and has a value of its type; all that need a value have one.
+
+    ``has_cases``: the operator's file comes with cases of its own.
+    """
     cases = task.at("cases")
     for case in cases.items if cases else ():
         for name, value in case.entries.items():
@@ -102,7 +105,7 @@ def check_cases(task: Node, surface: Surface, problems: Problems) -> None:
         for name in sorted(surface.required - set(case.entries)):
             problems.add(case.mark, f"this case gives no {name!r}, which the operator needs", f"add '{name}: …'")
     file = task.at("operator", "file")
-    if file is not None and surface.required and not (cases and cases.items):
+    if file is not None and surface.required and not has_cases and not (cases and cases.items):
         names = ", ".join(sorted(surface.required))
         problems.add(file.mark, f"the operator needs values for {names}", "give 'cases', or defaults in the operator")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import linecache
 import random
 import sys
 import types
@@ -14,6 +15,7 @@ from typing import Any
 
 import torch
 
+from akgflow.base.text import lines
 from akgflow.config.types import Scalar
 from akgflow.operators.arguments import Keywords, in_mode
 from akgflow.operators.dimensions import base_of, pinned
@@ -76,6 +78,8 @@ def load(text: str, file: str) -> types.ModuleType:
     module = types.ModuleType(name)
     module.__file__ = file
     sys.modules[name] = module
+    # Triton and tracebacks read what is run, which may be more than the file holds, or made from it.
+    linecache.cache[file] = (len(text), None, lines(text, keep_ends=True), file)
     if beside := parts_of(text).beside:
         Importer(name, folder, beside).install(module)
     try:

@@ -1,0 +1,1 @@
+"""Definitions, workloads and solutions: what SOL-ExecBench and flashinfer-trace have in common."""

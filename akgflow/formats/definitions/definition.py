@@ -1,0 +1,163 @@
+"""A definition: axes, inputs and outputs by shape and dtype, and a reference ``run`` as Python text."""
+
+from __future__ import annotations
+
+import ast
+import keyword
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from akgflow.formats.base import Refused
+from akgflow.formats.python import defined, parsed
+from akgflow.formats.structure import entry, json_object, line_of
+
+DTYPES = (
+    *("float64", "float32", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"),
+    *("int64", "int32", "int16", "int8", "uint8", "bool"),
+)
+"""What can be drawn: torch's own names."""
+_OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.UAdd, ast.USub)
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output."""
+
+    name: str
+    shape: tuple[str, ...] | None
+    """Names of axes; None for a Python number."""
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A definition's file."""
+
+    name: str
+    description: str
+    var: tuple[str, ...]
+    """Axes whose sizes come from a workload."""
+    const: Mapping[str, int]
+    exprs: Mapping[str, str]
+    """Axes that are computed, in an order in which they can be; each as Python over ``_axes``."""
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    reference: str
+    custom: str | None
+    """The function of the reference that makes inputs of the type ``custom``."""
+    constrained: bool
+    """Whether sizes depend on each other."""
+
+
+def read_definition(text: str, file: Path) -> Definition:
+    """The definition that a JSON text holds. Raises `Refused`."""
+    data = json_object(text, file)
+    axes = entry(data, "axes", dict, file, line=line_of(text, "axes"))
+    kinds = {name: _axis(name, axes, file, text) for name in axes}
+    const = {name: kinds[name]["value"] for name in axes if kinds[name]["type"] == "const"}
+    var = tuple(name for name in axes if kinds[name]["type"] == "var")
+    expressions = {name: kinds[name]["expression"] for name in axes if kinds[name]["type"] == "expr"}
+    reference = entry(data, "reference", str, file)
+    custom = entry(data, "custom_inputs_entrypoint", str, file, None)
+    found = _reference(reference, custom, file, line_of(text, "reference"))
+    inputs = tuple(_tensors(data, "inputs", axes, file, text))
+    names = [one.name for one in inputs if one.shape is None]
+    if both := set(names) & set(var):
+        raise Refused(f"{min(both)!r} is an axis and a number among the inputs", file, line_of(text, min(both)))
+    return Definition(
+        name=entry(data, "name", str, file),
+        description=entry(data, "description", str, file, ""),
+        var=var,
+        const=const,
+        exprs=_ordered(expressions, {*const, *var}, file, text),
+        inputs=inputs,
+        outputs=tuple(_tensors(data, "outputs", axes, file, text)),
+        reference=found,
+        custom=custom,
+        constrained=bool(entry(data, "constraints", list, file, [])),
+    )
+
+
+def _axis(name: str, axes: Mapping[str, Any], file: Path, text: str) -> Mapping[str, Any]:
+    line = line_of(text, name)
+    axis: Mapping[str, Any] = entry(axes, name, dict, file, line=line)
+    _require_name(name, file, line)
+    kind = entry(axis, "type", str, file, line=line)
+    needed: dict[str, tuple[str, type]] = {"const": ("value", int), "expr": ("expression", str)}
+    if kind not in ("var", *needed):
+        raise Refused(f"the axis {name!r} is {kind!r}, not const, var or expr", file, line)
+    if kind in needed:
+        entry(axis, *needed[kind], file, line=line)
+    return axis
+
+
+def _require_name(name: str, file: Path, line: int) -> None:
+    if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_akgflow") or name in ("self", "_axes"):
+        raise Refused(f"{name!r} cannot be the name of an argument in Python", file, line)
+
+
+def _reference(reference: str, custom: str | None, file: Path, line: int) -> str:
+    """The reference's text, which must define what is called in it."""
+    try:
+        found = defined(parsed(reference, file))
+    except Refused as wrong:
+        raise Refused(f"line {wrong.line} of the reference: {wrong.reason}", file, line) from None
+    for name in ("run", *([custom] if custom else [])):
+        if not isinstance(found.get(name), ast.FunctionDef):
+            raise Refused(f"the reference defines no function {name}", file, line)
+    return reference.rstrip() + "\n"
+
+
+def _tensors(data: Mapping[str, Any], part: str, axes: Iterable[str], file: Path, text: str) -> Iterable[Tensor]:
+    for name, one in entry(data, part, dict, file, line=line_of(text, part)).items():
+        line = line_of(text, name)
+        _require_name(name, file, line)
+        if not isinstance(one, dict):
+            raise Refused(f"{part} {name!r} is not an object", file, line)
+        shape = entry(one, "shape", list, file, None, line)
+        dtype = entry(one, "dtype", str, file, line=line)
+        for axis in shape or ():
+            if axis not in axes:
+                raise Refused(f"{name!r} has the axis {axis!r}, which is not among the axes", file, line)
+        if shape is not None and dtype not in DTYPES:
+            reason = f"{name!r} is of {dtype}, which the judge cannot draw"
+            raise Refused(reason, file, line, hint=f"it draws {', '.join(DTYPES)}")
+        yield Tensor(name, None if shape is None else tuple(shape), dtype)
+
+
+def _ordered(expressions: Mapping[str, str], known: set[str], file: Path, text: str) -> dict[str, str]:
+    """Each expression after those that it needs."""
+    found: dict[str, str] = {}
+    todo = dict(expressions)
+    while todo:
+        ready = {name: code for name, code in todo.items() if _names(code, name, file, text) <= {*known, *found}}
+        if not ready:
+            name = next(iter(todo))
+            raise Refused(f"the axis {name!r} cannot be computed: {todo[name]}", file, line_of(text, name))
+        for name, code in ready.items():
+            found[name] = f"int({ast.unparse(_Axes().visit(ast.parse(code, mode='eval')))})"
+            del todo[name]
+    return found
+
+
+def _names(code: str, axis: str, file: Path, text: str) -> set[str]:
+    """The axes that an expression reads. Raises `Refused` where it is more than arithmetic."""
+    wrong = Refused(f"the axis {axis!r} is no arithmetic of axes: {code}", file, line_of(text, axis))
+    try:
+        tree = ast.parse(code, mode="eval")
+    except (SyntaxError, ValueError):
+        raise wrong from None
+    plain = (ast.Expression, ast.BinOp, ast.UnaryOp, ast.Name, ast.Load, ast.Constant, *_OPERATORS)
+    for node in ast.walk(tree):
+        if not isinstance(node, plain) or (isinstance(node, ast.Constant) and not isinstance(node.value, int)):
+            raise wrong
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+class _Axes(ast.NodeTransformer):
+    """``a // 2`` → ``_axes['a'] // 2``."""
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return ast.Subscript(ast.Name("_axes", ast.Load()), ast.Constant(node.id), ast.Load())
