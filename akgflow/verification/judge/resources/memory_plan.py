@@ -87,7 +87,9 @@ class Plan:
     candidate_bytes: int
     """What the candidate's process must be allowed."""
     elsewhere: int = 0
-    """What of this machine's memory is in shared regions and in the candidate's process, and not for the judge."""
+    """What of this machine's memory is in shared regions and in the candidate's process, and never for the judge."""
+    called: int = 0
+    """What the candidate's process takes beside that while it is called, when the judge computes nothing."""
 
 
 def room(device: str, limit: int | None = None) -> Room:
@@ -126,8 +128,10 @@ def plan(found: Footprint, device: str, cores: int, there: Room, runs: bool = Tr
     slicing = Slicing(*sizes, no_whole, seconds, found.work)
     # Its address space also holds, for a moment, the memory of the inputs twice.
     taken = 2 * found.inputs + found.outputs + _candidate(found)
-    elsewhere = 0 if on_gpu else found.inputs + found.outputs + _candidate(found) + PROCESS_BYTES
-    return Plan(slicing, taken + taken // 4 + PROCESS_BYTES, elsewhere)
+    limit = taken + taken // 4 + PROCESS_BYTES
+    if on_gpu:
+        return Plan(slicing, limit)
+    return Plan(slicing, limit, found.inputs + found.outputs + found.state + PROCESS_BYTES, _candidate(found))
 
 
 def _whole(found: Footprint, on_gpu: bool, sets: int) -> Need:
@@ -262,15 +266,33 @@ def bounded(on_host: bool, limit: int | None) -> Iterator[None]:
     nothing.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    now = re.search(r"^VmData:\s+(\d+) kB$", Path("/proc/self/status").read_text("ascii"), re.M)
+    now = _allocated()
     if now is None or not on_host or soft != resource.RLIM_INFINITY:
         yield
         return
-    resource.setrlimit(resource.RLIMIT_DATA, ((int(now[1]) << 10) + room("cpu", limit).host, hard))
+    resource.setrlimit(resource.RLIMIT_DATA, (now + room("cpu", limit).host, hard))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def _allocated() -> int | None:
+    """Bytes of this process's private writable mappings; None where the system does not say."""
+    found = re.search(r"^VmData:\s+(\d+) kB$", Path("/proc/self/status").read_text("ascii"), re.M)
+    return int(found[1]) << 10 if found is not None else None
+
+
+def require_left(size: int) -> None:
+    """Raise `CandidateFailed` (not run) where what this process keeps leaves less than ``size`` bytes to calls."""
+    most, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    if not size or most == resource.RLIM_INFINITY or (_allocated() or 0) + size <= most:
+        return
+    give_back()
+    left = most - (_allocated() or 0)
+    if left < size:
+        why = f"a call takes {in_words(size)} of this machine's memory, and the judge's own work leaves {in_words(left)}"
+        raise CandidateFailed(Status.NOT_RUN, f"{why}: give smaller cases")
 
 
 def _leave(size: int) -> None:

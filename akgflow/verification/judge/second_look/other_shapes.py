@@ -65,7 +65,8 @@ class _Stop(Exception):
 class Asking:
     """The questions of one judgement.
 
-    ``start`` starts a process of the candidate; ``seconds`` are what the judgement took before.
+    ``start`` starts a process of the candidate; ``seconds`` are what the judgement took before. ``large`` says that
+    the stated cases are too large for float64 at full size.
     """
 
     request: JudgeRequest
@@ -73,6 +74,7 @@ class Asking:
     evidence: Evidence
     start: Callable[[], Trial]
     seconds: float
+    large: bool = False
     right: list[Sizes] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     contiguous: str = ""
@@ -182,7 +184,7 @@ class Asking:
 
     def _ask_layouts(self, keys: Mapping[str, Scalar]) -> None:
         """The inputs of a shape on which the candidate was right, laid out in other ways."""
-        if self.stopped or (self.refused and not self.right):
+        if self.stopped or ((self.refused or self.large) and not self.right):
             return
         trial = self._started()
         asked = self._question(trial, {**keys, **(self.right[0] if self.right else {})})

@@ -25,11 +25,13 @@ from akgflow.verification.reference.inputs import Draw
 from akgflow.verification.reference.operator import MODULE_NAME, Case, OperatorError, make_case, seeded
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.special.admission import HEAVY, NOT_ROUNDOFF
-from akgflow.verification.reference.tracing.footprint import footprint_of
+from akgflow.verification.reference.tracing.footprint import TakesMore, footprint_of, within
 from akgflow.verification.shared import dtypes, memory
 
 MOST_ELEMENTS = 1 << 18
 """Of inputs, parameters and outputs of a secret shape."""
+MOST_BYTES = 128
+"""Of results in between, for each of these elements: float64 runs the operator dozens of times."""
 CAPS = (1 << 40, 1 << 12, 1 << 10, 400, 260, 140, 70, 40, 20, 10, 5)
 """Sizes are held below the first of these with which a shape is small enough."""
 SECONDS = 0.7
@@ -127,8 +129,12 @@ class Drawer:
             form = self._form(sizes) if sizes and time.monotonic() < until else None
             if form is None:
                 return None
-            if form.elements <= self.most:
+            if form.elements > self.most:
+                continue
+            try:
                 return sizes if form != self._own_form and self._runs(sizes) else None
+            except TakesMore:
+                continue
         return None
 
     def _size(self, name: str, draw: _Draw, cap: int) -> int | None:
@@ -158,13 +164,20 @@ class Drawer:
             return None
 
     def _runs(self, sizes: Sizes) -> bool:
-        """Whether the reference runs with these sizes, and takes no more than its inputs let expect."""
+        """Whether the reference runs with these sizes; raises `TakesMore` where its inputs do not let expect what it takes.
+
+        What attention keeps for each pair of places is many times its inputs.
+        """
         try:
             case = self._case(sizes)
             if footprint_of(case).elements > 4 * self.most:
                 return False
             with seeded(0), torch.no_grad():
-                results = invoke(case.model(), case.make_inputs())
+                model, made = case.model(), case.make_inputs()
+                with within(MOST_BYTES * self.most):
+                    results = invoke(model, made)
+        except TakesMore:
+            raise
         except Exception:
             return False
         given = sum(int(one.numel()) for one in memory.tensors(results))
