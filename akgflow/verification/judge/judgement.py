@@ -313,12 +313,13 @@ class Judgement:
             reference.prepare()
         largest = max(references, key=lambda r: r.draws[0].elements)
         trial.close()
+        pace = Pace(trial.quickest, trial.constructing, largest.draw_seconds, self._seconds_left(trial))
         self.grant()
         starts = Starts(self.tools.server, self.request, trial.scratch, self.tools.machine.cores, largest)
         try:
             arms = starts.candidate(self.module) | starts.baselines()
             there = memory_plan.for_timing(largest, self.request.limits.judgement_bytes)
-            timed = Session(largest, arms, self._hardware(), there, Pace(trial.quickest, trial.constructing)).run()
+            timed = Session(largest, arms, self._hardware(), there, pace).run()
         except NotTimed as error:
             findings.absent["timing"] = str(error)
             return
@@ -326,6 +327,11 @@ class Judgement:
         findings.warnings.update(dict.fromkeys(timed.warnings))
         if self.request.profile:
             self._profile(trial.scratch, largest)
+
+    def _seconds_left(self, trial: Trial) -> float:
+        """Of what the judge plans with; what was built is not counted."""
+        limits = self.request.limits
+        return limits.judge_seconds - (time.monotonic() - self.started) + limits.build_seconds - trial.build_left
 
     def _profile(self, scratch: Path, largest: Reference) -> None:
         """Counters about what was timed, while the machine is still this judge's alone."""

@@ -82,6 +82,8 @@ class Reference:
 
     large: ClassVar[bool] = False
     """Whether what it holds is too much to wait for the garbage collector."""
+    two_calls: bool = False
+    """Whether each set of inputs is asked about once, for the time that a call takes."""
 
     def __init__(
         self,
@@ -103,6 +105,8 @@ class Reference:
         self._model = model.to(device)
         self._draw_state(positive=False)
         self.draws: list[Draw] = []
+        self.draw_seconds = 0.0
+        """What drawing a set of inputs takes, where that may be long."""
         self.weak: tuple[str, ...] = ()
         self.invariants: list[InputInvariant] = []
         self.kinds: list[Kind] = []
@@ -332,9 +336,9 @@ class Reference:
         """A recipe for new secret inputs."""
         return Recipe(distribution, way, level, (drawing.fresh_seed(), drawing.fresh_seed()))
 
-    def make(self, recipe: Recipe) -> tuple[Any, ...]:
-        """The inputs that a recipe stands for."""
-        made = drawing.draw(self.case, self.device, recipe.seeds[0])
+    def make(self, recipe: Recipe, base: tuple[Any, ...] | None = None) -> tuple[Any, ...]:
+        """The inputs that a recipe stands for; ``base`` is what the operator draws for it, where that is there."""
+        made = drawing.draw(self.case, self.device, recipe.seeds[0]) if base is None else base
         if recipe.distribution == OPERATOR:
             return made
         # Large inputs are multiplied: their product is as large as one of them alone would be.

@@ -191,11 +191,16 @@ def planned(
     on_gpu = evidence is Evidence.EXECUTED and not request.target.on_host
     there = room("cuda" if on_gpu else "cpu", request.limits.judgement_bytes)
     runs = evidence in (Evidence.EXECUTED, Evidence.INTERPRETED)
-    found = [plan_case(request, keys, there, cores, runs) for keys in cases]
+    each = request.limits.judge_seconds / max(1, len(cases))
+    found = [_within(plan_case(request, keys, there, cores, runs), each) for keys in cases]
     most = max(request.limits.memory_bytes, *(one.candidate_bytes for one in found))
     if runs:
         _leave(max(one.elsewhere for one in found))
     return replace(request, limits=replace(request.limits, memory_bytes=most)), found
+
+
+def _within(plan: Plan, seconds: float) -> Plan:
+    return replace(plan, slicing=plan.slicing._replace(allowed=seconds)) if plan.slicing is not None else plan
 
 
 @lru_cache(maxsize=64)
@@ -291,7 +296,7 @@ def require_left(size: int) -> None:
     give_back()
     left = most - (_allocated() or 0)
     if left < size:
-        why = f"a call takes {in_words(size)} of this machine's memory, and the judge's own work leaves {in_words(left)}"
+        why = f"a call takes {in_words(size)} of memory, and the judge's own work leaves {in_words(left)}"
         raise CandidateFailed(Status.NOT_RUN, f"{why}: give smaller cases")
 
 

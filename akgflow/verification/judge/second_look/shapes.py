@@ -164,7 +164,7 @@ class Drawer:
             return None
 
     def _runs(self, sizes: Sizes) -> bool:
-        """Whether the reference runs with these sizes; raises `TakesMore` where its inputs do not let expect what it takes.
+        """Whether the reference runs with these sizes; raises `TakesMore` where it takes more than inputs let expect.
 
         What attention keeps for each pair of places is many times its inputs.
         """
