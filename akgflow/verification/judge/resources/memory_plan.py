@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import math
 import re
 import resource
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,8 +30,9 @@ from akgflow.terms import Evidence, Status
 from akgflow.verdict import JudgeRequest
 from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.resources.machine_pressure import memory_left
+from akgflow.verification.reference.distributions import most_others
 from akgflow.verification.reference.operator import OperatorError, load, make_case
-from akgflow.verification.reference.reference import Reference, most_others
+from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.sliced import LEAST_BYTES, Slicing
 from akgflow.verification.reference.tracing.footprint import Footprint, footprint_of
 
@@ -90,6 +92,8 @@ class Plan:
     """What of this machine's memory is in shared regions and in the candidate's process, and never for the judge."""
     called: int = 0
     """What the candidate's process takes beside that while it is called, when the judge computes nothing."""
+    seconds: float = math.inf
+    """That judging the case may take."""
 
 
 def room(device: str, limit: int | None = None) -> Room:
@@ -192,15 +196,11 @@ def planned(
     there = room("cuda" if on_gpu else "cpu", request.limits.judgement_bytes)
     runs = evidence in (Evidence.EXECUTED, Evidence.INTERPRETED)
     each = request.limits.judge_seconds / max(1, len(cases))
-    found = [_within(plan_case(request, keys, there, cores, runs), each) for keys in cases]
+    found = [replace(plan_case(request, keys, there, cores, runs), seconds=each) for keys in cases]
     most = max(request.limits.memory_bytes, *(one.candidate_bytes for one in found))
     if runs:
         _leave(max(one.elsewhere for one in found))
     return replace(request, limits=replace(request.limits, memory_bytes=most)), found
-
-
-def _within(plan: Plan, seconds: float) -> Plan:
-    return replace(plan, slicing=plan.slicing._replace(allowed=seconds)) if plan.slicing is not None else plan
 
 
 @lru_cache(maxsize=64)

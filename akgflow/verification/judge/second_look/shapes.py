@@ -10,9 +10,9 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -32,6 +32,8 @@ MOST_ELEMENTS = 1 << 18
 """Of inputs, parameters and outputs of a secret shape."""
 MOST_BYTES = 128
 """Of results in between, for each of these elements: float64 runs the operator dozens of times."""
+MOST_SECONDS, TRIES = 0.05, 3
+"""That float64 may take with a shape, in the quickest of so many calls."""
 CAPS = (1 << 40, 1 << 12, 1 << 10, 400, 260, 140, 70, 40, 20, 10, 5)
 """Sizes are held below the first of these with which a shape is small enough."""
 SECONDS = 0.7
@@ -176,12 +178,28 @@ class Drawer:
                 model, made = case.model(), case.make_inputs()
                 with within(MOST_BYTES * self.most):
                     results = invoke(model, made)
+                _require_quick(model, made)
         except TakesMore:
             raise
         except Exception:
             return False
         given = sum(int(one.numel()) for one in memory.tensors(results))
         return 0 < given <= self.most
+
+
+def _require_quick(model: Any, made: Any) -> None:
+    """Raise `TakesMore` where float64 takes long each time; a busy moment is no fault of the operator."""
+    took = []
+    with suppress(OperatorError, RuntimeError, TypeError):
+        exact, wide = model._apply(dtypes.widened), dtypes.widen(made)
+        for _ in range(TRIES):
+            started = time.monotonic()
+            invoke(exact, wide)
+            took.append(time.monotonic() - started)
+            if took[-1] <= MOST_SECONDS:
+                return
+    if took:
+        raise TakesMore(f"{min(took):.2g} s")
 
 
 def question(reference: Reference) -> Draw | None:

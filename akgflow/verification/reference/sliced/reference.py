@@ -79,8 +79,6 @@ class Slicing(NamedTuple):
     """About how long one such forward takes."""
     work: Work | None
     """What the framework does in a call; None where that is not known."""
-    allowed: float = math.inf
-    """Seconds that judging the case may take."""
 
 
 class SlicedReference(Reference):
@@ -250,7 +248,7 @@ class SlicedReference(Reference):
         left = torch.tensor([part for part in range(self.how.number) if part not in known])
         cut = [(one, dim is not None) for one, dim in zip(self.invariants, self.how.inputs, strict=True)]
         alone = all(one.plain if in_parts else not one.random for one, in_parts in cut)
-        if SETS_SECONDS * self.set_seconds <= self.slicing.allowed or not len(left) or not alone:
+        if SETS_SECONDS * self.set_seconds <= self.allowed or not len(left) or not alone:
             return None
         full = self._hold(first)
         if not patchable(self.how, full):
@@ -277,7 +275,7 @@ class SlicedReference(Reference):
             if self._alike_special(draw, first):
                 draw.decided += first.decided
                 draw.full, draw.at_once, self.patch = None, first.at_once, patch
-                self.two_calls = CALLS_SECONDS * self.set_seconds > self.slicing.allowed
+                self.two_calls = CALLS_SECONDS * self.set_seconds > self.allowed
                 return draw
         patch.put(full, False)
         return None
