@@ -17,6 +17,7 @@ from akgflow.verification.judge.second_look.shapes import MOST_BYTES, MOST_ELEME
 from akgflow.verification.judge.timing.questions import NotTimed, Questions
 from akgflow.verification.judge.timing.sizes import Memory, Pace, sizes
 from akgflow.verification.reference.distributions import NORMAL
+from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.sliced import SlicedReference, Slicing
 
 SAID = "too long for two sets: the second set of inputs is the first with normal values in"
@@ -128,6 +129,16 @@ def test_what_is_wrong_in_any_part_is_found(softmax, name: str) -> None:
     for draw in softmax.draws:
         assert not any(one.wrong for one in draw.compare([answer(softmax, draw)], 1.0))
         assert any(one.wrong for one in draw.compare([WRONG[name](answer(softmax, draw))], 1.0))
+
+
+def test_float64_that_takes_more_than_a_second_makes_do_with_two_sets() -> None:
+    """A recurrence, whose steps are traced one by one, is small and slow."""
+    text = operator("(__import__('time').sleep(1.1 * (x.dtype == torch.float64)), x.cumsum(1))[1]", "torch.rand(8, 9)")
+    found = Reference(text, "operator.py", {}, None, "cpu")
+    found.allowed = NONE
+    found.prepare()
+    assert len(found.draws) == 2
+    assert any("there are no further sets of inputs than 2" in one for one in found.warnings)
 
 
 # All of it, in real processes.

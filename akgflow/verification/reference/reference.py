@@ -197,8 +197,9 @@ class Reference:
         self.draws += islice((one for one in alone if one is not None), MOST_STRUCTURED)
         self.draws += self._of_few_terms(first)
         self.weak = trivial_answers(self.draws)
-        if self._late() and not self.oracle.thrifty:
-            self._left_out = (f"preparing {len(self.draws)} sets of inputs took so long that there are no others",)
+        if (self._late() or self.oracle.slow) and not self.oracle.thrifty:
+            took = f"a forward in float64 takes {self.oracle.seconds:.2g} s here"
+            self._left_out = (f"{took}: there are no further sets of inputs than {len(self.draws)}",)
 
     def _late(self) -> bool:
         return time.monotonic() > self._until
