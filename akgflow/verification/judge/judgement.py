@@ -226,10 +226,7 @@ class Judgement:
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     def _reference(self, keys: Mapping[str, Scalar], device: str) -> Reference:
-        return self.tools.reference(self.request, keys, device, self._plan(keys))
-
-    def _plan(self, keys: Mapping[str, Scalar]) -> Plan:
-        return self.plans[self.cases.index(keys)]
+        return self.tools.reference(self.request, keys, device, self.plans[self.cases.index(keys)])
 
     def _references(self, device: str) -> list[Reference]:
         return [self._reference(keys, device) for keys in self.cases]
@@ -240,7 +237,7 @@ class Judgement:
             for keys in self.cases:
                 reference = self._reference(keys, trial.device)
                 reference.prepare()
-                memory_plan.require_left(self._plan(keys).called)
+                memory_plan.require_left(self.plans[self.cases.index(keys)].called)
                 findings.warnings.update(dict.fromkeys(reference.warnings))
                 findings.allowed = findings.allowed or reference.oracle.permission
                 trial.build(reference)
