@@ -35,6 +35,9 @@ class Limits:
     """
     hang_seconds: float = TimeLimits.hang
     """Wall time in which it may neither answer nor build anything; a call may take many times the framework's, too."""
+    judge_seconds: float = TimeLimits.judge
+    """Wall time that the judge plans with, without builds: what takes longer is asked about in fewer ways, and timed in
+    fewer windows or not at all."""
 
 
 @dataclass(frozen=True)

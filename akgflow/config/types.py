@@ -28,6 +28,8 @@ class TimeLimits:
     """For all its calls but the timed ones."""
     hang: float = 35.0
     """For doing anything without an answer and without building."""
+    judge: float = 45.0
+    """That the judge plans with: what takes longer is asked about in fewer ways, and timed in fewer windows."""
 
 
 @dataclass(frozen=True)

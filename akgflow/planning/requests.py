@@ -46,6 +46,7 @@ def judge_request(
             build_seconds=about.limits.build,
             run_seconds=about.limits.run,
             hang_seconds=about.limits.hang,
+            judge_seconds=about.limits.judge,
             judgement_bytes=about.memory,
         ),
         baselines=about.baselines,

@@ -229,7 +229,7 @@ SETTINGS: Mapping[str, str] = {
     "task profile": "profile=true",
     "task memory": "memory=8GiB",
     "task limits": "limits={build: 9}",
-    **{f"task limits {key}": f"limits.{key}=9m" for key in ("build", "run", "hang")},
+    **{f"task limits {key}": f"limits.{key}=9m" for key in ("build", "run", "hang", "judge")},
     "task tolerance": "tolerance=9",
 }
 

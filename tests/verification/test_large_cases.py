@@ -5,12 +5,12 @@ from __future__ import annotations
 import gc
 import itertools
 import re
-import textwrap
 import weakref
 
 import pytest
 import torch
 from judging import Bench
+from large_operators import GIB, LARGE, SOFTMAX, answer, kernel, operator
 
 from akgflow.errors import MachineExhausted
 from akgflow.terms import Status
@@ -27,29 +27,6 @@ from akgflow.verification.reference.sliced.parts import separation
 from akgflow.verification.reference.tracing.footprint import SMALL, footprint_of
 from akgflow.verification.reference.tracing.op_count import measure
 from akgflow.verification.shared import memory
-
-GIB = 1 << 30
-
-
-def operator(result: str, inputs: str, *, members: str = "", names: str = "x", sizes: str = "") -> str:
-    """An operator in KernelBench form."""
-    return textwrap.dedent(f"""
-        import torch
-        {sizes}
-        class Model(torch.nn.Module):
-            def __init__(self):
-                super().__init__()
-                {members or "pass"}
-
-            def forward(self, {names}):
-                return {result}
-
-        def get_inputs():
-            return [{inputs}]
-
-        def get_init_inputs():
-            return []
-    """)
 
 
 @pytest.fixture(scope="module")
@@ -207,9 +184,6 @@ def test_what_hangs_together_is_not_cut(text: str) -> None:
 
 # What float64 says of parts.
 
-SOFTMAX = operator("torch.softmax(x * self.scale, -1)", "torch.randn(600, 500)",
-                   members="self.scale = torch.nn.Parameter(torch.ones(500))")  # fmt: skip
-
 
 def sliced(text: str, no_whole=None) -> SlicedReference:
     """The reference of a small case as if it were large, with room for one set of inputs."""
@@ -225,12 +199,6 @@ def softmax() -> SlicedReference:
         # So few that what is wrong elsewhere must be found without them.
         draw.decided = draw.decided[:1]
     return found
-
-
-def answer(reference: SlicedReference, draw) -> torch.Tensor:
-    """A sound answer that is not the framework's: float64, rounded once."""
-    (x,) = draw.inputs
-    return torch.softmax((x * reference.state["scale"]).double(), -1).float()
 
 
 def test_a_sound_answer_passes_in_all_draws(softmax) -> None:
@@ -352,19 +320,7 @@ def test_what_was_drawn_and_answered_does_not_wait_for_the_garbage_collector() -
 
 # All of it, in real processes.
 
-LARGE = operator("torch.relu(x - 0.5)", "torch.rand(512, 1 << 15)")
-"""64 MiB of inputs and of outputs."""
 LIMITS = Limits(build_seconds=60, run_seconds=60, judgement_bytes=3 * GIB)
-
-
-def kernel(body: str) -> str:
-    return f"""
-        import torch
-
-        class ModelNew(torch.nn.Module):
-            def forward(self, x):
-                {body}
-    """
 
 
 def test_a_large_case_is_judged_within_a_small_limit(bench) -> None:

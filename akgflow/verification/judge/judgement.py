@@ -253,6 +253,7 @@ class Judgement:
             for keys in self.cases:
                 reference = self._reference(keys, trial.device)
                 reference.prepare()
+                memory_plan.require_left(self.plans[self.cases.index(keys)].called)
                 findings.warnings.update(dict.fromkeys(reference.warnings))
                 findings.allowed = findings.allowed or reference.oracle.permission
                 trial.build(reference)
@@ -306,7 +307,8 @@ class Judgement:
                 raise
             return other
 
-        asking = Asking(self.request, self.cases, trial.evidence, start, time.monotonic() - self.started)
+        large = any(plan.slicing is not None for plan in self.plans)
+        asking = Asking(self.request, self.cases, trial.evidence, start, time.monotonic() - self.started, large)
         try:
             self.findings.shapes = asking.found()
         finally:
@@ -324,12 +326,13 @@ class Judgement:
             reference.prepare()
         largest = max(references, key=lambda r: r.draws[0].elements)
         trial.close()
+        pace = Pace(trial.quickest, trial.constructing, largest.draw_seconds, self._seconds_left(trial))
         self.grant()
         starts = Starts(self.tools.server, self.request, trial.scratch, self.tools.machine.cores, largest)
         try:
             arms = starts.candidate(self.module) | starts.baselines()
             there = memory_plan.for_timing(largest, self.request.limits.judgement_bytes)
-            timed = Session(largest, arms, self._hardware(), there, Pace(trial.quickest, trial.constructing)).run()
+            timed = Session(largest, arms, self._hardware(), there, pace).run()
         except NotTimed as error:
             findings.absent["timing"] = str(error)
             return
@@ -337,6 +340,11 @@ class Judgement:
         findings.warnings.update(dict.fromkeys(timed.warnings))
         if self.request.profile:
             self._profile(trial.scratch, largest)
+
+    def _seconds_left(self, trial: Trial) -> float:
+        """Of what the judge plans with; what was built is not counted."""
+        limits = self.request.limits
+        return limits.judge_seconds - (time.monotonic() - self.started) + limits.build_seconds - trial.build_left
 
     def _profile(self, scratch: Path, largest: Reference) -> None:
         """Counters about what was timed, while the machine is still this judge's alone."""

@@ -45,6 +45,10 @@ _SAMPLE = 4096
 _MOST_LENGTHS = 4096
 
 
+MANY_ELEMENTS, MOST_ELEMENTS = 1 << 26, 1 << 28
+"""Elements of inputs and outputs together from which on memory allows only one more distribution, or none."""
+
+
 @dataclass(frozen=True)
 class InputInvariant:
     """What one input tensor has in common from draw to draw.
@@ -201,6 +205,11 @@ def _ends(seen: torch.Tensor) -> tuple[int, ...]:
     # The distance from the least of n uniform draws to the end of their range is about its width / n.
     near_one = low - 3 * (high - low) / seen.numel() <= 1 <= high
     return tuple(sorted({low, high} | ({1} if near_one else set())))
+
+
+def most_others(elements: int) -> int:
+    """How many distributions beside the first two memory allows, by the elements of inputs and outputs."""
+    return 0 if elements > MOST_ELEMENTS else 1 if elements > MANY_ELEMENTS else len(EXTRA)
 
 
 def further(names: Collection[str], invariants: Sequence[InputInvariant]) -> list[str]:

@@ -29,7 +29,8 @@ STEP = 2.0**-20
 VARIANCES = {"aten::var", "aten::var_mean", "aten::std", "aten::std_mean"}
 VARIANCE_PASSES = 4
 INSTANT_SECONDS, QUICK_SECONDS = 0.02, 0.1
-SLOW_SECONDS = 3.0
+SLOW_SECONDS = (1.0, 3.0)
+"""Forwards are slow that take longer than the second of these, or than the first, where there is little time."""
 
 State = Mapping[str, torch.Tensor]
 Conditions = Callable[[], contextlib.AbstractContextManager[Any]]
@@ -128,6 +129,7 @@ class Oracle:
         self.truncates = False
         self.repeatable = False
         self.allowed, self.spread = allowed, Spread(Operands())
+        self.slow_seconds = SLOW_SECONDS[1]
         self.thrifty = False
         """Make do with as few forwards as there can be, where each takes seconds."""
         self.roundings: int | None = None
@@ -142,6 +144,11 @@ class Oracle:
     def permission(self) -> str:
         """What candidates may round in this operator, in words; empty where float32 stays float32."""
         return str(self.allowed) if self.unit else ""
+
+    @property
+    def slow(self) -> bool:
+        """True when few forwards must do."""
+        return self.seconds >= self.slow_seconds
 
     @property
     def instant(self) -> bool:
@@ -238,7 +245,7 @@ class Oracle:
         if not self.roundings and self.spread.covered:
             # In float32 the spread says more.
             quick = min(quick, 4)
-        samples = 1 if self.thrifty or self.seconds >= SLOW_SECONDS else quick
+        samples = 1 if self.thrifty or self.slow else quick
         total = [torch.zeros_like(dtypes.as_float64(o)) for o in base.all]
         moved = [None if dtypes.is_real(o) else torch.zeros_like(one) for o, one in zip(base.all, total, strict=True)]
         for _ in range(samples):
@@ -266,7 +273,7 @@ class Oracle:
         """
         bits = [dtypes.format_of(f.dtype).bits for f in frame if dtypes.is_real(f)]
         nothing = [None] * len(base.all)
-        if not self.spread.covered or self.thrifty or self.seconds >= SLOW_SECONDS or max(bits, default=0) > 32:
+        if not self.spread.covered or self.thrifty or self.slow or max(bits, default=0) > 32:
             return nothing, False
         samples = (6 if self.seconds < INSTANT_SECONDS / 10 else 4) if self.instant else 2
         narrow = max(bits, default=32) < 32
@@ -281,7 +288,7 @@ class Oracle:
         A variance may be taken in one pass, from sums of squares that are several times as large as itself.
         """
         if self.length is None:
-            counted = self.seconds < SLOW_SECONDS and not self.thrifty
+            counted = not self.slow and not self.thrifty
             self.length = self._counted(wide, outputs) if counted else _longest(made)
         return self.length * (VARIANCE_PASSES if self.names & VARIANCES else 1)
 

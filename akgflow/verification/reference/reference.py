@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -20,6 +22,8 @@ from akgflow.verification.reference.distributions import (
     EXTRA,
     EXTREMES,
     LEVELS,
+    MANY_ELEMENTS,
+    MOST_ELEMENTS,
     NORMAL,
     OPERATOR,
     SCALED,
@@ -31,6 +35,7 @@ from akgflow.verification.reference.distributions import (
     further,
     input_invariant,
     may_have_borders,
+    most_others,
 )
 from akgflow.verification.reference.error_patterns import ROUNDINGS, alike
 from akgflow.verification.reference.index_outputs import RANGE_BOUND, Trace
@@ -52,18 +57,19 @@ from akgflow.verification.reference.special.structures import Kind, Structure, k
 from akgflow.verification.reference.tolerance import Measure
 from akgflow.verification.reference.tracing.narrowing import conditions
 from akgflow.verification.reference.tracing.op_count import measure
-from akgflow.verification.reference.trivial_answers import loose_bounds, trivial_answers
+from akgflow.verification.reference.trivial_answers import loose_bounds, trivial_answers, undecided
 from akgflow.verification.shared import dtypes, memory
 from akgflow.verification.shared.op_policy import Work
 from akgflow.verification.shared.trusted_io import describer
-
-MANY_ELEMENTS, MOST_ELEMENTS = 1 << 26, 1 << 28
-"""Elements of inputs and outputs together from which on memory allows only one more distribution, or none."""
 
 MOST_SEEN = 1 << 22
 """Inputs up to so many elements are drawn several times to see what their masks and lengths have in common."""
 PERTURBED_SECONDS = 1.0
 """Oracles that take longer are not asked about perturbed inputs."""
+PREPARING_SHARE, PREPARING_SECONDS = 0.5, 10.0
+"""Of the seconds that judging may take, and so many at least: after them, no further set of inputs is drawn."""
+MOST_FORWARDS = 45
+"""In float64, in the seconds that judging may take."""
 MOST_PERTURBED = 4
 MOST_STRUCTURED = 2
 """Structures that no other distribution is asked with, and that are asked with the operator's own."""
@@ -72,16 +78,13 @@ MOST_REPEATED = 1 << 24
 _secret = random.SystemRandom()
 
 
-def most_others(elements: int) -> int:
-    """How many distributions beside the first two memory allows, by the elements of inputs and outputs."""
-    return 0 if elements > MOST_ELEMENTS else 1 if elements > MANY_ELEMENTS else len(EXTRA)
-
-
 class Reference:
     """One case of an operator, with parameters drawn for it, on ``device``; raises `OperatorError` where it fails."""
 
     large: ClassVar[bool] = False
     """Whether what it holds is too much to wait for the garbage collector."""
+    two_calls: bool = False
+    """Whether each set of inputs is asked about once, for the time that a call takes."""
 
     def __init__(
         self,
@@ -93,6 +96,8 @@ class Reference:
         contract: Contract = Contract(),  # noqa: B008
     ) -> None:
         self.contract = contract
+        self.allowed = self._until = math.inf
+        """Seconds that judging the case may take, and when its time for preparing is over."""
         self.case: Case = make_case(text, file, keys, dtype, drawing.fresh_seed())
         self.file, self.device, self._describe = file, device, describer()
         self.init = memory.lay_out({"args": list(self.case.init_args), "kwargs": dict(self.case.init_kwargs)})
@@ -103,7 +108,10 @@ class Reference:
         self._model = model.to(device)
         self._draw_state(positive=False)
         self.draws: list[Draw] = []
+        self.draw_seconds = 0.0
+        """What drawing a set of inputs takes, where that may be long."""
         self.weak: tuple[str, ...] = ()
+        self._left_out: tuple[str, ...] = ()
         self.invariants: list[InputInvariant] = []
         self.kinds: list[Kind] = []
 
@@ -116,6 +124,12 @@ class Reference:
         where = f"of operator {self.file} on case {dict(self.case.keys)}"
         self.framework_runner = Runner(self._model, self.state, where, conditions(self.contract, self.device))
         self.oracle = Oracle(self._model, self.state, where, self.contract.allowed)
+        self._pace()
+
+    def _pace(self) -> None:
+        """Have float64 make do with few forwards, sooner where there is little time for them."""
+        least, most = SLOW_SECONDS
+        self.oracle.slow_seconds = min(most, max(least, self.allowed / MOST_FORWARDS))
 
     def _construct(self) -> Any:
         try:
@@ -149,6 +163,8 @@ class Reference:
         """The operator's own distribution, the normal one (or its own again), and as many others as time allows."""
         if self.draws:
             return
+        self._pace()
+        self._until = time.monotonic() + max(PREPARING_SECONDS, PREPARING_SHARE * self.allowed)
         first = self.answer(self._operator_inputs(), OPERATOR)
         if self.parameters and not all(bool(torch.isfinite(one.oracle).all()) for one in first.outcome):
             # Perhaps a root or a logarithm is taken of a parameter.
@@ -164,23 +180,29 @@ class Reference:
             more = further(self.oracle.names, self.invariants)
             others, wanted = others + more, wanted + len(more)
         structures = []
-        if not self.oracle.thrifty and self.oracle.seconds < SLOW_SECONDS and first.elements <= MANY_ELEMENTS:
+        if not (self.oracle.thrifty or self.oracle.slow) and first.elements <= MANY_ELEMENTS:
             structures = admitted(self.kinds, self._operator_inputs, self.framework_runner, first)
         for place, distribution in enumerate(others):
             shifted = any(draw.distribution.startswith(SHIFTED) for draw in self.draws)
-            if (not wanted and self.oracle.thrifty) or (distribution in DECAYS and shifted):
+            if (not wanted and self.oracle.thrifty) or (distribution in DECAYS and shifted) or self._late():
                 break
             self.weak = trivial_answers(self.draws)
             # Where a trivial answer would still pass, every distribution that might refuse it is tried.
-            if place < wanted or (self.weak and self.oracle.seconds < SLOW_SECONDS):
+            if place < wanted or (self.weak and not self.oracle.slow):
                 # What masks and lengths are given at their borders is seen without a structure.
                 kept = distribution == EXTREMES and at_borders
                 found = self._with_a_structure(distribution, first, [] if kept else structures)
                 self.draws += [found] if found is not None else []
-        alone = (self._try_distribution(OPERATOR, first, one) for one in structures)
+        alone = (self._try_distribution(OPERATOR, first, one) for one in structures if not self._late())
         self.draws += islice((one for one in alone if one is not None), MOST_STRUCTURED)
         self.draws += self._of_few_terms(first)
         self.weak = trivial_answers(self.draws)
+        if (self._late() or self.oracle.slow) and not self.oracle.thrifty:
+            took = f"a forward in float64 takes {self.oracle.seconds:.2g} s here"
+            self._left_out = (f"{took}: there are no further sets of inputs than {len(self.draws)}",)
+
+    def _late(self) -> bool:
+        return time.monotonic() > self._until
 
     def _with_a_structure(self, distribution: str, first: Draw, structures: list[Structure]) -> Draw | None:
         """A draw of a distribution, and with the first of the structures that goes with it, which is taken out."""
@@ -193,8 +215,8 @@ class Reference:
 
     def _of_few_terms(self, first: Draw) -> Iterator[Draw]:
         """Draws whose outputs are made from few elements, where the operator makes them from many."""
-        slow = self.oracle.thrifty or self.oracle.seconds >= SLOW_SECONDS
-        if slow or first.elements > MOST_REPEATED:
+        slow = self.oracle.thrifty or self.oracle.slow
+        if slow or first.elements > MOST_REPEATED or self._late():
             return
         outputs = max((one.framework.numel() for one in first.expected if one.bound is not None), default=0)
         confined = bool(self.oracle.names & RANGE_BOUND) or self.oracle.truncates
@@ -265,20 +287,7 @@ class Reference:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a verdict on these draws cannot vouch for."""
-        undecided = [
-            (i, int((one.slack > 0).sum()), one.framework.numel())
-            for draw in self.draws[:1]
-            for i, one in enumerate(draw.expected)
-            if one.slack is not None and bool(one.slack.any())
-        ]
-        return (
-            self.weak
-            + loose_bounds(self.draws)
-            + tuple(
-                f"{count} of {total} elements of output {i} depend on roundoff, and were compared within its effect"
-                for i, count, total in undecided
-            )
-        )
+        return self.weak + loose_bounds(self.draws) + undecided(self.draws[:1]) + self._left_out
 
     def rounding_hint(self, draw: Draw, outputs: list[torch.Tensor]) -> str:
         """A hint where the errors are those of a narrower input format; else empty."""
@@ -292,7 +301,7 @@ class Reference:
         return ""
 
     def _how_many(self, first: Draw) -> int:
-        slow, quick = self.oracle.seconds > SLOW_SECONDS, self.oracle.seconds <= QUICK_SECONDS
+        slow, quick = self.oracle.slow, self.oracle.seconds <= QUICK_SECONDS
         return 0 if slow else min(most_others(first.elements), len(EXTRA) if quick else 1)
 
     def _operator_inputs(self) -> tuple[Any, ...]:
@@ -332,9 +341,9 @@ class Reference:
         """A recipe for new secret inputs."""
         return Recipe(distribution, way, level, (drawing.fresh_seed(), drawing.fresh_seed()))
 
-    def make(self, recipe: Recipe) -> tuple[Any, ...]:
-        """The inputs that a recipe stands for."""
-        made = drawing.draw(self.case, self.device, recipe.seeds[0])
+    def make(self, recipe: Recipe, base: tuple[Any, ...] | None = None) -> tuple[Any, ...]:
+        """The inputs that a recipe stands for; ``base`` is what the operator draws for it, where that is there."""
+        made = drawing.draw(self.case, self.device, recipe.seeds[0]) if base is None else base
         if recipe.distribution == OPERATOR:
             return made
         # Large inputs are multiplied: their product is as large as one of them alone would be.

@@ -95,3 +95,14 @@ def loose_bounds(draws: Sequence[Asked]) -> tuple[str, ...]:
             text = f"{name} may be {most:.3g} {LOOSE_BOUND} on {loose} inputs"
             found.append(f"{text} ({least:.3g} times on {tight} inputs), as sound kernels may be")
     return tuple(found)
+
+
+def undecided(draws: Sequence[Asked]) -> tuple[str, ...]:
+    """One sentence for each result some of whose elements roundoff decides."""
+    return tuple(
+        f"{int((one.slack > 0).sum())} of {one.framework.numel()} elements of {name} depend on roundoff, and were "
+        "compared within its effect"
+        for draw in draws
+        for name, one in draw.named
+        if one.slack is not None and bool(one.slack.any())
+    )

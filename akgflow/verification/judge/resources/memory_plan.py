@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import math
 import re
 import resource
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,8 +30,9 @@ from akgflow.terms import Evidence, Status
 from akgflow.verdict import JudgeRequest
 from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.resources.machine_pressure import memory_left, memory_total
+from akgflow.verification.reference.distributions import most_others
 from akgflow.verification.reference.operator import OperatorError, load, make_case
-from akgflow.verification.reference.reference import Reference, most_others
+from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.sliced import LEAST_BYTES, Slicing
 from akgflow.verification.reference.tracing.footprint import Footprint, footprint_of
 
@@ -87,7 +89,11 @@ class Plan:
     candidate_bytes: int
     """What the candidate's process must be allowed."""
     elsewhere: int = 0
-    """What of this machine's memory is in shared regions and in the candidate's process, and not for the judge."""
+    """What of this machine's memory is in shared regions and in the candidate's process, and never for the judge."""
+    called: int = 0
+    """What the candidate's process takes beside that while it is called, when the judge computes nothing."""
+    seconds: float = math.inf
+    """That judging the case may take."""
 
 
 def room(device: str, limit: int | None = None) -> Room:
@@ -126,8 +132,10 @@ def plan(found: Footprint, device: str, cores: int, there: Room, runs: bool = Tr
     slicing = Slicing(*sizes, no_whole, seconds, found.work)
     # Its address space also holds, for a moment, the memory of the inputs twice.
     taken = 2 * found.inputs + found.outputs + _candidate(found)
-    elsewhere = 0 if on_gpu else found.inputs + found.outputs + _candidate(found) + PROCESS_BYTES
-    return Plan(slicing, taken + taken // 4 + PROCESS_BYTES, elsewhere)
+    limit = taken + taken // 4 + PROCESS_BYTES
+    if on_gpu:
+        return Plan(slicing, limit)
+    return Plan(slicing, limit, found.inputs + found.outputs + found.state + PROCESS_BYTES, _candidate(found))
 
 
 def _whole(found: Footprint, on_gpu: bool, sets: int) -> Need:
@@ -187,7 +195,8 @@ def planned(
     on_gpu = evidence is Evidence.EXECUTED and not request.target.on_host
     there = room("cuda" if on_gpu else "cpu", request.limits.judgement_bytes)
     runs = evidence in (Evidence.EXECUTED, Evidence.INTERPRETED)
-    found = [plan_case(request, keys, there, cores, runs) for keys in cases]
+    each = request.limits.judge_seconds / max(1, len(cases))
+    found = [replace(plan_case(request, keys, there, cores, runs), seconds=each) for keys in cases]
     most = max(request.limits.memory_bytes, *(one.candidate_bytes for one in found))
     if runs:
         _leave(max(one.elsewhere for one in found))
@@ -262,15 +271,33 @@ def bounded(on_host: bool, limit: int | None) -> Iterator[None]:
     nothing.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    now = re.search(r"^VmData:\s+(\d+) kB$", Path("/proc/self/status").read_text("ascii"), re.M)
+    now = _allocated()
     if now is None or not on_host or soft != resource.RLIM_INFINITY:
         yield
         return
-    resource.setrlimit(resource.RLIMIT_DATA, ((int(now[1]) << 10) + room("cpu", limit).host, hard))
+    resource.setrlimit(resource.RLIMIT_DATA, (now + room("cpu", limit).host, hard))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def _allocated() -> int | None:
+    """Bytes of this process's private writable mappings; None where the system does not say."""
+    found = re.search(r"^VmData:\s+(\d+) kB$", Path("/proc/self/status").read_text("ascii"), re.M)
+    return int(found[1]) << 10 if found is not None else None
+
+
+def require_left(size: int) -> None:
+    """Raise `CandidateFailed` (not run) where what this process keeps leaves less than ``size`` bytes to calls."""
+    most, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    if not size or most == resource.RLIM_INFINITY or (_allocated() or 0) + size <= most:
+        return
+    give_back()
+    left = most - (_allocated() or 0)
+    if left < size:
+        why = f"a call takes {in_words(size)} of memory, and the judge's own work leaves {in_words(left)}"
+        raise CandidateFailed(Status.NOT_RUN, f"{why}: give smaller cases")
 
 
 def _leave(size: int) -> None:

@@ -35,6 +35,8 @@ LEAST_SECONDS, SHARE = 1.0, 0.25
 """After so long, and so much of the time that the verdict took before, no further shape is drawn."""
 LIMIT_SECONDS = 10.0
 """For all builds and all calls on other shapes."""
+ORACLE_SECONDS = 0.3
+"""Float64 makes do with few forwards where one takes longer: steps of a recurrence are traced one by one."""
 LENIENCE = 4.0
 """Times as wrong as on a stated shape: a tolerance is fitted to those, and what is looked for here is not rounding."""
 FEW_ELEMENTS = 1 << 14
@@ -65,7 +67,8 @@ class _Stop(Exception):
 class Asking:
     """The questions of one judgement.
 
-    ``start`` starts a process of the candidate; ``seconds`` are what the judgement took before.
+    ``start`` starts a process of the candidate; ``seconds`` are what the judgement took before. ``large`` says that
+    the stated cases are too large for float64 at full size.
     """
 
     request: JudgeRequest
@@ -73,6 +76,7 @@ class Asking:
     evidence: Evidence
     start: Callable[[], Trial]
     seconds: float
+    large: bool = False
     right: list[Sizes] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     contiguous: str = ""
@@ -168,6 +172,7 @@ class Asking:
             about = request.operator, request.operator_file, keys, request.dtype, trial.device
             reference = Reference(*about, request.contract)
             reference.case = self._lenient(reference.case)
+            reference.oracle.slow_seconds = ORACLE_SECONDS
             draw = question(reference)
         except OperatorError:
             return None
@@ -182,7 +187,7 @@ class Asking:
 
     def _ask_layouts(self, keys: Mapping[str, Scalar]) -> None:
         """The inputs of a shape on which the candidate was right, laid out in other ways."""
-        if self.stopped or (self.refused and not self.right):
+        if self.stopped or ((self.refused or self.large) and not self.right):
             return
         trial = self._started()
         asked = self._question(trial, {**keys, **(self.right[0] if self.right else {})})

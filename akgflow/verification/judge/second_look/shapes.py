@@ -10,9 +10,9 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -25,11 +25,15 @@ from akgflow.verification.reference.inputs import Draw
 from akgflow.verification.reference.operator import MODULE_NAME, Case, OperatorError, make_case, seeded
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.special.admission import HEAVY, NOT_ROUNDOFF
-from akgflow.verification.reference.tracing.footprint import footprint_of
+from akgflow.verification.reference.tracing.footprint import TakesMore, footprint_of, within
 from akgflow.verification.shared import dtypes, memory
 
 MOST_ELEMENTS = 1 << 18
 """Of inputs, parameters and outputs of a secret shape."""
+MOST_BYTES = 128
+"""Of results in between, for each of these elements: float64 runs the operator dozens of times."""
+MOST_SECONDS, TRIES = 0.05, 3
+"""That float64 may take with a shape, in the quickest of so many calls."""
 CAPS = (1 << 40, 1 << 12, 1 << 10, 400, 260, 140, 70, 40, 20, 10, 5)
 """Sizes are held below the first of these with which a shape is small enough."""
 SECONDS = 0.7
@@ -127,8 +131,12 @@ class Drawer:
             form = self._form(sizes) if sizes and time.monotonic() < until else None
             if form is None:
                 return None
-            if form.elements <= self.most:
+            if form.elements > self.most:
+                continue
+            try:
                 return sizes if form != self._own_form and self._runs(sizes) else None
+            except TakesMore:
+                continue
         return None
 
     def _size(self, name: str, draw: _Draw, cap: int) -> int | None:
@@ -158,17 +166,40 @@ class Drawer:
             return None
 
     def _runs(self, sizes: Sizes) -> bool:
-        """Whether the reference runs with these sizes, and takes no more than its inputs let expect."""
+        """Whether the reference runs with these sizes; raises `TakesMore` where it takes more than inputs let expect.
+
+        What attention keeps for each pair of places is many times its inputs.
+        """
         try:
             case = self._case(sizes)
             if footprint_of(case).elements > 4 * self.most:
                 return False
             with seeded(0), torch.no_grad():
-                results = invoke(case.model(), case.make_inputs())
+                model, made = case.model(), case.make_inputs()
+                with within(MOST_BYTES * self.most):
+                    results = invoke(model, made)
+                _require_quick(model, made)
+        except TakesMore:
+            raise
         except Exception:
             return False
         given = sum(int(one.numel()) for one in memory.tensors(results))
         return 0 < given <= self.most
+
+
+def _require_quick(model: Any, made: Any) -> None:
+    """Raise `TakesMore` where float64 takes long each time; a busy moment is no fault of the operator."""
+    took = []
+    with suppress(OperatorError, RuntimeError, TypeError):
+        exact, wide = model._apply(dtypes.widened), dtypes.widen(made)
+        for _ in range(TRIES):
+            started = time.monotonic()
+            invoke(exact, wide)
+            took.append(time.monotonic() - started)
+            if took[-1] <= MOST_SECONDS:
+                return
+    if took:
+        raise TakesMore(f"{min(took):.2g} s")
 
 
 def question(reference: Reference) -> Draw | None:

@@ -171,7 +171,8 @@ class Session:
     def _goes_on(self, round_: int, seconds: float) -> bool:
         """More rounds until enough is known, within the budget."""
         if self.sizes.slow:
-            return not round_ or (seconds / round_ * (round_ + 1) < ENOUGH_SECONDS and not self.summary.precise)
+            another = not round_ or seconds / round_ * (round_ + 1) < self._pace.most(ENOUGH_SECONDS)
+            return another and not (round_ and self.summary.precise)
         if seconds > BUDGET_SECONDS[self.kind]:
             return not round_
         return round_ < ROUNDS[0] or (round_ < ROUNDS[1] and not self.summary.precise)

@@ -20,6 +20,10 @@ MOST_SECONDS = 20.0
 """That the windows of slow calls may take, all together, with the fewest processes."""
 ENOUGH_SECONDS = 10.0
 """That they may take with more processes, or in more rounds, than a figure needs."""
+DRAWN = 2
+"""Sets of inputs that are drawn beside one for each process: at first, and once the candidate's have ended."""
+LEAST_SECONDS = 5.0
+"""That they may take however long the judgement took before."""
 PROCESSES = (4, 3, 2)
 """Of the candidate, and of each baseline: as many as there is room and time for. One alone shows no variance."""
 
@@ -53,10 +57,19 @@ class Memory(NamedTuple):
 
 
 class Pace(NamedTuple):
-    """Seconds that a call takes, and constructing the model for it."""
+    """Seconds of what a timing does, and how many there are for it."""
 
     call: float
     construct: float = 0.0
+    """The model for a call."""
+    draw: float = 0.0
+    """A set of inputs."""
+    left: float = MOST_SECONDS
+    """For windows of slow calls; a figure may take `LEAST_SECONDS` in any case."""
+
+    def most(self, wanted: float) -> float:
+        """Of the seconds that are ``wanted``, those that there are."""
+        return min(wanted, max(LEAST_SECONDS, self.left))
 
 
 def sizes(questions: Questions, arms: int, memory: Memory, kind: str, copies: bool, pace: Pace) -> Sizes:
@@ -78,11 +91,10 @@ def sizes(questions: Questions, arms: int, memory: Memory, kind: str, copies: bo
     for turns, count in product((False, True), PROCESSES):
         workers, asked = arms * count, arms * count + 1
         needed = few + workers * memory.own + (1 if turns else workers) * answers
-        takes = asked * pace.call + workers * pace.construct if slow else 0.0
-        if needed <= memory.there and takes <= (MOST_SECONDS if count == PROCESSES[-1] else ENOUGH_SECONDS):
+        takes = asked * pace.call + workers * pace.construct + (count + DRAWN) * pace.draw if slow else 0.0
+        most = pace.most(MOST_SECONDS if count == PROCESSES[-1] else ENOUGH_SECONDS)
+        if needed <= memory.there and takes <= most:
             return Sizes(count, 2, turns=turns, few=True, slow=slow, alone=0, cold=0, warm=1)
     if needed > memory.there:
         raise NotTimed(f"a timing takes at least {in_words(needed)}, and {in_words(memory.there)} may be taken")
-    raise NotTimed(
-        f"a call takes {pace.call:.2g} s here: a timing would take {takes:.0f} s, and may take {MOST_SECONDS:.0f} s"
-    )
+    raise NotTimed(f"a call takes {pace.call:.2g} s here: a timing would take {takes:.0f} s, and may take {most:.0f} s")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
 
 from akgflow.config.types import Scalar
 from akgflow.precision import Contract
+from akgflow.verification.reference import inputs as drawing
 from akgflow.verification.reference.distributions import (
     BOUNDED,
     NORMAL,
@@ -24,7 +27,8 @@ from akgflow.verification.reference.operator import OperatorError, TooLarge
 from akgflow.verification.reference.oracle import Effects
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.sliced.draw import FullSize, SlicedDraw, WholeDraw
-from akgflow.verification.reference.sliced.parts import Part, Portions, Separation, parts_within, separation
+from akgflow.verification.reference.sliced.parts import Part, Portions, Separation, chosen, parts_within, separation
+from akgflow.verification.reference.sliced.patch import Patch, patchable
 from akgflow.verification.reference.tolerance import Measure
 from akgflow.verification.reference.trivial_answers import loose_bounds, trivial_answers
 from akgflow.verification.shared import dtypes, memory
@@ -48,6 +52,12 @@ LEAST_BYTES = 256 << 20
 """The least room for float64 work on parts, and all of it while a timing has the memory."""
 COPIES = 24
 """Float64 tensors of the size of a part's inputs and outputs that deciding it takes at once."""
+SETS_SECONDS = 9.0
+"""Judging a case with two sets of inputs takes so many times what drawing one takes, with the framework's answer."""
+CALLS_SECONDS = 6.0
+"""The same where the second set is the first with some new parts, and the candidate is asked three times."""
+NEW_SHARE = 4
+"""Where it would take too long, one part in so many of the second set is new: samples of it show that."""
 KEPT_SETS = 4
 """Sets of inputs whose decided parts are kept at most, with as much left for deciding more."""
 
@@ -89,6 +99,10 @@ class SlicedReference(Reference):
         super().__init__(text, file, keys, dtype, device, contract)
         self.slicing = slicing
         self.how: Separation | None = None
+        self.set_seconds = 0.0
+        """What drawing a set of inputs takes, with the framework's answer."""
+        self.patch: Patch | None = None
+        """The second set of inputs, where that is the first but for some parts."""
         self.tree: memory.Tree = {}
 
     @property
@@ -118,11 +132,19 @@ class SlicedReference(Reference):
         if self.how is None:
             return super().warnings
         share = min(draw.share for draw in self.draws if isinstance(draw, SlicedDraw))
-        loose = loose_bounds(self.draws)
+        loose = loose_bounds(self.draws) + self._saved()
         if share >= 1.0:
             return self.weak + loose
         why = f"float64 decided {share:.2g} of a set of inputs, in secret parts; the rest was compared with the"
         return (*self.weak, *loose, f"{why} framework's own kernel, and went to float64 where the two differ")
+
+    def _saved(self) -> tuple[str, ...]:
+        """What was left out for its cost, in one sentence."""
+        if self.patch is None:
+            return ()
+        why = f"drawing inputs and the framework's answer take {self.set_seconds:.2g} s here, too long for two sets"
+        what = f"the second set of inputs is the first with {NORMAL} values in {self.patch.share:.2g} of it"
+        return (f"{why}: {what}{', and neither was asked about twice' if self.two_calls else ''}",)
 
     def rounding_hint(self, draw: Draw, outputs: list[torch.Tensor]) -> str:
         return "" if self.how is not None else super().rounding_hint(draw, outputs)
@@ -130,10 +152,13 @@ class SlicedReference(Reference):
     def prepare(self) -> None:
         if self.draws:
             return
-        recipe = self.recipe(OPERATOR)
+        recipe, started = self.recipe(OPERATOR), time.monotonic()
         made = self.make(recipe)
+        self.draw_seconds = time.monotonic() - started
         try:
             full = FullSize(made, self._frame)
+            _ = full.frame
+            self.set_seconds = time.monotonic() - started
             self.how = separation(self.framework_runner, made, full.frame)
             if self.how is None and self.framework_runner.draws:
                 # That may be why no part is as in the whole; its size has nothing to do with it.
@@ -149,10 +174,12 @@ class SlicedReference(Reference):
             self._draw_state(positive=True)
             first = self._decided(recipe, FullSize(made, self._frame))
         self.draws = [first]
-        self.invariants = self._input_invariants(first)
+        other = self.recipe(OPERATOR)
+        base = [self.make(other)]
+        self.invariants = _invariants(first.inputs, base[0])
         del made, full
-        second = self._second(first)
-        self.draws.append(second or self._from_recipe(self.recipe(OPERATOR)))
+        second = self._in_parts(first) or self._second(first, other, base) or self._from_recipe(other, base)
+        self.draws.append(second)
         self.weak = trivial_answers([self._sample(one) for one in self.draws])
 
     def _prepare_whole(self) -> None:
@@ -209,16 +236,61 @@ class SlicedReference(Reference):
         return frame
 
     def _input_invariants(self, first: Draw) -> list[InputInvariant]:
-        other = self.make(self.recipe(OPERATOR))
-        return [input_invariant(a, b) for a, b in zip(memory.tensors(first.inputs), memory.tensors(other), strict=True)]
+        return _invariants(first.inputs, self.make(self.recipe(OPERATOR)))
 
-    def _second(self, first: SlicedDraw) -> SlicedDraw | None:
-        """Normal inputs, in the first way that the operator admits."""
+    def _in_parts(self, first: SlicedDraw) -> SlicedDraw | None:
+        """The first set of inputs with normal values in secret parts, where another set would take too long.
+
+        None where it would not, or where parts of the inputs cannot be drawn by themselves.
+        """
+        assert self.how is not None, "only what is separable has parts"
+        known = {int(part) for one in first.decided for part in one.parts}
+        left = torch.tensor([part for part in range(self.how.number) if part not in known])
+        cut = [(one, dim is not None) for one, dim in zip(self.invariants, self.how.inputs, strict=True)]
+        alone = all(one.plain if in_parts else not one.random for one, in_parts in cut)
+        if SETS_SECONDS * self.set_seconds <= self.allowed or not len(left) or not alone:
+            return None
+        full = self._hold(first)
+        if not patchable(self.how, full):
+            return None
+        parts = left[chosen(len(left), max(len(known), self.how.number // NEW_SHARE))]
+        ways = (self._patched(first, full, parts, self.recipe(NORMAL, way)) for way in self._ways())
+        return next((one for one in ways if one is not None), None)
+
+    def _patched(self, first: SlicedDraw, full: FullSize, parts: torch.Tensor, recipe: Recipe) -> SlicedDraw | None:
+        """The first set with other values in some parts; None where the operator does not admit them."""
+        assert self.how is not None, "only what is separable has parts"
+        own = self.how.of_inputs(full.inputs, parts)
+        try:
+            made = drawing.vary(own, self.invariants, NORMAL, recipe.way, 1.0, recipe.seeds[1])
+            patch = Patch(first, parts, made, self._frame(made))
+        except OperatorError:
+            return None
+        # The structure of the whole result, and not of a few parts.
+        self.tree = first.tree
+        draw = self._empty(recipe, patch.put(full, True))
+        some = parts[chosen(len(parts), sum(len(one.parts) for one in first.decided))]
+        with contextlib.suppress(OperatorError):
+            draw.decided = [self._part(recipe, full, few) for few in some.split(first.at_once)]
+            if self._alike_special(draw, first):
+                draw.decided += first.decided
+                draw.full, draw.at_once, self.patch = None, first.at_once, patch
+                self.two_calls = CALLS_SECONDS * self.set_seconds > self.allowed
+                return draw
+        patch.put(full, False)
+        return None
+
+    def _ways(self) -> Sequence[str]:
+        return (BOUNDED,) if self.oracle.names & RANGE_BOUND or self.oracle.truncates else WAYS
+
+    def _second(self, first: SlicedDraw, other: Recipe, base: list[Any]) -> SlicedDraw | None:
+        """Normal inputs, in the first way that the operator admits; ``base`` holds what ``other`` stands for."""
         if not any(invariant.random for invariant in self.invariants):
             return None
-        for way in (BOUNDED,) if self.oracle.names & RANGE_BOUND or self.oracle.truncates else WAYS:
+        for way in self._ways():
+            seeds = (other.seeds[0], drawing.fresh_seed())
             try:
-                found = self._from_recipe(self.recipe(NORMAL, way))
+                found = self._from_recipe(Recipe(NORMAL, way, 1.0, seeds), base)
             except OperatorError:
                 continue
             if self._alike_special(found, first):
@@ -236,16 +308,17 @@ class SlicedReference(Reference):
             for kind in kinds
         )
 
-    def _from_recipe(self, recipe: Recipe) -> SlicedDraw:
+    def _from_recipe(self, recipe: Recipe, base: list[Any]) -> SlicedDraw:
+        """A draw from a recipe; ``base``, what the operator draws for it, is used up."""
         self._make_room()
-        return self._decided(recipe, FullSize(self.make(recipe), self._frame))
+        made = self.make(recipe, base.pop() if base else None)
+        return self._decided(recipe, FullSize(made, self._frame))
 
     def _decided(self, recipe: Recipe, full: FullSize, share: float = 1.0) -> SlicedDraw:
         """A draw, with as many parts decided by float64 as its seconds and its room allow."""
         assert self.how is not None, "only what is separable is decided in parts"
         _ = full.frame
-        draw = SlicedDraw(recipe, full, self.tree, self.how, self._hold)
-        draw.decide = lambda now, parts: self._part(recipe, now, parts)
+        draw = self._empty(recipe, full)
         each = max(1, draw.elements // self.how.number)
         # What every part needs is widened and perturbed each time: the more, the more parts go together.
         common = draw.common + sum(one.numel() for one in self.state.values())
@@ -262,6 +335,13 @@ class SlicedReference(Reference):
         draw.decided = parts_within(allowed, how_many, lambda parts: self._part(recipe, full, parts))
         return draw
 
+    def _empty(self, recipe: Recipe, full: FullSize) -> SlicedDraw:
+        """A draw of which float64 has decided nothing."""
+        assert self.how is not None, "only what is separable is decided in parts"
+        draw = SlicedDraw(recipe, full, self.tree, self.how, self._hold)
+        draw.decide = lambda now, parts: self._part(recipe, now, parts)
+        return draw
+
     def _part(self, recipe: Recipe, full: FullSize, parts: torch.Tensor) -> Part:
         assert self.how is not None, "only what is separable is decided in parts"
         made, frame = self.how.of_inputs(full.inputs, parts), self.how.of_outputs(full.frame, parts)
@@ -276,6 +356,10 @@ class SlicedReference(Reference):
 
     def _hold(self, draw: SlicedDraw) -> FullSize:
         """The draw's inputs and outputs, made again where they are no longer there; no other draw's are kept."""
+        if self.patch is not None and draw is self.draws[1]:
+            return self.patch.put(self._hold(self.patch.first), True)
+        if self.patch is not None and draw is self.patch.first and draw.full is not None:
+            return self.patch.put(draw.full, False)
         if draw.full is None:
             self._make_room()
             draw.full = FullSize(self.make(draw.recipe), self._frame)
@@ -289,9 +373,16 @@ class SlicedReference(Reference):
 
     def let_go(self) -> None:
         self.slicing = self.slicing._replace(bytes=LEAST_BYTES, kept=1)
+        if self.patch is not None and self.patch.first.full is not None:
+            self.patch.put(self.patch.first.full, False)
         for one in self.draws:
             if isinstance(one, SlicedDraw):
                 one.full, one.decided = None, one.decided[:1]
+
+
+def _invariants(made: tuple[Any, ...], other: tuple[Any, ...]) -> list[InputInvariant]:
+    """What two sets of inputs have in common."""
+    return [input_invariant(a, b) for a, b in zip(memory.tensors(made), memory.tensors(other), strict=True)]
 
 
 class _Changes(OperatorError):

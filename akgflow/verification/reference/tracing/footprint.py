@@ -7,6 +7,7 @@ values, too.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -113,22 +114,39 @@ def _cast(tensor: torch.Tensor, dtype: torch.dtype | None) -> torch.Tensor:
     return tensor.to(dtype) if dtype is not None and tensor.dtype in dtypes.COMPUTED else tensor
 
 
+class TakesMore(Exception):
+    """Results of a forward take more than they may."""
+
+
+@contextlib.contextmanager
+def within(most: int) -> Iterator[None]:
+    """Raise `TakesMore` as soon as results of the forward that is run take more than ``most`` bytes at once."""
+    with _Follower(most):
+        yield
+
+
 class _TooLong(Exception):
     """The forward has too many operations to follow all of them."""
 
 
 class _Follower(Counting):
-    """Counts the work, and follows which results are alive at once."""
+    """Counts the work, and follows which results are alive at once.
 
-    def __init__(self) -> None:
+    With ``allowed`` bytes it raises `TakesMore` where they take more, and follows the first operations alone.
+    """
+
+    def __init__(self, allowed: float = math.inf) -> None:
         super().__init__()
         self.most = self.columns = 0
+        self._allowed = allowed
         self._alive: dict[int, tuple[StorageWeakRef, int]] = {}
         self._operations = 0
 
     def note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
         self._operations += 1
         if self._operations > MOST_OPERATIONS:
+            if self._allowed < math.inf:
+                return
             raise _TooLong
         super().note(func, args, kwargs, result)
         for tensor in _tensors(results_of(result)):
@@ -136,6 +154,8 @@ class _Follower(Counting):
             self._alive.setdefault(storage._cdata, (StorageWeakRef(storage), storage.nbytes()))
         self._alive = {key: one for key, one in self._alive.items() if not one[0].expired()}
         self.most = max(self.most, sum(size for _, size in self._alive.values()))
+        if self.most > self._allowed:
+            raise TakesMore(f"{self.most} bytes")
         if func.overloadpacket is torch.ops.aten.convolution:
             self.columns = max(self.columns, _columns(args[0], args[1], result))
 
