@@ -12,9 +12,10 @@ import torch
 from judging import Bench
 from large_operators import GIB, LARGE, SOFTMAX, answer, kernel, operator
 
+from akgflow.config.types import Target
 from akgflow.errors import MachineExhausted
-from akgflow.terms import Status
-from akgflow.verdict import Limits
+from akgflow.terms import Evidence, Status
+from akgflow.verdict import JudgeRequest, Limits
 from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.resources import memory_plan
 from akgflow.verification.judge.resources.memory_plan import DoesNotFit, Room
@@ -461,3 +462,28 @@ def test_slow_calls_are_timed_as_few_times_as_a_figure_needs() -> None:
     assert sizes(questions, 2, Memory(GIB, 0, 0), "cpu", False, Pace(1.0, construct=3.0)).processes == 2
     with pytest.raises(NotTimed, match="a call takes 20 s here"):
         sizes(questions, 2, Memory(GIB, 0, 0), "cpu", False, Pace(20.0))
+
+
+@pytest.mark.parametrize(("later", "fits"), [(20 * GIB, True), (0, False)])
+def test_a_judgement_waits_for_device_memory_that_others_have(monkeypatch, later: int, fits: bool) -> None:
+    target = Target("gpu", "cuda", "sm_90a")
+    text = operator("torch.relu(x)", "torch.rand(4096, 1024)")
+    request = JudgeRequest("", "operator.py", text, "triton", target, (Evidence.EXECUTED,))
+    free = itertools.chain([0, GIB // 4], itertools.repeat(later))
+    monkeypatch.setattr(memory_plan, "room", lambda *_: Room(20 * GIB, next(free), 20 * GIB))
+    monkeypatch.setattr(memory_plan, "OTHERS_SECONDS", 3.0)
+    if fits:
+        _, (plan,) = memory_plan.planned(request, [{}], Evidence.EXECUTED, 2)
+        assert plan.slicing is None
+    else:
+        with pytest.raises(CandidateFailed, match="of the device's memory, and 0 MiB may be taken"):
+            memory_plan.planned(request, [{}], Evidence.EXECUTED, 2)
+
+
+def test_nothing_is_waited_for_that_an_empty_device_has_not(monkeypatch) -> None:
+    request = JudgeRequest("", "operator.py", ENORMOUS, "triton", Target("gpu", "cuda", "sm_90a"), (Evidence.EXECUTED,))
+    asked: list[int] = []
+    monkeypatch.setattr(memory_plan, "room", lambda *_: asked.append(1) or Room(20 * GIB, GIB, 20 * GIB))
+    with pytest.raises(CandidateFailed, match=r"of the device's memory, and 20\.0 GiB may be taken"):
+        memory_plan.planned(request, [{}], Evidence.EXECUTED, 2)
+    assert len(asked) == 1

@@ -13,6 +13,7 @@ import gc
 import math
 import re
 import resource
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -51,6 +52,8 @@ FLOPS = {"cpu": 5e9, "cuda": 5e12}
 TOUCHED = {"cpu": 5e7, "cuda": 2e10}
 """Float64 operations, and elements of an element-wise operation, in a second: of one core, and of a GPU. Low on
 purpose."""
+OTHERS_SECONDS = 30.0
+"""To wait for a device's memory: another judgement, or its timing, gives back what it has when it ends."""
 MOST_TRIED = 40
 """Smaller cases that are looked at to find one that fits."""
 _GIB = float(1 << 30)
@@ -66,6 +69,8 @@ class Room:
 
     host: int
     device: int | None = None
+    emptied: int | None = None
+    """What there would be of the device if nobody else had any."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,8 @@ def room(device: str, limit: int | None = None) -> Room:
     # What float64 blocks have left in the allocator is free for a candidate only once it is given back.
     torch.cuda.empty_cache()
     free, all_ = torch.cuda.mem_get_info()
-    return Room(host, max(0, free - int(FREE_SHARE * all_)))
+    stays = int(FREE_SHARE * all_)
+    return Room(host, max(0, free - stays), all_ - stays)
 
 
 def plan(found: Footprint, device: str, cores: int, there: Room, runs: bool = True) -> Plan:
@@ -190,13 +196,26 @@ def planned(
 ) -> tuple[JudgeRequest, Sequence[Plan]]:
     """The plans for a request's cases, and the request with what its candidate must be allowed.
 
-    Raises `CandidateFailed` (not run) where one does not fit.
+    Waits for memory of a device that others have. Raises `CandidateFailed` (not run) where a case does not fit.
     """
     on_gpu = evidence is Evidence.EXECUTED and not request.target.on_host
-    there = room("cuda" if on_gpu else "cpu", request.limits.judgement_bytes)
     runs = evidence in (Evidence.EXECUTED, Evidence.INTERPRETED)
     each = request.limits.judge_seconds / max(1, len(cases))
-    found = [replace(plan_case(request, keys, there, cores, runs), seconds=each) for keys in cases]
+
+    def plans(there: Room) -> list[Plan]:
+        return [replace(plan_case(request, keys, there, cores, runs), seconds=each) for keys in cases]
+
+    until = time.monotonic() + OTHERS_SECONDS
+    while True:
+        there = room("cuda" if on_gpu else "cpu", request.limits.judgement_bytes)
+        try:
+            found = plans(there)
+            break
+        except CandidateFailed:
+            if there.emptied is None or time.monotonic() > until:
+                raise
+            plans(Room(there.host, there.emptied))
+            time.sleep(1.0)
     most = max(request.limits.memory_bytes, *(one.candidate_bytes for one in found))
     if runs:
         _leave(max(one.elsewhere for one in found))
