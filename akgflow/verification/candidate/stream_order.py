@@ -9,8 +9,7 @@ work on other streams cannot be in time by luck:
    reads zeros.
 3. Then the call's work and the copy of its answers become ready together. Work that the stream does not wait for is
    still under way when the copy runs.
-4. Directly before the call, what earlier kernels left in registers and shared memory is overwritten.
-5. What the operator changes in place is copied along with the answers, and put back when the device is idle: the judge
+4. What the operator changes in place is copied along with the answers, and put back when the device is idle: the judge
    reads it as the stream saw it. All else that shared memory holds is read as it is by then.
 
 As in `akgflow.verification.shared.trusted_io`, these functions are made before a candidate is loaded, from C functions.
@@ -22,8 +21,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
-
-from akgflow.verification.candidate import leftovers
 
 HOLD_CYCLES, MOST_CYCLES = 8_000_000, 32_000_000
 """Of the GPU's clock: some 5 ms for the launches of a call; up to four times as many where they take longer."""
@@ -47,8 +44,6 @@ class Queue(NamedTuple):
     copy: Copy
     """Copies the second tensor to the first, on the current stream."""
     zero: Callable[[torch.Tensor], Any]
-    fill: Callable[[], Any] = lambda: None
-    """Fills registers and shared memory (`akgflow.verification.candidate.leftovers`)."""
 
 
 class StreamOrder(NamedTuple):
@@ -82,7 +77,6 @@ def cuda_queue() -> Queue:
         wait_for_device=core["_cuda_synchronize"],
         copy=base.copy_,
         zero=base.zero_,
-        fill=leftovers.filler(),
     )
 
 
@@ -104,7 +98,7 @@ def bind(queue: Queue | None) -> StreamOrder:
 
 def _held_back(queue: Queue) -> tuple[Callable[[torch.Tensor | None], None], Callable[[], None]]:
     """`StreamOrder.begin` and `StreamOrder.resume`."""
-    hold, idle, back, _, wait_for_device, copy, zero, fill = queue
+    hold, idle, back, _, wait_for_device, copy, zero = queue
     cycles, staged = HOLD_CYCLES, torch.empty(0)
     room, size, least = torch.empty_like, torch._C.TensorBase.numel, min
 
@@ -114,7 +108,6 @@ def _held_back(queue: Queue) -> tuple[Callable[[torch.Tensor | None], None], Cal
         if inputs is None or size(inputs) > STAGED_BYTES:
             wait_for_device()
             hold(cycles)
-            fill()
             return
         # Kept from call to call: freed, it would be what the model's own allocations get.
         staged = staged if size(staged) == size(inputs) else room(inputs)
@@ -123,7 +116,6 @@ def _held_back(queue: Queue) -> tuple[Callable[[torch.Tensor | None], None], Cal
         wait_for_device()
         hold(cycles)
         copy(inputs, staged)
-        fill()
 
     def resume() -> None:
         nonlocal cycles
