@@ -45,7 +45,7 @@ def export_kernel(
     space = load_workspace(workspace, overrides=overrides)
     folder = Path(run)
     if not folder.is_dir():
-        known = {one.name: one for one in runs_in(space.root / RUNS)}
+        known = runs_in(space.root / RUNS)
         folder = known[check_name("run", str(run), known)]
     wish = Wish(check_name("form", to, FORMS), Path(out), name, license, fallback)
     return write_package(of_run(folder, job, space), wish)

@@ -129,7 +129,7 @@ def find_run(run: str | Path | None = None, *, workspace: str | Path | None = No
     if run is not None and Path(run).is_dir():
         return Path(run)
     runs = workspace_root(workspace) / RUNS
-    known = {folder.name: folder for folder in runs_in(runs)}
+    known = runs_in(runs)
     if run is None and not known:
         raise ConfigError(f"there is no run in {runs} yet: akgflow run TASK makes one")
     name = next(iter(known)) if run is None else check_name("run", str(run), known)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from akgflow import config
 from akgflow.api.boundary import public
-from akgflow.api.running import RUNS, Notify, find_run
+from akgflow.api.running import RUNS, Notify
 from akgflow.api.tasks import plan as plan_of_task
 from akgflow.api.tasks import unreachable, workspace_root
 from akgflow.base.atomic import write_json, write_text
@@ -16,6 +16,7 @@ from akgflow.config import Loaded, Suite
 from akgflow.config.types import Task
 from akgflow.errors import ConfigError, PrerequisiteError
 from akgflow.planning import Plan
+from akgflow.runs import runs_in
 from akgflow.suites import (
     Comparison,
     Score,
@@ -27,6 +28,7 @@ from akgflow.suites import (
     read_scored,
     run_suite,
     suite_folder,
+    suites_in,
     trace_lines,
 )
 from akgflow.suites import compare as compare_scored
@@ -123,18 +125,18 @@ def trace(of: str | Path | None = None, *, workspace: str | Path | None = None) 
 
 @public
 def compare(before: str | Path, after: str | Path, *, workspace: str | Path | None = None) -> Comparison:
-    """What changed between two suites or runs, by their folders or the folders' names in the workspace."""
+    """What changed between two suites or runs: folders, their names in the workspace, or names of suites."""
     find = partial(_found, workspace=workspace)
     return compare_scored(read_scored(find(before)), read_scored(find(after)))
 
 
 def _found(named: str | Path | None, workspace: str | Path | None) -> Path:
+    """The folder of a suite or a run, where no name is given of the last suite."""
     if named is not None and Path(named).is_dir():
         return Path(named)
     runs = workspace_root(workspace) / RUNS
-    suites = [path for path in runs.iterdir() if is_suite_folder(path)] if runs.is_dir() else []
-    if named is None:
-        if not suites:
-            raise ConfigError(f"there is no suite in {runs} yet: akgflow bench SUITE makes one")
-        return max(suites, key=lambda path: (path / "suite.json").stat().st_mtime)
-    return next((path for path in suites if path.name == str(named)), None) or find_run(named, workspace=workspace)
+    suites = suites_in(runs)
+    if named is None and not suites:
+        raise ConfigError(f"there is no suite in {runs} yet: akgflow bench SUITE makes one")
+    known = runs_in(runs) | suites
+    return known[next(iter(suites)) if named is None else config.check_name("suite or run", str(named), known)]

@@ -102,7 +102,7 @@ def show_score(score: Score, out: Console) -> None:
         )
     elif score.groups[0].untimed:
         say(out, f"{counted(score.groups[0].untimed, 'right kernel')} could not be timed, so there is no speed")
-    say(out, "[ ]: 95% of what the same figure gives when the problems are drawn again")
+    say(out, "[ ]: 95 % interval by bootstrap over the problems")
     say(out, _price(score))
     say(out, score.folder)
 

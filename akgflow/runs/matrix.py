@@ -103,11 +103,11 @@ def of_plan(plan: Plan, folder: Path, cases: Sequence[Mapping[str, Scalar]]) -> 
 def latest_run(task: Task, runs: Path) -> Path:
     """The latest run of ``task``; raises `ConfigError` where there is none."""
     damaged = []
-    for folder in runs_in(runs):
+    for name, folder in runs_in(runs).items():
         try:
             plan = plan_of(folder)
         except DamagedRun:
-            damaged.append(folder.name)
+            damaged.append(name)
             continue
         if plan is not None and plan.task == task.name:
             return folder

@@ -158,10 +158,11 @@ def _so_far(job: Job, journal: Journal) -> SoFar:
     return SoFar(job.id, job.dsl, job.target, replies, verdicts)
 
 
-def runs_in(runs: Path) -> list[Path]:
-    """The folders of all runs, the one that was at work last first."""
-    marks = (runs.glob(f"*/{name}") for name in (PLAN, JOURNAL, RESULT))
+def runs_in(runs: Path) -> dict[str, Path]:
+    """The folders of all runs by name, the one at work last first; those of a suite as ``SUITE/problems/PROBLEM``."""
+    marks = (runs.glob(f"{place}/{name}") for place in ("*", "*/problems/*") for name in (PLAN, JOURNAL, RESULT))
     found: dict[Path, float] = {}
     for path in (path for some in marks for path in some):
         found[path.parent] = max(found.get(path.parent, 0.0), path.stat().st_mtime)
-    return sorted(found, key=lambda folder: found[folder], reverse=True)
+    latest = sorted(found, key=lambda folder: found[folder], reverse=True)
+    return {folder.relative_to(runs).as_posix(): folder for folder in latest}

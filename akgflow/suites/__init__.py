@@ -9,7 +9,7 @@ from akgflow.base.lazy_exports import lazy_exports
 if TYPE_CHECKING:
     from akgflow.suites.cells import Cell, Scored, read_scored
     from akgflow.suites.comparison import Comparison, FailOn, compare
-    from akgflow.suites.folder import SuiteFolder, is_suite_folder, suite_folder
+    from akgflow.suites.folder import SuiteFolder, is_suite_folder, suite_folder, suites_in
     from akgflow.suites.plan import Likely, SuitePlan, plan_suite
     from akgflow.suites.run import SuiteResult, SuiteStanding, run_suite
     from akgflow.suites.scoring import Figure, Group, Score, score
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "cells": ("Cell", "Scored", "read_scored"),
     "comparison": ("Comparison", "FailOn", "compare"),
-    "folder": ("SuiteFolder", "is_suite_folder", "suite_folder"),
+    "folder": ("SuiteFolder", "is_suite_folder", "suite_folder", "suites_in"),
     "plan": ("Likely", "SuitePlan", "plan_suite"),
     "run": ("SuiteStanding", "SuiteResult", "run_suite"),
     "scoring": ("Figure", "Group", "Score", "score"),
@@ -45,6 +45,7 @@ __all__ = [
     "run_suite",
     "score",
     "suite_folder",
+    "suites_in",
     "trace_lines",
 ]
 

@@ -146,6 +146,17 @@ def is_suite_folder(folder: Path) -> bool:
     return (folder / SUITE).is_file()
 
 
+def suites_in(runs: Path) -> dict[str, Path]:
+    """The folders of all suites, the one that began last first; then the last of each suite by the suite's name."""
+    begun = {path.parent: path.stat().st_mtime for path in runs.glob(f"*/{SUITE}")}
+    latest = sorted(begun, key=lambda folder: begun[folder], reverse=True)
+    found = {folder.name: folder for folder in latest}
+    for folder in latest:
+        if record := SuiteFolder(folder).record:
+            found.setdefault(record.suite, folder)
+    return found
+
+
 def problem_folders(folder: Path) -> list[Path]:
     """The runs of a suite's folder; empty for every other folder."""
     return sorted((folder / PROBLEMS).glob("*/")) if is_suite_folder(folder) else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from written_suite import RIGHT, WRONG, Written, written_problem, written_suite
 
+import akgflow
 from akgflow.errors import ConfigError
 from akgflow.suites import Comparison, FailOn, compare, read_scored
 
@@ -86,3 +88,15 @@ def test_the_command_compares_runs_and_its_exit_code_is_for_pipelines(tmp_path: 
     assert akgflow("--fail-on", "wrong").returncode == 0
     (pair,) = json.loads(akgflow("--json").stdout)["pairs"]
     assert pair["call"] == "worse"
+
+
+def test_suites_and_their_runs_are_found_by_name(tmp_path: Path) -> None:
+    older, newer = (written_suite(tmp_path / "runs" / name, BEFORE) for name in ("mine-1", "mine-1-2"))
+    os.utime(older / "suite.json", (1, 1))
+    name = json.loads((newer / "suite.json").read_text())["suite"]
+    found = {one: akgflow.score(one, workspace=tmp_path).folder for one in ("mine-1", name, None)}
+    assert found == {"mine-1": str(older), name: str(newer), None: str(newer)}
+    run = akgflow.read_run("mine-1-2/problems/other", workspace=tmp_path)
+    assert run == akgflow.read_run(newer / "problems" / "other")
+    with pytest.raises(ConfigError, match="there is no suite or run 'mine-3': did you mean 'mine-1'"):
+        akgflow.compare("mine-3", "mine-1", workspace=tmp_path)
