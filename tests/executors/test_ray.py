@@ -77,9 +77,9 @@ def akgflow(*args: str, cwd: Path) -> str:
     return done.stdout
 
 
-def test_the_plan_says_what_the_cluster_has_and_what_it_lacks(nodes, tmp_path, monkeypatch):
+def test_the_plan_says_what_the_cluster_has_and_what_it_lacks(nodes, openai_server, tmp_path, monkeypatch):
     monkeypatch.setenv("TEST_KEY", "sk-of-the-test")
-    task = make_workspace(tmp_path, "http://127.0.0.1:9/v1")
+    task = make_workspace(tmp_path, openai_server.url)
     task.write_text(task.read_text().replace("target: [cpu]", "target: [cpu, h200_stand_in, b200_stand_in, real_h200]"))
     task.write_text(task.read_text().replace("dsl: [cpp]", "dsl: [cpp, triton]"))
     (tmp_path / "hardware.yaml").write_text(HARDWARE.format(address=nodes.address))
