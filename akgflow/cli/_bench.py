@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from akgflow import api
 from akgflow.base.streams import echo
-from akgflow.cli._options import echo_json, json_option, set_option, task_options, workspace_option
+from akgflow.cli._options import echo_json, json_option, progress_options, set_option, task_options, workspace_option
+
+if TYPE_CHECKING:
+    from akgflow.reporting import Detail
 
 
 @click.command("bench")
@@ -17,9 +21,7 @@ from akgflow.cli._options import echo_json, json_option, set_option, task_option
 @task_options
 @set_option
 @json_option
-@click.option("-q", "--quiet", is_flag=True, help="Print the score alone.")
-@click.option("-v", "--verbose", is_flag=True, help="Print what happens within the problems, too.")
-@click.option("--progress/--no-progress", default=True, help="Show a live display on a terminal.")
+@progress_options("Print the score alone.", "Print what happens within the problems, too.")
 @click.option("--run-dir", type=click.Path(file_okay=False, path_type=Path), help="The suite's folder.")
 @click.option("--fresh", is_flag=True, help="Start from nothing, whatever came of earlier ones.")
 @click.option("--repair", is_flag=True, help="Keep what is whole of damaged runs, and go on with them.")
@@ -30,9 +32,8 @@ def bench_command(
     workspace: Path | None,
     overrides: tuple[str, ...],
     as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    progress: bool,
+    detail: Detail,
+    live: bool,
     run_dir: Path | None,
     fresh: bool,
     repair: bool,
@@ -43,15 +44,12 @@ def bench_command(
     """
     from akgflow.reporting import Detail, Progress, console, show_score, suite_progress
 
-    if quiet and verbose:
-        raise click.UsageError("give either --quiet or --verbose")
     loaded = api.load_suite(suite, workspace=workspace, overrides=overrides)
-    detail = Detail.QUIET if quiet else Detail.VERBOSE if verbose else Detail.NORMAL
-    with Progress(detail, live=progress) as shown:
+    with Progress(detail, live=live) as shown:
 
         def notify(problem: str, text: str) -> None:
             # Many problems say much: a line is printed for the suite itself, and for each problem that ends.
-            (shown if verbose or not problem else shown.waits)(problem, text)
+            (shown if detail is Detail.VERBOSE or not problem else shown.waits)(problem, text)
 
         def told(problem: str, standing: api.SuiteStanding) -> None:
             shown(problem, f"{standing.outcome(problem)} · {suite_progress(standing)}")

@@ -50,6 +50,29 @@ def task_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
+def progress_options(quiet: str, verbose: str) -> Decorator:
+    """How much is told of work that goes on, which the command gets as ``detail`` and ``live``.
+
+    ``quiet`` and ``verbose`` are the help of those options.
+    """
+
+    def decorated(command: Callable[..., Any]) -> Callable[..., Any]:
+        @click.option("-q", "--quiet", is_flag=True, help=quiet)
+        @click.option("-v", "--verbose", is_flag=True, help=verbose)
+        @click.option("--progress/--no-progress", "live", default=True, help="Show a live display on a terminal.")
+        @wraps(command)
+        def called(quiet: bool, verbose: bool, **given: Any) -> Any:
+            from akgflow.reporting import Detail
+
+            if quiet and verbose:
+                raise click.UsageError("give either --quiet or --verbose")
+            return command(detail=Detail.QUIET if quiet else Detail.VERBOSE if verbose else Detail.NORMAL, **given)
+
+        return called
+
+    return decorated
+
+
 _TASK_OPTIONS: tuple[Decorator, ...] = (
     click.option("--model", metavar="NAME", help="The model that agents ask by default, such as openai/gpt-5."),
     click.option("--dsl", "dsls", multiple=True, help="Only this DSL; may be given several times."),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from akgflow import api
 from akgflow.base.streams import echo
-from akgflow.cli._options import echo_json, json_option, set_option, task_options, workspace_option
+from akgflow.cli._options import echo_json, json_option, progress_options, set_option, task_options, workspace_option
+
+if TYPE_CHECKING:
+    from akgflow.reporting import Detail
 
 
 @click.command("plan")
@@ -57,9 +61,7 @@ def _say_missing(dead: tuple[str, ...]) -> None:
 @task_options
 @set_option
 @json_option
-@click.option("-q", "--quiet", is_flag=True, help="Print the result alone.")
-@click.option("-v", "--verbose", is_flag=True, help="Print all lines of what happens.")
-@click.option("--progress/--no-progress", default=True, help="Show a live display on a terminal.")
+@progress_options("Print the result alone.", "Print all lines of what happens.")
 @click.option("--record", type=click.Path(dir_okay=False, path_type=Path), help="Write the replies to a recording.")
 @click.option("--run-dir", type=click.Path(file_okay=False, path_type=Path), help="The run's folder.")
 @click.option("--fresh", is_flag=True, help="Start a new run, whatever came of earlier ones.")
@@ -71,9 +73,8 @@ def run_command(
     workspace: Path | None,
     overrides: tuple[str, ...],
     as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    progress: bool,
+    detail: Detail,
+    live: bool,
     record: Path | None,
     run_dir: Path | None,
     fresh: bool,
@@ -85,14 +86,11 @@ def run_command(
     """
     from akgflow.reporting import Detail, Progress, console, show_plan, show_result
 
-    if quiet and verbose:
-        raise click.UsageError("give either --quiet or --verbose")
     loaded = api.load(task, workspace=workspace, overrides=overrides)
     plan = api.plan(loaded)
-    if not (as_json or quiet):
+    if not as_json and detail is not Detail.QUIET:
         show_plan(plan, console())
-    detail = Detail.QUIET if quiet else Detail.VERBOSE if verbose else Detail.NORMAL
-    with Progress(detail, live=progress) as shown:
+    with Progress(detail, live=live) as shown:
 
         def show(result: api.RunResult) -> None:
             shown.stop()
