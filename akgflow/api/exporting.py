@@ -11,7 +11,7 @@ from typing import Any
 
 from akgflow.api.boundary import public
 from akgflow.api.judging import Question
-from akgflow.api.running import RUNS
+from akgflow.api.running import find_run
 from akgflow.api.tasks import load_workspace
 from akgflow.base.serial import fit
 from akgflow.config import check_dtype, check_mode, check_name, check_operator, read_text
@@ -19,7 +19,6 @@ from akgflow.errors import ConfigError
 from akgflow.executors.once import with_executor
 from akgflow.export import FORMS, Exported, Subject, Wish, of_files, of_run, write_package
 from akgflow.machine import detect
-from akgflow.runs import runs_in
 from akgflow.verdict import Verdict
 
 
@@ -43,10 +42,7 @@ def export_kernel(
     otherwise. Raises `ConfigError`, `PrerequisiteError`.
     """
     space = load_workspace(workspace, overrides=overrides)
-    folder = Path(run)
-    if not folder.is_dir():
-        known = runs_in(space.root / RUNS)
-        folder = known[check_name("run", str(run), known)]
+    folder = find_run(run, workspace=space.root)
     wish = Wish(check_name("form", to, FORMS), Path(out), name, license, fallback)
     return write_package(of_run(folder, job, space), wish)
 

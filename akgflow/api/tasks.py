@@ -57,14 +57,10 @@ def list_tasks(workspace: str | Path | None = None) -> dict[str, Path]:
     return config.list_tasks(workspace_root(workspace))
 
 
-def find_suite(named: str | Path, *, workspace: str | Path | None = None) -> Path | None:
-    """The file of a suite, by its path or by its name in ``suites/`` of the workspace; None where it is no suite."""
-    return config.find_suite(named, None if workspace is None else Path(workspace))
-
-
-def is_task(named: str | Path, *, workspace: str | Path | None = None) -> bool:
-    """True for the name of a task, which comes before a suite of the same name."""
-    return str(named) in config.list_tasks(workspace_root(workspace))
+def is_suite(named: str | Path, *, workspace: str | Path | None = None) -> bool:
+    """True for a suite, by its path or by its name in ``suites/`` of the workspace; a task's name comes before it."""
+    found = config.find_suite(named, None if workspace is None else Path(workspace))
+    return found is not None and str(named) not in config.list_tasks(workspace_root(workspace))
 
 
 @public

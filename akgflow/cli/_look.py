@@ -26,7 +26,7 @@ def validate_command(tasks: tuple[str, ...], workspace: Path | None, overrides: 
     An operator's file (.py) is checked as well; said is which of its sizes the judge varies. So is a suite.
     """
     operators = [name for name in tasks if name.endswith(".py")]
-    suites = [name for name in tasks if name not in operators and _is_suite(name, workspace)]
+    suites = [name for name in tasks if name not in operators and api.is_suite(name, workspace=workspace)]
     named = [name for name in tasks if name not in (*operators, *suites)]
     shapes = {name: api.sizes(name) for name in operators}
     alone = operators or suites
@@ -84,10 +84,6 @@ _LISTS: Mapping[str, Callable[[Workspace], list[Row]]] = {
     "workflows": _workflows,
     "tasks": _tasks,
 }
-
-
-def _is_suite(name: str, workspace: Path | None) -> bool:
-    return not api.is_task(name, workspace=workspace) and api.find_suite(name, workspace=workspace) is not None
 
 
 @click.command("list")

@@ -25,7 +25,7 @@ def plan_command(task: str, workspace: Path | None, overrides: tuple[str, ...], 
     """Show what running TASK, or a suite, would do, from where, and at most for how much. Runs and spends nothing."""
     from akgflow.reporting import console, show_plan
 
-    if api.find_suite(task, workspace=workspace) is not None and not api.is_task(task, workspace=workspace):
+    if api.is_suite(task, workspace=workspace):
         _plan_suite(task, workspace, overrides, as_json)
         return
     loaded = api.load(task, workspace=workspace, overrides=overrides)
