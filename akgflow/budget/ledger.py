@@ -24,7 +24,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from akgflow.budget.device import DeviceClock
 from akgflow.budget.usage import AbortedSpend, Estimate, Usage
@@ -55,6 +55,10 @@ class Spent:
     def tokens(self) -> int:
         """Tokens in and out."""
         return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: Spent) -> Spent:
+        """What both took."""
+        return Spent(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
 
 
 @dataclass(eq=False)

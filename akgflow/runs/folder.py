@@ -55,7 +55,11 @@ class RunFolder:
 
 def folder_for(plan: Plan, runs: Path, *, fresh: bool = False) -> Path:
     """The folder of the latest run of this very plan, or a new one; makes nothing."""
-    stem = f"{plan.task}-{identity(plan)[:8]}"
+    return latest_or_new(f"{plan.task}-{identity(plan)[:8]}", runs, fresh=fresh)
+
+
+def latest_or_new(stem: str, runs: Path, *, fresh: bool = False) -> Path:
+    """The latest of the folders ``stem``, ``stem-2``, … in ``runs``; the next one if it is to be ``fresh``."""
     names = re.compile(rf"{re.escape(stem)}(?:-([0-9]+))?")
     found = (names.fullmatch(path.name) for path in runs.iterdir()) if runs.is_dir() else ()
     latest = max((int(match[1] or 1) for match in found if match), default=0)
@@ -88,11 +92,7 @@ def open_run(path: Path, plan: Plan, *, mend: bool = False) -> RunFolder | RunRe
 def claim(path: Path, plan: Plan, *, mend: bool = False) -> RunFolder:
     """Take ``path`` for ``plan``; raises `ConfigError` where it is another plan's, or in use."""
     path.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path / ".lock")
-    try:
-        lock.acquire(timeout=LOCK_SECONDS)
-    except Timeout:
-        raise ConfigError(f"{path} is in use by another akgflow run: wait for it, or start one with --fresh") from None
+    lock = locked(path, "run")
     try:
         _check_owner(path, plan, mend=mend)
         repaired = tuple(repair(path)) if mend else ()
@@ -104,6 +104,17 @@ def claim(path: Path, plan: Plan, *, mend: bool = False) -> RunFolder:
         lock.release()
         raise
     return RunFolder(path, lock, repaired)
+
+
+def locked(path: Path, command: str) -> FileLock:
+    """The lock of a folder that ``akgflow COMMAND`` works in, taken; raises `ConfigError` where another has it."""
+    lock = FileLock(path / ".lock", thread_local=False)
+    try:
+        lock.acquire(timeout=LOCK_SECONDS)
+    except Timeout:
+        hint = "wait for it, or start one with --fresh"
+        raise ConfigError(f"{path} is in use by another akgflow {command}: {hint}") from None
+    return lock
 
 
 def _check_owner(path: Path, plan: Plan, *, mend: bool) -> None:

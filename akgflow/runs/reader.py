@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from akgflow.agents import Examples
 from akgflow.base.text import received
+from akgflow.budget.ledger import Ledger, Spent
 from akgflow.config.types import Budget
 from akgflow.errors import ConfigError
 from akgflow.models.base import CallKey
@@ -19,7 +20,7 @@ from akgflow.runs.journal import Journal
 from akgflow.runs.layout import JOURNAL, OPERATOR, PARENTS, PLAN, RESULT
 from akgflow.runs.records import Finished, shown_kernels
 from akgflow.runs.result import Account, RunResult, ShownKernel
-from akgflow.runs.spending import accounts
+from akgflow.runs.spending import accounts, book_earlier_sessions
 from akgflow.search import Candidate
 from akgflow.verdict import Verdict
 
@@ -83,6 +84,16 @@ def operator_of(folder: Path) -> str | None:
 def journal_of(folder: Path) -> Journal:
     """The run's journal, to read; the caller closes it."""
     return Journal(folder / JOURNAL, mend=False)
+
+
+def taken_in(folder: Path) -> tuple[Spent, float]:
+    """What a run has spent by its journal, and the wall seconds that it took; nothing where it has not begun."""
+    if not (folder / JOURNAL).exists():
+        return Spent(), 0.0
+    ledger = Ledger()
+    with closing(journal_of(folder)) as journal:
+        book_earlier_sessions(journal, ledger)
+        return ledger.spent, 60.0 * journal.minutes_before
 
 
 def candidates_of(folder: Path, job: str) -> list[Candidate]:

@@ -33,6 +33,10 @@ class Speed(NamedTuple):
     low: float
     high: float
 
+    def exceeds(self, other: Speed) -> bool:
+        """Whether it is larger by more than the noise of both: the intervals do not meet."""
+        return self.low > other.high
+
     def __str__(self) -> str:
         return f"{self.ratio:.2f}x [{self.low:.2f}, {self.high:.2f}]"
 
@@ -92,4 +96,4 @@ def gained(before: Verdict | None, after: Verdict | None) -> bool:
     slow, fast = speed_of(before), speed_of(after)
     if slow is None or fast is None:
         return fast is not None
-    return fast.low > slow.high
+    return fast.exceeds(slow)

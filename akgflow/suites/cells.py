@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from akgflow.budget.ledger import Ledger, Spent
+from akgflow.budget.ledger import Spent
 from akgflow.errors import ConfigError
 from akgflow.planning import Job
-from akgflow.runs.layout import JOURNAL
-from akgflow.runs.reader import best_candidate, best_verdict, journal_of, plan_of, result_of
+from akgflow.runs.reader import best_candidate, best_verdict, plan_of, result_of, taken_in
 from akgflow.runs.result import Attempt, JobResult, Outcome, RunResult
-from akgflow.runs.spending import book_earlier_sessions
 from akgflow.search.quality import Speed
 from akgflow.suites.folder import Listed, SuiteFolder
 from akgflow.terms import Evidence, Status
@@ -87,6 +84,21 @@ class Scored:
         """Of all problems."""
         return (cell for problem in self.problems for cell in problem.cells)
 
+    @property
+    def right(self) -> int:
+        """Cells with a right kernel."""
+        return sum(cell.state is State.RIGHT for cell in self.cells)
+
+    @property
+    def spent(self) -> Spent:
+        """By all problems."""
+        return sum((problem.spent for problem in self.problems), Spent())
+
+    @property
+    def seconds(self) -> float:
+        """Of all runs one after the other."""
+        return sum(problem.seconds for problem in self.problems)
+
 
 def read_scored(folder: Path) -> Scored:
     """What a folder of a suite or of a run holds; raises `ConfigError` for other folders, `DamagedRun`."""
@@ -109,17 +121,8 @@ def _problem(listed: Listed, folder: Path, end: RunResult | None, *, timed: bool
         return Problem(listed, ())
     ends = {job.job: job for job in result.jobs} if result else {}
     cells = tuple(_cell(listed.name, folder, job, ends.get(job.id), timed) for job in plan.jobs)
-    spent, seconds = _taken(folder)
+    spent, seconds = taken_in(folder)
     return Problem(listed, cells, spent, seconds)
-
-
-def _taken(folder: Path) -> tuple[Spent, float]:
-    if not (folder / JOURNAL).exists():
-        return Spent(), 0.0
-    ledger = Ledger()
-    with closing(journal_of(folder)) as journal:
-        book_earlier_sessions(journal, ledger)
-        return ledger.spent, 60.0 * journal.minutes_before
 
 
 def _cell(problem: str, folder: Path, job: Job, end: JobResult | None, timed: bool) -> Cell:

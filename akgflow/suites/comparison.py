@@ -105,15 +105,8 @@ def compare(before: Scored, after: Scored) -> Comparison:
 
 
 def _totals(of: Scored) -> Totals:
-    spent = [problem.spent for problem in of.problems]
-    return Totals(
-        of.name,
-        of.folder,
-        sum(cell.state is State.RIGHT for cell in of.cells),
-        sum(one.tokens for one in spent),
-        sum(one.usd for one in spent),
-        sum(problem.seconds for problem in of.problems),
-    )
+    spent = of.spent
+    return Totals(of.name, of.folder, of.right, spent.tokens, spent.usd, of.seconds)
 
 
 def _pair(old: Cell, new: Cell) -> Pair:
@@ -152,9 +145,9 @@ def _by_speed(old: Cell, new: Cell, before: Speed, after: Speed) -> tuple[Call, 
     """Better or worse only where the intervals of the two speedups do not meet."""
     if old.device != new.device:
         return Call.UNKNOWN, f"timed on other hardware: {old.device} before, {new.device} now"
-    if after.low > before.high:
+    if after.exceeds(before):
         return Call.BETTER, ""
-    return (Call.WORSE, "") if after.high < before.low else (Call.SAME, "")
+    return (Call.WORSE, "") if before.exceeds(after) else (Call.SAME, "")
 
 
 def _diff(old: Cell, new: Cell) -> str:

@@ -16,14 +16,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from akgflow import __version__
 from akgflow.base.atomic import write_json
 from akgflow.budget.shares import Shares
 from akgflow.errors import ConfigError
 from akgflow.runs.damage import read_file
-from akgflow.runs.folder import LOCK_SECONDS
+from akgflow.runs.folder import latest_or_new, locked
 from akgflow.runs.result import RunResult
 
 SUITE = "suite.json"
@@ -89,12 +87,7 @@ class SuiteFolder:
     def claimed(self, record: SuiteRecord) -> Iterator[None]:
         """Take the folder for ``record``; raises `ConfigError` where it is another suite's, or in use."""
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.path / ".lock", thread_local=False)
-        try:
-            lock.acquire(timeout=LOCK_SECONDS)
-        except Timeout:
-            hint = "wait for it, or start one with --fresh"
-            raise ConfigError(f"{self.path} is in use by another akgflow bench: {hint}") from None
+        lock = locked(self.path, "bench")
         try:
             held = self.record
             if held is not None and held.identity != record.identity:
@@ -157,21 +150,6 @@ def suites_in(runs: Path) -> dict[str, Path]:
     return found
 
 
-def problem_folders(folder: Path) -> list[Path]:
-    """The runs of a suite's folder; empty for every other folder."""
-    return sorted((folder / PROBLEMS).glob("*/")) if is_suite_folder(folder) else []
-
-
 def suite_folder(name: str, identity: str, runs: Path, *, fresh: bool = False) -> SuiteFolder:
     """The latest folder of this very suite, or a new one; makes nothing."""
-    stem = f"{name}-{identity[:8]}"
-    number = 1
-    while (runs / _numbered(stem, number + 1)).exists():
-        number += 1
-    if fresh and (runs / _numbered(stem, number)).exists():
-        number += 1
-    return SuiteFolder(runs / _numbered(stem, number))
-
-
-def _numbered(stem: str, number: int) -> str:
-    return stem if number == 1 else f"{stem}-{number}"
+    return SuiteFolder(latest_or_new(f"{name}-{identity[:8]}", runs, fresh=fresh))

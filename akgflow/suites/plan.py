@@ -13,9 +13,9 @@ from akgflow.config import Suite
 from akgflow.config.types import Budget, Task
 from akgflow.planning import Ceiling, Plan, identity
 from akgflow.runs.damage import DamagedRun
-from akgflow.runs.reader import plan_of, result_of
+from akgflow.runs.reader import plan_of, result_of, runs_in
 from akgflow.runs.result import RunResult
-from akgflow.suites.folder import Listed, problem_folders
+from akgflow.suites.folder import Listed
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,7 @@ def _likely(plans: Sequence[Plan], runs: Path) -> Likely | None:
 
 def _earlier(runs: Path) -> Iterator[tuple[Plan, RunResult]]:
     """Finished runs, those of suites too; what is damaged says nothing."""
-    folders = [path for path in runs.iterdir() if path.is_dir()] if runs.is_dir() else []
-    for folder in [one for outer in folders for one in (outer, *problem_folders(outer))]:
+    for folder in runs_in(runs).values():
         with suppress(DamagedRun):
             plan, result = plan_of(folder), result_of(folder)
             if plan is not None and result is not None:

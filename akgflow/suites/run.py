@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from akgflow.base.loop import run_async
-from akgflow.budget.ledger import Ledger, Spent
+from akgflow.budget.ledger import Spent
 from akgflow.budget.shares import Shares, fair, next_round
 from akgflow.budget.wall import WallClock
 from akgflow.config import Suite
@@ -22,9 +21,7 @@ from akgflow.executors.scratch import Scratch
 from akgflow.planning import Plan
 from akgflow.runs import JobResult, Outcome, RunResult, open_run
 from akgflow.runs.damage import DamagedRun
-from akgflow.runs.layout import JOURNAL
-from akgflow.runs.reader import journal_of
-from akgflow.runs.spending import book_earlier_sessions
+from akgflow.runs.reader import taken_in
 from akgflow.suites.folder import SuiteFolder, SuiteRecord
 from akgflow.suites.plan import SuitePlan
 from akgflow.verdict import Verdict
@@ -65,8 +62,7 @@ class SuiteStanding:
     @property
     def spent(self) -> Spent:
         """Of all problems and sessions."""
-        every = list(self.taken.values())
-        return Spent(**{name: sum(getattr(one, name) for one in every) for name in Spent.__dataclass_fields__})
+        return sum(self.taken.values(), Spent())
 
     @property
     def seconds_left(self) -> float | None:
@@ -143,7 +139,7 @@ class _Session:
 
     async def run(self) -> SuiteResult:
         """Rounds until nothing is left to do, or nothing to do it with."""
-        self._standing.taken |= {name: _spent_in(self.folder.run(name)) for name in self._names}
+        self._standing.taken |= {name: taken_in(self.folder.run(name))[0] for name in self._names}
         held = self.folder.shares
         fits = held is not None and held.budget == self.plan.budget
         shares = held if fits and held else fair(self.plan.budget, self._names, self._standing.taken)
@@ -220,7 +216,8 @@ class _Session:
 
     def _without_a_kernel(self, folder: Path, plan: Plan, outcome: Outcome, reason: str) -> RunResult:
         jobs = tuple(JobResult(job.id, job.dsl, job.target, outcome, reason) for job in plan.jobs)
-        return RunResult(plan.task, str(folder), jobs, _spent_in(folder), 0.0, budget=plan.budget)
+        spent, _ = taken_in(folder)
+        return RunResult(plan.task, str(folder), jobs, spent, 0.0, budget=plan.budget)
 
     def _wants(self) -> dict[str, float]:
         """By problem that its share kept from going on: what more would be worth."""
@@ -243,13 +240,3 @@ def _missing(verdict: Verdict | None) -> float:
         return 1.0
     shares = [one.roofline.share for one in verdict.timing if one.roofline is not None]
     return max(0.01, 1.0 - min(shares)) if shares else 0.5
-
-
-def _spent_in(folder: Path) -> Spent:
-    """What a run's journal says that it has taken."""
-    if not (folder / JOURNAL).exists():
-        return Spent()
-    ledger = Ledger()
-    with closing(journal_of(folder)) as journal:
-        book_earlier_sessions(journal, ledger)
-    return ledger.spent

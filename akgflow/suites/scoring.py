@@ -219,18 +219,16 @@ def interval(sums: Sequence[float], counts: Sequence[int]) -> tuple[float | None
 
 
 def _price(of: Scored) -> Price:
-    spent = [problem.spent for problem in of.problems]
-    right = sum(cell.state is State.RIGHT for cell in of.cells)
-    tokens, usd = sum(one.tokens for one in spent), sum(one.usd for one in spent)
+    spent, right = of.spent, of.right
     return Price(
-        calls=sum(one.calls for one in spent),
-        tokens=tokens,
-        usd=usd,
-        unpriced=sum(one.unpriced for one in spent),
-        seconds=sum(problem.seconds for problem in of.problems),
-        device_seconds=sum(one.device_seconds for one in spent),
-        tokens_per_right=tokens / right if right else None,
-        usd_per_right=usd / right if right else None,
+        calls=spent.calls,
+        tokens=spent.tokens,
+        usd=spent.usd,
+        unpriced=spent.unpriced,
+        seconds=of.seconds,
+        device_seconds=spent.device_seconds,
+        tokens_per_right=spent.tokens / right if right else None,
+        usd_per_right=spent.usd / right if right else None,
     )
 
 
