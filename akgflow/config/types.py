@@ -53,6 +53,11 @@ class Price:
     cached_input: float | None = None
     """For input that the provider reads from its cache; None where it costs as much as other input."""
 
+    def of(self, prompt: int, completion: int, cached: int = 0) -> float:
+        """US dollars for so many tokens; ``cached`` of the ``prompt`` came from the provider's cache."""
+        again = self.input if self.cached_input is None else self.cached_input
+        return ((prompt - cached) * self.input + cached * again + completion * self.output) / 1e6
+
 
 @dataclass(frozen=True)
 class CommandSpec:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-Scalar = str | int | float | bool
+from akgflow.operators.signature import Scalar as Scalar
+
 Read = Callable[[Path], str]
 """The text of a file that a problem consists of. What it raises for one that cannot be read passes through a format."""
 ADDED = "\n\n# Added by akgflow: the form that the judge takes.\n"

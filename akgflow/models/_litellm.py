@@ -193,8 +193,7 @@ def _usage(litellm: Any, answer: Answer, request: ModelRequest) -> Usage:
     if price is None:
         return Usage(prompt, completion, None, estimated)
     cached = min(prompt, count(getattr(answer.usage, "prompt_tokens_details", None), "cached_tokens"))
-    again = price.input if price.cached_input is None else price.cached_input
-    cost = ((prompt - cached) * price.input + cached * again + completion * price.output) / 1e6
+    cost = price.of(prompt, completion, cached)
     if spec.price is None and not estimated:
         cost = _list_cost(litellm, spec, answer.usage, cost)
     return Usage(prompt, completion, cost, estimated)

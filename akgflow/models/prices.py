@@ -18,9 +18,14 @@ _THINKING = "output_cost_per_reasoning_token"
 _TABLE = "model_prices_and_context_window_backup.json"
 
 
+def is_served(spec: ModelSpec) -> bool:
+    """Whether a provider answers: neither a recording nor a person."""
+    return spec.model.partition("/")[0] not in UNSERVED
+
+
 def price_of(spec: ModelSpec) -> Price | None:
     """The price given in YAML, else litellm's list price; free for replies that no provider sends; else None."""
-    if spec.model.partition("/")[0] in UNSERVED:
+    if not is_served(spec):
         return Price(0.0, 0.0)
     if spec.price is not None:
         return None if spec.price == "unknown" else spec.price

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from akgflow.config.types import ModelSpec
-from akgflow.models.prices import UNSERVED
+from akgflow.models.prices import is_served
 
 SECONDS = 0.8
 """For all models together: names are resolved and connections opened concurrently."""
@@ -53,7 +53,7 @@ def unreachable(models: Iterable[ModelSpec]) -> dict[str, str]:
 
 def _served(spec: ModelSpec) -> bool:
     """Whether a provider answers: neither a command, nor a recording, nor a person."""
-    return spec.command is None and spec.model.partition("/")[0] not in UNSERVED
+    return spec.command is None and is_served(spec)
 
 
 def _lacks(spec: ModelSpec) -> str:

@@ -59,4 +59,4 @@ def estimate_of(messages: Sequence[Message], spec: ModelSpec, price: Price | Non
     beside = sent_text(spec.params)
     prompt = most_tokens([*(message.content for message in messages), *([beside] if beside else [])])
     reply = max_output_tokens(spec)
-    return Estimate(prompt, reply, (prompt * price.input + reply * price.output) / 1e6 if price else 0.0)
+    return Estimate(prompt, reply, price.of(prompt, reply) if price else 0.0)

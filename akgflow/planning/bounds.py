@@ -77,6 +77,6 @@ def ceiling(
         if price is None:
             unpriced.add(models[agent].model)
         else:
-            usd += (prompt * price.input + reply * price.output) / 1e6
+            usd += price.of(prompt, reply)
     verdicts = len(jobs) * sum(step.verdicts for step in steps)
     return Ceiling(calls, verdicts, prompts, replies, None if unpriced else usd, tuple(sorted(unpriced)))

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 from akgflow.terms import Evidence, Status, in_order
 from akgflow.verdict import KernelResources, Timing, Verdict
+
+if TYPE_CHECKING:
+    from akgflow.budget.ledger import Spent  # brings asyncio, which no plan needs
+    from akgflow.planning import Ceiling
 
 
 def seconds(value: float) -> str:
@@ -26,6 +33,21 @@ def clock(value: float) -> str:
 def counted(number: int, what: str) -> str:
     """``1 call``, ``2 calls``."""
     return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def models(asked: Mapping[str, str]) -> str:
+    """``default = openai/gpt-5``: the models of a plan by name."""
+    return ", ".join(f"{name} = {model}" for name, model in asked.items()) or "none"
+
+
+def worst_price(ceiling: Ceiling) -> str:
+    """``$1.20``, or what has no known price."""
+    return f"price unknown for {', '.join(ceiling.unpriced)}" if ceiling.usd is None else f"${ceiling.usd:.2f}"
+
+
+def spent(took: Spent) -> str:
+    """``12,000 tokens, $0.0400``, with ``+ ?`` where calls have no known price."""
+    return f"{took.tokens:,} tokens, ${took.usd:.4f}{' + ?' if took.unpriced else ''}"
 
 
 def case_of(case: object) -> str:

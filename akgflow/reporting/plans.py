@@ -9,7 +9,7 @@ from akgflow.config.types import DEFAULT_BUDGET
 from akgflow.planning import Ceiling, Job, Plan, digest
 from akgflow.reporting._console import say
 from akgflow.reporting._tables import Row, show_table
-from akgflow.reporting.phrases import case_of, counted, evidence
+from akgflow.reporting.phrases import case_of, counted, evidence, models, worst_price
 
 
 def show_plan(plan: Plan, out: Console) -> None:
@@ -23,7 +23,7 @@ def show_plan(plan: Plan, out: Console) -> None:
     say(out, f"cases      {cases}{f', dtype {plan.dtype}' if plan.dtype else ''}")
     if plan.shapes:
         say(out, f"shapes     {plan.shapes}")
-    say(out, f"models     {', '.join(f'{name} = {model}' for name, model in plan.models.items()) or 'none'}")
+    say(out, f"models     {models(plan.models)}")
     if plan.source:
         say(out, f"source     {plan.source.dsl}, checked first: {evidence(plan.source.reach.evidence)}")
     _show_jobs(plan.jobs, out)
@@ -46,10 +46,9 @@ def _show_jobs(jobs: tuple[Job, ...], out: Console) -> None:
 
 
 def _ceiling(ceiling: Ceiling) -> str:
-    usd = "price unknown for " + ", ".join(ceiling.unpriced) if ceiling.usd is None else f"${ceiling.usd:.2f}"
     return (
         f"{ceiling.calls} model calls with {ceiling.prompt_tokens:,} tokens in prompts and {ceiling.reply_tokens:,} in "
-        f"replies ({usd}), {ceiling.verdicts} verdicts; malformed replies asked again included"
+        f"replies ({worst_price(ceiling)}), {ceiling.verdicts} verdicts; malformed replies asked again included"
     )
 
 

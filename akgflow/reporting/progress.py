@@ -17,7 +17,7 @@ from rich.text import Text
 from akgflow.base.text import lines
 from akgflow.engine.standing import Stage, Standing
 from akgflow.reporting._console import console
-from akgflow.reporting.phrases import clock, counted
+from akgflow.reporting.phrases import clock, counted, spent
 
 _AROUND = 4
 """Lines of a terminal that the rows of jobs leave to the display's head and the prompt."""
@@ -130,6 +130,5 @@ def _parts(standing: Standing, elapsed: float) -> Iterator[str]:
         yield ", ".join(f"{number} {words}" for words, number in waiting.items() if number)
     if standing.best is not None:
         yield f"best {standing.best[1].ratio:.2f}x ({standing.best[0]})"
-    spent = standing.spent
-    if spent.calls:
-        yield f"{spent.tokens:,} tokens, ${spent.usd:.4f}{' + ?' if spent.unpriced else ''}"
+    if standing.spent.calls:
+        yield spent(standing.spent)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from akgflow.budget.ledger import Spent
 from akgflow.reporting._console import say
 from akgflow.reporting._tables import Row, show_table
-from akgflow.reporting.phrases import clock, counted, seconds
+from akgflow.reporting.phrases import clock, counted, models, seconds, spent, worst_price
 from akgflow.suites import Comparison, Figure, Group, Score, SuitePlan, SuiteStanding
 from akgflow.suites.cells import State
 from akgflow.suites.comparison import Call, Pair
@@ -29,8 +28,7 @@ def show_suite_plan(plan: SuitePlan, out: Console) -> None:
             Row((listed.name, listed.level, listed.kind, f"{len(one.runnable)} of {len(one.jobs)}", calls, why))
         )
     show_table(("problem", "level", "kind", "jobs", "at most", "out of reach here"), rows, out)
-    models = dict(item for one in plan.plans for item in one.models.items())
-    say(out, f"models     {', '.join(f'{name} = {model}' for name, model in models.items()) or 'none'}")
+    say(out, f"models     {models(dict(item for one in plan.plans for item in one.models.items()))}")
     say(out, f"at most    {_worst(plan)}")
     say(out, f"likely     {_likely(plan)}")
     say(out, f"budget     {_budget(plan)}")
@@ -38,9 +36,9 @@ def show_suite_plan(plan: SuitePlan, out: Console) -> None:
 
 def _worst(plan: SuitePlan) -> str:
     most = plan.ceiling
-    usd = f"price unknown for {', '.join(most.unpriced)}" if most.usd is None else f"${most.usd:.2f}"
     tokens = most.prompt_tokens + most.reply_tokens
-    return f"{counted(most.calls, 'model call')} with {tokens:,} tokens ({usd}), {counted(most.verdicts, 'verdict')}"
+    calls, verdicts = counted(most.calls, "model call"), counted(most.verdicts, "verdict")
+    return f"{calls} with {tokens:,} tokens ({worst_price(most)}), {verdicts}"
 
 
 def _likely(plan: SuitePlan) -> str:
@@ -74,9 +72,8 @@ def _budget(plan: SuitePlan) -> str:
 def suite_progress(standing: SuiteStanding) -> str:
     """``5 of 13 done, 4 right · 12,000 tokens, $0.04 · 3:10 to go``."""
     parts = [f"{standing.done} of {standing.problems} done, {standing.right} right"]
-    spent: Spent = standing.spent
-    if spent.calls:
-        parts.append(f"{spent.tokens:,} tokens, ${spent.usd:.4f}{' + ?' if spent.unpriced else ''}")
+    if (took := standing.spent).calls:
+        parts.append(spent(took))
     left = standing.seconds_left
     if left:
         parts.append(f"{clock(left)} to go")

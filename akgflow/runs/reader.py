@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -159,12 +160,12 @@ def read_run(folder: Path) -> RunResult | Unfinished:
     looked_up = {key.partition(" ")[2]: journal.read(key, Examples) for key, _ in journal.items("examples ")}
     examples = {job: shown_kernels(one) for job, one in looked_up.items() if one.kernels}
     budget = plan.budget if plan else Budget()
-    jobs = tuple(_so_far(job, journal) for job in plan.runnable) if plan else ()
+    replies = Counter(journal.read(key, Finished).key.job for key, _ in journal.items("call "))
+    jobs = tuple(_so_far(job, replies[job.id], journal) for job in plan.runnable) if plan else ()
     return Unfinished(str(folder), done, budget, accounts(journal), jobs=jobs, examples=examples)
 
 
-def _so_far(job: Job, journal: Journal) -> SoFar:
-    replies = sum(journal.read(key, Finished).key.job == job.id for key, _ in journal.items("call "))
+def _so_far(job: Job, replies: int, journal: Journal) -> SoFar:
     verdicts = tuple(journal.read(key, Verdict) for key, _ in journal.items(f"verdict {job.id}."))
     return SoFar(job.id, job.dsl, job.target, replies, verdicts)
 

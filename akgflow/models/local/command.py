@@ -175,9 +175,7 @@ def _reply(printed: Printed, request: ModelRequest) -> ModelReply:
     completion = printed.completion_tokens or min(estimate_tokens(printed.text), max_output_tokens(spec))
     price, cost = price_of(spec), printed.usd
     if price is not None:
-        again = price.input if price.cached_input is None else price.cached_input
-        fresh = prompt - printed.cached_tokens
-        cost = (fresh * price.input + printed.cached_tokens * again + completion * price.output) / 1e6
+        cost = price.of(prompt, completion, printed.cached_tokens)
     notes = []
     if estimated:
         notes.append(f"{spec.model} gives no figures of usage: its tokens are estimated from the text")
