@@ -1,40 +1,86 @@
 """Strict YAML with positions -> validated -> frozen values."""
 
-from akgflow.config._command_line import (
-    check_baseline,
-    check_candidate,
-    check_cases,
-    check_dtype,
-    check_framework,
-    check_layouts,
-    check_mode,
-    check_name,
-    check_operator,
-    check_precision,
-    check_shapes,
-    check_target,
-    parse_cases,
-    read_text,
-)
-from akgflow.config._files import Unreadable, read_bytes
-from akgflow.config._load import (
-    Loaded,
-    Member,
-    Suite,
-    find_root,
-    find_suite,
-    list_tasks,
-    load,
-    load_all,
-    load_suite,
-    load_tasks,
-    load_workspace,
-    workspace_of,
-)
-from akgflow.config._problems import format_problem, nearest, suggest
-from akgflow.config._schema import KINDS, schema_text
-from akgflow.config.checks.operators import CallError, parse_call, parse_dimension
-from akgflow.config.python_text import PythonError, definitions, parse_python
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from akgflow.base.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from akgflow.config._command_line import (
+        check_baseline,
+        check_candidate,
+        check_cases,
+        check_dtype,
+        check_framework,
+        check_layouts,
+        check_mode,
+        check_name,
+        check_operator,
+        check_precision,
+        check_shapes,
+        check_target,
+        parse_cases,
+        read_text,
+    )
+    from akgflow.config._files import Unreadable, read_bytes
+    from akgflow.config._load import (
+        Loaded,
+        Member,
+        Suite,
+        find_root,
+        find_suite,
+        list_tasks,
+        load,
+        load_all,
+        load_suite,
+        load_tasks,
+        load_workspace,
+        workspace_of,
+    )
+    from akgflow.config._problems import format_problem, nearest, suggest
+    from akgflow.config._schema import KINDS, schema_text
+    from akgflow.config.checks.operators import CallError, parse_call, parse_dimension
+    from akgflow.config.python_text import PythonError, definitions, parse_python
+
+_EXPORTS = {
+    "_command_line": (
+        "check_baseline",
+        "check_candidate",
+        "check_cases",
+        "check_dtype",
+        "check_framework",
+        "check_layouts",
+        "check_mode",
+        "check_name",
+        "check_operator",
+        "check_precision",
+        "check_shapes",
+        "check_target",
+        "parse_cases",
+        "read_text",
+    ),
+    "_files": ("Unreadable", "read_bytes"),
+    "_load": (
+        "Loaded",
+        "Member",
+        "Suite",
+        "find_root",
+        "find_suite",
+        "list_tasks",
+        "load",
+        "load_all",
+        "load_suite",
+        "load_tasks",
+        "load_workspace",
+        "workspace_of",
+    ),
+    "_problems": ("format_problem", "nearest", "suggest"),
+    "_schema": ("KINDS", "schema_text"),
+    "checks.operators": ("CallError", "parse_call", "parse_dimension"),
+    "python_text": ("PythonError", "definitions", "parse_python"),
+}
+__getattr__ = lazy_exports(__name__, _EXPORTS)
 
 __all__ = [
     "KINDS",

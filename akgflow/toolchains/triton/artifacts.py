@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from akgflow.config.types import Target
@@ -21,7 +22,8 @@ def resources_in(target: Target, scratch: Path) -> list[KernelResources]:
     if arch is None:
         return [_lowered(folder, target) for folder in artifacts_in(scratch)]
     read = _nvidia_kernel if arch.platform == "cuda" else _amd_kernel
-    found = [read(folder, arch) for folder in artifacts_in(scratch)]
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(lambda folder: read(folder, arch), artifacts_in(scratch)))
     for kernel in found:
         architecture.check_shared(target, kernel)
     return found

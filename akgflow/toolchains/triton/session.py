@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +81,11 @@ class ArtifactKeeper:
     def __init__(self, scratch: Path) -> None:
         self._root = artifacts_dir(scratch)
         self._seen: set[str] = set()
-        # A candidate that is timed runs in several processes, one after the first: they launch the same kernels.
-        self._kept_before = any(self._root.iterdir())
+
+    @cached_property
+    def _kept_before(self) -> bool:
+        """Whether another process has, when this one is first to: processes of a candidate launch the same kernels."""
+        return any(self._root.iterdir())
 
     def keep(self, kernel: Any) -> None:
         """Copy the binary and the assembly of a compiled kernel, and note what no binary carries."""

@@ -15,7 +15,8 @@ import torch
 from akgflow import toolchains
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import CaseResult, JudgeRequest
-from akgflow.verification.judge import side_effects
+from akgflow.verification.judge.answers import side_effects
+from akgflow.verification.judge.answers.regions import SHIFT_BYTES, Regions, handle_of
 from akgflow.verification.judge.candidate_process import CandidateProcess, ForkServerClient
 from akgflow.verification.judge.failures import (
     CandidateFailed,
@@ -24,7 +25,6 @@ from akgflow.verification.judge.failures import (
     blame_repeat,
     measured_from,
 )
-from akgflow.verification.judge.regions import SHIFT_BYTES, Regions, handle_of
 from akgflow.verification.reference.inputs import Draw
 from akgflow.verification.reference.output_form import check_structure
 from akgflow.verification.reference.reference import Reference
@@ -99,9 +99,8 @@ class Trial:
         self.constructing = 0.0
         """Seconds that the last model took to construct."""
 
-    def start(self, module: str) -> None:
-        """Prepare the toolchain and import the candidate."""
-        self._put(module)
+    def open(self) -> None:
+        """Prepare the toolchain; none of the candidate's code runs."""
         name, tf32 = self.request.toolchain, self.request.precision.tf32
         try:
             wanted = Open(name, self.evidence, self.request.target, self._prepared, self.guarded, tf32)
@@ -111,6 +110,10 @@ class Trial:
         except CandidateFailed as error:
             # None of the candidate's code has been read yet, so this is not its fault.
             raise CandidateFailed(Status.NOT_RUN, f"toolchain {name} failed: {error.message}", error.log) from None
+
+    def load(self, module: str) -> None:
+        """Import the candidate."""
+        self._put(module)
         self._own_code = self.process.code()
         self.process.stand_in = self.evidence is not Evidence.EXECUTED
         self._patience = self.request.limits.hang_seconds
@@ -316,7 +319,8 @@ class Trial:
         fds: list[int] = []
         self._inputs, out_region, call = self._regions.for_call(draw, base, fds)
         reference.state_layout.write(self._regions["state"])
-        _synchronize(self.device)
+        if self.device == "cuda":
+            torch.cuda.synchronize()
         called = self._timed_call(reference, call, fds)
         self._late = called.late
         self.process.require_alone()
@@ -391,8 +395,3 @@ class _Wrong(Exception):
     def __init__(self, status: Status, detail: str) -> None:
         self.status, self.detail = status, detail
         super().__init__(detail)
-
-
-def _synchronize(device: str) -> None:
-    if device == "cuda":
-        torch.cuda.synchronize()

@@ -6,7 +6,6 @@ import hashlib
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,6 +35,7 @@ from akgflow.verification.judge.failures import (
     result_failure,
 )
 from akgflow.verification.judge.findings import NUMERIC, Findings, pass_message
+from akgflow.verification.judge.processes import Processes
 from akgflow.verification.judge.resources import memory_plan, profiler
 from akgflow.verification.judge.resources.memory_plan import Plan
 from akgflow.verification.judge.second_look.other_shapes import Asking
@@ -174,19 +174,16 @@ class Judgement:
         scratch.mkdir(parents=True)
         key = self._builds_key(evidence)
         self.tools.build_cache.fetch(key, scratch / BUILDS)
-        trial = Trial(self.tools.server, self.request, evidence, scratch, self.tools.machine.cores)
-        self.findings.bounded_by(trial.process.layers)
-        try:
-            self._start(trial)
+        with self._processes(evidence, scratch) as processes:
+            trial = processes.first()
             if evidence in NUMERIC:
                 self._numerics(trial)
-                self._other_shapes(trial)
-                if evidence is Evidence.EXECUTED and self.request.time and self.request.baselines:
-                    self._time(trial)
+                trial.close()
+                self._other_shapes(trial, processes.another)
             else:
                 self._compile(trial)
-        finally:
-            trial.close()
+        if evidence is Evidence.EXECUTED and self.request.time and self.request.baselines:
+            self._time(trial)
         if evidence is Evidence.EXECUTED and Evidence.COMPILED in self.request.evidence:
             self._read_resources_of_run(scratch)
         self.tools.build_cache.keep(key, scratch / BUILDS)
@@ -194,20 +191,26 @@ class Judgement:
             self._read_resources(scratch)
             self.findings.evidence.append(evidence)
 
-    def _start(self, trial: Trial) -> None:
-        """Start the candidate; while it builds, a device prepares what the first answers are held against.
+    def _processes(self, evidence: Evidence, scratch: Path) -> Processes:
+        """Of the candidate, for one kind of evidence.
 
-        What is wrong with that is said by the step that needs it. A case that fills the memory is prepared later, and
-        on a processor, too: it is seen there how long an oracle takes, and a build would take its cores.
+        While it builds, a device prepares what the first answers are held against. A case that fills the memory is
+        prepared later, and on a processor, too: it is seen there how long an oracle takes, and a build would take its
+        cores.
         """
-        if trial.device != "cuda" or self.plans[0].slicing is not None:
-            trial.start(self.module)
-            return
-        with ThreadPoolExecutor(1) as other:
-            started = other.submit(trial.start, self.module)
-            with suppress(Exception):
-                self._reference(self.cases[0], trial.device).prepare()
-            started.result()
+
+        def make() -> Trial:
+            trial = Trial(self.tools.server, self.request, evidence, scratch, self.tools.machine.cores)
+            self.findings.bounded_by(trial.process.layers)
+            return trial
+
+        def prepare() -> None:
+            self._reference(self.cases[0], "cuda").prepare()
+
+        on_device = evidence is Evidence.EXECUTED and not self.request.target.on_host
+        beside = prepare if on_device and self.plans[0].slicing is None else None
+        second = bool(self.request.layouts) or not self.request.shapes.fixed
+        return Processes(make, self.module, beside, second=second)
 
     def _compile(self, trial: Trial) -> None:
         for keys in self.cases:
@@ -294,21 +297,10 @@ class Judgement:
         trial.build(most)
         require_kernels_matter(trial, most)
 
-    def _other_shapes(self, trial: Trial) -> None:
+    def _other_shapes(self, trial: Trial, another: Callable[[], Trial]) -> None:
         """Shapes beside the stated ones, in another process."""
-        trial.close()
-
-        def start() -> Trial:
-            other = Trial(self.tools.server, self.request, trial.evidence, trial.scratch, self.tools.machine.cores)
-            try:
-                other.start(self.module)
-            except BaseException:
-                other.close()
-                raise
-            return other
-
-        large = any(plan.slicing is not None for plan in self.plans)
-        asking = Asking(self.request, self.cases, trial.evidence, start, time.monotonic() - self.started, large)
+        large, seconds = any(plan.slicing is not None for plan in self.plans), time.monotonic() - self.started
+        asking = Asking(self.request, self.cases, trial.evidence, another, seconds, large)
         try:
             self.findings.shapes = asking.found()
         finally:
@@ -325,7 +317,6 @@ class Judgement:
         for reference in references:
             reference.prepare()
         largest = max(references, key=lambda r: r.draws[0].elements)
-        trial.close()
         pace = Pace(trial.quickest, trial.constructing, largest.draw_seconds, self._seconds_left(trial))
         self.grant()
         starts = Starts(self.tools.server, self.request, trial.scratch, self.tools.machine.cores, largest)

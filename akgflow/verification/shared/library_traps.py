@@ -144,12 +144,15 @@ def _exports(data: mmap.mmap) -> Iterator[tuple[str, int]]:
     for section in sections:
         if section[1] != 11 or not section[6] < count:  # SHT_DYNSYM, and its strings
             continue
-        names = bytes(data[sections[section[6]][4] :][: sections[section[6]][5]])
-        raw = bytes(data[section[4] : section[4] + section[5] // _SYMBOL.itemsize * _SYMBOL.itemsize])
+        strings = sections[section[6]]
+        # A slice of a map is a copy: not one of all that follows, hundreds of megabytes of it.
+        names = data[strings[4] : strings[4] + strings[5]]
+        raw = data[section[4] : section[4] + section[5] // _SYMBOL.itemsize * _SYMBOL.itemsize]
         symbols = np.frombuffer(raw, _SYMBOL)
-        for symbol in symbols[(symbols["info"] % 16 == 2) & (symbols["section"] != 0) & (symbols["value"] != 0)]:
-            start = int(symbol["name"])
-            yield names[start : names.find(b"\0", start)].decode("latin-1"), int(symbol["value"])
+        offered = symbols[(symbols["info"] % 16 == 2) & (symbols["section"] != 0) & (symbols["value"] != 0)]
+        # By columns: a hundred thousand rows one by one would take a second of each judge's start.
+        for start, value in zip(offered["name"].tolist(), offered["value"].tolist(), strict=True):
+            yield names[start : names.find(b"\0", start)].decode("latin-1"), value
 
 
 def libraries(pid: int | str = "self") -> frozenset[str]:

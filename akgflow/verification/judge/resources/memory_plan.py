@@ -37,8 +37,8 @@ from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.sliced import LEAST_BYTES, Slicing
 from akgflow.verification.reference.tracing.footprint import Footprint, footprint_of
 
-FREE_SHARE = 0.1
-"""Of a machine's memory, a limit or a device: what a judgement leaves to others."""
+FREE_SHARE, DEVICE_FREE_SHARE = 0.1, 0.2
+"""Of a machine's memory or a limit, and of a device's: what a judgement leaves to others."""
 PROCESS_BYTES, CONTEXT_BYTES = 192 << 20, 700 << 20
 """What a candidate's process takes before it holds a tensor: of the host, and of a GPU for its context."""
 SETS = 4
@@ -112,8 +112,9 @@ def room(device: str, limit: int | None = None) -> Room:
     # What float64 blocks have left in the allocator is free for a candidate only once it is given back.
     torch.cuda.empty_cache()
     free, all_ = torch.cuda.mem_get_info()
-    stays = int(FREE_SHARE * all_)
-    return Room(host, max(0, free - stays), all_ - stays)
+    most = all_ - int(DEVICE_FREE_SHARE * all_)
+    # Where others have much of it, a share of what they leave stays free, too.
+    return Room(host, min(free - int(FREE_SHARE * free), most), most)
 
 
 def plan(found: Footprint, device: str, cores: int, there: Room, runs: bool = True) -> Plan:
@@ -134,7 +135,7 @@ def plan(found: Footprint, device: str, cores: int, there: Room, runs: bool = Tr
     kept = 1 + spare // 2 // max(1, found.inputs + found.outputs)
     whole = _whole(found, on_gpu, 2)
     no_whole = None if whole.fits(there) else partial(_refusal, whole, there)
-    sizes = (LEAST_BYTES + spare // 2, kept, _candidate(found), whole.device if on_gpu else whole.host)
+    sizes = (LEAST_BYTES + spare // 2, kept, _candidate(found), _one_answer(found, on_gpu))
     slicing = Slicing(*sizes, no_whole, seconds, found.work)
     # Its address space also holds, for a moment, the memory of the inputs twice.
     taken = 2 * found.inputs + found.outputs + _candidate(found)
@@ -147,9 +148,20 @@ def plan(found: Footprint, device: str, cores: int, there: Room, runs: bool = Tr
 def _whole(found: Footprint, on_gpu: bool, sets: int) -> Need:
     """With everything in float64 at full size: each set's inputs, and its answers with their bounds."""
     kept = sets * (found.inputs + 5 * found.outputs)
-    wide = 2 * (2 * found.inputs + 2 * found.between) + 12 * found.outputs + (0 if on_gpu else found.columns)
+    wide = 2 * _wide(found, on_gpu) + 12 * found.outputs
     tensors = kept + wide + 6 * found.state + 2 * found.inputs + 2 * found.outputs + _candidate(found)
-    return Need(2 * PROCESS_BYTES, tensors + 2 * CONTEXT_BYTES) if on_gpu else Need(tensors + 2 * PROCESS_BYTES)
+    # The judge's context, and those of two processes of the candidate.
+    return Need(3 * PROCESS_BYTES, tensors + 3 * CONTEXT_BYTES) if on_gpu else Need(tensors + 2 * PROCESS_BYTES)
+
+
+def _wide(found: Footprint, on_gpu: bool) -> int:
+    """One forward in float64: its inputs and all that it makes of them."""
+    return 2 * found.inputs + 2 * found.between + (0 if on_gpu else found.columns)
+
+
+def _one_answer(found: Footprint, on_gpu: bool) -> int:
+    """A set of inputs, and what it takes to answer it in float64 at full size."""
+    return found.inputs + _wide(found, on_gpu) + 12 * found.outputs
 
 
 def _sliced(found: Footprint, on_gpu: bool) -> Need:
@@ -180,10 +192,12 @@ def _seconds(found: Footprint, device: str, cores: int) -> float:
 def _refusal(need: Need, there: Room) -> str:
     parts = []
     if need.host > there.host:
-        parts.append(f"{in_words(need.host)} of this machine's memory, and {in_words(there.host)} may be taken")
+        most = f"{in_words(there.host)} may be taken ({FREE_SHARE:.0%} stay free)"
+        parts.append(f"{in_words(need.host)} of this machine's memory, and {most}")
     if there.device is not None and need.device > there.device:
-        parts.append(f"{in_words(need.device)} of the device's memory, and {in_words(there.device)} may be taken")
-    return f"judging it takes at least {'; and '.join(parts)} ({FREE_SHARE:.0%} stay free)"
+        most = f"{in_words(there.device)} may be taken ({DEVICE_FREE_SHARE:.0%} of it stay free)"
+        parts.append(f"{in_words(need.device)} of the device's memory, and {most}")
+    return f"judging it takes at least {'; and '.join(parts)}"
 
 
 def in_words(size: int) -> str:

@@ -19,9 +19,9 @@ from akgflow.config.types import Scalar
 from akgflow.operators.dimensions import dimensions
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import JudgeRequest, OtherShapes
+from akgflow.verification.judge.answers.regions import SHIFT_BYTES
 from akgflow.verification.judge.evaluation import Trial
 from akgflow.verification.judge.failures import CandidateFailed, Disturbed, Measured, Reported
-from akgflow.verification.judge.regions import SHIFT_BYTES
 from akgflow.verification.judge.second_look.layouts import in_other_layouts
 from akgflow.verification.judge.second_look.shapes import MOST_ELEMENTS, Drawer, Sizes, forgotten, question
 from akgflow.verification.reference.distributions import OPERATOR

@@ -45,7 +45,8 @@ class Starts:
         folder = self.scratch if name == CANDIDATE else self.scratch.parent / name
 
         def ready(trial: Trial) -> None:
-            trial.start(module)
+            trial.open()
+            trial.load(module)
             trial.build(self.reference)
 
         folder.mkdir(exist_ok=True)

@@ -71,8 +71,8 @@ class Slicing(NamedTuple):
     """How many sets of inputs there is room for."""
     candidate: int
     """Bytes that a candidate's process takes by itself."""
-    whole_bytes: int
-    """What float64 at full size takes."""
+    answer_bytes: int
+    """A set of inputs, and what it takes to answer it in float64 at full size."""
     no_whole: Callable[[], str] | None
     """Why float64 does not fit at full size, which an operator needs that is not separable; None: it fits."""
     seconds: float
@@ -108,7 +108,7 @@ class SlicedReference(Reference):
     @property
     def answer_bytes(self) -> int:
         outputs = sum(one.numel() * one.element_size() for one in self.draws[0].forms)
-        return self.slicing.whole_bytes if self.how is None else LEAST_BYTES + outputs
+        return self.slicing.answer_bytes if self.how is None else LEAST_BYTES + outputs
 
     @property
     def process_bytes(self) -> tuple[int, int]:

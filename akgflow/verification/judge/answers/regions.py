@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from akgflow.verification import sandbox
-from akgflow.verification.judge.side_effects import Placement
+from akgflow.verification.judge.answers.side_effects import Placement
 from akgflow.verification.reference.inputs import Draw, places_size
 from akgflow.verification.shared import memory
 from akgflow.verification.shared.protocol import Call
