@@ -37,8 +37,8 @@ from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.sliced import LEAST_BYTES, Slicing
 from akgflow.verification.reference.tracing.footprint import Footprint, footprint_of
 
-FREE_SHARE, DEVICE_FREE_SHARE = 0.1, 0.2
-"""Of a machine's memory or a limit, and of a device's: what a judgement leaves to others."""
+FREE_SHARE = 0.1
+"""Of a machine's memory, of a limit, or of what is free of a device: what a judgement leaves to others."""
 PROCESS_BYTES, CONTEXT_BYTES = 192 << 20, 700 << 20
 """What a candidate's process takes before it holds a tensor: of the host, and of a GPU for its context."""
 SETS = 4
@@ -112,9 +112,7 @@ def room(device: str, limit: int | None = None) -> Room:
     # What float64 blocks have left in the allocator is free for a candidate only once it is given back.
     torch.cuda.empty_cache()
     free, all_ = torch.cuda.mem_get_info()
-    most = all_ - int(DEVICE_FREE_SHARE * all_)
-    # Where others have much of it, a share of what they leave stays free, too.
-    return Room(host, min(free - int(FREE_SHARE * free), most), most)
+    return Room(host, *(size - int(FREE_SHARE * size) for size in (free, all_)))
 
 
 def plan(found: Footprint, device: str, cores: int, there: Room, runs: bool = True) -> Plan:
@@ -192,12 +190,10 @@ def _seconds(found: Footprint, device: str, cores: int) -> float:
 def _refusal(need: Need, there: Room) -> str:
     parts = []
     if need.host > there.host:
-        most = f"{in_words(there.host)} may be taken ({FREE_SHARE:.0%} stay free)"
-        parts.append(f"{in_words(need.host)} of this machine's memory, and {most}")
+        parts.append(f"{in_words(need.host)} of this machine's memory, and {in_words(there.host)} may be taken")
     if there.device is not None and need.device > there.device:
-        most = f"{in_words(there.device)} may be taken ({DEVICE_FREE_SHARE:.0%} of it stay free)"
-        parts.append(f"{in_words(need.device)} of the device's memory, and {most}")
-    return f"judging it takes at least {'; and '.join(parts)}"
+        parts.append(f"{in_words(need.device)} of the device's memory, and {in_words(there.device)} may be taken")
+    return f"judging it takes at least {'; and '.join(parts)} ({FREE_SHARE:.0%} stay free)"
 
 
 def in_words(size: int) -> str:
