@@ -471,12 +471,12 @@ def test_a_judgement_waits_for_device_memory_that_others_have(monkeypatch, later
     request = JudgeRequest("", "operator.py", text, "triton", target, (Evidence.EXECUTED,))
     free = itertools.chain([0, GIB // 4], itertools.repeat(later))
     monkeypatch.setattr(memory_plan, "room", lambda *_: Room(20 * GIB, next(free), 20 * GIB))
-    monkeypatch.setattr(memory_plan, "OTHERS_SECONDS", 3.0)
+    monkeypatch.setattr(memory_plan, "OTHERS_SECONDS", 60.0 if fits else 1.0)
     if fits:
         _, (plan,) = memory_plan.planned(request, [{}], Evidence.EXECUTED, 2)
         assert plan.slicing is None
     else:
-        with pytest.raises(CandidateFailed, match="of the device's memory, and 0 MiB may be taken"):
+        with pytest.raises(CandidateFailed, match=r"of the device's memory, and \d+ MiB may be taken"):
             memory_plan.planned(request, [{}], Evidence.EXECUTED, 2)
 
 
