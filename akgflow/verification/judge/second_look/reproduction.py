@@ -1,0 +1,260 @@
+"""A failure of values shown again: the same candidate, the smallest shape and the fewest calls that still fail.
+
+The candidate runs as in a judgement, in the same sandbox. What the judge looks for, in this order: a single call on
+inputs of the operator's own or of the distribution that failed; then all inputs of a judgement, those of the verdict's
+seed first; then many calls of one model, since some candidates are wrong only after others.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+
+from akgflow.config.types import Scalar
+from akgflow.operators.dimensions import dimensions
+from akgflow.operators.numbers import Number, numbers_in, with_numbers
+from akgflow.operators.smaller import OutOfTime, Sizes, Smallest
+from akgflow.reproduction import Reproduced, ReproduceRequest
+from akgflow.terms import Evidence, Status
+from akgflow.verdict import CaseResult
+from akgflow.verification.judge.evaluation import Trial
+from akgflow.verification.judge.failures import CandidateFailed
+from akgflow.verification.judge.second_look.evidence import Drawn, TooMuch, failing
+from akgflow.verification.judge.second_look.shapes import forgotten, form_of
+from akgflow.verification.reference.distributions import CLUSTERED, DECAYS, EXTRA, NORMAL, OPERATOR, InputInvariant
+from akgflow.verification.reference.inputs import Draw, Seeds
+from akgflow.verification.reference.operator import OperatorError, make_case
+from akgflow.verification.reference.reference import Reference
+from akgflow.verification.reference.special.admission import HEAVY, NOT_ROUNDOFF
+
+DRAWS = 4
+"""Sets of inputs of a shape on which a candidate is asked before it counts as right there."""
+MANY_CALLS = 150
+"""Calls of one model on two sets of inputs in turn."""
+MOST_ELEMENTS = 1 << 24
+"""Of inputs and state together: larger shapes are left out."""
+ORACLE_SECONDS = 0.3
+"""Float64 makes do with few forwards where one takes longer."""
+REDRAWN = (NORMAL, *EXTRA, CLUSTERED, *DECAYS)
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A wrong answer: the last of ``calls``, which are numbers in ``asked``."""
+
+    reference: Reference
+    text: str
+    asked: Sequence[Drawn]
+    calls: Sequence[int]
+    result: CaseResult
+
+
+class _DependsOnOthers(Exception):
+    """The candidate was wrong on what it answers rightly in a fresh process."""
+
+
+class Reproduction:
+    """The search of one request. ``start`` starts a process of the candidate and imports it."""
+
+    def __init__(self, asked: ReproduceRequest, evidence: Evidence, start: Callable[[], Trial]) -> None:
+        self.asked, self.request, self.evidence = asked, asked.request, evidence
+        on_gpu = evidence is Evidence.EXECUTED and not asked.request.target.on_host
+        self.device = "cuda" if on_gpu else "cpu"
+        self._start = start
+        self._until = time.monotonic() + asked.seconds
+        self.numbers: dict[str, Number] = {}
+        self.keys = dict(asked.case)
+        self.own: dict[str, int] = {}
+        self._trial: Trial | None = None
+        self.wrong: dict[tuple[int, ...], Wrong] = {}
+        said = asked.distribution.partition(", ")[0]
+        self._likely = said if said in REDRAWN else ""
+        self._kept: list[InputInvariant] | None = None
+
+    def found(self) -> Reproduced:
+        """The smallest that fails. Raises `CandidateFailed` where the candidate cannot be started."""
+        with forgotten():
+            self._look_for_sizes()
+            tried, sizes = 0, None
+            try:
+                for ways in (self._single, self._judged, self._in_turn):
+                    search = Smallest(self.own, partial(self._fails, ways))
+                    with suppress(_DependsOnOthers):
+                        sizes = search.found()
+                    tried += search.tried
+                    if sizes is not None:
+                        return self._made(sizes, tried, search.complete)
+            except TooMuch as error:
+                return Reproduced(None, tried, reason=str(error))
+            finally:
+                self._end()
+        late = f" in {self.asked.seconds:.0f} s" if time.monotonic() > self._until else ""
+        return Reproduced(None, tried, reason=f"it was right on all of {tried} shapes that were tried{late}")
+
+    def _made(self, sizes: Sizes, tried: int, complete: bool) -> Reproduced:
+        wrong = self.wrong[tuple(sizes.values())]
+        made = failing(wrong.reference, wrong.text, wrong.asked, wrong.calls, wrong.result, self.evidence)
+        moved = {name: size for name, size in sizes.items() if size != self.own[name]}
+        return Reproduced(replace(made, sizes=moved), tried, complete)
+
+    def _look_for_sizes(self) -> None:
+        """What can be smaller: sizes with names, and numbers that the functions write out and shapes follow."""
+        request = self.request
+        for one in dimensions(request.operator, frozenset(request.shapes.sizes)):
+            size = self.keys.get(one.name, one.value)
+            if type(size) is int and size > 1:
+                self.own[one.name] = size
+        form = form_of(make_case(request.operator, request.operator_file, self.keys, request.dtype, 0))
+        for number in numbers_in(request.operator):
+            self.numbers[number.name] = number
+            try:
+                text = with_numbers(request.operator, {number: number.value - 1})
+                other = form_of(make_case(text, request.operator_file, self.keys, request.dtype, 0))
+            except OperatorError:
+                # Alone it cannot change: with another number it may.
+                other = None
+            if other != form:
+                self.own[number.name] = number.value
+
+    def _text(self, sizes: Sizes) -> str:
+        values = {self.numbers[name]: size for name, size in sizes.items() if name in self.numbers}
+        return with_numbers(self.request.operator, {one: size for one, size in values.items() if size != one.value})
+
+    def _reference(self, sizes: Sizes, secret: str = "") -> tuple[Reference, str]:
+        """The case with these sizes, and the operator's text. Raises `OperatorError`."""
+        if time.monotonic() > self._until:
+            raise OutOfTime
+        text = self._text(sizes)
+        named = {name: size for name, size in sizes.items() if name not in self.numbers and size != self.own[name]}
+        keys: Mapping[str, Scalar] = {**self.keys, **named}
+        about = (text, self.request.operator_file, keys, self.request.dtype)
+        if form_of(make_case(*about, 0)).elements > MOST_ELEMENTS:
+            raise OperatorError("the shape is too large to look at it again")
+        reference = Reference(*about, self.device, self.request.contract, secret)
+        reference.oracle.slow_seconds = ORACLE_SECONDS
+        return reference, text
+
+    def _fails(self, ways: Callable[[Sizes], Wrong | None], sizes: Sizes) -> bool:
+        try:
+            wrong = ways(sizes)
+        except (OperatorError, CandidateFailed):
+            # It refuses the shape, crashes on it or takes too long: that is another failure.
+            self._end()
+            return False
+        if wrong is not None:
+            self.wrong[tuple(sizes.values())] = wrong
+        return wrong is not None
+
+    def _single(self, sizes: Sizes) -> Wrong | None:
+        """One call on inputs that are quickly drawn, seen again in a fresh process."""
+        reference, text = self._reference(sizes)
+        return self._alone(reference, text, self._drawn(reference, sizes))
+
+    def _judged(self, sizes: Sizes) -> Wrong | None:
+        """The same with all inputs of a judgement."""
+        reference, text = self._reference(sizes, self.asked.seed if sizes == self.own else "")
+        reference.prepare()
+        draws = [*reference.draws, *reference.perturbed]
+        draws.sort(key=lambda one: one.distribution != self.asked.distribution)
+        return self._alone(reference, text, (Drawn(draw, None) for draw in draws))
+
+    def _alone(self, reference: Reference, text: str, drawn: Iterator[Drawn]) -> Wrong | None:
+        trial = self._started()
+        trial.build(reference)
+        for one in drawn:
+            if self._answer(trial, reference, one) is None:
+                continue
+            # What was asked before may have been the reason.
+            self._end()
+            trial = self._started()
+            trial.build(reference)
+            result = self._answer(trial, reference, one)
+            if result is None:
+                raise _DependsOnOthers
+            return Wrong(reference, text, [one], [0], result)
+        return None
+
+    def _in_turn(self, sizes: Sizes) -> Wrong | None:
+        """Two sets of inputs in turn, in a process of their own, until an answer is wrong."""
+        reference, text = self._reference(sizes)
+        two = list(dict.fromkeys(one.seed for one in self._own_draws(reference, 2)))
+        drawn = [Drawn(self._of(reference, seed), seed) for seed in two if seed is not None]
+        self._end()
+        trial = self._started()
+        trial.build(reference)
+        for call in range(MANY_CALLS):
+            if time.monotonic() > self._until:
+                raise OutOfTime
+            one = drawn[call % len(drawn)]
+            result = self._answer(trial, reference, one)
+            if result is not None:
+                self._end()
+                return Wrong(reference, text, drawn, [n % len(drawn) for n in range(call + 1)], result)
+        self._end()
+        return None
+
+    def _answer(self, trial: Trial, reference: Reference, one: Drawn) -> CaseResult | None:
+        """The result where the values are wrong; raises `CandidateFailed` where something else is."""
+        found = trial.check(reference, one.draw).result
+        if found.status is Status.PASSED:
+            return None
+        if found.status is not Status.INCORRECT_NUMERICAL:
+            raise CandidateFailed(found.status, found.detail)
+        return found
+
+    def _drawn(self, reference: Reference, sizes: Sizes) -> Iterator[Drawn]:
+        """The operator's own inputs, and those of the distribution that failed: first what failed before."""
+        first = next(self._own_draws(reference, 1))
+        if sizes != self.own and not self._fair(reference, first.draw):
+            return
+        yield first
+        yield from self._own_draws(reference, DRAWS - 1)
+        if self._likely:
+            reference.invariants = self._invariants(reference, first.draw)
+            for _ in range(DRAWS):
+                reference.seeds = Seeds()
+                found = reference.try_distribution(self._likely, first.draw)
+                if found is None:
+                    return
+                yield Drawn(found, None)
+
+    def _invariants(self, reference: Reference, first: Draw) -> list[InputInvariant]:
+        """Those of the case's own shape, as far as they say something of others: few elements show little."""
+        if self._kept is None:
+            with suppress(OperatorError):
+                own, _ = self._reference(self.own)
+                self._kept = own.input_invariants(own.answer(own.operator_inputs(), OPERATOR))
+        if self._kept is None or len(self._kept) != len(first.layout.placed):
+            return reference.input_invariants(first)
+        return [
+            InputInvariant(False, lengths=one.lengths) if one.zeros is not None or one.masks is not None else one
+            for one in self._kept
+        ]
+
+    def _own_draws(self, reference: Reference, count: int) -> Iterator[Drawn]:
+        for _ in range(count):
+            seed = reference.recipe(OPERATOR).seeds[0]
+            yield Drawn(self._of(reference, seed), seed)
+
+    def _of(self, reference: Reference, seed: int) -> Draw:
+        recipe = reference.recipe(OPERATOR)._replace(seeds=(seed, 0))
+        return reference.answer(reference.make(recipe), OPERATOR)
+
+    def _fair(self, reference: Reference, draw: Draw) -> bool:
+        """Whether sound kernels agree on these inputs: a variance of one element says nothing."""
+        sound = all(one.analytic <= NOT_ROUNDOFF and one.tail <= HEAVY for one in draw.outcome)
+        return sound and reference.oracle.steady(draw.inputs, draw.outcome)
+
+    def _started(self) -> Trial:
+        if self._trial is None:
+            self._trial = self._start()
+        self._trial.run_left = self._trial.build_left = max(self._until - time.monotonic(), 5.0)
+        return self._trial
+
+    def _end(self) -> None:
+        if self._trial is not None:
+            self._trial.close()
+            self._trial = None
