@@ -65,6 +65,8 @@ class Required:
     """The usual error of each element, where operands may be rounded."""
     scatter: float | None = None
     """What the median of the errors over these may be; None: anything."""
+    zero_bits: int | None = None
+    """Last bits that are zero in all values of a result that was rounded on its way; None: that is not the fault."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Whole numbers that ``get_inputs`` and ``get_init_inputs`` write out, or read in a table, and the same file with others.
+"""Whole numbers that ``get_inputs`` and ``get_init_inputs`` write out or read in a table, and a file with others.
 
 They have no names, so that no case can set them: ``torch.rand(64, 1009)``. Where they are sizes, a failure may be seen
 with smaller ones.

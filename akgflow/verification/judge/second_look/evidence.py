@@ -16,6 +16,7 @@ from akgflow.reproduction import Array, Failing, Inputs, Required
 from akgflow.terms import Evidence
 from akgflow.verdict import CaseResult
 from akgflow.verification.reference import inputs as drawing
+from akgflow.verification.reference.error_patterns import NARROWER
 from akgflow.verification.reference.inputs import Draw
 from akgflow.verification.reference.operator import RESERVED, OperatorError
 from akgflow.verification.reference.oracle import Runner
@@ -132,7 +133,14 @@ def _of_one(name: str, one: Expected, worst: tuple[int, ...] | None, plain: bool
         bias=one.bias if together and math.isfinite(one.bias) else None,
         usual=array(one.usual.double()) if together and one.usual is not None else None,
         scatter=one.scatter if together and math.isfinite(one.scatter) else None,
+        zero_bits=_zero_bits(name, one, result),
     )
+
+
+def _zero_bits(name: str, one: Expected, result: CaseResult) -> int | None:
+    formats = NARROWER.get(dtypes.parts(one.framework).dtype, {})
+    said = f"{name}: no element is beyond its bound, but every value is a {{}} number"
+    return next((count for form, count in formats.items() if result.detail.startswith(said.format(form))), None)
 
 
 def _framework(one: Expected) -> torch.Tensor:
