@@ -26,11 +26,6 @@ class Number:
     length: int
     """In bytes."""
 
-    @property
-    def name(self) -> str:
-        """What stands for it where places are named."""
-        return f"{self.value} in line {self.line}, column {self.column + 1}"
-
 
 def numbers_in(text: str) -> tuple[Number, ...]:
     """The numbers in the order of the file; empty where it cannot be parsed."""

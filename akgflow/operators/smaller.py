@@ -8,7 +8,9 @@ equal, or two by a common factor.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from itertools import combinations
+from math import prod
 
 Sizes = Mapping[str, int]
 FEW = 9
@@ -28,6 +30,7 @@ class Smallest:
     def __init__(self, own: Sizes, fails: Callable[[Sizes], bool]) -> None:
         self.own, self._fails = dict(own), fails
         self._known: dict[tuple[int, ...], bool] = {}
+        self._best: Sizes | None = None
         self.complete = False
         """Whether nothing smaller was left to try."""
 
@@ -48,18 +51,19 @@ class Smallest:
 
         Upwards until it fails at all, since small sizes cost little; from there downwards, step by step.
         """
-        best = None
-        try:
-            best = next((sizes for sizes in self._upwards() if self.fails(sizes)), None)
-            while best is not None:
-                smaller = next((one for one in self._steps(best) if one != best), None)
-                self.complete = smaller is None
-                if smaller is None:
-                    break
-                best = smaller
-        except OutOfTime:
-            pass
-        return best
+        with suppress(OutOfTime):
+            self._descend(next((sizes for sizes in self._upwards() if self.fails(sizes)), None))
+            for name in self.own:
+                # From another side: what is small in each direction may still be larger than what is long in one.
+                self._descend(next((sizes for sizes in self._along(name) if self.fails(sizes)), None))
+            self.complete = True
+        return self._best
+
+    def _descend(self, sizes: Sizes | None) -> None:
+        while sizes is not None:
+            if self._best is None or _extent(sizes) < _extent(self._best):
+                self._best = sizes
+            sizes = next((one for one in self._steps(sizes) if one != sizes), None)
 
     def _upwards(self) -> Iterator[Sizes]:
         before = None
@@ -68,6 +72,14 @@ class Smallest:
             if sizes != before:
                 yield sizes
             before = sizes
+
+    def _along(self, name: str) -> Iterator[Sizes]:
+        """One size upwards, all others being one; up to what is as large as the best."""
+        for size in LADDER:
+            sizes = dict.fromkeys(self.own, 1) | {name: size}
+            if self._best is None or size > self.own[name] or _extent(sizes) >= _extent(self._best):
+                return
+            yield sizes
 
     def _steps(self, sizes: Sizes) -> Iterator[Sizes]:
         """Sizes that fail and are smaller, by each kind of step; ``sizes`` itself where a step leads nowhere."""
@@ -104,3 +116,8 @@ class Smallest:
                 if self.fails(smaller):
                     yield smaller
                     return
+
+
+def _extent(sizes: Sizes) -> tuple[int, int]:
+    """What is smaller comes first: about the number of elements, then the sum of the sizes."""
+    return prod(sizes.values()), sum(sizes.values())

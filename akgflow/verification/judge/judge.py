@@ -7,9 +7,11 @@ It never imports a candidate. For each kind of evidence that a request names the
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections import OrderedDict
 from collections.abc import Mapping, Set
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from akgflow import toolchains
@@ -29,6 +31,7 @@ from akgflow.verification.judge.second_look.reproduction import Reproduction
 from akgflow.verification.reference.operator import OperatorError
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.sliced import SlicedReference
+from akgflow.verification.sandbox.untrusted_files import tidy
 
 REUSED_SECONDS = 1.0
 """Oracles that took longer than this serve several candidates; the candidates of one judge cannot talk."""
@@ -66,9 +69,14 @@ class Judge:
         here = [e for e in seen if toolchains.missing(request.toolchain, e, target, machine) is None]
         if not here:
             return Reproduced(None, reason=f"no kernel of {request.toolchain} can be run for {target.name} here")
-        folder = scratch / here[0].value
+        number, first = count(), scratch / "0"
 
         def start() -> Trial:
+            # A folder for each process: one that remembers answers in files must begin without them.
+            folder = scratch / str(next(number))
+            if folder != first:
+                tidy(first)
+                shutil.copytree(first / BUILDS, folder / BUILDS, symlinks=True)
             trial = Trial(tools.server, request, here[0], folder, machine.cores)
             try:
                 trial.start(judgement.module)
@@ -77,10 +85,10 @@ class Judge:
                 raise
             return trial
 
-        folder.mkdir(parents=True)
+        first.mkdir(parents=True)
+        tools.build_cache.fetch(judgement.builds_key(here[0]), first / BUILDS)
         try:
             with memory_plan.bounded(target.on_host, request.limits.judgement_bytes):
-                tools.build_cache.fetch(judgement.builds_key(here[0]), folder / BUILDS)
                 return Reproduction(replace(asked, request=request), here[0], start).found()
         except (CandidateFailed, OperatorError) as failure:
             return Reproduced(None, reason=str(failure))

@@ -119,7 +119,7 @@ def _required(reference: Reference, draw: Draw, result: CaseResult) -> list[Requ
 def _of_one(name: str, one: Expected, worst: tuple[int, ...] | None, plain: bool, result: CaseResult) -> Required:
     oracle = one.oracle if one.bound is None else torch.where(torch.isfinite(one.oracle), one.oracle, _framework(one))
     bound = one.slack if one.bound is None else one.bound * _factor(one, worst, result)
-    some = oracle.numel() > MOST_BOUNDS or one.selection is not None
+    some = oracle.numel() > MOST_BOUNDS
     if some and worst is None:
         return Required(name, None, places=())
     places = (int(np.ravel_multi_index(worst, oracle.shape)),) if some and worst is not None and worst else None

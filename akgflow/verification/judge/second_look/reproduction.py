@@ -23,6 +23,7 @@ from akgflow.verdict import CaseResult
 from akgflow.verification.judge.evaluation import Trial
 from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.second_look.evidence import Drawn, TooMuch, failing
+from akgflow.verification.judge.second_look.layouts import in_other_layouts
 from akgflow.verification.judge.second_look.shapes import forgotten, form_of
 from akgflow.verification.reference.distributions import CLUSTERED, DECAYS, EXTRA, NORMAL, OPERATOR, InputInvariant
 from akgflow.verification.reference.inputs import Draw, Seeds
@@ -30,10 +31,13 @@ from akgflow.verification.reference.operator import OperatorError, make_case
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.special.admission import HEAVY, NOT_ROUNDOFF
 
-DRAWS = 4
-"""Sets of inputs of a shape on which a candidate is asked before it counts as right there."""
+DRAWS, DRAWS_OF_FEW, FEW_ELEMENTS = 4, 12, 64
+"""Sets of inputs of a shape on which a candidate is asked before it counts as right there: chance shows a fault in few
+elements seldom."""
 MANY_CALLS = 150
 """Calls of one model on two sets of inputs in turn."""
+SHARE = 0.6
+"""Of the time that is left, for each way but the last."""
 MOST_ELEMENTS = 1 << 24
 """Of inputs and state together: larger shapes are left out."""
 ORACLE_SECONDS = 0.3
@@ -65,7 +69,8 @@ class Reproduction:
         self.device = "cuda" if on_gpu else "cpu"
         self._start = start
         self._until = time.monotonic() + asked.seconds
-        self.numbers: dict[str, Number] = {}
+        self.numbers: dict[str, list[Number]] = {}
+        """Places of equal numbers, which stay equal: a shape that is only broadcast is another question."""
         self.keys = dict(asked.case)
         self.own: dict[str, int] = {}
         self._trial: Trial | None = None
@@ -78,20 +83,30 @@ class Reproduction:
         """The smallest that fails. Raises `CandidateFailed` where the candidate cannot be started."""
         with forgotten():
             self._look_for_sizes()
-            tried, sizes = 0, None
             try:
-                for ways in (self._single, self._judged, self._in_turn):
-                    search = Smallest(self.own, partial(self._fails, ways))
-                    with suppress(_DependsOnOthers):
-                        sizes = search.found()
-                    tried += search.tried
-                    if sizes is not None:
-                        return self._made(sizes, tried, search.complete)
+                return self._searched()
             except TooMuch as error:
-                return Reproduced(None, tried, reason=str(error))
+                return Reproduced(None, reason=str(error))
             finally:
                 self._end()
-        late = f" in {self.asked.seconds:.0f} s" if time.monotonic() > self._until else ""
+
+    def _searched(self) -> Reproduced:
+        tried, end = 0, time.monotonic() + self.asked.seconds
+        ways = [self._single, self._judged, self._in_turn]
+        while ways:
+            way = ways.pop(0)
+            now = time.monotonic()
+            self._until = now + (end - now) * (SHARE if ways else 1.0)
+            search, sizes = Smallest(self.own, partial(self._fails, way)), None
+            try:
+                sizes = search.found()
+            except _DependsOnOthers:
+                # What is wrong only after other calls is looked for among such.
+                ways.reverse()
+            tried += search.tried
+            if sizes is not None:
+                return self._made(sizes, tried, search.complete)
+        late = " in the time that there was" if time.monotonic() > end else ""
         return Reproduced(None, tried, reason=f"it was right on all of {tried} shapes that were tried{late}")
 
     def _made(self, sizes: Sizes, tried: int, complete: bool) -> Reproduced:
@@ -108,20 +123,21 @@ class Reproduction:
             if type(size) is int and size > 1:
                 self.own[one.name] = size
         form = form_of(make_case(request.operator, request.operator_file, self.keys, request.dtype, 0))
-        for number in numbers_in(request.operator):
-            self.numbers[number.name] = number
+        for value, places in _equal(numbers_in(request.operator)).items():
             try:
-                text = with_numbers(request.operator, {number: number.value - 1})
+                text = with_numbers(request.operator, dict.fromkeys(places, value - 1))
                 other = form_of(make_case(text, request.operator_file, self.keys, request.dtype, 0))
             except OperatorError:
                 # Alone it cannot change: with another number it may.
                 other = None
             if other != form:
-                self.own[number.name] = number.value
+                self.numbers[f"the number {value}"] = places
+                self.own[f"the number {value}"] = value
 
     def _text(self, sizes: Sizes) -> str:
-        values = {self.numbers[name]: size for name, size in sizes.items() if name in self.numbers}
-        return with_numbers(self.request.operator, {one: size for one, size in values.items() if size != one.value})
+        changed = {name: size for name, size in sizes.items() if name in self.numbers and size != self.own[name]}
+        places = {place: size for name, size in changed.items() for place in self.numbers[name]}
+        return with_numbers(self.request.operator, places)
 
     def _reference(self, sizes: Sizes, secret: str = "") -> tuple[Reference, str]:
         """The case with these sizes, and the operator's text. Raises `OperatorError`."""
@@ -164,18 +180,24 @@ class Reproduction:
     def _alone(self, reference: Reference, text: str, drawn: Iterator[Drawn]) -> Wrong | None:
         trial = self._started()
         trial.build(reference)
+        before: list[Drawn] = []
         for one in drawn:
-            if self._answer(trial, reference, one) is None:
-                continue
-            # What was asked before may have been the reason.
+            if self._answer(trial, reference, one) is not None:
+                return self._from_fresh(reference, text, before, one)
+            before.append(one)
+        return None
+
+    def _from_fresh(self, reference: Reference, text: str, before: Sequence[Drawn], last: Drawn) -> Wrong:
+        """A wrong answer with as few calls before it as show it in a fresh process. Raises `_DependsOnOthers`."""
+        tries = [[last], *([one, last] for one in (*before[:1], *before[1:][-1:])), [*before, last]]
+        for asked in tries:
             self._end()
             trial = self._started()
             trial.build(reference)
-            result = self._answer(trial, reference, one)
-            if result is None:
-                raise _DependsOnOthers
-            return Wrong(reference, text, [one], [0], result)
-        return None
+            results = [self._answer(trial, reference, one) for one in asked]
+            if results[-1] is not None:
+                return Wrong(reference, text, asked, range(len(asked)), results[-1])
+        raise _DependsOnOthers
 
     def _in_turn(self, sizes: Sizes) -> Wrong | None:
         """Two sets of inputs in turn, in a process of their own, until an answer is wrong."""
@@ -210,11 +232,15 @@ class Reproduction:
         first = next(self._own_draws(reference, 1))
         if sizes != self.own and not self._fair(reference, first.draw):
             return
+        draws = DRAWS_OF_FEW if first.draw.elements <= FEW_ELEMENTS else DRAWS
         yield first
-        yield from self._own_draws(reference, DRAWS - 1)
+        yield from self._own_draws(reference, draws - 1)
+        if self.request.layouts:
+            for _, made in in_other_layouts(first.draw.inputs):
+                yield Drawn(reference.answer(made, OPERATOR), None)
         if self._likely:
             reference.invariants = self._invariants(reference, first.draw)
-            for _ in range(DRAWS):
+            for _ in range(draws):
                 reference.seeds = Seeds()
                 found = reference.try_distribution(self._likely, first.draw)
                 if found is None:
@@ -258,3 +284,11 @@ class Reproduction:
         if self._trial is not None:
             self._trial.close()
             self._trial = None
+
+
+def _equal(numbers: Sequence[Number]) -> Mapping[int, list[Number]]:
+    """The places of each value."""
+    found: dict[int, list[Number]] = {}
+    for one in numbers:
+        found.setdefault(one.value, []).append(one)
+    return found
