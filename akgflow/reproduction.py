@@ -74,7 +74,7 @@ class Failing:
     """Inputs at the smallest shape found on which the candidate's values are wrong."""
 
     operator: str
-    """The operator's text with its sizes."""
+    """The operator's whole text with its sizes."""
     keys: Mapping[str, Scalar]
     """What ``get_inputs`` and ``get_init_inputs`` are called with, as far as they take it; and ``dyn``."""
     sizes: Mapping[str, int]

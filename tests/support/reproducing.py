@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -37,6 +38,18 @@ class Again(NamedTuple):
     found: Reproduced
     file: Path
     done: subprocess.CompletedProcess[str]
+
+    @property
+    def shapes(self) -> list[list[int]]:
+        """Of the inputs."""
+        assert self.found.failing is not None
+        return [json.loads(one.partition(" ")[2]) for one in self.found.failing.shapes]
+
+    @property
+    def calls(self) -> int:
+        """How many the file makes."""
+        assert self.found.failing is not None
+        return len(self.found.failing.calls)
 
 
 def changes_for(member):

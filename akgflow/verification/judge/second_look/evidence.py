@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from akgflow.operators.dimensions import pinned
 from akgflow.operators.text import parts_of
 from akgflow.reproduction import Array, Failing, Inputs, Required
 from akgflow.terms import Evidence
@@ -48,8 +49,8 @@ def failing(
     last = asked[calls[-1]].draw
     case = reference.case
     made = Failing(
-        operator=text,
-        keys={name: value for name, value in case.keys.items() if name not in RESERVED},
+        operator=pinned(text, case.globals),
+        keys={name: value for name, value in case.keys.items() if name not in (*RESERVED, *case.globals)},
         sizes={},
         device=reference.device,
         dtype=None if case.dtype is None else memory.dtype_name(case.dtype),
