@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from corpus import Member, members
+from corpus import members
 from judging import CPU, Bench
 from openai_server import OpenAIServer
-from reproducing import changes_for, run_without_akgflow, shown_again
+from reproducing import changes_for, run_without_akgflow, searched, shown_again
 from running import run
 from small_task import RIGHT, WRONG, by_agent, fenced, make_workspace
 
@@ -20,6 +19,8 @@ from akgflow.agents import describe
 from akgflow.base.serial import to_json
 from akgflow.errors import ConfigError
 from akgflow.export import Judged, shipping_of
+from akgflow.operators.guarantee import Guarantee
+from akgflow.operators.numbers import numbers_in, with_numbers
 from akgflow.terms import Status
 from akgflow.verdict import Environment, Verdict
 from akgflow.verification.judge.judge import without_seeds
@@ -155,14 +156,25 @@ SMALLEST: dict[str, tuple[list[list[int]], int, str]] = {
 """Of members: the shapes of the inputs, the number of calls, and why nothing smaller can fail."""
 
 
-def cases() -> Iterator[Member]:
-    yield from (BY_NAME[name] for name in SMALLEST)
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", SMALLEST)
+def test_members_of_the_corpus_are_shown_at_the_smallest_shape(bench: Bench, name: str, tmp_path: Path) -> None:
+    shapes, calls, why = SMALLEST[name]
+    again = shown_again(bench, BY_NAME[name], tmp_path)
+    assert again.done.returncode == 1, again.done.stdout + again.done.stderr
+    assert (again.shapes, again.calls) == (shapes, calls), why
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("member", cases(), ids=lambda one: one.name)
-def test_members_of_the_corpus_are_shown_at_the_smallest_shape(bench: Bench, member: Member, tmp_path: Path) -> None:
-    shapes, calls, why = SMALLEST[member.name]
-    again = shown_again(bench, member, tmp_path)
-    assert again.done.returncode == 1, again.done.stdout + again.done.stderr
-    assert (again.shapes, again.calls) == (shapes, calls), why
+@pytest.mark.parametrize("name", ["carry_lost", "constant_softmax", "counts_in_bytes", "padding_of_zeros"])
+def test_the_judge_takes_no_smaller_shape_for_wrong(bench: Bench, name: str) -> None:
+    member = BY_NAME[name]
+    _, found = searched(bench, member)
+    failing = found.failing
+    assert failing is not None
+    (number,) = {one.value: one for one in numbers_in(failing.operator) if str(one.value) in failing.shapes[0]}.values()
+    for size in {*range(1, min(number.value, 9)), number.value // 2, number.value - 1}:
+        smaller = with_numbers(failing.operator, {number: size})
+        changes = changes_for(member) | {"cases": (failing.keys,) if failing.keys else ()}
+        verdict = bench.judge(member.text, smaller, **changes, shapes=Guarantee(fixed=True))
+        assert verdict.status is Status.PASSED, (size, verdict.message)
