@@ -68,14 +68,22 @@ def changes_for(member):
 
 
 def run_without_akgflow(file: Path) -> subprocess.CompletedProcess[str]:
-    """``python FILE`` where akgflow cannot be imported."""
-    blocked = file.parent / "blocked"
-    blocked.mkdir(exist_ok=True)
-    (blocked / "sitecustomize.py").write_text(BLOCKER, encoding="utf-8")
-    environment = os.environ | {"PYTHONPATH": with_path(blocked)}
-    command = [sys.executable, str(file)]
+    """``python FILE`` where akgflow cannot be imported.
+
+    The file runs a candidate without the judge's sandbox, and members of the corpus attack what they reach: it may
+    write below its own folder only.
+    """
+    folder = file.parent
+    (folder / "blocked").mkdir(exist_ok=True)
+    (folder / "blocked" / "sitecustomize.py").write_text(BLOCKER, encoding="utf-8")
+    places = ("HOME", "TMPDIR", "XDG_CACHE_HOME", "TVM_FFI_CACHE_DIR", "TORCH_EXTENSIONS_DIR", "TRITON_CACHE_DIR")
+    for name in places:
+        (folder / name).mkdir(exist_ok=True)
+    environment = os.environ | {name: str(folder / name) for name in places}
+    confined = [sys.executable, "-P", "-m", "akgflow.verification.sandbox.confined", json.dumps([str(folder)]), "--"]
+    blocked = ["env", f"PYTHONPATH={with_path(folder / 'blocked')}", sys.executable, str(file)]
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, env=environment, cwd=file.parent, timeout=300
+        [*confined, *blocked], capture_output=True, text=True, check=False, env=environment, cwd=folder, timeout=300
     )
 
 
