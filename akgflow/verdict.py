@@ -117,6 +117,8 @@ class CaseResult:
     """One sentence that helps to repair the candidate."""
     secret: bool = False
     """Whether no prompt has the case."""
+    seed: str = ""
+    """Of a wrong result: what inputs and parameters were drawn from; empty where other judgements may use it, too."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"config.steps"}),
     frozenset({"config.types"}),
     frozenset({"budget", "machine", "verdict", "verification.sandbox"}),
-    frozenset({"config"}),
+    frozenset({"config", "reproduction"}),
     frozenset({"models", "sketch", "toolchains"}),
     frozenset({"agents", "knowledge", "verification"}),
     frozenset({"executors", "search", "torch_compile"}),

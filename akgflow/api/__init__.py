@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         open_store,
     )
     from akgflow.api.reports import report, report_server
+    from akgflow.api.reproducing import Shown, reproduce
     from akgflow.api.running import is_finished, read_run, run, run_folder
     from akgflow.api.setup import cache_contents, cache_folder, clean_cache, examine, init
     from akgflow.api.showing import show
@@ -79,6 +80,7 @@ _EXPORTS = {
         "import_entries",
         "open_store",
     ),
+    "api.reproducing": ("Shown", "reproduce"),
     "api.reports": ("report", "report_server"),
     "api.running": ("is_finished", "read_run", "run", "run_folder"),
     "api.setup": ("cache_contents", "cache_folder", "clean_cache", "examine", "init"),
@@ -148,6 +150,7 @@ __all__ = [
     "Question",
     "RunResult",
     "Score",
+    "Shown",
     "Status",
     "Store",
     "Suite",
@@ -193,6 +196,7 @@ __all__ = [
     "recheck",
     "report",
     "report_server",
+    "reproduce",
     "run",
     "run_folder",
     "schema_text",

@@ -73,7 +73,7 @@ def export_candidate(
     space = load_workspace(workspace, overrides=overrides)
     reference = check_operator(Path(operator), ())
     reference = reference if mode is None else replace(reference, mode=check_mode(mode))
-    found = _fitting(_json(Path(verdict)), Path(verdict))
+    found = read_verdict(Path(verdict))
     subject = of_files(
         read_text(Path(candidate), "the candidate"),
         reference.whole,
@@ -144,9 +144,10 @@ def _json(path: Path) -> Any:
         raise ConfigError(f"{path} is no JSON: {error}") from None
 
 
-def _fitting(data: Any, path: Path) -> Verdict:
+def read_verdict(path: Path) -> Verdict:
+    """The verdict that ``akgflow verify --json`` printed into a file. Raises `ConfigError`."""
     try:
-        return fit(data, Verdict)
+        return fit(_json(path), Verdict)
     except ValueError as error:
         raise ConfigError(f"{path} is no verdict, as akgflow verify --json prints one: {error}") from None
 

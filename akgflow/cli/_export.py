@@ -1,4 +1,4 @@
-"""``akgflow export``: a verified kernel as a package."""
+"""``akgflow export`` and ``reproduce``: a verified kernel as a package, a wrong one as a file that shows its fault."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from akgflow import api
 from akgflow.base.streams import echo
 from akgflow.cli._options import echo_json, json_option, set_option, workspace_option
+from akgflow.errors import ExitCode
 
 
 @click.command("export")
@@ -74,3 +75,83 @@ def export_command(
     echo(f"verified: {made.summary}")
     echo(f"accepts {len(made.verified)} cases: {'; '.join(one or 'the own shapes' for one in made.verified)}")
     echo(f"needs {', '.join(made.requires)}")
+
+
+@click.command("reproduce")
+@click.argument("verdict")
+@click.option("--candidate", help="The kernel's file; of a run, a candidate's id or STEP-ATTEMPT-SAMPLE.")
+@click.option("--operator", type=click.Path(exists=True, path_type=Path), help="The operator's file, as for verify.")
+@click.option("--format", "form", type=click.Choice(list(api.FORMATS)), help="The format of --operator.")
+@click.option("--task", help="Take the operator from this task.")
+@click.option("--dsl", help="The DSL that the kernel is written in.")
+@click.option("--dtype", help="As for verify.")
+@click.option("--mode", type=click.Choice(["eval", "train"]), help="As for verify.")
+@click.option("--job", help="Of a run: the job, such as cpp-cpu.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write; otherwise reproduce_NAME.py in the current folder.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=1.0),
+    default=60.0,
+    show_default=True,
+    help="How long to look for the smallest shape that fails.",
+)
+@workspace_option
+@set_option
+@json_option
+@click.pass_context
+def reproduce_command(
+    ctx: click.Context,
+    verdict: str,
+    candidate: str | None,
+    operator: Path | None,
+    form: str | None,
+    task: str | None,
+    dsl: str | None,
+    dtype: str | None,
+    mode: str | None,
+    job: str | None,
+    out: Path | None,
+    seconds: float,
+    workspace: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Write one Python file that shows a kernel's wrong values, at the smallest shape that fails.
+
+    VERDICT is a file that ``akgflow verify --json`` printed; with it go --candidate, --operator and --dsl. Or it is a
+    finished run, whose latest wrong kernel is taken unless --job and --candidate choose one.
+    """
+    from akgflow.reporting import Progress
+
+    with Progress() as progress:
+        progress.waits(verdict, "looking for the smallest shape that fails")
+        made = api.reproduce(
+            verdict,
+            job=job,
+            candidate=candidate,
+            operator=operator,
+            form=form,
+            task=task,
+            dsl=dsl,
+            dtype=dtype,
+            mode=mode,
+            out=out,
+            seconds=seconds,
+            workspace=workspace,
+            overrides=overrides,
+        )
+    if as_json:
+        echo_json(made)
+    elif made.path:
+        echo(f"{made.path}: {made.shown}")
+        echo(made.detail)
+        echo(made.how_small)
+        echo(f"python {made.path} shows it, without akgflow and without a sandbox")
+    else:
+        echo(made.shown)
+    ctx.exit(ExitCode.DONE if made.path else ExitCode.GATE_FAILED)

@@ -26,6 +26,7 @@ _COMMANDS = {
     "validate": ("_look", "Check tasks, or the whole workspace, and say all that is wrong."),
     "verify": ("_verify", "Judge one kernel; no model is asked."),
     "import": ("_init", "Write tasks for problems of KernelBench, SOL-ExecBench, kernelbot, …"),
+    "reproduce": ("_export", "Write a file that shows a kernel's wrong values without akgflow."),
     "matrix": ("_matrix", "Show a task's kernels on every target, shape and dtype."),
     "show": ("_look", "Show a run: its table, how far it came, where its means went."),
     "report": ("_report", "Write a run as one HTML page, or serve it and follow the run."),

@@ -7,8 +7,10 @@ from pathlib import Path
 import click
 
 from akgflow import api
+from akgflow.base.streams import echo
 from akgflow.cli._options import echo_json, json_option, set_option, workspace_option
 from akgflow.errors import ExitCode
+from akgflow.terms import Status
 
 
 @click.command("verify")
@@ -128,5 +130,7 @@ def verify_command(
         echo_json(verdict)
     else:
         show_verdict(verdict, console())
+        if verdict.status is Status.INCORRECT_NUMERICAL:
+            echo("--json > verdict.json, then akgflow reproduce verdict.json: a file that shows this without akgflow")
     failed = ExitCode.CONFIG if verdict.unfit else ExitCode.GATE_FAILED
     ctx.exit(ExitCode.DONE if verdict.passed else failed)

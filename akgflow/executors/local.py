@@ -17,6 +17,7 @@ from akgflow.executors.base import Using
 from akgflow.executors.process import JudgeLost, JudgeProcess
 from akgflow.executors.slots import Slot, Slots
 from akgflow.machine import Machine, visible
+from akgflow.reproduction import Reproduced, ReproduceRequest
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import Environment, FeatureRequest, JudgeRequest, OperatorFeatures, Verdict
 from akgflow.verification.judge.resources.machine_pressure import short_of
@@ -93,6 +94,24 @@ class LocalExecutor:
                 return OperatorFeatures(unknown=f"one call did not end within {FEATURE_SECONDS:.0f} s")
             except JudgeLost as lost:
                 return OperatorFeatures(unknown=str(lost))
+
+    async def reproduce(self, asked: ReproduceRequest) -> Reproduced:
+        """A candidate's wrong answer at the smallest shape that shows it; a reason where none is seen.
+
+        Raises `MachineExhausted` as `judge` does.
+        """
+        slot = self._slots.choose(asked.request.target, executes=Evidence.EXECUTED in asked.request.evidence)
+        limits = asked.request.limits
+        most = asked.seconds + limits.build_seconds + limits.run_seconds + MARGIN_SECONDS
+        async with self._turns:
+            with slot.used():
+                try:
+                    async with self._judge(slot) as judge, self._scratch() as scratch, slot.timing_lock.shared():
+                        return await asyncio.wait_for(judge.reproduce(asked, scratch), most)
+                except TimeoutError:
+                    return Reproduced(None, reason=f"the judge did not answer within {most:.0f} s")
+                except JudgeLost as lost:
+                    return Reproduced(None, reason=str(lost))
 
     async def _attempt(self, request: JudgeRequest, slot: Slot[JudgeProcess]) -> Verdict:
         limits = request.limits

@@ -12,6 +12,7 @@ from pathlib import Path
 from akgflow.errors import MachineExhausted
 from akgflow.executors.slots import TimingLock
 from akgflow.machine import Machine
+from akgflow.reproduction import Reproduced, ReproduceRequest
 from akgflow.verdict import FeatureRequest, JudgeRequest, OperatorFeatures, Verdict
 from akgflow.verification import worker_protocol as worker
 from akgflow.verification.sandbox import process_tree
@@ -83,6 +84,15 @@ class JudgeProcess:
         if not isinstance(reply, worker.Judged):
             raise _failed(reply)
         return reply.verdict
+
+    async def reproduce(self, request: ReproduceRequest, scratch: Path) -> Reproduced:
+        """A failure shown again. Raises `JudgeLost`, and `MachineExhausted` as `judge` does."""
+        self._count += 1
+        await self._write(worker.Reproduce(self._count, request, str(scratch)))
+        reply = await self._read()
+        if not isinstance(reply, worker.Found):
+            raise _failed(reply)
+        return reply.found
 
     async def features(self, request: FeatureRequest) -> OperatorFeatures:
         """What an operator does. Raises `JudgeLost`."""

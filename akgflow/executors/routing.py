@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from akgflow.executors.base import Using
 from akgflow.executors.local import LocalExecutor
 from akgflow.machine import Machine
+from akgflow.reproduction import Reproduced, ReproduceRequest
 from akgflow.verdict import FeatureRequest, JudgeRequest, OperatorFeatures, Verdict
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ class RoutingExecutor:
 
             self._ray = RayExecutor(self._using, self._notify)
         return await self._ray.judge(request)
+
+    async def reproduce(self, asked: ReproduceRequest) -> Reproduced:
+        """A failure shown again, on this machine."""
+        return await self.local.reproduce(asked)
 
     async def features(self, request: FeatureRequest) -> OperatorFeatures:
         """An operator's features, for which no device is needed."""

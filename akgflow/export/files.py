@@ -25,10 +25,11 @@ from akgflow.export.facts import Operands
 from akgflow.export.subject import Subject
 from akgflow.operators.dimensions import pinned
 from akgflow.operators.signature import Parameter, Signatures
+from akgflow.reproduction import Array
 from akgflow.toolchains import Shipping
 
 _TEMPLATES = Path(__file__).with_name("templates")
-_BUILDERS = {
+BUILDERS = {
     "tvm_ffi.cpp": ("tvm_ffi", "TVM_FFI_CACHE_DIR"),
     "torch.utils.cpp_extension": ("cpp_extension", "TORCH_EXTENSIONS_DIR"),
 }
@@ -52,8 +53,24 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         autoescape=False,
     )
-    environment.filters.update(python=ascii, toml=toml, inline=inline)
+    environment.filters.update(python=ascii, toml=toml, inline=inline, text=python_text, packed=packed)
     return environment
+
+
+def python_text(text: str) -> str:
+    """A text as a literal over several lines that reads like it."""
+    escaped = visible(text.replace("\\", "\\\\").replace("\r", "\\r")).replace('"""', '\\"\\"\\"')
+    ends = escaped[:-1] + '\\"' if escaped.endswith('"') else escaped
+    return f'"""\\\n{ends}"""'
+
+
+def packed(array: Array | None) -> str:
+    """A tensor as a tuple of dtype, shape, stride and data."""
+    if array is None:
+        return "None"
+    data = [array.data[at : at + 100] for at in range(0, len(array.data), 100)] or [""]
+    shown = repr(data[0]) if len(data) == 1 else "(\n" + "\n".join(map(repr, data)) + "\n)"
+    return f"({array.dtype!r}, {array.shape!r}, {array.stride!r}, {shown})"
 
 
 def toml(value: Any) -> str:
@@ -92,7 +109,7 @@ def package_files(
         "backend": "inductor" if shipping.loader != "triton_interpreter" else "aot_eager",
         "compile_flags": list(shipping.compile_flags),
         "link_flags": list(shipping.link_flags),
-        "builders": {name: cache for name, (word, cache) in _BUILDERS.items() if word in subject.source},
+        "builders": {name: cache for name, (word, cache) in BUILDERS.items() if word in subject.source},
         **_forward(found.parameters, taken),
     }
     files = {name: rendered(f"package/{name}", values) for name in _modules()}
@@ -173,7 +190,7 @@ def requirements(subject: Subject, shipping: Shipping) -> list[str]:
     """What pip must install: PyTorch, and what kernel and operator import. Raises `ConfigError` for akgflow itself."""
     found = {"torch": TORCH}
     installed = importlib.metadata.packages_distributions()
-    for name in sorted(_imported(subject.source) | _imported(subject.operator)):
+    for name in sorted(imported_by(subject.source) | imported_by(subject.operator)):
         if name == "akgflow":
             raise ConfigError(f"the kernel of {subject.job} imports akgflow, and a package must run without it")
         if name in sys.stdlib_module_names or name in found:
@@ -182,7 +199,7 @@ def requirements(subject: Subject, shipping: Shipping) -> list[str]:
     return [*dict.fromkeys(found.values()), *shipping.besides]
 
 
-def _imported(text: str) -> set[str]:
+def imported_by(text: str) -> set[str]:
     """Top-level names of all that a module imports, wherever that stands."""
     found = set()
     for node in ast.walk(ast.parse(text)):

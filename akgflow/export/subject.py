@@ -54,14 +54,9 @@ class Subject:
 
 def of_run(folder: Path, job: str | None, space: Workspace) -> Subject:
     """The best kernel of a job; without a job, of the only one that has one. Raises `ConfigError`."""
-    plan, result, operator = plan_of(folder), result_of(folder), operator_of(folder)
-    if plan is None or result is None:
-        missing = PLAN if plan is None else RESULT
-        raise ConfigError(f"{folder} is no finished run: it holds no {missing}; akgflow run goes on with it")
-    if operator is None or hashlib.sha256(operator.encode()).hexdigest() != plan.inputs.get("operator"):
-        raise ConfigError(
-            f"{folder / OPERATOR} is not the operator that was run: akgflow run TASK --repair restores it"
-        )
+    plan, operator = finished_plan(folder)
+    result = result_of(folder)
+    assert result is not None, "it is finished"
     chosen = _chosen(result, job)
     planned = next(one for one in plan.jobs if one.id == chosen.job)
     assert chosen.verdict is not None
@@ -69,8 +64,8 @@ def of_run(folder: Path, job: str | None, space: Workspace) -> Subject:
         task=plan.task,
         job=chosen.job,
         dsl=chosen.dsl,
-        toolchain=_toolchain(space, chosen.dsl),
-        target=_target(space, planned),
+        toolchain=toolchain_of(space, chosen.dsl),
+        target=target_of(space, planned),
         operator=operator,
         source=_source(folder, chosen),
         verdict=chosen.verdict,
@@ -79,6 +74,19 @@ def of_run(folder: Path, job: str | None, space: Workspace) -> Subject:
         provenance=_provenance(folder, plan, chosen),
     )
     return checked(subject)
+
+
+def finished_plan(folder: Path) -> tuple[Plan, str]:
+    """The plan of a finished run, and its operator's whole text. Raises `ConfigError`."""
+    plan, operator = plan_of(folder), operator_of(folder)
+    if plan is None or result_of(folder) is None:
+        missing = PLAN if plan is None else RESULT
+        raise ConfigError(f"{folder} is no finished run: it holds no {missing}; akgflow run goes on with it")
+    if operator is None or hashlib.sha256(operator.encode()).hexdigest() != plan.inputs.get("operator"):
+        raise ConfigError(
+            f"{folder / OPERATOR} is not the operator that was run: akgflow run TASK --repair restores it"
+        )
+    return plan, operator
 
 
 def of_files(
@@ -97,7 +105,7 @@ def of_files(
     if target is None:
         raise ConfigError(f"the workspace has no target {verdict.target}, which the verdict names")
     about = {"task": name, "candidate": hashlib.sha256(source.encode()).hexdigest()[:12], "origins": ["a file"]}
-    toolchain = _toolchain(space, dsl)
+    toolchain = toolchain_of(space, dsl)
     job = f"{dsl}-{target.name}"
     return checked(Subject(name, job, dsl, toolchain, target, operator, source, verdict, machine, dtype, about))
 
@@ -141,11 +149,13 @@ def _source(folder: Path, job: JobResult) -> str:
     return found
 
 
-def _toolchain(space: Workspace, dsl: str) -> str | ToolchainFile:
+def toolchain_of(space: Workspace, dsl: str) -> str | ToolchainFile:
+    """The toolchain of a DSL that the workspace has; raises `ConfigError`."""
     return space.dsls[check_name("DSL", dsl, space.dsls)].toolchain
 
 
-def _target(space: Workspace, job: Job) -> Target:
+def target_of(space: Workspace, job: Job) -> Target:
+    """The target of a job, as the run's plan has it; raises `ConfigError`."""
     known = space.targets.get(job.target)
     if known is not None and (known.platform, known.arch) == (job.platform, job.arch):
         return known

@@ -18,8 +18,10 @@ from akgflow.operators.text import parts_of, whole
 OF_A_CASE = ("dtype", "tolerance", "dyn")
 """What a case sets beside the operator's own names."""
 _FORM = ("Model", "get_inputs", "get_inputs_dyn_list", "get_init_inputs")
-_MAKERS = ("get_inputs", "get_inputs_dyn_list")
+_INPUTS = ("get_inputs", "get_inputs_dyn_list")
 _INIT = "get_init_inputs"
+MAKERS = (*_INPUTS, _INIT)
+"""The functions that give an operator's inputs and the arguments of its model."""
 _MEANING = re.compile(
     r"kernel|stride|pad|dilat|group|axis|axes|seed|top_?k|scale_factor|upscale|downscale|factor|rank_|bits",
     re.IGNORECASE,
@@ -60,11 +62,11 @@ def dimensions(text: str, also: frozenset[str] = frozenset()) -> tuple[Dimension
 
     ``also`` are names that are sizes whatever they are called, since somebody says so.
     """
-    tree = _parsed(parts_of(text).source)
+    tree = parsed(parts_of(text).source)
     if tree is None:
         return ()
     top = _top(tree)
-    makers = [top.functions[name] for name in _MAKERS if name in top.functions]
+    makers = [top.functions[name] for name in _INPUTS if name in top.functions]
     init = [top.functions[_INIT]] if _INIT in top.functions else []
     of_inputs = dict(_read(makers, top))
     of_both = of_inputs | {name: value for name, value in _read(init, top) if name in also or _SIZE.search(name)}
@@ -97,7 +99,7 @@ def pinned(text: str, values: Mapping[str, str | int | float | bool]) -> str:
     if not values:
         return text
     parts = parts_of(text)
-    tree = _parsed(parts.source)
+    tree = parsed(parts.source)
     places = [] if tree is None else sorted(_bindings(tree.body, values), reverse=True)
     lines = [line.encode() for line in parts.source.split("\n")]
     for line, column, name in places:
@@ -110,7 +112,8 @@ def pinned(text: str, values: Mapping[str, str | int | float | bool]) -> str:
     return whole(source, parts.beside, parts.mode)
 
 
-def _parsed(source: str) -> ast.Module | None:
+def parsed(source: str) -> ast.Module | None:
+    """The syntax tree; None for what is no Python."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

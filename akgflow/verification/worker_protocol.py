@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import get_args
 
 from akgflow.base.serial import from_data, to_data
 from akgflow.machine import Machine
+from akgflow.reproduction import Reproduced, ReproduceRequest
 from akgflow.verdict import FeatureRequest, JudgeRequest, OperatorFeatures, Verdict
 
 
@@ -70,6 +72,23 @@ class Looked:
 
 
 @dataclass(frozen=True)
+class Reproduce:
+    """To the judge: a candidate whose failure is to be shown again, and a folder for what it writes."""
+
+    id: int
+    request: ReproduceRequest
+    scratch: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """From the judge."""
+
+    id: int
+    found: Reproduced
+
+
+@dataclass(frozen=True)
 class Exhausted:
     """From the judge: what the machine is short of, so that nothing is decided."""
 
@@ -85,10 +104,8 @@ class Bug:
     traceback: str
 
 
-Message = Start | Ready | Judge | WantMachine | Granted | Judged | Look | Looked | Exhausted | Bug
-_KINDS: dict[str, type[Message]] = {
-    kind.__name__: kind for kind in (Start, Ready, Judge, WantMachine, Granted, Judged, Look, Looked, Exhausted, Bug)
-}
+Message = Start | Ready | Judge | WantMachine | Granted | Judged | Look | Looked | Reproduce | Found | Exhausted | Bug
+_KINDS: dict[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}
 
 
 def to_line(message: Message) -> str:

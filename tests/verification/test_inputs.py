@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from akgflow.verification.reference import inputs as drawing
-from akgflow.verification.reference.distributions import SHIFTED
+from akgflow.verification.reference.distributions import EXTRA, NORMAL, SHIFTED
+from akgflow.verification.reference.distributions import OPERATOR as OWN
 from akgflow.verification.reference.operator import OperatorError
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.shared import memory
@@ -249,3 +250,24 @@ def test_inputs_on_which_random_numbers_have_an_effect_are_not_asked():
 
 def test_random_numbers_without_an_effect_are_no_matter():
     assert reference("torch.rand(50)", "x[0] + 0 * torch.rand(50)").draws
+
+
+def test_one_secret_gives_the_same_inputs_and_parameters_and_another_gives_others():
+    parts, inputs, body = "self.w = nn.Parameter(torch.ones(33))", "torch.randn(5, 33)", "x[0] * self.w"
+
+    def made(secret):
+        text = OPERATOR.format(parts=parts, body=body, inputs=inputs)
+        found = Reference(text, "operator.py", {}, None, "cpu", secret=secret)
+        found.prepare()
+        return found.state["w"], {draw.distribution: draw.inputs[0] for draw in found.draws}
+
+    weight, draws = made("a")
+    same_weight, same_draws = made("a")
+    other_weight, other_draws = made("b")
+    assert torch.equal(weight, same_weight)
+    assert not torch.equal(weight, other_weight)
+    # Which distributions are drawn in which order is no matter of the seed; what each is, is.
+    shared = draws.keys() & same_draws.keys() & {OWN, NORMAL, *EXTRA}
+    assert {"operator", "normal"} < shared
+    assert all(torch.equal(draws[name], same_draws[name]) for name in shared)
+    assert not any(torch.equal(draws[name], other_draws[name]) for name in shared & other_draws.keys())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from akgflow.config.types import Scalar
 from akgflow.operators.text import parts_of
-from akgflow.terms import Evidence
+from akgflow.terms import Evidence, Status
 from akgflow.verdict import Correctness, JudgeRequest, KernelProfile, KernelResources, OtherShapes, Timing
 from akgflow.verification.judge.failures import CandidateFailed, Measured
 
@@ -33,7 +33,15 @@ class Findings:
 
     def correctness(self, is_secret: Callable[[Mapping[str, Scalar]], bool]) -> Correctness | None:
         """The results of all calls; None where there was none."""
-        results = tuple(replace(one.result, secret=is_secret(one.result.case)) for one in self.measured)
+        results = tuple(
+            replace(
+                one.result,
+                secret=is_secret(one.result.case),
+                # What is right has nothing to show again.
+                seed="" if one.result.status is Status.PASSED else one.result.seed,
+            )
+            for one in self.measured
+        )
         if not results:
             return None
         errors = max(one.error for one in results), max(one.relative for one in self.measured)

@@ -7,21 +7,31 @@ It never imports a candidate. For each kind of evidence that a request names the
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from akgflow import toolchains
 from akgflow.config.types import Scalar
 from akgflow.machine import Machine
+from akgflow.reproduction import Reproduced, ReproduceRequest
 from akgflow.verdict import JudgeRequest, Verdict
 from akgflow.verification.judge.build_cache import BuildCache
-from akgflow.verification.judge.candidate_process import ForkServerClient
+from akgflow.verification.judge.candidate_process import BUILDS, ForkServerClient
+from akgflow.verification.judge.evaluation import Trial
+from akgflow.verification.judge.failures import CandidateFailed
+from akgflow.verification.judge.findings import NUMERIC
 from akgflow.verification.judge.judgement import Grant, Judgement, Tools
 from akgflow.verification.judge.resources import memory_plan
 from akgflow.verification.judge.resources.memory_plan import Plan
+from akgflow.verification.judge.second_look.reproduction import Reproduction
+from akgflow.verification.reference.operator import OperatorError
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.sliced import SlicedReference
+from akgflow.verification.sandbox.untrusted_files import tidy
 
 REUSED_SECONDS = 1.0
 """Oracles that took longer than this serve several candidates; the candidates of one judge cannot talk."""
@@ -41,7 +51,47 @@ class Judge:
 
         Raises `MachineExhausted` where the machine is short of something, or its processes were ended twice.
         """
-        return Judgement(self._tools, request, scratch, grant).run()
+        verdict = Judgement(self._tools, request, scratch, grant).run()
+        return without_seeds(
+            verdict, {one.seeds.secret for one, uses in self._references.values() if _stays(one, uses)}
+        )
+
+    def reproduce(self, asked: ReproduceRequest, scratch: Path) -> Reproduced:
+        """A wrong answer of the candidate at the smallest shape; the reason where there is none.
+
+        Raises `MachineExhausted` where the machine is short of something.
+        """
+        # What the framework does in the candidate's process is another matter than what comes out of it.
+        request = replace(asked.request, framework="allow")
+        judgement, tools = Judgement(self._tools, request, scratch, lambda: None), self._tools
+        target, machine = request.target, tools.machine
+        seen = [e for e in NUMERIC[::-1] if e in request.evidence]
+        here = [e for e in seen if toolchains.missing(request.toolchain, e, target, machine) is None]
+        if not here:
+            return Reproduced(None, reason=f"no kernel of {request.toolchain} can be run for {target.name} here")
+        number, first = count(), scratch / "0"
+
+        def start() -> Trial:
+            # A folder for each process: one that remembers answers in files must begin without them.
+            folder = scratch / str(next(number))
+            if folder != first:
+                tidy(first)
+                shutil.copytree(first / BUILDS, folder / BUILDS, symlinks=True)
+            trial = Trial(tools.server, request, here[0], folder, machine.cores)
+            try:
+                trial.start(judgement.module)
+            except BaseException:
+                trial.close()
+                raise
+            return trial
+
+        first.mkdir(parents=True)
+        tools.build_cache.fetch(judgement.builds_key(here[0]), first / BUILDS)
+        try:
+            with memory_plan.bounded(target.on_host, request.limits.judgement_bytes):
+                return Reproduction(replace(asked, request=request), here[0], start).found()
+        except (CandidateFailed, OperatorError) as failure:
+            return Reproduced(None, reason=str(failure))
 
     def _reference(self, request: JudgeRequest, keys: Mapping[str, Scalar], device: str, plan: Plan) -> Reference:
         """The reference of a case, shared within a judgement, and beyond it where its oracle is expensive."""
@@ -70,14 +120,28 @@ class Judge:
         """After a judgement: drop the references that are cheap, worn, or too many."""
         large = any(reference.large for reference, _ in self._references.values())
         for key, (reference, uses) in tuple(self._references.items()):
-            if reference.seconds < REUSED_SECONDS or uses + 1 >= MOST_USES:
-                del self._references[key]
-            else:
+            if _stays(reference, uses):
                 self._references[key] = (reference, uses + 1)
+            else:
+                del self._references[key]
         while len(self._references) > MOST_REFERENCES:
             self._references.popitem(last=False)
         if large:
             memory_plan.give_back()
+
+
+def _stays(reference: Reference, uses: int) -> bool:
+    """Whether the next judgement is asked the same, after so many others."""
+    return reference.seconds >= REUSED_SECONDS and uses + 1 < MOST_USES
+
+
+def without_seeds(verdict: Verdict, secret: Set[str]) -> Verdict:
+    """The verdict without the seeds that are still ``secret``."""
+    found = verdict.correctness
+    if found is None or not secret:
+        return verdict
+    cases = tuple(replace(one, seed="") if one.seed in secret else one for one in found.cases)
+    return replace(verdict, correctness=replace(found, cases=cases))
 
 
 def _reference(request: JudgeRequest, keys: Mapping[str, Scalar], device: str, plan: Plan) -> Reference:

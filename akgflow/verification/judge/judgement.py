@@ -172,7 +172,7 @@ class Judgement:
         self.request, self.plans = memory_plan.planned(self.request, self.cases, evidence, self.tools.machine.cores)
         scratch = self.scratch / evidence.value
         scratch.mkdir(parents=True)
-        key = self._builds_key(evidence)
+        key = self.builds_key(evidence)
         self.tools.build_cache.fetch(key, scratch / BUILDS)
         with self._processes(evidence, scratch) as processes:
             trial = processes.first()
@@ -238,7 +238,7 @@ class Judgement:
             if len(self.findings.resources) > before:
                 self.findings.evidence.append(Evidence.COMPILED)
 
-    def _builds_key(self, evidence: Evidence) -> str:
+    def builds_key(self, evidence: Evidence) -> str:
         """Identifies a build by all that goes into it except the compilers: a build stays valid without them."""
         request, cpu = self.request, self.tools.machine.cpu
         parts = (self.module, request.toolchain, request.target, evidence.value, cpu, __version__, libraries())

@@ -66,7 +66,9 @@ def main() -> None:
     lines.write(Ready())
     while True:
         message = lines.waiting.get()
-        assert isinstance(message, worker.Judge | worker.Look), "an executor asks for one thing at a time"
+        assert isinstance(message, worker.Judge | worker.Look | worker.Reproduce), (
+            "an executor asks for one thing at a time"
+        )
         number = message.id
 
         @cache
@@ -77,6 +79,8 @@ def main() -> None:
         try:
             if isinstance(message, worker.Look):
                 lines.write(worker.Looked(number, features_of(message.request)))
+            elif isinstance(message, worker.Reproduce):
+                lines.write(worker.Found(number, judge.reproduce(message.request, Path(message.scratch))))
             else:
                 lines.write(worker.Judged(number, judge.judge(message.request, Path(message.scratch), grant)))
         except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 from collections.abc import Collection, Mapping, Sequence
@@ -139,6 +140,17 @@ def size_of(place: Mapping[str, Any]) -> int:
 def fresh_seed() -> int:
     """A seed that only the judge knows."""
     return int.from_bytes(os.urandom(8), "little") >> 1
+
+
+class Seeds:
+    """Seeds of one case by what is drawn with them, all from one ``secret``: the same secret gives the same ones."""
+
+    def __init__(self, secret: str = "") -> None:
+        self.secret = secret or os.urandom(16).hex()
+
+    def of(self, *what: object) -> int:
+        """A seed that tells nothing of the others."""
+        return int.from_bytes(hashlib.sha256(repr((self.secret, *what)).encode()).digest()[:8], "little") >> 1
 
 
 def cast(value: Any, dtype: torch.dtype | None, device: str) -> Any:

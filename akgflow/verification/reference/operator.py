@@ -57,6 +57,8 @@ class Case:
     """Draws one set of inputs from the generators' current state."""
     tolerance: float | None = None
     """The case's own factor on the bounds."""
+    seed: int = 0
+    """What the arguments of `Model` were drawn from."""
     mode: str | None = None
     """``eval`` or ``train``; None for the mode in which `Model` constructs itself."""
 
@@ -153,7 +155,7 @@ def make_case(text: str, file: str, keys: Mapping[str, Scalar], dtype: str | Non
         chosen = dtype_of(wide) if wide else None
     except ValueError as error:
         raise OperatorError(f"dtype of case {dict(keys)}: {error}") from error
-    return Case(module, keys, rest, chosen, args, kwargs, make_inputs, _tolerance(keys), parts_of(text).mode)
+    return Case(module, keys, rest, chosen, args, kwargs, make_inputs, _tolerance(keys), seed, parts_of(text).mode)
 
 
 def _has(module: types.ModuleType, name: str) -> bool:

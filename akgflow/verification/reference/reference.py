@@ -94,11 +94,12 @@ class Reference:
         dtype: str | None,
         device: str,
         contract: Contract = Contract(),  # noqa: B008
+        secret: str = "",
     ) -> None:
-        self.contract = contract
+        self.contract, self.seeds = contract, drawing.Seeds(secret)
         self.allowed = self._until = math.inf
         """Seconds that judging the case may take, and when its time for preparing is over."""
-        self.case: Case = make_case(text, file, keys, dtype, drawing.fresh_seed())
+        self.case: Case = make_case(text, file, keys, dtype, self.seeds.of("init"))
         self.file, self.device, self._describe = file, device, describer()
         self.init = memory.lay_out({"args": list(self.case.init_args), "kwargs": dict(self.case.init_kwargs)})
         model = self._construct()
@@ -117,7 +118,7 @@ class Reference:
 
     def _draw_state(self, positive: bool) -> None:
         """Draw parameters, and set up framework and oracle with them."""
-        state = drawing.draw_state(self._default, self.parameters, drawing.fresh_seed(), positive)
+        state = drawing.draw_state(self._default, self.parameters, self.seeds.of("state", positive), positive)
         self.state = {name: state[self._tied.get(name, name)].to(self.device) for name in state}
         spacing = memory.at_page_end if self.device == "cpu" else memory.guarded
         self.state_layout = memory.lay_out(dict(self.state), spacing)
@@ -133,7 +134,7 @@ class Reference:
 
     def _construct(self) -> Any:
         try:
-            with seeded(drawing.fresh_seed()):
+            with seeded(self.seeds.of("model")):
                 model = self.case.model()
                 check_state(model, f"of Model in {self.file}")
                 return model._apply(lambda t: drawing.cast(t, self.case.dtype, str(t.device)))
@@ -151,7 +152,7 @@ class Reference:
     @cached_property
     def work(self) -> Work:
         """What the framework does in one call on this case."""
-        made = self.draws[0].inputs if self.draws else self._operator_inputs()
+        made = self.draws[0].inputs if self.draws else self.operator_inputs()
         copied = memory.copied(made)
         return measure(lambda: self.framework_runner.run(copied))
 
@@ -165,14 +166,14 @@ class Reference:
             return
         self._pace()
         self._until = time.monotonic() + max(PREPARING_SECONDS, PREPARING_SHARE * self.allowed)
-        first = self.answer(self._operator_inputs(), OPERATOR)
+        first = self.answer(self.operator_inputs("first"), OPERATOR)
         if self.parameters and not all(bool(torch.isfinite(one.oracle).all()) for one in first.outcome):
             # Perhaps a root or a logarithm is taken of a parameter.
             self._draw_state(positive=True)
-            first = self.answer(self._operator_inputs(), OPERATOR)
-        self.invariants = self._input_invariants(first)
-        second = self._try_distribution(NORMAL, first)
-        self.draws = [first, second or self.answer(self._operator_inputs(), OPERATOR)]
+            first = self.answer(self.operator_inputs("first"), OPERATOR)
+        self.invariants = self.input_invariants(first)
+        second = self.try_distribution(NORMAL, first)
+        self.draws = [first, second or self.answer(self.operator_inputs("second"), OPERATOR)]
         at_borders = [EXTREMES] if any(invariant.has_borders for invariant in self.invariants) else []
         others = _secret.sample(EXTRA, len(EXTRA)) if second is not None else at_borders
         wanted = self._how_many(first)
@@ -181,7 +182,7 @@ class Reference:
             others, wanted = others + more, wanted + len(more)
         structures = []
         if not (self.oracle.thrifty or self.oracle.slow) and first.elements <= MANY_ELEMENTS:
-            structures = admitted(self.kinds, self._operator_inputs, self.framework_runner, first)
+            structures = admitted(self.kinds, self.operator_inputs, self.framework_runner, first)
         for place, distribution in enumerate(others):
             shifted = any(draw.distribution.startswith(SHIFTED) for draw in self.draws)
             if (not wanted and self.oracle.thrifty) or (distribution in DECAYS and shifted) or self._late():
@@ -193,7 +194,7 @@ class Reference:
                 kept = distribution == EXTREMES and at_borders
                 found = self._with_a_structure(distribution, first, [] if kept else structures)
                 self.draws += [found] if found is not None else []
-        alone = (self._try_distribution(OPERATOR, first, one) for one in structures if not self._late())
+        alone = (self.try_distribution(OPERATOR, first, one) for one in structures if not self._late())
         self.draws += islice((one for one in alone if one is not None), MOST_STRUCTURED)
         self.draws += self._of_few_terms(first)
         self.weak = trivial_answers(self.draws)
@@ -207,11 +208,11 @@ class Reference:
     def _with_a_structure(self, distribution: str, first: Draw, structures: list[Structure]) -> Draw | None:
         """A draw of a distribution, and with the first of the structures that goes with it, which is taken out."""
         for structure in structures[:2]:
-            found = self._try_distribution(distribution, first, structure)
+            found = self.try_distribution(distribution, first, structure)
             if found is not None:
                 structures.remove(structure)
                 return found
-        return self._try_distribution(distribution, first)
+        return self.try_distribution(distribution, first)
 
     def _of_few_terms(self, first: Draw) -> Iterator[Draw]:
         """Draws whose outputs are made from few elements, where the operator makes them from many."""
@@ -220,7 +221,7 @@ class Reference:
             return
         outputs = max((one.framework.numel() for one in first.expected if one.bound is not None), default=0)
         confined = bool(self.oracle.names & RANGE_BOUND) or self.oracle.truncates
-        for name, made in of_few_terms(self._operator_inputs(), outputs, self.invariants, confined):
+        for name, made in of_few_terms(self.operator_inputs("few"), outputs, self.invariants, confined):
             try:
                 found = self.answer(made, name, first.way)
             except OperatorError:
@@ -228,14 +229,14 @@ class Reference:
             if well_conditioned(self.oracle, found, first, name):
                 yield found
 
-    def _input_invariants(self, first: Draw) -> list[InputInvariant]:
+    def input_invariants(self, first: Draw) -> list[InputInvariant]:
         """What the first draw has in common with another; with several where it holds masks, lengths or indices."""
-        draws = [first.inputs, self._operator_inputs()]
+        draws = [first.inputs, self.operator_inputs("other")]
         given, other = (list(memory.tensors(made)) for made in draws)
         found = [input_invariant(one, another) for one, another in zip(given, other, strict=True)]
         if sum(one.numel() for one in given) > MOST_SEEN or all(invariant.random for invariant in found):
             return found
-        draws += [self._operator_inputs() for _ in range(6)]
+        draws += [self.operator_inputs("further", i) for i in range(6)]
         seen = zip(*map(memory.tensors, draws), strict=True)
         found = [
             borders(one) if not invariant.random and may_have_borders(one[0]) else invariant
@@ -304,10 +305,11 @@ class Reference:
         slow, quick = self.oracle.slow, self.oracle.seconds <= QUICK_SECONDS
         return 0 if slow else min(most_others(first.elements), len(EXTRA) if quick else 1)
 
-    def _operator_inputs(self) -> tuple[Any, ...]:
-        return drawing.draw(self.case, self.device, drawing.fresh_seed())
+    def operator_inputs(self, *what: object) -> tuple[Any, ...]:
+        """Inputs that the operator draws, under a seed of the case's that ``what`` names; under any other without."""
+        return drawing.draw(self.case, self.device, self.seeds.of("inputs", *what) if what else drawing.fresh_seed())
 
-    def _try_distribution(self, distribution: str, first: Draw, structure: Structure | None = None) -> Draw | None:
+    def try_distribution(self, distribution: str, first: Draw, structure: Structure | None = None) -> Draw | None:
         """A draw of another distribution in the first way that the operator admits; None where it admits none."""
         bordered = distribution == EXTREMES and any(invariant.has_borders for invariant in self.invariants)
         if distribution != OPERATOR and not bordered and not any(invariant.random for invariant in self.invariants):
@@ -319,9 +321,10 @@ class Reference:
         ways = (BOUNDED,) if confined else WAYS if distribution not in LEVELS else WAYS[:2]
         for level, way in product(levels if ways != (BOUNDED,) or distribution not in LEVELS else (), ways):
             try:
-                made = self.fresh(distribution, way, level)
+                what = (distribution, way, level, structure.name if structure is not None else "")
+                made = self.make(Recipe(*what[:3], (self.seeds.of("own", *what), self.seeds.of("other", *what))))
                 if structure is not None:
-                    with seeded(drawing.fresh_seed()):
+                    with seeded(self.seeds.of("structure", *what)):
                         made = structure.of(made, self.kinds)
                 if distribution != NORMAL and not computes(self.framework_runner, made, first):
                     continue

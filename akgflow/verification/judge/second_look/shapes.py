@@ -161,7 +161,7 @@ class Drawer:
     def _form(self, sizes: Sizes) -> Form | None:
         """The shapes with these sizes; None where the operator has none."""
         try:
-            return _form_of(self._case(sizes))
+            return form_of(self._case(sizes))
         except OperatorError:
             return None
 
@@ -233,7 +233,7 @@ def forgotten() -> Iterator[None]:
             del sys.modules[name]
 
 
-def _form_of(case: Case) -> Form:
+def form_of(case: Case) -> Form:
     """The shapes of inputs and state, without their memory where that is possible."""
     for device in ("meta", "cpu"):
         try:

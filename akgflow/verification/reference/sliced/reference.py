@@ -235,7 +235,8 @@ class SlicedReference(Reference):
             raise OperatorError(f"forward of {self.file} gives no dense tensor whose values can be compared")
         return frame
 
-    def _input_invariants(self, first: Draw) -> list[InputInvariant]:
+    def input_invariants(self, first: Draw) -> list[InputInvariant]:
+        """What the first draw has in common with another."""
         return _invariants(first.inputs, self.make(self.recipe(OPERATOR)))
 
     def _in_parts(self, first: SlicedDraw) -> SlicedDraw | None:

@@ -1,0 +1,65 @@
+"""Whole numbers that ``get_inputs`` and ``get_init_inputs`` write out or read in a table, and a file with others.
+
+They have no names, so that no case can set them: ``torch.rand(64, 1009)``. Where they are sizes, a failure may be seen
+with smaller ones.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from akgflow.operators.dimensions import MAKERS, base_of, dimensions, parsed
+from akgflow.operators.text import parts_of, whole
+
+
+@dataclass(frozen=True)
+class Number:
+    """One place of a whole number above one."""
+
+    value: int
+    line: int
+    """Counted from 1."""
+    column: int
+    """In bytes."""
+    length: int
+    """In bytes."""
+
+
+def numbers_in(text: str) -> tuple[Number, ...]:
+    """The numbers in the order of the file; empty where it cannot be parsed."""
+    tree = parsed(parts_of(text).source)
+    if tree is None:
+        return ()
+    makers = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in MAKERS]
+    found = {number for maker in makers for node in maker.body for number in _below(node)}
+    read = {one.id for maker in makers for one in ast.walk(maker) if isinstance(one, ast.Name)}
+    named = {base_of(one.name)[0] for one in dimensions(text)}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple | ast.List | ast.Dict):
+            names = {one.id for one in node.targets if isinstance(one, ast.Name)}
+            if names & read and not names & named:
+                found |= set(_below(node.value))
+    return tuple(sorted(found, key=lambda one: (one.line, one.column)))
+
+
+def _below(node: ast.AST) -> Iterator[Number]:
+    for one in ast.walk(node):
+        if isinstance(one, ast.Constant) and type(one.value) is int and one.value > 1 and one.end_lineno == one.lineno:
+            assert one.end_col_offset is not None
+            yield Number(one.value, one.lineno, one.col_offset, one.end_col_offset - one.col_offset)
+
+
+def with_numbers(text: str, values: Mapping[Number, int]) -> str:
+    """The text in which other numbers stand in these places."""
+    parts = parts_of(text)
+    lines = [line.encode() for line in parts.source.split("\n")]
+    for one in _backwards(list(values)):
+        line = lines[one.line - 1]
+        lines[one.line - 1] = line[: one.column] + str(values[one]).encode() + line[one.column + one.length :]
+    return whole(b"\n".join(lines).decode(), parts.beside, parts.mode)
+
+
+def _backwards(numbers: Sequence[Number]) -> Sequence[Number]:
+    return sorted(numbers, key=lambda one: (one.line, one.column), reverse=True)
