@@ -14,8 +14,8 @@ from akgflow.config.types import Scalar, Target, ToolchainFile, Workspace
 from akgflow.errors import ConfigError
 from akgflow.operators.text import parts_of
 from akgflow.planning import Job, Plan, digest
-from akgflow.runs.layout import OPERATOR, PLAN, RESULT
-from akgflow.runs.reader import candidates_of, operator_of, plan_of, result_of
+from akgflow.runs.layout import PLAN, RESULT
+from akgflow.runs.reader import candidates_of, judged_operator, plan_of, result_of
 from akgflow.runs.result import JobResult, RunResult
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import FRAMEWORK_ALLOWED, Verdict
@@ -54,14 +54,11 @@ class Subject:
 
 def of_run(folder: Path, job: str | None, space: Workspace) -> Subject:
     """The best kernel of a job; without a job, of the only one that has one. Raises `ConfigError`."""
-    plan, result, operator = plan_of(folder), result_of(folder), operator_of(folder)
+    plan, result = plan_of(folder), result_of(folder)
     if plan is None or result is None:
         missing = PLAN if plan is None else RESULT
         raise ConfigError(f"{folder} is no finished run: it holds no {missing}; akgflow run goes on with it")
-    if operator is None or hashlib.sha256(operator.encode()).hexdigest() != plan.inputs.get("operator"):
-        raise ConfigError(
-            f"{folder / OPERATOR} is not the operator that was run: akgflow run TASK --repair restores it"
-        )
+    operator = judged_operator(folder, plan)
     chosen = _chosen(result, job)
     planned = next(one for one in plan.jobs if one.id == chosen.job)
     assert chosen.verdict is not None
