@@ -12,7 +12,7 @@ from akgflow.base.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from akgflow.agents import describe
-    from akgflow.api.exporting import export_candidate, export_kernel, recheck
+    from akgflow.api.exporting import export_candidate, export_kernel
     from akgflow.api.importing import ImportedProblems, import_problems
     from akgflow.api.judging import Question, matrix, verify
     from akgflow.api.kernels import (
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         import_entries,
         open_store,
     )
+    from akgflow.api.rechecking import recheck
     from akgflow.api.reports import report, report_server
     from akgflow.api.running import is_finished, read_run, run, run_folder
     from akgflow.api.setup import cache_contents, cache_folder, clean_cache, examine, init
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         load,
         load_workspace,
         plan,
+        runs_folder,
         sizes,
         unreachable,
         validate,
@@ -61,13 +63,13 @@ if TYPE_CHECKING:
     from akgflow.planning import Plan, digest
     from akgflow.runs import JobResult, Outcome, RunResult, Unfinished
     from akgflow.runs.matrix import Matrix
-    from akgflow.suites import Comparison, FailOn, Score, SuitePlan, SuiteResult, SuiteStanding
+    from akgflow.suites import Comparison, FailOn, Recheck, Score, SuitePlan, SuiteResult, SuiteStanding
     from akgflow.terms import Evidence, Status
     from akgflow.verdict import Verdict
 
 _EXPORTS = {
     "agents": ("describe",),
-    "api.exporting": ("export_candidate", "export_kernel", "recheck"),
+    "api.exporting": ("export_candidate", "export_kernel"),
     "api.importing": ("ImportedProblems", "import_problems"),
     "api.judging": ("Question", "matrix", "verify"),
     "api.kernels": (
@@ -79,6 +81,7 @@ _EXPORTS = {
         "import_entries",
         "open_store",
     ),
+    "api.rechecking": ("recheck",),
     "api.reports": ("report", "report_server"),
     "api.running": ("is_finished", "read_run", "run", "run_folder"),
     "api.setup": ("cache_contents", "cache_folder", "clean_cache", "examine", "init"),
@@ -91,6 +94,7 @@ _EXPORTS = {
         "load",
         "load_workspace",
         "plan",
+        "runs_folder",
         "sizes",
         "unreachable",
         "validate",
@@ -116,7 +120,7 @@ _EXPORTS = {
     "planning": ("Plan", "digest"),
     "runs": ("JobResult", "Outcome", "RunResult", "Unfinished"),
     "runs.matrix": ("Matrix",),
-    "suites": ("Comparison", "FailOn", "Score", "SuitePlan", "SuiteResult", "SuiteStanding"),
+    "suites": ("Comparison", "FailOn", "Recheck", "Score", "SuitePlan", "SuiteResult", "SuiteStanding"),
     "terms": ("Evidence", "Status"),
     "verdict": ("Verdict",),
 }
@@ -146,6 +150,7 @@ __all__ = [
     "Plan",
     "PrerequisiteError",
     "Question",
+    "Recheck",
     "RunResult",
     "Score",
     "Status",
@@ -195,6 +200,7 @@ __all__ = [
     "report_server",
     "run",
     "run_folder",
+    "runs_folder",
     "schema_text",
     "score",
     "show",

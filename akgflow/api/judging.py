@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from akgflow.api.boundary import public
-from akgflow.api.running import RUNS
 from akgflow.api.tasks import Named, load, load_workspace
 from akgflow.base.atomic import write_text
 from akgflow.base.loop import run_async
@@ -261,7 +260,7 @@ def matrix(
         }
         kernels = {(dsl, target): text for dsl, text in texts.items() for target in aims}
         return _judged(loaded, Wanted(kernels, tuple(texts), aims, numbers, time))
-    folder = Path(run) if run is not None else latest_run(loaded.task, loaded.workspace.root / RUNS)
+    folder = Path(run) if run is not None else latest_run(loaded.task, loaded.workspace.runs)
     found = of_run(loaded.task, folder)
     if judge or targets or dtypes:
         return _judged(loaded, Wanted(best_of_run(folder), loaded.task.dsls, aims, numbers, time))

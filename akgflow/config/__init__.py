@@ -15,6 +15,7 @@ from akgflow.config._command_line import (
     check_target,
     parse_cases,
     read_text,
+    runs_folder,
 )
 from akgflow.config._files import Unreadable, read_bytes
 from akgflow.config._load import (
@@ -73,6 +74,7 @@ __all__ = [
     "parse_python",
     "read_bytes",
     "read_text",
+    "runs_folder",
     "schema_text",
     "suggest",
     "workspace_of",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from akgflow.reporting.progress import Detail, Progress
     from akgflow.reporting.results import show_result, show_verdict
     from akgflow.reporting.runs import show_run
-    from akgflow.reporting.suites import show_comparison, show_score, show_suite_plan, suite_progress
+    from akgflow.reporting.suites import show_comparison, show_recheck, show_score, show_suite_plan, suite_progress
 
 _EXPORTS = {
     "_console": ("console",),
@@ -26,7 +26,7 @@ _EXPORTS = {
     "plans": ("show_plan",),
     "progress": ("Detail", "Progress"),
     "results": ("show_result", "show_verdict"),
-    "suites": ("show_comparison", "show_score", "show_suite_plan", "suite_progress"),
+    "suites": ("show_comparison", "show_recheck", "show_score", "show_suite_plan", "suite_progress"),
 }
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "show_entry",
     "show_matrix",
     "show_plan",
+    "show_recheck",
     "show_result",
     "show_run",
     "show_score",
