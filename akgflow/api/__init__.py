@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         import_entries,
         open_store,
     )
+    from akgflow.api.listing import clean_runs, list_runs, run_facts, runs_to_clean
     from akgflow.api.rechecking import recheck
     from akgflow.api.reports import report, report_server
     from akgflow.api.running import is_finished, read_run, run, run_folder
@@ -81,6 +82,7 @@ _EXPORTS = {
         "import_entries",
         "open_store",
     ),
+    "api.listing": ("clean_runs", "list_runs", "run_facts", "runs_to_clean"),
     "api.rechecking": ("recheck",),
     "api.reports": ("report", "report_server"),
     "api.running": ("is_finished", "read_run", "run", "run_folder"),
@@ -172,6 +174,7 @@ __all__ = [
     "cache_contents",
     "cache_folder",
     "clean_cache",
+    "clean_runs",
     "compare",
     "describe",
     "digest",
@@ -186,6 +189,7 @@ __all__ = [
     "init",
     "is_finished",
     "is_suite",
+    "list_runs",
     "list_tasks",
     "load",
     "load_suite",
@@ -199,8 +203,10 @@ __all__ = [
     "report",
     "report_server",
     "run",
+    "run_facts",
     "run_folder",
     "runs_folder",
+    "runs_to_clean",
     "schema_text",
     "score",
     "show",

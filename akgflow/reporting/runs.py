@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from rich.console import Console
 
+from akgflow.base.serial import to_json
 from akgflow.reporting._console import say
 from akgflow.reporting._tables import Row, show_table
 from akgflow.reporting.accounts import show_accounts
-from akgflow.reporting.phrases import counted
+from akgflow.reporting.phrases import age, counted, megabytes
 from akgflow.reporting.results import show_examples, show_result
 from akgflow.runs.reader import SoFar, Unfinished
 from akgflow.runs.result import RunResult
 from akgflow.search.quality import speed_of
+from akgflow.suites.listing import ListedRun, RunFacts
 
 
 def show_run(run: RunResult | Unfinished, out: Console) -> None:
@@ -28,6 +33,44 @@ def show_run(run: RunResult | Unfinished, out: Console) -> None:
         show_table(("dsl", "target", "replies", "judged", "best so far"), [Row(_row(job)) for job in run.jobs], out)
     show_examples(run.examples, out)
     show_accounts(run.accounts, run.budget, out)
+
+
+def show_runs(runs: Sequence[ListedRun], folder: Path, out: Console) -> None:
+    """One row for each run and suite of a folder, and what all take."""
+    if not runs:
+        say(out, f"no runs in {folder}")
+        return
+    names = ("name", "kind", "state", "met", "age", "size")
+    show_table(names, [Row(_listed(run)) for run in runs], out, right=("age", "size"))
+    say(out, f"{len(runs)} in {folder}, {megabytes(sum(one.bytes for one in runs))}")
+
+
+def show_run_facts(found: RunFacts, out: Console) -> None:
+    """Print age and size of a run, and what its verdicts depended on."""
+    lock = found.lock
+    lines = dict(zip(("name", "kind", "state", "met", "age", "size"), _listed(found.run), strict=True))
+    if lock is not None:
+        lines |= {"task": lock.task, "plan": lock.plan[:12], "akgflow": lock.akgflow}
+        asked = {name: f"{one.model} {to_json(one.params)}" for name, one in lock.models.items()}
+        lines |= {f"model {name}": text for name, text in asked.items()}
+        lines |= {"answered": ", ".join(f"{count} by {name}" for name, count in lock.answered.items())}
+        lines |= {"seeds": ", ".join(f"{step}: {seed}" for step, seed in lock.seeds.items())}
+        for number, one in enumerate(lock.environments, 1):
+            under = "judged with" if number == len(lock.environments) else "before with"
+            versions = {**one.libs, **one.settings}
+            lines[f"{under}{' ' * (number - 1)}"] = "; ".join(
+                (one.hardware, *(f"{name} {version}" for name, version in versions.items()))
+            )
+        lines |= {f"sha256 of {name}": digest[:12] for name, digest in lock.inputs.items()}
+    width = max(map(len, lines))
+    for name, text in lines.items():
+        if text:
+            say(out, f"{name:<{width}}  {text}")
+
+
+def _listed(run: ListedRun) -> tuple[str, ...]:
+    met = f"{run.right} of {run.jobs}" if run.jobs else ""
+    return run.name, run.kind, str(run.activity), met, age(run.age), megabytes(run.bytes)
 
 
 def _row(job: SoFar) -> tuple[str, ...]:
