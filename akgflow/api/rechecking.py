@@ -14,11 +14,12 @@ from akgflow.api.suites import find_suite_or_run
 from akgflow.api.tasks import load_workspace
 from akgflow.config.types import Operator, Workspace
 from akgflow.errors import ConfigError, PrerequisiteError
+from akgflow.executors.availability import Availability
 from akgflow.executors.base import Executor
 from akgflow.executors.once import with_executor
 from akgflow.export.reread import packages_in, read_package
 from akgflow.knowledge import Store, store_path
-from akgflow.machine import Machine, detect
+from akgflow.machine import detect
 from akgflow.runs.layout import PLAN
 from akgflow.suites import Recheck, Rechecked, is_suite_folder
 from akgflow.suites.comparison import Call
@@ -52,7 +53,8 @@ def recheck(
     if not kernels:
         raise ConfigError(f"{place} holds no kernel that passed: nothing to judge again")
     machine = detect()
-    asked = [_asked(kernel, space, machine, target, time) for kernel in kernels]
+    availability = Availability(machine, space)
+    asked = [_asked(kernel, space, availability, target, time) for kernel in kernels]
 
     async def judged(executor: Executor) -> list[Rechecked]:
         pairs = zip(kernels, asked, strict=True)
@@ -76,11 +78,14 @@ def _found(what: str | Path, space: Workspace) -> tuple[str, list[JudgedKernel]]
     return str(folder), in_folder(folder)
 
 
-def _asked(kernel: JudgedKernel, space: Workspace, machine: Machine, target: str | None, time: bool) -> Inquiry | str:
+def _asked(
+    kernel: JudgedKernel, space: Workspace, availability: Availability, target: str | None, time: bool
+) -> Inquiry | str:
     """What to ask about a kernel, or why nothing can be asked here."""
     to = target or kernel.verdict.target
     try:
-        found = inquire(space, Operator(Path("operator.py"), kernel.operator), kernel.source, kernel.dsl, to, machine)
+        operator = Operator(Path("operator.py"), kernel.operator)
+        found = inquire(space, operator, kernel.source, kernel.dsl, to, availability)
     except (ConfigError, PrerequisiteError) as error:
         return str(error)
     if why := kernel.out_of_reach(found.found.evidence, found.found.gaps):

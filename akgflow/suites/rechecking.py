@@ -153,6 +153,8 @@ def rechecked(kernel: JudgedKernel, now: Verdict) -> Rechecked:
     pair = pair_of(_cell(kernel, kernel.verdict), _cell(kernel, now))
     if not pair.reason and pair.call in (Call.WORSE, Call.BETTER):
         pair = replace(pair, reason=_seconds(kernel.verdict, now))
+    elif kernel.verdict.timing and not now.timing and "timing" in now.absent and now.passed:
+        pair = replace(pair, reason=f"still right; not timed: {now.absent['timing']}")
     elif pair.call is Call.UNKNOWN and now.passed:
         pair = replace(pair, reason=f"still right; {pair.reason}")
     return Rechecked(pair, now, changes_of(kernel.verdict.environment, now.environment))

@@ -91,6 +91,7 @@ def on(device: str) -> Verdict:
             (1, 1, 0),
         ),
         (VERDICT, "same", "nothing was timed on both sides", (0, 0, 0)),
+        (replace(VERDICT, absent={"timing": "busy"}), "same", "still right; not timed: busy", (0, 0, 0)),
         (on("another CPU"), "not compared", "still right; timed on other hardware", (0, 0, 0)),
         # Whose fault is it? Neither is the kernel's.
         (replace(VERDICT, status=Status.NOT_RUN, message="no room"), "not compared", "not run now: no room", (0, 0, 0)),
