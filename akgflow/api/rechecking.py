@@ -12,6 +12,7 @@ from akgflow.api.judging import Inquiry, inquire
 from akgflow.api.running import Notify
 from akgflow.api.suites import find_suite_or_run
 from akgflow.api.tasks import load_workspace
+from akgflow.config import check_target
 from akgflow.config.types import Operator, Workspace
 from akgflow.errors import ConfigError, PrerequisiteError
 from akgflow.executors.availability import Availability
@@ -49,6 +50,8 @@ def recheck(
     kernel that passed, or where one is not what was judged.
     """
     space = load_workspace(workspace, overrides=overrides)
+    if target is not None:
+        check_target(target, space.targets)
     place, kernels = _found(what, space)
     if not kernels:
         raise ConfigError(f"{place} holds no kernel that passed: nothing to judge again")

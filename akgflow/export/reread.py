@@ -31,7 +31,13 @@ def packages_in(folder: Path) -> list[Path]:
 def read_package(folder: Path) -> JudgedKernel:
     """The kernel of a package; raises `ConfigError` where a file is not what was exported."""
     _require_unchanged(folder)
-    facts, verdict = read_json(folder / _FACTS), read_verdict(folder / "evidence" / "verdict.json")
+    try:
+        return _kernel(folder, read_json(folder / _FACTS), read_verdict(folder / "evidence" / "verdict.json"))
+    except (KeyError, TypeError) as error:
+        raise ConfigError(f"{folder / _FACTS} is not as akgflow export writes it: {error!r}") from None
+
+
+def _kernel(folder: Path, facts: dict[str, Any], verdict: Verdict) -> JudgedKernel:
     # The package accepts those cases and no others, whichever of them were stated.
     cases = [one["case"] for one in facts["signatures"] if one["case"]]
     return JudgedKernel(

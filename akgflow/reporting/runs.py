@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -13,10 +13,14 @@ from akgflow.reporting._tables import Row, show_table
 from akgflow.reporting.accounts import show_accounts
 from akgflow.reporting.phrases import age, counted, megabytes
 from akgflow.reporting.results import show_examples, show_result
+from akgflow.runs.lock import Lock
 from akgflow.runs.reader import SoFar, Unfinished
 from akgflow.runs.result import RunResult
 from akgflow.search.quality import speed_of
 from akgflow.suites.listing import ListedRun, RunFacts
+
+_COLUMNS = ("name", "kind", "state", "met", "age", "size")
+"""Of a run or a suite in a list of them."""
 
 
 def show_run(run: RunResult | Unfinished, out: Console) -> None:
@@ -40,32 +44,30 @@ def show_runs(runs: Sequence[ListedRun], folder: Path, out: Console) -> None:
     if not runs:
         say(out, f"no runs in {folder}")
         return
-    names = ("name", "kind", "state", "met", "age", "size")
-    show_table(names, [Row(_listed(run)) for run in runs], out, right=("age", "size"))
+    show_table(_COLUMNS, [Row(_listed(run)) for run in runs], out, right=("age", "size"))
     say(out, f"{len(runs)} in {folder}, {megabytes(sum(one.bytes for one in runs))}")
 
 
 def show_run_facts(found: RunFacts, out: Console) -> None:
     """Print age and size of a run, and what its verdicts depended on."""
-    lock = found.lock
-    lines = dict(zip(("name", "kind", "state", "met", "age", "size"), _listed(found.run), strict=True))
-    if lock is not None:
-        lines |= {"task": lock.task, "plan": lock.plan[:12], "akgflow": lock.akgflow}
-        asked = {name: f"{one.model} {to_json(one.params)}" for name, one in lock.models.items()}
-        lines |= {f"model {name}": text for name, text in asked.items()}
-        lines |= {"answered": ", ".join(f"{count} by {name}" for name, count in lock.answered.items())}
-        lines |= {"seeds": ", ".join(f"{step}: {seed}" for step, seed in lock.seeds.items())}
-        for number, one in enumerate(lock.environments, 1):
-            under = "judged with" if number == len(lock.environments) else "before with"
-            versions = {**one.libs, **one.settings}
-            lines[f"{under}{' ' * (number - 1)}"] = "; ".join(
-                (one.hardware, *(f"{name} {version}" for name, version in versions.items()))
-            )
-        lines |= {f"sha256 of {name}": digest[:12] for name, digest in lock.inputs.items()}
-    width = max(map(len, lines))
-    for name, text in lines.items():
+    rows = [*zip(_COLUMNS, _listed(found.run), strict=True), *(_locked(found.lock) if found.lock else ())]
+    width = max(len(name) for name, _ in rows)
+    for name, text in rows:
         if text:
             say(out, f"{name:<{width}}  {text}")
+
+
+def _locked(lock: Lock) -> Iterator[tuple[str, str]]:
+    yield from (("task", lock.task), ("plan", lock.plan[:12]), ("akgflow", lock.akgflow))
+    for name, one in lock.models.items():
+        yield f"model {name}", f"{one.model} {to_json(one.params)}"
+    yield "answered", ", ".join(f"{count} by {name}" for name, count in lock.answered.items())
+    yield "seeds", ", ".join(f"{step}: {seed}" for step, seed in lock.seeds.items())
+    for where in lock.environments:
+        known = (f"{name} {value}" for name, value in (*where.libs.items(), *where.settings.items()))
+        yield "judged with", "; ".join((where.hardware, *known))
+    for name, digest in lock.inputs.items():
+        yield f"sha256 of {name}", digest[:12]
 
 
 def _listed(run: ListedRun) -> tuple[str, ...]:

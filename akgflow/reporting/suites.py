@@ -180,7 +180,7 @@ def show_recheck(found: Recheck, out: Console) -> None:
             changed.setdefault(one.changes, []).append(f"{one.pair.problem}/{one.pair.dsl}-{one.pair.target}")
     for changes, kernels in changed.items():
         under = f" under {', '.join(kernels)}" if len(changed) > 1 else ""
-        say(out, f"changed{under}:" if changes else f"nothing changed underneath{under}")
+        say(out, f"changed{under}:" if changes else f"nothing known changed underneath{under}")
         for one_change in changes:
             before, now = one_change.before or "not known", one_change.now or "not known"
             say(out, f"  {one_change.what}: {before} → {now}")

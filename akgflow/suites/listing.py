@@ -19,7 +19,7 @@ from akgflow.runs.damage import DamagedRun
 from akgflow.runs.lock import Lock
 from akgflow.runs.reader import result_of, runs_in
 from akgflow.runs.result import RunResult
-from akgflow.suites.folder import PROBLEMS, SuiteFolder, is_suite_folder
+from akgflow.suites.folder import PROBLEMS, SUITE, SuiteFolder, is_suite_folder
 
 _REMOVED = ".removed-"
 """The beginning of what a folder is called while it is removed."""
@@ -89,7 +89,7 @@ def listed_run(folder: Path) -> ListedRun:
 
 def _parts(runs: Path) -> dict[str, list[Path]]:
     """Folders of runs by the name of the run or suite that they belong to; a suite may have none."""
-    found: dict[str, list[Path]] = {path.parent.name: [] for path in runs.glob("*/suite.json")}
+    found: dict[str, list[Path]] = {path.parent.name: [] for path in runs.glob(f"*/{SUITE}")}
     for name, folder in runs_in(runs).items():
         found.setdefault(name.partition("/")[0], []).append(folder)
     return found
@@ -174,6 +174,8 @@ def remove(runs: Path, some: Sequence[ListedRun]) -> Removed:
             left[one.name] = why
         else:
             removed.append(one)
+    for half in runs.glob(f"{_REMOVED}*"):  # a kill leaves it behind
+        shutil.rmtree(half, ignore_errors=True)
     return Removed(tuple(removed), left)
 
 

@@ -70,6 +70,11 @@ class Rechecked:
     changes: tuple[Change, ...] = ()
     """Between the two verdicts, in what they depended on."""
 
+    @property
+    def judged(self) -> bool:
+        """Whether the kernel itself was looked at."""
+        return self.verdict is not None and not (self.verdict.unfit or self.verdict.status is Status.NOT_RUN)
+
 
 @dataclass(frozen=True)
 class Recheck:
@@ -91,7 +96,7 @@ class Recheck:
         """Gate failed where something happened that must not, prerequisite where no kernel could be judged here."""
         if fails((one.pair.call for one in self.kernels), fail_on):
             return ExitCode.GATE_FAILED
-        return ExitCode.DONE if any(one.verdict for one in self.kernels) else ExitCode.PREREQUISITE
+        return ExitCode.DONE if any(one.judged for one in self.kernels) else ExitCode.PREREQUISITE
 
 
 def in_folder(folder: Path) -> list[JudgedKernel]:

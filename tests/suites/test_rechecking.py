@@ -94,8 +94,8 @@ def on(device: str) -> Verdict:
         (replace(VERDICT, absent={"timing": "busy"}), "same", "still right; not timed: busy", (0, 0, 0)),
         (on("another CPU"), "not compared", "still right; timed on other hardware", (0, 0, 0)),
         # Whose fault is it? Neither is the kernel's.
-        (replace(VERDICT, status=Status.NOT_RUN, message="no room"), "not compared", "not run now: no room", (0, 0, 0)),
-        (replace(VERDICT, status=Status.INVALID, unfit=True, message="odd"), "not compared", "odd", (0, 0, 0)),
+        (replace(VERDICT, status=Status.NOT_RUN, message="no room"), "not compared", "not run now: no room", (4, 4, 4)),
+        (replace(VERDICT, status=Status.INVALID, unfit=True, message="odd"), "not compared", "odd", (4, 4, 4)),
     ],
 )
 def test_what_became_of_a_kernel(now: Verdict, call: str, words: str, codes: tuple[int, ...]) -> None:
