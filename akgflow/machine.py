@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,6 +72,54 @@ def visible(device: Device | None) -> dict[str, str | None]:
         return dict.fromkeys(every, "-1")
     own = {PLATFORMS[device.platform].visible: str(device.index), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
     return {**dict.fromkeys(every), **own}
+
+
+def settings_of(device: Device | None) -> dict[str, str]:
+    """Driver and clocks by which ``device``, or the processor, is set to work; what cannot be read is left out."""
+    own = _SETTINGS[device.platform](device) if device is not None and device.platform in _SETTINGS else _processor()
+    return {"linux": os.uname().release} | {name: value for name, value in own.items() if value}
+
+
+def _processor() -> dict[str, str]:
+    root = Path("/sys/devices/system/cpu")
+    return {
+        "governor": _line(root / "cpu0/cpufreq/scaling_governor"),
+        "most kHz": _line(root / "cpu0/cpufreq/scaling_max_freq"),
+        "boost": _line(root / "cpufreq/boost"),
+    }
+
+
+def _nvidia_settings(device: Device) -> dict[str, str]:
+    found = {}
+    for name, field in _NVIDIA_FIELDS.items():
+        # A field that a driver does not know fails the whole query.
+        rows = _lines("nvidia-smi", f"--id={device.index}", f"--query-gpu={field}", "--format=csv,noheader")
+        found[name] = rows[0].strip() if rows and not rows[0].startswith("[") else ""
+    return found
+
+
+_NVIDIA_FIELDS = {
+    "driver": "driver_version",
+    "most SM clock": "clocks.max.sm",
+    "most memory clock": "clocks.max.memory",
+    "application clock": "clocks.applications.graphics",
+    "power limit": "power.limit",
+}
+
+
+def _amd_settings(device: Device) -> dict[str, str]:  # noqa: ARG001
+    return {"driver": _line(Path("/sys/module/amdgpu/version"))}
+
+
+_SETTINGS: Mapping[str, Callable[[Device], dict[str, str]]] = {"cuda": _nvidia_settings, "hip": _amd_settings}
+
+
+def _line(path: Path) -> str:
+    """The one line of a file of the system; empty where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def _left_by(environ: Mapping[str, str], devices: tuple[Device, ...]) -> tuple[Device, ...]:

@@ -243,9 +243,11 @@ class Environment:
     hardware: str
     """By its own name."""
     libs: Mapping[str, str] = field(default_factory=dict)
-    """Versions of libraries."""
+    """Versions of what judges and builds: akgflow, PyTorch, compilers."""
     node: str = ""
     """The cluster's node; empty: this machine."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Driver and clocks by which the hardware was set to work, as far as they could be read."""
 
 
 @dataclass(frozen=True)

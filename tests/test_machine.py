@@ -5,7 +5,7 @@ import platform
 import pytest
 
 from akgflow.config.types import Target
-from akgflow.machine import Machine, detect
+from akgflow.machine import Machine, detect, settings_of
 from akgflow.terms import Evidence
 from akgflow.toolchains import missing
 
@@ -40,3 +40,14 @@ def test_nothing_is_executed_for_another_processor(toolchain: str) -> None:
     assert reason is not None
     assert f"no mine ({OTHER}): it is {here.arch}" in reason
     assert reason.endswith("run there")
+
+
+def test_the_processor_s_settings_name_what_can_be_read_here() -> None:
+    found = settings_of(None)
+    assert found["linux"] == platform.release() and all(found.values()) and "driver" not in found
+
+
+@pytest.mark.gpu
+def test_a_device_s_settings_name_driver_and_clocks() -> None:
+    for device in detect().devices:
+        assert {"driver", "most SM clock", "linux"} <= set(settings_of(device))

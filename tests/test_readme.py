@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 from akgflow.cli._main import cli
 from akgflow.config import load_workspace
@@ -88,6 +90,16 @@ def test_every_command_is_listed() -> None:
         re.split(r"\s", name.removeprefix("akgflow "), maxsplit=1)[0] for name in _column(PAGES["commands"], "command")
     }
     assert listed == set(cli.list_commands(click.Context(cli)))
+
+
+def test_the_workflow_to_copy_calls_commands_as_they_are() -> None:
+    text = (ROOT / "docs" / "ci" / "github-recheck.yml").read_text(encoding="utf-8")
+    assert set(yaml.safe_load(text)["jobs"]) == {"right", "fast"}
+    calls = re.findall(r"akgflow (recheck \"[^|>\n]*)", text)
+    assert len(calls) == 2
+    for name, *words in map(shlex.split, calls):
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None and command.make_context(name, words).params["what"] == "$KERNELS"
 
 
 def test_every_exit_code_is_listed() -> None:

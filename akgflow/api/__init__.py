@@ -12,7 +12,7 @@ from akgflow.base.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from akgflow.agents import describe
-    from akgflow.api.exporting import export_candidate, export_kernel, recheck
+    from akgflow.api.exporting import export_candidate, export_kernel
     from akgflow.api.importing import ImportedProblems, import_problems
     from akgflow.api.judging import Question, matrix, verify
     from akgflow.api.kernels import (
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         import_entries,
         open_store,
     )
+    from akgflow.api.listing import clean_runs, list_runs, run_facts, runs_to_clean
+    from akgflow.api.rechecking import recheck
     from akgflow.api.reports import report, report_server
     from akgflow.api.reproducing import Shown, reproduce
     from akgflow.api.running import is_finished, read_run, run, run_folder
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
         load,
         load_workspace,
         plan,
+        runs_folder,
         sizes,
         unreachable,
         validate,
@@ -62,13 +65,13 @@ if TYPE_CHECKING:
     from akgflow.planning import Plan, digest
     from akgflow.runs import JobResult, Outcome, RunResult, Unfinished
     from akgflow.runs.matrix import Matrix
-    from akgflow.suites import Comparison, FailOn, Score, SuitePlan, SuiteResult, SuiteStanding
+    from akgflow.suites import Comparison, FailOn, Recheck, Score, SuitePlan, SuiteResult, SuiteStanding
     from akgflow.terms import Evidence, Status
     from akgflow.verdict import Verdict
 
 _EXPORTS = {
     "agents": ("describe",),
-    "api.exporting": ("export_candidate", "export_kernel", "recheck"),
+    "api.exporting": ("export_candidate", "export_kernel"),
     "api.importing": ("ImportedProblems", "import_problems"),
     "api.judging": ("Question", "matrix", "verify"),
     "api.kernels": (
@@ -81,6 +84,8 @@ _EXPORTS = {
         "open_store",
     ),
     "api.reproducing": ("Shown", "reproduce"),
+    "api.listing": ("clean_runs", "list_runs", "run_facts", "runs_to_clean"),
+    "api.rechecking": ("recheck",),
     "api.reports": ("report", "report_server"),
     "api.running": ("is_finished", "read_run", "run", "run_folder"),
     "api.setup": ("cache_contents", "cache_folder", "clean_cache", "examine", "init"),
@@ -93,6 +98,7 @@ _EXPORTS = {
         "load",
         "load_workspace",
         "plan",
+        "runs_folder",
         "sizes",
         "unreachable",
         "validate",
@@ -118,7 +124,7 @@ _EXPORTS = {
     "planning": ("Plan", "digest"),
     "runs": ("JobResult", "Outcome", "RunResult", "Unfinished"),
     "runs.matrix": ("Matrix",),
-    "suites": ("Comparison", "FailOn", "Score", "SuitePlan", "SuiteResult", "SuiteStanding"),
+    "suites": ("Comparison", "FailOn", "Recheck", "Score", "SuitePlan", "SuiteResult", "SuiteStanding"),
     "terms": ("Evidence", "Status"),
     "verdict": ("Verdict",),
 }
@@ -148,6 +154,7 @@ __all__ = [
     "Plan",
     "PrerequisiteError",
     "Question",
+    "Recheck",
     "RunResult",
     "Score",
     "Shown",
@@ -170,6 +177,7 @@ __all__ = [
     "cache_contents",
     "cache_folder",
     "clean_cache",
+    "clean_runs",
     "compare",
     "describe",
     "digest",
@@ -184,6 +192,7 @@ __all__ = [
     "init",
     "is_finished",
     "is_suite",
+    "list_runs",
     "list_tasks",
     "load",
     "load_suite",
@@ -198,7 +207,10 @@ __all__ = [
     "report_server",
     "reproduce",
     "run",
+    "run_facts",
     "run_folder",
+    "runs_folder",
+    "runs_to_clean",
     "schema_text",
     "score",
     "show",

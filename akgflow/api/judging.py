@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from akgflow.api.boundary import public
-from akgflow.api.running import RUNS
 from akgflow.api.tasks import Named, load, load_workspace
 from akgflow.base.atomic import write_text
 from akgflow.base.loop import run_async
@@ -58,14 +57,15 @@ class Inquiry:
         return with_gaps(await executor.judge(self.request), self.found)
 
 
-def inquire(space: Workspace, about: Task | Operator, source: str, dsl: str, target: str, machine: Machine) -> Inquiry:
-    """What can be asked about a candidate.
+def inquire(
+    space: Workspace, about: Task | Operator, source: str, dsl: str, target: str, availability: Availability
+) -> Inquiry:
+    """What can be asked about a candidate; ``availability`` queries a cluster once, however often it is used.
 
     Raises `ConfigError` where the DSL is not for that target, `PrerequisiteError` where this machine lacks something.
     """
     pack = space.dsls[check_name("DSL", dsl, space.dsls)]
     where = space.targets[check_target(target, space.targets)]
-    availability = Availability(machine, space)
     found = reach(pack, where, availability.missing, availability.at)
     if not found.evidence:
         what = f"{dsl} cannot be judged for {target} (platform {where.platform})"
@@ -128,7 +128,7 @@ class Question:
         if self.mode is not None:
             about = _in_mode(about, self.mode)
         source = check_candidate(self.source, self.file, _operator(about), self.dsl).text if self.file else self.source
-        found = inquire(space, about, source, self.dsl, self.target, machine)
+        found = inquire(space, about, source, self.dsl, self.target, Availability(machine, space))
         request = found.request
         asked = replace(
             request,
@@ -261,7 +261,7 @@ def matrix(
         }
         kernels = {(dsl, target): text for dsl, text in texts.items() for target in aims}
         return _judged(loaded, Wanted(kernels, tuple(texts), aims, numbers, time))
-    folder = Path(run) if run is not None else latest_run(loaded.task, loaded.workspace.root / RUNS)
+    folder = Path(run) if run is not None else latest_run(loaded.task, loaded.workspace.runs)
     found = of_run(loaded.task, folder)
     if judge or targets or dtypes:
         return _judged(loaded, Wanted(best_of_run(folder), loaded.task.dsls, aims, numbers, time))

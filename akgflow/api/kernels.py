@@ -15,6 +15,7 @@ from akgflow.base.text import lines
 from akgflow.config import check_dtype, check_operator, parse_cases, read_text
 from akgflow.config.types import Operator, Workspace
 from akgflow.errors import ConfigError, PrerequisiteError
+from akgflow.executors.availability import Availability
 from akgflow.executors.base import Executor
 from akgflow.executors.once import with_executor
 from akgflow.knowledge import Entry, Store, from_lines, store_path, to_lines, why_not
@@ -88,7 +89,7 @@ def add_candidate(
     reference = check_operator(Path(operator), shapes)
     machine = detect()
     source = read_text(Path(candidate), "the candidate")
-    inquiry = inquire(space, reference, source, dsl, target, machine)
+    inquiry = inquire(space, reference, source, dsl, target, Availability(machine, space))
     inquiry = replace(inquiry, request=replace(inquiry.request, cases=shapes, dtype=dtype, time=time))
     asked = _Asked(inquiry, FeatureRequest(str(reference.file), reference.whole, shapes, dtype))
     ((verdict, features),) = _answers([asked], machine)
@@ -167,12 +168,13 @@ def _put(store: Store, entries: Sequence[Entry], refused: dict[str, str]) -> Add
 def _judged(space: Workspace, entries: Sequence[Entry], time: bool) -> tuple[list[Entry], dict[str, str]]:
     """Entries with a verdict and features of this machine; why the others are left out, by id."""
     machine = detect()
+    availability = Availability(machine, space)
     refused: dict[str, str] = {}
     asked: dict[str, _Asked] = {}
     for entry in entries:
         operator = Operator(Path(f"{entry.task}.py"), entry.operator)
         try:
-            inquiry = inquire(space, operator, entry.source, entry.dsl, entry.target, machine)
+            inquiry = inquire(space, operator, entry.source, entry.dsl, entry.target, availability)
         except (ConfigError, PrerequisiteError) as error:
             refused[entry.id] = str(error)
             continue

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from akgflow.api.boundary import public
 from akgflow.api.running import find_run
+from akgflow.api.tasks import runs_folder
 from akgflow.base.atomic import write_text
 from akgflow.reporting.html import run_page
 
@@ -26,7 +27,7 @@ def report(
     ``run`` is as `read_run` takes it, finished or not. Without ``output`` the file is ``report.html`` in its folder.
     Raises `ConfigError` where there is no such run, `DamagedRun` where what it holds cannot be read.
     """
-    folder = find_run(run, workspace=workspace)
+    folder = find_run(run, runs_folder(workspace))
     path = folder / REPORT if output is None else Path(output)
     write_text(path, run_page(folder))
     return path
@@ -40,4 +41,4 @@ def report_server(run: str | Path | None = None, *, port: int = 0, workspace: st
     """
     from akgflow.reporting.html.server import ReportServer
 
-    return ReportServer(find_run(run, workspace=workspace), port)
+    return ReportServer(find_run(run, runs_folder(workspace)), port)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from akgflow.api.boundary import public
-from akgflow.api.exporting import read_verdict
 from akgflow.api.judging import Inquiry, Question, inquire
 from akgflow.api.running import find_run
 from akgflow.api.tasks import Named, load_workspace
@@ -15,9 +14,11 @@ from akgflow.base.atomic import write_text
 from akgflow.config import read_text
 from akgflow.config.types import Operator, Workspace
 from akgflow.errors import ConfigError
+from akgflow.executors.availability import Availability
 from akgflow.executors.once import with_executor
 from akgflow.executors.routing import RoutingExecutor
 from akgflow.export import Judged, failed_of_run, failure_file, how_small, shipping_of, shown
+from akgflow.export.reread import read_verdict
 from akgflow.machine import Machine, detect
 from akgflow.operators.text import parts_of
 from akgflow.reproduction import SEARCH_SECONDS, Reproduced, ReproduceRequest
@@ -89,7 +90,7 @@ def reproduce(
         judged, inquiry = _of_files(question, read_verdict(Path(verdict)), machine)
     else:
         space = load_workspace(workspace, overrides=overrides)
-        folder = find_run(verdict, workspace=space.root)
+        folder = find_run(verdict, space.runs)
         judged = failed_of_run(folder, job, candidate, space)
         inquiry = _inquiry(judged, space, machine)
     return _written(judged, inquiry, machine, out, seconds)
@@ -108,7 +109,7 @@ def _inquiry(judged: Judged, space: Workspace, machine: Machine) -> Inquiry:
     """What can be asked here about a kernel of a run."""
     parts = parts_of(judged.operator)
     operator = Operator(Path("operator.py"), parts.source, beside=parts.beside, mode=parts.mode)
-    inquiry = inquire(space, operator, judged.candidate, judged.dsl, judged.target.name, machine)
+    inquiry = inquire(space, operator, judged.candidate, judged.dsl, judged.target.name, Availability(machine, space))
     return replace(inquiry, request=replace(inquiry.request, dtype=judged.dtype))
 
 

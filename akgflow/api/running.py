@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from akgflow.api.boundary import public
-from akgflow.api.tasks import Named, load, unreachable, workspace_root
+from akgflow.api.tasks import Named, load, runs_folder, unreachable
 from akgflow.api.tasks import plan as plan_of_task
 from akgflow.config import Loaded, check_name
 from akgflow.engine import Watch, record_replies, run_in_folder
@@ -19,8 +19,6 @@ from akgflow.runs.reader import has_result, journal_of
 
 Notify = Callable[[str, str], None]
 """Called with a job's id, or nothing for the run itself, and one line for each event."""
-RUNS = "runs"
-"""The folder of a workspace that holds its runs."""
 
 
 @public
@@ -106,7 +104,7 @@ def _require_models(dead: Sequence[str], opened: RunFolder, notify: Notify) -> N
 
 def run_folder(loaded: Loaded, plan: Plan, *, fresh: bool = False) -> Path:
     """The folder of the latest run of this plan in its workspace, or of a new one; makes nothing."""
-    return folder_for(plan, loaded.workspace.root / RUNS, fresh=fresh)
+    return folder_for(plan, loaded.workspace.runs, fresh=fresh)
 
 
 def is_finished(folder: Path) -> bool:
@@ -121,14 +119,13 @@ def read_run(run: str | Path | None = None, *, workspace: str | Path | None = No
     ``run`` is its folder, or the folder's name in the workspace; without it, the run that was at work last.
     Raises `ConfigError` where there is none, `DamagedRun` where what it holds cannot be read.
     """
-    return read_folder(find_run(run, workspace=workspace))
+    return read_folder(find_run(run, runs_folder(workspace)))
 
 
-def find_run(run: str | Path | None = None, *, workspace: str | Path | None = None) -> Path:
-    """The folder of a run, as `read_run` takes it. Raises `ConfigError` where there is none."""
+def find_run(run: str | Path | None, runs: Path) -> Path:
+    """The folder of a run, as `read_run` takes it, in the folder ``runs``. Raises `ConfigError` where there is none."""
     if run is not None and Path(run).is_dir():
         return Path(run)
-    runs = workspace_root(workspace) / RUNS
     known = runs_in(runs)
     if run is None and not known:
         raise ConfigError(f"there is no run in {runs} yet: akgflow run TASK makes one")

@@ -12,9 +12,10 @@ from akgflow.knowledge import Entry
 from akgflow.planning import Plan
 from akgflow.runs import RunResult, Unfinished
 from akgflow.runs.matrix import Matrix
+from akgflow.suites import Recheck
 from akgflow.verdict import Verdict
 
-Showable = Plan | RunResult | Unfinished | Verdict | Matrix | Entry
+Showable = Plan | RunResult | Unfinished | Verdict | Matrix | Entry | Recheck
 _TABLES: Mapping[type, Callable[[Any, Any], None]] = {
     Plan: reporting.show_plan,
     RunResult: reporting.show_run,
@@ -22,6 +23,7 @@ _TABLES: Mapping[type, Callable[[Any, Any], None]] = {
     Verdict: reporting.show_verdict,
     Matrix: reporting.show_matrix,
     Entry: reporting.show_entry,
+    Recheck: reporting.show_recheck,
 }
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from akgflow import config
 from akgflow.api.boundary import public
-from akgflow.api.running import RUNS, Notify
+from akgflow.api.running import Notify
 from akgflow.api.tasks import plan as plan_of_task
-from akgflow.api.tasks import unreachable, workspace_root
+from akgflow.api.tasks import runs_folder, unreachable
 from akgflow.base.atomic import write_json, write_text
 from akgflow.config import Loaded, Suite
 from akgflow.config.types import Task
@@ -49,7 +49,7 @@ def plan_suite(suite: Suite) -> SuitePlan:
     def plan(task: Task) -> Plan:
         return plan_of_task(Loaded(suite.workspace, task))
 
-    return plan_of_suite(suite, plan, suite.workspace.root / RUNS)
+    return plan_of_suite(suite, plan, suite.workspace.runs)
 
 
 @public
@@ -91,7 +91,7 @@ def bench(
 
 def _folder(suite: Suite, plan: SuitePlan, run_dir: str | Path | None, *, fresh: bool) -> SuiteFolder:
     if run_dir is None:
-        return suite_folder(plan.suite, plan.identity, suite.workspace.root / RUNS, fresh=fresh)
+        return suite_folder(plan.suite, plan.identity, suite.workspace.runs, fresh=fresh)
     folder = Path(run_dir)
     if fresh and folder.is_dir() and any(folder.iterdir()):
         raise ConfigError(f"--fresh starts from nothing: it cannot go with --run-dir {folder}, which is not empty")
@@ -114,27 +114,26 @@ def _require_models(suite: Suite, folder: SuiteFolder) -> None:
 @public
 def score(of: str | Path | None = None, *, workspace: str | Path | None = None) -> Score:
     """The score of a suite's folder or a run's, or of the suite that was at work last; nothing is run."""
-    return score_of(read_scored(_found(of, workspace)))
+    return score_of(read_scored(find_suite_or_run(of, runs_folder(workspace))))
 
 
 @public
 def trace(of: str | Path | None = None, *, workspace: str | Path | None = None) -> list[str]:
     """Every attempt of a suite's folder or a run's, a JSON document each, and a document for each cell's best."""
-    return list(trace_lines(read_scored(_found(of, workspace))))
+    return list(trace_lines(read_scored(find_suite_or_run(of, runs_folder(workspace)))))
 
 
 @public
 def compare(before: str | Path, after: str | Path, *, workspace: str | Path | None = None) -> Comparison:
     """What changed between two suites or runs: folders, their names in the workspace, or names of suites."""
-    find = partial(_found, workspace=workspace)
+    find = partial(find_suite_or_run, runs=runs_folder(workspace))
     return compare_scored(read_scored(find(before)), read_scored(find(after)))
 
 
-def _found(named: str | Path | None, workspace: str | Path | None) -> Path:
-    """The folder of a suite or a run, where no name is given of the last suite."""
+def find_suite_or_run(named: str | Path | None, runs: Path) -> Path:
+    """The folder of a suite or a run in ``runs``, where no name is given of the last suite."""
     if named is not None and Path(named).is_dir():
         return Path(named)
-    runs = workspace_root(workspace) / RUNS
     suites = suites_in(runs)
     if named is None and not suites:
         raise ConfigError(f"there is no suite in {runs} yet: akgflow bench SUITE makes one")

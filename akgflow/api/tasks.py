@@ -31,6 +31,11 @@ def workspace_root(workspace: str | Path | None = None) -> Path:
     return config.find_root() if workspace is None else Path(workspace)
 
 
+def runs_folder(workspace: str | Path | None = None) -> Path:
+    """The folder of a workspace's runs, as its agents.yaml says. Raises `ConfigError`."""
+    return config.runs_folder(workspace_root(workspace))
+
+
 @public
 def load(task: Named, *, workspace: str | Path | None = None, overrides: Sequence[str] = ()) -> Loaded:
     """The task and the workspace that its names resolve in.

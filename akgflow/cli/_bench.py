@@ -1,4 +1,4 @@
-"""``akgflow bench``, ``score`` and ``compare``: suites of problems."""
+"""``akgflow bench``, ``score``, ``compare`` and ``recheck``: suites of problems, and what became of their kernels."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ from akgflow.cli._options import echo_json, json_option, progress_options, set_o
 
 if TYPE_CHECKING:
     from akgflow.reporting import Detail
+
+_fail_on_option = click.option(
+    "--fail-on",
+    type=click.Choice(["worse", "wrong", "never"]),
+    default="worse",
+    show_default=True,
+    help="What makes the exit code 1: a kernel that became slower or wrong, only one that became wrong, or nothing.",
+)
 
 
 @click.command("bench")
@@ -89,13 +97,7 @@ def score_command(folder: str | None, workspace: Path | None, as_json: bool, tra
 @click.argument("after")
 @workspace_option
 @json_option
-@click.option(
-    "--fail-on",
-    type=click.Choice(["worse", "wrong", "never"]),
-    default="worse",
-    show_default=True,
-    help="What makes the exit code 1: a kernel that became slower or wrong, only one that became wrong, or nothing.",
-)
+@_fail_on_option
 @click.option("--diff/--no-diff", default=True, help="Show how the sources of changed kernels differ.")
 @click.pass_context
 def compare_command(
@@ -112,4 +114,43 @@ def compare_command(
         echo_json(found)
     else:
         show_comparison(found, console(), diffs=diff)
+    ctx.exit(found.exit_code(api.FailOn(fail_on)))
+
+
+@click.command("recheck")
+@click.argument("what", metavar="RUN|STORE|FOLDER")
+@click.option("--target", help="Judge for this target of the workspace; else for that of each verdict.")
+@click.option("--time/--no-time", default=True, help="Time again what was timed.")
+@workspace_option
+@set_option
+@json_option
+@_fail_on_option
+@click.pass_context
+def recheck_command(
+    ctx: click.Context,
+    what: str,
+    target: str | None,
+    time: bool,
+    workspace: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+    fail_on: str,
+) -> None:
+    """Judge kernels that passed again, on what is here: still right, still as fast, and what changed underneath.
+
+    They are the winners of a run or a suite (folder or name), the entries of a knowledge store (its file, or
+    "knowledge" for the workspace's), or exported packages (a folder that holds some).
+
+    A kernel that cannot be judged here is not compared; where none can be, the exit code is 4.
+    """
+    from akgflow.reporting import Progress, console, show_recheck
+
+    with Progress() as progress:
+        found = api.recheck(
+            what, target=target, time=time, notify=progress.waits, workspace=workspace, overrides=overrides
+        )
+    if as_json:
+        echo_json(found)
+    else:
+        show_recheck(found, console())
     ctx.exit(found.exit_code(api.FailOn(fail_on)))

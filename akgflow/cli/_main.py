@@ -34,6 +34,8 @@ _COMMANDS = {
     "bench": ("_bench", "Run a suite of problems, or go on with it, and score it."),
     "score": ("_bench", "Score a suite or a run that is there."),
     "compare": ("_bench", "Say what changed between two suites or runs."),
+    "recheck": ("_bench", "Judge kernels that passed again: still right, still as fast?"),
+    "runs": ("_setup", "List the runs of the workspace, show one, remove old ones."),
     "list": ("_look", "List targets, DSLs, agents, workflows or tasks."),
     "schema": ("_look", "Print the JSON Schema of a kind of file."),
     "doctor": ("_setup", "Say what is installed, which devices are here, what is missing."),

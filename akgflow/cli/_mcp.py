@@ -15,11 +15,11 @@ from akgflow.cli._options import workspace_option
 @click.option(
     "--inbox",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where the prompts of manual runs appear; runs/manual in the workspace without it.",
+    help="Where the prompts of manual runs appear; manual in the folder of the workspace's runs without it.",
 )
 def mcp_command(workspace: Path | None, inbox: Path | None) -> None:
     """Serve an agent over MCP on standard input and output: plan, run, next_prompt, answer, verify, show."""
     from akgflow.mcp import serve
 
     root = api.workspace_root(workspace).absolute()
-    serve(root, (inbox or root / "runs" / "manual").absolute())
+    serve(root, (inbox or api.runs_folder(root) / "manual").absolute())

@@ -1,8 +1,9 @@
-"""``akgflow doctor`` and ``akgflow cache``: what is here, what is missing, and what builds left."""
+"""``akgflow doctor``, ``cache`` and ``runs``: what is here, what is missing, and what builds and runs left."""
 
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import click
@@ -62,11 +63,86 @@ def size_command(as_json: bool) -> None:
 @json_option
 def clean_command(older_than: str, as_json: bool) -> None:
     """Remove builds. What is younger than ten minutes stays: a judgement may be using it."""
-    age = _AGE.fullmatch(older_than)
-    if age is None:
-        raise click.BadParameter(f"{older_than!r} is no age: write 90m, 12h or 30d", param_hint="'--older-than'")
-    freed = api.clean_cache(float(age[1]) * _SECONDS[age[2]])
+    freed = api.clean_cache(_seconds(older_than))
     if as_json:
         echo_json({"folder": str(api.cache_folder()), "freed_bytes": freed})
     else:
         echo(f"{freed / 1e6:.1f} MB removed from {api.cache_folder()}")
+
+
+def _seconds(text: str) -> float:
+    age = _AGE.fullmatch(text)
+    if age is None:
+        raise click.BadParameter(f"{text!r} is no age: write 90m, 12h or 30d", param_hint="'--older-than'")
+    return float(age[1]) * _SECONDS[age[2]]
+
+
+@click.group("runs")
+def runs_command() -> None:
+    """Look after the runs and suites of the workspace. runs.folder in agents.yaml says where they go."""
+
+
+@runs_command.command("list")
+@workspace_option
+@json_option
+def list_command(workspace: Path | None, as_json: bool) -> None:
+    """List them with age and size, the one at work last first."""
+    from akgflow.reporting import console, show_runs
+
+    found, folder = api.list_runs(workspace=workspace), api.runs_folder(workspace)
+    if as_json:
+        echo_json({"folder": str(folder), "runs": found})
+    else:
+        show_runs(found, folder, console())
+
+
+@runs_command.command("show")
+@click.argument("run")
+@workspace_option
+@json_option
+def show_command(run: str, workspace: Path | None, as_json: bool) -> None:
+    """Show age and size of RUN, a folder or a name, and what its verdicts depended on (its run.lock)."""
+    from akgflow.reporting import console, show_run_facts
+
+    found = api.run_facts(run, workspace=workspace)
+    if as_json:
+        echo_json(found)
+    else:
+        show_run_facts(found, console())
+
+
+@runs_command.command("clean")
+@click.argument("names", metavar="[NAME…]", nargs=-1)
+@click.option("--older-than", metavar="AGE", help="Those that were at work last so long ago, such as 12h or 30d.")
+@click.option("-y", "--yes", is_flag=True, help="Remove them without a question.")
+@workspace_option
+@json_option
+@click.pass_context
+def clean_runs_command(
+    ctx: click.Context,
+    names: tuple[str, ...],
+    older_than: str | None,
+    yes: bool,
+    workspace: Path | None,
+    as_json: bool,
+) -> None:
+    """Remove runs and suites by NAME, by age, or those of the names that are that old; none that is at work."""
+    from akgflow.reporting import console, show_runs
+
+    age = None if older_than is None else _seconds(older_than)
+    some = api.runs_to_clean(*names, older_than=age, workspace=workspace)
+    if some and not yes:
+        if as_json or not sys.stdin.isatty():
+            raise click.UsageError("nobody can be asked: give --yes to remove runs for good")
+        show_runs(some, api.runs_folder(workspace), console())
+        click.confirm("Remove them for good?", abort=True)
+    found = api.clean_runs(*(one.name for one in some), older_than=age or 0.0, workspace=workspace) if some else None
+    left = found.left if found else {}
+    if as_json:
+        echo_json({"removed": found.removed if found else (), "left": left})
+    else:
+        for name, reason in left.items():
+            echo(f"left: {name}: {reason}")
+        count, freed = (len(found.removed), found.bytes) if found else (0, 0)
+        echo(f"{count} removed, {freed / 1e6:.1f} MB")
+    ctx.exit(ExitCode.CONFIG if left and names else ExitCode.DONE)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         check_target,
         parse_cases,
         read_text,
+        runs_folder,
     )
     from akgflow.config._files import Unreadable, read_bytes
     from akgflow.config._load import (
@@ -59,6 +60,7 @@ _EXPORTS = {
         "check_target",
         "parse_cases",
         "read_text",
+        "runs_folder",
     ),
     "_files": ("Unreadable", "read_bytes"),
     "_load": (
@@ -119,6 +121,7 @@ __all__ = [
     "parse_python",
     "read_bytes",
     "read_text",
+    "runs_folder",
     "schema_text",
     "suggest",
     "workspace_of",

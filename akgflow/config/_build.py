@@ -47,6 +47,8 @@ Opened = Callable[[Path, str | None], Operator]
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _TOKENS = {"k": 1_000, "M": 1_000_000}
 _SIZES = {"MiB": 1 << 20, "GiB": 1 << 30}
+RUNS = "runs"
+"""The folder of a workspace's runs, where none is named."""
 DEFAULT_WORKFLOWS = {"generate": "design_code_repair", "migrate": "design_code_repair", "optimize": "improve"}
 """The workflow of a task that names none, by its kind."""
 
@@ -179,6 +181,12 @@ def knowledge(node: Node | None, root: Path) -> KnowledgeSpec:
         max_tokens=tokens(data.get("max_tokens", default.max_tokens)),
         same_operator=data.get("same_operator", default.same_operator),
     )
+
+
+def runs_folder(node: Node | None, root: Path) -> Path:
+    """The ``folder`` of the section ``runs``; a relative one is relative to the workspace."""
+    named = (node.data() if node else {}).get("folder") or RUNS
+    return root / Path(named).expanduser()
 
 
 def _store(named: str | None, root: Path) -> Path | Literal["shared"] | None:

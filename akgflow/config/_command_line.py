@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from akgflow.config import _build
 from akgflow.config._files import MAX_BYTES
+from akgflow.config._layers import resolve_environment
 from akgflow.config._problems import Problems, display, suggest, suggestion
 from akgflow.config._schema import options_at, validate
-from akgflow.config._yaml import Node, ScalarError, resolve
+from akgflow.config._yaml import Node, ScalarError, parse, resolve
 from akgflow.config.checks.opened import operator_at, refuse, translated
 from akgflow.config.checks.operators import Surface, misfit, read_operator
 from akgflow.config.checks.references import target_hint
@@ -29,6 +33,23 @@ def read_text(path: Path, what: str, most: int = MAX_BYTES) -> str:
     text = problems.read(path, None, what, most)
     problems.check()
     return text or ""
+
+
+def runs_folder(root: Path, env: Mapping[str, str] = os.environ) -> Path:
+    """The folder of a workspace's runs. The rest of its agents.yaml is not looked at: results can be read without it.
+
+    Raises `ConfigError`.
+    """
+    problems, path = Problems(), root / "agents.yaml"
+    text = problems.read(path, None, "the file") if path.is_file() else None
+    node = parse(text, display(path), problems) if text and re.search(r"\bruns[\"']?\s*:", text) else None
+    section = node.at("runs") if node else None
+    if section is not None:
+        whole = resolve_environment(Node({"runs": section}, section.mark), "agents", env, problems)
+        section = whole.at("runs") or section
+        validate(section, "agents", problems, ("definitions", "runs"))
+    problems.check()
+    return _build.runs_folder(section, root)
 
 
 def check_name(kind: str, name: str, known: Collection[str]) -> str:

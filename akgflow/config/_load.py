@@ -42,7 +42,7 @@ from akgflow.config.prompts.trial import try_prompts
 from akgflow.config.types import Budget, Task, Workspace
 from akgflow.errors import ConfigError, Mark, Problem
 
-_SECTIONS = {"agents": ("models", "agents", "workflows", "knowledge"), "hardware": ("targets",)}
+_SECTIONS = {"agents": ("models", "agents", "workflows", "knowledge", "runs"), "hardware": ("targets",)}
 _FILE_OF = {section: kind for kind, sections in _SECTIONS.items() for section in sections}
 T = TypeVar("T")
 
@@ -287,6 +287,7 @@ class _Loader:
             workflows=_each(self._agents, "workflows", _build.workflow),
             targets=_each(self._hardware, "targets", _build.target),
             dsls=packs,
+            runs=_build.runs_folder(self._agents.at("runs"), self.root),
             knowledge=_build.knowledge(self._agents.at("knowledge"), self.root),
             origins=dict(self._origins()),
         )

@@ -386,6 +386,8 @@ class Workspace:
     workflows: Mapping[str, Workflow]
     targets: Mapping[str, Target]
     dsls: Mapping[str, DslPack]
+    runs: Path
+    """The folder of its runs and suites."""
     knowledge: KnowledgeSpec = KnowledgeSpec()
     origins: Mapping[str, Mapping[str, Mark]] = field(default_factory=dict)
     """The position of each entry by section and name: ``origins["targets"]["cpu"]``."""

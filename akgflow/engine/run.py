@@ -26,8 +26,9 @@ from akgflow.errors import (
     machine_error,
 )
 from akgflow.planning import Job
-from akgflow.runs.layout import OPERATOR, RESULT
-from akgflow.runs.lessons import cause_in, lessons_of
+from akgflow.runs.harvest import cause_in, lessons_of
+from akgflow.runs.layout import LOCK, OPERATOR, RESULT
+from akgflow.runs.lock import lock_of
 from akgflow.runs.records import Finished, Preflight, shown_kernels
 from akgflow.runs.result import JobResult, Outcome, RunResult
 from akgflow.runs.spending import JUDGE_TRIED, accounts, book_earlier_sessions, unknown_ends
@@ -48,6 +49,7 @@ async def run_plan(run: RunContext) -> RunResult:
     resumed = len(run.journal)
     book_earlier_sessions(run.journal, run.gateway.ledger)
     write_text(run.folder.path / OPERATOR, run.task.operator.whole)
+    _write_lock(run)
     source = await _check_source(run)
     await _try_judge(run)
     await run.knowledge.prepare()
@@ -65,9 +67,14 @@ async def run_plan(run: RunContext) -> RunResult:
         budget=run.task.budget,
         accounts=accounts(run.journal),
     )
+    _write_lock(run)
     if result.finished:
         write_json(run.folder.path / RESULT, result, durable=True)
     return result
+
+
+def _write_lock(run: RunContext) -> None:
+    write_json(run.folder.path / LOCK, lock_of(run.task, run.workspace, run.plan, run.journal))
 
 
 def _finished_calls(run: RunContext) -> list[Finished]:

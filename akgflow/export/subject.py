@@ -14,8 +14,8 @@ from akgflow.config.types import Scalar, Target, ToolchainFile, Workspace
 from akgflow.errors import ConfigError
 from akgflow.operators.text import parts_of
 from akgflow.planning import Job, Plan, digest
-from akgflow.runs.layout import OPERATOR, PLAN, RESULT
-from akgflow.runs.reader import candidates_of, operator_of, plan_of, result_of
+from akgflow.runs.layout import PLAN, RESULT
+from akgflow.runs.reader import candidates_of, judged_operator, plan_of, result_of
 from akgflow.runs.result import JobResult, RunResult
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import FRAMEWORK_ALLOWED, Verdict
@@ -78,15 +78,11 @@ def of_run(folder: Path, job: str | None, space: Workspace) -> Subject:
 
 def finished_plan(folder: Path) -> tuple[Plan, str]:
     """The plan of a finished run, and its operator's whole text. Raises `ConfigError`."""
-    plan, operator = plan_of(folder), operator_of(folder)
+    plan = plan_of(folder)
     if plan is None or result_of(folder) is None:
         missing = PLAN if plan is None else RESULT
         raise ConfigError(f"{folder} is no finished run: it holds no {missing}; akgflow run goes on with it")
-    if operator is None or hashlib.sha256(operator.encode()).hexdigest() != plan.inputs.get("operator"):
-        raise ConfigError(
-            f"{folder / OPERATOR} is not the operator that was run: akgflow run TASK --repair restores it"
-        )
-    return plan, operator
+    return plan, judged_operator(folder, plan)
 
 
 def of_files(

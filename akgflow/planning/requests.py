@@ -2,11 +2,56 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from akgflow.config.types import Operator, SourceKernel, Target, Task, ToolchainFile
+from akgflow.config.types import Operator, Scalar, SourceKernel, Target, Task, ToolchainFile
+from akgflow.operators.guarantee import Guarantee
 from akgflow.planning.types import Reach
+from akgflow.precision import Precision
 from akgflow.verdict import JudgeRequest, Limits, Verdict
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """How all kernels of a task are judged, in whichever DSL and for whichever target; as in `JudgeRequest`."""
+
+    cases: tuple[Mapping[str, Scalar], ...] = ()
+    secret_cases: tuple[Mapping[str, Scalar], ...] = ()
+    dtype: str | None = None
+    tolerance: float = JudgeRequest.tolerance
+    precision: Precision = JudgeRequest.precision
+    framework: str = JudgeRequest.framework
+    shapes: Guarantee = JudgeRequest.shapes
+    layouts: str | None = None
+    baselines: tuple[str, ...] = JudgeRequest.baselines
+    limits: Limits = JudgeRequest.limits
+
+    @classmethod
+    def of(cls, task: Task) -> Conditions:
+        """Those that a task states."""
+        return cls(
+            cases=task.cases,
+            secret_cases=task.secret_cases,
+            dtype=task.dtype,
+            tolerance=task.tolerance,
+            precision=task.precision,
+            framework=task.framework,
+            shapes=task.shapes,
+            layouts=task.layouts,
+            baselines=task.baselines,
+            limits=Limits(
+                build_seconds=task.limits.build,
+                run_seconds=task.limits.run,
+                hang_seconds=task.limits.hang,
+                judge_seconds=task.limits.judge,
+                judgement_bytes=task.memory,
+            ),
+        )
+
+    def on(self, request: JudgeRequest) -> JudgeRequest:
+        """``request`` under these."""
+        return replace(request, **vars(self))
 
 
 def judge_request(
@@ -31,26 +76,7 @@ def judge_request(
     )
     if not isinstance(about, Task):
         return replace(request, cases=about.cases, shapes=about.shapes)
-    return replace(
-        request,
-        cases=about.cases,
-        secret_cases=about.secret_cases,
-        shapes=about.shapes,
-        layouts=about.layouts,
-        dtype=about.dtype,
-        tolerance=about.tolerance,
-        precision=about.precision,
-        framework=about.framework,
-        profile=about.profile,
-        limits=Limits(
-            build_seconds=about.limits.build,
-            run_seconds=about.limits.run,
-            hang_seconds=about.limits.hang,
-            judge_seconds=about.limits.judge,
-            judgement_bytes=about.memory,
-        ),
-        baselines=about.baselines,
-    )
+    return Conditions.of(about).on(replace(request, profile=about.profile))
 
 
 def with_gaps(verdict: Verdict, found: Reach) -> Verdict:

@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from akgflow.reporting.plans import show_plan
     from akgflow.reporting.progress import Detail, Progress
     from akgflow.reporting.results import show_result, show_verdict
-    from akgflow.reporting.runs import show_run
-    from akgflow.reporting.suites import show_comparison, show_score, show_suite_plan, suite_progress
+    from akgflow.reporting.runs import show_run, show_run_facts, show_runs
+    from akgflow.reporting.suites import show_comparison, show_recheck, show_score, show_suite_plan, suite_progress
 
 _EXPORTS = {
     "_console": ("console",),
     "accounts": ("show_accounts",),
     "entries": ("show_entries", "show_entry"),
-    "runs": ("show_run",),
+    "runs": ("show_run", "show_run_facts", "show_runs"),
     "matrices": ("show_matrix",),
     "plans": ("show_plan",),
     "progress": ("Detail", "Progress"),
     "results": ("show_result", "show_verdict"),
-    "suites": ("show_comparison", "show_score", "show_suite_plan", "suite_progress"),
+    "suites": ("show_comparison", "show_recheck", "show_score", "show_suite_plan", "suite_progress"),
 }
 
 __all__ = [
@@ -39,8 +39,11 @@ __all__ = [
     "show_entry",
     "show_matrix",
     "show_plan",
+    "show_recheck",
     "show_result",
     "show_run",
+    "show_run_facts",
+    "show_runs",
     "show_score",
     "show_suite_plan",
     "show_verdict",

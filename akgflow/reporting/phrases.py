@@ -30,6 +30,19 @@ def clock(value: float) -> str:
     return f"{minutes}:{rest:02}" if minutes else f"{rest} s"
 
 
+def age(value: float) -> str:
+    """Seconds since something, in the largest unit that fits: ``40 s``, ``5 min``, ``3 h``, ``12 d``."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if value >= size:
+            return f"{value // size:.0f} {unit}"
+    return f"{value:.0f} s"
+
+
+def megabytes(value: float) -> str:
+    """``12.3 MB``."""
+    return f"{value / 1e6:,.1f} MB"
+
+
 def counted(number: int, what: str) -> str:
     """``1 call``, ``2 calls``."""
     return f"{number:,} {what}{'s' * (number != 1)}"

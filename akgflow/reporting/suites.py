@@ -8,9 +8,10 @@ from rich.text import Text
 from akgflow.reporting._console import say
 from akgflow.reporting._tables import Row, show_table
 from akgflow.reporting.phrases import clock, counted, models, seconds, spent, worst_price
-from akgflow.suites import Comparison, Figure, Group, Score, SuitePlan, SuiteStanding
+from akgflow.suites import Comparison, Figure, Group, Recheck, Score, SuitePlan, SuiteStanding
 from akgflow.suites.cells import State
 from akgflow.suites.comparison import Call, Pair
+from akgflow.suites.rechecking import Change
 from akgflow.suites.scoring import ATTEMPTS, FASTER_THAN, Loser
 
 _STATES = {State.RIGHT: "green", State.WRONG: "red", State.NOT_RUN: "yellow"}
@@ -167,6 +168,24 @@ def show_comparison(found: Comparison, out: Console, *, diffs: bool = True) -> N
     for pair in found.pairs if diffs else ():
         if pair.diff and pair.call not in (Call.SAME, Call.UNKNOWN):
             say(out, f"\n{pair.diff}")
+
+
+def show_recheck(found: Recheck, out: Console) -> None:
+    """Print each kernel, what got worse first, and what changed underneath."""
+    names = ("problem", "dsl", "target", "now", "before → now", "why")
+    show_table(names, [Row(_pair(one.pair)) for one in found.kernels], out, heads=3)
+    changed: dict[tuple[Change, ...], list[str]] = {}
+    for one in found.kernels:
+        if one.verdict is not None:
+            changed.setdefault(one.changes, []).append(f"{one.pair.problem}/{one.pair.dsl}-{one.pair.target}")
+    for changes, kernels in changed.items():
+        under = f" under {', '.join(kernels)}" if len(changed) > 1 else ""
+        say(out, f"changed{under}:" if changes else f"nothing known changed underneath{under}")
+        for one_change in changes:
+            before, now = one_change.before or "not known", one_change.now or "not known"
+            say(out, f"  {one_change.what}: {before} → {now}")
+    calls = ", ".join(f"{found.count(call)} {call}" for call in Call if found.count(call))
+    say(out, f"{calls}: {found.of}")
 
 
 def _pair(pair: Pair) -> tuple[str | Text, ...]:

@@ -1,24 +1,32 @@
-"""Entries of the knowledge store from a run's folder: of kernels whose verdict its journal holds."""
+"""Entries of the knowledge store from a run's folder: kernels whose verdict its journal holds, and their lessons.
+
+A lesson is what failed before a kernel passed, and why, as the replies that repaired it say.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from akgflow import __version__
+from akgflow.base.text import lines
 from akgflow.errors import ConfigError
-from akgflow.knowledge import Entry, why_not
+from akgflow.knowledge import Entry, Lesson, why_not
 from akgflow.planning import Job, Plan
 from akgflow.runs.journal import Journal
-from akgflow.runs.layout import OPERATOR, PLAN
-from akgflow.runs.lessons import cause_in, lessons_of
-from akgflow.runs.reader import candidates_of, journal_of, operator_of, plan_of
+from akgflow.runs.layout import PLAN
+from akgflow.runs.reader import candidates_of, journal_of, judged_operator, plan_of
 from akgflow.runs.records import Finished
 from akgflow.runs.result import Attempt
 from akgflow.search import Candidate
+from akgflow.terms import Status
 from akgflow.verdict import OperatorFeatures, Verdict
 
+MOST_LESSONS = 12
+"""Failures that one entry remembers; the later ones are nearer to what was right."""
 NOT_ASKED = OperatorFeatures(unknown="the run did not ask for them")
 
 
@@ -27,13 +35,10 @@ def harvest(folder: Path) -> list[Entry]:
 
     ``features`` are `NOT_ASKED` where the journal has none.
     """
-    plan, operator = plan_of(folder), operator_of(folder)
+    plan = plan_of(folder)
     if plan is None:
         raise ConfigError(f"{folder} is not the folder of a run: it holds no {PLAN}")
-    if operator is None:
-        raise ConfigError(f"{folder} does not hold the operator that was run: akgflow run TASK --repair writes it")
-    if hashlib.sha256(operator.encode()).hexdigest() != plan.inputs.get("operator"):
-        raise ConfigError(f"{folder / OPERATOR} was changed after the run: its digest is not the plan's")
+    operator = judged_operator(folder, plan)
     journal = journal_of(folder)
     try:
         features = journal.read("features", OperatorFeatures) if "features" in journal else NOT_ASKED
@@ -88,3 +93,35 @@ def _causes(journal: Journal, job: Job) -> Mapping[tuple[str, int], str]:
     replies = (journal.read(key, Finished) for key, _ in journal.items(f"call {job.id}."))
     said = ((one.key, cause_in(one.reply.text)) for one in replies)
     return {(key.step, key.attempt): cause for key, cause in said if cause}
+
+
+def lessons_of(attempts: Sequence[Attempt], causes: Mapping[tuple[str, int], str]) -> tuple[Lesson, ...]:
+    """What failed on the way, each failure once.
+
+    ``causes`` holds what was said before an attempt of a step, by its name and number: it is about the failure that
+    came before.
+    """
+    lessons: dict[tuple[str, str], Lesson] = {}
+    last: tuple[str, str] | None = None
+    before: tuple[str, int] | None = None
+    for attempt in attempts:
+        place = (attempt.step, attempt.attempt)
+        cause = causes.get(place, "")
+        if cause and last is not None and before != place and not lessons[last].cause:
+            lessons[last] = replace(lessons[last], cause=cause)
+        if attempt.status != Status.PASSED:
+            last, before = (attempt.status, attempt.message), place
+            lessons.setdefault(last, Lesson(*last))
+    return tuple(lessons.values())[-MOST_LESSONS:]
+
+
+def cause_in(reply: str) -> str:
+    """The one line in which a reply names the cause: an advisor's ``reason``, or a line ``Lesson: …``; else empty."""
+    with suppress(ValueError):
+        data = json.loads(reply[reply.index("{") : reply.rindex("}") + 1])
+        if isinstance(data, dict) and "decision" in data:
+            return str(data.get("reason", ""))
+    for line in lines(reply):
+        if line.lower().startswith("lesson:"):
+            return line.partition(":")[2].strip()
+    return ""

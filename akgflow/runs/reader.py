@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -80,6 +81,16 @@ def has_kernels(folder: Path) -> bool:
 def operator_of(folder: Path) -> str | None:
     """The reference as it was when the run began; None where the folder does not hold it."""
     return read_whole_text(folder / OPERATOR)
+
+
+def judged_operator(folder: Path, plan: Plan) -> str:
+    """The reference by which a run judged; raises `ConfigError` where the folder does not hold it as it was."""
+    operator = operator_of(folder)
+    if operator is None:
+        raise ConfigError(f"{folder} does not hold the operator that was run: akgflow run TASK --repair writes it")
+    if hashlib.sha256(operator.encode()).hexdigest() != plan.inputs.get("operator"):
+        raise ConfigError(f"{folder / OPERATOR} was changed after the run: its digest is not the plan's")
+    return operator
 
 
 def journal_of(folder: Path) -> Journal:

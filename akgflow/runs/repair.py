@@ -14,8 +14,9 @@ from pathlib import Path
 
 from akgflow.base.atomic import write_bytes
 from akgflow.runs.damage import DamagedRun, read_file, read_whole_text
-from akgflow.runs.layout import IDENTITY, JOURNAL, OPERATOR, PLAN, RESULT, SCRATCH
+from akgflow.runs.layout import IDENTITY, JOURNAL, LOCK, OPERATOR, PLAN, RESULT, SCRATCH
 from akgflow.runs.lines import read_lines
+from akgflow.runs.lock import lock_in
 from akgflow.runs.reader import best_candidate, best_verdict, plan_of
 from akgflow.runs.records import why_unfit
 from akgflow.runs.result import RunResult
@@ -39,6 +40,7 @@ def _readers(folder: Path) -> Readers:
     yield folder / IDENTITY, partial(_is_stamp, folder / IDENTITY)
     yield folder / PLAN, partial(plan_of, folder)
     yield folder / OPERATOR, partial(read_whole_text, folder / OPERATOR)
+    yield folder / LOCK, partial(lock_in, folder)
     yield folder / RESULT, partial(read_file, folder / RESULT, RunResult)
     for job in sorted(path.name for path in folder.glob("best/*")):
         yield folder / "best" / job / "verdict.json", partial(best_verdict, folder, job)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from akgflow.suites.comparison import Comparison, FailOn, compare
     from akgflow.suites.folder import SuiteFolder, is_suite_folder, suite_folder, suites_in
     from akgflow.suites.plan import Likely, SuitePlan, plan_suite
+    from akgflow.suites.rechecking import Recheck, Rechecked
     from akgflow.suites.run import SuiteResult, SuiteStanding, run_suite
     from akgflow.suites.scoring import Figure, Group, Score, score
     from akgflow.suites.trace import trace_lines
@@ -20,6 +21,7 @@ _EXPORTS = {
     "comparison": ("Comparison", "FailOn", "compare"),
     "folder": ("SuiteFolder", "is_suite_folder", "suite_folder", "suites_in"),
     "plan": ("Likely", "SuitePlan", "plan_suite"),
+    "rechecking": ("Recheck", "Rechecked"),
     "run": ("SuiteStanding", "SuiteResult", "run_suite"),
     "scoring": ("Figure", "Group", "Score", "score"),
     "trace": ("trace_lines",),
@@ -32,6 +34,8 @@ __all__ = [
     "Figure",
     "Group",
     "Likely",
+    "Recheck",
+    "Rechecked",
     "Score",
     "Scored",
     "SuiteFolder",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -35,7 +35,13 @@ class FailOn(StrEnum):
 
 
 _FAILS = {FailOn.WORSE: {Call.WRONG, Call.WORSE}, FailOn.WRONG: {Call.WRONG}, FailOn.NEVER: set[Call]()}
-_ORDER = list(Call)
+ORDER = list(Call)
+"""What got worse first."""
+
+
+def fails(calls: Iterable[Call], fail_on: FailOn) -> bool:
+    """Whether something happened that must not."""
+    return any(call in _FAILS[fail_on] for call in calls)
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ class Comparison:
 
     def exit_code(self, fail_on: FailOn = FailOn.WORSE) -> ExitCode:
         """Gate failed where something happened that must not."""
-        failed = any(pair.call in _FAILS[fail_on] for pair in self.pairs)
+        failed = fails((pair.call for pair in self.pairs), fail_on)
         return ExitCode.GATE_FAILED if failed else ExitCode.DONE
 
 
@@ -94,7 +100,7 @@ def compare(before: Scored, after: Scored) -> Comparison:
         raise ConfigError(
             f"{before.folder} and {after.folder} have no cell in common: compare runs of the same problems"
         )
-    pairs = sorted((_pair(old[name], new[name]) for name in both), key=lambda pair: _ORDER.index(pair.call))
+    pairs = sorted((pair_of(old[name], new[name]) for name in both), key=lambda pair: ORDER.index(pair.call))
     only = {
         side.folder: tuple(name for name in mine if name not in other)
         for side, mine, other in ((before, old, new), (after, new, old))
@@ -109,7 +115,8 @@ def _totals(of: Scored) -> Totals:
     return Totals(of.name, of.folder, of.right, spent.tokens, spent.usd, of.seconds)
 
 
-def _pair(old: Cell, new: Cell) -> Pair:
+def pair_of(old: Cell, new: Cell) -> Pair:
+    """What became of a cell."""
     call, reason = _by_state(old, new)
     baseline = next((name for name in old.speeds if name in new.speeds), "")
     before, after = old.speeds.get(baseline), new.speeds.get(baseline)

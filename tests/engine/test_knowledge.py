@@ -25,9 +25,8 @@ from akgflow.knowledge import Found, Lesson, Store
 from akgflow.machine import detect
 from akgflow.planning import build_plan
 from akgflow.runs import Outcome
-from akgflow.runs.harvest import harvest
+from akgflow.runs.harvest import cause_in, harvest, lessons_of
 from akgflow.runs.journal import Journal
-from akgflow.runs.lessons import cause_in, lessons_of
 from akgflow.runs.reader import Unfinished, read_run
 from akgflow.runs.result import Attempt
 from akgflow.toolchains import missing_on

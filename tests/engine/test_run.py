@@ -13,6 +13,7 @@ from openai_server import Answer, OpenAIServer, Seen, error
 from running import run
 from small_task import BROKEN, RIGHT, STOP, WRONG, by_agent, fenced, make_workspace, sketch
 
+from akgflow.base.serial import to_data
 from akgflow.errors import BudgetError, ExitCode
 from akgflow.runs import Outcome
 
@@ -52,6 +53,9 @@ def test_a_wrong_draft_is_repaired_with_advice_and_everything_is_kept(
     assert "negative values pass" not in repair  # the conductor's reason is for people, its advice for the coder
     assert "clamp at zero" in repair
     assert "INCORRECT_NUMERICAL" in repair
+    lock = json.loads((folder / "run.lock").read_text())
+    assert lock["answered"] == {"openai/first (live)": len(openai_server.requests)}
+    assert lock["environments"] == [to_data(job.verdict.environment)] and "torch" in lock["environments"][0]["libs"]
     assert not [path for path in folder.rglob("*") if path.is_file() and SECRET in path.read_text(errors="replace")]
 
 

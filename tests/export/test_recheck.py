@@ -17,7 +17,9 @@ from akgflow.errors import ConfigError
 def test_the_judge_says_again_that_it_passed(cpp_package: Path) -> None:
     done = python(cpp_package, "-m", f"{cpp_package.name}.recheck", "--json")
     assert done.returncode == 0, done.stderr
-    verdict = json.loads(done.stdout)
+    (kernel,) = json.loads(done.stdout)["kernels"]
+    verdict = kernel["verdict"]
+    assert (kernel["pair"]["call"], kernel["changes"]) == ("same", [])
     assert (verdict["status"], verdict["evidence"]) == ("PASSED", ["executed"])
     cases = {json.dumps(one["case"], sort_keys=True) for one in verdict["correctness"]["cases"]}
     facts = json.loads((cpp_package / "src" / cpp_package.name / "evidence" / "facts.json").read_text())

@@ -52,6 +52,7 @@ WORKFLOW = Workflow(
 )
 SPACE = Workspace(
     root=Path("/nowhere"),
+    runs=Path("/nowhere/runs"),
     models={"m": ModelSpec("m", "openai/x", {"max_tokens": 1000}, price=Price(1.0, 10.0))},
     agents={a.name: a for a in (agent("designer", "text"), agent("coder", "code"), agent("conductor", "json"))},
     workflows={"w": WORKFLOW},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,7 @@ WAYS: dict[str, Way] = {
     "run": lambda root: api.run("scale", workspace=root),
     "verify": lambda root: api.verify(root / "k.py", task="scale", dsl="plain", target="cpu", workspace=root),
     "matrix": lambda root: api.matrix("scale", candidates={"plain": root / "k.py"}, workspace=root),
+    "recheck": lambda root: api.recheck(api.run("scale", workspace=root).folder, workspace=root),
 }
 
 
@@ -79,6 +80,9 @@ def test_a_task_is_judged_as_it_says(space: Path, asked: list[JudgeRequest], way
     assert not [name for name in SHARED if said[name] == own[name]], "what equals a default shows nothing"
     WAYS[way](space)
     assert asked
+    if way == "recheck":
+        assert not asked[-1].profile and asked[-1].limits == LIMITS, "counters say nothing about a kernel's state"
+        asked = [*asked[:-1], replace(asked[-1], profile=True)]
     for request in asked:
         assert request.toolchain == FRAMEWORK or request.limits == LIMITS
         if request.toolchain != FRAMEWORK:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Collection
 from functools import cache
@@ -56,6 +57,17 @@ def torch_platform() -> str | None:
 def cxx() -> str | None:
     """The C++ compiler that builds candidates."""
     return shutil.which(os.environ.get("CXX") or "c++") or shutil.which("g++")
+
+
+def tool_version(program: str | Path | None, word: str = "") -> str:
+    """The line with ``word`` of what a compiler says about its version, or `NOT_INSTALLED`."""
+    if program is None:
+        return NOT_INSTALLED
+    try:
+        done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return NOT_INSTALLED
+    return next((line.strip() for line in done.stdout.splitlines() if word in line), NOT_INSTALLED)
 
 
 def no_device(target: Target, machine: Machine) -> str | None:

@@ -11,10 +11,16 @@ import os
 import platform
 import shutil
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
-from akgflow.toolchains.common.installed import NOT_INSTALLED, package_version
+from akgflow import __version__
+from akgflow.machine import Device, Machine, settings_of
+from akgflow.toolchains.common.installed import NOT_INSTALLED, cxx, package_version, tool_version
+from akgflow.toolchains.common.nvidia import nvcc
+from akgflow.verdict import Environment
 from akgflow.verification.sandbox import process_tree
 from akgflow.verification.sandbox.untrusted_files import remove, tidy
 
@@ -88,7 +94,16 @@ class BuildCache:
             remove(aside)
 
 
-def libraries() -> dict[str, str]:
-    """Versions of what judges and builds, as far as it is installed."""
-    versions = {name: package_version(name) for name in ("torch", "triton", "apache-tvm-ffi", "tilelang")}
-    return {"python": platform.python_version()} | {name: one for name, one in versions.items() if one != NOT_INSTALLED}
+@cache
+def libraries() -> Mapping[str, str]:
+    """Versions of what judges and builds, as far as it is installed; read once in a process."""
+    found = {name: package_version(name) for name in ("torch", "triton", "apache-tvm-ffi", "tilelang")}
+    found |= {"c++": tool_version(cxx()), "nvcc": tool_version(nvcc(), "release")}
+    own = {"akgflow": __version__, "python": platform.python_version()}
+    return own | {name: one for name, one in found.items() if one != NOT_INSTALLED}
+
+
+@cache
+def environment(machine: Machine, device: Device | None) -> Environment:
+    """With what this process judges on ``device``, or on the processor where that is None."""
+    return Environment(machine.cpu if device is None else device.name, libraries(), settings=settings_of(device))

@@ -79,7 +79,8 @@ class Judge:
                 shutil.copytree(first / BUILDS, folder / BUILDS, symlinks=True)
             trial = Trial(tools.server, request, here[0], folder, machine.cores)
             try:
-                trial.start(judgement.module)
+                trial.open()
+                trial.load(judgement.module)
             except BaseException:
                 trial.close()
                 raise

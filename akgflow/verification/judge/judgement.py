@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from akgflow import __version__, toolchains
+from akgflow import toolchains
 from akgflow.config.types import Scalar
 from akgflow.errors import AkgflowError, MachineExhausted, machine_error
 from akgflow.machine import Machine
@@ -20,11 +20,10 @@ from akgflow.terms import Evidence, Status, in_order
 from akgflow.toolchains import CompileFailure, Toolchain
 from akgflow.verdict import (
     FRAMEWORK_ALLOWED,
-    Environment,
     JudgeRequest,
     Verdict,
 )
-from akgflow.verification.judge.build_cache import BuildCache, libraries
+from akgflow.verification.judge.build_cache import BuildCache, environment, libraries
 from akgflow.verification.judge.candidate_process import BUILDS, ForkServerClient
 from akgflow.verification.judge.evaluation import REUSES, Trial
 from akgflow.verification.judge.failures import (
@@ -239,9 +238,9 @@ class Judgement:
                 self.findings.evidence.append(Evidence.COMPILED)
 
     def builds_key(self, evidence: Evidence) -> str:
-        """Identifies a build by all that goes into it except the compilers: a build stays valid without them."""
+        """Identifies a build by all that goes into it: another compiler builds again."""
         request, cpu = self.request, self.tools.machine.cpu
-        parts = (self.module, request.toolchain, request.target, evidence.value, cpu, __version__, libraries())
+        parts = (self.module, request.toolchain, request.target, evidence.value, cpu, libraries())
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     def _reference(self, keys: Mapping[str, Scalar], device: str) -> Reference:
@@ -360,12 +359,13 @@ class Judgement:
         if request.profile and not findings.profile:
             findings.absent.setdefault("profile", "counters are read only of what is right and timed")
         executed = Evidence.EXECUTED in findings.evidence
+        device = self.tools.machine.device_for(request.target) if executed else None
         return Verdict(
             status=failure.status if failure else Status.PASSED,
             message=failure.message if failure else pass_message(findings, request),
             target=request.target.name,
             evidence=in_order(findings.evidence),
-            environment=Environment(self._hardware() if executed else self.tools.machine.cpu, libraries()),
+            environment=environment(self.tools.machine, device),
             timestamp=datetime.now(UTC).isoformat(timespec="seconds"),
             log=failure.log if failure else "",
             correctness=findings.correctness(self._is_secret),
