@@ -135,7 +135,9 @@ def clean_runs_command(
         if as_json or not sys.stdin.isatty():
             raise click.UsageError("nobody can be asked: give --yes to remove runs for good")
         show_runs(some, api.runs_folder(workspace), console())
-        click.confirm("Remove them for good?", abort=True)
+        if not click.confirm("Remove them for good?"):
+            echo("nothing was removed")
+            return
     found = api.clean_runs(*(one.name for one in some), older_than=age or 0.0, workspace=workspace) if some else None
     left = found.left if found else {}
     if as_json:
