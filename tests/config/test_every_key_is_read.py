@@ -310,6 +310,8 @@ LOADED = [
 BY_CONFIG_ITSELF = {
     # What the prompts see is made in config, by `PromptContext.of`.
     *("by_operator", "by_platform", "always", "repair", "improve", "title"),
+    # What tokens cost is added up there, by `Price.of`.
+    *("input", "output", "cached_input"),
 }
 
 
