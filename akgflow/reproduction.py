@@ -77,8 +77,6 @@ class Failing:
     """The operator's whole text with its sizes."""
     keys: Mapping[str, Scalar]
     """What ``get_inputs`` and ``get_init_inputs`` are called with, as far as they take it; and ``dyn``."""
-    sizes: Mapping[str, int]
-    """The sizes that differ from those of the case that was judged, for people."""
     device: str
     dtype: str | None
     evidence: Evidence

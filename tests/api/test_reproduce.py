@@ -26,8 +26,8 @@ from akgflow.verdict import Environment, Verdict
 from akgflow.verification.judge.judge import without_seeds
 
 BY_NAME = {one.name: one for one in members()}
-CARRY = BY_NAME["carry_lost"]
-"""Starts a scan again after each block of 256."""
+PADDED = BY_NAME["padding_of_zeros"]
+"""Pads rows with zeros, which are larger than what is negative: three elements are the fewest that are padded."""
 
 
 def wrong_cases(verdict: Verdict) -> list[str]:
@@ -39,42 +39,39 @@ def wrong_cases(verdict: Verdict) -> list[str]:
 def test_a_verdict_becomes_a_file_that_shows_the_fault_and_nothing_once_it_is_gone(
     bench: Bench, tmp_path: Path
 ) -> None:
-    verdict, file, shows = bench.judge(CARRY.text, CARRY.operator, **changes_for(CARRY)), tmp_path / "v.json", "s.py"
+    verdict, file, shows = bench.judge(PADDED.text, PADDED.operator, **changes_for(PADDED)), tmp_path / "v.json", "s.py"
     file.write_text(to_json(verdict), encoding="utf-8")
-    about = {"candidate": CARRY.file, "operator": CARRY.operator, "dsl": "cpp", "workspace": tmp_path}
+    about = {"candidate": PADDED.file, "operator": PADDED.operator, "dsl": "triton", "workspace": tmp_path}
     made = akgflow.reproduce(file, out=tmp_path / shows, **about)
-    assert "float32 [1, 257]" in made.shown  # one element more than a block
+    assert "float32 [1, 3]" in made.shown
     assert made.smallest
 
     text = (tmp_path / shows).read_text(encoding="utf-8")
     done = run_without_akgflow(tmp_path / shows)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "output 0 at [0, 256]: expected 1" in done.stdout
-    assert "1 of 257 elements are wrong" in done.stdout
+    assert "output 0 at [0]: expected " in done.stdout
+    assert "got 3" in done.stdout
     assert "akgflow" not in text.partition('"""\n')[2]
 
-    (tmp_path / "repaired.py").write_text(text.replace("scan(x, out, 256)", "scan(x, out, 1 << 30)"))
+    (tmp_path / "repaired.py").write_text(text.replace("other=0.0", "other=-float('inf')"))
     done = run_without_akgflow(tmp_path / "repaired.py")
     assert (done.returncode, "not reproduced" in done.stdout) == (0, True), done.stdout + done.stderr
-    (tmp_path / "broken.py").write_text(text.replace("library.scan(x, out, 256)", "library.absent(x)"))
-    done = run_without_akgflow(tmp_path / "broken.py")
-    assert (done.returncode, "could not be run here" in done.stdout) == (2, True), done.stdout + done.stderr
 
 
-def test_interpreted_triton_is_shown_in_tritons_own_interpreter(bench: Bench, tmp_path: Path) -> None:
-    again = shown_again(bench, BY_NAME["padding_of_zeros"], tmp_path)
+@pytest.mark.gpu
+def test_a_device_shows_what_a_device_found(bench: Bench, tmp_path: Path) -> None:
+    again = shown_again(bench, BY_NAME["gpu_cached_by_pointer"], tmp_path)
     assert again.done.returncode == 1, again.done.stdout + again.done.stderr
-    assert again.shapes == [[1, 3]]  # three elements are the fewest that are padded
 
 
 def test_seeds_are_in_the_verdict_alone(bench: Bench) -> None:
-    verdict = bench.judge(CARRY.text, CARRY.operator, **changes_for(CARRY))
+    verdict = bench.judge(PADDED.text, PADDED.operator, **changes_for(PADDED))
     assert verdict.correctness is not None
     seeds = set(wrong_cases(verdict))
     assert "" not in seeds
     assert not [one for one in verdict.correctness.cases if one.status is Status.PASSED and one.seed]
     # What is drawn for the next judgement comes from others, and a model is told none.
-    again = bench.judge(CARRY.text, CARRY.operator, **changes_for(CARRY))
+    again = bench.judge(PADDED.text, PADDED.operator, **changes_for(PADDED))
     assert not seeds & set(wrong_cases(again))
     assert not [seed for seed in seeds if seed in describe(verdict) + verdict.message + verdict.log]
     # A reference that serves the next candidates, too, keeps its seed to itself.
@@ -87,7 +84,7 @@ OTHER = Verdict(Status.RUNTIME_ERROR, "it crashed", "cpu", (), Environment("a cp
 
 def test_what_cannot_be_shown_is_refused_before_anything_is_run(tmp_path: Path) -> None:
     file = tmp_path / "verdict.json"
-    about = {"candidate": CARRY.file, "operator": CARRY.operator, "dsl": "cpp", "workspace": tmp_path}
+    about = {"candidate": PADDED.file, "operator": PADDED.operator, "dsl": "triton", "workspace": tmp_path}
     file.write_text(to_json(OTHER))
     with pytest.raises(ConfigError, match="only wrong values are shown again, and the verdict is RUNTIME_ERROR"):
         akgflow.reproduce(file, **about)
@@ -116,6 +113,10 @@ def test_a_finished_run_shows_its_latest_wrong_kernel(tmp_path: Path, openai_ser
     assert "float32 [1, 1]" in made.shown
     done = run_without_akgflow(tmp_path / "shows.py")
     assert done.returncode == 1, done.stdout + done.stderr
+    text = (tmp_path / "shows.py").read_text(encoding="utf-8")
+    (tmp_path / "broken.py").write_text(text.replace("_kernel.scale_relu(", "_kernel.absent("))
+    done = run_without_akgflow(tmp_path / "broken.py")
+    assert (done.returncode, "could not be run here" in done.stdout) == (2, True), done.stdout + done.stderr
     best = result.jobs[0].best
     with pytest.raises(ConfigError, match="the verdict is PASSED"):
         akgflow.reproduce(result.folder, candidate=best, workspace=tmp_path)
@@ -140,6 +141,8 @@ SMALLEST: dict[str, tuple[list[list[int]], int, str]] = {
     "first_call_only": ([ONE, ONE], 2, "the first call is right"),
     "first_five_calls": ([ONE], 6, "five calls are right"),
     "grid_rounded_down": ([[1, 257]], 1, "one program does 256 elements"),
+    "carry_lost": ([[1, 257]], 1, "blocks of 256"),
+    "padding_of_zeros": ([[1, 3]], 1, "three are the fewest that are padded"),
     "identity_gelu": ([ONE], 1, "the input is no answer"),
     "identity_layernorm": ([ONE], 1, "the input is no answer"),
     "rows_of_one_block": ([[1, 129]], 1, "a block of 128"),

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from judging import CPU, with_path
+from judging import target_of, with_path
 
 from akgflow.export import Judged, failure_file, shipping_of
 from akgflow.precision import Precision
@@ -52,14 +52,19 @@ class Again(NamedTuple):
         return len(self.found.failing.calls)
 
 
+def on_gpu(member) -> bool:
+    """Whether a device judges it."""
+    return bool(getattr(member, "on_gpu", False))
+
+
 def changes_for(member):
     """What a request about a member of the corpus says beside candidate and operator."""
     header = member.header
     toolchain = header.get("toolchain") or header["dsl"]
     return {
         "toolchain": toolchain,
-        "target": CPU,
-        "evidence": (Evidence.EXECUTED if toolchain == "cpp" else Evidence.INTERPRETED,),
+        "target": target_of("gpu" if on_gpu(member) else "cpu"),
+        "evidence": (Evidence.EXECUTED if toolchain == "cpp" or on_gpu(member) else Evidence.INTERPRETED,),
         "dtype": header.get("dtype"),
         "precision": Precision(header.get("precision", "framework")),
         "layouts": header.get("layouts"),
@@ -67,11 +72,11 @@ def changes_for(member):
     }
 
 
-def run_without_akgflow(file: Path) -> subprocess.CompletedProcess[str]:
+def run_without_akgflow(file: Path, devices: bool = False) -> subprocess.CompletedProcess[str]:
     """``python FILE`` where akgflow cannot be imported.
 
     The file runs a candidate without the judge's sandbox, and members of the corpus attack what they reach: it may
-    write below its own folder only.
+    write below its own folder only, unless it needs ``devices``.
     """
     folder = file.parent
     (folder / "blocked").mkdir(exist_ok=True)
@@ -83,7 +88,13 @@ def run_without_akgflow(file: Path) -> subprocess.CompletedProcess[str]:
     confined = [sys.executable, "-P", "-m", "akgflow.verification.sandbox.confined", json.dumps([str(folder)]), "--"]
     blocked = ["env", f"PYTHONPATH={with_path(folder / 'blocked')}", sys.executable, str(file)]
     return subprocess.run(
-        [*confined, *blocked], capture_output=True, text=True, check=False, env=environment, cwd=folder, timeout=300
+        [*(() if devices else confined), *blocked],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        cwd=folder,
+        timeout=300,
     )
 
 
@@ -102,9 +113,9 @@ def shown_again(bench, member, folder: Path, seconds: float = 60.0) -> Again:
     """A member judged, its failure looked for, and the file that shows it run."""
     verdict, found = searched(bench, member, seconds)
     assert found.failing is not None, found.reason
-    toolchain = changes_for(member)["toolchain"]
-    judged = Judged(member.name, member.text, member.operator.read_text(), toolchain, toolchain, CPU, verdict)
+    toolchain, target = (changes_for(member)[name] for name in ("toolchain", "target"))
+    judged = Judged(member.name, member.text, member.operator.read_text(), toolchain, toolchain, target, verdict)
     file = folder / f"{member.name}.py"
     ships = shipping_of(judged)
     file.write_text(failure_file(judged, found, found.failing, ships, file.name), encoding="utf-8")
-    return Again(verdict, found, file, run_without_akgflow(file))
+    return Again(verdict, found, file, run_without_akgflow(file, on_gpu(member)))

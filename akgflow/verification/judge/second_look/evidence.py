@@ -51,7 +51,6 @@ def failing(
     made = Failing(
         operator=pinned(text, case.globals),
         keys={name: value for name, value in case.keys.items() if name not in (*RESERVED, *case.globals)},
-        sizes={},
         device=reference.device,
         dtype=None if case.dtype is None else memory.dtype_name(case.dtype),
         evidence=found,

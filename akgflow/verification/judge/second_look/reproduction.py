@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 
 import torch
@@ -113,8 +113,7 @@ class Reproduction:
     def _made(self, sizes: Sizes, tried: int, complete: bool) -> Reproduced:
         wrong = self.wrong[tuple(sizes.values())]
         made = failing(wrong.reference, wrong.text, wrong.asked, wrong.calls, wrong.result, self.evidence)
-        moved = {name: size for name, size in sizes.items() if size != self.own[name]}
-        return Reproduced(replace(made, sizes=moved), tried, complete)
+        return Reproduced(made, tried, complete)
 
     def _look_for_sizes(self) -> None:
         """What can be smaller: sizes with names, and numbers that the functions write out and shapes follow."""
