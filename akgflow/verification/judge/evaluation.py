@@ -22,13 +22,15 @@ from akgflow.verification.judge.failures import (
     Disturbed,
     Measured,
     blame_repeat,
+    blamed,
     measured_from,
 )
-from akgflow.verification.judge.regions import SHIFT_BYTES, Regions, handle_of
+from akgflow.verification.judge.regions import SHIFT_BYTES, Regions
 from akgflow.verification.reference.inputs import Draw
-from akgflow.verification.reference.output_form import check_structure
 from akgflow.verification.reference.reference import Reference
+from akgflow.verification.reference.special.gradients import check_form
 from akgflow.verification.reference.tolerance import compare
+from akgflow.verification.reference.tracing.runner import Effects
 from akgflow.verification.shared import memory
 from akgflow.verification.shared.library_traps import Trap
 from akgflow.verification.shared.op_classes import MOVES
@@ -55,6 +57,10 @@ SHORTENED_SECONDS = 15.0
 """For builds and for calls once an answer was wrong."""
 PING_SECONDS = 10.0
 REUSES = "an answer is overwritten by the next call: copy what is to be kept"
+STALE = (
+    "right by itself, and wrong when forward was called with other inputs before backward: what backward needs must be "
+    "kept for each call of forward (ctx.save_for_backward), not on the module"
+)
 LATE = "; the answer changed after it was taken: the current stream must wait for work on other streams"
 
 _secret = random.SystemRandom()
@@ -166,6 +172,7 @@ class Trial:
             stand_in=not baseline and not isinstance(self.request.candidate, str),
             mode=reference.case.mode,
             moves=moves,
+            wanted=None if reference.case.wanted is None else vars(reference.case.wanted),
         )
         started = time.monotonic()
         self._build_ask(request, fds)
@@ -185,11 +192,7 @@ class Trial:
         """
         layout = reference.shapes()
         fds: list[int] = []
-        region = None
-        if self.device != "meta":
-            region = memory.create(layout.size, self.device)
-            layout.write_sparsely(region)
-        handle = handle_of(region, fds)
+        handle = self._regions.scratch(layout, fds, sparsely=True)
         try:
             self._timed_call(reference, Call(handle, layout.tree, 0, None, []), fds)
         except CandidateFailed as failure:
@@ -202,10 +205,7 @@ class Trial:
         """Have a baseline's model compiled by `torch.compile` for the shapes of a case."""
         layout = reference.shapes()
         fds: list[int] = []
-        region = memory.create(layout.size, self.device)
-        layout.write(region)
-        handle = handle_of(region, fds)
-        self.process.ask(Optimize(handle, layout.tree), seconds, fds)
+        self.process.ask(Optimize(self._regions.scratch(layout, fds), layout.tree), seconds, fds)
 
     def require_kernels(self) -> None:
         """Raise `CandidateFailed` when nothing of the DSL ran, though the framework was not to do its work.
@@ -233,6 +233,8 @@ class Trial:
         least = SHIFT_BYTES if reference.two_calls else 0
         for draw in (second, first) if first.in_place else (first, second):
             self.measured.append(self.check(reference, draw, least))
+        if first.wanted is not None and first.effects == Effects():
+            self._between(reference, first, second)
         # The first one again, perturbed at the same addresses, and the same at others: answers must depend on all of
         # what is asked, and on nothing else.
         perturbed = [(draw, 0) for draw in ((first, *reference.perturbed) if reference.perturbed else ())]
@@ -245,6 +247,12 @@ class Trial:
                 self.measured.append(found)
             elif found.result.status is not Status.PASSED:
                 self.measured.append(blame_repeat(found, self.calls))
+
+    def _between(self, reference: Reference, draw: Draw, other: Draw) -> None:
+        """The gradients of a draw again, when forward was called with other inputs before backward."""
+        if all(one.result.status is Status.PASSED for one in self.measured[-2:]):
+            found = self.check(reference, draw, between=other)
+            self.measured.append(blamed(found, STALE) if found.result.status is not Status.PASSED else found)
 
     def shorten_limits(self, seconds: float = SHORTENED_SECONDS) -> None:
         """Leave little time after a wrong answer: other cases may show where, and a broken process may hang in them."""
@@ -265,11 +273,11 @@ class Trial:
         self.measured.append(blame_repeat(again, self.calls))
         return False
 
-    def check(self, reference: Reference, draw: Draw, base: int = 0) -> Measured:
+    def check(self, reference: Reference, draw: Draw, base: int = 0, between: Draw | None = None) -> Measured:
         """One call, its inputs ``base`` bytes further on, judged by what the shared memory holds afterwards."""
         result = CaseResult(reference.case.keys, draw.distribution, Status.PASSED)
         try:
-            outputs = self._call(reference, draw, base)
+            outputs = self._call(reference, draw, base, between)
             return self._judged(reference, draw, result, outputs)
         except _Wrong as wrong:
             return Measured(replace(result, status=wrong.status, detail=wrong.detail))
@@ -311,10 +319,10 @@ class Trial:
         elif draw.in_place or not self._asked:
             self._asked.append((draw, remembered))
 
-    def _call(self, reference: Reference, draw: Draw, base: int) -> list[torch.Tensor]:
+    def _call(self, reference: Reference, draw: Draw, base: int, between: Draw | None) -> list[torch.Tensor]:
         """Ask for one call; the output tensors as the judge's own copies."""
         fds: list[int] = []
-        self._inputs, out_region, call = self._regions.for_call(draw, base, fds)
+        self._inputs, out_region, call = self._regions.for_call(draw, base, fds, between)
         reference.state_layout.write(self._regions["state"])
         _synchronize(self.device)
         called = self._timed_call(reference, call, fds)
@@ -322,7 +330,7 @@ class Trial:
         self.process.require_alone()
         self.warnings |= {REUSES} if called.reuses else set()
         held = self._held(draw, out_region)
-        problem = check_structure(draw.tree, called.result)
+        problem = check_form(draw, called.result)
         problem = problem or side_effects.check_margins(call.outs, held)
         if problem is not None:
             raise _Wrong(*problem)

@@ -110,8 +110,12 @@ def measured_from(result: CaseResult, found: list[Comparison], framework_error: 
 
 
 def blame_repeat(measured: Measured, call: int) -> Measured:
-    text = f"right at first and wrong on call {call} of the same model: {measured.result.detail}"
-    return replace(measured, result=replace(measured.result, detail=text))
+    return blamed(measured, f"right at first and wrong on call {call} of the same model")
+
+
+def blamed(measured: Measured, why: str) -> Measured:
+    """A wrong result with the reason before what is wrong."""
+    return replace(measured, result=replace(measured.result, detail=f"{why}: {measured.result.detail}"))
 
 
 def result_failure(measured: Sequence[Measured]) -> CandidateFailed | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice, product
@@ -41,9 +41,10 @@ from akgflow.verification.reference.error_patterns import ROUNDINGS, alike
 from akgflow.verification.reference.index_outputs import RANGE_BOUND, Trace
 from akgflow.verification.reference.inputs import Draw, Recipe
 from akgflow.verification.reference.operator import Case, OperatorError, check_state, make_case, seeded
-from akgflow.verification.reference.oracle import QUICK_SECONDS, SLOW_SECONDS, Effects, Oracle, Runner
+from akgflow.verification.reference.oracle import QUICK_SECONDS, SLOW_SECONDS, Oracle
 from akgflow.verification.reference.output_form import require_an_answer
 from akgflow.verification.reference.special.admission import admitted, computes, well_conditioned
+from akgflow.verification.reference.special.gradients import upstream_draws, with_gradients
 from akgflow.verification.reference.special.perturbations import (
     FAR,
     OTHER,
@@ -57,6 +58,7 @@ from akgflow.verification.reference.special.structures import Kind, Structure, k
 from akgflow.verification.reference.tolerance import Measure
 from akgflow.verification.reference.tracing.narrowing import conditions
 from akgflow.verification.reference.tracing.op_count import measure
+from akgflow.verification.reference.tracing.runner import Runner
 from akgflow.verification.reference.trivial_answers import loose_bounds, trivial_answers, undecided
 from akgflow.verification.shared import dtypes, memory
 from akgflow.verification.shared.op_policy import Work
@@ -102,6 +104,7 @@ class Reference:
         self.file, self.device, self._describe = file, device, describer()
         self.init = memory.lay_out({"args": list(self.case.init_args), "kwargs": dict(self.case.init_kwargs)})
         model = self._construct()
+        self.case = with_gradients(self.case, model, "cpu", file)
         self.parameters = frozenset(name for name, _ in model.named_parameters())
         self._default = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
         self._tied = drawing.tied(model.state_dict())
@@ -122,8 +125,9 @@ class Reference:
         spacing = memory.at_page_end if self.device == "cpu" else memory.guarded
         self.state_layout = memory.lay_out(dict(self.state), spacing)
         where = f"of operator {self.file} on case {dict(self.case.keys)}"
-        self.framework_runner = Runner(self._model, self.state, where, conditions(self.contract, self.device))
-        self.oracle = Oracle(self._model, self.state, where, self.contract.allowed)
+        under, wanted = conditions(self.contract, self.device), self.case.wanted
+        self.framework_runner = Runner(self._model, self.state, where, under, wanted)
+        self.oracle = Oracle(self._model, self.state, where, self.contract.allowed, wanted)
         self._pace()
 
     def _pace(self) -> None:
@@ -173,6 +177,7 @@ class Reference:
         self.invariants = self._input_invariants(first)
         second = self._try_distribution(NORMAL, first)
         self.draws = [first, second or self.answer(self._operator_inputs(), OPERATOR)]
+        self.draws += self._of_upstream(first)
         at_borders = [EXTREMES] if any(invariant.has_borders for invariant in self.invariants) else []
         others = _secret.sample(EXTRA, len(EXTRA)) if second is not None else at_borders
         wanted = self._how_many(first)
@@ -271,6 +276,13 @@ class Reference:
             replace(found, distribution=PERTURBED) if well_conditioned(self.oracle, found, first, PERTURBED) else None
         )
 
+    def _of_upstream(self, first: Draw) -> Iterator[Draw]:
+        """Draws for other upstream gradients, where gradients are asked for."""
+        for name, made in upstream_draws(first, self._operator_inputs()):
+            found = self.answer(made, name, first.way)
+            if well_conditioned(self.oracle, found, first, name):
+                yield found
+
     @property
     def process_bytes(self) -> tuple[int, int]:
         """Bytes that a process keeps which runs the case, and takes while it does, beside inputs and outputs."""
@@ -358,23 +370,23 @@ class Reference:
         except TypeError as error:
             raise OperatorError(f"an input of {self.file} cannot be used: {error}") from error
         before = [placed.tensor.clone() for placed in layout.placed]
-        copied = memory.copied(made)
+        copied, runner = memory.copied(made), self.framework_runner
         result = self._counted(copied)
         tree, _ = self._describe(result, memory.storages([copied, *self._model.state_dict().values()]))
-        frame = self.framework_runner.own_tensors(result)
-        self.framework_runner.effects = effects = self._effects(before, list(memory.tensors(copied)))
+        frame = runner.own_tensors(result)
+        runner.effects = effects = runner.found_effects(before, list(memory.tensors(copied)))
         require_an_answer(tree, frame, effects, f"forward of {self.file}")
         if any(tensor.layout != torch.strided for tensor in frame):
             raise OperatorError(f"forward of {self.file} gives a sparse tensor; let it give a dense one")
         for tensor in (*frame, *memory.tensors(made)):
             if not dtypes.is_known(tensor.dtype):
                 raise OperatorError(f"{self.file} uses {tensor.dtype}, whose values cannot be compared")
-        outcome, count = frame + self.framework_runner.changed(copied), len(frame)
-        plain = distribution in (OPERATOR, NORMAL)
-        shifted = distribution == SHIFTED
+        outcome, count = frame + runner.changed(copied), len(frame)
+        plain, shifted = distribution in (OPERATOR, NORMAL), distribution == SHIFTED
         how = Measure(plain or shifted, plain, shifted, rounds_once=(self.oracle.roundings or 0) <= 1)
-        found = self.oracle.expected(made, outcome, self.framework_runner, how)
-        return Draw(distribution, way, made, layout, tree, found[:count], effects, found[count:])
+        found = self.oracle.expected(made, outcome, runner, how)
+        of = self.case.wanted, self.case.overwrites
+        return Draw(distribution, way, made, layout, tree, found[:count], effects, found[count:], *of)
 
     def _counted(self, copied: Any) -> Any:
         """The framework's result; the first call also counts how often it rounds."""
@@ -384,14 +396,3 @@ class Reference:
         result = self.framework_runner.run(copied, trace=trace)
         self.oracle.roundings = trace.roundings
         return result
-
-    def _effects(self, before: Sequence[torch.Tensor], given: Sequence[torch.Tensor]) -> Effects:
-        """What the forward just run on ``given``, which was ``before``, has changed, or any forward before it."""
-        known, state = self.framework_runner.effects, self._model.state_dict()
-        changes = [
-            # A change that leaves the values as they were (a relu of what is positive) shows in the version only.
-            i in known.inputs or tensor._version > 0 or not memory.same_bits(was, tensor)
-            for i, (was, tensor) in enumerate(zip(before, given, strict=True))
-        ]
-        moved = [n for n, was in self.state.items() if n in known.buffers or not memory.same_bits(was, state[n])]
-        return Effects(tuple(i for i, changed in enumerate(changes) if changed), tuple(moved))

@@ -262,6 +262,8 @@ class Build(_Plain):
     """``eval`` or ``train``; None for the mode in which the model constructs itself."""
     moves: Sequence[str] = ()
     """Further groups of operators that are counted."""
+    wanted: Mapping[str, Any] | None = None
+    """The fields of the `akgflow.verification.shared.gradients.Wanted` that calls give besides."""
 
 
 @dataclass(frozen=True)
@@ -279,6 +281,9 @@ class Call(Request[Called]):
     outs: Sequence[Mapping[str, Any]]
     changes: Sequence[int] = ()
     moves: Sequence[str] = ()
+    between: Tree | None = None
+    """Other inputs, for which ``forward`` is called before the gradients are computed; in ``between_region``."""
+    between_region: Handle = None
 
     @property
     def calls(self) -> int:
