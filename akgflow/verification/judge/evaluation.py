@@ -22,7 +22,7 @@ from akgflow.verification.judge.failures import (
     Disturbed,
     Measured,
     blame_repeat,
-    blamed,
+    blame_stale,
     measured_from,
 )
 from akgflow.verification.judge.regions import SHIFT_BYTES, Regions
@@ -30,7 +30,6 @@ from akgflow.verification.reference.inputs import Draw
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.special.gradients import check_form
 from akgflow.verification.reference.tolerance import compare
-from akgflow.verification.reference.tracing.runner import Effects
 from akgflow.verification.shared import memory
 from akgflow.verification.shared.library_traps import Trap
 from akgflow.verification.shared.op_classes import MOVES
@@ -57,10 +56,6 @@ SHORTENED_SECONDS = 15.0
 """For builds and for calls once an answer was wrong."""
 PING_SECONDS = 10.0
 REUSES = "an answer is overwritten by the next call: copy what is to be kept"
-STALE = (
-    "right by itself, and wrong when forward was called with other inputs before backward: what backward needs must be "
-    "kept for each call of forward (ctx.save_for_backward), not on the module"
-)
 LATE = "; the answer changed after it was taken: the current stream must wait for work on other streams"
 
 _secret = random.SystemRandom()
@@ -233,8 +228,7 @@ class Trial:
         least = SHIFT_BYTES if reference.two_calls else 0
         for draw in (second, first) if first.in_place else (first, second):
             self.measured.append(self.check(reference, draw, least))
-        if first.wanted is not None and first.effects == Effects():
-            self._between(reference, first, second)
+        self._between(reference, first, second)
         # The first one again, perturbed at the same addresses, and the same at others: answers must depend on all of
         # what is asked, and on nothing else.
         perturbed = [(draw, 0) for draw in ((first, *reference.perturbed) if reference.perturbed else ())]
@@ -249,10 +243,9 @@ class Trial:
                 self.measured.append(blame_repeat(found, self.calls))
 
     def _between(self, reference: Reference, draw: Draw, other: Draw) -> None:
-        """The gradients of a draw again, when forward was called with other inputs before backward."""
-        if all(one.result.status is Status.PASSED for one in self.measured[-2:]):
-            found = self.check(reference, draw, between=other)
-            self.measured.append(blamed(found, STALE) if found.result.status is not Status.PASSED else found)
+        """The gradients of a draw again, when forward is called with other inputs before backward."""
+        if draw.interleaves and all(one.result.status is Status.PASSED for one in self.measured[-2:]):
+            self.measured.append(blame_stale(self.check(reference, draw, between=other)))
 
     def shorten_limits(self, seconds: float = SHORTENED_SECONDS) -> None:
         """Leave little time after a wrong answer: other cases may show where, and a broken process may hang in them."""

@@ -81,6 +81,11 @@ class Draw:
         """True when the reference itself changes its inputs, or a call may."""
         return bool(self.effects.inputs or self.overwrites)
 
+    @property
+    def interleaves(self) -> bool:
+        """True where ``forward`` may be called with other inputs before backward: it changes nothing."""
+        return self.wanted is not None and not self.effects.inputs and not self.effects.buffers
+
     def outs(self) -> list[dict[str, Any]]:
         """Places for the output tensors, between guard bytes, in their own region."""
         return out_places(self.forms, memory.GUARD)

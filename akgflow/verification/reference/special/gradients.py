@@ -17,7 +17,7 @@ from akgflow.verification.reference.output_form import Problem, check_structure
 from akgflow.verification.shared import dtypes, memory
 from akgflow.verification.shared.gradients import GRADIENTS, OUTPUTS, Wanted
 
-ANOTHER, EXPANDED = "the same inputs, another upstream gradient", "an expanded upstream gradient"
+ANOTHER, EXPANDED = "other upstream gradients", "expanded upstream gradients"
 """The names of such draws' distributions."""
 
 
