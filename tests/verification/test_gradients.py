@@ -160,7 +160,8 @@ TWINS = {
         "kept for each call of forward",
     ),
     "right for upstream ones only": Twin(
-        "cross_entropy_in_place_triton", "factor = tl.load(upstream)", "factor = 1.0", VALUES, "gradient of input logits"
+        "cross_entropy_in_place_triton", "factor = tl.load(upstream)", "factor = 1.0", VALUES,
+        "the gradient of input logits",
     ),
     "overwrites what it may not": Twin(
         "cross_entropy_in_place_triton", "", "", "REFUSED", "the call changed its input 0; inputs must stay as they are"
@@ -176,7 +177,10 @@ TWINS = {
         "swiglu_triton", "(s + x * s * (1 - s))", "s", VALUES, "the gradient of input a at ["
     ),
     "PyTorch's own autograd": Twin(
-        "geglu_cpp", "return GEGLU.apply(a, b)", 'return torch.nn.functional.gelu(a, approximate="tanh") * b', "FALLBACK",
+        "geglu_cpp",
+        "return GEGLU.apply(a, b)",
+        'return torch.nn.functional.gelu(a, approximate="tanh") * b',
+        "FALLBACK",
         "did the work",
     ),
     "strides of the upstream gradient": Twin(
@@ -188,7 +192,8 @@ TWINS = {
     "kept from forward to the method": Twin(
         "softmax_by_method_cpp",
         "return out\n\n    def backward(self, grads, inputs, outputs):",
-        "self.out = out\n        return out\n\n    def backward(self, grads, inputs, outputs):\n        outputs = [self.out]",
+        "self.out = out\n        return out\n\n"
+        "    def backward(self, grads, inputs, outputs):\n        outputs = [self.out]",
         VALUES,
         "kept for each call of forward",
     ),
@@ -206,7 +211,8 @@ TWINS = {
         "rope_triton", "sin.contiguous(), -1.0)", "sin.contiguous(), 1.0)", VALUES, "the gradient of input x at ["
     ),
     "the scale of the keys' gradient": Twin(
-        "attention_cpp", "at(dk)[other + c] += ds", "at(dk)[other + c] += ds / scale", VALUES, "gradient of input k at ["
+        "attention_cpp", "at(dk)[other + c] += ds", "at(dk)[other + c] += ds / scale", VALUES,
+        "the gradient of input k at [",
     ),
     "the upstream gradient forgotten": Twin(
         "linear_cross_entropy_cpp", "for one in ctx.saved_tensors:", "for one in ctx.saved_tensors[:1]:", VALUES,
