@@ -45,6 +45,18 @@ from akgflow.errors import ExitCode
     "operator constructs itself.",
 )
 @click.option(
+    "--backward/--no-backward",
+    default=None,
+    help="Judge gradients, too: of floating inputs and parameters. Else as the task says, or outputs alone.",
+)
+@click.option(
+    "--overwrites",
+    multiple=True,
+    metavar="NAME",
+    help="With --backward: an input that the kernel may overwrite, or upstream for upstream gradients; may be given "
+    "several times.",
+)
+@click.option(
     "--baseline",
     "baselines",
     multiple=True,
@@ -85,6 +97,8 @@ def verify_command(
     framework: str | None,
     precision: str | None,
     mode: str | None,
+    backward: bool | None,
+    overwrites: tuple[str, ...],
     baselines: tuple[str, ...],
     shapes: str | None,
     layouts: str | None,
@@ -102,6 +116,8 @@ def verify_command(
 
     if (operator_file is None) == (task is None):
         raise click.UsageError("give either --operator FILE or --task TASK")
+    if overwrites and not backward:
+        raise click.UsageError("--overwrites says what kernels may do whose gradients are judged: give --backward, too")
     with Progress() as progress:
         progress.waits(target, f"judging {candidate.name}")
         verdict = api.verify(
@@ -116,6 +132,7 @@ def verify_command(
             framework=framework,
             precision=precision,
             mode=mode,
+            backward={"overwrites": overwrites} if overwrites else backward,
             baselines=baselines,
             shapes=shapes,
             layouts=layouts,

@@ -1,6 +1,7 @@
 """Strict YAML with positions -> validated -> frozen values."""
 
 from akgflow.config._command_line import (
+    check_backward,
     check_baseline,
     check_candidate,
     check_cases,
@@ -44,6 +45,7 @@ __all__ = [
     "PythonError",
     "Suite",
     "Unreadable",
+    "check_backward",
     "check_baseline",
     "check_candidate",
     "check_cases",

@@ -67,7 +67,8 @@ class Regions:
         """The handle of memory with inputs for one call whose answers nobody looks at; None where there is none."""
         if self.device == "meta":
             return None
-        region = memory.create(layout.size, self.device)
+        # Held here: its descriptor is sent later.
+        region = self._made["scratch"] = memory.create(layout.size, self.device)
         (layout.write_sparsely if sparsely else layout.write)(region)
         return handle_of(region, fds)
 
