@@ -9,8 +9,8 @@ import pytest
 
 from akgflow.config import check_operator
 from akgflow.errors import ConfigError
-from akgflow.operators.importer import Importer
 from akgflow.operators.backward import Backward
+from akgflow.operators.importer import Importer
 from akgflow.operators.text import parts_of, shown, whole
 
 OPERATOR = """\

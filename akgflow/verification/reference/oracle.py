@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from akgflow.precision import Operands
+from akgflow.verification.reference.error_patterns import ROUNDINGS, alike
 from akgflow.verification.reference.index_outputs import EXACT, RANGE_BOUND, Pick, Selection, Trace
 from akgflow.verification.reference.operator import OperatorError
 from akgflow.verification.reference.tolerance import Expected, Measure, expect, whole_slack
@@ -276,6 +277,17 @@ class Oracle:
         wide = memory.map_tensors(dtypes.widen(made), lambda t: narrow(t, next(given)))
         state = {name: narrow(tensor, self._state[name]) for name, tensor in self.runner.state.items()}
         return self._answer(wide, state, False).tensors
+
+    def rounding_hint(self, made: Any, expected: Sequence[Expected], outputs: Sequence[torch.Tensor]) -> str:
+        """A hint where the errors of outputs are those of a narrower input format; else empty."""
+        for name, narrow in ROUNDINGS.items():
+            moved = self.with_inputs(made, narrow)
+            for got, wanted, other in zip(outputs, expected, moved, strict=False):
+                if wanted.bound is None or other.shape != wanted.framework.shape:
+                    continue
+                if alike(*(dtypes.as_float64(one) - wanted.oracle for one in (got, other))):
+                    return f": these are the errors of inputs rounded to {name}"
+        return ""
 
     def _sources(
         self,

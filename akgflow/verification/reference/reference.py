@@ -6,6 +6,7 @@ import math
 import random
 import time
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice, product
@@ -37,7 +38,6 @@ from akgflow.verification.reference.distributions import (
     may_have_borders,
     most_others,
 )
-from akgflow.verification.reference.error_patterns import ROUNDINGS, alike
 from akgflow.verification.reference.index_outputs import RANGE_BOUND, Trace
 from akgflow.verification.reference.inputs import Draw, Recipe
 from akgflow.verification.reference.operator import Case, OperatorError, check_state, make_case, seeded
@@ -119,11 +119,15 @@ class Reference:
         self.kinds: list[Kind] = []
 
     def _draw_state(self, positive: bool) -> None:
-        """Draw parameters, and set up framework and oracle with them."""
+        """Draw parameters, and set up what works with them."""
         state = drawing.draw_state(self._default, self.parameters, drawing.fresh_seed(), positive)
         self.state = {name: state[self._tied.get(name, name)].to(self.device) for name in state}
         spacing = memory.at_page_end if self.device == "cpu" else memory.guarded
         self.state_layout = memory.lay_out(dict(self.state), spacing)
+        self._set_up()
+
+    def _set_up(self) -> None:
+        """Set up framework and oracle with the parameters."""
         where = f"of operator {self.file} on case {dict(self.case.keys)}"
         under, wanted = conditions(self.contract, self.device), self.case.wanted
         self.framework_runner = Runner(self._model, self.state, where, under, wanted)
@@ -177,7 +181,7 @@ class Reference:
         self.invariants = self._input_invariants(first)
         second = self._try_distribution(NORMAL, first)
         self.draws = [first, second or self.answer(self._operator_inputs(), OPERATOR)]
-        self.draws += self._of_upstream(first)
+        self.draws += upstream_draws(first, self._operator_inputs(), self.answer, self.oracle)
         at_borders = [EXTREMES] if any(invariant.has_borders for invariant in self.invariants) else []
         others = _secret.sample(EXTRA, len(EXTRA)) if second is not None else at_borders
         wanted = self._how_many(first)
@@ -276,12 +280,15 @@ class Reference:
             replace(found, distribution=PERTURBED) if well_conditioned(self.oracle, found, first, PERTURBED) else None
         )
 
-    def _of_upstream(self, first: Draw) -> Iterator[Draw]:
-        """Draws for other upstream gradients, where gradients are asked for."""
-        for name, made in upstream_draws(first, self._operator_inputs()):
-            found = self.answer(made, name, first.way)
-            if well_conditioned(self.oracle, found, first, name):
-                yield found
+    def forward_alone(self) -> Reference:
+        """The same case without its gradients; what they are computed from is kept all the same."""
+        found = copy(self)
+        assert self.case.wanted is not None, "asked for only where gradients are"
+        found.case = replace(self.case, wanted=replace(self.case.wanted, forward_alone=True))
+        vars(found).pop("work", None)
+        found._set_up()
+        found.draws = [found.answer(one.inputs, one.distribution, one.way) for one in self.draws[:2]]
+        return found
 
     @property
     def process_bytes(self) -> tuple[int, int]:
@@ -303,14 +310,7 @@ class Reference:
 
     def rounding_hint(self, draw: Draw, outputs: list[torch.Tensor]) -> str:
         """A hint where the errors are those of a narrower input format; else empty."""
-        for name, narrow in ROUNDINGS.items():
-            moved = self.oracle.with_inputs(draw.inputs, narrow)
-            for got, expected, other in zip(outputs, draw.expected, moved, strict=False):
-                if expected.bound is None or other.shape != expected.framework.shape:
-                    continue
-                if alike(*(dtypes.as_float64(one) - expected.oracle for one in (got, other))):
-                    return f": these are the errors of inputs rounded to {name}"
-        return ""
+        return self.oracle.rounding_hint(draw.inputs, draw.expected, outputs)
 
     def _how_many(self, first: Draw) -> int:
         slow, quick = self.oracle.slow, self.oracle.seconds <= QUICK_SECONDS

@@ -92,8 +92,9 @@ def loose_bounds(draws: Sequence[Asked]) -> tuple[str, ...]:
     for results in zip(*(draw.named for draw in draws), strict=True):
         ratios = sorted((one.over_error, draw.distribution) for (_, one), draw in zip(results, draws, strict=True))
         (least, tight), (most, loose) = ratios[0], ratios[-1]
-        if most > LOOSE:
-            name, _ = results[0]
+        name, _ = results[0]
+        # Where forward saturates, gradients vanish: that is so on some inputs of many an operator.
+        if (least if name.startswith(OF_GRADIENTS) else most) > LOOSE:
             text = f"{name} may be {most:.3g} {LOOSE_BOUND} on {loose} inputs"
             found.append(f"{text} ({least:.3g} times on {tight} inputs), as sound kernels may be")
     return tuple(found)

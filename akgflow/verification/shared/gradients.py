@@ -37,6 +37,8 @@ class Wanted:
     parameters: Sequence[str]
     outputs: Sequence[int]
     """The numbers of the output tensors that have an upstream gradient."""
+    forward_alone: bool = False
+    """Only ``forward`` is called, as for gradients, and none is computed."""
 
     @property
     def keys(self) -> list[str]:
@@ -45,7 +47,9 @@ class Wanted:
 
     @property
     def labels(self) -> list[str]:
-        """What each gradient is called in messages."""
+        """What each gradient that a call gives is called in messages."""
+        if self.forward_alone:
+            return []
         of = [f"input {one}" for one in self.names] + [f"parameter {one}" for one in self.parameters]
         return [f"{OF_GRADIENTS}{one}" for one in of]
 
@@ -72,7 +76,7 @@ class Differentiated:
         starts += self._parameters()
         with torch.enable_grad():
             result = invoke(self.forward, leaves)
-            ends = self._ends(result, upstream)
+            ends = None if self.wanted.forward_alone else self._ends(result, upstream)
             if ends is None:
                 return result, []
             # Held until the gradients are there: what it keeps must not be what they are computed from.
@@ -85,7 +89,8 @@ class Differentiated:
         with torch.no_grad():
             result = invoke(self.forward, args)
             outputs = tuple(memory.tensors(result))
-            if not _fit([outputs[i] for i in self.wanted.outputs if i < len(outputs)], upstream):
+            ends = [outputs[i] for i in self.wanted.outputs if i < len(outputs)]
+            if self.wanted.forward_alone or not _fit(ends, upstream):
                 return result, []
             if self.between is not None:
                 invoke(self.forward, self.between)

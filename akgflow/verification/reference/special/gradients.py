@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -13,7 +13,9 @@ from akgflow.operators.arguments import invoke, split
 from akgflow.operators.backward import UPSTREAM, Backward
 from akgflow.verification.reference.inputs import Draw, draw, fresh_seed
 from akgflow.verification.reference.operator import Case, OperatorError
+from akgflow.verification.reference.oracle import Oracle
 from akgflow.verification.reference.output_form import Problem, check_structure
+from akgflow.verification.reference.special.admission import well_conditioned
 from akgflow.verification.shared import dtypes, memory
 from akgflow.verification.shared.gradients import GRADIENTS, OUTPUTS, Wanted
 
@@ -97,17 +99,24 @@ def _overwritten(asked: Backward, named: Sequence[_Named], upstream: int, file: 
     return tuple(i for i, name in enumerate(known) if name in asked.overwrites)
 
 
-def upstream_draws(first: Draw, fresh: tuple[Any, ...]) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """By their names: the inputs of the first draw with the upstream gradients of others, and these with expanded ones.
+def upstream_draws(
+    first: Draw, fresh: tuple[Any, ...], answer: Callable[[tuple[Any, ...], str, str], Draw], oracle: Oracle
+) -> Iterator[Draw]:
+    """Draws for other upstream gradients, where gradients are asked for: the first draw's inputs, ``fresh`` ones.
 
-    One number in the place of all is what ``sum().backward()`` gives; it has strides of 0.
+    With the fresh inputs one number stands in the place of all: that is what ``sum().backward()`` gives, with strides
+    of 0.
     """
     if first.wanted is None:
         return
     *others, upstream = fresh
-    yield ANOTHER, (*first.inputs[:-1], upstream)
-    if any(one.numel() > 1 for one in upstream):
-        yield EXPANDED, (*others, [one.flatten()[:1].reshape([1] * one.dim()).expand_as(one) for one in upstream])
+    expanded = [one.flatten()[:1].reshape([1] * one.dim()).expand_as(one) for one in upstream]
+    asked = {ANOTHER: (*first.inputs[:-1], upstream), EXPANDED: (*others, expanded)}
+    for name, made in asked.items():
+        if name == ANOTHER or any(one.numel() > 1 for one in upstream):
+            found = answer(made, name, first.way)
+            if well_conditioned(oracle, found, first, name):
+                yield found
 
 
 def check_form(asked: Draw, got: Any) -> Problem | None:
