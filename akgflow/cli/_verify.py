@@ -53,8 +53,8 @@ from akgflow.errors import ExitCode
     "--overwrites",
     multiple=True,
     metavar="NAME",
-    help="With --backward: an input that the kernel may overwrite, or upstream for upstream gradients; may be given "
-    "several times.",
+    help="Judge gradients, too, of a kernel that may overwrite this input, or upstream gradients (upstream); may be "
+    "given several times.",
 )
 @click.option(
     "--baseline",
@@ -116,8 +116,6 @@ def verify_command(
 
     if (operator_file is None) == (task is None):
         raise click.UsageError("give either --operator FILE or --task TASK")
-    if overwrites and not backward:
-        raise click.UsageError("--overwrites says what kernels may do whose gradients are judged: give --backward, too")
     with Progress() as progress:
         progress.waits(target, f"judging {candidate.name}")
         verdict = api.verify(
@@ -145,5 +143,4 @@ def verify_command(
         echo_json(verdict)
     else:
         show_verdict(verdict, console())
-    failed = ExitCode.CONFIG if verdict.unfit else ExitCode.GATE_FAILED
-    ctx.exit(ExitCode.DONE if verdict.passed else failed)
+    ctx.exit(ExitCode.DONE if verdict.passed else ExitCode.CONFIG if verdict.unfit else ExitCode.GATE_FAILED)
