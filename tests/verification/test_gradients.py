@@ -10,6 +10,9 @@ from sampling import sampled
 from akgflow.operators.backward import Backward
 from akgflow.operators.text import whole
 from akgflow.terms import Evidence
+from akgflow.verification.judge.resources.memory_plan import DoesNotFit, Room, plan
+from akgflow.verification.reference.operator import make_case
+from akgflow.verification.reference.tracing.footprint import footprint_of
 
 CANDIDATES = Path(__file__).with_name("candidates")
 EVIDENCE = {"cpp": Evidence.EXECUTED, "triton": Evidence.INTERPRETED}
@@ -260,3 +263,27 @@ def test_a_faulty_twin_is_refused(bench, name):
     found = judged(bench, kernel, wrong, () if not twin.right else kernel.overwrites)
     assert found.status == twin.status, (found.message, found.log)
     assert twin.message in found.message
+
+
+def test_a_case_takes_room_for_its_gradients_and_is_never_cut():
+    text = operator("""
+        class Model(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.weight = nn.Parameter(torch.ones(1024))
+            def forward(self, x):
+                return torch.tanh(x) * self.weight
+        def get_inputs():
+            return [torch.randn(1 << 15, 1024)]
+    """)
+    size = 4 << 25
+    alone, asked = (
+        footprint_of(make_case(one, "op.py", {}, None, 0)) for one in (text, whole(text, {}, None, Backward()))
+    )
+    assert (alone.inputs, alone.outputs, alone.between) == (size, size, 2 * size)
+    # Outputs, upstream gradients and gradients; forward keeps the tanh, and backward goes through products.
+    assert asked.outputs == 3 * size + asked.state and asked.between >= 5 * size
+    assert plan(alone, "cpu", 2, Room(24 * size)).slicing is not None
+    assert plan(asked, "cpu", 2, Room(200 * size), gradients=True).slicing is None
+    with pytest.raises(DoesNotFit, match="judging it takes at least"):
+        plan(asked, "cpu", 2, Room(24 * size), gradients=True)
