@@ -202,10 +202,16 @@ TWINS = {
     ),
     "the first block of rows only": Twin(
         "layer_norm_triton", "for start in range(0, rows, BLOCK)", "for start in range(0, 32, BLOCK)", VALUES,
-        "the gradient of parameter norm.weight",
+        "the gradient of parameter norm.",
     ),
     "the mean of the gradients is missing": Twin(
         "layer_norm_triton", "g - first - values", "g - values", VALUES, "the gradient of input x at ["
+    ),
+    "right for the first two calls": Twin(
+        "embedding_cpp", "return Embedding.apply(ids, self.table.weight)",
+        "self.calls = getattr(self, 'calls', 0) + 1\n"
+        "        return Embedding.apply(ids if self.calls <= 2 else ids.flip(0), self.table.weight)",
+        VALUES, "right at first and wrong on call",
     ),
     "a row that is looked up twice": Twin(
         "embedding_cpp", "+= G[i * width", "= G[i * width", VALUES, "the gradient of parameter table.weight"
