@@ -216,6 +216,8 @@ def test_a_price_that_is_no_number_is_refused(place: Place, number: str) -> None
         ("name: small", "name: ../up", "2:7: 'name' cannot be the text '../up'"),
         ("name: small\n", "", "1:1: the file lacks 'name'"),
         ("version: 1", "version: 1\ngates: {fast: {}}", "'fast' lacks 'at_least'"),
+        ("version: 1", "version: 1\nbackward: {overwrites: []}", "'overwrites' must have at least 1"),
+        ("version: 1", "version: 1\nbackward: {overwrites: [upstraem]}", "no 'upstraem': did you mean 'upstream'?"),
         (
             "version: 1",
             "version: 1\ngates: {evidence: run}",
