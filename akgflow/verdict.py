@@ -150,6 +150,17 @@ class Roofline:
 
 
 @dataclass(frozen=True)
+class PartTiming:
+    """The same for a part of a call, where gradients are judged: ``forward`` or ``backward``."""
+
+    seconds: float
+    baseline_seconds: float
+    speedup: float
+    interval: tuple[float, float]
+    call: str
+
+
+@dataclass(frozen=True)
 class Timing:
     """Seconds of one call on the judge's clock, and the ratio to one baseline with its interval."""
 
@@ -173,6 +184,9 @@ class Timing:
     """With the caches emptied before each call; None where that was not measured."""
     roofline: Roofline | None = None
     """None where the target's facts do not suffice."""
+    parts: Mapping[str, PartTiming] = field(default_factory=dict)
+    """``forward`` alone, as training calls it, and ``backward``, which is the difference; a call is both. Empty where
+    gradients are not judged, or where a part could not be told."""
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,10 @@ def _timing(verdict: Verdict) -> Iterator[str]:
         yield (
             f"{timing.seconds * 1e6:.1f} us, {timing.speedup:.2f}x {timing.baseline} [{low:.2f}, {high:.2f}] "
             f"({timing.call}) on {timing.device}."
+            + "".join(
+                f" {name.capitalize()}: {one.seconds * 1e6:.1f} us, {one.speedup:.2f}x."
+                for name, one in timing.parts.items()
+            )
         )
     if verdict.timing and verdict.timing[0].roofline:
         yield _roofline(verdict.timing[0])

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from akgflow.api.boundary import public
 from akgflow.api.tasks import Named, load, load_workspace
@@ -14,6 +15,7 @@ from akgflow.base.atomic import write_text
 from akgflow.base.loop import run_async
 from akgflow.config import (
     Loaded,
+    check_backward,
     check_baseline,
     check_candidate,
     check_cases,
@@ -43,6 +45,8 @@ from akgflow.verdict import JudgeRequest, Verdict
 
 Case = str | Mapping[str, Scalar]
 """A shape: ``m=64,n=32``, or the same as a mapping."""
+BackwardLike = bool | Mapping[str, Sequence[str]]
+"""Whether gradients are judged, or ``{"overwrites": [...]}``."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,7 @@ class Question:
     framework: str | None = None
     precision: str | Mapping[str, str] | None = None
     mode: str | None = None
+    backward: BackwardLike | None = None
     baselines: Sequence[str] = ()
     shapes: str | None = None
     layouts: str | None = None
@@ -126,7 +131,9 @@ class Question:
         baselines = tuple(dict.fromkeys(map(check_baseline, self.baselines)))
         space, about = self._about(cases)
         if self.mode is not None:
-            about = _in_mode(about, self.mode)
+            about = _of_operator(about, mode=check_mode(self.mode))
+        if self.backward is not None:
+            about = _of_operator(about, backward=check_backward(self.backward))
         source = check_candidate(self.source, self.file, _operator(about), self.dsl).text if self.file else self.source
         found = inquire(space, about, source, self.dsl, self.target, Availability(machine, space))
         request = found.request
@@ -167,8 +174,9 @@ def _operator(about: Task | Operator) -> Operator:
     return about.operator if isinstance(about, Task) else about
 
 
-def _in_mode(about: Task | Operator, mode: str) -> Task | Operator:
-    changed = replace(_operator(about), mode=check_mode(mode))
+def _of_operator(about: Task | Operator, **changes: Any) -> Task | Operator:
+    """The same with an operator that is judged in another way."""
+    changed = replace(_operator(about), **changes)
     return replace(about, operator=changed) if isinstance(about, Task) else changed
 
 
@@ -187,6 +195,7 @@ def verify(
     framework: str | None = None,
     precision: str | Mapping[str, str] | None = None,
     mode: str | None = None,
+    backward: BackwardLike | None = None,
     baselines: Sequence[str] = (),
     shapes: str | None = None,
     layouts: str | None = None,
@@ -203,6 +212,7 @@ def verify(
     ``framework`` (``forbid`` or ``allow``), ``precision`` (``framework``, ``strict``, ``tf32``, ``{"compute": "bf16"}``
     or ``fp16``), ``mode`` of the modules (``eval`` or ``train``), ``baselines`` (``eager``, ``torch.compile``),
     ``shapes`` that it must serve besides (``m=1..8192,k=8..4096:8``, or ``fixed``), ``layouts`` of inputs (``any``).
+    ``backward`` has gradients judged, too; ``{"overwrites": ["logits"]}`` lets a call overwrite these inputs.
     ``time`` asks for timing where the candidate is executed. ``trace`` is a file for the verdict as `Question.traces`.
 
     Whatever the candidate does is a verdict. Raises `ConfigError` for what is wrong in the call or the files,
@@ -221,6 +231,7 @@ def verify(
         framework=framework,
         precision=precision,
         mode=mode,
+        backward=backward,
         baselines=baselines,
         shapes=shapes,
         layouts=layouts,

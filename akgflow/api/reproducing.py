@@ -123,6 +123,8 @@ def _failure(verdict: Verdict) -> CaseResult | None:
 
 def _written(judged: Judged, inquiry: Inquiry, machine: Machine, out: str | Path | None, seconds: float) -> Shown:
     verdict = judged.verdict
+    if parts_of(judged.operator).backward is not None:
+        raise ConfigError("wrong gradients cannot be shown without akgflow: judge the operator without backward")
     wrong, ships = _failure(verdict), shipping_of(judged)
     request = replace(inquiry.request, tolerance=verdict.tolerance, precision=verdict.precision, time=False)
     about = (wrong.case, wrong.distribution, wrong.seed) if wrong is not None else ({}, "", "")

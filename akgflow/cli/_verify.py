@@ -47,6 +47,18 @@ from akgflow.terms import Status
     "operator constructs itself.",
 )
 @click.option(
+    "--backward/--no-backward",
+    default=None,
+    help="Judge gradients, too: of floating inputs and parameters. Else as the task says, or outputs alone.",
+)
+@click.option(
+    "--overwrites",
+    multiple=True,
+    metavar="NAME",
+    help="Judge gradients, too, of a kernel that may overwrite this input, or upstream gradients (upstream); may be "
+    "given several times.",
+)
+@click.option(
     "--baseline",
     "baselines",
     multiple=True,
@@ -87,6 +99,8 @@ def verify_command(
     framework: str | None,
     precision: str | None,
     mode: str | None,
+    backward: bool | None,
+    overwrites: tuple[str, ...],
     baselines: tuple[str, ...],
     shapes: str | None,
     layouts: str | None,
@@ -118,6 +132,7 @@ def verify_command(
             framework=framework,
             precision=precision,
             mode=mode,
+            backward={"overwrites": overwrites} if overwrites else backward,
             baselines=baselines,
             shapes=shapes,
             layouts=layouts,
@@ -132,5 +147,4 @@ def verify_command(
         show_verdict(verdict, console())
         if verdict.status is Status.INCORRECT_NUMERICAL:
             echo("--json > verdict.json, then akgflow reproduce verdict.json: a file that shows this without akgflow")
-    failed = ExitCode.CONFIG if verdict.unfit else ExitCode.GATE_FAILED
-    ctx.exit(ExitCode.DONE if verdict.passed else failed)
+    ctx.exit(ExitCode.DONE if verdict.passed else ExitCode.CONFIG if verdict.unfit else ExitCode.GATE_FAILED)

@@ -8,6 +8,7 @@ from akgflow.base.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from akgflow.config._command_line import (
+        check_backward,
         check_baseline,
         check_candidate,
         check_cases,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "_command_line": (
+        "check_backward",
         "check_baseline",
         "check_candidate",
         "check_cases",
@@ -92,6 +94,7 @@ __all__ = [
     "PythonError",
     "Suite",
     "Unreadable",
+    "check_backward",
     "check_baseline",
     "check_candidate",
     "check_cases",

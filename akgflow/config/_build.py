@@ -38,6 +38,7 @@ from akgflow.config.types import (
     ToolchainFile,
     Workflow,
 )
+from akgflow.operators.backward import Backward
 from akgflow.precision import Precision
 from akgflow.terms import Evidence, in_order
 
@@ -231,6 +232,7 @@ def task(node: Node, file: Path, read: Read, opened: Opened) -> Task:
     named, source = data["operator"], data.get("source")
     operator = opened(Path(os.path.abspath(file.parent / named["file"])), named.get("format"))
     operator = replace(operator, kind=named.get("kind"), mode=data.get("mode"))
+    operator = replace(operator, backward=Backward.of(data.get("backward")))
     stated = data.get("cases", [])
     gates = _gates(data.get("gates", {}))
     usd = node.at("budget", "usd")

@@ -21,6 +21,7 @@ from akgflow.config.checks.shapes import check_guarantee, parse_shapes
 from akgflow.config.types import Operator, Scalar, Target
 from akgflow.errors import ConfigError, Mark
 from akgflow.formats import Candidate, Refused, candidate
+from akgflow.operators.backward import Backward
 from akgflow.operators.guarantee import Guarantee
 from akgflow.precision import PRECISIONS, Precision
 
@@ -99,6 +100,16 @@ def check_precision(value: str | Mapping[str, str]) -> Precision:
 def check_mode(name: str) -> str:
     """``name`` where it is a mode in which an operator can be judged; raises `ConfigError`."""
     return check_name("mode", name, options_at("task", "mode"))
+
+
+def check_backward(value: bool | Mapping[str, Sequence[str]]) -> Backward | None:
+    """What ``true`` or ``{"overwrites": [...]}`` asks of gradients, None for ``false``; raises `ConfigError`."""
+    if isinstance(value, bool):
+        return Backward.of(value)
+    names = value.get("overwrites", ()) if isinstance(value, Mapping) and set(value) <= {"overwrites"} else None
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"backward is true, false or {{'overwrites': [NAME, …]}}, not {value!r}")
+    return Backward(tuple(names))
 
 
 def parse_cases(cases: Sequence[str | Mapping[str, Scalar]]) -> tuple[dict[str, Scalar], ...]:

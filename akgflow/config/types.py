@@ -13,6 +13,7 @@ from akgflow.errors import Mark
 from akgflow.formats.base import Scalar as Scalar
 from akgflow.formats.base import Translation
 from akgflow.operators import text
+from akgflow.operators.backward import Backward
 from akgflow.operators.guarantee import NOTHING, Guarantee
 from akgflow.precision import Precision
 from akgflow.terms import Evidence
@@ -241,6 +242,8 @@ class Operator:
     """The texts of the modules that it imports from its folder, by their paths below that."""
     mode: str | None = None
     """The mode in which it is judged (``eval`` or ``train``); None for the one in which it constructs itself."""
+    backward: Backward | None = None
+    """What is asked of gradients; None where they are not judged."""
     translation: Translation | None = None
     """The problem that its file is; None for an operator that is text alone."""
 
@@ -257,7 +260,7 @@ class Operator:
     @property
     def whole(self) -> str:
         """The one text that is judged, and on which all that is kept about the operator depends."""
-        return text.whole(self.source, self.beside, self.mode)
+        return text.whole(self.source, self.beside, self.mode, self.backward)
 
 
 @dataclass(frozen=True)

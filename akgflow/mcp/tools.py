@@ -133,6 +133,7 @@ class Tools:
         framework: str | None = None,
         precision: str | None = None,
         mode: str | None = None,
+        backward: bool | None = None,
         baselines: list[str] | None = None,
         shapes: str | None = None,
         time: bool = True,
@@ -143,6 +144,7 @@ class Tools:
         framework: forbid or allow, whether PyTorch's own kernels may do the work; else as the task says, or forbid.
         precision: framework, strict, tf32, compute=bf16 or compute=fp16: what float32 may lose; else as the task says.
         mode: eval or train, of the modules; else as the operator constructs itself.
+        backward: true judges gradients of floating inputs and parameters, too; else as the task says.
         baselines: what its time is compared with, eager or torch.compile; else as the task says, or eager.
         shapes: sizes that it must serve besides, such as "m=1..8192", or fixed for none; else as the task says.
         time: false asks for correctness only, which is quicker.
@@ -158,6 +160,7 @@ class Tools:
             framework=framework,
             precision=precision,
             mode=mode,
+            backward=backward,
             baselines=baselines or (),
             shapes=shapes,
             time=time,

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from akgflow.base.text import lines
+from akgflow.operators.backward import Backward
 
 MODES = ("eval", "train")
 """Modes of `torch.nn.Module` in which an operator can be judged."""
 _LINE = "\n\n# Added by akgflow: the files that this one imports from beside it, and the mode in which it is judged.\n"
-_FILES, _MODE = "__beside__ = ", "__mode__ = "
+_FILES, _MODE, _BACKWARD = "__beside__ = ", "__mode__ = ", "__backward__ = "
 
 
 class Parts(NamedTuple):
@@ -27,13 +28,20 @@ class Parts(NamedTuple):
     """Modules that it imports, by their path below its folder (``helpers/rope.py``)."""
     mode: str | None
     """``eval`` or ``train``; None for the mode in which the operator constructs itself."""
+    backward: Backward | None = None
+    """What is asked of gradients; None where they are not judged."""
+
+    def around(self, source: str) -> str:
+        """The whole text of another file of the operator, with the rest as it is."""
+        return whole(source, self.beside, self.mode, self.backward)
 
 
-def whole(source: str, beside: Mapping[str, str], mode: str | None) -> str:
+def whole(source: str, beside: Mapping[str, str], mode: str | None, backward: Backward | None = None) -> str:
     """The one text of an operator. It is Python with the lines of ``source`` where they were."""
-    if not beside and mode is None:
+    if not beside and mode is None and backward is None:
         return source
-    return f"{source}{_LINE}{_FILES}{json.dumps(dict(sorted(beside.items())))}\n{_MODE}{mode!r}\n"
+    last = f"{_BACKWARD}{json.dumps(backward._asdict())}\n" if backward is not None else ""
+    return f"{source}{_LINE}{_FILES}{json.dumps(dict(sorted(beside.items())))}\n{_MODE}{mode!r}\n{last}"
 
 
 def parts_of(text: str) -> Parts:
@@ -42,9 +50,10 @@ def parts_of(text: str) -> Parts:
     if not line:
         return Parts(text, {}, None)
     # A candidate that is made of an operator's text goes on after it.
-    files, mode = lines(added)[:2]
+    files, mode, *more = lines(added)
     named = mode.removeprefix(_MODE).strip("'\"")
-    return Parts(source, json.loads(files.removeprefix(_FILES)), named if named in MODES else None)
+    asked = Backward.of(json.loads(more[0].removeprefix(_BACKWARD))) if more and more[0].startswith(_BACKWARD) else None
+    return Parts(source, json.loads(files.removeprefix(_FILES)), named if named in MODES else None, asked)
 
 
 def shown(text: str) -> str:
@@ -52,4 +61,5 @@ def shown(text: str) -> str:
     found = parts_of(text)
     files = "".join(f"\n\n# {path}, beside it:\n\n{beside.strip()}\n" for path, beside in found.beside.items())
     mode = f"\n\n# Judged in {found.mode} mode: model.{found.mode}() is called first.\n" if found.mode else ""
-    return f"{found.source.rstrip()}\n{files}{mode}" if files or mode else text
+    asked = f"\n\n# {found.backward.words}\n" if found.backward is not None else ""
+    return f"{found.source.rstrip()}\n{files}{mode}{asked}" if files or mode or asked else text

@@ -92,8 +92,12 @@ def times(timing: Timing) -> str:
 
 
 def limits(timing: Timing) -> str:
-    """``52.0 us with cold caches; 61% of the roofline (memory: 25.2 us)``; empty where neither is known."""
-    parts = [f"{seconds(timing.cold_seconds)} with cold caches"] if timing.cold_seconds is not None else []
+    """``52.0 us with cold caches; 61% of the roofline (memory: 25.2 us)``; empty where neither is known.
+
+    Where gradients are judged, forward and backward come before that.
+    """
+    parts = [f"{name} {seconds(one.seconds)} ({one.speedup:.2f}x)" for name, one in timing.parts.items()]
+    parts += [f"{seconds(timing.cold_seconds)} with cold caches"] if timing.cold_seconds is not None else []
     if timing.roofline is not None:
         floor = seconds(timing.roofline.floor_seconds)
         share = f"{timing.roofline.share:.0%} of the roofline ({timing.roofline.limit}: {floor})"

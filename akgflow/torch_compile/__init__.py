@@ -14,6 +14,7 @@ import tempfile
 from dataclasses import dataclass, replace
 
 from akgflow.base.serial import from_data, to_data
+from akgflow.operators.text import parts_of
 from akgflow.verdict import FeatureRequest
 from akgflow.verification.sandbox.env_allowlist import scrubbed
 
@@ -33,6 +34,8 @@ class Generated:
 
 async def generate(request: FeatureRequest) -> Generated:
     """The module that ``torch.compile``'s C++ makes for all cases of an operator; whatever fails is in ``why``."""
+    if parts_of(request.operator).backward is not None:
+        return Generated(why="gradients are judged, and what is generated here has none")
     with tempfile.TemporaryDirectory(prefix="akgflow-inductor-") as scratch:
         own = {"TORCHINDUCTOR_CACHE_DIR": scratch, "OMP_NUM_THREADS": "1"}
         process = await asyncio.create_subprocess_exec(

@@ -14,6 +14,7 @@ from akgflow.config import load_workspace
 from akgflow.config.types import AgentSpec, DslPack, Operator, Prompt, ReplyForm, SourceKernel, Target, Task, Workspace
 from akgflow.errors import ConfigError, Mark
 from akgflow.machine import Device, Machine
+from akgflow.operators.backward import Backward
 from akgflow.precision import Precision
 from akgflow.sketch import check
 
@@ -285,3 +286,17 @@ def test_the_coder_is_told_what_float32_may_lose(
         render(workspace.agents["coder"], asked).fingerprint == render(workspace.agents["coder"], context).fingerprint
     )
     assert same == (not said)
+
+
+def test_the_coder_is_told_how_to_give_gradients(workspace: Workspace) -> None:
+    context = _context()
+    asked = replace(context, gradients=Backward(("logits", "upstream")).advice)
+    said, before = (render(workspace.agents["coder"], one).messages[0].content for one in (asked, context))
+    for words in ("torch.autograd.Function", "backward(self, grads, inputs, outputs)", "overwrite logits and the ups"):
+        assert words in " ".join(said.split()) and words not in " ".join(before.split())
+    lines = said.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("- The gradients of all"))
+    more = [line for line in lines[start + 1 :] if line][:9]
+    assert all(line.startswith("  ") for line in more[:7]), more
+    # What is said takes no line away, and adds none elsewhere.
+    assert [line for line in lines if line in before.splitlines()] == before.splitlines()

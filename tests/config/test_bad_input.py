@@ -216,6 +216,7 @@ def test_a_price_that_is_no_number_is_refused(place: Place, number: str) -> None
         ("name: small", "name: ../up", "2:7: 'name' cannot be the text '../up'"),
         ("name: small\n", "", "1:1: the file lacks 'name'"),
         ("version: 1", "version: 1\ngates: {fast: {}}", "'fast' lacks 'at_least'"),
+        ("version: 1", "version: 1\nbackward: {overwrites: []}", "'overwrites' needs 1 or more items, and has 0"),
         (
             "version: 1",
             "version: 1\ngates: {evidence: run}",
@@ -230,6 +231,15 @@ def test_task(place: Place, old: str, new: str, said: str) -> None:
     assert len(lines) == 1, lines
     assert lines[0].startswith("tasks/small.yaml:")
     assert said in lines[0]
+
+
+@pytest.mark.parametrize(("name", "hint"), [("upstraem", "upstream"), ("xs", "x")])
+def test_only_what_forward_takes_may_be_overwritten(place: Place, name: str, hint: str) -> None:
+    operator = "class Model:\n    def forward(self, x, target): ...\n\ndef get_inputs(m=4, n=4): ...\n\n"
+    place.write("tasks/operators/small.py", f"{operator}def get_init_inputs(): ...\n")
+    place.write("tasks/small.yaml", place.task.replace("version: 1", f"version: 1\nbackward: {{overwrites: [{name}]}}"))
+    (line,) = place.said()
+    assert line == f"tasks/small.yaml:2:25: forward of the operator takes no {name!r}: did you mean {hint!r}?"
 
 
 def test_a_workflow_that_starts_from_a_source_kernel_needs_one(place: Place) -> None:

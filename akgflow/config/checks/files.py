@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from akgflow.base import resources
@@ -16,6 +16,7 @@ from akgflow.config.checks.operators import (
     CallError,
     check_cases,
     check_source_module,
+    forward_inputs,
     parse_call,
     parse_dimension,
     read_operator,
@@ -23,6 +24,7 @@ from akgflow.config.checks.operators import (
 from akgflow.config.checks.shapes import check_shapes
 from akgflow.config.python_text import PythonError, definitions, parse_python
 from akgflow.config.types import SHARED
+from akgflow.operators.backward import UPSTREAM
 
 
 def check_knowledge(pack: Node, folder: Path, problems: Problems) -> None:
@@ -109,10 +111,19 @@ def _check_operator(task: Node, folder: Path, problems: Problems) -> None:
     if made is not None and surface is not None:
         check_cases(task, surface, problems, has_cases=bool(made.cases))
         check_shapes(task, made.source, surface, problems)
+        _check_overwrites(task.at("backward", "overwrites"), forward_inputs(made.source), problems)
         gate = task.at("gates", "shapes")
         if made.fixed and gate is not None and task.at("shapes") is None:
             what = f"this gate asks for other shapes than the stated ones, and this problem of {made.format} has none"
             problems.add(gate.mark, what, "say with 'shapes' which sizes a kernel must serve")
+
+
+def _check_overwrites(named: Node | None, known: Sequence[str], problems: Problems) -> None:
+    """What a call may overwrite is what ``forward`` takes, as far as its text says, or an upstream gradient."""
+    for node in named.items if named is not None and known else ():
+        if node.text and node.text not in (*known, UPSTREAM):
+            what = f"forward of the operator takes no {quoted(node.text)}"
+            problems.add(node.mark, what, suggest(node.text, [*known, UPSTREAM]))
 
 
 def _check_source(source: Node, folder: Path, problems: Problems) -> None:

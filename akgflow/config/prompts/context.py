@@ -148,6 +148,7 @@ class PromptContext:
     ``parents`` are the candidates to improve on, ``history`` earlier attempts from them, and ``inspirations`` other
     candidates. ``steps`` holds, by the names of the earlier steps that ask an agent for text or JSON, what it answered
     (the first sample). ``precision`` says what float32 may lose on this target; empty where that goes without saying.
+    ``gradients`` says how gradients are asked for and given; empty where they are not judged.
     """
 
     task: TaskView
@@ -170,6 +171,7 @@ class PromptContext:
     inspirations: tuple[CandidateView, ...] = ()
     steps: Mapping[str, str] = field(default_factory=dict)
     precision: str = ""
+    gradients: str = ""
 
     @classmethod
     def of(
@@ -191,6 +193,7 @@ class PromptContext:
             shapes=str(task.shapes) if task.shapes.given else "",
             targets=tuple(map(TargetView.of, targets or (target,))),
             precision=task.precision.advice(target.platform, task.operator.whole),
+            gradients=task.operator.backward.advice if task.operator.backward is not None else "",
         )
 
     def variables(self, *, of_task: bool = False) -> dict[str, Any]:

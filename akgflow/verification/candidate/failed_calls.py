@@ -8,6 +8,7 @@ from pathlib import Path
 from akgflow.errors import no_memory
 from akgflow.toolchains.base import CompileFailure, Unsupported
 from akgflow.verification.candidate.op_budget import Fallback
+from akgflow.verification.shared.gradients import NoGradient
 from akgflow.verification.shared.protocol import ErrorKind, Failure
 
 MAX_TEXT = 4000
@@ -23,7 +24,7 @@ def failure_of(error: BaseException, scratch: Path, refused: str | None) -> Fail
     # What was refused may come through C++ as another exception with its text.
     if refused and (refused in str(error) or isinstance(error.__context__, Fallback)):
         return Failure(ErrorKind.FALLBACK, refused[:MAX_TEXT], _own_words(error, scratch))
-    if isinstance(error, (CompileFailure, Invalid)):
+    if isinstance(error, (CompileFailure, Invalid, NoGradient)):
         return Failure(_kind(error), str(error)[:MAX_TEXT])
     return Failure(_kind(error), summary, _own_words(error, scratch))
 
@@ -40,7 +41,7 @@ def _own_words(error: BaseException, scratch: Path) -> str:
 def _kind(error: BaseException) -> ErrorKind:
     if isinstance(error, CompileFailure):
         return ErrorKind.UNSUPPORTED if isinstance(error, Unsupported) else ErrorKind.COMPILE
-    if isinstance(error, Invalid):
+    if isinstance(error, (Invalid, NoGradient)):
         return ErrorKind.INVALID
     if isinstance(error, SyntaxError):
         return ErrorKind.SYNTAX

@@ -31,11 +31,14 @@ from akgflow.verification.candidate.fault_recorder import FaultRecorder
 from akgflow.verification.candidate.timed_calls import Answerer
 from akgflow.verification.shared import dtypes, library_traps, memory, protocol, trusted_io
 from akgflow.verification.shared.channel import Channel, ChannelClosed
+from akgflow.verification.shared.gradients import Differentiated, Wanted
 from akgflow.verification.shared.op_policy import reader
 from akgflow.verification.shared.protocol import Answered, Called, Done, Failure, Opened, Reply
 
 MAX_HELD_BYTES = 64 << 20
 """An answer larger than this is not kept to see whether the next one overwrites it."""
+BASELINE = "Model"
+"""The class that is loaded of an operator, in the place of a candidate's."""
 MAX_EXPLAINED_BYTES = 1 << 20
 """Of an answer larger than this it is not said that it came late."""
 
@@ -52,6 +55,8 @@ class Host:
         self.module: ModuleType | None = None
         self.entry = "ModelNew"
         self.model: Any = None
+        self.called: Any = None
+        """What is called with inputs: the model, or it and its gradients."""
         self.regions: dict[str, memory.Region] = {}
         self.session: Any = None
         self.stands_in = False
@@ -138,6 +143,8 @@ class Host:
         state = memory.rebuild(request.state, self._attach("state", request.state_region))
         self.state, self.shared = state, memory.storages(state)
         load_state(model, state, self.device, request.stand_in)
+        strict = self.entry != BASELINE
+        self.called = model if request.wanted is None else Differentiated(model, Wanted(**request.wanted), strict)
         return Done()
 
     def call(self, request: protocol.Call) -> Called:
@@ -146,6 +153,7 @@ class Host:
         out = self._attach("outputs", request.out_region)
         inputs = memory.rebuild(request.inputs, region, request.base)
         describe_result, copy_out, order = self.io.describe_result, self.io.copy_out, self.order
+        self._put_between(request)
         resume, handed = order.resume, list(memory.tensors(inputs))
         changed = [*(handed[i] for i in request.changes), *(self.state[name] for name in request.moves)]
         given = memory.storages(handed) | self.shared
@@ -174,11 +182,17 @@ class Host:
             found = [*memory.tensors(inputs), *self.state.values()]
             tell([(t.data_ptr(), memory.span(t) * t.element_size()) for t in found if t.device.type == "cpu"])
         call = getattr(self.session, "call", None)
-        result = call(self.model, inputs) if call is not None else invoke(self.model, inputs)
+        result = call(self.called, inputs) if call is not None else invoke(self.called, inputs)
         absent = getattr(self.session, "absent", None)
         if absent is not None:
             raise Unsupported(absent)
         return result
+
+    def _put_between(self, request: protocol.Call) -> None:
+        """Have the model called with other inputs between forward and backward, where that is asked for."""
+        if isinstance(self.called, Differentiated):
+            region = self._attach("between", request.between_region)
+            self.called.between = None if request.between is None else memory.rebuild(request.between, region)[:-1]
 
     def _reuses(self, found: list[torch.Tensor], given: set[int]) -> bool:
         """True when an answer, other than a ``given`` tensor, shares memory with the one before, still held."""
@@ -206,9 +220,13 @@ class Host:
     def optimize(self, request: protocol.Optimize) -> Done:
         """Put `torch.compile`'s form of the model in its place, and build it for these inputs."""
         inputs = memory.rebuild(request.inputs, self._attach("inputs", request.region))
-        self.model = torch.compile(self.model, dynamic=False)
+        compiled = torch.compile(self.model, dynamic=False)
+        if isinstance(self.called, Differentiated):
+            self.called.forward = compiled
+        else:
+            self.called = compiled
         with torch.no_grad():
-            invoke(self.model, inputs)
+            invoke(self.called, inputs)
         self.order.wait_for_device()
         return Done()
 
@@ -233,12 +251,12 @@ class Host:
     def warm_up(self, request: protocol.WarmUp) -> Done:
         """Work as in a window, unmeasured: a process that was stopped finds its core and its caches cold."""
         assert self.answerer is not None, "the judge prepares windows before it asks for one"
-        return self.answerer.warm_up(self.model, request)
+        return self.answerer.warm_up(self.called, request)
 
     def window(self, request: protocol.Window) -> Answered:
         """Answer the slots of a window, or say once more where the last answers are."""
         assert self.answerer is not None, "the judge prepares windows before it asks for one"
-        return self.answerer.again() if request.again else self.answerer.window(self.model, request)
+        return self.answerer.again() if request.again else self.answerer.window(self.called, request)
 
     def idle(self, request: protocol.Idle) -> Done:  # noqa: ARG002
         """Wait for the device; a window waits for one stream of it."""

@@ -16,8 +16,7 @@ from typing import Any
 import torch
 
 from akgflow.verification.shared import op_classes
-from akgflow.verification.shared.element_counter import counter
-from akgflow.verification.shared.op_policy import Current
+from akgflow.verification.shared.op_policy import Current, counter
 
 
 class Fallback(RuntimeError):

@@ -26,6 +26,7 @@ from akgflow.verification.candidate import host
 from akgflow.verification.sandbox import landlock, libc, limits, seccomp
 from akgflow.verification.sandbox.rootfs import devices, view
 from akgflow.verification.shared import trusted_io
+from akgflow.verification.shared.gradients import Differentiated, Wanted
 from akgflow.verification.shared.memory import map_tensors
 from akgflow.verification.shared.protocol import PROFILE_INPUTS, PROFILE_REQUEST, Load, Open, ProfileRequest
 
@@ -85,7 +86,9 @@ def _model(about: ProfileRequest, question: dict[str, Any], scratch: Path) -> tu
     model = in_mode(model, question["mode"])
     state = {name: tensor.to(process.device) for name, tensor in question["state"].items()}
     host.load_state(model, state, process.device, about.stand_in)
-    return model, process.device
+    wanted = question["wanted"]
+    called = model if wanted is None else Differentiated(model, Wanted(**wanted), strict=True)
+    return called, process.device
 
 
 if __name__ == "__main__":

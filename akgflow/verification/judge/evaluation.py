@@ -16,18 +16,19 @@ from akgflow import toolchains
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import CaseResult, JudgeRequest
 from akgflow.verification.judge.answers import side_effects
-from akgflow.verification.judge.answers.regions import SHIFT_BYTES, Regions, handle_of
+from akgflow.verification.judge.answers.regions import SHIFT_BYTES, Regions
 from akgflow.verification.judge.candidate_process import CandidateProcess, ForkServerClient
 from akgflow.verification.judge.failures import (
     CandidateFailed,
     Disturbed,
     Measured,
     blame_repeat,
+    blame_stale,
     measured_from,
 )
 from akgflow.verification.reference.inputs import Draw
-from akgflow.verification.reference.output_form import check_structure
 from akgflow.verification.reference.reference import Reference
+from akgflow.verification.reference.special.gradients import check_form
 from akgflow.verification.reference.tolerance import compare
 from akgflow.verification.shared import memory
 from akgflow.verification.shared.library_traps import Trap
@@ -169,6 +170,7 @@ class Trial:
             stand_in=not baseline and not isinstance(self.request.candidate, str),
             mode=reference.case.mode,
             moves=moves,
+            wanted=None if reference.case.wanted is None else vars(reference.case.wanted),
         )
         started = time.monotonic()
         self._build_ask(request, fds)
@@ -186,13 +188,8 @@ class Trial:
 
         Host code may look at values: which token goes where, how long a sequence is.
         """
-        layout = reference.shapes()
-        fds: list[int] = []
-        region = None
-        if self.device != "meta":
-            region = memory.create(layout.size, self.device)
-            layout.write_sparsely(region)
-        handle = handle_of(region, fds)
+        layout, fds = reference.shapes(), list[int]()
+        handle = self._regions.scratch(layout, fds, sparsely=True)
         try:
             self._timed_call(reference, Call(handle, layout.tree, 0, None, []), fds)
         except CandidateFailed as failure:
@@ -203,12 +200,8 @@ class Trial:
 
     def optimize(self, reference: Reference, seconds: float) -> None:
         """Have a baseline's model compiled by `torch.compile` for the shapes of a case."""
-        layout = reference.shapes()
-        fds: list[int] = []
-        region = memory.create(layout.size, self.device)
-        layout.write(region)
-        handle = handle_of(region, fds)
-        self.process.ask(Optimize(handle, layout.tree), seconds, fds)
+        layout, fds = reference.shapes(), list[int]()
+        self.process.ask(Optimize(self._regions.scratch(layout, fds), layout.tree), seconds, fds)
 
     def require_kernels(self) -> None:
         """Raise `CandidateFailed` when nothing of the DSL ran, though the framework was not to do its work.
@@ -236,6 +229,7 @@ class Trial:
         least = SHIFT_BYTES if reference.two_calls else 0
         for draw in (second, first) if first.in_place else (first, second):
             self.measured.append(self.check(reference, draw, least))
+        self._between(reference, first, second)
         # The first one again, perturbed at the same addresses, and the same at others: answers must depend on all of
         # what is asked, and on nothing else.
         perturbed = [(draw, 0) for draw in ((first, *reference.perturbed) if reference.perturbed else ())]
@@ -249,6 +243,13 @@ class Trial:
             elif found.result.status is not Status.PASSED:
                 self.measured.append(blame_repeat(found, self.calls))
 
+    def _between(self, reference: Reference, draw: Draw, other: Draw) -> None:
+        """The gradients of a draw again, when forward is called with other inputs before backward."""
+        if draw.interleaves and all(one.result.status is Status.PASSED for one in self.measured[-2:]):
+            found = self.check(reference, draw, between=other)
+            if found.result.status is Status.PASSED or self.once_more(reference, draw):
+                self.measured.append(blame_stale(found))
+
     def shorten_limits(self, seconds: float = SHORTENED_SECONDS) -> None:
         """Leave little time after a wrong answer: other cases may show where, and a broken process may hang in them."""
         self.build_left, self.run_left = min(self.build_left, seconds), min(self.run_left, seconds)
@@ -260,19 +261,19 @@ class Trial:
         while not slow and self.calls < wanted and time.monotonic() < until and self.once_more(reference):
             pass
 
-    def once_more(self, reference: Reference) -> bool:
+    def once_more(self, reference: Reference, draw: Draw | None = None) -> bool:
         """One such call; false when its answer is wrong."""
-        again = self.check(reference, _secret.choice(reference.draws))
+        again = self.check(reference, draw or _secret.choice(reference.draws))
         if again.result.status is Status.PASSED:
             return True
         self.measured.append(blame_repeat(again, self.calls))
         return False
 
-    def check(self, reference: Reference, draw: Draw, base: int = 0) -> Measured:
+    def check(self, reference: Reference, draw: Draw, base: int = 0, between: Draw | None = None) -> Measured:
         """One call, its inputs ``base`` bytes further on, judged by what the shared memory holds afterwards."""
         result = CaseResult(reference.case.keys, draw.distribution, Status.PASSED, seed=reference.seeds.secret)
         try:
-            outputs = self._call(reference, draw, base)
+            outputs = self._call(reference, draw, base, between)
             return self._judged(reference, draw, result, outputs)
         except _Wrong as wrong:
             return Measured(replace(result, status=wrong.status, detail=wrong.detail))
@@ -314,10 +315,10 @@ class Trial:
         elif draw.in_place or not self._asked:
             self._asked.append((draw, remembered))
 
-    def _call(self, reference: Reference, draw: Draw, base: int) -> list[torch.Tensor]:
+    def _call(self, reference: Reference, draw: Draw, base: int, between: Draw | None) -> list[torch.Tensor]:
         """Ask for one call; the output tensors as the judge's own copies."""
         fds: list[int] = []
-        self._inputs, out_region, call = self._regions.for_call(draw, base, fds)
+        self._inputs, out_region, call = self._regions.for_call(draw, base, fds, between)
         reference.state_layout.write(self._regions["state"])
         if self.device == "cuda":
             torch.cuda.synchronize()
@@ -326,7 +327,7 @@ class Trial:
         self.process.require_alone()
         self.warnings |= {REUSES} if called.reuses else set()
         held = self._held(draw, out_region)
-        problem = check_structure(draw.tree, called.result)
+        problem = check_form(draw, called.result)
         problem = problem or side_effects.check_margins(call.outs, held)
         if problem is not None:
             raise _Wrong(*problem)

@@ -26,6 +26,10 @@ _COMPILER_ENDED = re.compile(
     re.IGNORECASE,
 )
 """What GCC's driver, ninja and the builders say when a compiler was ended by a signal."""
+_STALE = (
+    "right by itself, and wrong when forward was called with other inputs before backward: what backward needs must be "
+    "kept for each call of forward (ctx.save_for_backward), not on the module"
+)
 _STOPPED = re.compile(r"\bFAILED:|build stopped|(exited|failed) with|non-zero exit")
 _DIAGNOSED = re.compile(r"\berror\b|undefined", re.IGNORECASE)
 
@@ -110,8 +114,17 @@ def measured_from(result: CaseResult, found: list[Comparison], framework_error: 
 
 
 def blame_repeat(measured: Measured, call: int) -> Measured:
-    text = f"right at first and wrong on call {call} of the same model: {measured.result.detail}"
-    return replace(measured, result=replace(measured.result, detail=text))
+    return blamed(measured, f"right at first and wrong on call {call} of the same model")
+
+
+def blame_stale(measured: Measured) -> Measured:
+    """A result for which forward was called with other inputs before backward; as it is where it is right."""
+    return measured if measured.result.status is Status.PASSED else blamed(measured, _STALE)
+
+
+def blamed(measured: Measured, why: str) -> Measured:
+    """A wrong result with the reason before what is wrong."""
+    return replace(measured, result=replace(measured.result, detail=f"{why}: {measured.result.detail}"))
 
 
 def result_failure(measured: Sequence[Measured]) -> CandidateFailed | None:

@@ -62,9 +62,11 @@ def pass_message(findings: Findings, request: JudgeRequest) -> str:
         factors = {float(case.get("tolerance", request.tolerance)) for case in request.cases} or {request.tolerance}
         shown = " to ".join(f"{one:g}" for one in sorted({min(factors), max(factors)}))
         loosened = "" if factors == {1.0} else f", with bounds multiplied by {shown}"
-        mode = parts_of(request.operator).mode
+        asked = parts_of(request.operator)
         loosened += f", where {findings.allowed}" if findings.allowed else ""
-        how = f"{' and '.join(numerics)}{f', in {mode} mode' if mode else ''}{loosened}"
+        ways = [f"in {asked.mode} mode"] if asked.mode else []
+        ways += ["gradients, too"] if asked.backward is not None else []
+        how = f"{', '.join((' and '.join(numerics), *ways))}{loosened}"
         parts.append(f"right on all {calls} input sets ({how}){_on_others(findings.shapes)}")
         if findings.shapes is not None and findings.shapes.specialised:
             parts.append(f"specialised to {findings.shapes.specialised}")

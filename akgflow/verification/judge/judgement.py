@@ -39,7 +39,7 @@ from akgflow.verification.judge.resources import memory_plan, profiler
 from akgflow.verification.judge.resources.memory_plan import Plan
 from akgflow.verification.judge.second_look.other_shapes import Asking
 from akgflow.verification.judge.second_look.without_kernels import require_kernels_matter
-from akgflow.verification.judge.timing import NotTimed, Pace, Session, Starts
+from akgflow.verification.judge.timing import NotTimed, Pace, Starts, timed
 from akgflow.verification.judge.timing.roofline import with_roofline
 from akgflow.verification.reference.operator import OperatorError, TooLarge, cases_of
 from akgflow.verification.reference.reference import Reference
@@ -320,14 +320,12 @@ class Judgement:
         self.grant()
         starts = Starts(self.tools.server, self.request, trial.scratch, self.tools.machine.cores, largest)
         try:
-            arms = starts.candidate(self.module) | starts.baselines()
-            there = memory_plan.for_timing(largest, self.request.limits.judgement_bytes)
-            timed = Session(largest, arms, self._hardware(), there, pace).run()
+            found = timed(starts, self.module, self._hardware(), self.request.limits.judgement_bytes, pace)
         except NotTimed as error:
             findings.absent["timing"] = str(error)
             return
-        findings.timing += with_roofline(largest, self.request.target.facts, timed.timings, timed.calls)
-        findings.warnings.update(dict.fromkeys(timed.warnings))
+        findings.timing += with_roofline(largest, self.request.target.facts, found.timings, found.calls)
+        findings.warnings.update(dict.fromkeys(found.warnings))
         if self.request.profile:
             self._profile(trial.scratch, largest)
 

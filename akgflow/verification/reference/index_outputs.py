@@ -63,7 +63,7 @@ _EXACT = """
     clamp clamp_min clamp_max index gather take embedding roll repeat tril triu maximum minimum amax amin aminmax
     relu where masked_fill searchsorted bucketize any all nonzero stack cat lift_fresh _local_scalar_dense arange
     zeros ones full empty empty_like zeros_like ones_like full_like fill fill_ copy_ unbind select_backward
-    count_nonzero scalar_tensor
+    slice_backward count_nonzero scalar_tensor
 """
 EXACT = frozenset(f"aten::{name}" for name in _EXACT.split()) | _MOVES | _ALONG_A_DIMENSION.keys() | _IN_A_PLANE.keys()
 """Operations that round nothing: where there are no others, no element depends on roundoff."""

@@ -14,9 +14,10 @@ import torch
 
 from akgflow.verification.reference.distributions import InputInvariant, redraw
 from akgflow.verification.reference.operator import Case, seeded
-from akgflow.verification.reference.oracle import Effects
 from akgflow.verification.reference.tolerance import Comparison, Expected, compare
+from akgflow.verification.reference.tracing.runner import Effects
 from akgflow.verification.shared import dtypes, memory
+from akgflow.verification.shared.gradients import Wanted
 from akgflow.verification.shared.memory import Identity, identity, map_tensors
 
 
@@ -47,6 +48,10 @@ class Draw:
     """The inputs and buffers that the operator changes."""
     after: tuple[Expected, ...]
     """These after the call; all others must stay as they were."""
+    wanted: Wanted | None = None
+    """The gradients among the result's tensors, which come last; None where none are asked for."""
+    overwrites: tuple[int, ...] = ()
+    """The inputs that a call may leave with any values, by number."""
 
     @property
     def outcome(self) -> tuple[Expected, ...]:
@@ -57,13 +62,30 @@ class Draw:
     def named(self) -> list[tuple[str, Expected]]:
         """What a call must give, by name: the outputs, and the inputs that it changes."""
         changed = [f"input {i} after the call" for i in self.effects.inputs]
-        outputs = [f"output {i}" for i in range(len(self.expected))]
-        return list(zip([*outputs, *changed], self.outcome, strict=False))
+        return list(zip([*self.names, *changed], self.outcome, strict=False))
+
+    @property
+    def names(self) -> list[str]:
+        """What the result's tensors are called in messages."""
+        gradients = self.wanted.labels if self.wanted is not None else []
+        return [*(f"output {i}" for i in range(len(self.expected) - len(gradients))), *gradients]
+
+    def input_name(self, number: int) -> str:
+        """What a tensor among the inputs is called in messages."""
+        if self.wanted is None:
+            return f"input {number}"
+        upstream = len(self.layout.placed) - len(self.wanted.outputs)
+        return f"input {number}" if number < upstream else f"upstream gradient {number - upstream}"
 
     @property
     def mutates(self) -> bool:
-        """True when the reference itself changes its inputs."""
-        return bool(self.effects.inputs)
+        """True when the reference itself changes its inputs, or a call may."""
+        return bool(self.effects.inputs or self.overwrites)
+
+    @property
+    def interleaves(self) -> bool:
+        """True where ``forward`` may be called with other inputs before backward: it changes nothing."""
+        return self.wanted is not None and not self.effects.inputs and not self.effects.buffers
 
     def outs(self) -> list[dict[str, Any]]:
         """Places for the output tensors, between guard bytes, in their own region."""
@@ -86,7 +108,8 @@ class Draw:
 
     def compare(self, outputs: Sequence[torch.Tensor], tolerance: float) -> list[Comparison]:
         """Each output of a call against what it must be."""
-        return [compare(o, e, i, tolerance) for i, (o, e) in enumerate(zip(outputs, self.expected, strict=True))]
+        pairs = zip(outputs, self.expected, self.names, strict=True)
+        return [compare(got, expected, i, tolerance, name) for i, (got, expected, name) in enumerate(pairs)]
 
     def remembered(self, outputs: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:
         """What of an answer is kept to tell whether the next one is the same bytes."""
@@ -167,6 +190,8 @@ def draw(case: Case, device: str, seed: int) -> tuple[Any, ...]:
     """One set of the operator's own inputs at the case's dtype on ``device`` (``cpu`` or ``cuda``)."""
     with seeded(seed), torch.device(device):
         made: tuple[Any, ...] = cast(case.make_inputs(), case.dtype, device)
+        if case.wanted is not None:
+            made = (*made, [torch.randn(one.shape, dtype=one.dtype) for one in case.upstream])
     return made
 
 

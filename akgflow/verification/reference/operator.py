@@ -18,9 +18,11 @@ import torch
 from akgflow.base.text import lines
 from akgflow.config.types import Scalar
 from akgflow.operators.arguments import Keywords, in_mode
+from akgflow.operators.backward import Backward
 from akgflow.operators.dimensions import base_of, pinned
 from akgflow.operators.importer import Importer
 from akgflow.operators.text import parts_of
+from akgflow.verification.shared.gradients import Wanted
 from akgflow.verification.shared.memory import dtype_of
 
 RESERVED = ("dtype", "tolerance")
@@ -61,6 +63,14 @@ class Case:
     """What the arguments of `Model` were drawn from."""
     mode: str | None = None
     """``eval`` or ``train``; None for the mode in which `Model` constructs itself."""
+    backward: Backward | None = None
+    """What is asked of gradients; None where they are not judged."""
+    wanted: Wanted | None = None
+    """The gradients that are asked for; None where there are none, or as long as nobody looked."""
+    upstream: tuple[torch.Tensor, ...] = ()
+    """What upstream gradients are drawn for, without values."""
+    overwrites: tuple[int, ...] = ()
+    """The tensors that a call may overwrite, by number; upstream gradients come behind the arguments."""
 
     def model(self) -> Any:
         """A new `Model`, with its own default parameters."""
@@ -155,7 +165,8 @@ def make_case(text: str, file: str, keys: Mapping[str, Scalar], dtype: str | Non
         chosen = dtype_of(wide) if wide else None
     except ValueError as error:
         raise OperatorError(f"dtype of case {dict(keys)}: {error}") from error
-    return Case(module, keys, rest, chosen, args, kwargs, make_inputs, _tolerance(keys), seed, parts_of(text).mode)
+    how = parts_of(text)
+    return Case(module, keys, rest, chosen, args, kwargs, make_inputs, _tolerance(keys), seed, how.mode, how.backward)
 
 
 def _has(module: types.ModuleType, name: str) -> bool:

@@ -5,24 +5,25 @@ from __future__ import annotations
 import contextlib
 import copy
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
 
-from akgflow.operators.arguments import invoke
 from akgflow.precision import Operands
+from akgflow.verification.reference.error_patterns import ROUNDINGS, alike
 from akgflow.verification.reference.index_outputs import EXACT, RANGE_BOUND, Pick, Selection, Trace
-from akgflow.verification.reference.operator import OperatorError, generator_states
+from akgflow.verification.reference.operator import OperatorError
 from akgflow.verification.reference.tolerance import Expected, Measure, expect, whole_slack
 from akgflow.verification.reference.tracing.length import longest_sum
 from akgflow.verification.reference.tracing.narrowing import unit_for
-from akgflow.verification.reference.tracing.randomness import alike, remedy
+from akgflow.verification.reference.tracing.runner import Runner, State, restore
 from akgflow.verification.reference.tracing.spread import Roundoff, Spread
 from akgflow.verification.reference.tracing.widening import widening
 from akgflow.verification.shared import dtypes, memory
+from akgflow.verification.shared.gradients import Wanted
 
 STEP = 2.0**-20
 """Relative perturbation by which sensitivities are measured, small against curvature and large against 2**-53."""
@@ -31,73 +32,6 @@ VARIANCE_PASSES = 4
 INSTANT_SECONDS, QUICK_SECONDS = 0.02, 0.1
 SLOW_SECONDS = (1.0, 3.0)
 """Forwards are slow that take longer than the second of these, or than the first, where there is little time."""
-
-State = Mapping[str, torch.Tensor]
-Conditions = Callable[[], contextlib.AbstractContextManager[Any]]
-
-
-@dataclass(frozen=True)
-class Effects:
-    """Side effects of a forward: the inputs (by number) and buffers (by name) that it changes."""
-
-    inputs: tuple[int, ...] = ()
-    buffers: tuple[str, ...] = ()
-
-
-class Runner:
-    """A model, the state that each of its forwards starts from, and what a forward is known to change.
-
-    ``conditions`` gives what each forward is run under.
-    """
-
-    def __init__(self, model: Any, state: State, where: str, conditions: Conditions = contextlib.nullcontext) -> None:
-        self.model, self.state, self.where, self.conditions = model, state, where, conditions
-        self.effects = Effects()
-        self.slowest = 0.0
-        """Seconds of the longest forward on a processor; what a device is asked for does not count."""
-        self.draws = False
-        """Whether a forward has drawn random numbers."""
-
-    def outcome(self, made: Any, state: State | None = None, trace: Trace | None = None) -> list[torch.Tensor]:
-        """The tensors of a forward's result, then what has become of the inputs and buffers that it changes."""
-        return self.own_tensors(self.run(made, state, trace)) + self.changed(made)
-
-    def own_tensors(self, result: Any) -> list[torch.Tensor]:
-        """The tensors of a result, copied where the next forward would overwrite them."""
-        own = memory.storages(self.model.state_dict())
-        return [t.clone() if memory.storages(t) & own else t for t in memory.tensors(result)]
-
-    def changed(self, made: Any) -> list[torch.Tensor]:
-        """The inputs and buffers that a forward on ``made`` has just changed."""
-        given, buffers = list(memory.tensors(made)), self.model.state_dict()
-        after = [given[i] for i in self.effects.inputs] + [buffers[name] for name in self.effects.buffers]
-        return [tensor.clone() for tensor in after]
-
-    def run(self, made: Any, state: State | None = None, trace: Trace | None = None) -> Any:
-        """One forward on ``made`` itself, not on a copy; raises `OperatorError` where it fails."""
-        restore(self.model, self.state if state is None else state)
-        started, before = time.monotonic(), generator_states()
-        try:
-            with torch.no_grad(), self.conditions(), contextlib.nullcontext() if trace is None else trace:
-                return invoke(self.model, made)
-        except Exception as error:
-            raise OperatorError(f"forward fails {self.where}: {type(error).__name__}: {error}") from error
-        finally:
-            self.slowest = max(self.slowest, time.monotonic() - started)
-            self.draws = self.draws or generator_states() != before
-
-    def require_same(self, first: Sequence[torch.Tensor], again: Sequence[torch.Tensor], made: Any) -> None:
-        """Raise `OperatorError` where two forwards on ``made`` gave different results."""
-        if not alike(first, again):
-            what = f"forward {self.where} gives another result on the same inputs"
-            raise OperatorError(f"{what}: {remedy(self, made)}")
-
-
-def restore(model: Any, state: State) -> None:
-    """A forward in training mode may move buffers: every call starts from the drawn state."""
-    with torch.no_grad():
-        for name, tensor in model.state_dict().items():
-            tensor.copy_(state[name])
 
 
 @dataclass(frozen=True)
@@ -119,9 +53,9 @@ class Oracle:
     ``allowed``: what operands of float32 contractions may be rounded to.
     """
 
-    def __init__(self, model: Any, state: State, where: str, allowed: Operands) -> None:
+    def __init__(self, model: Any, state: State, where: str, allowed: Operands, wanted: Wanted | None = None) -> None:
         exact = copy.deepcopy(model)._apply(dtypes.widened)
-        self.runner = Runner(exact, dtypes.widen(dict(state)), where)
+        self.runner = Runner(exact, dtypes.widen(dict(state)), where, wanted=wanted)
         self._state = state
         self.seconds = 0.0
         self.length: int | None = None
@@ -288,7 +222,7 @@ class Oracle:
         A variance may be taken in one pass, from sums of squares that are several times as large as itself.
         """
         if self.length is None:
-            counted = not self.slow and not self.thrifty
+            counted = not self.slow and not self.thrifty and self.runner.wanted is None
             self.length = self._counted(wide, outputs) if counted else _longest(made)
         return self.length * (VARIANCE_PASSES if self.names & VARIANCES else 1)
 
@@ -343,6 +277,17 @@ class Oracle:
         wide = memory.map_tensors(dtypes.widen(made), lambda t: narrow(t, next(given)))
         state = {name: narrow(tensor, self._state[name]) for name, tensor in self.runner.state.items()}
         return self._answer(wide, state, False).tensors
+
+    def rounding_hint(self, made: Any, expected: Sequence[Expected], outputs: Sequence[torch.Tensor]) -> str:
+        """A hint where the errors of outputs are those of a narrower input format; else empty."""
+        for name, narrow in ROUNDINGS.items():
+            moved = self.with_inputs(made, narrow)
+            for got, wanted, other in zip(outputs, expected, moved, strict=False):
+                if wanted.bound is None or other.shape != wanted.framework.shape:
+                    continue
+                if alike(*(dtypes.as_float64(one) - wanted.oracle for one in (got, other))):
+                    return f": these are the errors of inputs rounded to {name}"
+        return ""
 
     def _sources(
         self,

@@ -13,7 +13,7 @@ import torch
 
 from akgflow.terms import Status
 from akgflow.verification.reference.operator import OperatorError
-from akgflow.verification.reference.oracle import Effects
+from akgflow.verification.reference.tracing.runner import Effects
 from akgflow.verification.shared.memory import Tree
 
 Problem = tuple[Status, str]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice, product
@@ -37,13 +38,13 @@ from akgflow.verification.reference.distributions import (
     may_have_borders,
     most_others,
 )
-from akgflow.verification.reference.error_patterns import ROUNDINGS, alike
 from akgflow.verification.reference.index_outputs import RANGE_BOUND, Trace
 from akgflow.verification.reference.inputs import Draw, Recipe
 from akgflow.verification.reference.operator import Case, OperatorError, check_state, make_case, seeded
-from akgflow.verification.reference.oracle import QUICK_SECONDS, SLOW_SECONDS, Effects, Oracle, Runner
+from akgflow.verification.reference.oracle import QUICK_SECONDS, SLOW_SECONDS, Oracle
 from akgflow.verification.reference.output_form import require_an_answer
 from akgflow.verification.reference.special.admission import admitted, computes, well_conditioned
+from akgflow.verification.reference.special.gradients import ANOTHER, upstream_draws, with_gradients
 from akgflow.verification.reference.special.perturbations import (
     FAR,
     OTHER,
@@ -57,6 +58,7 @@ from akgflow.verification.reference.special.structures import Kind, Structure, k
 from akgflow.verification.reference.tolerance import Measure
 from akgflow.verification.reference.tracing.narrowing import conditions
 from akgflow.verification.reference.tracing.op_count import measure
+from akgflow.verification.reference.tracing.runner import Runner
 from akgflow.verification.reference.trivial_answers import loose_bounds, trivial_answers, undecided
 from akgflow.verification.shared import dtypes, memory
 from akgflow.verification.shared.op_policy import Work
@@ -103,6 +105,7 @@ class Reference:
         self.file, self.device, self._describe = file, device, describer()
         self.init = memory.lay_out({"args": list(self.case.init_args), "kwargs": dict(self.case.init_kwargs)})
         model = self._construct()
+        self.case = with_gradients(self.case, model, "cpu", file)
         self.parameters = frozenset(name for name, _ in model.named_parameters())
         self._default = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
         self._tied = drawing.tied(model.state_dict())
@@ -111,20 +114,24 @@ class Reference:
         self.draws: list[Draw] = []
         self.draw_seconds = 0.0
         """What drawing a set of inputs takes, where that may be long."""
-        self.weak: tuple[str, ...] = ()
-        self._left_out: tuple[str, ...] = ()
+        self.weak, self._left_out = tuple[str, ...](), tuple[str, ...]()
         self.invariants: list[InputInvariant] = []
         self.kinds: list[Kind] = []
 
     def _draw_state(self, positive: bool) -> None:
-        """Draw parameters, and set up framework and oracle with them."""
+        """Draw parameters, and set up what works with them."""
         state = drawing.draw_state(self._default, self.parameters, self.seeds.of("state", positive), positive)
         self.state = {name: state[self._tied.get(name, name)].to(self.device) for name in state}
         spacing = memory.at_page_end if self.device == "cpu" else memory.guarded
         self.state_layout = memory.lay_out(dict(self.state), spacing)
+        self._set_up()
+
+    def _set_up(self) -> None:
+        """Set up framework and oracle with the parameters."""
         where = f"of operator {self.file} on case {dict(self.case.keys)}"
-        self.framework_runner = Runner(self._model, self.state, where, conditions(self.contract, self.device))
-        self.oracle = Oracle(self._model, self.state, where, self.contract.allowed)
+        under, wanted = conditions(self.contract, self.device), self.case.wanted
+        self.framework_runner = Runner(self._model, self.state, where, under, wanted)
+        self.oracle = Oracle(self._model, self.state, where, self.contract.allowed, wanted)
         self._pace()
 
     def _pace(self) -> None:
@@ -174,6 +181,7 @@ class Reference:
         self.invariants = self.input_invariants(first)
         second = self.try_distribution(NORMAL, first)
         self.draws = [first, second or self.answer(self.operator_inputs("second"), OPERATOR)]
+        self.draws += upstream_draws(first, lambda: self.operator_inputs(ANOTHER), self.answer, self.oracle)
         at_borders = [EXTREMES] if any(invariant.has_borders for invariant in self.invariants) else []
         others = _secret.sample(EXTRA, len(EXTRA)) if second is not None else at_borders
         wanted = self._how_many(first)
@@ -272,6 +280,16 @@ class Reference:
             replace(found, distribution=PERTURBED) if well_conditioned(self.oracle, found, first, PERTURBED) else None
         )
 
+    def forward_alone(self) -> Reference:
+        """The same case without its gradients; what they are computed from is kept all the same."""
+        found = copy(self)
+        assert self.case.wanted is not None, "asked for only where gradients are"
+        found.case = replace(self.case, wanted=replace(self.case.wanted, forward_alone=True))
+        vars(found).pop("work", None)
+        found._set_up()
+        found.draws = [found.answer(one.inputs, one.distribution, one.way) for one in self.draws[:2]]
+        return found
+
     @property
     def process_bytes(self) -> tuple[int, int]:
         """Bytes that a process keeps which runs the case, and takes while it does, beside inputs and outputs."""
@@ -292,14 +310,7 @@ class Reference:
 
     def rounding_hint(self, draw: Draw, outputs: list[torch.Tensor]) -> str:
         """A hint where the errors are those of a narrower input format; else empty."""
-        for name, narrow in ROUNDINGS.items():
-            moved = self.oracle.with_inputs(draw.inputs, narrow)
-            for got, expected, other in zip(outputs, draw.expected, moved, strict=False):
-                if expected.bound is None or other.shape != expected.framework.shape:
-                    continue
-                if alike(*(dtypes.as_float64(one) - expected.oracle for one in (got, other))):
-                    return f": these are the errors of inputs rounded to {name}"
-        return ""
+        return self.oracle.rounding_hint(draw.inputs, draw.expected, outputs)
 
     def _how_many(self, first: Draw) -> int:
         slow, quick = self.oracle.slow, self.oracle.seconds <= QUICK_SECONDS
@@ -361,23 +372,23 @@ class Reference:
         except TypeError as error:
             raise OperatorError(f"an input of {self.file} cannot be used: {error}") from error
         before = [placed.tensor.clone() for placed in layout.placed]
-        copied = memory.copied(made)
+        copied, runner = memory.copied(made), self.framework_runner
         result = self._counted(copied)
         tree, _ = self._describe(result, memory.storages([copied, *self._model.state_dict().values()]))
-        frame = self.framework_runner.own_tensors(result)
-        self.framework_runner.effects = effects = self._effects(before, list(memory.tensors(copied)))
+        frame = runner.own_tensors(result)
+        runner.effects = effects = runner.found_effects(before, list(memory.tensors(copied)))
         require_an_answer(tree, frame, effects, f"forward of {self.file}")
         if any(tensor.layout != torch.strided for tensor in frame):
             raise OperatorError(f"forward of {self.file} gives a sparse tensor; let it give a dense one")
         for tensor in (*frame, *memory.tensors(made)):
             if not dtypes.is_known(tensor.dtype):
                 raise OperatorError(f"{self.file} uses {tensor.dtype}, whose values cannot be compared")
-        outcome, count = frame + self.framework_runner.changed(copied), len(frame)
-        plain = distribution in (OPERATOR, NORMAL)
-        shifted = distribution == SHIFTED
+        outcome, count = frame + runner.changed(copied), len(frame)
+        plain, shifted = distribution in (OPERATOR, NORMAL), distribution == SHIFTED
         how = Measure(plain or shifted, plain, shifted, rounds_once=(self.oracle.roundings or 0) <= 1)
-        found = self.oracle.expected(made, outcome, self.framework_runner, how)
-        return Draw(distribution, way, made, layout, tree, found[:count], effects, found[count:])
+        found = self.oracle.expected(made, outcome, runner, how)
+        of = self.case.wanted, self.case.overwrites
+        return Draw(distribution, way, made, layout, tree, found[:count], effects, found[count:], *of)
 
     def _counted(self, copied: Any) -> Any:
         """The framework's result; the first call also counts how often it rounds."""
@@ -387,14 +398,3 @@ class Reference:
         result = self.framework_runner.run(copied, trace=trace)
         self.oracle.roundings = trace.roundings
         return result
-
-    def _effects(self, before: Sequence[torch.Tensor], given: Sequence[torch.Tensor]) -> Effects:
-        """What the forward just run on ``given``, which was ``before``, has changed, or any forward before it."""
-        known, state = self.framework_runner.effects, self._model.state_dict()
-        changes = [
-            # A change that leaves the values as they were (a relu of what is positive) shows in the version only.
-            i in known.inputs or tensor._version > 0 or not memory.same_bits(was, tensor)
-            for i, (was, tensor) in enumerate(zip(before, given, strict=True))
-        ]
-        moved = [n for n, was in self.state.items() if n in known.buffers or not memory.same_bits(was, state[n])]
-        return Effects(tuple(i for i, changed in enumerate(changes) if changed), tuple(moved))

@@ -258,10 +258,10 @@ class Build(_Plain):
     init_region: Handle
     state_region: Handle
     stand_in: bool = False  # the module stands for a source kernel, and takes parameters under any names
-    mode: str | None = None
-    """``eval`` or ``train``; None for the mode in which the model constructs itself."""
+    mode: str | None = None  # ``eval`` or ``train``; None for the mode in which the model constructs itself
     moves: Sequence[str] = ()
     """Further groups of operators that are counted."""
+    wanted: Mapping[str, Any] | None = None  # the fields of a `gradients.Wanted`, where calls give gradients, too
 
 
 @dataclass(frozen=True)
@@ -279,6 +279,8 @@ class Call(Request[Called]):
     outs: Sequence[Mapping[str, Any]]
     changes: Sequence[int] = ()
     moves: Sequence[str] = ()
+    between: Tree | None = None  # other inputs, for which ``forward`` is called before backward
+    between_region: Handle = None
 
     @property
     def calls(self) -> int:

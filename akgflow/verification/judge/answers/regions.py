@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from akgflow.verification import sandbox
@@ -40,8 +41,13 @@ class Regions:
         found: Mapping[str, Any] = handle_of(region, fds)
         return found
 
-    def for_call(self, draw: Draw, base: int, fds: list[int]) -> tuple[Placement, memory.Region, Call]:
-        """Memory with a draw's inputs, ``base`` bytes further on, poisoned room for the answers, and the request."""
+    def for_call(
+        self, draw: Draw, base: int, fds: list[int], between: Draw | None = None
+    ) -> tuple[Placement, memory.Region, Call]:
+        """Memory with a draw's inputs, ``base`` bytes further on, poisoned room for the answers, and the request.
+
+        ``between``: inputs for which forward is called before backward.
+        """
         outs = draw.outs()
         # On a CPU the other addresses are where a read past the end of an input is a crash.
         closed = base > 0 and self.device == "cpu"
@@ -51,7 +57,20 @@ class Regions:
         layout.write(region, base)
         out_region.bytes.fill_(sandbox.POISON)
         call = Call(handle, layout.tree, base, out_handle, outs, draw.effects.inputs, draw.effects.buffers)
+        if between is not None:
+            others, other_handle = self._region("between", between.layout.size, fds)
+            between.layout.write(others)
+            call = replace(call, between=between.layout.tree, between_region=other_handle)
         return Placement(layout, region, base), out_region, call
+
+    def scratch(self, layout: memory.Layout, fds: list[int], *, sparsely: bool = False) -> Any:
+        """The handle of memory with inputs for one call whose answers nobody looks at; None where there is none."""
+        if self.device == "meta":
+            return None
+        # Held here: its descriptor is sent later.
+        region = self._made["scratch"] = memory.create(layout.size, self.device)
+        (layout.write_sparsely if sparsely else layout.write)(region)
+        return handle_of(region, fds)
 
     def _inputs(self, draw: Draw, closed: bool, fds: list[int]) -> tuple[memory.Region, memory.Layout, Any]:
         """Memory for a draw's inputs, their layout in it, and the handle; ``closed``: between pages that end a process.

@@ -41,16 +41,17 @@ def check_untouched(reference: Reference, draw: Draw, inputs: Placement, state: 
     """The first tensor that the call changed and the operator does not, as a status and one sentence."""
     stray = inputs.layout.stray(inputs.region, inputs.base)
     if stray is not None:
-        return Status.REFUSED, f"the call wrote {stray.says(f'input {stray.number}')}"
+        return Status.REFUSED, f"the call wrote {stray.says(draw.input_name(stray.number))}"
     stray = reference.state_layout.stray(state)
     if stray is not None:
         return Status.REFUSED, f"the call wrote {stray.says(state_name(reference, stray.number))}"
-    allowed = draw.effects.inputs
+    allowed = sorted({*draw.effects.inputs, *draw.overwrites})
     for i in inputs.layout.changed(inputs.region, inputs.base):
         if i not in allowed:
             those = f"input{'s' if len(allowed) > 1 else ''} {', '.join(map(str, allowed))}"
             rest = f"only {those} may change" if allowed else "inputs must stay as they are"
-            return Status.REFUSED, f"the call changed its input {i}; {rest}"
+            more = "" if draw.wanted is None else ", unless the task lets them be overwritten (backward: overwrites)"
+            return Status.REFUSED, f"the call changed its {draw.input_name(i)}; {rest}{more}"
     for name in _moved(reference, state):
         if name not in draw.effects.buffers:
             named = state_name(reference, list(reference.state).index(name))

@@ -27,6 +27,7 @@ import torch
 from akgflow.base.pages import libc
 from akgflow.config.types import Scalar
 from akgflow.errors import causes, no_memory
+from akgflow.operators.text import parts_of
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import JudgeRequest
 from akgflow.verification.judge.failures import CandidateFailed
@@ -115,10 +116,11 @@ def room(device: str, limit: int | None = None) -> Room:
     return Room(host, *(size - int(FREE_SHARE * size) for size in (free, all_)))
 
 
-def plan(found: Footprint, device: str, cores: int, there: Room, runs: bool = True) -> Plan:
+def plan(found: Footprint, device: str, cores: int, there: Room, runs: bool = True, gradients: bool = False) -> Plan:
     """The plan for a case whose tensors are on ``device``; raises `DoesNotFit`.
 
-    What is only compiled (it never ``runs``) takes little: what nobody touches takes no memory.
+    What is only compiled (it never ``runs``) takes little: what nobody touches takes no memory. ``gradients`` are sums
+    over all of a case, and are judged whole.
     """
     on_gpu = device == "cuda"
     everything, least = _whole(found, on_gpu, SETS + most_others(found.elements)), _sliced(found, on_gpu)
@@ -126,6 +128,7 @@ def plan(found: Footprint, device: str, cores: int, there: Room, runs: bool = Tr
     few = found.elements <= MOST_WHOLE[device] * (cores if device == "cpu" else 1)
     if few and seconds <= MOST_SECONDS and everything.fits(there):
         return Plan(None, 0)
+    least = _whole(found, on_gpu, 2) if gradients else least
     if runs and not least.fits(there):
         raise DoesNotFit(_refusal(least, there))
     most = there.device if on_gpu and there.device is not None else there.host
@@ -138,6 +141,8 @@ def plan(found: Footprint, device: str, cores: int, there: Room, runs: bool = Tr
     # Its address space also holds, for a moment, the memory of the inputs twice.
     taken = 2 * found.inputs + found.outputs + _candidate(found)
     limit = taken + taken // 4 + PROCESS_BYTES
+    if gradients:
+        return Plan(None, limit)
     if on_gpu:
         return Plan(slicing, limit)
     return Plan(slicing, limit, found.inputs + found.outputs + found.state + PROCESS_BYTES, _candidate(found))
@@ -251,7 +256,7 @@ def plan_case(request: JudgeRequest, keys: Mapping[str, Scalar], there: Room, co
     def planned(wanted: Mapping[str, Scalar]) -> Plan:
         keys = tuple((name, type(value), value) for name, value in sorted(wanted.items()))
         found = _footprint(request.operator, request.operator_file, request.dtype, keys)
-        return plan(found, device, cores, there, runs)
+        return plan(found, device, cores, there, runs, parts_of(request.operator).backward is not None)
 
     def hint(fits: Callable[[Plan], bool]) -> str:
         module = load(request.operator, request.operator_file)

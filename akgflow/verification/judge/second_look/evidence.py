@@ -20,9 +20,9 @@ from akgflow.verification.reference import inputs as drawing
 from akgflow.verification.reference.error_patterns import NARROWER
 from akgflow.verification.reference.inputs import Draw
 from akgflow.verification.reference.operator import RESERVED, OperatorError
-from akgflow.verification.reference.oracle import Runner
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.tolerance import Expected
+from akgflow.verification.reference.tracing.runner import Runner
 from akgflow.verification.shared import dtypes, memory
 
 MOST_BYTES = 4 << 20

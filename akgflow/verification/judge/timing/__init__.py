@@ -22,8 +22,8 @@ given in place of a time.
 
 from akgflow.verification.judge.timing.processes import Start, Starts
 from akgflow.verification.judge.timing.questions import NotTimed
-from akgflow.verification.judge.timing.session import Session
+from akgflow.verification.judge.timing.session import Session, timed
 from akgflow.verification.judge.timing.sizes import Pace
 from akgflow.verification.judge.timing.summary import Timed
 
-__all__ = ["NotTimed", "Pace", "Session", "Start", "Starts", "Timed"]
+__all__ = ["NotTimed", "Pace", "Session", "Start", "Starts", "Timed", "timed"]

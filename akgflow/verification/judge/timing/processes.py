@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +40,12 @@ class Starts:
     ) -> None:
         self.server, self.request, self.scratch, self.threads = server, request, scratch, threads
         self.reference = reference
+
+    def forward_alone(self) -> Starts:
+        """The same for calls of forward alone, where gradients are asked for."""
+        found = copy(self)
+        found.reference = self.reference.forward_alone()
+        return found
 
     def candidate(self, module: str, name: str = CANDIDATE) -> dict[str, Start]:
         """Processes that load ``module`` through the toolchain; the candidate's, in the folder with its builds."""

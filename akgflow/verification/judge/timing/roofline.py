@@ -91,7 +91,14 @@ def load(reference: Reference) -> Load:
     out = sum(one.numel() * one.element_size() for one in [*(e.framework for e in draw.expected), *changed])
     plain = all(invariant.plain for invariant in reference.invariants)
     dense = seen.contractions == 1 and seen.others == 0 and plain
+    given += sum(one.numel() * one.element_size() for one in _upstream(reference))
     return Load(seen.flops, given + out, state, dense, draw.outcome[0].framework.dtype, seen.convolved)
+
+
+def _upstream(reference: Reference) -> list[torch.Tensor]:
+    """The upstream gradients of a call; none where no gradients are asked for. Forward alone needs none of them."""
+    wanted = reference.case.wanted
+    return [] if wanted is None else reference.draws[0].inputs[-1]
 
 
 def _needed(reference: Reference) -> tuple[float, float]:
@@ -110,6 +117,7 @@ def _needed(reference: Reference) -> tuple[float, float]:
         with torch.enable_grad():
             # An operator may change its inputs in place, which a leaf does not allow.
             made = map_tensors(reference.draws[0].inputs, lambda _: next(views).clone())
+            made = made[:-1] if _upstream(reference) else made
             result = torch.func.functional_call(reference.framework_runner.model, state, made)
             outputs = [t for t in memory.tensors(result) if t.requires_grad]
             weights = [torch.rand_like(t) + 0.5 for t in outputs]

@@ -6,18 +6,20 @@ import math
 import random
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from akgflow.terms import Status
 from akgflow.verification.judge.failures import CandidateFailed
+from akgflow.verification.judge.resources import memory_plan
 from akgflow.verification.judge.resources.memory_plan import no_room
 from akgflow.verification.judge.timing.arms import Arm, Samples, make_ready
 from akgflow.verification.judge.timing.checker import Checker
-from akgflow.verification.judge.timing.processes import CANDIDATE, Start
+from akgflow.verification.judge.timing.processes import CANDIDATE, Start, Starts
 from akgflow.verification.judge.timing.questions import NotTimed, Questions
 from akgflow.verification.judge.timing.readback import ReadbackFailed, most_in_a_reply
-from akgflow.verification.judge.timing.sizes import ENOUGH_SECONDS, Memory, Pace, Sizes, sizes
-from akgflow.verification.judge.timing.summary import Pairing, Summary, Timed
+from akgflow.verification.judge.timing.sizes import ENOUGH_SECONDS, SLOW_SECONDS, Memory, Pace, Sizes, sizes
+from akgflow.verification.judge.timing.summary import Pairing, Summary, Timed, in_parts
 from akgflow.verification.judge.timing.window import Slots, TimedWorker, Window, refused
 from akgflow.verification.reference.reference import Reference
 
@@ -42,6 +44,30 @@ FEW = 8
 
 _secret = random.SystemRandom()
 T = TypeVar("T")
+
+
+def timed(starts: Starts, module: str, device: str, limit: int | None, pace: Pace) -> Timed:
+    """The timings of a candidate; where gradients are asked for, with the figures of forward and of backward.
+
+    ``limit`` are bytes of the host that may be taken. Raises what `Session.run` does.
+    """
+    both = _timed(starts, module, device, limit, pace)
+    if starts.reference.case.wanted is None:
+        return both
+    try:
+        if pace.call > SLOW_SECONDS[starts.reference.device]:
+            raise NotTimed(f"a call takes {pace.call:.2g} s here")
+        forward = _timed(starts.forward_alone(), module, device, limit, pace)
+    except NotTimed as error:
+        both.warnings.append(f"forward and backward were timed together only: {error}")
+        return both
+    return replace(both, timings=in_parts(both, forward))
+
+
+def _timed(starts: Starts, module: str, device: str, limit: int | None, pace: Pace) -> Timed:
+    arms = starts.candidate(module) | starts.baselines()
+    there = memory_plan.for_timing(starts.reference, limit)
+    return Session(starts.reference, arms, device, there, pace).run()
 
 
 class Session:

@@ -6,11 +6,11 @@ import math
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from akgflow.config.types import Scalar
-from akgflow.verdict import Timing
+from akgflow.verdict import PartTiming, Timing
 from akgflow.verification.judge.timing import estimate
 from akgflow.verification.judge.timing.arms import Arm, Samples
 from akgflow.verification.judge.timing.estimate import Ratio
@@ -206,6 +206,32 @@ class Summary:
         )
         noise = max(statistics.pstdev(overhead.cold), statistics.pstdev(overhead.alone)) / math.sqrt(len(overhead.cold))
         return warm + adds if adds > 2 * noise else None
+
+
+def in_parts(both: Timed, forward: Timed) -> list[Timing]:
+    """The timings of calls forward and backward, with those parts that ``forward`` by itself tells.
+
+    Backward is the difference; its interval follows from the ends of both others.
+    """
+    alone = {one.baseline: one for one in forward.timings}
+    return [replace(one, parts=_parts(one, alone.get(one.baseline))) for one in both.timings]
+
+
+def _parts(both: Timing, forward: Timing | None) -> dict[str, PartTiming]:
+    if forward is None:
+        return {}
+    found = {"forward": PartTiming(*_figures(forward))}
+    ours, theirs = both.seconds - forward.seconds, both.baseline_seconds - forward.baseline_seconds
+    if ours > 0 and theirs > 0:
+        ends = zip(both.interval, reversed(forward.interval), strict=True)
+        low, high = ((one * both.seconds - other * forward.seconds) / ours for one, other in ends)
+        ratio = Ratio(theirs / ours, max(low, 0.0), high)
+        found["backward"] = PartTiming(ours, theirs, ratio.value, (ratio.low, ratio.high), ratio.call)
+    return found
+
+
+def _figures(one: Timing) -> tuple[float, float, float, tuple[float, float], str]:
+    return one.seconds, one.baseline_seconds, one.speedup, one.interval, one.call
 
 
 def _middle(figures: Sequence[float]) -> float:

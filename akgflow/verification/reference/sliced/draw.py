@@ -11,9 +11,9 @@ from typing import Any
 import torch
 
 from akgflow.verification.reference.inputs import Draw, Recipe, without_values
-from akgflow.verification.reference.oracle import Effects
 from akgflow.verification.reference.sliced.parts import Part, Separation, compared, merged, suspect_parts
 from akgflow.verification.reference.tolerance import Comparison, Expected
+from akgflow.verification.reference.tracing.runner import Effects
 from akgflow.verification.shared import memory
 
 SUSPECT_SECONDS = 2.0

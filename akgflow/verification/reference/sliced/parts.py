@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from akgflow.verification.reference.oracle import Runner
 from akgflow.verification.reference.tolerance import Comparison, Expected, compare
+from akgflow.verification.reference.tracing.runner import Runner
 from akgflow.verification.shared import dtypes, memory
 
 MOST_COMBINATIONS = 24

@@ -24,12 +24,12 @@ from akgflow.verification.reference.distributions import (
 from akgflow.verification.reference.index_outputs import RANGE_BOUND, Trace
 from akgflow.verification.reference.inputs import Draw, Recipe
 from akgflow.verification.reference.operator import OperatorError, TooLarge
-from akgflow.verification.reference.oracle import Effects
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.sliced.draw import FullSize, SlicedDraw, WholeDraw
 from akgflow.verification.reference.sliced.parts import Part, Portions, Separation, chosen, parts_within, separation
 from akgflow.verification.reference.sliced.patch import Patch, patchable
 from akgflow.verification.reference.tolerance import Measure
+from akgflow.verification.reference.tracing.runner import Effects
 from akgflow.verification.reference.trivial_answers import loose_bounds, trivial_answers
 from akgflow.verification.shared import dtypes, memory
 from akgflow.verification.shared.op_policy import Work

@@ -11,11 +11,12 @@ import torch
 from akgflow.verification.reference.distributions import CLUSTERED, ENLARGED, NORMAL, selects
 from akgflow.verification.reference.inputs import Draw
 from akgflow.verification.reference.operator import OperatorError, seeded
-from akgflow.verification.reference.oracle import STEP, Oracle, Runner
+from akgflow.verification.reference.oracle import STEP, Oracle
 from akgflow.verification.reference.output_form import same_form
 from akgflow.verification.reference.special.overwriting import Overwriting
 from akgflow.verification.reference.special.structures import Kind, Role, Structure, structures_for
 from akgflow.verification.reference.tolerance import Expected
+from akgflow.verification.reference.tracing.runner import Runner
 from akgflow.verification.shared import dtypes, memory
 
 HEAVY = 10.0

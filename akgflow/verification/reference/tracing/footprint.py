@@ -84,13 +84,21 @@ def _fake_mode() -> contextlib.AbstractContextManager[Any]:
 
 
 def _traced(case: Case, model: Any, inputs: Any) -> Footprint:
-    state = {name: _cast(tensor, case.dtype) for name, tensor in model.state_dict().items()}
-    given = memory.map_tensors(tuple(inputs), lambda t: _cast(t, case.dtype))
+    differentiated = case.backward is not None
+
+    def leaf(tensor: torch.Tensor) -> torch.Tensor:
+        found = _cast(tensor, case.dtype).detach()
+        return found.requires_grad_(differentiated and found.dtype in dtypes.COMPUTED)
+
+    state = {name: leaf(tensor) for name, tensor in model.state_dict().items()}
+    given = memory.map_tensors(tuple(inputs), leaf)
+    taken = list(memory.tensors(given))
 
     def call() -> Any:
-        return torch.func.functional_call(model, state, *split(given))
+        with torch.set_grad_enabled(differentiated):
+            result = torch.func.functional_call(model, state, *split(given))
+        return _with_gradients(result, [*taken, *state.values()]) if differentiated else result
 
-    taken = list(memory.tensors(given))
     inputs, kept = _bytes(taken), _bytes(state.values())
     if inputs + kept < SMALL:
         return Footprint(inputs, inputs, kept, UNKNOWN * inputs, 0, sum(t.numel() for t in taken), None)
@@ -104,6 +112,15 @@ def _traced(case: Case, model: Any, inputs: Any) -> Footprint:
     elements = sum(t.numel() for t in (*taken, *made))
     most = max(seen.most, _bytes(made))
     return Footprint(inputs, _bytes(made), kept, most, seen.columns, elements, seen.work)
+
+
+def _with_gradients(result: Any, leaves: Iterable[torch.Tensor]) -> list[torch.Tensor]:
+    """Outputs, upstream gradients for them, and the gradients of leaves."""
+    outputs = list(memory.tensors(result))
+    ends = [one for one in outputs if one.requires_grad]
+    upstream, starts = [torch.empty_like(one) for one in ends], [one for one in leaves if one.requires_grad]
+    found = torch.autograd.grad(ends, starts, upstream, allow_unused=True) if ends else ()
+    return [*outputs, *upstream, *(one for one in found if one is not None)]
 
 
 def _bytes(tensors: Iterable[torch.Tensor]) -> int:

@@ -10,8 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from akgflow.verification.shared import op_classes
-from akgflow.verification.shared.element_counter import counter
-from akgflow.verification.shared.op_policy import SHARE, Work
+from akgflow.verification.shared.op_policy import SHARE, Work, counter
 
 _elements = counter()
 

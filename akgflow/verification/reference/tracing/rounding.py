@@ -54,6 +54,10 @@ _EXPONENTS: dict[str, Function] = {
     "silu": torch.neg,
 }
 """Functions whose error grows with an exponent, where that is positive: rounding it moves the result as much."""
+_ELEMENTWISE_BACKWARD = {f"{name}_backward" for name in (
+    "softplus", "log_sigmoid", "leaky_relu", "elu", "hardswish", "mse_loss", "smooth_l1_loss", "huber_loss", "glu",
+)}  # fmt: skip
+"""Elementwise operators that torch does not tag as such."""
 _KEEP_SUMS = {"mul", "div"}
 """What makes a sum's multiple of it."""
 Handler = Callable[["Rounding", Any, Any, Any], Any]
@@ -93,7 +97,7 @@ class Rounding(Tracer):
             return self._passed_on(func, args, func(*args, **kwargs))
         if base in _HANDLERS:
             return _HANDLERS[base](self, func, self._narrowed(base, args), kwargs)
-        if torch.Tag.pointwise in func.tags:
+        if torch.Tag.pointwise in func.tags or base in _ELEMENTWISE_BACKWARD:
             return self._pointwise(base, func, args, kwargs)
         with self:
             if base in COMPOSED:
