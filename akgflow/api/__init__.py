@@ -26,11 +26,10 @@ if TYPE_CHECKING:
     )
     from akgflow.api.listing import clean_runs, list_runs, run_facts, runs_to_clean
     from akgflow.api.rechecking import recheck
-    from akgflow.api.reports import report, report_server
     from akgflow.api.reproducing import Shown, reproduce
     from akgflow.api.running import is_finished, read_run, run, run_folder
     from akgflow.api.setup import cache_contents, cache_folder, clean_cache, examine, init
-    from akgflow.api.showing import show
+    from akgflow.api.showing import report, report_server, show
     from akgflow.api.suites import bench, compare, load_suite, plan_suite, score, trace, unreachable_in
     from akgflow.api.tasks import (
         answered_by,
@@ -86,10 +85,9 @@ _EXPORTS = {
     "api.reproducing": ("Shown", "reproduce"),
     "api.listing": ("clean_runs", "list_runs", "run_facts", "runs_to_clean"),
     "api.rechecking": ("recheck",),
-    "api.reports": ("report", "report_server"),
     "api.running": ("is_finished", "read_run", "run", "run_folder"),
     "api.setup": ("cache_contents", "cache_folder", "clean_cache", "examine", "init"),
-    "api.showing": ("show",),
+    "api.showing": ("report", "report_server", "show"),
     "api.suites": ("bench", "compare", "load_suite", "plan_suite", "score", "trace", "unreachable_in"),
     "api.tasks": (
         "answered_by",

@@ -11,6 +11,7 @@ from akgflow.base.streams import echo
 from akgflow.cli._options import echo_json, json_option, set_option, workspace_option
 from akgflow.errors import ExitCode
 from akgflow.terms import Status
+from akgflow.verdict import Verdict
 
 
 @click.command("verify")
@@ -114,7 +115,7 @@ def verify_command(
 
     CANDIDATE is a module with ModelNew, or a solution in the operator's format.
     """
-    from akgflow.reporting import Progress, console, show_verdict
+    from akgflow.reporting import Progress
 
     if (operator_file is None) == (task is None):
         raise click.UsageError("give either --operator FILE or --task TASK")
@@ -141,10 +142,16 @@ def verify_command(
             workspace=workspace,
             overrides=overrides,
         )
+    _show(verdict, as_json)
+    ctx.exit(ExitCode.DONE if verdict.passed else ExitCode.CONFIG if verdict.unfit else ExitCode.GATE_FAILED)
+
+
+def _show(verdict: Verdict, as_json: bool) -> None:
+    from akgflow.reporting import console, show_verdict
+
     if as_json:
         echo_json(verdict)
-    else:
-        show_verdict(verdict, console())
-        if verdict.status is Status.INCORRECT_NUMERICAL:
-            echo("--json > verdict.json, then akgflow reproduce verdict.json: a file that shows this without akgflow")
-    ctx.exit(ExitCode.DONE if verdict.passed else ExitCode.CONFIG if verdict.unfit else ExitCode.GATE_FAILED)
+        return
+    show_verdict(verdict, console())
+    if verdict.status is Status.INCORRECT_NUMERICAL:
+        echo("--json > verdict.json, then akgflow reproduce verdict.json: a file that shows this without akgflow")
