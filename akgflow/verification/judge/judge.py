@@ -112,7 +112,7 @@ class Judge:
         found = self._references.get(key)
         if found is None:
             found = (_reference(request, keys, device, plan), 0)
-            found[0].allowed = plan.seconds
+            found[0].allowed, found[0].thrifty = plan.seconds, plan.thrifty
             self._references[key] = found
         self._references.move_to_end(key)
         return found[0]

@@ -85,6 +85,7 @@ class Reference:
 
     large: ClassVar[bool] = False
     """Whether what it holds is too much to wait for the garbage collector."""
+    thrifty: bool = False  # whether as few forwards in float64 as there can be must do
     two_calls: bool = False
     """Whether each set of inputs is asked about once, for the time that a call takes."""
 
@@ -138,6 +139,7 @@ class Reference:
         """Have float64 make do with few forwards, sooner where there is little time for them."""
         least, most = SLOW_SECONDS
         self.oracle.slow_seconds = min(most, max(least, self.allowed / MOST_FORWARDS))
+        self.oracle.thrifty = self.oracle.thrifty or self.thrifty
 
     def _construct(self) -> Any:
         try:

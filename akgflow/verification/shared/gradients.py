@@ -129,7 +129,9 @@ class Differentiated:
         outputs = list(memory.tensors(result))
         ends = [outputs[i] for i in self.wanted.outputs if i < len(outputs)]
         if not _fit(ends, upstream):
-            return None
+            if self.strict:
+                return None
+            raise NoGradient("the shapes of its outputs follow from values of inputs, so that gradients have no start")
         for number, end in zip(self.wanted.outputs, ends, strict=True):
             if not end.requires_grad:
                 raise NoGradient(

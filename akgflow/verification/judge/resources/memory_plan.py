@@ -100,6 +100,8 @@ class Plan:
     """What the candidate's process takes beside that while it is called, when the judge computes nothing."""
     seconds: float = math.inf
     """That judging the case may take."""
+    thrifty: bool = False
+    """Whole, with as few forwards as there can be."""
 
 
 def room(device: str, limit: int | None = None) -> Room:
@@ -142,7 +144,7 @@ def plan(found: Footprint, device: str, cores: int, there: Room, runs: bool = Tr
     taken = 2 * found.inputs + found.outputs + _candidate(found)
     limit = taken + taken // 4 + PROCESS_BYTES
     if gradients:
-        return Plan(None, limit)
+        return Plan(None, limit, thrifty=True)
     if on_gpu:
         return Plan(slicing, limit)
     return Plan(slicing, limit, found.inputs + found.outputs + found.state + PROCESS_BYTES, _candidate(found))

@@ -39,7 +39,8 @@ def with_gradients(case: Case, model: Any, device: str, file: str) -> Case:
     try:
         wanted, ends = _found(model, made, named)
     except RuntimeError as error:
-        raise OperatorError(f"forward of {file} cannot be differentiated: {error}") from error
+        hint = ": gradients of what it changes in place are not judged" if "in-place" in str(error) else ""
+        raise OperatorError(f"forward of {file} cannot be differentiated{hint} ({error})") from error
     if not wanted.inputs and not wanted.parameters:
         what = "no output depends on a floating input or on a parameter that wants a gradient"
         raise OperatorError(f"gradients of {file} are asked for, and {what}")
