@@ -63,7 +63,7 @@ def reproduce(
 
     ``verdict`` is a file that ``akgflow verify --json`` printed, and ``candidate``, ``operator`` (or ``task``) and
     ``dsl``, ``dtype``, ``mode`` are what was given there. Or it is a finished run, its folder or the folder's name,
-    where ``job`` and ``candidate`` (its id, or ``STEP-ATTEMPT-SAMPLE``) choose a kernel; without them, the latest that
+    where ``job`` and ``candidate`` (its id, or ``STEP-ATTEMPT-SAMPLE``) choose a kernel; without them, the last that
     gave wrong values. ``out`` is the file; ``seconds`` bound the search for the shape.
 
     The candidate is asked in the judge's sandbox; the file is not run. Raises `ConfigError` where there is nothing

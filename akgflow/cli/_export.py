@@ -124,7 +124,7 @@ def reproduce_command(
     """Write one Python file that shows a kernel's wrong values, at the smallest shape that fails.
 
     VERDICT is a file that ``akgflow verify --json`` printed; with it go --candidate, --operator and --dsl. Or it is a
-    finished run, whose latest wrong kernel is taken unless --job and --candidate choose one.
+    finished run, whose last wrong kernel is taken unless --job and --candidate choose one.
     """
     from akgflow.reporting import Progress
 

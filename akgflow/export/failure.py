@@ -43,7 +43,7 @@ class Judged:
 
 
 def failed_of_run(folder: Path, job: str | None, candidate: str | Path | None, space: Workspace) -> Judged:
-    """A kernel of a finished run that gave wrong values: the latest, unless job and candidate choose one.
+    """A kernel of a finished run that gave wrong values: the last by job, step and attempt, unless one is chosen.
 
     While a run goes on, its secret cases are secret. Raises `ConfigError`.
     """
@@ -92,8 +92,8 @@ def failure_file(judged: Judged, found: Reproduced, failing: Failing, ships: Shi
     operator = parts_of(failing.operator)
     values: dict[str, Any] = {
         **{key: getattr(failing, key) for key in _AS_THEY_ARE},
-        "title": f"Wrong values of {judged.name}, shown again.",
-        "name": name,
+        "title": f"Wrong values of {_line(judged.name)}, shown again.",
+        "name": _line(name),
         "requires": sorted({"torch", "numpy", *imported_by(judged.candidate), *imported_by(operator.source)}),
         "target": judged.verdict.target,
         "timestamp": judged.verdict.timestamp,
@@ -133,5 +133,9 @@ def how_small(found: Reproduced) -> str:
 
 
 def _wrapped(text: str) -> list[str]:
-    words = " ".join(visible(text).split()).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    return textwrap.wrap(words, _WIDTH) or [""]
+    return textwrap.wrap(_line(text), _WIDTH) or [""]
+
+
+def _line(text: str) -> str:
+    """A text in one line of a docstring."""
+    return " ".join(visible(text).split()).replace("\\", "\\\\").replace('"', '\\"')

@@ -104,7 +104,7 @@ def test_what_cannot_be_shown_is_refused_before_anything_is_run(tmp_path: Path) 
 
 
 @pytest.mark.thorough
-def test_a_finished_run_shows_its_latest_wrong_kernel(tmp_path: Path, openai_server: OpenAIServer, monkeypatch) -> None:
+def test_a_finished_run_shows_its_last_wrong_kernel(tmp_path: Path, openai_server: OpenAIServer, monkeypatch) -> None:
     monkeypatch.setenv("TEST_KEY", "a key")
     drafts = iter([WRONG, RIGHT])
     openai_server.default = by_agent("the sketch", lambda _: fenced(next(drafts)))
