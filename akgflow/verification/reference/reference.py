@@ -6,6 +6,7 @@ import math
 import random
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
@@ -226,18 +227,15 @@ class Reference:
 
     def _of_few_terms(self, first: Draw) -> Iterator[Draw]:
         """Draws whose outputs are made from few elements, where the operator makes them from many."""
-        slow = self.oracle.thrifty or self.oracle.slow
-        if slow or first.elements > MOST_REPEATED or self._late():
+        if self.oracle.thrifty or self.oracle.slow or first.elements > MOST_REPEATED or self._late():
             return
         outputs = max((one.framework.numel() for one in first.expected if one.bound is not None), default=0)
         confined = bool(self.oracle.names & RANGE_BOUND) or self.oracle.truncates
         for name, made in of_few_terms(self.operator_inputs("few"), outputs, self.invariants, confined):
-            try:
+            with suppress(OperatorError):
                 found = self.answer(made, name, first.way)
-            except OperatorError:
-                continue
-            if well_conditioned(self.oracle, found, first, name):
-                yield found
+                if well_conditioned(self.oracle, found, first, name):
+                    yield found
 
     def input_invariants(self, first: Draw) -> list[InputInvariant]:
         """What the first draw has in common with another; with several where it holds masks, lengths or indices."""
@@ -315,8 +313,8 @@ class Reference:
         return self.oracle.rounding_hint(draw.inputs, draw.expected, outputs)
 
     def _how_many(self, first: Draw) -> int:
-        slow, quick = self.oracle.slow, self.oracle.seconds <= QUICK_SECONDS
-        return 0 if slow else min(most_others(first.elements), len(EXTRA) if quick else 1)
+        quick = self.oracle.seconds <= QUICK_SECONDS
+        return 0 if self.oracle.slow else min(most_others(first.elements), len(EXTRA) if quick else 1)
 
     def operator_inputs(self, *what: object) -> tuple[Any, ...]:
         """Inputs that the operator draws, under a seed of the case's that ``what`` names; under any other without."""
