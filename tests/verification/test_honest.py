@@ -241,7 +241,7 @@ HALF = "    def forward(self, a, b):\n        return torch.relu(a @ b).bfloat16(
 TOLERANCES = {
     "without": (SCALED.format(error=1e-4), {}, "INCORRECT_NUMERICAL", "elements are wrong"),
     "loose": (SCALED.format(error=1e-4), {"tolerance": 1000.0}, "PASSED", "bounds multiplied by 1000"),
-    "loose enough for bfloat16": (HALF, {"tolerance": 1000.0}, "PASSED", "bounds multiplied by 1000"),
+    "loose enough for bfloat16": (HALF, {"tolerance": 5000.0}, "PASSED", "bounds multiplied by 5000"),
     "not loose enough": (HALF, {"tolerance": 2.0}, "INCORRECT_NUMERICAL", "which is 2 times the judge's own bound"),
     "tight": ("    def forward(self, a, b):\n        return torch.relu((a @ b).double()).float() * (1 + 5e-7)\n",
               {"tolerance": 0.001}, "INCORRECT_NUMERICAL", "which is 0.001 times the judge's own bound"),
