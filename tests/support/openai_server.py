@@ -186,7 +186,9 @@ class OpenAIServer:
 
 
 def _stream(handler: BaseHTTPRequestHandler, server: OpenAIServer, answer: Answer, model: str) -> None:
-    handler.close_connection = True
+    # What is cut off ends with the connection. What is whole does not: a client that is about to ask again on it would
+    # find it closed.
+    handler.close_connection = answer.stalls is not None or answer.sent is not None
     handler.send_response(answer.status)
     for name, value in {**answer.headers, "Content-Type": "text/event-stream", "Transfer-Encoding": "chunked"}.items():
         handler.send_header(name, value)
