@@ -35,7 +35,7 @@ from akgflow.models.gateway import Gateway
 from akgflow.planning import Job, Plan, Reach, judge_request, with_gaps
 from akgflow.runs.folder import RunFolder
 from akgflow.runs.journal import Journal
-from akgflow.runs.layout import PARENTS
+from akgflow.runs.layout import PARENTS, attempt_in, prompt_file, reply_file
 from akgflow.runs.records import Finished
 from akgflow.search import Candidate, Judged, normal_form
 from akgflow.verdict import JudgeRequest, Verdict
@@ -199,12 +199,11 @@ class RunContext:
         more_room: bool = False,
     ) -> ModelReply:
         key = CallKey(self.plan.task, job, turn.step, turn.attempt, turn.sample, agent.name, resend)
-        place = self.folder.place(job, turn.step, turn.attempt, turn.sample)
-        suffix = f"{agent.name}{'.again' * resend}.md"
+        place = attempt_in(self.folder.path, job, turn.step, turn.attempt, turn.sample)
 
         async def effect() -> Finished:
             prompt = "\n\n".join(f"# {message.role}\n\n{message.content}" for message in rendered.messages)
-            write_text(place / f"prompt.{suffix}", prompt + "\n")
+            write_text(place / prompt_file(agent.name, resend), prompt + "\n")
             self.notify(job, f"{turn.step}: asking {agent.name}")
             self.standing.enters(job, Stage.ASKING)
             reply = await self.gateway.complete(
@@ -221,7 +220,7 @@ class RunContext:
 
         finished = await self.journal.once(f"call {key}", Finished, effect)
         # After the journal has it: a full disk here must not lose a reply that is paid for.
-        write_text(place / f"reply.{suffix}", finished.reply.text)
+        write_text(place / reply_file(agent.name, resend), finished.reply.text)
         note(finished.reply)
         return finished.reply
 
@@ -232,7 +231,7 @@ class RunContext:
         returned. The step adds it to the job's state, in an order that does not depend on which was judged first.
         """
         job = state.job
-        place = self.folder.place(job.id, candidate.step, candidate.attempt, candidate.sample)
+        place = attempt_in(self.folder.path, job.id, candidate.step, candidate.attempt, candidate.sample)
         write_text(place / "candidate.py", candidate.source)
         write_json(place / PARENTS, candidate.parents)
         candidate = replace(candidate, source=await self._first_of_its_form(job, candidate))

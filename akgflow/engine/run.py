@@ -27,7 +27,7 @@ from akgflow.errors import (
 )
 from akgflow.planning import Job
 from akgflow.runs.harvest import cause_in, lessons_of
-from akgflow.runs.layout import LOCK, OPERATOR, RESULT
+from akgflow.runs.layout import LOCK, OPERATOR, RESULT, best_in
 from akgflow.runs.lock import lock_of
 from akgflow.runs.records import Finished, Preflight, shown_kernels
 from akgflow.runs.result import JobResult, Outcome, RunResult
@@ -196,7 +196,7 @@ def _ended(state: JobState, run: RunContext, outcome: Outcome, reason: str) -> J
     """The job's result; its best candidate is written for every outcome."""
     job, best = state.job, state.best()
     if best is not None:
-        place = run.folder.best(job.id)
+        place = best_in(run.folder.path, job.id)
         write_text(place / "candidate.py", best.candidate.source)
         write_json(place / "verdict.json", best.verdict)
     run.notify(job.id, f"{outcome.value.replace('_', ' ')}{': ' + reason if reason else ''}")

@@ -40,14 +40,6 @@ class RunFolder:
         """The scratch folder of judges."""
         return self.path / SCRATCH
 
-    def place(self, job: str, step: str, attempt: int, sample: int) -> Path:
-        """The folder of one attempt of a job."""
-        return self.path / "jobs" / job / f"{step}-{attempt}-{sample}"
-
-    def best(self, job: str) -> Path:
-        """The folder of a job's best candidate."""
-        return self.path / "best" / job
-
     def release(self) -> None:
         """Unlock the folder for other processes."""
         self.lock.release()

@@ -8,6 +8,10 @@ runs/gemm_migrate-1f0c2b3a/
 ```
 """
 
+from __future__ import annotations
+
+from pathlib import Path
+
 PLAN = "plan.json"
 JOURNAL = "journal.jsonl"
 CALLS = "calls.jsonl"
@@ -24,3 +28,27 @@ IDENTITY = ".identity"
 """Which plan the folder belongs to."""
 SCRATCH = "scratch"
 """What judges work in; nothing in it outlives the process that runs."""
+
+
+def attempt_in(run: Path, job: str, step: str, attempt: int, sample: int) -> Path:
+    """The folder of one attempt of a job."""
+    return run / "jobs" / job / f"{step}-{attempt}-{sample}"
+
+
+def best_in(run: Path, job: str) -> Path:
+    """The folder of a job's best candidate."""
+    return run / "best" / job
+
+
+def prompt_file(agent: str, resend: int) -> str:
+    """The name of a prompt in an attempt's folder; a malformed reply is asked for again."""
+    return f"prompt.{_call(agent, resend)}"
+
+
+def reply_file(agent: str, resend: int) -> str:
+    """The name of the reply to it."""
+    return f"reply.{_call(agent, resend)}"
+
+
+def _call(agent: str, resend: int) -> str:
+    return f"{agent}{'.again' * resend}.md"

@@ -19,7 +19,7 @@ from akgflow.models.base import CallKey
 from akgflow.planning import Job, Plan
 from akgflow.runs.damage import DamagedRun, read_file, read_whole_text
 from akgflow.runs.journal import Journal
-from akgflow.runs.layout import JOURNAL, OPERATOR, PARENTS, PLAN, RESULT
+from akgflow.runs.layout import JOURNAL, OPERATOR, PARENTS, PLAN, RESULT, attempt_in, best_in, prompt_file
 from akgflow.runs.records import Finished, shown_kernels
 from akgflow.runs.result import Account, RunResult, ShownKernel
 from akgflow.runs.spending import accounts, book_earlier_sessions
@@ -135,24 +135,23 @@ def verdict_of(folder: Path, job: str, candidate: Candidate) -> Verdict | None:
 
 def prompt_of(folder: Path, key: CallKey) -> str:
     """The prompt of a call as people read it; empty where the folder does not hold it."""
-    name = f"prompt.{key.agent}{'.again' * key.resend}.md"
     with suppress(OSError):
-        return received((_place(folder, key.job, key) / name).read_bytes())
+        return received((_place(folder, key.job, key) / prompt_file(key.agent, key.resend)).read_bytes())
     return ""
 
 
 def _place(folder: Path, job: str, of: Candidate | CallKey) -> Path:
-    return folder / "jobs" / job / f"{of.step}-{of.attempt}-{of.sample}"
+    return attempt_in(folder, job, of.step, of.attempt, of.sample)
 
 
 def best_verdict(folder: Path, job: str) -> Verdict | None:
     """The verdict of a job's best candidate; None where the run has none yet."""
-    return read_file(folder / "best" / job / "verdict.json", Verdict)
+    return read_file(best_in(folder, job) / "verdict.json", Verdict)
 
 
 def best_candidate(folder: Path, job: str) -> str | None:
     """The text of a job's best candidate; None where the run has none yet."""
-    return read_whole_text(folder / "best" / job / "candidate.py")
+    return read_whole_text(best_in(folder, job) / "candidate.py")
 
 
 def read_run(folder: Path) -> RunResult | Unfinished:

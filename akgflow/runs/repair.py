@@ -14,7 +14,7 @@ from pathlib import Path
 
 from akgflow.base.atomic import write_bytes
 from akgflow.runs.damage import DamagedRun, read_file, read_whole_text
-from akgflow.runs.layout import IDENTITY, JOURNAL, LOCK, OPERATOR, PLAN, RESULT, SCRATCH
+from akgflow.runs.layout import IDENTITY, JOURNAL, LOCK, OPERATOR, PLAN, RESULT, SCRATCH, best_in
 from akgflow.runs.lines import read_lines
 from akgflow.runs.lock import lock_in
 from akgflow.runs.reader import best_candidate, best_verdict, plan_of
@@ -43,8 +43,8 @@ def _readers(folder: Path) -> Readers:
     yield folder / LOCK, partial(lock_in, folder)
     yield folder / RESULT, partial(read_file, folder / RESULT, RunResult)
     for job in sorted(path.name for path in folder.glob("best/*")):
-        yield folder / "best" / job / "verdict.json", partial(best_verdict, folder, job)
-        yield folder / "best" / job / "candidate.py", partial(best_candidate, folder, job)
+        yield best_in(folder, job) / "verdict.json", partial(best_verdict, folder, job)
+        yield best_in(folder, job) / "candidate.py", partial(best_candidate, folder, job)
     for name in ("jobs", "best", SCRATCH):
         yield folder / name, partial(_is_folder, folder / name)
 
@@ -70,7 +70,7 @@ def _whole(read: Callable[[], object]) -> bool:
 def _incomplete(folder: Path) -> bool:
     """True where an output of a finished run is missing."""
     result = read_file(folder / RESULT, RunResult)
-    kernels = [folder / "best" / job.job for job in result.jobs if job.best] if result else []
+    kernels = [best_in(folder, job.job) for job in result.jobs if job.best] if result else []
     files = (folder / PLAN, folder / OPERATOR, *(path / name for path in kernels for name in _HANDED_OVER))
     return not all(path.exists() for path in files)
 

@@ -17,7 +17,7 @@ from akgflow.planning import Job, Plan
 from akgflow.planning.types import Ceiling, Reach
 from akgflow.runs.folder import RunFolder, claim
 from akgflow.runs.journal import Journal
-from akgflow.runs.layout import OPERATOR, PARENTS, RESULT
+from akgflow.runs.layout import OPERATOR, PARENTS, RESULT, attempt_in, best_in
 from akgflow.runs.records import Finished
 from akgflow.runs.result import Attempt, JobResult, Outcome, RunResult
 from akgflow.runs.spending import accounts
@@ -68,7 +68,7 @@ class WrittenRun:
         source = _source(self._random, parent[0].source if parent else "", words)
         candidate = Candidate(source, step, attempt, sample, (parent[0].id,) if parent else ())
         key = CallKey(self.plan.task, job.id, step, attempt, sample, "coder")
-        place = self.folder.place(job.id, step, attempt, sample)
+        place = attempt_in(self.folder.path, job.id, step, attempt, sample)
         write_text(place / "prompt.coder.md", f"# user\n\n{_ATTENDED}{words}\n{parent[0].source if parent else ''}")
         text = f"{words}\n```python\n{source}```\n"
         usage = Usage(3_000, 900, cost=usd)
@@ -102,8 +102,8 @@ class WrittenRun:
         if job.impossible or not made:
             return JobResult(job.id, job.dsl, job.target, Outcome.IMPOSSIBLE, job.impossible)
         best, verdict = max(made, key=lambda one: worth(one[1]))
-        write_text(self.folder.best(job.id) / "candidate.py", best.source)
-        write_json(self.folder.best(job.id) / "verdict.json", verdict)
+        write_text(best_in(self.folder.path, job.id) / "candidate.py", best.source)
+        write_json(best_in(self.folder.path, job.id) / "verdict.json", verdict)
         attempts = tuple(Attempt(c.step, c.attempt, c.sample, c.id, v.status, v.message) for c, v in made)
         outcome = Outcome.MET if verdict.passed else Outcome.GATE_FAILED
         reason = "" if verdict.passed else verdict.message
