@@ -154,4 +154,4 @@ def _show(verdict: Verdict, as_json: bool) -> None:
         return
     show_verdict(verdict, console())
     if verdict.status is Status.INCORRECT_NUMERICAL:
-        echo("--json > verdict.json, then akgflow reproduce verdict.json: a file that shows this without akgflow")
+        echo("a file that shows this without akgflow: add --json > verdict.json, then akgflow reproduce verdict.json …")
