@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,12 +91,17 @@ def _processor() -> dict[str, str]:
 
 
 def _nvidia_settings(device: Device) -> dict[str, str]:
-    found = {}
-    for name, field in _NVIDIA_FIELDS.items():
-        # A field that a driver does not know fails the whole query.
-        rows = _lines("nvidia-smi", f"--id={device.index}", f"--query-gpu={field}", "--format=csv,noheader")
-        found[name] = rows[0].strip() if rows and not rows[0].startswith("[") else ""
-    return found
+    fields = list(_NVIDIA_FIELDS.values())
+    # A field that a driver does not know fails the whole query: then each is asked for by itself.
+    found = _nvidia_query(device, *fields) or [*chain(*(_nvidia_query(device, one) or [""] for one in fields))]
+    return {name: "" if one.startswith("[") else one for name, one in zip(_NVIDIA_FIELDS, found, strict=True)}
+
+
+def _nvidia_query(device: Device, *fields: str) -> list[str]:
+    """The values of the fields, in their order; empty where the query fails."""
+    rows = _lines("nvidia-smi", f"--id={device.index}", f"--query-gpu={','.join(fields)}", "--format=csv,noheader")
+    values = [one.strip() for one in rows[0].split(",")] if rows else []
+    return values if len(values) == len(fields) else []
 
 
 _NVIDIA_FIELDS = {
