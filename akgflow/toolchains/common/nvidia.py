@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import zip_longest
 from pathlib import Path
@@ -141,25 +140,17 @@ def arch_of_cubin(cubin: Path) -> int | None:
 
 def usage_of_cubin(cubin: Path) -> list[Usage]:
     """What each kernel in a cubin takes, and its instructions, from ``cuobjdump``."""
-    usage, code = _both(cubin)
-    return _usages(usage, code, f"sm_{arch_of_cubin(cubin)}")
+    return _usages(_dumped(cubin, USAGE), _dumped(cubin, CODE), f"sm_{arch_of_cubin(cubin)}")
 
 
 def usage_of_library(library: Path) -> list[Usage]:
     """The same of each kernel in a library, for every architecture that it was built for; nothing for other files."""
-    (_, *parts), (_, *codes) = (text.split("Fatbin elf code:") for text in _both(library))
+    (_, *parts), (_, *codes) = (_dumped(library, option).split("Fatbin elf code:") for option in (USAGE, CODE))
     return [
         usage
         for part, code in zip_longest(parts, codes[: len(parts)], fillvalue="")
         for usage in _usages(part, code, part.partition("arch = ")[2].partition("\n")[0].strip())
     ]
-
-
-def _both(binary: Path) -> tuple[str, str]:
-    """What kernels take, and their code: two runs of cuobjdump, which most of the time waits for itself to start."""
-    with ThreadPoolExecutor(2) as pool:
-        usage, code = pool.map(lambda option: _dumped(binary, option), (USAGE, CODE))
-    return usage, code
 
 
 def _dumped(binary: Path, option: str) -> str:
