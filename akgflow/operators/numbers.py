@@ -7,11 +7,11 @@ with smaller ones.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from akgflow.operators.dimensions import MAKERS, base_of, dimensions, parsed
-from akgflow.operators.text import parts_of, whole
+from akgflow.operators.text import parts_of
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,8 @@ def with_numbers(text: str, values: Mapping[Number, int]) -> str:
     """The text in which other numbers stand in these places."""
     parts = parts_of(text)
     lines = [line.encode() for line in parts.source.split("\n")]
-    for one in _backwards(list(values)):
+    # From the end, so that earlier places stay where they are.
+    for one in sorted(values, key=lambda one: (one.line, one.column), reverse=True):
         line = lines[one.line - 1]
         lines[one.line - 1] = line[: one.column] + str(values[one]).encode() + line[one.column + one.length :]
-    return whole(b"\n".join(lines).decode(), parts.beside, parts.mode)
-
-
-def _backwards(numbers: Sequence[Number]) -> Sequence[Number]:
-    return sorted(numbers, key=lambda one: (one.line, one.column), reverse=True)
+    return parts.around(b"\n".join(lines).decode())
