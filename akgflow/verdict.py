@@ -307,6 +307,11 @@ class Verdict:
         """True when the candidate was found right; an absent evidence does not make it wrong."""
         return self.status is Status.PASSED
 
+    @property
+    def framework(self) -> str:
+        """Whether PyTorch's own kernels might do the work: ``allow``, or ``forbid``."""
+        return "allow" if FRAMEWORK_ALLOWED in self.warnings else "forbid"
+
     def __str__(self) -> str:
         return f"{self.status} on {self.target}: {self.message}"
 

@@ -94,7 +94,7 @@ def facts(subject: Subject, found: Signatures, taken: Operands, package: str, fa
         "evidence": list(verdict.evidence),
         "summary": summary(subject),
         "device": _device(subject),
-        "framework": subject.framework,
+        "framework": subject.verdict.framework,
         "precision": str(verdict.precision),
         "tolerance": verdict.tolerance,
         "dtype": subject.dtype,

@@ -18,7 +18,7 @@ from akgflow.runs.layout import PLAN, RESULT
 from akgflow.runs.reader import candidates_of, judged_operator, plan_of, result_of
 from akgflow.runs.result import JobResult, RunResult
 from akgflow.terms import Evidence, Status
-from akgflow.verdict import FRAMEWORK_ALLOWED, Verdict
+from akgflow.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,6 @@ class Subject:
     def evidence(self) -> Evidence:
         """How the numbers of its verdict were seen."""
         return Evidence.EXECUTED if Evidence.EXECUTED in self.verdict.evidence else Evidence.INTERPRETED
-
-    @property
-    def framework(self) -> str:
-        """Whether PyTorch's own kernels might do the work."""
-        return "allow" if FRAMEWORK_ALLOWED in self.verdict.warnings else "forbid"
 
 
 def of_run(folder: Path, job: str | None, space: Workspace) -> Subject:

@@ -139,6 +139,13 @@ def is_suite_folder(folder: Path) -> bool:
     return (folder / SUITE).is_file()
 
 
+def runs_of(folder: Path) -> list[Path]:
+    """The runs that a suite's folder holds so far, in the order of its problems; for a run, its own folder."""
+    suite = SuiteFolder(folder)
+    record = suite.record
+    return [folder] if record is None else [run for one in record.problems if (run := suite.run(one.name)).is_dir()]
+
+
 def suites_in(runs: Path) -> dict[str, Path]:
     """The folders of all suites, the one that began last first; then the last of each suite by the suite's name."""
     begun = {path.parent: path.stat().st_mtime for path in runs.glob(f"*/{SUITE}")}

@@ -19,7 +19,7 @@ from akgflow.runs.damage import DamagedRun
 from akgflow.runs.lock import Lock
 from akgflow.runs.reader import result_of, runs_in
 from akgflow.runs.result import RunResult
-from akgflow.suites.folder import PROBLEMS, SUITE, SuiteFolder, is_suite_folder
+from akgflow.suites.folder import PROBLEMS, SUITE, SuiteFolder, is_suite_folder, runs_of
 
 _REMOVED = ".removed-"
 """The beginning of what a folder is called while it is removed."""
@@ -81,10 +81,7 @@ def listed(runs: Path) -> list[ListedRun]:
 
 def listed_run(folder: Path) -> ListedRun:
     """One of them by its folder."""
-    suite = SuiteFolder(folder)
-    record = suite.record
-    parts = [folder] if record is None else [path for one in record.problems if (path := suite.run(one.name)).is_dir()]
-    return _listed(folder, parts, time.time())
+    return _listed(folder, runs_of(folder), time.time())
 
 
 def _parts(runs: Path) -> dict[str, list[Path]]:

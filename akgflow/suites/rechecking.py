@@ -10,14 +10,15 @@ from akgflow.config.types import Scalar
 from akgflow.errors import ConfigError, ExitCode
 from akgflow.knowledge import Entry
 from akgflow.planning import Conditions, Job, Plan
+from akgflow.runs.layout import best_in
 from akgflow.runs.lock import lock_in
 from akgflow.runs.reader import best_candidate, best_verdict, judged_operator, plan_of, result_of
 from akgflow.search import Candidate
 from akgflow.suites.cells import Cell, State, speeds_of
 from akgflow.suites.comparison import ORDER, Call, FailOn, Pair, fails, pair_of
-from akgflow.suites.folder import SuiteFolder
+from akgflow.suites.folder import runs_of
 from akgflow.terms import Evidence, Status
-from akgflow.verdict import FRAMEWORK_ALLOWED, Environment, Verdict
+from akgflow.verdict import Environment, Verdict
 
 
 @dataclass(frozen=True)
@@ -101,10 +102,7 @@ class Recheck:
 
 def in_folder(folder: Path) -> list[JudgedKernel]:
     """The winners of a run, or of all runs of a suite. Raises `ConfigError` where one was changed after its run."""
-    suite = SuiteFolder(folder)
-    record = suite.record
-    runs = [folder] if record is None else [suite.run(one.name) for one in record.problems]
-    return [kernel for run in runs for kernel in _of_run(run)]
+    return [kernel for run in runs_of(folder) for kernel in _of_run(run)]
 
 
 def _of_run(folder: Path) -> Iterator[JudgedKernel]:
@@ -128,7 +126,7 @@ def _require_winner(folder: Path, job: Job, source: str) -> None:
     result = result_of(folder)
     best = next((one.best for one in result.jobs if one.job == job.id), None) if result else None
     if best is not None and Candidate(source, "", 0, 0).id != best:
-        raise ConfigError(f"{folder / 'best' / job.id} does not hold kernel {best}, which the result names: it changed")
+        raise ConfigError(f"{best_in(folder, job.id)} does not hold kernel {best}, which the result names: it changed")
 
 
 def of_entry(entry: Entry) -> JudgedKernel:
@@ -148,7 +146,7 @@ def conditions_of(verdict: Verdict, cases: Sequence[Mapping[str, Scalar]], dtype
         dtype=dtype,
         tolerance=verdict.tolerance,
         precision=verdict.precision,
-        framework="allow" if FRAMEWORK_ALLOWED in verdict.warnings else "forbid",
+        framework=verdict.framework,
         baselines=tuple(dict.fromkeys(one.baseline for one in verdict.timing)),
     )
 
