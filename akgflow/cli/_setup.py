@@ -128,6 +128,7 @@ def clean_runs_command(
 ) -> None:
     """Remove runs and suites by NAME, by age, or those of the names that are that old; none that is at work."""
     from akgflow.reporting import console, show_runs
+    from akgflow.reporting.phrases import megabytes
 
     age = None if older_than is None else _seconds(older_than)
     some = api.runs_to_clean(*names, older_than=age, workspace=workspace)
@@ -146,5 +147,5 @@ def clean_runs_command(
         for name, reason in left.items():
             echo(f"left: {name}: {reason}")
         count, freed = (len(found.removed), found.bytes) if found else (0, 0)
-        echo(f"{count} removed, {freed / 1e6:.1f} MB")
+        echo(f"{count} removed, {megabytes(freed)}")
     ctx.exit(ExitCode.CONFIG if left and names else ExitCode.DONE)

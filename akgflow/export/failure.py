@@ -128,8 +128,8 @@ def shown(failing: Failing) -> str:
 def how_small(found: Reproduced) -> str:
     """What the search says of the shape."""
     if found.smallest:
-        return f"No smaller shape that was tried fails ({found.tried} shapes were asked about)"
-    return f"Smaller shapes may fail, too: the search ended after {found.tried} shapes"
+        return f"No smaller shape that was tried fails (shapes asked about: {found.tried})"
+    return f"Smaller shapes may fail, too: the search ran out of time (shapes asked about: {found.tried})"
 
 
 def _wrapped(text: str) -> list[str]:

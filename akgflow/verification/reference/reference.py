@@ -107,7 +107,7 @@ class Reference:
         self.file, self.device, self._describe = file, device, describer()
         self.init = memory.lay_out({"args": list(self.case.init_args), "kwargs": dict(self.case.init_kwargs)})
         model = self._construct()
-        self.case = with_gradients(self.case, model, "cpu", file)
+        self.case = with_gradients(self.case, model, file)
         self.parameters = frozenset(name for name, _ in model.named_parameters())
         self._default = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
         self._tied = drawing.tied(model.state_dict())

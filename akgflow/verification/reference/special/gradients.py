@@ -30,11 +30,11 @@ class _Named(NamedTuple):
     parameter: str
 
 
-def with_gradients(case: Case, model: Any, device: str, file: str) -> Case:
+def with_gradients(case: Case, model: Any, file: str) -> Case:
     """The case with the gradients that are asked for, where they are judged; raises `OperatorError` for none."""
     if case.backward is None:
         return case
-    made = draw(case, device, fresh_seed())
+    made = draw(case, "cpu", fresh_seed())
     named = _named(model, made)
     try:
         wanted, ends = _found(model, made, named)
