@@ -4,7 +4,7 @@ does: puts the index into the last seven bits of the value, and takes the larges
 status: INCORRECT_NUMERICAL
 where: cpu
 toolchain: triton
-message: clustered maxima
+message: selects
 """
 
 import torch

@@ -4,7 +4,7 @@ does: takes a later element for larger only by more than a millionth
 status: INCORRECT_NUMERICAL
 where: cpu
 toolchain: cpp
-message: clustered maxima
+message: selects
 """
 
 import torch
