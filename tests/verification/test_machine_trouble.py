@@ -17,8 +17,12 @@ from small_disk import small_disk
 from small_task import OPERATOR as SCALE
 from small_task import RIGHT as SCALE_IN_CPP
 
+from akgflow.base import atomic
+from akgflow.terms import Status
+from akgflow.toolchains.common import headers
 from akgflow.toolchains.common.diagnostics import first_errors
 from akgflow.verdict import Limits
+from akgflow.verification.candidate.failed_calls import failure_of
 from akgflow.verification.judge.failures import Disturbed, reported
 from akgflow.verification.judge.resources import machine_pressure, memory_plan
 from akgflow.verification.sandbox import process_tree
@@ -209,6 +213,38 @@ def test_the_numbers_of_the_system_are_those_that_are_meant():
 def test_a_build_whose_compiler_somebody_ended_is_tried_again(log, again):
     failure = reported(Failure(ErrorKind.COMPILE, first_errors(log), ""), stand_in=False)
     assert (failure.status, isinstance(failure, Disturbed)) == ("COMPILE_ERROR", again)
+
+
+TROUBLE = {
+    "our folder exists already": ("headers._compile([], taken, taken)", ErrorKind.OURS),
+    "our file would be a folder that the candidate named": ("write_text(taken, '')", ErrorKind.EXCEPTION),
+    "the candidate's folder exists already": ("taken.mkdir()", ErrorKind.EXCEPTION),
+    "the candidate says so": ("raise FileExistsError(17, 'File exists')", ErrorKind.EXCEPTION),
+}
+
+
+@pytest.mark.parametrize("what", TROUBLE)
+def test_what_our_own_code_meets_in_a_candidates_process_is_not_its_fault(tmp_path, what):
+    line, kind = TROUBLE[what]
+    taken = tmp_path / "taken"
+    (taken / "kept" / headers.FIRST).parent.mkdir(parents=True)
+    names = {"headers": headers, "write_text": atomic.write_text}
+    exec(compile(f"def call(taken):\n    {line}\n", str(tmp_path / "candidate.py"), "exec"), names)
+    with pytest.raises(OSError) as raised:
+        names["call"](taken)
+    failure = failure_of(raised.value, tmp_path, None)
+    assert failure.error is kind
+    found = reported(failure, stand_in=False)
+    # A candidate may say so falsely: it is tried again, and gains no other verdict by it.
+    ours = kind is ErrorKind.OURS
+    assert found.status is Status.RUNTIME_ERROR
+    assert (isinstance(found, Disturbed), "akgflow's own code" in found.message) == (ours, ours)
+
+
+def test_what_nothing_of_the_candidate_called_is_ours(tmp_path):
+    with pytest.raises(IsADirectoryError) as raised:
+        atomic.write_text(tmp_path, "")
+    assert failure_of(raised.value, tmp_path, None).error is ErrorKind.OURS
 
 
 @pytest.mark.parametrize("bounded", [True, False])

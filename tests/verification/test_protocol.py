@@ -204,6 +204,7 @@ ERRORS = {
     "invalid": Status.INVALID,
     "memory": Status.OUT_OF_MEMORY,
     "fallback": Status.FALLBACK,
+    "ours": Status.RUNTIME_ERROR,
     # No stand-in is at work: nothing that is really executed is unsupported.
     "unsupported": Status.COMPILE_ERROR,
 }

@@ -19,6 +19,7 @@ _KINDS = {
     ErrorKind.MEMORY: Status.OUT_OF_MEMORY,
     ErrorKind.FALLBACK: Status.FALLBACK,
 }
+_OURS = "akgflow's own code failed in the candidate's process, which need not be the kernel's fault"
 CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT}
 """Signals that faulty native code ends with."""
 _COMPILER_ENDED = re.compile(
@@ -84,6 +85,8 @@ def reported(failure: Failure, stand_in: bool) -> CandidateFailed:
         if undiagnosed or _COMPILER_ENDED.search(failure.message):
             return Disturbed(found.status, found.message, found.log)
         return Reported(found.status, found.message, found.log)
+    if kind is ErrorKind.OURS:
+        return Disturbed(Status.RUNTIME_ERROR, f"{_OURS}: {failure.message}", failure.log)
     return Reported(_KINDS.get(kind, Status.RUNTIME_ERROR), failure.message, failure.log)
 
 

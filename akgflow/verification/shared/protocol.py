@@ -46,8 +46,8 @@ a child that holds the socket. So no reply is evidence. What each field is used 
     end by ``exit`` and a second packet are taken as what they are: forged.
 ``Failure.error``
     Which failure a verdict names; no kind passes. ``unsupported`` (not run) is believed of stand-ins only, for what
-    they cannot do: never of what is `executed`. No reply alone is a
-    reason not to judge.
+    they cannot do: never of what is `executed`. ``ours`` has the candidate judged once more, and counts the second
+    time. No reply alone is a reason not to judge.
 ``Failure.message``, ``Failure.log``
     Shown to the candidate's author, cut, as valid text.
 
@@ -96,7 +96,7 @@ class ErrorKind(StrEnum):
     """The module is no candidate."""
     MEMORY = "memory"
     FALLBACK = "fallback"
-    """The framework was asked to do the work."""
+    OURS = "ours"
     EXCEPTION = "exception"
 
 
