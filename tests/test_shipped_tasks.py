@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -10,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from documents import document
 
 from akgflow import api
 from akgflow.base import resources
@@ -54,6 +54,6 @@ def test_a_recorded_cell_is_judged_again(tmp_path: Path, task: str, dsl: str, ta
     env["AKGFLOW_KNOWLEDGE"] = str(tmp_path / "store.db")
     done = subprocess.run([*command, *only], env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    (job,) = json.loads(done.stdout)["jobs"]
+    (job,) = document(done.stdout)["jobs"]
     assert (job["job"], job["outcome"], job["origins"]) == (f"{dsl}-{target}", "met", ["recorded"])
     assert job["verdict"]["status"] == "PASSED"

@@ -12,6 +12,7 @@ from akgflow.base.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from akgflow.agents import describe
+    from akgflow.api.documents import DOCUMENTS, document_schema
     from akgflow.api.exporting import export_candidate, export_kernel
     from akgflow.api.importing import ImportedProblems, import_problems
     from akgflow.api.judging import Question, matrix, verify
@@ -24,11 +25,20 @@ if TYPE_CHECKING:
         import_entries,
         open_store,
     )
-    from akgflow.api.listing import clean_runs, list_runs, run_facts, runs_to_clean
     from akgflow.api.rechecking import recheck
     from akgflow.api.reproducing import Shown, reproduce
     from akgflow.api.running import is_finished, read_run, run, run_folder
-    from akgflow.api.setup import cache_contents, cache_folder, clean_cache, examine, init
+    from akgflow.api.setup import (
+        cache_contents,
+        cache_folder,
+        clean_cache,
+        clean_runs,
+        examine,
+        init,
+        list_runs,
+        run_facts,
+        runs_to_clean,
+    )
     from akgflow.api.showing import report, report_server, show
     from akgflow.api.suites import bench, compare, load_suite, plan_suite, score, trace, unreachable_in
     from akgflow.api.tasks import (
@@ -70,6 +80,7 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "agents": ("describe",),
+    "api.documents": ("DOCUMENTS", "document_schema"),
     "api.exporting": ("export_candidate", "export_kernel"),
     "api.importing": ("ImportedProblems", "import_problems"),
     "api.judging": ("Question", "matrix", "verify"),
@@ -82,11 +93,20 @@ _EXPORTS = {
         "import_entries",
         "open_store",
     ),
-    "api.listing": ("clean_runs", "list_runs", "run_facts", "runs_to_clean"),
     "api.rechecking": ("recheck",),
     "api.reproducing": ("Shown", "reproduce"),
     "api.running": ("is_finished", "read_run", "run", "run_folder"),
-    "api.setup": ("cache_contents", "cache_folder", "clean_cache", "examine", "init"),
+    "api.setup": (
+        "cache_contents",
+        "cache_folder",
+        "clean_cache",
+        "clean_runs",
+        "examine",
+        "init",
+        "list_runs",
+        "run_facts",
+        "runs_to_clean",
+    ),
     "api.showing": ("report", "report_server", "show"),
     "api.suites": ("bench", "compare", "load_suite", "plan_suite", "score", "trace", "unreachable_in"),
     "api.tasks": (
@@ -128,6 +148,7 @@ _EXPORTS = {
 }
 
 __all__ = [
+    "DOCUMENTS",
     "FORMATS",
     "KINDS",
     "Added",
@@ -179,6 +200,7 @@ __all__ = [
     "compare",
     "describe",
     "digest",
+    "document_schema",
     "examine",
     "export_candidate",
     "export_entries",

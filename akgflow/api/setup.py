@@ -1,4 +1,4 @@
-"""What this machine offers, and a workspace to begin with."""
+"""What this machine offers, a workspace to begin with, and what builds and runs left."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import shutil
 from pathlib import Path
 
 from akgflow.api.boundary import public
-from akgflow.api.tasks import load_workspace
+from akgflow.api.suites import find_suite_or_run
+from akgflow.api.tasks import load_workspace, runs_folder
 from akgflow.base import resources
 from akgflow.doctor import Check, try_judge
 from akgflow.doctor import examine as look_at
 from akgflow.errors import ConfigError
+from akgflow.runs.lock import lock_in
+from akgflow.suites.listing import ListedRun, Removed, RunFacts, chosen, listed, listed_run, remove
 from akgflow.toolchains import cache, cache_root
 from akgflow.toolchains.common.cache import Kind
 
@@ -62,3 +65,34 @@ def init(directory: str | Path) -> Path:
         else:
             shutil.copyfile(source, folder / name)
     return folder
+
+
+@public
+def list_runs(*, workspace: str | Path | None = None) -> list[ListedRun]:
+    """The runs and suites of a workspace with age and size, the one at work last first. Raises `ConfigError`."""
+    return listed(runs_folder(workspace))
+
+
+@public
+def run_facts(run: str | Path, *, workspace: str | Path | None = None) -> RunFacts:
+    """Age, size and ``run.lock`` of a run or a suite: a folder, or its name in the workspace. Raises `ConfigError`."""
+    folder = find_suite_or_run(run, runs_folder(workspace))
+    return RunFacts(listed_run(folder), lock_in(folder))
+
+
+@public
+def runs_to_clean(*names: str, older_than: float | None = None, workspace: str | Path | None = None) -> list[ListedRun]:
+    """What `clean_runs` would try to remove. Raises `ConfigError` where neither names nor an age are given."""
+    if not names and older_than is None:
+        raise ConfigError("say which runs to remove: by name, or by age (--older-than 30d)")
+    return chosen(runs_folder(workspace), names, older_than)
+
+
+@public
+def clean_runs(*names: str, older_than: float | None = None, workspace: str | Path | None = None) -> Removed:
+    """Remove runs and suites by name, or those that were at work last ``older_than`` seconds ago and more.
+
+    None that is at work is removed. Raises `ConfigError` for a name that is not there.
+    """
+    some = runs_to_clean(*names, older_than=older_than, workspace=workspace)
+    return remove(runs_folder(workspace), some)

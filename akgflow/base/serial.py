@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_SPECIAL = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
+NOT_FINITE = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
+"""What numbers that JSON does not have are written as."""
+
+DOCUMENT_VERSION = 1
+"""Of all documents: it grows when a field goes or changes its meaning."""
+_OF_DOCUMENTS = ("document", "version")
 
 
 def _float_out(value: float) -> float | str:
@@ -29,7 +34,7 @@ def _float_out(value: float) -> float | str:
 
 
 def _float_in(value: Any, _: type) -> float:
-    return _SPECIAL[value] if value in _SPECIAL else float(value)
+    return NOT_FINITE[value] if value in NOT_FINITE else float(value)
 
 
 @cache
@@ -91,6 +96,16 @@ def to_json(value: Any, indent: int | None = None, *, ascii_only: bool = False) 
     """
     data = to_data(value)
     return escaped_in_json(json.dumps(data, sort_keys=True, indent=indent, allow_nan=False, ensure_ascii=ascii_only))
+
+
+def document(name: str, value: Any) -> dict[str, Any]:
+    """A dataclass or a mapping as data that says what it is, in the form of which `DOCUMENT_VERSION` is the version."""
+    return {"document": name, "version": DOCUMENT_VERSION, **to_data(value)}
+
+
+def of_document(data: Any) -> Any:
+    """The fields of data that `document` may have made."""
+    return {key: one for key, one in data.items() if key not in _OF_DOCUMENTS} if isinstance(data, dict) else data
 
 
 def of_others(text: str | bytes) -> Any:

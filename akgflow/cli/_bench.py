@@ -66,7 +66,7 @@ def bench_command(
         result = api.bench(loaded, run_dir=run_dir, fresh=fresh, repair=repair, notify=notify, told=told)
     found = api.score(result.folder)
     if as_json:
-        echo_json(found)
+        echo_json("score", found)
     else:
         show_score(found, console())
     ctx.exit(result.exit_code)
@@ -87,7 +87,7 @@ def score_command(folder: str | None, workspace: Path | None, as_json: bool, tra
         return
     found = api.score(folder, workspace=workspace)
     if as_json:
-        echo_json(found)
+        echo_json("score", found)
     else:
         show_score(found, console())
 
@@ -111,7 +111,7 @@ def compare_command(
 
     found = api.compare(before, after, workspace=workspace)
     if as_json:
-        echo_json(found)
+        echo_json("comparison", found)
     else:
         show_comparison(found, console(), diffs=diff)
     ctx.exit(found.exit_code(api.FailOn(fail_on)))
@@ -150,7 +150,7 @@ def recheck_command(
             what, target=target, time=time, notify=progress.waits, workspace=workspace, overrides=overrides
         )
     if as_json:
-        echo_json(found)
+        echo_json("recheck", found)
     else:
         show_recheck(found, console())
     ctx.exit(found.exit_code(api.FailOn(fail_on)))

@@ -69,7 +69,7 @@ def export_command(
         overrides=overrides,
     )
     if as_json:
-        echo_json(made)
+        echo_json("export", made)
         return
     echo(f"{made.path}: import {made.package}")
     echo(f"verified: {made.summary}")
@@ -146,7 +146,7 @@ def reproduce_command(
             overrides=overrides,
         )
     if as_json:
-        echo_json(made)
+        echo_json("reproduction", made)
     elif made.path:
         echo(f"{made.path}: {made.shown}")
         echo(made.detail)

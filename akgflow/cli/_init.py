@@ -45,7 +45,7 @@ def import_command(
     """
     found = api.import_problems(path, form=form, dsls=dsls, targets=targets, workspace=workspace)
     if as_json:
-        echo_json(found)
+        echo_json("imported", found)
     else:
         for task in found.tasks:
             echo(str(task))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -39,7 +38,7 @@ def list_command(
     store = api.open_store(workspace, overrides=overrides)
     entries = store.entries(dsl=dsl, target=target, task=task)
     if as_json:
-        echo_json([_outline(entry) for entry in entries])
+        echo_json("entries", {"entries": [entry.outline for entry in entries]})
     else:
         show_entries(entries, str(store.path), console())
 
@@ -55,7 +54,7 @@ def show_command(entry_id: str, workspace: Path | None, overrides: tuple[str, ..
 
     entry = api.open_store(workspace, overrides=overrides).get(entry_id)
     if as_json:
-        echo_json({"id": entry.id, "digest": entry.digest, "entry": entry})
+        echo_json("entry", {"id": entry.id, "digest": entry.digest, "entry": entry})
     else:
         show_entry(entry, console())
 
@@ -119,7 +118,7 @@ def forget_command(
     """Remove the entries whose ids start with ID."""
     gone = api.forget_entries(entry_ids, workspace=workspace, overrides=overrides)
     if as_json:
-        echo_json([_outline(entry) for entry in gone])
+        echo_json("entries", {"entries": [entry.outline for entry in gone]})
     else:
         for entry in gone:
             echo(f"forgotten: {entry.id} ({entry.task}, {entry.dsl}, {entry.target})")
@@ -138,7 +137,7 @@ def export_command(
     """Write the judged entries to FILE, one line of JSON each."""
     entries = api.export_entries(file, dsl=dsl, target=target, workspace=workspace, overrides=overrides)
     if as_json:
-        echo_json({"file": str(file), "exported": [entry.id for entry in entries]})
+        echo_json("entries_exported", {"file": str(file), "exported": [entry.id for entry in entries]})
     else:
         echo(f"exported: {len(entries)} entries to {file}")
 
@@ -169,31 +168,10 @@ def import_command(
     ctx.exit(ExitCode.GATE_FAILED if found.refused else ExitCode.DONE)
 
 
-def _outline(entry: api.Entry) -> dict[str, Any]:
-    """What a list says about an entry: everything but the texts."""
-    speed = entry.speed
-    return {
-        "id": entry.id,
-        "task": entry.task,
-        "dsl": entry.dsl,
-        "target": entry.target,
-        "trust": entry.trust,
-        "evidence": entry.verdict.evidence,
-        "speedup": speed.speedup if speed else None,
-        "interval": speed.interval if speed else None,
-        "baseline": speed.baseline if speed else None,
-        "device": speed.device if speed else None,
-        "kinds": entry.features.kinds,
-        "lessons": len(entry.lessons),
-        "akgflow": entry.akgflow,
-        "added": entry.added,
-    }
-
-
 def _report(found: api.Added, as_json: bool) -> None:
     if as_json:
-        names = {"added": found.added, "known": found.known}
-        echo_json({**{name: [one.id for one in those] for name, those in names.items()}, "refused": found.refused})
+        added, known = [one.id for one in found.added], [one.id for one in found.known]
+        echo_json("entries_added", {"added": added, "known": known, "refused": found.refused})
         return
     for entry in found.added:
         echo(f"{'added' if entry.trust == 'judged' else 'imported'}: {entry.id} ({entry.task}, {entry.claim})")

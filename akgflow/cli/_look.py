@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def validate_command(tasks: tuple[str, ...], workspace: Path | None, overrides: 
     names = api.validate(*named, workspace=workspace, overrides=overrides) if named or not alone else ()
     names += tuple(api.load_suite(name, workspace=workspace, overrides=overrides).name for name in suites)
     if as_json:
-        echo_json({"valid": names, "shapes": shapes} if operators else {"valid": names})
+        echo_json("valid", {"valid": names, "shapes": shapes})
         return
     for name, words in shapes.items():
         echo(f"{name}: {words}")
@@ -96,7 +97,7 @@ def list_command(kind: str, workspace: Path | None, overrides: tuple[str, ...], 
     space = api.load_workspace(workspace, overrides=overrides)
     rows = [row | _origin(space, kind, row["name"]) for row in _LISTS[kind](space)]
     if as_json:
-        echo_json(rows)
+        echo_json("listing", {"kind": kind, "rows": rows})
         return
     named = dict.fromkeys(name for row in rows for name in row)
     columns = sorted(named, key=lambda name: name == "from")
@@ -112,10 +113,20 @@ def _origin(space: Workspace, kind: str, name: str) -> Row:
 
 
 @click.command("schema")
-@click.argument("kind", type=click.Choice(api.KINDS))
-def schema_command(kind: str) -> None:
-    """Print the JSON Schema of KIND, for editors and other tools."""
-    echo(api.schema_text(kind), end="")
+@click.argument("name", required=False)
+def schema_command(name: str | None) -> None:
+    """Print the JSON Schema of a kind of file, or of a document that --json prints; without NAME, list them."""
+    if name is None:
+        for kind in api.KINDS:
+            echo(f"{kind:<17} a file in YAML")
+        for document, (_, printed_by) in api.DOCUMENTS.items():
+            echo(f"{document:<17} printed with --json by {printed_by}")
+    elif name in api.KINDS:
+        echo(api.schema_text(name), end="")
+    elif name in api.DOCUMENTS:
+        echo(json.dumps(api.document_schema(name), indent=2))
+    else:
+        raise click.UsageError(f"no schema {name!r}: {api.suggest(name, (*api.KINDS, *api.DOCUMENTS))}")
 
 
 @click.command("show")
@@ -131,6 +142,7 @@ def show_command(run: str | None, workspace: Path | None, as_json: bool) -> None
 
     found = api.read_run(run, workspace=workspace)
     if as_json:
-        echo_json(found)
+        finished = isinstance(found, api.RunResult)
+        echo_json("result" if finished else "unfinished", found)
     else:
         show_run(found, console())

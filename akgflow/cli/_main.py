@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gc
 import io
-import json
 import os
 import shlex
 import sys
 import traceback
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
 
@@ -105,6 +105,7 @@ def main() -> None:
 
 
 def _guarded(args: list[str]) -> int:
+    as_json = "--json" in args
     try:
         code = cli.main(args=args, prog_name="akgflow", standalone_mode=False)
         return int(code) if isinstance(code, int) else ExitCode.DONE
@@ -113,16 +114,19 @@ def _guarded(args: list[str]) -> int:
     except click.ClickException as wrong:
         words = io.StringIO()
         wrong.show(words)
+        _document(as_json, wrong.format_message(), ExitCode.CONFIG)
         echo(words.getvalue(), err=True, end="")
         return ExitCode.CONFIG
     except (KeyboardInterrupt, click.Abort):
-        echo(f"interrupted: {_again(args)}", err=True)
+        said = f"interrupted: {_again(args)}"
+        _document(as_json, said, ExitCode.INTERRUPTED)
+        echo(said, err=True)
         return ExitCode.INTERRUPTED
     except AkgflowError as wrong:
-        return _said(wrong, as_json="--json" in args)
+        return _said(wrong, as_json)
     except Exception as wrong:
         known = known_error(wrong)
-        return _bug() if known is None else _said(known, as_json="--json" in args)
+        return _bug(wrong, as_json) if known is None else _said(known, as_json)
 
 
 def _again(args: list[str]) -> str:
@@ -133,25 +137,29 @@ def _again(args: list[str]) -> str:
     return f"{shlex.join(['akgflow', *(one for one in args if one != '--fresh')])} goes on where it stopped"
 
 
-def _bug() -> int:
+def _document(as_json: bool, error: str, code: ExitCode, problems: Sequence[Problem] = (), more: int = 0) -> None:
+    """Print why the command failed as a document, where it was asked for one."""
+    if as_json:
+        from akgflow.cli._options import echo_json
+
+        echo_json("error", {"error": error, "exit_code": code, "problems": problems, "more": more})
+
+
+def _bug(wrong: Exception, as_json: bool) -> int:
+    _document(as_json, f"a bug in akgflow: {type(wrong).__name__}: {wrong}", ExitCode.BUG)
     echo(traceback.format_exc(), err=True, end="")
     echo("this is a bug in akgflow, please report it with the lines above", err=True)
     return ExitCode.BUG
 
 
-def _said(wrong: AkgflowError, *, as_json: bool) -> int:
+def _said(wrong: AkgflowError, as_json: bool) -> int:
     """Say the problems, each with its place, also as JSON where the command was asked for JSON; the exit code."""
     color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
     if not isinstance(wrong, ConfigError):
-        if as_json:
-            echo(json.dumps({"error": str(wrong), "exit_code": wrong.exit_code}))
+        _document(as_json, str(wrong), wrong.exit_code)
         write((_RED if color else "%s\n") % f"error: {visible(str(wrong))}", err=True)
         return wrong.exit_code
-    from akgflow.base.serial import to_json
-
-    if as_json:
-        data = {"problems": wrong.problems, "more": wrong.more, "exit_code": wrong.exit_code}
-        echo(to_json(data, indent=2, ascii_only=True))
+    _document(as_json, str(wrong), wrong.exit_code, wrong.problems, wrong.more)
     for problem in wrong.problems:
         write(f"{api.format_problem(_visible(problem), color)}\n", err=True)
     if wrong.more:

@@ -55,7 +55,7 @@ def matrix_command(
         overrides=overrides,
     )
     if as_json:
-        echo_json(matrix)
+        echo_json("matrix", matrix)
     else:
         show_matrix(matrix, console())
     ctx.exit(matrix.exit_code)

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from akgflow.base.serial import to_json
+from akgflow.base.serial import document, to_json
 from akgflow.base.streams import echo
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -104,6 +104,6 @@ def _budget(text: str) -> list[str]:
     return found
 
 
-def echo_json(value: Any) -> None:
-    """A value as indented JSON on standard output."""
-    echo(to_json(value, indent=2, ascii_only=True))
+def echo_json(name: str, value: Any) -> None:
+    """A document as indented JSON on standard output; ``value`` has the fields that `api.DOCUMENTS` gives it."""
+    echo(to_json(document(name, value), indent=2, ascii_only=True))

@@ -40,7 +40,7 @@ def report_command(
         return
     path = api.report(run, output=output, workspace=workspace)
     if as_json:
-        echo_json({"file": path.resolve()})
+        echo_json("report", {"file": path.resolve()})
     else:
         echo(f"wrote {path}")
     if open_it:
@@ -50,7 +50,7 @@ def report_command(
 def _serve(run: str | None, port: int, workspace: Path | None, open_it: bool, as_json: bool) -> None:
     with api.report_server(run, port=port, workspace=workspace) as server:
         if as_json:
-            echo_json({"url": server.url})
+            echo_json("server", {"url": server.url})
         else:
             echo(f"{server.url} follows the run; Ctrl-C ends it")
         if open_it:

@@ -32,7 +32,7 @@ def plan_command(task: str, workspace: Path | None, overrides: tuple[str, ...], 
     plan = api.plan(loaded)
     dead = api.unreachable(loaded)
     if as_json:
-        echo_json({"digest": api.digest(plan), "plan": plan, "unreachable": dead})
+        echo_json("plan", {"digest": api.digest(plan), "plan": plan, "unreachable": dead})
         return
     show_plan(plan, console())
     _say_missing(dead)
@@ -44,7 +44,7 @@ def _plan_suite(name: str, workspace: Path | None, overrides: tuple[str, ...], a
     suite = api.load_suite(name, workspace=workspace, overrides=overrides)
     plan, dead = api.plan_suite(suite), api.unreachable_in(suite)
     if as_json:
-        echo_json({"digest": plan.identity, "plan": plan, "unreachable": dead})
+        echo_json("suite_plan", {"digest": plan.identity, "plan": plan, "unreachable": dead})
         return
     show_suite_plan(plan, console())
     _say_missing(dead)
@@ -95,7 +95,7 @@ def run_command(
         def show(result: api.RunResult) -> None:
             shown.stop()
             if as_json:
-                echo_json(result)
+                echo_json("result", result)
             else:
                 show_result(result, console())
 

@@ -26,7 +26,7 @@ def doctor_command(ctx: click.Context, canaries: bool, workspace: Path | None, a
     """Say what is installed, which devices are here, which provider is set, and what is missing."""
     found = api.examine(workspace, canaries=canaries)
     if as_json:
-        echo_json(found)
+        echo_json("doctor", {"checks": found})
     else:
         for check in found:
             mark = "ok     " if check.ok else ("missing" if check.needed else "-      ")
@@ -51,7 +51,7 @@ def size_command(as_json: bool) -> None:
     """Show what the cache holds, by kind."""
     found = api.cache_contents()
     if as_json:
-        echo_json({"folder": str(api.cache_folder()), "kinds": found})
+        echo_json("cache", {"folder": str(api.cache_folder()), "kinds": found})
         return
     for kind in found:
         echo(f"{kind.bytes / 1e6:10.1f} MB  {kind.files:7,} files  {kind.name}")
@@ -65,7 +65,7 @@ def clean_command(older_than: str, as_json: bool) -> None:
     """Remove builds. What is younger than ten minutes stays: a judgement may be using it."""
     freed = api.clean_cache(_seconds(older_than))
     if as_json:
-        echo_json({"folder": str(api.cache_folder()), "freed_bytes": freed})
+        echo_json("cache_cleaned", {"folder": str(api.cache_folder()), "freed_bytes": freed})
     else:
         echo(f"{freed / 1e6:.1f} MB removed from {api.cache_folder()}")
 
@@ -91,7 +91,7 @@ def list_command(workspace: Path | None, as_json: bool) -> None:
 
     found, folder = api.list_runs(workspace=workspace), api.runs_folder(workspace)
     if as_json:
-        echo_json({"folder": str(folder), "runs": found})
+        echo_json("runs", {"folder": str(folder), "runs": found})
     else:
         show_runs(found, folder, console())
 
@@ -106,7 +106,7 @@ def show_command(run: str, workspace: Path | None, as_json: bool) -> None:
 
     found = api.run_facts(run, workspace=workspace)
     if as_json:
-        echo_json(found)
+        echo_json("run", found)
     else:
         show_run_facts(found, console())
 
@@ -142,7 +142,7 @@ def clean_runs_command(
     found = api.clean_runs(*(one.name for one in some), older_than=age or 0.0, workspace=workspace) if some else None
     left = found.left if found else {}
     if as_json:
-        echo_json({"removed": found.removed if found else (), "left": left})
+        echo_json("runs_cleaned", {"removed": found.removed if found else (), "left": left})
     else:
         for name, reason in left.items():
             echo(f"left: {name}: {reason}")

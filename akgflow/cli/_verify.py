@@ -150,7 +150,7 @@ def _show(verdict: Verdict, as_json: bool) -> None:
     from akgflow.reporting import console, show_verdict
 
     if as_json:
-        echo_json(verdict)
+        echo_json("verdict", verdict)
         return
     show_verdict(verdict, console())
     if verdict.status is Status.INCORRECT_NUMERICAL:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from jsonschema import Draft7Validator
     from jsonschema.exceptions import ValidationError
 
-KINDS = ("agents", "hardware", "dsl", "task", "suite", "verdict", "score")
+KINDS = ("agents", "hardware", "dsl", "task", "suite")
 _TYPES = {
     "string": "text",
     "integer": "a whole number",

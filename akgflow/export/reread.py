@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from akgflow.base.serial import fit, of_others
+from akgflow.base.serial import fit, of_document, of_others
 from akgflow.config import read_text
 from akgflow.errors import ConfigError
 from akgflow.export.files import CHECKSUMS
@@ -61,7 +61,7 @@ def read_json(path: Path) -> Any:
 def read_verdict(path: Path) -> Verdict:
     """A verdict as ``akgflow verify --json`` prints it; raises `ConfigError`."""
     try:
-        return fit(read_json(path), Verdict)
+        return fit(of_document(read_json(path)), Verdict)
     except ValueError as error:
         raise ConfigError(f"{path} is no verdict, as akgflow verify --json prints one: {error}") from None
 

@@ -1,6 +1,6 @@
 """What verified kernels teach: a store that only judged kernels enter, and what of it helps with an operator."""
 
-from akgflow.knowledge.entry import Entry, Lesson, Surface, model_text, operator_id, why_not
+from akgflow.knowledge.entry import Entry, Lesson, Outline, Surface, model_text, operator_id, why_not
 from akgflow.knowledge.retrieval import Found, HeardLesson, Query, examples, lessons, seeds
 from akgflow.knowledge.similarity import FLOOR, likeness, structure
 from akgflow.knowledge.store import KnowledgeError, Store, from_lines, store_path, to_lines
@@ -12,6 +12,7 @@ __all__ = [
     "HeardLesson",
     "KnowledgeError",
     "Lesson",
+    "Outline",
     "Query",
     "Store",
     "Surface",

@@ -89,10 +89,51 @@ class Entry:
         return f"{self.verdict.message}; {figures}"
 
     @property
+    def outline(self) -> Outline:
+        """What a list says about it: everything but the texts."""
+        speed = self.speed
+        return Outline(
+            id=self.id,
+            task=self.task,
+            dsl=self.dsl,
+            target=self.target,
+            trust=self.trust,
+            evidence=self.verdict.evidence,
+            speedup=speed.speedup if speed else None,
+            interval=speed.interval if speed else None,
+            baseline=speed.baseline if speed else None,
+            device=speed.device if speed else None,
+            kinds=self.features.kinds,
+            lessons=len(self.lessons),
+            akgflow=self.akgflow,
+            added=self.added,
+        )
+
+    @property
     def worth(self) -> tuple[bool, float]:
         """Order among verdicts on the same kernel: executed before interpreted, then the faster."""
         speed = self.speed
         return Evidence.EXECUTED in self.verdict.evidence, speed.speedup if speed else 0.0
+
+
+@dataclass(frozen=True)
+class Outline:
+    """An entry in a list. The speedup, its interval, baseline and device are those of its first timing."""
+
+    id: str
+    task: str
+    dsl: str
+    target: str
+    trust: str
+    evidence: tuple[Evidence, ...]
+    speedup: float | None
+    interval: tuple[float, float] | None
+    baseline: str | None
+    device: str | None
+    kinds: Mapping[str, int]
+    lessons: int
+    akgflow: str
+    added: str
 
 
 def why_not(verdict: Verdict) -> str:

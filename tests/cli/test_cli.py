@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from documents import document
 from openai_server import OpenAIServer
 from sampling import sampled
 from small_task import BROKEN, RIGHT, make_workspace
@@ -99,7 +100,7 @@ def test_all_problems_of_all_files_come_at_once_with_their_places(workspace: Pat
     assert "tasks/scale.yaml:3:7" in shown.stderr
     assert "'generate'" in shown.stderr
     as_json = akgflow("validate", "--json", cwd=workspace)
-    places = {problem["mark"]["file"] for problem in json.loads(as_json.stdout)["problems"]}
+    places = {problem["mark"]["file"] for problem in document(as_json.stdout)["problems"]}
     assert places == {"hardware.yaml", "tasks/scale.yaml"}
 
 
@@ -109,7 +110,7 @@ def test_a_plan_says_what_runs_and_what_cannot(workspace: Path) -> None:
     assert shown.returncode == 0
     assert "executed" in shown.stdout
     assert "cpp does not run on platform hip (it runs on cpu)" in shown.stdout
-    data = json.loads(akgflow(*args, "--json", cwd=workspace).stdout)
+    data = document(akgflow(*args, "--json", cwd=workspace).stdout)
     assert [bool(job["impossible"]) for job in data["plan"]["jobs"]] == [False, True]
     assert not (workspace / "runs").exists()
 
@@ -129,7 +130,7 @@ def test_a_target_added_to_hardware_yaml_alone_is_listed_planned_and_compiled_fo
     shown = akgflow(
         *("verify", candidate, "--task", "scale", "--dsl", "triton", "--target", "nvidia_l40s", "--json"), cwd=workspace
     )
-    verdict = json.loads(shown.stdout)
+    verdict = document(shown.stdout)
     assert shown.returncode == 0, verdict
     assert verdict["evidence"] == ["interpreted", "compiled"]
     assert {found["arch"] for found in verdict["resources"]} == {"sm_89"}
@@ -194,7 +195,7 @@ def test_a_source_that_does_not_compile_stops_before_any_model_is_asked(tmp_path
     assert not list((tmp_path / "mine" / "runs").glob("*/jobs"))
 
 
-@pytest.mark.parametrize("kind", ["agents", "hardware", "dsl", "task", "verdict"])
+@pytest.mark.parametrize("kind", ["agents", "hardware", "dsl", "task", "suite"])
 def test_schema_prints_the_schema(tmp_path: Path, kind: str) -> None:
     assert json.loads(akgflow("schema", kind, cwd=tmp_path).stdout) == json.loads(resources.schema(kind).read_text())
 

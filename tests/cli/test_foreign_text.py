@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from documents import document
 from openai_server import Answer, OpenAIServer, Seen
 from plain_workspace import PLAIN_RIGHT, plain_workspace
 from small_task import by_agent, fenced
@@ -75,9 +76,9 @@ def test_a_run_whose_candidate_raises_all_of_it(here: Here) -> None:
     (folder / "result.json").unlink()
     again = here.akgflow("run", "scale", "--json", PYTHONIOENCODING="ascii")
     assert (again.returncode, len(here.server.requests)) == (0, asked)
-    assert json.loads(again.stdout)["jobs"][0]["outcome"] == "met"
+    assert document(again.stdout)["jobs"][0]["outcome"] == "met"
     shown = here.akgflow("show", "--json", PYTHONIOENCODING="latin-1")
-    assert json.loads(shown.stdout)["jobs"][0]["attempts"][0]["status"] == "RUNTIME_ERROR"
+    assert document(shown.stdout)["jobs"][0]["attempts"][0]["status"] == "RUNTIME_ERROR"
     for done in (ran, here.akgflow("show"), here.akgflow("matrix", "scale")):
         assert not STEERS.search((done.stdout + done.stderr).decode())
 
@@ -119,7 +120,7 @@ def test_names_and_files_that_steer(here: Here) -> None:
         assert not STEERS.search((done.stdout + done.stderr).decode())
     bytes_name = os.fsdecode(b"\xff\xfe.yaml")
     done = here.akgflow("plan", bytes_name, "--json")
-    assert done.returncode == 2 and json.loads(done.stdout)["problems"]
+    assert done.returncode == 2 and document(done.stdout)["problems"]
 
 
 @pytest.mark.thorough

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from documents import document
 from known import entry, timed
 from small_task import OPERATOR, RIGHT, WRONG
 
@@ -38,8 +38,8 @@ def test_looking_at_it(folder: Path, knowledge: Path) -> None:
     Store(knowledge).add(ENTRY)
     listed = akgflow(folder, "list", "--dsl", "cpp").stdout
     assert ENTRY.id in listed and "1.50x [1.35, 1.65] faster than eager on some CPU" in listed
-    assert json.loads(akgflow(folder, "list", "--dsl", "triton", "--json").stdout) == []
-    (row,) = json.loads(akgflow(folder, "list", "--json").stdout)
+    assert document(akgflow(folder, "list", "--dsl", "triton", "--json").stdout)["entries"] == []
+    (row,) = document(akgflow(folder, "list", "--json").stdout)["entries"]
     assert (row["id"], row["speedup"], row["interval"], row["lessons"]) == (
         ENTRY.id,
         1.5,
@@ -49,7 +49,7 @@ def test_looking_at_it(folder: Path, knowledge: Path) -> None:
     shown = akgflow(folder, "show", ENTRY.id[:5]).stdout
     for words in (RIGHT.strip(), OPERATOR.strip(), "pointwise 2", "negative values pass", "judged"):
         assert words in shown
-    assert json.loads(akgflow(folder, "show", ENTRY.id, "--json").stdout)["digest"] == ENTRY.digest
+    assert document(akgflow(folder, "show", ENTRY.id, "--json").stdout)["digest"] == ENTRY.digest
 
 
 @pytest.mark.thorough
@@ -60,7 +60,7 @@ def test_a_right_file_is_judged_and_added_and_a_wrong_one_is_not(folder: Path, k
     shown = akgflow(folder, "add", "right.py", *JUDGED, "--json")
     assert shown.returncode == 0, shown.stderr
     (kept,) = Store(knowledge).entries()
-    assert json.loads(shown.stdout) == {"added": [kept.id], "known": [], "refused": {}}
+    assert document(shown.stdout) == {"added": [kept.id], "known": [], "refused": {}}
     assert (kept.verdict.status, kept.features.inputs) == ("PASSED", ((8, 16),))
 
 

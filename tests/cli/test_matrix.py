@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from documents import document
 from openai_server import OpenAIServer
 from small_task import RIGHT, WRONG, by_agent, fenced, make_workspace
 
@@ -44,7 +44,7 @@ def akgflow(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def cells(done: subprocess.CompletedProcess[str]) -> dict[tuple[str, str, str], dict[str, Any]]:
-    matrix = json.loads(done.stdout)
+    matrix = document(done.stdout)
     return {(cell["dsl"], cell["target"], cell["dtype"]): cell for cell in matrix["cells"]}
 
 

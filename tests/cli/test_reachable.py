@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from documents import document
 from openai_server import OpenAIServer
 from plain_workspace import plain_workspace
 
@@ -88,7 +88,7 @@ def test_plan_run_and_doctor_say_it(
     assert words in ran.stderr
     assert not list(tmp_path.rglob("journal.jsonl")) and not openai_server.requests
     assert invoke("run", str(task)).returncode == errors.ExitCode.PREREQUISITE  # the folder is free again
-    (said,) = json.loads(invoke("plan", str(task), "--json").stdout)["unreachable"]
+    (said,) = document(invoke("plan", str(task), "--json").stdout)["unreachable"]
     assert words in said
     (check,) = [one for one in examine(api.load_workspace(tmp_path)) if one.name == "model default"]
     assert not check.ok and words.partition(": ")[0] in check.detail

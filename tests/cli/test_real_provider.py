@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from documents import document
 from openai_server import Answer, OpenAIServer, Seen
 
 from akgflow.base import resources
@@ -52,7 +52,7 @@ def test_the_shipped_task_runs_with_a_model_behind_an_api(tmp_path: Path, openai
         timeout=500,
     )
     assert shown.returncode == 0, shown.stderr
-    result = json.loads(shown.stdout)
+    result = document(shown.stdout)
     met = {job["job"]: job for job in result["jobs"] if job["outcome"] == "met"}
     assert set(met) == {"triton-cpu", "triton-nvidia_h200", "cpp-cpu"}
     assert {origin for job in met.values() for origin in job["origins"]} == {"live"}

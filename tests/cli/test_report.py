@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
@@ -10,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from documents import document
 from openai_server import OpenAIServer
 from plain_workspace import plain_workspace, wrong_then_right
 from written_run import written_run
@@ -81,7 +81,7 @@ def test_a_damaged_file_of_an_attempt_hides_nothing_else(run: Path, name: str) -
 
 def test_the_file_can_be_named_and_told_as_json(run: Path) -> None:
     done = akgflow(run.parent, "report", str(run), "-o", "page.html", "--json")
-    assert json.loads(done.stdout) == {"file": str(run.parent / "page.html")}
+    assert document(done.stdout) == {"file": str(run.parent / "page.html")}
     assert (run.parent / "page.html").read_text().startswith("<!doctype html>")
     assert not (run / "report.html").exists()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from documents import document
 from filelock import FileLock
 from written_suite import RIGHT, Written, written_problem, written_suite
 
@@ -43,14 +43,14 @@ def space(tmp_path: Path) -> Path:
 
 def names(done: subprocess.CompletedProcess[str], key: str) -> list[str]:
     assert done.returncode == 0, done.stderr
-    return [one["name"] for one in json.loads(done.stdout)[key]]
+    return [one["name"] for one in document(done.stdout)[key]]
 
 
 def test_old_runs_are_removed_and_one_at_work_is_left(space: Path) -> None:
     with FileLock(space / "of" / "mine" / "busy" / ".lock"):
         done = runs(space, "list", "--json")
         assert names(done, "runs") == ["young", "busy", "old", "suite"]
-        said = {one["name"]: one for one in json.loads(done.stdout)["runs"]}
+        said = {one["name"]: one for one in document(done.stdout)["runs"]}
         assert [one["activity"] for one in said.values()] == ["finished", "at work", "finished", "finished"]
         assert (said["suite"]["kind"], said["suite"]["right"], said["suite"]["jobs"]) == ("suite", 2, 2)
         assert abs(said["old"]["age"] / DAY - 50) < 0.1 and said["old"]["bytes"] > 1_000
@@ -61,7 +61,7 @@ def test_old_runs_are_removed_and_one_at_work_is_left(space: Path) -> None:
 
         done = runs(space, "clean", "--older-than", "30d", "--yes", "--json")
         assert names(done, "removed") == ["old", "suite"]
-        assert json.loads(done.stdout)["left"] == {"busy": "it is at work"}
+        assert document(done.stdout)["left"] == {"busy": "it is at work"}
         named = runs(space, "clean", "busy", "--yes")
         assert (named.returncode, "busy: it is at work" in named.stdout) == (2, True)
     assert sorted(path.name for path in (space / "of" / "mine").iterdir()) == ["busy", "young"]

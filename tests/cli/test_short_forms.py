@@ -1,12 +1,12 @@
 """Short forms of `run` and `plan`, the cache, and what a run says about itself."""
 
-import json
 import os
 import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from documents import document
 from openai_server import OpenAIServer
 from small_task import RIGHT, by_agent, fenced, make_workspace
 
@@ -29,7 +29,7 @@ def space(tmp_path: Path, openai_server: OpenAIServer, monkeypatch: pytest.Monke
 def planned(*args: str) -> dict:
     found = invoked("plan", "scale", "--json", "--set", "models.default.price=free", *args)
     assert found.exit_code == 0, found.output
-    return json.loads(found.output)["plan"]
+    return document(found.output)["plan"]
 
 
 def test_short_forms_are_overrides(space: Path):
@@ -75,7 +75,7 @@ def test_the_cache_says_what_it_holds_and_is_emptied_of_what_is_old(tmp_path: Pa
     os.utime(old, (time.time() - 86_400 * 3,) * 2)
     where = {"AKGFLOW_CACHE": str(tmp_path)}
     assert invoked("cache", "dir", **where).output.strip() == str(tmp_path)
-    (kind,) = json.loads(invoked("cache", "size", "--json", **where).output)["kinds"]
+    (kind,) = document(invoked("cache", "size", "--json", **where).output)["kinds"]
     assert (kind["name"], kind["files"]) == ("cpp", 2) and kind["bytes"] >= 2_000_000
     assert "0.0 MB removed" in invoked("cache", "clean", "--older-than", "7d", **where).output
     assert old.exists()

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from documents import document
 from openai_server import Answer, OpenAIServer, Seen
 from small_disk import SmallDisk, small_disk
 from small_task import RIGHT, by_agent, fenced, make_workspace
@@ -44,7 +45,7 @@ def test_a_compiler_that_finds_the_disk_full_blames_no_kernel(tmp_path: Path, op
         make_workspace(disk.seen, openai_server.url)
         code, out, err = disk.run(RUN, cwd=disk.folder, env=env)
         assert code == 7, err
-        assert "full" in json.loads(out)["error"] and "the same command goes on" in err
+        assert "full" in document(out)["error"] and "the same command goes on" in err
         assert verdicts(disk.seen) == []
         calls = len(openai_server.requests)
         check_goes_on(disk, env)
@@ -56,7 +57,7 @@ def check_goes_on(disk: SmallDisk, env: dict[str, str]) -> None:
     disk.free()
     code, out, err = disk.run(RUN, cwd=disk.folder, env=env)
     assert code == 0, err
-    (job,) = json.loads(out)["jobs"]
+    (job,) = document(out)["jobs"]
     assert [attempt["status"] for attempt in job["attempts"]] == ["PASSED"]
     assert verdicts(disk.seen) == ["PASSED"]
     assert not list(disk.seen.glob("runs/*/.*reserve")) and not list(disk.seen.glob("runs/*/scratch/judgement-*"))

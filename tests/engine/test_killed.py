@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from documents import document
 from openai_server import Answer, OpenAIServer, Seen
 from small_task import RIGHT, WRONG, by_agent, fenced, make_workspace
 
@@ -75,7 +76,7 @@ def test_five_kills_repeat_no_finished_call_or_verdict(tmp_path: Path, openai_se
     process = start(tmp_path)
     out, _ = process.communicate(timeout=300)
     assert process.returncode == 0
-    (job,) = json.loads(out)["jobs"]
+    (job,) = document(out)["jobs"]
     assert [attempt["status"] for attempt in job["attempts"]] == ["INCORRECT_NUMERICAL", "PASSED"]
 
     twice = [key for key, times in Counter(journal_keys(tmp_path)).items() if times > 1]
@@ -109,7 +110,7 @@ def test_calls_that_were_out_at_a_kill_count_and_the_ceiling_holds_over_all_sess
     reserved = [call["reserved"]["prompt_tokens"] + call["reserved"]["completion_tokens"] for call in calls]
     # One more would not have fitted, and none was forgotten.
     assert sum(reserved) <= ceiling < sum(reserved) + reserved[0]
-    result = json.loads(out)
+    result = document(out)
     assert (result["spent"]["lost"], result["spent"]["prompt_tokens"] + result["spent"]["completion_tokens"]) == (
         len(calls),
         sum(reserved),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from documents import document
 from small_task import make_workspace
 
 from akgflow.config import load
@@ -64,7 +64,7 @@ def test_a_cluster_that_is_not_there_leaves_what_can_be_seen_from_here(workspace
     assert done.returncode == 0, done.stderr
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
     assert "ray" not in imported
-    jobs = {job["id"]: job for job in json.loads(done.stdout)["plan"]["jobs"]}
+    jobs = {job["id"]: job for job in document(done.stdout)["plan"]["jobs"]}
     reach = jobs["triton-far_h200"]["reach"]
     assert (reach["evidence"], reach["at"]) == (["interpreted", "compiled"], "")
     for reason in (reach["gaps"]["executed"], jobs["cpp-far_cpu"]["impossible"]):

@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from documents import document
 
 
 def akgflow(run: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -24,7 +25,7 @@ def akgflow(run: Path, *options: str) -> subprocess.CompletedProcess[str]:
 def test_a_wheel_holds_kernel_evidence_tests_and_licence(cpp_run: Path, tmp_path: Path) -> None:
     done = akgflow(cpp_run, "-o", str(tmp_path), "--license", "MIT", "--json")
     assert done.returncode == 0, done.stderr
-    made = json.loads(done.stdout)
+    made = document(done.stdout)
     assert made["package"] == "scale_cpp_cpu" and "executed for cpu" in made["summary"]
     (wheel,) = tmp_path.glob("*.whl")
     assert made["path"] == str(wheel)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from documents import document
 from exporting import python
 
 import akgflow
@@ -17,7 +18,7 @@ from akgflow.errors import ConfigError
 def test_the_judge_says_again_that_it_passed(cpp_package: Path) -> None:
     done = python(cpp_package, "-m", f"{cpp_package.name}.recheck", "--json")
     assert done.returncode == 0, done.stderr
-    (kernel,) = json.loads(done.stdout)["kernels"]
+    (kernel,) = document(done.stdout)["kernels"]
     verdict = kernel["verdict"]
     assert (kernel["pair"]["call"], kernel["changes"]) == ("same", [])
     assert (verdict["status"], verdict["evidence"]) == ("PASSED", ["executed"])

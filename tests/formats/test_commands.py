@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from documents import document
 from foreign import ALL, EXAMPLES
 
 from akgflow.errors import ExitCode
@@ -29,7 +30,7 @@ def test_import_says_what_became_a_task_and_what_did_not(tmp_path: Path) -> None
     assert "bot/square_sum/task.yml:1:1: the task is in 'cu'" in done.stderr
     done = akgflow("import", ".", "--dsl", "cpp", "--json", cwd=tmp_path)
     assert done.returncode == ExitCode.DONE, done.stderr
-    told = json.loads(done.stdout)
+    told = document(done.stdout)
     assert (len(told["tasks"]), len(told["refused"])) == (1, 1)
     assert akgflow("plan", "gated", cwd=tmp_path).returncode == ExitCode.DONE
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from documents import document
 from openai_server import OpenAIServer
 from small_task import make_workspace
 
@@ -49,7 +49,7 @@ def test_validate_of_a_whole_workspace_says_it_too(tmp_path: Path) -> None:
     make_workspace(tmp_path, "http://127.0.0.1:9/v1", task=CAPPED)
     done = akgflow(tmp_path, "validate", "--json")
     assert done.returncode == 2
-    (problem,) = json.loads(done.stdout)["problems"]
+    (problem,) = document(done.stdout)["problems"]
     assert problem["mark"] == {"file": "tasks/scale.yaml", "line": 8, "column": 15}
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from documents import document
 from openai_server import OpenAIServer
 from plain_workspace import PLAIN_RIGHT, plain_workspace, wrong_then_right
 from sampling import sampled
@@ -78,7 +79,7 @@ def repaired(capsys: pytest.CaptureFixture[str], folder: Path, server: OpenAISer
     before = len(server.requests)
     code, out, err = said(capsys, "run", "scale", "--repair", "--json")
     assert code == ExitCode.DONE, err
-    (job,) = json.loads(out)["jobs"]
+    (job,) = document(out)["jobs"]
     assert [attempt["status"] for attempt in job["attempts"]] == ["INCORRECT_NUMERICAL", "PASSED"]
     assert (folder / "best" / JOB / "candidate.py").read_text().strip() == PLAIN_RIGHT.strip()
     for args in (("show", folder.name), ("matrix", "scale")):
@@ -259,4 +260,4 @@ def test_a_real_process_ends_with_a_sentence(run: Path) -> None:
         )
         assert done.returncode in KNOWN and b"Traceback" not in done.stderr
         if "--json" in args:
-            assert json.loads(done.stdout)["problems"]
+            assert document(done.stdout)["problems"]

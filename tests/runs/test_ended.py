@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from documents import document
 from openai_server import OpenAIServer
 from plain_workspace import PLAIN_WRONG, plain_workspace, wrong_then_right
 from small_task import by_agent, fenced
@@ -65,7 +66,7 @@ def test_killed_at_its_result_the_same_command_shows_it_and_asks_nothing(
     recording.unlink(missing_ok=True)
     code, out, err = once_more(space, "--json", "--record", str(recording))
     assert (code, len(openai_server.requests)) == (0, asked)
-    assert json.loads(out) == json.loads((folder / "result.json").read_text())
+    assert document(out) == json.loads((folder / "result.json").read_text())
     assert "is finished" in err and "--fresh" in err
     assert list((space / "runs").iterdir()) == [folder]
     assert recording.exists()
@@ -80,7 +81,7 @@ def test_interrupted_at_its_result_it_ends_with_the_result(space: Path, delay: f
     os.kill(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    assert json.loads(out) == json.loads((folder / "result.json").read_text())
+    assert document(out) == json.loads((folder / "result.json").read_text())
     assert "interrupted" not in err and "Traceback" not in err
 
 
@@ -119,7 +120,7 @@ def test_a_run_that_its_budget_stopped_goes_on_with_a_higher_one(space: Path, op
     small = ("--json", "--set", "budget.tokens=30k", "--set", "models.default.params={max_tokens: 9000}")
     code, out, _ = once_more(space, *small)
     asked = len(openai_server.requests)
-    assert (code, json.loads(out)["jobs"][0]["outcome"]) == (5, "budget")
+    assert (code, document(out)["jobs"][0]["outcome"]) == (5, "budget")
     assert 0 < asked < 4
     assert once_more(space, *small)[0] == 5
     assert len(openai_server.requests) == asked

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from documents import document
 from openai_server import Answer, OpenAIServer, Seen
 from plain_workspace import PLAIN_RIGHT, PLAIN_WRONG, plain_workspace
 from small_task import OPERATOR, by_agent, fenced
@@ -61,7 +62,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 def bench(folder: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
     process = start(folder, *arguments)
     out, err = process.communicate(timeout=400)
-    return process.returncode, json.loads(out) if out.startswith("{") else {}, err
+    return process.returncode, document(out) if out.startswith("{") else {}, err
 
 
 def journals(folder: Path) -> dict[str, list[str]]:
@@ -229,7 +230,7 @@ def test_the_plan_says_what_is_likely_once_there_were_runs(tmp_path: Path, opena
 
     def planned() -> Any:
         done = subprocess.run(plan, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
-        return json.loads(done.stdout)["plan"]
+        return document(done.stdout)["plan"]
 
     before = planned()
     assert before["likely"] is None and before["ceiling"]["calls"] > 0

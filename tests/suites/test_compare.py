@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from documents import document
 from written_suite import RIGHT, WRONG, Written, written_problem, written_suite
 
 import akgflow
@@ -86,7 +87,7 @@ def test_the_command_compares_runs_and_its_exit_code_is_for_pipelines(tmp_path: 
     assert done.returncode == 1, done.stderr
     assert "worse" in done.stdout and "+fast = False" in done.stdout
     assert akgflow("--fail-on", "wrong").returncode == 0
-    (pair,) = json.loads(akgflow("--json").stdout)["pairs"]
+    (pair,) = document(akgflow("--json").stdout)["pairs"]
     assert pair["call"] == "worse"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from changed_torch import changed_torch
+from documents import document
 from exporting import exported_operator
 from known import VERDICT, entry, operator, timed
 
@@ -58,12 +58,12 @@ def test_a_changed_torch_makes_a_kernel_wrong_that_depends_on_it(tmp_path: Path)
     package = exported_operator(tmp_path, NORMALISED, TRUSTING, "rows=8,columns=32")
     space = "-w", str(tmp_path)
     done = recheck(package, *space)
-    (kernel,) = json.loads(done.stdout)["kernels"]
+    (kernel,) = document(done.stdout)["kernels"]
     assert (done.returncode, kernel["pair"]["call"], kernel["changes"]) == (0, "same", []), done
 
     other = changed_torch(tmp_path / "other", "9.0.0", NEW_DEFAULT)
     done = recheck(package, *space, PYTHONPATH=str(other))
-    (kernel,) = json.loads(done.stdout)["kernels"]
+    (kernel,) = document(done.stdout)["kernels"]
     assert (done.returncode, kernel["pair"]["call"]) == (1, "became wrong"), done
     assert kernel["pair"]["reason"].startswith("INCORRECT_NUMERICAL")
     (change,) = kernel["changes"]
@@ -121,7 +121,7 @@ def test_a_kernel_of_another_machine_is_named_with_the_reason(tmp_path: Path) ->
     text = operator("return torch.relu(x)")
     Store(tmp_path / "kernels.sqlite").add(entry("relu", text, verdict=far, dsl="triton", target="nvidia_h200"))
     done = recheck(tmp_path / "kernels.sqlite", "-w", str(tmp_path), CUDA_VISIBLE_DEVICES="")
-    (kernel,) = json.loads(done.stdout)["kernels"]
+    (kernel,) = document(done.stdout)["kernels"]
     assert (done.returncode, kernel["pair"]["call"], kernel["verdict"]) == (4, "not compared", None)
     assert "executed is out of reach here" in kernel["pair"]["reason"]
     assert "no kernel that passed" in recheck(tmp_path, "-w", str(tmp_path)).stdout

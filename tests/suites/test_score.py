@@ -9,11 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from jsonschema import Draft7Validator
 from written_suite import RIGHT, WRONG, Written, written_problem, written_suite
 
-from akgflow.base.serial import to_data
-from akgflow.config import schema_text
 from akgflow.suites import Score, read_scored, score, trace_lines
 from akgflow.suites.scoring import interval
 from akgflow.terms import Evidence, Status
@@ -121,12 +118,6 @@ def test_more_problems_narrow_an_interval_as_they_should() -> None:
     assert low is not None and high is not None
     # The standard error of a share of a half over a hundred is 0.05, and 95 % are 1.96 of it to each side.
     assert (low, high) == (pytest.approx(0.402, abs=0.02), pytest.approx(0.598, abs=0.02))
-
-
-def test_the_json_fits_its_schema(found: Score) -> None:
-    schema = json.loads(schema_text("score"))
-    assert list(Draft7Validator(schema).iter_errors(to_data(found))) == []
-    assert list(Draft7Validator(schema).iter_errors({**to_data(found), "version": 2}))
 
 
 def test_the_trace_has_every_attempt(tmp_path: Path) -> None:
