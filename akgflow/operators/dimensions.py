@@ -34,6 +34,8 @@ _SIZE = re.compile(
 )
 """Names of numbers that are sizes though only ``get_init_inputs`` reads them: of parameters and outputs."""
 _ELEMENT = re.compile(r"(\w+)\[(\d+)\]")
+_NO_SIZES = ("float", "str", "bool")
+"""Annotations of keywords that hold no size."""
 _MOST_DIGITS = 18
 
 
@@ -232,7 +234,7 @@ def _locals(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> se
 
 
 def _keywords(function: ast.FunctionDef) -> Iterator[tuple[str, int | None]]:
-    """Keywords with whole numbers as defaults, and those without any that are sizes by their annotation."""
+    """Keywords with whole numbers as defaults, and those without any that may be sizes by their annotation."""
     signature = function.args
     positional = [*signature.posonlyargs, *signature.args]
     defaults: list[ast.expr | None] = [None] * (len(positional) - len(signature.defaults))
@@ -242,7 +244,8 @@ def _keywords(function: ast.FunctionDef) -> Iterator[tuple[str, int | None]]:
         *zip(signature.kwonlyargs, signature.kw_defaults, strict=True),
     ):
         if default is None:
-            yield argument.arg, None
+            if not (isinstance(argument.annotation, ast.Name) and argument.annotation.id in _NO_SIZES):
+                yield argument.arg, None
         elif (value := _whole_number(default)) is not None:
             yield argument.arg, value
 

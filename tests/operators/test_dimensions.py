@@ -20,7 +20,7 @@ FORMS = {
         {"M": 3, "shape[1]": 7},
     ),
     "keywords": ("def get_inputs(m=4, *, n=6, scale=0.5, flag=True):\n    return [rand(m, n)]", {"m": 4, "n": 6}),
-    "a keyword to give": ("def get_inputs(m):\n    return [rand(m)]", {"m": None}),
+    "a keyword to give": ("def get_inputs(m, scale: float):\n    return [rand(m) * scale]", {"m": None}),
     "through a function": ("M = 4\ndef make():\n    return rand(M)\ndef get_inputs():\n    return [make()]", {"M": 4}),
     "below if": ("if True:\n    M = 4\nelse:\n    M = 5\ndef get_inputs():\n    return [rand(M)]", {"M": 5}),
     "no size": ("stride = 2\nseed = 7\neps = 1e-5\ndef get_inputs():\n    return [rand(stride, seed, eps)]", {}),

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from akgflow.formats.base import ADDED, Scalar
-from akgflow.formats.definitions.definition import Definition, Tensor
-from akgflow.formats.definitions.workloads import WORKLOAD, Workload
+from akgflow.formats.definitions.definition import Definition, Tensor, shape_text
+from akgflow.formats.definitions.workloads import KINDS, WORKLOAD, Workload
 from akgflow.formats.python import literal
 
 _RANGES = {"int8": 128, "uint8": 256}
 """Random integers are below these in magnitude; others below 1024."""
 _FP8 = "float8"
+_NUMBERS = {"bool": "bool", **dict.fromkeys(("int64", "int32", "int16", "int8", "uint8"), "int")}
+"""Types of Python numbers by dtype; others are floats."""
 
 _BLOBS = """
 
@@ -60,23 +62,33 @@ def axes_text(about: Definition, sizes: Mapping[str, str], indent: str) -> str:
     return f"{indent}_axes = {{{known}}}\n{computed}"
 
 
-def shape_text(one: Tensor) -> str:
-    """The shape of a tensor as Python over ``_axes``."""
-    return "(" + "".join(f"_axes[{axis!r}], " for axis in one.shape or ()).rstrip() + ")"
-
-
 def _get_inputs(about: Definition, workloads: Sequence[Workload], cases: Sequence[Mapping[str, Scalar]]) -> str:
     first: Mapping[str, Scalar] = cases[0] if cases else {}
-    signature = ", ".join(f"{name}={_default(name, value, about)}" for name, value in first.items())
-    kinds = workloads[0].kinds if workloads else {one.name: "random" for one in about.inputs}
+    signature = [f"{name}={_default(name, value, about)}" for name, value in first.items()]
+    if not workloads:
+        # Cases must give them.
+        signature = [*about.var, *(f"{one.name}: {_NUMBERS.get(one.dtype, 'float')}" for one in _numbers(about))]
+    kinds = workloads[0].kinds if workloads else {one.name: _unsaid(one, about) for one in about.inputs}
     mixed = {one.name: [w.kinds[one.name] for w in workloads] for one in about.inputs} if WORKLOAD in first else {}
     body = axes_text(about, {name: name for name in about.var}, "    ")
-    if any(kind == "custom" for one in workloads for kind in one.kinds.values()):
+    if any("custom" in one.kinds.values() for one in workloads) or (about.custom and not workloads):
         numbers = "".join(f", {name!r}: {name}" for name in (workloads[0].scalars if workloads else ()))
         device = "_akgflow_torch.device('cpu')"
         body += f"    _custom = _akgflow_custom({{**_axes{numbers}}}, {device})\n"
     body += "    return [\n" + "".join(f"        {_chosen(one, kinds, mixed, workloads)},\n" for one in about.inputs)
-    return f"def get_inputs({signature}):\n{body}    ]\n"
+    return f"def get_inputs({', '.join(signature)}):\n{body}    ]\n"
+
+
+def _numbers(about: Definition) -> Iterator[Tensor]:
+    return (one for one in about.inputs if one.shape is None)
+
+
+def _unsaid(one: Tensor, about: Definition) -> str:
+    """Where an input comes from that no workload describes."""
+    if one.shape is None:
+        return "scalar"
+    drawn = _drawn(one, "random", {})
+    return f"_custom[{one.name!r}] if {one.name!r} in _custom else {drawn}" if about.custom else "random"
 
 
 def _default(name: str, value: Scalar, about: Definition) -> str:
@@ -111,6 +123,8 @@ def _drawn(one: Tensor, kind: str, files: Mapping[int, tuple[str, str]]) -> str:
         return one.name
     if kind == "custom":
         return f"_custom[{one.name!r}]"
+    if kind not in KINDS:
+        return kind
     dtype = f"_akgflow_torch.{one.dtype}"
     if kind == "safetensors":
         return f"_akgflow_blob(*{dict(files)!r}[{WORKLOAD}], {dtype})"

@@ -9,8 +9,8 @@ from typing import Any
 
 from akgflow.formats import native
 from akgflow.formats.base import ADDED, Candidate, Refused
-from akgflow.formats.definitions.definition import Definition
-from akgflow.formats.definitions.operator import OUTPUTS, axes_text, shape_text
+from akgflow.formats.definitions.definition import Definition, shape_text
+from akgflow.formats.definitions.operator import OUTPUTS, axes_text
 from akgflow.formats.python import is_candidate, require_solution, with_modules
 from akgflow.formats.structure import entry, json_object, line_of
 
