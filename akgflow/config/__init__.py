@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from akgflow.config._problems import format_problem, nearest, suggest
     from akgflow.config._schema import KINDS, schema_text
     from akgflow.config.checks.operators import CallError, parse_call, parse_dimension
-    from akgflow.config.python_text import PythonError, definitions, parse_python
 
 _EXPORTS = {
     "_command_line": (
@@ -82,7 +81,6 @@ _EXPORTS = {
     "_problems": ("format_problem", "nearest", "suggest"),
     "_schema": ("KINDS", "schema_text"),
     "checks.operators": ("CallError", "parse_call", "parse_dimension"),
-    "python_text": ("PythonError", "definitions", "parse_python"),
 }
 __getattr__ = lazy_exports(__name__, _EXPORTS)
 
@@ -91,7 +89,6 @@ __all__ = [
     "CallError",
     "Loaded",
     "Member",
-    "PythonError",
     "Suite",
     "Unreadable",
     "check_backward",
@@ -107,7 +104,6 @@ __all__ = [
     "check_precision",
     "check_shapes",
     "check_target",
-    "definitions",
     "find_root",
     "find_suite",
     "format_problem",
@@ -121,7 +117,6 @@ __all__ = [
     "parse_call",
     "parse_cases",
     "parse_dimension",
-    "parse_python",
     "read_bytes",
     "read_text",
     "runs_folder",

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from akgflow.operators.python_text import PythonError, parse_python
 from akgflow.operators.text import parts_of, whole
 
 OF_A_CASE = ("dtype", "tolerance", "dyn")
@@ -117,10 +117,8 @@ def pinned(text: str, values: Mapping[str, str | int | float | bool]) -> str:
 def parsed(source: str) -> ast.Module | None:
     """The syntax tree; None for what is no Python."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return parse_python(source)
+    except PythonError:
         return None
 
 

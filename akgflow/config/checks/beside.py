@@ -9,8 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from akgflow.config._problems import Problems, display
-from akgflow.config.python_text import PythonError, parse_python
 from akgflow.errors import Mark
+from akgflow.operators.python_text import PythonError, parse_python
 
 MOST_FILES = 100
 

@@ -9,8 +9,8 @@ from functools import cached_property
 
 from akgflow.config._problems import Problems, quoted, suggest, suggestion
 from akgflow.config._yaml import Node
-from akgflow.config.python_text import PythonError, definitions, parse_expression, parse_python
 from akgflow.errors import Mark
+from akgflow.operators.python_text import PythonError, definitions, parse_expression, parse_python
 
 _DYN_LIST = "get_inputs_dyn_list"
 _OF_A_CASE = ("dtype", "tolerance", "secret")
