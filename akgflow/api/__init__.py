@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from akgflow.api.running import is_finished, read_run, run, run_folder
     from akgflow.api.setup import cache_contents, cache_folder, clean_cache, examine, init
     from akgflow.api.showing import report, report_server, show
-    from akgflow.api.suites import bench, compare, load_suite, plan_suite, score, trace, unreachable_in
+    from akgflow.api.suites import bench, compare, load_suite, plan_suite, score, shapes_in, trace, unreachable_in
     from akgflow.api.tasks import (
         answered_by,
         is_suite,
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         load_workspace,
         plan,
         runs_folder,
+        shapes,
         sizes,
         unreachable,
         validate,
@@ -88,7 +89,7 @@ _EXPORTS = {
     "api.running": ("is_finished", "read_run", "run", "run_folder"),
     "api.setup": ("cache_contents", "cache_folder", "clean_cache", "examine", "init"),
     "api.showing": ("report", "report_server", "show"),
-    "api.suites": ("bench", "compare", "load_suite", "plan_suite", "score", "trace", "unreachable_in"),
+    "api.suites": ("bench", "compare", "load_suite", "plan_suite", "score", "shapes_in", "trace", "unreachable_in"),
     "api.tasks": (
         "answered_by",
         "is_suite",
@@ -97,6 +98,7 @@ _EXPORTS = {
         "load_workspace",
         "plan",
         "runs_folder",
+        "shapes",
         "sizes",
         "unreachable",
         "validate",
@@ -211,6 +213,8 @@ __all__ = [
     "runs_to_clean",
     "schema_text",
     "score",
+    "shapes",
+    "shapes_in",
     "show",
     "sizes",
     "suggest",

@@ -28,20 +28,17 @@ if TYPE_CHECKING:
     from akgflow.config._files import Unreadable, read_bytes
     from akgflow.config._load import (
         Loaded,
-        Member,
-        Suite,
         find_root,
-        find_suite,
         list_tasks,
         load,
         load_all,
-        load_suite,
         load_tasks,
         load_workspace,
         workspace_of,
     )
     from akgflow.config._problems import format_problem, nearest, suggest
     from akgflow.config._schema import KINDS, schema_text
+    from akgflow.config._suites import Member, Suite, Unfit, find_suite, load_suite
     from akgflow.config.checks.operators import CallError, parse_call, parse_dimension
 
 _EXPORTS = {
@@ -66,20 +63,17 @@ _EXPORTS = {
     "_files": ("Unreadable", "read_bytes"),
     "_load": (
         "Loaded",
-        "Member",
-        "Suite",
         "find_root",
-        "find_suite",
         "list_tasks",
         "load",
         "load_all",
-        "load_suite",
         "load_tasks",
         "load_workspace",
         "workspace_of",
     ),
     "_problems": ("format_problem", "nearest", "suggest"),
     "_schema": ("KINDS", "schema_text"),
+    "_suites": ("Member", "Suite", "Unfit", "find_suite", "load_suite"),
     "checks.operators": ("CallError", "parse_call", "parse_dimension"),
 }
 __getattr__ = lazy_exports(__name__, _EXPORTS)
@@ -90,6 +84,7 @@ __all__ = [
     "Loaded",
     "Member",
     "Suite",
+    "Unfit",
     "Unreadable",
     "check_backward",
     "check_baseline",
