@@ -218,7 +218,7 @@ def check_cases(operator: Operator, cases: Cases) -> None:
 
 def _check_cases(cases: Cases, surface: Surface, problems: Problems) -> None:
     for name, value in {name: value for case in cases for name, value in case.items()}.items():
-        if not surface.anything and name not in surface.names:
+        if not surface.takes(name):
             hint = suggestion(name, sorted(surface.names))
             problems.add(None, f"--case: the operator takes no {name!r}", hint)
         elif wrong := misfit(name, value, surface):

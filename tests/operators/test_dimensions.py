@@ -24,7 +24,8 @@ FORMS = {
     "through a function": ("M = 4\ndef make():\n    return rand(M)\ndef get_inputs():\n    return [make()]", {"M": 4}),
     "below if": ("if True:\n    M = 4\nelse:\n    M = 5\ndef get_inputs():\n    return [rand(M)]", {"M": 5}),
     "no size": ("stride = 2\nseed = 7\neps = 1e-5\ndef get_inputs():\n    return [rand(stride, seed, eps)]", {}),
-    "nothing named": ("def get_inputs():\n    return [rand(3, 4)]", {}),
+    "numbers alone": ("def get_inputs():\n    return [rand(3, 4)]", {"number_3": 3, "number_4": 4}),
+    "nothing told": ("def get_inputs():\n    return [rand(*map(int, '3 4'.split()))]", {}),
     "a local name": ("M = 4\ndef get_inputs():\n    M = 5\n    return [rand(M)]", {}),
     "no Python": ("def get_inputs(:", {}),
 }
