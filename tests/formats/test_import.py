@@ -68,6 +68,7 @@ def test_a_task_that_is_there_is_kept(space: Path) -> None:
         ("maker/model_" + "x" * 30 + "_fused_rms_norm_of_rows", "model_" + "x" * 30 + "_fused_rms_norm_of_rows"),
         ("x" * 70, "x" * 64),
         ("7up", "copy_7up"),
+        ("7_" + "y" * 61, "p7_" + "y" * 61),
         ("…", "_"),
     ],
 )
