@@ -169,6 +169,20 @@ def test_workloads_choose_how_an_input_is_generated(tmp_path: Path) -> None:
     assert made(path, 1)[1][1] == 4
 
 
+@pytest.mark.parametrize(
+    "ends", ["y.backward(x)\n    return w.grad", "return {'out_x': torch.autograd.grad(y, w, x)[0]}"]
+)
+def test_a_reference_that_differentiates_runs_without_autograd(ends: str, tmp_path: Path) -> None:
+    reference = f"import torch\n\n\ndef run(x):\n    w = x.clone().requires_grad_()\n    y = w * w\n    {ends}\n"
+    listed = [{"axes": {"n": 3}, "inputs": {"x": {"type": "random"}}}]
+    inputs = {"x": {"shape": ["n"], "dtype": "float32"}}
+    case, (x,) = made(definition(tmp_path, inputs, listed, reference=reference))
+    with torch.no_grad():
+        found = case.model()(x)
+    torch.testing.assert_close(found, 2 * x * x)
+    assert not found.requires_grad
+
+
 def test_a_function_of_the_reference_may_have_the_name_of_one_that_is_added(tmp_path: Path) -> None:
     reference = (
         "import torch\n\n\ndef get_inputs(axes_and_scalars, device):\n"

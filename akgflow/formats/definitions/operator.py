@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from akgflow.formats.base import ADDED, Scalar
@@ -36,6 +37,22 @@ def _akgflow_outputs(result):
     return result[0] if isinstance(result, (list, tuple)) and len(result) == 1 else result
 """
 
+_AUTOGRAD = re.compile(r"\.backward\(|\bautograd\b")
+_WITH_AUTOGRAD = """
+
+def _akgflow_run(*inputs):
+    \"\"\"The reference differentiates, and the judge calls it without autograd.\"\"\"
+    with _akgflow_torch.enable_grad():
+        result = run(*inputs)
+    if isinstance(result, dict):
+        return {name: _akgflow_detached(one) for name, one in result.items()}
+    return tuple(map(_akgflow_detached, result)) if isinstance(result, (list, tuple)) else _akgflow_detached(result)
+
+
+def _akgflow_detached(value):
+    return value.detach() if isinstance(value, _akgflow_torch.Tensor) else value
+"""
+
 
 def operator_text(about: Definition, workloads: Sequence[Workload], cases: Sequence[Mapping[str, Scalar]]) -> str:
     """The reference, then ``Model``, ``get_inputs`` and ``get_init_inputs``."""
@@ -48,6 +65,7 @@ def operator_text(about: Definition, workloads: Sequence[Workload], cases: Seque
         + "\n".join(kept)
         + (_BLOBS if blobs else "")
         + OUTPUTS.format(names=[one.name for one in about.outputs])
+        + (_WITH_AUTOGRAD if _AUTOGRAD.search(about.reference) else "")
         + f"\n\nclass Model(_akgflow_torch.nn.Module):\n    def forward(self, {arguments}):\n"
         f"        return _akgflow_outputs(_akgflow_run({arguments}))\n"
         "\n\ndef get_init_inputs():\n    return []\n\n\n" + _get_inputs(about, workloads, cases)
