@@ -32,6 +32,7 @@ SIZE = re.compile(
 """Names of numbers that are sizes though only ``get_init_inputs`` reads them: of parameters and outputs."""
 _OF_SHAPES = ("rand", "randn", "zeros", "ones", "empty", "randperm", "arange")
 _FIRST_OF_SHAPE = ("full",)
+_UNNAMED = "number_"
 _SIZE_KEYWORDS = ("size", "shape")
 _NO_SIZES = re.compile(r"dim|device|dtype|generator|ndim|diagonal|std|mean|low|fill_value", re.IGNORECASE)
 
@@ -67,6 +68,8 @@ class _Found:
     """By value."""
     sized: set[int] = field(default_factory=set)
     """Values that are a size somewhere."""
+    bounds: set[int] = field(default_factory=set)
+    """Values that the inputs have and that are no size where they stand."""
     names: dict[str, list[Number]] = field(default_factory=dict)
     """Of names that belong to the makers."""
 
@@ -106,24 +109,36 @@ def written(tree: ast.Module) -> Mapping[str, tuple[Number, ...]]:
             if any(number in places for places in found.names.values()):
                 continue
             found.numbers.setdefault(number.value, []).append(number)
-            if role is _Role.SIZE and maker.name != _INIT:
-                found.sized.add(number.value)
+            if maker.name != _INIT:
+                (found.sized if role is _Role.SIZE else found.bounds).add(number.value)
     elsewhere = {one for node in rest for one in map(whole_number, _constants(node)) if one is not None}
     groups = _grouped(found, elsewhere)
     return dict(sorted(groups.items(), key=lambda one: (one[1][0].line, one[1][0].column)))
 
 
 def _grouped(found: _Found, elsewhere: set[int]) -> dict[str, tuple[Number, ...]]:
-    """One size for each name, and for each number; a number that one name has, too, goes by the name."""
+    """One size for each name, and for each number; a number that one name has, too, goes by the name.
+
+    A bound that is larger or smaller by one was counted from a size (``randint(1, 61)`` for rows of 60): it stays.
+    """
     groups = {name: tuple(places) for name, places in found.names.items()}
     for value, places in found.numbers.items():
         names = [name for name, own in found.names.items() if own[0].value == value]
         if not names and (value not in found.sized or value in elsewhere):
             continue
         every = {*places, *(one for name in names for one in groups.pop(name))}
-        name = names[0] if len(names) == 1 else f"number_{value}"
+        name = names[0] if len(names) == 1 else f"{_UNNAMED}{value}"
         groups[name] = tuple(sorted(every, key=lambda one: (one.line, one.column)))
-    return groups
+    return {name: places for name, places in groups.items() if not _counted_from(places[0].value, found)}
+
+
+def _counted_from(value: int, found: _Found) -> bool:
+    return any(one in found.bounds and one not in found.sized for one in (value - 1, value + 1))
+
+
+def is_unnamed(name: str) -> bool:
+    """Whether a size is a number by itself: who wrote it may not have thought of others, 1 least of all."""
+    return name.startswith(_UNNAMED)
 
 
 def _note_names(maker: ast.FunctionDef, taken: set[str], found: _Found) -> None:

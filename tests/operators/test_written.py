@@ -16,7 +16,7 @@ FORMS = {
     # name: (get_inputs, get_init_inputs, sizes)
     "numbers": ("return [torch.randn(16, 128)]", NONE, {"number_16": 16, "number_128": 128}),
     "a shape": (
-        "return [torch.randint(0, 9, (16, 8)), torch.full([5], 6)]",
+        "return [torch.randint(0, 12, (16, 8)), torch.full([5], 6)]",
         NONE,
         {"number_16": 16, "number_8": 8, "number_5": 5},
     ),
@@ -35,6 +35,11 @@ FORMS = {
         {"number_5": 5},
     ),
     "bounds alone": ("return [torch.randint(0, 9, ()) + 12]", NONE, {}),
+    "a bound that is counted from a size": (
+        "return [torch.randn(40, 60), torch.randint(1, 61, (40,)), torch.randint(0, 9, (8,)).clamp(max=7)]",
+        NONE,
+        {"number_40": 40},
+    ),
     "many": ("return [torch.randn(5) for _ in range(4)]", NONE, {"number_5": 5}),
     "bound twice": ("n = 4\n    n = 5\n    return [torch.randn(n)]", NONE, {}),
     "a meaning": ("stride = 4\n    return [torch.randn(6)[::stride]]", NONE, {"number_6": 6}),

@@ -50,6 +50,14 @@ class Definition:
     constrained: bool
     """Whether sizes depend on each other."""
 
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """Variable axes of outputs that no input has: who allocates outputs is told them when a model is made."""
+        seen = {axis for one in self.inputs for axis in one.shape or ()}
+        used = {axis for one in self.outputs for axis in one.shape or ()}
+        computed = "".join(self.exprs.values()) if used & self.exprs.keys() else ""
+        return tuple(n for n in self.var if n not in seen and (n in used or f"_axes[{n!r}]" in computed))
+
 
 def read_definition(text: str, file: Path) -> Definition:
     """The definition that a JSON text holds. Raises `Refused`."""

@@ -66,10 +66,24 @@ def operator_text(about: Definition, workloads: Sequence[Workload], cases: Seque
         + (_BLOBS if blobs else "")
         + OUTPUTS.format(names=[one.name for one in about.outputs])
         + (_WITH_AUTOGRAD if _AUTOGRAD.search(about.reference) else "")
-        + f"\n\nclass Model(_akgflow_torch.nn.Module):\n    def forward(self, {arguments}):\n"
+        + f"\n\nclass Model(_akgflow_torch.nn.Module):\n{constructor_text(about)}    def forward(self, {arguments}):\n"
         f"        return _akgflow_outputs(_akgflow_run({arguments}))\n"
-        "\n\ndef get_init_inputs():\n    return []\n\n\n" + _get_inputs(about, workloads, cases)
+        f"\n\ndef get_init_inputs({_told(about, cases)}):\n    return [{', '.join(about.unseen)}]\n\n\n"
+        + _get_inputs(about, workloads, cases)
     )
+
+
+def constructor_text(about: Definition) -> str:
+    """The constructor of a model that is told the axes which no input has; empty where there is none."""
+    if not about.unseen:
+        return ""
+    kept = "".join(f"        self._axis_{axis} = {axis}\n" for axis in about.unseen)
+    return f"    def __init__(self, {', '.join(about.unseen)}):\n        super().__init__()\n{kept}\n"
+
+
+def _told(about: Definition, cases: Sequence[Mapping[str, Scalar]]) -> str:
+    first: Mapping[str, Scalar] = cases[0] if cases else {}
+    return ", ".join(f"{axis}={_default(axis, first[axis], about)}" if first else axis for axis in about.unseen)
 
 
 def axes_text(about: Definition, sizes: Mapping[str, str], indent: str) -> str:
@@ -110,8 +124,9 @@ def _unsaid(one: Tensor, about: Definition) -> str:
 
 
 def _default(name: str, value: Scalar, about: Definition) -> str:
-    """A number that is no size is not written out plainly: the judge varies whole numbers that are."""
-    return repr(value) if name in about.var else f"{type(value).__name__}({literal(value)})"
+    """A number that is no size of an input is not written out plainly: the judge varies whole numbers that are."""
+    varied = name in about.var and name not in about.unseen
+    return repr(value) if varied else f"{type(value).__name__}({literal(value)})"
 
 
 def _chosen(
