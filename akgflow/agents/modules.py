@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from akgflow.agents.blocks import Block, blocks, other_readings, outdented
 from akgflow.agents.malformed import MalformedReply, NothingFound
-from akgflow.config import PythonError, definitions, parse_python
+from akgflow.operators.python_text import PythonError, definitions, parse_python
 
 _PYTHON = frozenset({"python", "py", "python3"})
 _ASK = "put the whole module into exactly one ```python block"

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         runs_to_clean,
     )
     from akgflow.api.showing import report, report_server, show
-    from akgflow.api.suites import bench, compare, load_suite, plan_suite, score, trace, unreachable_in
+    from akgflow.api.suites import bench, compare, load_suite, plan_suite, score, shapes_in, trace, unreachable_in
     from akgflow.api.tasks import (
         answered_by,
         is_suite,
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         load_workspace,
         plan,
         runs_folder,
+        shapes,
         sizes,
         unreachable,
         validate,
@@ -108,7 +109,7 @@ _EXPORTS = {
         "runs_to_clean",
     ),
     "api.showing": ("report", "report_server", "show"),
-    "api.suites": ("bench", "compare", "load_suite", "plan_suite", "score", "trace", "unreachable_in"),
+    "api.suites": ("bench", "compare", "load_suite", "plan_suite", "score", "shapes_in", "trace", "unreachable_in"),
     "api.tasks": (
         "answered_by",
         "is_suite",
@@ -117,6 +118,7 @@ _EXPORTS = {
         "load_workspace",
         "plan",
         "runs_folder",
+        "shapes",
         "sizes",
         "unreachable",
         "validate",
@@ -233,6 +235,8 @@ __all__ = [
     "runs_to_clean",
     "schema_text",
     "score",
+    "shapes",
+    "shapes_in",
     "show",
     "sizes",
     "suggest",

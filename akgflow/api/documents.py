@@ -60,10 +60,11 @@ class SuitePlanned:
 
 @dataclass(frozen=True)
 class Valid:
-    """The names of what is valid, and of operators what the judge varies of their shapes."""
+    """The names of what is valid, what the judge varies of the shapes of each, and what of a suite cannot be judged."""
 
     valid: tuple[str, ...]
     shapes: Mapping[str, str]
+    unfit: Mapping[str, str]
 
 
 @dataclass(frozen=True)

@@ -85,11 +85,11 @@ def _names(operator: Operator, file: Path) -> Iterator[str]:
     """Names for a task: the problem's own, then with the folders above it, then with numbers."""
     given = operator.translation.name if operator.translation else file.stem
     folders = [part for part in file.absolute().parent.parts[1:] if part != given]
-    for depth in range(len(folders) + 1):
-        name = _shortened(re.sub(r"[^A-Za-z0-9_-]+", "_", "_".join([*folders[len(folders) - depth :], given])))
-        if re.match("[A-Za-z]", name):
-            yield name
-    yield from (f"problem_{number}" for number in count(1))
+    made = ("_".join([*folders[len(folders) - depth :], given]) for depth in range(len(folders) + 1))
+    names = list(dict.fromkeys(_shortened(re.sub(r"[^A-Za-z0-9_-]+", "_", name)) for name in made))
+    usable = [name for name in names if re.match("[A-Za-z]", name)] or [f"p{names[0]}"[:_LONGEST]]
+    yield from usable
+    yield from (f"{usable[0][: _LONGEST - 5]}_{number}" for number in count(2))
 
 
 def _shortened(name: str) -> str:

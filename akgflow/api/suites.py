@@ -15,7 +15,7 @@ from akgflow.base.atomic import write_json, write_text
 from akgflow.config import Loaded, Suite
 from akgflow.config.types import Task
 from akgflow.errors import ConfigError, PrerequisiteError
-from akgflow.planning import Plan
+from akgflow.planning import Plan, shapes_of
 from akgflow.runs import runs_in
 from akgflow.suites import (
     Comparison,
@@ -38,7 +38,10 @@ from akgflow.suites import score as score_of
 
 @public
 def load_suite(named: str | Path, *, workspace: str | Path | None = None, overrides: Sequence[str] = ()) -> Suite:
-    """The suite of that name or path, its problems as tasks. Raises `ConfigError` with every problem of every file."""
+    """The suite of that name or path, its problems as tasks; `Suite.unfit` are those that cannot be judged.
+
+    Raises `ConfigError` with all that is wrong with the suite, or with its problems where none of them can be judged.
+    """
     return config.load_suite(named, root=None if workspace is None else Path(workspace), overrides=overrides)
 
 
@@ -50,6 +53,12 @@ def plan_suite(suite: Suite) -> SuitePlan:
         return plan_of_task(Loaded(suite.workspace, task))
 
     return plan_of_suite(suite, plan, suite.workspace.runs)
+
+
+@public
+def shapes_in(suite: Suite) -> dict[str, str]:
+    """What the judge varies of each problem's shapes beside those that it states, in one line; nothing is run."""
+    return {one.task.name: shapes_of(one.task) for one in suite.members}
 
 
 @public

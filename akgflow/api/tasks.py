@@ -19,7 +19,8 @@ from akgflow.models.reachable import unreachable as find_unreachable
 from akgflow.models.sizes import max_output_tokens
 from akgflow.operators.dimensions import sizes_of
 from akgflow.operators.guarantee import NOTHING
-from akgflow.planning import Plan, build_plan
+from akgflow.operators.packages import lacking
+from akgflow.planning import Plan, build_plan, shapes_of
 from akgflow.planning.pricing import agents_in, check_prices, models_in_use
 
 Named = str | Path | Loaded
@@ -74,14 +75,13 @@ def validate(*tasks: str | Path, workspace: str | Path | None = None, overrides:
 
     Raises one `ConfigError` with the problems of all of them, prices that a ceiling needs included.
     """
-    if not tasks:
-        return _checked([partial(config.load_all, workspace_root(workspace), overrides=overrides)])
-    by_root: dict[Path, list[str]] = {}
-    for task in tasks:
-        root = config.workspace_of(task) if workspace is None else Path(workspace)
-        by_root.setdefault(root, []).append(str(task))
-    read = partial(config.load_tasks, overrides=overrides)
-    return _checked(partial(read, group, root=root) for root, group in by_root.items())
+    return tuple(task.name for task in _checked(tasks, workspace, overrides))
+
+
+@public
+def shapes(*tasks: str | Path, workspace: str | Path | None = None, overrides: Sequence[str] = ()) -> dict[str, str]:
+    """The same with what the judge varies of each task's shapes beside those that it states, in one line."""
+    return {task.name: shapes_of(task) for task in _checked(tasks, workspace, overrides)}
 
 
 @public
@@ -93,8 +93,19 @@ def sizes(operator: str | Path) -> str:
     return NOTHING.varied(sizes_of(config.check_operator(Path(operator), ()).whole))
 
 
-def _checked(workspaces: Iterable[Callable[[], tuple[Workspace, tuple[Task, ...]]]]) -> tuple[str, ...]:
-    names: list[str] = []
+def _checked(tasks: Sequence[str | Path], workspace: str | Path | None, overrides: Sequence[str]) -> list[Task]:
+    if not tasks:
+        return _sound([partial(config.load_all, workspace_root(workspace), overrides=overrides)])
+    by_root: dict[Path, list[str]] = {}
+    for task in tasks:
+        root = config.workspace_of(task) if workspace is None else Path(workspace)
+        by_root.setdefault(root, []).append(str(task))
+    read = partial(config.load_tasks, overrides=overrides)
+    return _sound(partial(read, group, root=root) for root, group in by_root.items())
+
+
+def _sound(workspaces: Iterable[Callable[[], tuple[Workspace, tuple[Task, ...]]]]) -> list[Task]:
+    found: list[Task] = []
     failed: list[ConfigError] = []
     for read in workspaces:
         try:
@@ -105,13 +116,13 @@ def _checked(workspaces: Iterable[Callable[[], tuple[Workspace, tuple[Task, ...]
         for task in tasks:
             try:
                 check_prices(task, space, agents_in(space.workflows[task.workflow], space), price_of)
-                names.append(task.name)
+                found.append(task)
             except ConfigError as wrong:
                 failed.append(wrong)
     if failed:
-        found = dict.fromkeys(problem for wrong in failed for problem in wrong.problems)
-        raise ConfigError(list(found), more=sum(wrong.more for wrong in failed), before_anything=True)
-    return tuple(names)
+        listed = dict.fromkeys(problem for wrong in failed for problem in wrong.problems)
+        raise ConfigError(list(listed), more=sum(wrong.more for wrong in failed), before_anything=True)
+    return found
 
 
 @public
@@ -131,6 +142,7 @@ def plan(task: Named, *, workspace: str | Path | None = None, overrides: Sequenc
         at=availability.at,
         price_of=price_of,
         reply_tokens_of=max_output_tokens,
+        lacking=lacking(loaded.task.operator.source, loaded.task.operator.beside),
     )
 
 

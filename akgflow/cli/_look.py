@@ -12,6 +12,7 @@ from akgflow import api
 from akgflow.base.streams import echo
 from akgflow.cli._options import echo_json, json_option, set_option, workspace_option
 from akgflow.config.types import Workspace
+from akgflow.errors import ExitCode
 
 Row = dict[str, str]
 
@@ -21,25 +22,38 @@ Row = dict[str, str]
 @workspace_option
 @set_option
 @json_option
-def validate_command(tasks: tuple[str, ...], workspace: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
+@click.pass_context
+def validate_command(
+    ctx: click.Context, tasks: tuple[str, ...], workspace: Path | None, overrides: tuple[str, ...], as_json: bool
+) -> None:
     """Check TASKS, or the whole workspace: every problem of every file at once.
 
-    An operator's file (.py) is checked as well; said is which of its sizes the judge varies. So is a suite.
+    Said is which sizes of each operator the judge varies. An operator's file (.py) is checked as well; so is a suite,
+    whose problems that cannot be judged are named, and make the exit code 2.
     """
     operators = [name for name in tasks if name.endswith(".py")]
     suites = [name for name in tasks if name not in operators and api.is_suite(name, workspace=workspace)]
     named = [name for name in tasks if name not in (*operators, *suites)]
     shapes = {name: api.sizes(name) for name in operators}
     alone = operators or suites
-    names = api.validate(*named, workspace=workspace, overrides=overrides) if named or not alone else ()
-    names += tuple(api.load_suite(name, workspace=workspace, overrides=overrides).name for name in suites)
+    found = api.shapes(*named, workspace=workspace, overrides=overrides) if named or not alone else {}
+    names, unfit = [*found], dict[str, str]()
+    for suite in (api.load_suite(name, workspace=workspace, overrides=overrides) for name in suites):
+        names.append(suite.name)
+        found |= api.shapes_in(suite)
+        unfit |= {one.name: one.reason for one in suite.unfit}
+    shapes |= found
     if as_json:
-        echo_json("valid", {"valid": names, "shapes": shapes})
-        return
-    for name, words in shapes.items():
-        echo(f"{name}: {words}")
-    if names or not alone:
-        echo(f"valid: {', '.join(names) or 'the workspace (it has no tasks)'}")
+        echo_json("valid", {"valid": names, "shapes": shapes, "unfit": unfit})
+    else:
+        for name, words in shapes.items():
+            echo(f"{name}: {words}")
+        for name, reason in unfit.items():
+            echo(f"{name} cannot be judged: {reason}")
+        if names or not alone:
+            echo(f"valid: {', '.join(names) or 'the workspace (it has no tasks)'}")
+    if unfit:
+        ctx.exit(ExitCode.CONFIG)
 
 
 def _targets(workspace: Workspace) -> list[Row]:

@@ -28,22 +28,18 @@ if TYPE_CHECKING:
     from akgflow.config._files import Unreadable, read_bytes
     from akgflow.config._load import (
         Loaded,
-        Member,
-        Suite,
         find_root,
-        find_suite,
         list_tasks,
         load,
         load_all,
-        load_suite,
         load_tasks,
         load_workspace,
         workspace_of,
     )
     from akgflow.config._problems import format_problem, nearest, suggest
     from akgflow.config._schema import KINDS, schema_text
+    from akgflow.config._suites import Member, Suite, Unfit, find_suite, load_suite
     from akgflow.config.checks.operators import CallError, parse_call, parse_dimension
-    from akgflow.config.python_text import PythonError, definitions, parse_python
 
 _EXPORTS = {
     "_command_line": (
@@ -67,22 +63,18 @@ _EXPORTS = {
     "_files": ("Unreadable", "read_bytes"),
     "_load": (
         "Loaded",
-        "Member",
-        "Suite",
         "find_root",
-        "find_suite",
         "list_tasks",
         "load",
         "load_all",
-        "load_suite",
         "load_tasks",
         "load_workspace",
         "workspace_of",
     ),
     "_problems": ("format_problem", "nearest", "suggest"),
     "_schema": ("KINDS", "schema_text"),
+    "_suites": ("Member", "Suite", "Unfit", "find_suite", "load_suite"),
     "checks.operators": ("CallError", "parse_call", "parse_dimension"),
-    "python_text": ("PythonError", "definitions", "parse_python"),
 }
 __getattr__ = lazy_exports(__name__, _EXPORTS)
 
@@ -91,8 +83,8 @@ __all__ = [
     "CallError",
     "Loaded",
     "Member",
-    "PythonError",
     "Suite",
+    "Unfit",
     "Unreadable",
     "check_backward",
     "check_baseline",
@@ -107,7 +99,6 @@ __all__ = [
     "check_precision",
     "check_shapes",
     "check_target",
-    "definitions",
     "find_root",
     "find_suite",
     "format_problem",
@@ -121,7 +112,6 @@ __all__ = [
     "parse_call",
     "parse_cases",
     "parse_dimension",
-    "parse_python",
     "read_bytes",
     "read_text",
     "runs_folder",

@@ -167,13 +167,21 @@ def check_operator(path: Path, cases: Cases, form: str | None = None) -> Operato
         surface = read_operator(made.source, shown, Mark(shown, 1, 1), problems)
         if surface is not None:
             _check_cases(cases, surface, problems)
-            for name in sorted(surface.required):
-                if not (cases or made.cases) or any(name not in case for case in cases):
-                    problems.add(None, f"the operator needs a value for {name!r}", f"give --case {name}=…")
+            _require_values(cases or made.cases or [{}], surface, shown, problems)
     problems.check()
     operator = operator_at(path.resolve(), form, problems)
     problems.check()
     return operator
+
+
+def _require_values(cases: Cases, surface: Surface, file: str, problems: Problems) -> None:
+    """Each argument without a default has a value in each case."""
+    lacking = sorted(name for name in surface.required if any(name not in case for case in cases))
+    if lacking:
+        what = f"the operator needs values for {', '.join(lacking)}, which its file does not give"
+        problems.add(
+            Mark(file, 1, 1), what, f"give --case {','.join(f'{name}=…' for name in lacking)}, or 'cases' in a task"
+        )
 
 
 def check_candidate(text: str, path: Path, operator: Operator, dsl: str) -> Candidate:
@@ -210,7 +218,7 @@ def check_cases(operator: Operator, cases: Cases) -> None:
 
 def _check_cases(cases: Cases, surface: Surface, problems: Problems) -> None:
     for name, value in {name: value for case in cases for name, value in case.items()}.items():
-        if not surface.anything and name not in surface.names:
+        if not surface.takes(name):
             hint = suggestion(name, sorted(surface.names))
             problems.add(None, f"--case: the operator takes no {name!r}", hint)
         elif wrong := misfit(name, value, surface):

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from akgflow.base import resources
 from akgflow.config import _build
-from akgflow.config._files import Unreadable, read_bytes
 from akgflow.config._layers import (
     Layered,
     Override,
@@ -39,7 +38,7 @@ from akgflow.config.checks.vocabulary import (
 )
 from akgflow.config.prompts.analysis import check_prompts
 from akgflow.config.prompts.trial import try_prompts
-from akgflow.config.types import Budget, Task, Workspace
+from akgflow.config.types import Task, Workspace
 from akgflow.errors import ConfigError, Mark, Problem
 
 _SECTIONS = {"agents": ("models", "agents", "workflows", "knowledge", "runs"), "hardware": ("targets",)}
@@ -53,30 +52,6 @@ class Loaded:
 
     workspace: Workspace
     task: Task
-
-
-@dataclass(frozen=True)
-class Member:
-    """One problem of a suite, as the task that it is. ``level`` may be empty; its kind is the operator's."""
-
-    task: Task
-    level: str = ""
-    weight: float = 1.0
-    """How much it counts where what others left of the budget is given out."""
-
-
-@dataclass(frozen=True)
-class Suite:
-    """A suite, and the workspace that its names resolve in."""
-
-    name: str
-    file: Path
-    workspace: Workspace
-    members: tuple[Member, ...]
-    budget: Budget
-    """Of all problems together."""
-    parallel: int = 8
-    """The most problems at the same time."""
 
 
 def find_root(task: Path | None = None) -> Path:
@@ -94,41 +69,6 @@ def workspace_of(task: str | Path) -> Path:
     here = find_root()
     file = _find_task(str(task), here)
     return here if file.parent == resources.tasks() else find_root(file)
-
-
-def find_suite(named: str | Path, root: Path | None = None) -> Path | None:
-    """The file of a suite, by its path or by its name in ``suites/`` of the workspace; None where it is no suite."""
-    inner = (root or find_root()) / "suites" / f"{named}.yaml"
-    path = Path(named) if os.path.isfile(named) else inner
-    try:
-        text = read_bytes(path).decode("utf-8", "replace")
-    except Unreadable:
-        return None
-    return path if re.search(r"^suite[ \t]*:", text, re.MULTILINE) else None
-
-
-def load_suite(
-    named: str | Path,
-    *,
-    root: Path | None = None,
-    overrides: Sequence[str] = (),
-    env: Mapping[str, str] = os.environ,
-) -> Suite:
-    """The suite of that name or path, its problems as tasks. Raises `ConfigError` with every problem of every file."""
-    file = find_suite(named, root)
-    if file is None:
-        folder = (root or find_root()) / "suites"
-        known = [path.stem for path in sorted(folder.glob("*.yaml"))]
-        raise ConfigError([Problem(None, f"there is no suite {quoted(str(named))}", suggest(str(named), known))])
-    loader = _Loader(root or find_root(file), overrides, env)
-    node, drafts = loader.add_suite(file)
-    workspace, tasks = loader.finish()
-    members = tuple(Member(task, one.level, one.weight) for task, one in zip(tasks, drafts, strict=True))
-    data = node.data()
-    if not data.get("knowledge", False):
-        workspace = replace(workspace, knowledge=replace(workspace.knowledge, use="never", add=False))
-    budget = tasks[0].budget
-    return Suite(data["suite"], file, workspace, members, budget, data.get("parallel", Suite.parallel))
 
 
 def list_tasks(root: Path) -> dict[str, Path]:
@@ -162,7 +102,7 @@ def load_tasks(
     """Several tasks of one workspace, checked together; without a ``root``, the first task's workspace."""
     here = root or (workspace_of(str(tasks[0])) if tasks else find_root())
     files = [_find_task(str(task), here) for task in tasks]
-    loader = _Loader(here, overrides, env)
+    loader = Loader(here, overrides, env)
     for file in files:
         loader.add_task(file)
     return loader.finish()
@@ -199,7 +139,9 @@ class _Pack:
 
 
 @dataclass
-class _Loader:
+class Loader:
+    """Reads files of one workspace, and checks them together."""
+
     root: Path
     overrides: Sequence[str]
     env: Mapping[str, str]
@@ -258,18 +200,35 @@ class _Loader:
         check_task_files(node, path, self.problems)
         self._tasks.append((node, path))
 
-    def add_suite(self, path: Path) -> tuple[Node, list[Draft]]:
-        """Read and check a suite's file, and each of its problems as a task; in the order of the tasks."""
+    def add_suite(self, path: Path) -> tuple[Node, list[tuple[Draft, Sequence[Problem]]]]:
+        """Read and check a suite's file, and each of its problems as a task.
+
+        Beside each problem stands why it cannot be judged; what can be judged is a task, in the same order.
+        """
         path = Path(os.path.abspath(path))
         node = self._read(path, "the suite's file")
         if node is None:
             self._used.update(map(id, self._of_task()))
             return Node({}, Mark("", 1, 1)), []
         node = self._resolved(self._overridden(node, self._of_task()), "suite")
-        drafts = expand(node, path.parent, self.problems)
-        for draft in drafts:
-            self._add(draft.task, path)
+        drafts = [(draft, self._unfit(draft, path)) for draft in expand(node, path.parent, self.problems)]
+        for draft, unfit in drafts:
+            if not unfit:
+                self._add(draft.task, path)
         return node, drafts
+
+    def _unfit(self, draft: Draft, path: Path) -> Sequence[Problem]:
+        """What is wrong with a problem itself; what a suite says wrongly of it is wrong with the suite."""
+        own = Problems()
+        check_task_files(draft.task, path, own)
+        file = draft.task.at("operator", "file")
+        assert file is not None and file.text
+        if not own:
+            with suppress(ConfigError):
+                operator_at(Path(file.text), None, own)
+        found = own.sorted()
+        of_suite = [one for one in found if one.mark and one.mark.file == display(path) and one.mark != file.mark]
+        return [one for one in found if one not in of_suite]
 
     def finish(self) -> tuple[Workspace, tuple[Task, ...]]:
         """The values, or one `ConfigError`."""

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import ast
 import math
-import warnings
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from akgflow.base.text import lines
 from akgflow.formats.base import Refused, Scalar
+from akgflow.operators.python_text import PythonError, parse_python
 
 
 def parsed(text: str, file: Path, first_line: int = 1) -> ast.Module:
     """The syntax tree; raises `Refused` at the line of the error. ``first_line`` is that of the text in ``file``."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(text)
-    except SyntaxError as error:
-        line = first_line + (error.lineno or 1) - 1
-        raise Refused(f"not valid Python: {error.msg}", file, line, max(error.offset or 1, 1)) from None
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise Refused(f"not valid Python: {error}", file, first_line) from None
+        return parse_python(text)
+    except PythonError as error:
+        reason, line = f"not valid Python: {error}", first_line + error.line - 1
+        raise Refused(reason, file, line, error.column) from None
 
 
 def defined(tree: ast.Module) -> dict[str, ast.stmt]:

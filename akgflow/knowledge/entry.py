@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from akgflow.base.serial import to_json
-from akgflow.config import PythonError, definitions, parse_python
 from akgflow.config.types import Scalar
+from akgflow.operators.python_text import PythonError, definitions, parse_python
 from akgflow.terms import Evidence
 from akgflow.verdict import FRAMEWORK_ALLOWED, OperatorFeatures, Timing, Verdict
 

@@ -1,40 +1,29 @@
 """The sizes that an operator's file names, found without running it, and the same file with other values for them.
 
 A dimension is a whole number that ``get_inputs`` or ``get_init_inputs`` reads: a global, an element of a global tuple
-or list (``input_shape[1]``), or a keyword with such a default. What is computed from a dimension follows it, since the
-module's top level runs again with the new value.
+or list (``input_shape[1]``), a keyword with such a default, or what they write out themselves (`written`). What is
+computed from a dimension follows it, since the module's top level runs again with the new value.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from akgflow.operators.text import parts_of, whole
+from akgflow.operators.constants import MOST_DIGITS, assigned, whole_number
+from akgflow.operators.python_text import PythonError, parse_python
+from akgflow.operators.text import parts_of
+from akgflow.operators.written import MEANING, SIZE, Number, replaced, written
 
 OF_A_CASE = ("dtype", "tolerance", "dyn")
 """What a case sets beside the operator's own names."""
 _FORM = ("Model", "get_inputs", "get_inputs_dyn_list", "get_init_inputs")
-_INPUTS = ("get_inputs", "get_inputs_dyn_list")
-_INIT = "get_init_inputs"
-MAKERS = (*_INPUTS, _INIT)
-"""The functions that give an operator's inputs and the arguments of its model."""
-_MEANING = re.compile(
-    r"kernel|stride|pad|dilat|group|axis|axes|seed|top_?k|scale_factor|upscale|downscale|factor|rank_|bits",
-    re.IGNORECASE,
-)
-"""Names of numbers that say what is computed, and not how large it is."""
-_SIZE = re.compile(
-    r"features|channels|hidden|units|width|classes|vocab|embed|emb_dim|inner|intermediate|ffn|d_model|d_ff|d_inner|"
-    r"output_size|input_size",
-    re.IGNORECASE,
-)
-"""Names of numbers that are sizes though only ``get_init_inputs`` reads them: of parameters and outputs."""
+_INPUTS, _INIT = ("get_inputs", "get_inputs_dyn_list"), "get_init_inputs"
 _ELEMENT = re.compile(r"(\w+)\[(\d+)\]")
-_MOST_DIGITS = 18
+_NO_SIZES = ("float", "str", "bool")
+"""Annotations of keywords that hold no size."""
 
 
 @dataclass(frozen=True)
@@ -69,20 +58,29 @@ def dimensions(text: str, also: frozenset[str] = frozenset()) -> tuple[Dimension
     makers = [top.functions[name] for name in _INPUTS if name in top.functions]
     init = [top.functions[_INIT]] if _INIT in top.functions else []
     of_inputs = dict(_read(makers, top))
-    of_both = of_inputs | {name: value for name, value in _read(init, top) if name in also or _SIZE.search(name)}
+    of_both = of_inputs | {name: value for name, value in _read(init, top) if name in also or SIZE.search(name)}
     # A candidate is told the arguments of Model, not the globals that Model reads by itself.
     fixed = dict(_numbers_read([top.classes["Model"]] if "Model" in top.classes else [], top))
+    named = {
+        name: value for name, value in of_both.items() if name in also or not (MEANING.search(name) or name in fixed)
+    }
+    by_place = {name: places[0].value for name, places in written(tree).items() if name not in of_both}
     return tuple(
         Dimension(name, value)
-        for name, value in of_both.items()
-        if (value is None or 0 < value < 10**_MOST_DIGITS)
-        and (name in also or not (_MEANING.search(name) or name in fixed))
+        for name, value in (named | by_place).items()
+        if value is None or 0 < value < 10**MOST_DIGITS
     )
 
 
 def sizes_of(text: str) -> Mapping[str, int | None]:
     """The sizes that can be varied, by name."""
     return {one.name: one.value for one in dimensions(text)}
+
+
+def written_in(text: str) -> Mapping[str, tuple[Number, ...]]:
+    """The sizes that the makers of an operator write out themselves, by name, with their places."""
+    tree = parsed(parts_of(text).source)
+    return {} if tree is None else written(tree)
 
 
 def base_of(name: str) -> tuple[str, int | None]:
@@ -94,31 +92,38 @@ def base_of(name: str) -> tuple[str, int | None]:
 def pinned(text: str, values: Mapping[str, str | int | float | bool]) -> str:
     """An operator's text in which globals have other values from the statement on that binds them.
 
+    So have the sizes that its makers write out, where they stand.
+
     Every line stays where it is, so that what is computed from a value follows it and errors name the right line.
     """
     if not values:
         return text
     parts = parts_of(text)
     tree = parsed(parts.source)
+    inner = {} if tree is None else {name: one for name, one in written(tree).items() if name in values}
+    places = {place: int(values[name]) for name, found in inner.items() for place in found}
+    outer = {name: value for name, value in values.items() if name not in inner}
+    return parts.around(_with_globals(replaced(parts.source, places), outer))
+
+
+def _with_globals(source: str, values: Mapping[str, str | int | float | bool]) -> str:
+    tree = parsed(source)
     places = [] if tree is None else sorted(_bindings(tree.body, values), reverse=True)
-    lines = [line.encode() for line in parts.source.split("\n")]
+    lines = [line.encode() for line in source.split("\n")]
     for line, column, name in places:
         one = lines[line - 1]
         lines[line - 1] = one[:column] + f"; {_assignment(name, values[name])}".encode() + one[column:]
     bound = {name for *_, name in places}
     # What is bound in no statement of the top level, by a loop or a call, is set at the end.
     late = [_assignment(name, value) for name, value in values.items() if name not in bound]
-    source = b"\n".join(lines).decode() + "".join(f"\n{one}" for one in late)
-    return whole(source, parts.beside, parts.mode)
+    return b"\n".join(lines).decode() + "".join(f"\n{one}" for one in late)
 
 
 def parsed(source: str) -> ast.Module | None:
     """The syntax tree; None for what is no Python."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return parse_python(source)
+    except PythonError:
         return None
 
 
@@ -141,32 +146,16 @@ def _top(tree: ast.Module) -> _Top:
             top.functions[node.name] = node
         elif isinstance(node, ast.ClassDef):
             top.classes[node.name] = node
-        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
-            value = None if isinstance(node, ast.AugAssign) else node.value
-            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-                top.values.update(_bound(target, value))
+        else:
+            top.values.update(assigned(node))
     return top
-
-
-def _bound(target: ast.expr, value: ast.expr | None) -> Iterator[tuple[str, ast.expr | None]]:
-    """The names that an assignment binds, with their values where these are written out."""
-    if isinstance(target, ast.Name):
-        yield target.id, value
-    elif isinstance(target, ast.Tuple | ast.List):
-        items = value.elts if isinstance(value, ast.Tuple | ast.List) else []
-        fits = len(items) == len(target.elts) and not any(
-            isinstance(one, ast.Starred) for one in (*items, *target.elts)
-        )
-        for place, one in enumerate(target.elts):
-            yield from _bound(one, items[place] if fits else None)
 
 
 def _bindings(body: Iterable[ast.stmt], wanted: Iterable[str]) -> Iterator[tuple[int, int, str]]:
     """The ends of the statements that bind the wanted names: line, column in bytes, name."""
     for node in _statements(body):
         if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            names = {name for target in targets for name, _ in _bound(target, None)}
+            names = {name for name, _ in assigned(node)}
             if isinstance(node, ast.AnnAssign) and node.value is None:
                 names = set()
         elif isinstance(node, ast.Import | ast.ImportFrom):
@@ -232,7 +221,7 @@ def _locals(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> se
 
 
 def _keywords(function: ast.FunctionDef) -> Iterator[tuple[str, int | None]]:
-    """Keywords with whole numbers as defaults, and those without any that are sizes by their annotation."""
+    """Keywords with whole numbers as defaults, and those without any that may be sizes by their annotation."""
     signature = function.args
     positional = [*signature.posonlyargs, *signature.args]
     defaults: list[ast.expr | None] = [None] * (len(positional) - len(signature.defaults))
@@ -242,45 +231,17 @@ def _keywords(function: ast.FunctionDef) -> Iterator[tuple[str, int | None]]:
         *zip(signature.kwonlyargs, signature.kw_defaults, strict=True),
     ):
         if default is None:
-            yield argument.arg, None
-        elif (value := _whole_number(default)) is not None:
+            if not (isinstance(argument.annotation, ast.Name) and argument.annotation.id in _NO_SIZES):
+                yield argument.arg, None
+        elif (value := whole_number(default)) is not None:
             yield argument.arg, value
 
 
 def _numbers(name: str, value: ast.expr) -> Iterator[tuple[str, int]]:
     """The whole numbers that a global holds: itself, or elements of a tuple or list."""
-    if (number := _whole_number(value)) is not None:
+    if (number := whole_number(value)) is not None:
         yield name, number
     elif isinstance(value, ast.Tuple | ast.List) and not any(isinstance(one, ast.Starred) for one in value.elts):
         for place, one in enumerate(value.elts):
-            if (number := _whole_number(one)) is not None:
+            if (number := whole_number(one)) is not None:
                 yield f"{name}[{place}]", number
-
-
-def _whole_number(node: ast.expr) -> int | None:
-    """The value of a whole number that is written out, ``1 << 12`` and ``16 * 1024`` as well; else None."""
-    if isinstance(node, ast.Constant):
-        return node.value if type(node.value) is int else None
-    if not isinstance(node, ast.BinOp):
-        return None
-    left, right = _whole_number(node.left), _whole_number(node.right)
-    if left is None or right is None or max(abs(left), abs(right)) >= 10**_MOST_DIGITS:
-        return None
-    return _computed(node.op, left, right)
-
-
-def _computed(operator: ast.operator, left: int, right: int) -> int | None:
-    match operator:
-        case ast.Add():
-            return left + right
-        case ast.Sub():
-            return left - right
-        case ast.Mult():
-            return left * right
-        case ast.FloorDiv() if right:
-            return left // right
-        case ast.LShift() if 0 <= right < 64:
-            return left << right
-        case ast.Pow() if 0 <= right < 64:
-            return int(left**right)
-    return None

@@ -62,7 +62,7 @@ class Guarantee:
         if self.given:
             return f"{self} (must be served)"
         found = ", ".join(name if size is None else f"{name}={size}" for name, size in own.items())
-        return f"varied from {found}" if found else "the stated ones only: get_inputs reads no size that has a name"
+        return f"varied from {found}" if found else "the stated ones only: get_inputs has no size that can be told"
 
 
 NOTHING = Guarantee()

@@ -8,23 +8,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
-from akgflow.operators.dimensions import MAKERS, base_of, dimensions, parsed
+from akgflow.operators.dimensions import base_of, dimensions, parsed
 from akgflow.operators.text import parts_of
-
-
-@dataclass(frozen=True)
-class Number:
-    """One place of a whole number above one."""
-
-    value: int
-    line: int
-    """Counted from 1."""
-    column: int
-    """In bytes."""
-    length: int
-    """In bytes."""
+from akgflow.operators.written import MAKERS, Number, number_at, replaced, written
 
 
 def numbers_in(text: str) -> tuple[Number, ...]:
@@ -41,22 +28,19 @@ def numbers_in(text: str) -> tuple[Number, ...]:
             names = {one.id for one in node.targets if isinstance(one, ast.Name)}
             if names & read and not names & named:
                 found |= set(_below(node.value))
+    # These are sizes that have a name.
+    found -= {place for places in written(tree).values() for place in places}
     return tuple(sorted(found, key=lambda one: (one.line, one.column)))
 
 
 def _below(node: ast.AST) -> Iterator[Number]:
     for one in ast.walk(node):
-        if isinstance(one, ast.Constant) and type(one.value) is int and one.value > 1 and one.end_lineno == one.lineno:
-            assert one.end_col_offset is not None
-            yield Number(one.value, one.lineno, one.col_offset, one.end_col_offset - one.col_offset)
+        number = number_at(one) if isinstance(one, ast.Constant) else None
+        if number is not None:
+            yield number
 
 
 def with_numbers(text: str, values: Mapping[Number, int]) -> str:
     """The text in which other numbers stand in these places."""
     parts = parts_of(text)
-    lines = [line.encode() for line in parts.source.split("\n")]
-    # From the end, so that earlier places stay where they are.
-    for one in sorted(values, key=lambda one: (one.line, one.column), reverse=True):
-        line = lines[one.line - 1]
-        lines[one.line - 1] = line[: one.column] + str(values[one]).encode() + line[one.column + one.length :]
-    return parts.around(b"\n".join(lines).decode())
+    return parts.around(replaced(parts.source, values))

@@ -1,6 +1,6 @@
 """Task to plan: pure, printable, hashable."""
 
-from akgflow.planning.build import build_plan, digest, identity, reach, why_nothing
+from akgflow.planning.build import build_plan, digest, identity, reach, shapes_of, why_nothing
 from akgflow.planning.requests import Conditions, judge_request, with_gaps
 from akgflow.planning.types import Ceiling, Job, Plan, PlannedStep, Reach, SourceCheck
 
@@ -17,6 +17,7 @@ __all__ = [
     "identity",
     "judge_request",
     "reach",
+    "shapes_of",
     "why_nothing",
     "with_gaps",
 ]

@@ -38,14 +38,18 @@ def build_plan(
     at: At = here,
     price_of: PriceOf,
     reply_tokens_of: Callable[[ModelSpec], int],
+    lacking: Sequence[str] = (),
 ) -> Plan:
-    """The plan of ``task``; reads nothing and changes nothing. Raises `ConfigError` for a ceiling that cannot hold."""
+    """The plan of ``task``; reads nothing and changes nothing. Raises `ConfigError` for a ceiling that cannot hold.
+
+    ``lacking`` are packages that the operator imports and this machine does not have.
+    """
     workflow = workspace.workflows[task.workflow]
     steps = planned_steps(workflow, workspace)
     agents = tuple(dict.fromkeys(agent for step in steps for agent in step.agents))
     check_prices(task, workspace, agents, price_of)
     jobs = tuple(
-        _job(workspace.dsls[dsl], workspace.targets[target], task, steps, missing, at)
+        _job(workspace.dsls[dsl], workspace.targets[target], task, steps, missing, at, lacking)
         for dsl in task.dsls
         for target in task.targets
     )
@@ -72,11 +76,12 @@ def build_plan(
         ),
         machine=machine,
         inputs=_inputs(task, workflow, agents, workspace),
-        shapes=_shapes(task),
+        shapes=shapes_of(task),
     )
 
 
-def _shapes(task: Task) -> str:
+def shapes_of(task: Task) -> str:
+    """What the judge varies of a task's shapes beside those that it states, in one line; nothing is run."""
     secret = len(task.secret_cases)
     more = f"; {secret} secret case{'s' * (secret != 1)}" if secret else ""
     return task.shapes.varied(sizes_of(task.operator.whole)) + more
@@ -110,9 +115,19 @@ def reach(pack: DslPack, target: Target, missing: Missing, at: At = here) -> Rea
     return Reach(tuple(have), gaps, at(target))
 
 
-def _job(pack: DslPack, target: Target, task: Task, steps: tuple[PlannedStep, ...], missing: Missing, at: At) -> Job:
+def _job(
+    pack: DslPack,
+    target: Target,
+    task: Task,
+    steps: tuple[PlannedStep, ...],
+    missing: Missing,
+    at: At,
+    lacking: Sequence[str],
+) -> Job:
     found = reach(pack, target, missing, at)
     impossible = _why_impossible(pack, target, task, found)
+    if not impossible and not found.at and lacking:
+        impossible = f"the operator imports {', '.join(lacking)}, which this machine lacks: install it where akgflow is"
     name = f"{pack.name}-{target.name}"
     todo = () if impossible else steps
     return Job(name, pack.name, target.name, target.platform, target.arch, found, todo, impossible)

@@ -19,20 +19,30 @@ _CALLS = {Call.WRONG: "red", Call.WORSE: "red", Call.BETTER: "green", Call.RIGHT
 
 
 def show_suite_plan(plan: SuitePlan, out: Console) -> None:
-    """Print what would run, what is out of reach, the worst case, what is likely, and a problem's fair share."""
+    """Print what would run and what cannot, the worst case, what is likely, and a problem's fair share."""
     say(out, Text.assemble(("plan ", "bold"), f"suite {plan.suite} {plan.identity[:12]}"))
     rows = []
     for listed, one in zip(plan.listed, plan.plans, strict=True):
         why = "; ".join(dict.fromkeys(f"{job.id}: {job.impossible}" for job in one.jobs if job.impossible))
         calls = counted(one.ceiling.calls, "call")
-        rows.append(
-            Row((listed.name, listed.level, listed.kind, f"{len(one.runnable)} of {len(one.jobs)}", calls, why))
-        )
-    show_table(("problem", "level", "kind", "jobs", "at most", "out of reach here"), rows, out)
+        jobs = f"{len(one.runnable)} of {len(one.jobs)}"
+        rows.append(Row((listed.name, listed.level, listed.kind, jobs, calls, one.shapes, why)))
+    show_table(("problem", "level", "kind", "jobs", "at most", "shapes", "out of reach here"), rows, out)
+    if plan.unfit:
+        show_table(("cannot be judged", "level", "why"), [Row((o.name, o.level, o.reason)) for o in plan.unfit], out)
+    say(out, f"problems   {_problems(plan)}")
     say(out, f"models     {models(dict(item for one in plan.plans for item in one.models.items()))}")
     say(out, f"at most    {_worst(plan)}")
     say(out, f"likely     {_likely(plan)}")
     say(out, f"budget     {_budget(plan)}")
+
+
+def _problems(plan: SuitePlan) -> str:
+    here = sum(bool(one.runnable) for one in plan.plans)
+    away, unfit = len(plan.plans) - here, len(plan.unfit)
+    parts = [f"{here} to run", *([f"{away} out of reach here"] if away else [])]
+    parts += [f"{unfit} that cannot be judged"] if unfit else []
+    return f"{len(plan.plans) + unfit}: {', '.join(parts)}"
 
 
 def _worst(plan: SuitePlan) -> str:

@@ -25,6 +25,7 @@ _OTHERS = {
 """Statuses that the form has no word for; ``REWARD_HACK`` is SOL-ExecBench's."""
 _TOLERANCE = {"max_atol": 1e-2, "max_rtol": 1e-2, "required_matched_ratio": 0.99, "max_error_cap": None}
 """SOL-ExecBench's, where a workload states none."""
+_ABSOLUTE = ("max_atol", "max_error_cap")
 _OWN = "operator"
 """The distribution of inputs that the problem itself describes."""
 
@@ -110,11 +111,25 @@ def _tolerance(case: Mapping[str, Any], results: Iterable[CaseResult], operator:
     made = operator.translation
     if made is None or not made.workloads or case not in made.cases:
         return None
-    stated = {**_TOLERANCE, **(made.workloads[made.cases.index(case)].get("tolerance") or {})}
+    workload = made.workloads[made.cases.index(case)]
+    if "checks" in workload:
+        return _checks(workload["checks"], results)
+    stated = {**_TOLERANCE, **(workload.get("tolerance") or {})}
     own = [one.error for one in results if one.distribution == _OWN]
     cap = stated["max_error_cap"]
     limit = stated["max_atol"] if cap is None else min(stated["max_atol"], cap)
     return {**stated, "met": True if own and max(own) <= limit else None}
+
+
+def _checks(checks: Any, results: Iterable[CaseResult]) -> dict[str, Any]:
+    """The same where a workload states a check for each output: met where all are absolute bounds on errors."""
+    own = [one.error for one in results if one.distribution == _OWN]
+    plain = isinstance(checks, list) and all(
+        isinstance(one, dict) and one.get("mode") == "elementwise" and isinstance(one.get("max_atol"), int | float)
+        for one in checks
+    )
+    limits = [one[name] for one in checks for name in _ABSOLUTE if one.get(name) is not None] if plain else []
+    return {"checks": checks, "met": True if own and limits and max(own) <= min(limits) else None}
 
 
 def _number(value: float) -> float | str:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from akgflow.budget.ledger import Spent
+from akgflow.config import Unfit
 from akgflow.errors import ConfigError
 from akgflow.planning import Job
 from akgflow.runs.reader import best_candidate, best_verdict, plan_of, result_of, taken_in
@@ -52,8 +53,8 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """``softmax/cpp-cpu``."""
-        return f"{self.problem}/{self.dsl}-{self.target}"
+        """``softmax/cpp-cpu``; a problem that is no task has its own name."""
+        return f"{self.problem}/{self.dsl}-{self.target}" if self.dsl else self.problem
 
     def right_by(self, attempts: int) -> bool:
         """True where one of the first ``attempts`` was right."""
@@ -111,7 +112,12 @@ def read_scored(folder: Path) -> Scored:
         return Scored(plan.task, str(folder), (_problem(Listed(plan.task), folder, None, timed=True),))
     timed = bool(record.baselines)
     every = (_problem(one, suite.run(one.name), suite.end_of(one.name), timed=timed) for one in record.problems)
-    return Scored(record.suite, str(folder), tuple(every))
+    return Scored(record.suite, str(folder), (*every, *map(_unfit, record.unfit)))
+
+
+def _unfit(one: Unfit) -> Problem:
+    """A problem that is no task: one cell, of which nothing is known."""
+    return Problem(Listed(one.name, one.level), (Cell(one.name, "", "", State.NOT_RUN, one.reason),))
 
 
 def _problem(listed: Listed, folder: Path, end: RunResult | None, *, timed: bool) -> Problem:

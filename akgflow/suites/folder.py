@@ -19,6 +19,7 @@ from pathlib import Path
 from akgflow import __version__
 from akgflow.base.atomic import write_json
 from akgflow.budget.shares import Shares
+from akgflow.config import Unfit
 from akgflow.errors import ConfigError
 from akgflow.runs.damage import read_file
 from akgflow.runs.folder import latest_or_new, locked
@@ -49,6 +50,8 @@ class SuiteRecord:
     problems: tuple[Listed, ...]
     baselines: tuple[str, ...] = ()
     """What its kernels are timed against."""
+    unfit: tuple[Unfit, ...] = ()
+    """Problems that it selects, too, and that cannot be judged."""
     akgflow: str = __version__
 
 

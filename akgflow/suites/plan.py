@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from akgflow.base.serial import to_json
-from akgflow.config import Suite
+from akgflow.config import Suite, Unfit
 from akgflow.config.types import Budget, Task
 from akgflow.planning import Ceiling, Plan, identity
 from akgflow.runs.damage import DamagedRun
@@ -51,6 +51,8 @@ class SuitePlan:
     """What kernels are timed against."""
     judging: str
     """sha256 of what the tasks say about how kernels are judged."""
+    unfit: tuple[Unfit, ...] = ()
+    """Problems that cannot be judged; nothing of the plan is theirs."""
 
     @property
     def identity(self) -> str:
@@ -77,6 +79,7 @@ def plan_suite(suite: Suite, plan_of_task: Callable[[Task], Plan], runs: Path) -
         likely=_likely(plans, runs),
         baselines=suite.members[0].task.baselines,
         judging=_judging(suite),
+        unfit=suite.unfit,
     )
 
 

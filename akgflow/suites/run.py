@@ -113,7 +113,7 @@ def run_suite(
     where the folder is in use, `DamagedRun`, `UntrustedJudge`, `MachineExhausted`. After an interruption, the same call
     goes on.
     """
-    with folder.claimed(SuiteRecord(plan.suite, plan.identity, plan.listed, plan.baselines)):
+    with folder.claimed(SuiteRecord(plan.suite, plan.identity, plan.listed, plan.baselines, plan.unfit)):
         return run_async(_Session(suite, plan, folder, notify, told, mend).run())
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from akgflow.config.python_text import definitions, parse_python
+from akgflow.operators.python_text import definitions, parse_python
 from akgflow.operators.text import parts_of, whole
 from akgflow.torch_compile.capture import Obstacle, Program, capture
 from akgflow.torch_compile.translate import Kernels, lines_of

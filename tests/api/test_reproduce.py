@@ -19,8 +19,8 @@ from akgflow.agents import describe
 from akgflow.base.serial import to_json
 from akgflow.errors import ConfigError
 from akgflow.export import Judged, shipping_of
+from akgflow.operators.dimensions import pinned, sizes_of
 from akgflow.operators.guarantee import Guarantee
-from akgflow.operators.numbers import numbers_in, with_numbers
 from akgflow.terms import Status
 from akgflow.verdict import Environment, Verdict
 from akgflow.verification.judge.judge import without_seeds
@@ -175,9 +175,12 @@ def test_the_judge_takes_no_smaller_shape_for_wrong(bench: Bench, name: str) -> 
     _, found = searched(bench, member)
     failing = found.failing
     assert failing is not None
-    (number,) = {one.value: one for one in numbers_in(failing.operator) if str(one.value) in failing.shapes[0]}.values()
-    for size in {*range(1, min(number.value, 9)), number.value // 2, number.value - 1}:
-        smaller = with_numbers(failing.operator, {number: size})
+    sizes = sizes_of(failing.operator)
+    (name,) = [name for name, size in sizes.items() if size is not None and str(size) in failing.shapes[0]]
+    own = sizes[name]
+    assert own is not None
+    for size in {*range(1, min(own, 9)), own // 2, own - 1}:
+        smaller = pinned(failing.operator, {name: size})
         changes = changes_for(member) | {"cases": (failing.keys,) if failing.keys else ()}
         verdict = bench.judge(member.text, smaller, **changes, shapes=Guarantee(fixed=True))
         assert verdict.status is Status.PASSED, (size, verdict.message)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from akgflow import api
+from akgflow.config import check_operator, parse_cases
 from akgflow.config.checks.shapes import parse_shapes
 from akgflow.config.prompts.context import PromptContext
 from akgflow.errors import ConfigError
@@ -87,3 +88,20 @@ def test_an_operator_says_what_is_varied_without_running(tmp_path: Path) -> None
     command = [sys.executable, "-m", "akgflow", "validate", str(file)]
     said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, cwd=tmp_path)
     assert said.stdout == f"{file}: varied from shape[1]=128, B=4\n"
+
+
+def test_a_case_sets_elements_of_globals_and_what_get_inputs_writes(tmp_path: Path) -> None:
+    file = tmp_path / "op.py"
+    file.write_text(
+        "import torch\nshape = (4, 8)\nclass Model(torch.nn.Module):\n    pass\n"
+        "def get_inputs():\n    n = 3\n    return [torch.randn(n, *shape, 16)]\ndef get_init_inputs():\n    return []\n"
+    )
+    check_operator(file, parse_cases(["shape[1]=4,n=5,number_16=8,dtype=float16"]))
+    for case, words in {
+        "shap[1]=4": "takes no 'shap",
+        "number_17=3": "takes no 'number_17'",
+        "number_16=2.5": "a whole number",
+        "shape[x]=4": "no name for an entry",
+    }.items():
+        with pytest.raises(ConfigError, match=words):
+            check_operator(file, parse_cases([case]))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
 from pathlib import Path
 
 import pytest
+from foreign import EXAMPLES
 
+from akgflow.cli._main import _guarded
 from akgflow.config import find_suite, load_suite
 from akgflow.config.types import Budget
-from akgflow.errors import ConfigError
+from akgflow.errors import ConfigError, ExitCode
 
 OPERATOR = """\
 import torch
@@ -116,6 +121,45 @@ def test_overrides_reach_the_suite(folder: Path) -> None:
 def test_what_is_wrong_is_said_with_its_place(folder: Path, groups: str, more: str, wanted: str) -> None:
     with pytest.raises(ConfigError, match=wanted):
         load_suite(suite(folder, groups, more))
+
+
+PUBLISHED = {
+    "ops/13_broken.py": ("def f(:", r"13_broken\.py:1:7: not valid Python"),
+    "ops/14_other.py": ("x = 1", r"14_other\.py' has no Model"),
+    "ops/15_sized.py": (OPERATOR.replace("n: int = 8", "n"), "needs values for n"),
+}
+
+
+def test_a_problem_that_cannot_be_judged_is_set_aside_with_its_reason(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, (text, _) in PUBLISHED.items():
+        (folder / name).write_text(text)
+    (folder / "ops" / "16_far.py").write_text(f"import a_package_that_nobody_has\n{OPERATOR}")
+    found = load_suite(suite(folder, "  - {path: ../ops}"))
+    assert [one.task.name for one in found.members] == [f"p{number}_add" for number in range(1, 13)] + ["p16_far"]
+    assert [one.name for one in found.unfit] == ["p13_broken", "p14_other", "p15_sized"]
+    for one, (_, words) in zip(found.unfit, PUBLISHED.values(), strict=True):
+        assert re.search(words, one.reason), one.reason
+    assert _guarded(["plan", "mine"]) == ExitCode.DONE
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "problems 16: 12 to run, 1 out of reach here, 3 that cannot be judged" in shown
+    assert "varied from n=8" in shown and "imports a_package_that_nobody_has" in shown and "13_broken.py:1:7" in shown
+    assert _guarded(["validate", "mine", "--json"]) == ExitCode.CONFIG
+    said = json.loads(capsys.readouterr().out)
+    assert len(said["shapes"]) == 13 and set(said["unfit"]) == {"p13_broken", "p14_other", "p15_sized"}
+
+
+def test_a_suite_of_which_no_problem_can_be_judged_is_an_error(folder: Path) -> None:
+    (folder / "ops" / "broken.py").write_text("def f(:")
+    with pytest.raises(ConfigError, match=r"broken\.py:1:7: not valid Python"):
+        load_suite(suite(folder, "  - {path: ../ops, select: broken.py}"))
+
+
+def test_a_problem_that_is_a_folder_has_its_name(folder: Path) -> None:
+    shutil.copytree(EXAMPLES / "sol", folder / "ops" / "sol")
+    found = load_suite(suite(folder, '  - {path: ../ops, select: "**/definition.json"}'))
+    assert [(one.task.name, one.level) for one in found.members] == [("sol-scaled_rows", "sol")]
 
 
 def test_one_mistake_in_what_all_problems_share_is_one_problem(folder: Path) -> None:

@@ -12,6 +12,7 @@ import torch
 from foreign import EXAMPLES
 
 from akgflow.config import check_operator
+from akgflow.errors import ConfigError
 from akgflow.operators.dimensions import sizes_of
 from akgflow.verification.reference.operator import Case, cases_of, make_case, seeded
 
@@ -113,6 +114,73 @@ def test_a_definition_without_sizes_needs_no_workloads(tmp_path: Path) -> None:
     (path / "workload.jsonl").unlink()
     _, (x,) = made(path)
     assert x.shape == (4,)
+
+
+def test_sizes_that_no_workload_gives_are_those_of_a_case(tmp_path: Path) -> None:
+    inputs = {"x": {"shape": ["n", 1], "dtype": "float32"}, "scale": {"shape": None, "dtype": "float32"}}
+    path = definition(tmp_path, inputs, [])
+    with pytest.raises(ConfigError, match=r"needs values for n, scale, .*: give --case n=…,scale=…"):
+        check_operator(path, ())
+    given = {"n": 3, "scale": 0.5}
+    operator = check_operator(path, (given,))
+    assert not operator.cases and dict(sizes_of(operator.whole)) == {"n": None}
+    x, scale = make_case(operator.whole, str(operator.file), given, None, 1).make_inputs()
+    assert (x.shape, scale) == ((3, 1), 0.5)
+
+
+GENERATED = {
+    # name: (the generator, dtype, what holds of the values)
+    "normal": ({"type": "normal", "mean": 90.0, "std": 0.5}, "bfloat16", lambda x: (x > 80).all() and x.std() > 0.1),
+    "uniform": ({"type": "uniform", "low": 2, "high": 3}, "float32", lambda x: (x >= 2).all() and (x < 3).all()),
+    "integer": (
+        {"type": "integer", "low": "four - 1", "high": "n + 1"},
+        "int32",
+        lambda x: {*x.tolist()} == {3, 4, 5, 6},
+    ),
+    "bernoulli": ({"type": "bernoulli", "probability": 0.5}, "bool", lambda x: 0 < x.sum() < 96),
+    "constant": ({"type": "constant", "value": 7}, "float16", lambda x: (x == 7).all()),
+    "simplex": (
+        {"type": "simplex", "temperature": 0.5},
+        "float32",
+        lambda x: (x.view(6, 16).sum(-1) - 1).abs().max() < 1e-5,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_inputs_are_generated_by_a_distribution(name: str, tmp_path: Path) -> None:
+    generator, dtype, holds = GENERATED[name]
+    inputs = {"x": {"shape": ["n", "16"], "dtype": dtype}}
+    listed = [{"axes": {"n": 6}, "inputs": {"x": {"type": "generated", "generator": generator}}}]
+    _, (x,) = made(definition(tmp_path, inputs, listed))
+    assert (x.dtype, tuple(x.shape)) == (getattr(torch, dtype), (6, 16))
+    assert holds(x.flatten().float() if x.is_floating_point() else x.flatten())
+
+
+def test_workloads_choose_how_an_input_is_generated(tmp_path: Path) -> None:
+    inputs = {"x": {"shape": ["n"], "dtype": "float32"}, "top": {"shape": None, "dtype": "int32"}}
+
+    def workload(value: float) -> dict[str, Any]:
+        x, top = ({"type": "generated", "generator": {"type": "constant", "value": one}} for one in (value, int(value)))
+        return {"axes": {"n": 2}, "inputs": {"x": x, "top": top}}
+
+    path = definition(tmp_path, inputs, [workload(1.5), workload(4)])
+    assert [made(path, number)[1][0].tolist() for number in (0, 1)] == [[1.5, 1.5], [4.0, 4.0]]
+    assert made(path, 1)[1][1] == 4
+
+
+@pytest.mark.parametrize(
+    "ends", ["y.backward(x)\n    return w.grad", "return {'out_x': torch.autograd.grad(y, w, x)[0]}"]
+)
+def test_a_reference_that_differentiates_runs_without_autograd(ends: str, tmp_path: Path) -> None:
+    reference = f"import torch\n\n\ndef run(x):\n    w = x.clone().requires_grad_()\n    y = w * w\n    {ends}\n"
+    listed = [{"axes": {"n": 3}, "inputs": {"x": {"type": "random"}}}]
+    inputs = {"x": {"shape": ["n"], "dtype": "float32"}}
+    case, (x,) = made(definition(tmp_path, inputs, listed, reference=reference))
+    with torch.no_grad():
+        found = case.model()(x)
+    torch.testing.assert_close(found, 2 * x * x)
+    assert not found.requires_grad
 
 
 def test_a_function_of_the_reference_may_have_the_name_of_one_that_is_added(tmp_path: Path) -> None:

@@ -87,6 +87,25 @@ def test_the_problem_s_tolerance_is_stated_beside_the_verdict(
     json.dumps(found, allow_nan=False)
 
 
+@pytest.mark.parametrize(
+    ("check", "error", "met"),
+    [
+        ({"mode": "elementwise", "max_atol": 1e-3, "max_error_cap": None}, 1e-4, True),
+        ({"mode": "elementwise", "max_atol": 1e-3, "max_error_cap": 1e-5}, 1e-4, None),
+        ({"mode": "normalized_max", "max_atol": 1e-3}, 1e-4, None),
+        ({"type": "exact"}, 0.0, None),
+    ],
+)
+def test_checks_of_outputs_are_stated_as_they_are(
+    check: dict[str, Any], error: float, met: bool | None, operator: Operator
+) -> None:
+    made = operator.translation
+    assert made is not None
+    other = replace(made, workloads=[{"uuid": "a", "axes": {}, "checks": [check]}, *made.workloads[1:]])
+    found = traces(verdict(Status.PASSED, result(FIRST, error=error)), replace(operator, translation=other), "mine")
+    assert found[0]["evaluation"]["akgflow"]["tolerance"] == {"checks": [check], "met": met}
+
+
 def test_secret_cases_and_operators_without_workloads(tmp_path: Path) -> None:
     plain = Operator(tmp_path / "softmax.py", "")
     found = traces(verdict(Status.PASSED, result({"n": 4}), result({"n": 5}, secret=True)), plain, "mine")

@@ -6,12 +6,18 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from written_suite import RIGHT, WRONG, Written, written_problem, written_suite
 
+from akgflow.base.atomic import write_json
+from akgflow.config import Unfit
+from akgflow.runs.damage import read_file
 from akgflow.suites import Score, read_scored, score, trace_lines
+from akgflow.suites.cells import State
+from akgflow.suites.folder import SUITE, SuiteRecord
 from akgflow.suites.scoring import interval
 from akgflow.terms import Evidence, Status
 
@@ -118,6 +124,17 @@ def test_more_problems_narrow_an_interval_as_they_should() -> None:
     assert low is not None and high is not None
     # The standard error of a share of a half over a hundred is 0.05, and 95 % are 1.96 of it to each side.
     assert (low, high) == (pytest.approx(0.402, abs=0.02), pytest.approx(0.598, abs=0.02))
+
+
+def test_what_is_no_task_is_a_cell_that_counts_nowhere(tmp_path: Path) -> None:
+    folder = written_suite(tmp_path / "s", {"a": Written([RIGHT])})
+    record = read_file(folder / SUITE, SuiteRecord)
+    assert record is not None
+    write_json(folder / SUITE, replace(record, unfit=(Unfit("b", "2", "b.py:1:7: not valid Python"),)))
+    found = score(read_scored(folder))
+    assert [(one.problem, one.state) for one in found.cells] == [("a", State.RIGHT), ("b", State.NOT_RUN)]
+    assert found.cells[1].reason == "b.py:1:7: not valid Python"
+    assert (found.groups[0].right, found.groups[0].wrong, found.groups[0].not_run) == (1, 0, 1)
 
 
 def test_the_trace_has_every_attempt(tmp_path: Path) -> None:

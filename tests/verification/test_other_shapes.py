@@ -96,10 +96,20 @@ def test_a_candidate_is_asked_for_other_shapes(bench, name):
         assert verdict.shapes.general == (not verdict.shapes.specialised)
 
 
-def test_an_operator_without_names_for_its_sizes_says_so(bench):
-    text = SOFTMAX.replace("torch.randn(shape)", "torch.randn(6, 64)")
+def test_an_operator_whose_sizes_cannot_be_told_says_so(bench):
+    text = SOFTMAX.replace("torch.randn(shape)", "torch.randn(*map(int, '6 64'.split()))")
     verdict = bench.judge(answering("return torch.softmax(x, dim=-1)", text), text)
-    assert verdict.passed and "no size that has a name" in verdict.shapes.untried
+    assert verdict.passed and "no size that can be told" in verdict.shapes.untried
+
+
+def test_sizes_that_get_inputs_writes_out_are_varied_and_can_be_set(bench):
+    text = SOFTMAX.replace("torch.randn(shape)", "torch.randn(6, 64)")
+    verdict = bench.judge(answering(CUT, text), text)
+    assert verdict.status == "INCORRECT_SHAPE" and "not announced (" in verdict.message, verdict.message
+    assert "number_64=1" in verdict.message
+    served = bench.judge(answering("return x.softmax(-1)", text), text, cases=({"number_64": 24},))
+    assert served.passed and served.shapes.general, served.message
+    assert {name for one in served.shapes.right for name in one} == {"number_6", "number_64"}
 
 
 @pytest.mark.parametrize("turn", range(3))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 from akgflow.config._problems import Problems, display
-from akgflow.config.python_text import PythonError, parse_python
 from akgflow.errors import Mark
+from akgflow.operators.packages import is_installed
+from akgflow.operators.python_text import PythonError, parse_python
 
 MOST_FILES = 100
 
@@ -68,7 +68,7 @@ def _files_of(name: str, folder: Path) -> Iterator[Path]:
     at = folder
     here = (folder / f"{first}.py").is_file() or (folder / first / "__init__.py").is_file()
     # A folder without __init__.py is a package too, where no other is installed.
-    if not here and (not (folder / first).is_dir() or _is_installed(first)):
+    if not here and (not (folder / first).is_dir() or is_installed(first)):
         return
     for part in (first, *rest):
         if (at / part).is_dir():
@@ -79,10 +79,3 @@ def _files_of(name: str, folder: Path) -> Iterator[Path]:
         if (at / f"{part}.py").is_file():
             yield at / f"{part}.py"
         return
-
-
-def _is_installed(name: str) -> bool:
-    try:
-        return find_spec(name) is not None
-    except (ImportError, ValueError):
-        return False

@@ -22,9 +22,9 @@ from akgflow.config.checks.operators import (
     read_operator,
 )
 from akgflow.config.checks.shapes import check_shapes
-from akgflow.config.python_text import PythonError, definitions, parse_python
 from akgflow.config.types import SHARED
 from akgflow.operators.backward import UPSTREAM
+from akgflow.operators.python_text import PythonError, definitions, parse_python
 
 
 def check_knowledge(pack: Node, folder: Path, problems: Problems) -> None:

@@ -9,8 +9,10 @@ from functools import cached_property
 
 from akgflow.config._problems import Problems, quoted, suggest, suggestion
 from akgflow.config._yaml import Node
-from akgflow.config.python_text import PythonError, definitions, parse_expression, parse_python
 from akgflow.errors import Mark
+from akgflow.operators.dimensions import base_of
+from akgflow.operators.python_text import PythonError, definitions, parse_expression, parse_python
+from akgflow.operators.written import written
 
 _DYN_LIST = "get_inputs_dyn_list"
 _OF_A_CASE = ("dtype", "tolerance", "secret")
@@ -23,7 +25,8 @@ class Surface:
 
     ``required`` are arguments without a default; ``anything`` is true where ``**names`` takes any argument. ``types``
     gives int, float, str or bool for those that are annotated so; ``whole`` are those whose default is a whole number.
-    ``listed`` says that ``get_inputs_dyn_list`` gives cases, which ``dyn`` counts.
+    ``written`` are sizes that the functions write out themselves. ``listed`` says that ``get_inputs_dyn_list`` gives
+    cases, which ``dyn`` counts.
     """
 
     arguments: frozenset[str]
@@ -32,12 +35,19 @@ class Surface:
     anything: bool
     types: Mapping[str, type] = field(default_factory=dict)
     whole: frozenset[str] = frozenset()
+    written: frozenset[str] = frozenset()
     listed: bool = False
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Every name that a case may set."""
-        return frozenset((*self.arguments, *self.globals, *_OF_A_CASE, *(["dyn"] if self.listed else [])))
+        """Every name that a case may set, elements of globals (``shape[1]``) aside."""
+        own = (*self.arguments, *self.globals, *self.written)
+        return frozenset((*own, *_OF_A_CASE, *(["dyn"] if self.listed else [])))
+
+    def takes(self, name: str) -> bool:
+        """Whether a case may set ``name``, as far as the text says."""
+        base, place = base_of(name)
+        return self.anything or name in self.names or (place is not None and base in self.globals)
 
 
 def read_operator(source: str, file: str, at: Mark, problems: Problems) -> Surface | None:
@@ -56,16 +66,19 @@ def read_operator(source: str, file: str, at: Mark, problems: Problems) -> Surfa
     values = {name: node for name, node in defined.items() if isinstance(node, ast.Assign | ast.AnnAssign)}
     said = [(name, getattr(node, "annotation", None), node.value) for name, node in values.items()]
     said += [one for signature in signatures for one in _arguments_of(signature)]
+    inner = written(tree)
     return Surface(
         arguments=frozenset(a.arg for s in signatures for a in (*s.args, *s.kwonlyargs)),
         required=frozenset(name for s in signatures for name in _required(s)),
         globals=frozenset(values),
         # What is imported, or made by a call, takes what it takes.
         anything=len(signatures) < len(functions) or any(s.kwarg is not None for s in signatures),
-        types={name: _BY_NAME[n.id] for name, n, _ in said if isinstance(n, ast.Name) and n.id in _BY_NAME},
+        types=dict.fromkeys(inner, int)
+        | {name: _BY_NAME[n.id] for name, n, _ in said if isinstance(n, ast.Name) and n.id in _BY_NAME},
         whole=frozenset(
             name for name, note, value in said if note is None and value is not None and _is_integer(value)
         ),
+        written=frozenset(inner),
         listed=_DYN_LIST in defined,
     )
 
@@ -95,7 +108,7 @@ def check_cases(task: Node, surface: Surface, problems: Problems, *, has_cases: 
     cases = task.at("cases")
     for case in cases.items if cases else ():
         for name, value in case.entries.items():
-            if not surface.anything and name not in surface.names:
+            if not surface.takes(name):
                 what = (
                     f"the operator takes no {quoted(name)}: no argument of get_inputs or get_init_inputs, and no global"
                 )

@@ -19,6 +19,8 @@ _OF_TASK = (
 )
 """What a suite says once for all its tasks."""
 _LONGEST_NAME = 64
+_OF_FOLDERS = ("definition.json", "task.yml", "reference.py", "func_forward.py")
+"""Main files of problems that are folders, in formats of other projects."""
 _NUMBERS = re.compile("([0-9]+)")
 
 
@@ -26,6 +28,7 @@ _NUMBERS = re.compile("([0-9]+)")
 class Draft:
     """A problem before it is checked: its task as a node, its level and weight."""
 
+    name: str
     task: Node
     level: str
     weight: float
@@ -100,11 +103,17 @@ def _by_number(file: Path) -> tuple[object, ...]:
 
 def _name(file: Path) -> str:
     """A task's name for a path below the group's folder: ``level1/3_Batched.py`` is ``level1-3_Batched``."""
-    name = re.sub("[^A-Za-z0-9_-]", "_", "-".join(file.with_suffix("").parts))
+    place = _place(file)
+    name = re.sub("[^A-Za-z0-9_-]", "_", "-".join(place.parts if place != file else file.with_suffix("").parts))
     name = name if name[0].isalpha() else f"p{name}"
     if len(name) <= _LONGEST_NAME:
         return name
     return f"{name[: _LONGEST_NAME - 9]}-{sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _place(file: Path) -> Path:
+    """The folder of a problem that is one; else its file."""
+    return file.parent if file.name in _OF_FOLDERS and file.parent.name else file
 
 
 def _draft(suite: Node, group: Node, where: Node, root: Path, file: Path, name: str) -> Draft:
@@ -119,8 +128,9 @@ def _draft(suite: Node, group: Node, where: Node, root: Path, file: Path, name: 
     if (cases := group.at("cases")) is not None:
         entries["cases"] = cases
     level, weight = group.at("level"), group.at("weight")
-    inner = "/".join(file.relative_to(root).parent.parts)
+    inner = "/".join(_place(file.relative_to(root)).parent.parts)
     return Draft(
+        name,
         Node(entries, suite.mark),
         inner if level is None else str(level.value),
         float(weight.value) if weight is not None and isinstance(weight.value, int | float) else 1.0,

@@ -7,7 +7,7 @@ import keyword
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from akgflow.formats.base import Refused
 from akgflow.formats.python import defined, parsed
@@ -27,7 +27,7 @@ class Tensor:
 
     name: str
     shape: tuple[str, ...] | None
-    """Names of axes; None for a Python number."""
+    """Names of axes, and sizes that are written out; None for a Python number."""
     dtype: str
 
 
@@ -49,6 +49,14 @@ class Definition:
     """The function of the reference that makes inputs of the type ``custom``."""
     constrained: bool
     """Whether sizes depend on each other."""
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """Variable axes of outputs that no input has: who allocates outputs is told them when a model is made."""
+        seen = {axis for one in self.inputs for axis in one.shape or ()}
+        used = {axis for one in self.outputs for axis in one.shape or ()}
+        computed = "".join(self.exprs.values()) if used & self.exprs.keys() else ""
+        return tuple(n for n in self.var if n not in seen and (n in used or f"_axes[{n!r}]" in computed))
 
 
 def read_definition(text: str, file: Path) -> Definition:
@@ -118,42 +126,63 @@ def _tensors(data: Mapping[str, Any], part: str, axes: Iterable[str], file: Path
             raise Refused(f"{part} {name!r} is not an object", file, line)
         shape = entry(one, "shape", list, file, None, line)
         dtype = entry(one, "dtype", str, file, line=line)
-        for axis in shape or ():
-            if axis not in axes:
+        sizes = None if shape is None else tuple(str(axis) if type(axis) is int else axis for axis in shape)
+        for axis in sizes or ():
+            if not isinstance(axis, str) or (axis not in axes and not axis.isdecimal()):
                 raise Refused(f"{name!r} has the axis {axis!r}, which is not among the axes", file, line)
         if shape is not None and dtype not in DTYPES:
             reason = f"{name!r} is of {dtype}, which the judge cannot draw"
             raise Refused(reason, file, line, hint=f"it draws {', '.join(DTYPES)}")
-        yield Tensor(name, None if shape is None else tuple(shape), dtype)
+        yield Tensor(name, sizes, dtype)
 
 
 def _ordered(expressions: Mapping[str, str], known: set[str], file: Path, text: str) -> dict[str, str]:
     """Each expression after those that it needs."""
     found: dict[str, str] = {}
-    todo = dict(expressions)
+    todo = {}
+    for name, code in expressions.items():
+        made = arithmetic(code)
+        if made is None:
+            raise Refused(f"the axis {name!r} is no arithmetic of axes: {code}", file, line_of(text, name))
+        todo[name] = made
     while todo:
-        ready = {name: code for name, code in todo.items() if _names(code, name, file, text) <= {*known, *found}}
+        ready = {name: made for name, made in todo.items() if made.axes <= {*known, *found}}
         if not ready:
             name = next(iter(todo))
-            raise Refused(f"the axis {name!r} cannot be computed: {todo[name]}", file, line_of(text, name))
-        for name, code in ready.items():
-            found[name] = f"int({ast.unparse(_Axes().visit(ast.parse(code, mode='eval')))})"
+            raise Refused(f"the axis {name!r} cannot be computed: {expressions[name]}", file, line_of(text, name))
+        for name, made in ready.items():
+            found[name] = made.python
             del todo[name]
     return found
 
 
-def _names(code: str, axis: str, file: Path, text: str) -> set[str]:
-    """The axes that an expression reads. Raises `Refused` where it is more than arithmetic."""
-    wrong = Refused(f"the axis {axis!r} is no arithmetic of axes: {code}", file, line_of(text, axis))
+class Arithmetic(NamedTuple):
+    """Arithmetic of axes."""
+
+    python: str
+    """A whole number, computed from ``_axes``."""
+    axes: frozenset[str]
+    """The names that it reads."""
+
+
+def arithmetic(code: str) -> Arithmetic | None:
+    """What an expression computes; None where it is more than arithmetic of whole numbers and names."""
     try:
         tree = ast.parse(code, mode="eval")
     except (SyntaxError, ValueError):
-        raise wrong from None
+        return None
     plain = (ast.Expression, ast.BinOp, ast.UnaryOp, ast.Name, ast.Load, ast.Constant, *_OPERATORS)
     for node in ast.walk(tree):
         if not isinstance(node, plain) or (isinstance(node, ast.Constant) and not isinstance(node.value, int)):
-            raise wrong
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+            return None
+    names = frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
+    return Arithmetic(f"int({ast.unparse(_Axes().visit(tree))})", names)
+
+
+def shape_text(one: Tensor) -> str:
+    """The shape of a tensor as Python over ``_axes``."""
+    sizes = (axis if axis.isdecimal() else f"_axes[{axis!r}]" for axis in one.shape or ())
+    return "(" + "".join(f"{size}, " for size in sizes).rstrip() + ")"
 
 
 class _Axes(ast.NodeTransformer):

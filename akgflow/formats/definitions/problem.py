@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from akgflow.formats.base import Candidate, Read, Refused, Translation
+from akgflow.formats.base import Candidate, Read, Translation
 from akgflow.formats.definitions.definition import Definition, read_definition
 from akgflow.formats.definitions.operator import operator_text
 from akgflow.formats.definitions.solution import Dialect, read_candidate
@@ -14,11 +14,9 @@ _DEFINITION = "definition"
 
 
 def translate(name: str, file: Path, workloads: Path, read: Read) -> Translation:
-    """The definition in ``file``, with the workloads in another file where there is one."""
+    """The definition in ``file``, with the workloads in another file; without one, cases must say its sizes."""
     about = read_definition(read(file), file)
     listed = read_workloads(read(workloads), workloads, about) if workloads.is_file() else ()
-    if not listed and (about.var or any(one.shape is None for one in about.inputs)):
-        raise Refused("its sizes and numbers come from workloads, and it has none", file, hint=f"add {workloads}")
     made = list(cases(listed))
     return Translation(
         format=name,

@@ -9,8 +9,8 @@ from typing import Any
 
 from akgflow.formats import native
 from akgflow.formats.base import ADDED, Candidate, Refused
-from akgflow.formats.definitions.definition import Definition
-from akgflow.formats.definitions.operator import OUTPUTS, axes_text, shape_text
+from akgflow.formats.definitions.definition import Definition, shape_text
+from akgflow.formats.definitions.operator import OUTPUTS, axes_text, constructor_text
 from akgflow.formats.python import is_candidate, require_solution, with_modules
 from akgflow.formats.structure import entry, json_object, line_of
 
@@ -121,12 +121,13 @@ def _text(solution: _Solution, file: Path, about: Definition) -> str:
 def _model(about: Definition, destination: bool, file: Path) -> str:
     inputs = ", ".join(one.name for one in about.inputs)
     helper = OUTPUTS.format(names=[one.name for one in about.outputs])
-    head = f"{helper}\n\nclass ModelNew(_akgflow_torch.nn.Module):\n    def forward(self, {inputs}):\n"
+    made = constructor_text(about)
+    head = f"{helper}\n\nclass ModelNew(_akgflow_torch.nn.Module):\n{made}    def forward(self, {inputs}):\n"
     if not destination:
         return f"{head}        return _akgflow_outputs(_akgflow_run({inputs}))\n"
     made = "".join(f"            {_allocated(about, n, file)},\n" for n in range(len(about.outputs)))
     return (
-        f"{head}{axes_text(about, _sizes(about, file), ' ' * 8)}"
+        f"{head}{axes_text(about, _sizes(about), ' ' * 8)}"
         f"        _device = {_device(about)}\n"
         f"        _outputs = (\n{made}        )\n"
         f"        _akgflow_run({inputs}, *_outputs)\n"
@@ -141,19 +142,16 @@ def _allocated(about: Definition, number: int, file: Path) -> str:
     return f"_akgflow_torch.empty({shape_text(one)}, dtype=_akgflow_torch.{one.dtype}, device=_device)"
 
 
-def _sizes(about: Definition, file: Path) -> dict[str, str]:
-    """Each variable axis as the size of an input that has it; those alone that outputs need must have one."""
+def _sizes(about: Definition) -> dict[str, str]:
+    """Each variable axis as the size of an input that has it, or as the model was told."""
     found = {
         axis: f"{one.name}.shape[{place}]"
         for one in reversed(about.inputs)
         for place, axis in enumerate(one.shape or ())
         if axis in about.var
     }
-    needed = {axis for one in about.outputs for axis in one.shape or ()}
-    lacking = sorted(axis for axis in about.var if axis not in found and axis in needed)
-    if lacking:
-        raise Refused(f"the axis {lacking[0]!r} of the outputs is in no input, so they cannot be allocated", file)
-    return {axis: found.get(axis, "0") for axis in about.var}
+    told = {axis: f"self._axis_{axis}" for axis in about.unseen}
+    return {axis: found.get(axis, told.get(axis, "0")) for axis in about.var}
 
 
 def _device(about: Definition) -> str:

@@ -10,11 +10,12 @@ from typing import Any
 from akgflow.base.text import lines
 from akgflow.formats.base import Refused, Scalar
 from akgflow.formats.definitions.definition import Definition
+from akgflow.formats.definitions.generators import drawn_by
 from akgflow.formats.structure import entry, json_object
 
 WORKLOAD = "workload"
 """The key of a case that says which workload's data files are read."""
-KINDS = ("random", "scalar", "safetensors", "custom")
+KINDS = ("random", "scalar", "safetensors", "custom", "generated")
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Workload:
     axes: Mapping[str, int]
     scalars: Mapping[str, Scalar]
     kinds: Mapping[str, str]
-    """The type of each input's descriptor."""
+    """The type of each input's descriptor; for what is generated, the expression that draws it."""
     blobs: Mapping[str, tuple[str, str]]
     """Inputs that are read from a file of tensors: its path, and the key in it."""
 
@@ -55,6 +56,9 @@ def _workload(data: Mapping[str, Any], file: Path, line: int, about: Definition)
         kinds[one.name] = kind = entry(source, "type", str, file, line=line)
         if kind not in KINDS:
             raise Refused(f"the input {one.name!r} is {kind!r}; it can be {', '.join(KINDS)}", file, line)
+        if kind == "generated":
+            kinds[one.name] = drawn_by(entry(source, "generator", dict, file, line=line), one, about, file, line)
+            continue
         if (kind == "scalar") != (one.shape is None):
             wanted = "a number" if one.shape is None else "a tensor"
             raise Refused(f"the input {one.name!r} is {wanted} in the definition, and {kind!r} here", file, line)

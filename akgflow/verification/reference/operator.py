@@ -19,7 +19,7 @@ from akgflow.base.text import lines
 from akgflow.config.types import Scalar
 from akgflow.operators.arguments import Keywords, in_mode
 from akgflow.operators.backward import Backward
-from akgflow.operators.dimensions import base_of, pinned
+from akgflow.operators.dimensions import base_of, pinned, written_in
 from akgflow.operators.importer import Importer
 from akgflow.operators.text import parts_of
 from akgflow.verification.shared.gradients import Wanted
@@ -142,6 +142,8 @@ def make_case(text: str, file: str, keys: Mapping[str, Scalar], dtype: str | Non
     for_inputs, for_init = _accepted(getattr(module, maker), wanted), _accepted(module.get_init_inputs, wanted)
     rest = {n: v for n, v in wanted.items() if n not in for_inputs and n not in for_init}
     unknown = sorted(name for name in rest if not _has(module, name))
+    if unknown:
+        unknown = [name for name in unknown if name not in written_in(text)]
     if unknown:
         raise OperatorError(
             f"case key {unknown[0]!r} is neither a keyword of get_inputs or get_init_inputs nor a global of {file}"

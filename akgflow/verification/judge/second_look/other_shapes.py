@@ -42,7 +42,7 @@ LENIENCE = 4.0
 FEW_ELEMENTS = 1 << 14
 """Elements of a shape that an interpreter can do, however few the stated one has."""
 NO_FAULT = (Status.TIMEOUT, Status.NOT_RUN, Status.OUT_OF_MEMORY)
-NO_NAMES = "get_inputs reads no size that has a name: make its sizes globals or keywords"
+NO_NAMES = "get_inputs has no size that can be told: make its sizes globals or keywords"
 _FAULT = re.compile(r"\bKernelFault: |illegal memory access|illegal address|misaligned address|launch failure")
 """In what a process reports: a kernel that went wrong, and did not refuse."""
 _REFUSED = re.compile(r"[Aa]ssert|tl\.assume|__trap|terminate called after throwing|not possible|than a block can have")

@@ -16,8 +16,9 @@ import torch
 
 from akgflow.config.types import Scalar
 from akgflow.operators.dimensions import dimensions
-from akgflow.operators.numbers import Number, numbers_in, with_numbers
+from akgflow.operators.numbers import numbers_in, with_numbers
 from akgflow.operators.smaller import OutOfTime, Sizes, Smallest
+from akgflow.operators.written import Number
 from akgflow.reproduction import Reproduced, ReproduceRequest
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import CaseResult

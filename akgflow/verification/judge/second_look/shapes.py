@@ -19,6 +19,7 @@ import torch
 from akgflow.config.types import Scalar
 from akgflow.operators.arguments import invoke
 from akgflow.operators.guarantee import SizeRange
+from akgflow.operators.written import is_unnamed
 from akgflow.verification.reference import inputs as drawing
 from akgflow.verification.reference.distributions import OPERATOR
 from akgflow.verification.reference.inputs import Draw
@@ -80,7 +81,9 @@ class Drawer:
     ) -> None:
         self.most, self.many = most, many
         self.text, self.file, self.dtype, self.keys, self.own = text, file, dtype, keys, own
-        self.ranges = {name: guaranteed.get(name, SizeRange()) for name in own}
+        # One broadcasts: where several numbers have to fit, a reference may run on what is no case of its operator.
+        by_default = {name: SizeRange(2) if is_unnamed(name) else SizeRange() for name in own}
+        self.ranges = {name: guaranteed.get(name, least) for name, least in by_default.items()}
         self._own_form = self._form({})
         self._tried: list[Sizes] = [{}]
 
