@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from akgflow.api.reproducing import Shown, reproduce
     from akgflow.api.running import is_finished, read_run, run, run_folder
     from akgflow.api.setup import cache_contents, cache_folder, clean_cache, examine, init
-    from akgflow.api.showing import report, report_server, show
+    from akgflow.api.showing import report, report_comparison, report_server, show
     from akgflow.api.suites import bench, compare, load_suite, plan_suite, score, trace, unreachable_in
     from akgflow.api.tasks import (
         answered_by,
@@ -87,7 +87,7 @@ _EXPORTS = {
     "api.reproducing": ("Shown", "reproduce"),
     "api.running": ("is_finished", "read_run", "run", "run_folder"),
     "api.setup": ("cache_contents", "cache_folder", "clean_cache", "examine", "init"),
-    "api.showing": ("report", "report_server", "show"),
+    "api.showing": ("report", "report_comparison", "report_server", "show"),
     "api.suites": ("bench", "compare", "load_suite", "plan_suite", "score", "trace", "unreachable_in"),
     "api.tasks": (
         "answered_by",
@@ -202,6 +202,7 @@ __all__ = [
     "read_run",
     "recheck",
     "report",
+    "report_comparison",
     "report_server",
     "reproduce",
     "run",

@@ -107,6 +107,8 @@ class Score:
     price: Price
     cells: tuple[Loser, ...]
     """All cells: wrong ones first, then from the slowest to the fastest, then those that were not run."""
+    unfinished: tuple[str, ...] = ()
+    """Problems that the same command would go on with, or begin: the score may still change."""
 
 
 def score(of: Scored) -> Score:
@@ -119,7 +121,8 @@ def score(of: Scored) -> Score:
             groups += [
                 _group(f"{what} {name}", [one for one in of.problems if key(one) == name], baselines) for name in names
             ]
-    return Score(VERSION, __version__, of.name, of.folder, tuple(groups), _price(of), _losers(of))
+    unfinished = tuple(one.listed.name for one in of.problems if not one.finished)
+    return Score(VERSION, __version__, of.name, of.folder, tuple(groups), _price(of), _losers(of), unfinished)
 
 
 def _level(problem: Problem) -> str:
