@@ -12,7 +12,7 @@ from akgflow.suites import Comparison, Figure, Group, Recheck, Score, SuitePlan,
 from akgflow.suites.cells import State
 from akgflow.suites.comparison import Call, Pair
 from akgflow.suites.rechecking import Change
-from akgflow.suites.scoring import ATTEMPTS, FASTER_THAN, Loser
+from akgflow.suites.scoring import ATTEMPTS, FASTER_THAN, Loser, Price
 
 _STATES = {State.RIGHT: "green", State.WRONG: "red", State.NOT_RUN: "yellow"}
 _CALLS = {Call.WRONG: "red", Call.WORSE: "red", Call.BETTER: "green", Call.RIGHT: "green", Call.UNKNOWN: "yellow"}
@@ -86,7 +86,7 @@ def show_score(score: Score, out: Console) -> None:
     cells = ("problem", "dsl", "target", "level", "kind", "state", "tries", "speedup", "why")
     show_table(cells, [Row(_cell(one)) for one in score.cells], out, heads=3, right=("tries",))
     columns, rows = right_rows(score)
-    show_table(columns, [Row(row) for row in rows], out, right=("problems", "cells", "not run"))
+    show_table(columns, [Row(row) for row in rows], out, right=("problems", "cells", "not run", *PER_RIGHT))
     if speeds := speed_rows(score):
         show_table(SPEEDS, [Row(row) for row in speeds], out, heads=2)
         say(
@@ -96,6 +96,8 @@ def show_score(score: Score, out: Console) -> None:
     elif score.groups[0].untimed:
         say(out, f"{counted(score.groups[0].untimed, 'right kernel')} could not be timed, so there is no speed")
     say(out, "[ ]: 95 % interval by bootstrap over the problems")
+    if score.unfinished:
+        say(out, f"unfinished, so the score may still change: {', '.join(score.unfinished)}")
     say(out, price(score))
     say(out, score.folder)
 
@@ -107,10 +109,20 @@ def _cell(one: Loser) -> tuple[str | Text, ...]:
 
 
 def right_rows(score: Score) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """How many cells of each group are right, under the columns that come first."""
+    """How many cells of each group are right and what each of them took, under the columns that come first."""
     most = [at for at in ATTEMPTS if score.groups[0].figure("right_at", at)]
-    columns = ("group", "problems", "cells", "right", *(f"right at {at}" for at in most), "not run")
-    return columns, [_rights(group, most) for group in score.groups]
+    priced = PER_RIGHT if score.price.calls else ()
+    columns = ("group", "problems", "cells", "right", *(f"right at {at}" for at in most), "not run", *priced)
+    return columns, [_rights(group, most) + (_per_right(group.price) if priced else ()) for group in score.groups]
+
+
+PER_RIGHT = ("tokens/right", "cost/right")
+
+
+def _per_right(took: Price) -> tuple[str, ...]:
+    if took.tokens_per_right is None or took.usd_per_right is None:
+        return "", ""
+    return f"{took.tokens_per_right:,.0f}", f"${took.usd_per_right:.4f}"
 
 
 def _rights(group: Group, most: list[int]) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)")
 _GOOD, _BAD = (Call.RIGHT, Call.BETTER), (Call.WRONG, Call.WORSE)
 
 
-class Side(NamedTuple):
+class SourceLine(NamedTuple):
     """A line of one of two sources; ``kind`` is ``del``, ``add`` or empty, without a number there is none."""
 
     number: str = ""
@@ -30,11 +30,11 @@ class Side(NamedTuple):
     kind: str = ""
 
 
-class Line(NamedTuple):
+class LinePair(NamedTuple):
     """What stands side by side; ``at`` is said instead where lines that are equal were left out."""
 
-    before: Side = Side()
-    after: Side = Side()
+    before: SourceLine = SourceLine()
+    after: SourceLine = SourceLine()
     at: str = ""
 
 
@@ -96,38 +96,38 @@ def _marks(pair: Pair) -> Iterator[dict[str, Any]]:
             yield {**where, "speed": speed.ratio, "low": speed.low, "high": speed.high}
 
 
-def side_by_side(diff: str) -> list[Line]:
+def side_by_side(diff: str) -> list[LinePair]:
     """The lines of a unified diff as two columns: what was taken away stands beside what came in its place."""
-    found: list[Line] = []
-    gone: list[Side] = []
-    come: list[Side] = []
+    found: list[LinePair] = []
+    gone: list[SourceLine] = []
+    come: list[SourceLine] = []
     old = new = 0
 
     def flush() -> None:
-        found.extend(Line(a, b) for a, b in zip_longest(gone, come, fillvalue=Side()))
+        found.extend(LinePair(a, b) for a, b in zip_longest(gone, come, fillvalue=SourceLine()))
         gone.clear()
         come.clear()
 
     for line in lines(diff)[2:]:
         kind, text = line[:1], line[1:]
         if kind == "-":
-            gone.append(Side(str(old), text, "del"))
+            gone.append(SourceLine(str(old), text, "del"))
             old += 1
         elif kind == "+":
-            come.append(Side(str(new), text, "add"))
+            come.append(SourceLine(str(new), text, "add"))
             new += 1
         elif hunk := _HUNK.match(line):
             flush()
             old, new = int(hunk[1]), int(hunk[2])
-            found.append(Line(at=line))
+            found.append(LinePair(at=line))
         else:
             flush()
-            found.append(Line(Side(str(old), text), Side(str(new), text)))
+            found.append(LinePair(SourceLine(str(old), text), SourceLine(str(new), text)))
             old, new = old + 1, new + 1
     flush()
     return _shortened(found)
 
 
-def _shortened(found: Sequence[Line]) -> list[Line]:
+def _shortened(found: Sequence[LinePair]) -> list[LinePair]:
     more = len(found) - MOST_DIFF_LINES
-    return [*found[:MOST_DIFF_LINES], *([Line(at=f"… and {more:,} more lines")] if more > 0 else [])]
+    return [*found[:MOST_DIFF_LINES], *([LinePair(at=f"… and {more:,} more lines")] if more > 0 else [])]
