@@ -16,6 +16,7 @@ from akgflow.api.suites import find_suite_or_run
 from akgflow.api.tasks import runs_folder
 from akgflow.base.atomic import write_text
 from akgflow.base.text import lines
+from akgflow.errors import ConfigError
 from akgflow.knowledge import Entry
 from akgflow.planning import Plan
 from akgflow.reporting.html import Link, comparison_page, run_page, suite_page
@@ -61,8 +62,7 @@ def report(
     or older than the run. Raises `ConfigError` where there is no such run, `DamagedRun` where what it holds cannot be
     read.
     """
-    runs = runs_folder(workspace)
-    folder = find_run(run, runs) if run is None else find_suite_or_run(run, runs)
+    folder = _find(run, workspace)
     path = folder / REPORT if output is None else Path(output)
     if is_suite_folder(folder):
         for one in runs_of(folder):
@@ -80,6 +80,12 @@ def report_comparison(found: Comparison, output: str | Path) -> Path:
     path = Path(output)
     write_text(path, comparison_page(found, _links_from(path)))
     return path
+
+
+def _find(run: str | Path | None, workspace: str | Path | None) -> Path:
+    """The folder of a run or a suite; without a name, of the run that was at work last."""
+    runs = runs_folder(workspace)
+    return find_run(run, runs) if run is None else find_suite_or_run(run, runs)
 
 
 def _is_outdated(run: Path) -> bool:
@@ -107,4 +113,9 @@ def report_server(run: str | Path | None = None, *, port: int = 0, workspace: st
     """
     from akgflow.reporting.html.server import ReportServer
 
-    return ReportServer(find_run(run, runs_folder(workspace)), port)
+    folder = _find(run, workspace)
+    if is_suite_folder(folder):
+        raise ConfigError(
+            f"{folder} is a suite's: its page is written and not served; name one of its runs, {folder.name}/problems/…"
+        )
+    return ReportServer(folder, port)

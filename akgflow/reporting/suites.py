@@ -97,7 +97,8 @@ def show_score(score: Score, out: Console) -> None:
         say(out, f"{counted(score.groups[0].untimed, 'right kernel')} could not be timed, so there is no speed")
     say(out, "[ ]: 95 % interval by bootstrap over the problems")
     if score.unfinished:
-        say(out, f"unfinished, so the score may still change: {', '.join(score.unfinished)}")
+        left = len(score.unfinished)
+        say(out, f"{left} of {counted(score.groups[0].problems, 'problem')} unfinished: the score may still change")
     say(out, price(score))
     say(out, score.folder)
 

@@ -153,3 +153,5 @@ def test_the_commands_write_them(tmp_path: Path) -> None:
     compared = akgflow_says("compare", "two", "one", "--html", "changed.html", "--no-diff")
     assert compared.returncode == 0 and "wrote changed.html" in compared.stderr
     assert "Only in two: late/cpp-cpu" in (tmp_path / "changed.html").read_text()
+    served = akgflow_says("report", "one", "--serve")
+    assert served.returncode == 2 and "name one of its runs" in served.stderr
