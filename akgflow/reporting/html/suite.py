@@ -86,7 +86,7 @@ def _fast(found: Score, scored: Scored, baselines: list[str]) -> Figure:
         for rank, one in enumerate(sorted(speeds)):
             if one > _BELOW:
                 curves.append({"baseline": label, "p": one, "share": (len(speeds) - rank) / of})
-        end = 1.1 * max(*speeds, FASTER_THAN[-1])
+        end = 1.1 * max([*speeds, FASTER_THAN[-1]])
         curves.append({"baseline": label, "p": end, "share": 0.0})
         for p in FASTER_THAN:
             one_figure = found.groups[0].figure("fast", p, name)
@@ -144,7 +144,7 @@ def _marks(problem: Problem, what: str, baseline: str) -> Iterator[dict[str, Any
     name = {"kind": problem.listed.kind, "level": problem.listed.level}.get(what, "all")
     for cell in problem.cells if name else ():
         speed = cell.speeds.get(baseline)
-        if cell.timeable and (speed is not None or cell.state is State.WRONG):
+        if cell.timeable and (cell.state is State.WRONG or (speed is not None and speed.ratio > 0)):
             yield {
                 "kind": visible(name),
                 "speed": speed.ratio if speed else 1.0,
