@@ -38,7 +38,7 @@ def suite_page(folder: Path, link: Link) -> str:
         links={problem.listed.name: link(held.run(problem.listed.name)) for problem in scored.problems},
         failed=_named(found, State.WRONG),
         left_out=_named(found, State.NOT_RUN),
-        figures=[*_figures(found, scored)],
+        figures=list(_figures(found, scored)),
         rights=right_rows(found),
         speeds=(SPEEDS, speed_rows(found)),
         spent=(_COLUMNS, [_took(one) for one in scored.problems]),
@@ -76,25 +76,10 @@ def _figures(found: Score, scored: Scored) -> Iterator[Figure]:
 
 
 def _fast(found: Score, scored: Scored, baselines: list[str]) -> Figure:
-    points: list[dict[str, Any]] = []
-    curves: list[dict[str, Any]] = []
-    for name in baselines:
-        of, speeds = _counted_speeds(scored, name)
-        label = visible(name)
-        curves += [{"baseline": label, "p": _BELOW, "share": sum(one > _BELOW for one in speeds) / of}]
-        # The curve falls at each speed: a cell is faster than every p below its own.
-        for rank, one in enumerate(sorted(speeds)):
-            if one > _BELOW:
-                curves.append({"baseline": label, "p": one, "share": (len(speeds) - rank) / of})
-        end = 1.1 * max([*speeds, FASTER_THAN[-1]])
-        curves.append({"baseline": label, "p": end, "share": 0.0})
-        for p in FASTER_THAN:
-            one_figure = found.groups[0].figure("fast", p, name)
-            if one_figure is not None and one_figure.value is not None:
-                value = one_figure.value
-                low, high = (value if end is None else end for end in (one_figure.low, one_figure.high))
-                points.append({"baseline": label, "p": p, "share": value, "low": low, "high": high})
-    rows = [(name, *(shown_figure(found.groups[0].figure("fast", p, name)) for p in FASTER_THAN)) for name in baselines]
+    every = found.groups[0]
+    curves = [corner for name in baselines for corner in _curve(scored, name)]
+    points = [point for name in baselines for point in _points(every, name)]
+    rows = [(name, *(shown_figure(every.figure("fast", p, name)) for p in FASTER_THAN)) for name in baselines]
     return Figure(
         "fast",
         "Right and faster than p",
@@ -104,6 +89,23 @@ def _fast(found: Score, scored: Scored, baselines: list[str]) -> Figure:
         note="Of all cells that could be timed, wrong ones included, which no p counts. Bars: 95 % intervals.",
         legend=tuple(enumerate(f"over {name}" for name in baselines)),
     )
+
+
+def _curve(scored: Scored, baseline: str) -> list[dict[str, Any]]:
+    """The corners of the share over p. It falls at each speed: a cell is faster than every p below its own."""
+    of, speeds = _counted_speeds(scored, baseline)
+    above = sorted(one for one in speeds if one > _BELOW)
+    corners = [(_BELOW, len(above)), *((one, len(above) - rank) for rank, one in enumerate(above))]
+    corners.append((1.1 * max([*above, FASTER_THAN[-1]]), 0))
+    return [{"baseline": visible(baseline), "p": p, "share": count / of} for p, count in corners]
+
+
+def _points(group: Group, baseline: str) -> Iterator[dict[str, Any]]:
+    for p in FASTER_THAN:
+        found = group.figure("fast", p, baseline)
+        if found is not None and found.value is not None:
+            low, high = (found.value if end is None else end for end in (found.low, found.high))
+            yield {"baseline": visible(baseline), "p": p, "share": found.value, "low": low, "high": high}
 
 
 def _counted_speeds(scored: Scored, baseline: str) -> tuple[int, list[float]]:
