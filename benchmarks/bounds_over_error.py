@@ -42,7 +42,7 @@ def main(names: list[str]) -> None:
     found = []
     torch.set_num_threads(1)
     for folder in FOLDERS:
-        for file in sorted(folder.glob("*.py")):
+        for file in sorted(folder.rglob("*.py")):
             if (names and file.stem not in names) or (not names and file.stem == "gelu_wide"):
                 continue
             *ratios, where, seconds = measure(file)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         run_facts,
         runs_to_clean,
     )
-    from akgflow.api.showing import report, report_server, show
+    from akgflow.api.showing import report, report_comparison, report_server, show
     from akgflow.api.suites import bench, compare, load_suite, plan_suite, score, shapes_in, trace, unreachable_in
     from akgflow.api.tasks import (
         answered_by,
@@ -108,7 +108,7 @@ _EXPORTS = {
         "run_facts",
         "runs_to_clean",
     ),
-    "api.showing": ("report", "report_server", "show"),
+    "api.showing": ("report", "report_comparison", "report_server", "show"),
     "api.suites": ("bench", "compare", "load_suite", "plan_suite", "score", "shapes_in", "trace", "unreachable_in"),
     "api.tasks": (
         "answered_by",
@@ -226,6 +226,7 @@ __all__ = [
     "read_run",
     "recheck",
     "report",
+    "report_comparison",
     "report_server",
     "reproduce",
     "run",

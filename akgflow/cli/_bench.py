@@ -99,9 +99,17 @@ def score_command(folder: str | None, workspace: Path | None, as_json: bool, tra
 @json_option
 @_fail_on_option
 @click.option("--diff/--no-diff", default=True, help="Show how the sources of changed kernels differ.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the comparison as a page, too.")
 @click.pass_context
 def compare_command(
-    ctx: click.Context, before: str, after: str, workspace: Path | None, as_json: bool, fail_on: str, diff: bool
+    ctx: click.Context,
+    before: str,
+    after: str,
+    workspace: Path | None,
+    as_json: bool,
+    fail_on: str,
+    diff: bool,
+    html: Path | None,
 ) -> None:
     """Say what changed from BEFORE to AFTER: two suites or two runs, by their folders or the folders' names.
 
@@ -114,6 +122,8 @@ def compare_command(
         echo_json("comparison", found)
     else:
         show_comparison(found, console(), diffs=diff)
+    if html is not None:
+        echo(f"wrote {api.report_comparison(found, html)}", err=True)
     ctx.exit(found.exit_code(api.FailOn(fail_on)))
 
 

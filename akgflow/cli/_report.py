@@ -1,4 +1,4 @@
-"""``akgflow report``: a run as a page for a browser."""
+"""``akgflow report``: a run or a suite as a page for a browser."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ def report_command(
 ) -> None:
     """Write a RUN as one HTML file: verdicts, speedups, the search, lineage, prompts and replies, money and time.
 
-    RUN is its folder, or the folder's name; without it, the run of the workspace that was at work last. The file needs
-    no network, and neither does the page that --serve shows.
+    RUN is its folder, or the folder's name; without it, the run of the workspace that was at work last. A suite, by
+    folder or name, gives the page of its score, and a page for each of its runs. The file needs no network, and
+    neither does the page that --serve shows of a run.
     """
     if serve:
         if output is not None:

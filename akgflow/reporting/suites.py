@@ -12,7 +12,7 @@ from akgflow.suites import Comparison, Figure, Group, Recheck, Score, SuitePlan,
 from akgflow.suites.cells import State
 from akgflow.suites.comparison import Call, Pair
 from akgflow.suites.rechecking import Change
-from akgflow.suites.scoring import ATTEMPTS, FASTER_THAN, Loser
+from akgflow.suites.scoring import ATTEMPTS, FASTER_THAN, Loser, Price
 
 _STATES = {State.RIGHT: "green", State.WRONG: "red", State.NOT_RUN: "yellow"}
 _CALLS = {Call.WRONG: "red", Call.WORSE: "red", Call.BETTER: "green", Call.RIGHT: "green", Call.UNKNOWN: "yellow"}
@@ -95,15 +95,10 @@ def show_score(score: Score, out: Console) -> None:
     """Print the cells, losers first, then the figures, then what it took."""
     cells = ("problem", "dsl", "target", "level", "kind", "state", "tries", "speedup", "why")
     show_table(cells, [Row(_cell(one)) for one in score.cells], out, heads=3, right=("tries",))
-    most = [at for at in ATTEMPTS if score.groups[0].figure("right_at", at)]
-    names = ("group", "problems", "cells", "right", *(f"right at {at}" for at in most), "not run")
-    show_table(
-        names, [Row(_rights(group, most)) for group in score.groups], out, right=("problems", "cells", "not run")
-    )
-    rows = [Row(row) for group in score.groups for row in _speeds(group)]
-    if rows:
-        fast = [f"> {p:g}x" for p in FASTER_THAN]
-        show_table(("group", "over", *fast, "speedup", "of right alone", "untimed"), rows, out, heads=2)
+    columns, rows = right_rows(score)
+    show_table(columns, [Row(row) for row in rows], out, right=("problems", "cells", "not run", *PER_RIGHT))
+    if speeds := speed_rows(score):
+        show_table(SPEEDS, [Row(row) for row in speeds], out, heads=2)
         say(
             out,
             "speedup: geometric mean in which a cell without a right kernel counts as 1.0x; beside it, without them",
@@ -111,7 +106,10 @@ def show_score(score: Score, out: Console) -> None:
     elif score.groups[0].untimed:
         say(out, f"{counted(score.groups[0].untimed, 'right kernel')} could not be timed, so there is no speed")
     say(out, "[ ]: 95 % interval by bootstrap over the problems")
-    say(out, _price(score))
+    if score.unfinished:
+        left = len(score.unfinished)
+        say(out, f"{left} of {counted(score.groups[0].problems, 'problem')} unfinished: the score may still change")
+    say(out, price(score))
     say(out, score.folder)
 
 
@@ -121,11 +119,37 @@ def _cell(one: Loser) -> tuple[str | Text, ...]:
     return one.problem, one.dsl, one.target, one.level, one.kind, state, str(one.attempts or ""), speed, one.reason
 
 
+def right_rows(score: Score) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """How many cells of each group are right and what each of them took, under the columns that come first."""
+    most = [at for at in ATTEMPTS if score.groups[0].figure("right_at", at)]
+    priced = PER_RIGHT if score.price.calls else ()
+    columns = ("group", "problems", "cells", "right", *(f"right at {at}" for at in most), "not run", *priced)
+    return columns, [_rights(group, most) + (_per_right(group.price) if priced else ()) for group in score.groups]
+
+
+PER_RIGHT = ("tokens/right", "cost/right")
+
+
+def _per_right(took: Price) -> tuple[str, ...]:
+    if took.tokens_per_right is None or took.usd_per_right is None:
+        return "", ""
+    return f"{took.tokens_per_right:,.0f}", f"${took.usd_per_right:.4f}"
+
+
 def _rights(group: Group, most: list[int]) -> tuple[str, ...]:
-    at = [_figure(group.figure("right_at", k)) for k in most]
+    at = [shown_figure(group.figure("right_at", k)) for k in most]
     counted_cells = str(group.right + group.wrong)
     not_run = str(group.not_run or "")
-    return group.name, str(group.problems), counted_cells, _figure(group.figure("right")), *at, not_run
+    return group.name, str(group.problems), counted_cells, shown_figure(group.figure("right")), *at, not_run
+
+
+SPEEDS = ("group", "over", *(f"> {p:g}x" for p in FASTER_THAN), "speedup", "of right alone", "untimed")
+"""The columns of `speed_rows`."""
+
+
+def speed_rows(score: Score) -> list[tuple[str, ...]]:
+    """How fast the cells of each group are over each baseline; empty where nothing was timed."""
+    return [row for group in score.groups for row in _speeds(group)]
 
 
 def _speeds(group: Group) -> list[tuple[str, ...]]:
@@ -135,32 +159,34 @@ def _speeds(group: Group) -> list[tuple[str, ...]]:
         (
             group.name,
             name,
-            *(_figure(group.figure("fast", p, name)) for p in FASTER_THAN),
-            _figure(group.figure("speedup", None, name), "x"),
-            _figure(group.figure("speedup_of_right", None, name), "x"),
+            *(shown_figure(group.figure("fast", p, name)) for p in FASTER_THAN),
+            shown_figure(group.figure("speedup", None, name), "x"),
+            shown_figure(group.figure("speedup_of_right", None, name), "x"),
             untimed,
         )
         for name in names
     ]
 
 
-def _figure(figure: Figure | None, unit: str = "") -> str:
+def shown_figure(figure: Figure | None, unit: str = "") -> str:
+    """``0.83 [0.65, 0.97]``; empty where no cell counts."""
     if figure is None or figure.value is None:
         return ""
     ends = "" if figure.low is None else f" [{figure.low:.2f}, {figure.high:.2f}]"
     return f"{figure.value:.2f}{unit}{ends}"
 
 
-def _price(score: Score) -> str:
-    price = score.price
-    took = f"{seconds(price.seconds)} of runs one after the other, {seconds(price.device_seconds)} of judging"
-    if not price.calls:
+def price(score: Score) -> str:
+    """What a score took, and what each right kernel did."""
+    sums = score.price
+    took = f"{seconds(sums.seconds)} of runs one after the other, {seconds(sums.device_seconds)} of judging"
+    if not sums.calls:
         return f"took {took}; no model was asked"
-    unknown = f" + {counted(price.unpriced, 'call')} without a known price" if price.unpriced else ""
+    unknown = f" + {counted(sums.unpriced, 'call')} without a known price" if sums.unpriced else ""
     each = "no kernel is right"
-    if price.tokens_per_right is not None:
-        each = f"{price.tokens_per_right:,.0f} tokens and ${price.usd_per_right:.4f} for each right kernel"
-    return f"took {counted(price.calls, 'call')}, {price.tokens:,} tokens, ${price.usd:.4f}{unknown}; {each}; {took}"
+    if sums.tokens_per_right is not None:
+        each = f"{sums.tokens_per_right:,.0f} tokens and ${sums.usd_per_right:.4f} for each right kernel"
+    return f"took {counted(sums.calls, 'call')}, {sums.tokens:,} tokens, ${sums.usd:.4f}{unknown}; {each}; {took}"
 
 
 def show_comparison(found: Comparison, out: Console, *, diffs: bool = True) -> None:

@@ -70,6 +70,8 @@ class Problem:
     spent: Spent = field(default_factory=Spent)
     seconds: float = 0.0
     """Of its sessions, from the first step to the last."""
+    finished: bool = False
+    """False where a later session has something to do, or a first one."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def _problem(listed: Listed, folder: Path, end: RunResult | None, *, timed: bool
     ends = {job.job: job for job in result.jobs} if result else {}
     cells = tuple(_cell(listed.name, folder, job, ends.get(job.id), timed) for job in plan.jobs)
     spent, seconds = taken_in(folder)
-    return Problem(listed, cells, spent, seconds)
+    return Problem(listed, cells, spent, seconds, finished=result is not None and result.finished)
 
 
 def _cell(problem: str, folder: Path, job: Job, end: JobResult | None, timed: bool) -> Cell:

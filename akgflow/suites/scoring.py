@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from akgflow import __version__
+from akgflow.budget.ledger import Spent
 from akgflow.suites.cells import Cell, Problem, Scored, State
 
 VERSION = 1
@@ -43,26 +44,6 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Group:
-    """The figures of some problems."""
-
-    name: str
-    """``all``, ``level …`` or ``kind …``."""
-    problems: int
-    right: int
-    wrong: int
-    not_run: int
-    """Cells that count nowhere."""
-    untimed: int
-    """Right cells without a timing where one was asked for; no speed counts them."""
-    figures: tuple[Figure, ...]
-
-    def figure(self, measure: str, at: float | None = None, baseline: str = "") -> Figure | None:
-        """One of them."""
-        return next((f for f in self.figures if (f.measure, f.at, f.baseline) == (measure, at, baseline)), None)
-
-
-@dataclass(frozen=True)
 class Price:
     """What the problems took; a quotient is None where there is no right kernel, ``usd`` counts what has a price."""
 
@@ -76,6 +57,28 @@ class Price:
     device_seconds: float
     tokens_per_right: float | None
     usd_per_right: float | None
+
+
+@dataclass(frozen=True)
+class Group:
+    """The figures of some problems."""
+
+    name: str
+    """``all``, ``level …`` or ``kind …``."""
+    problems: int
+    right: int
+    wrong: int
+    not_run: int
+    """Cells that count nowhere."""
+    untimed: int
+    """Right cells without a timing where one was asked for; no speed counts them."""
+    figures: tuple[Figure, ...]
+    price: Price
+    """What these problems took."""
+
+    def figure(self, measure: str, at: float | None = None, baseline: str = "") -> Figure | None:
+        """One of them."""
+        return next((f for f in self.figures if (f.measure, f.at, f.baseline) == (measure, at, baseline)), None)
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,8 @@ class Score:
     price: Price
     cells: tuple[Loser, ...]
     """All cells: wrong ones first, then from the slowest to the fastest, then those that were not run."""
+    unfinished: tuple[str, ...] = ()
+    """Problems that the same command would go on with, or begin: the score may still change."""
 
 
 def score(of: Scored) -> Score:
@@ -119,7 +124,8 @@ def score(of: Scored) -> Score:
             groups += [
                 _group(f"{what} {name}", [one for one in of.problems if key(one) == name], baselines) for name in names
             ]
-    return Score(VERSION, __version__, of.name, of.folder, tuple(groups), _price(of), _losers(of))
+    unfinished = tuple(one.listed.name for one in of.problems if not one.finished)
+    return Score(VERSION, __version__, of.name, of.folder, tuple(groups), groups[0].price, _losers(of), unfinished)
 
 
 def _level(problem: Problem) -> str:
@@ -148,7 +154,7 @@ def _group(name: str, problems: Sequence[Problem], baselines: Sequence[str]) -> 
     states = [cell.state for cell in cells]
     untimed = sum(cell.state is State.RIGHT and cell.timeable and not cell.speeds for cell in cells)
     counts = (states.count(State.RIGHT), states.count(State.WRONG), states.count(State.NOT_RUN))
-    return Group(name, len(problems), *counts, untimed, tuple(figures))
+    return Group(name, len(problems), *counts, untimed, tuple(figures), _price(problems))
 
 
 def _is_right(cell: Cell) -> float | None:
@@ -218,14 +224,15 @@ def interval(sums: Sequence[float], counts: Sequence[int]) -> tuple[float | None
     return float(low), float(high)
 
 
-def _price(of: Scored) -> Price:
-    spent, right = of.spent, of.right
+def _price(problems: Sequence[Problem]) -> Price:
+    spent = sum((problem.spent for problem in problems), Spent())
+    right = sum(cell.state is State.RIGHT for problem in problems for cell in problem.cells)
     return Price(
         calls=spent.calls,
         tokens=spent.tokens,
         usd=spent.usd,
         unpriced=spent.unpriced,
-        seconds=of.seconds,
+        seconds=sum(problem.seconds for problem in problems),
         device_seconds=spent.device_seconds,
         tokens_per_right=spent.tokens / right if right else None,
         usd_per_right=spent.usd / right if right else None,

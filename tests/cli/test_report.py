@@ -98,7 +98,7 @@ def test_what_cannot_be_reported_is_said(run: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         wrong = {
-            ("nothing",): "there is no run 'nothing'",
+            ("nothing",): "there is no suite or run 'nothing'",
             (str(run.parent),): "is not a run's folder",
             (str(run), "--serve", "-o", "x.html"): "--serve writes no file",
             (str(run), "--serve", "--port", str(port)): f"port {port} cannot be served",

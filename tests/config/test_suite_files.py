@@ -183,3 +183,12 @@ def test_a_file_that_is_no_suite_is_none(folder: Path) -> None:
 def test_the_shipped_suites_load(path: Path) -> None:
     found = load_suite(path)
     assert found.name == path.stem and found.members
+
+
+def test_the_suite_that_ships_has_every_operator_of_ours() -> None:
+    members = load_suite(ROOT / "suites" / "no_model.yaml").members
+    files = {member.task.operator.file for member in members}
+    assert files == set((ROOT / "benchmarks" / "operators").rglob("*.py")) and len(members) >= 30
+    assert len({member.task.operator.kind for member in members}) == 11 and all(member.level for member in members)
+    page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    assert f"{len(members)} operators of eleven kinds" in page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -158,3 +159,33 @@ def test_the_command_shows_a_suite_and_a_single_run(tmp_path: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert all(word in done.stdout for word in words), done.stdout
+
+
+def test_the_page_counts_as_it_says(tmp_path: Path) -> None:
+    """What the manual gives to count again is the score."""
+    page = (Path(__file__).parents[2] / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    (snippet,) = re.findall(r"```python\n(.*?)```", page, re.S)
+    of_page = {
+        "one": Written([RIGHT], {"eager": (2.0, 1.9, 2.1)}),
+        "two": Written([RIGHT], {"eager": (0.8, 0.7, 0.9)}),
+        "bad": Written([WRONG]),
+        "off": Written([], impossible="there is no such device", calls=0),
+    }
+    scored = read_scored(written_suite(tmp_path, of_page))
+    (tmp_path / "trace.jsonl").write_text("".join(f"{line}\n" for line in trace_lines(scored)), encoding="utf-8")
+    done = subprocess.run([sys.executable, "-c", snippet], cwd=tmp_path, capture_output=True, text=True, check=True)
+    counted = score(scored)
+    assert done.stdout == f"{value(counted, 'speedup', None, 'eager'):.2f}x over 3 cells\n" == "1.17x over 3 cells\n"
+    shown = (
+        value(counted, "right"),
+        value(counted, "fast", 1.0, "eager"),
+        value(counted, "speedup_of_right", None, "eager"),
+    )
+    assert shown == (pytest.approx(2 / 3), pytest.approx(1 / 3), pytest.approx(1.265, abs=1e-3))
+    assert all(text in page for text in ("= 1.17x", "= 1.26x", "| 2/3 |", "> 1: 1/3"))
+
+
+def test_what_each_right_kernel_took_is_told_by_level(found: Score) -> None:
+    by_name = {group.name: group.price for group in found.groups}
+    assert by_name["all"] == found.price and found.price.tokens == 4 * 3_900
+    assert (by_name["level easy"].tokens_per_right, by_name["level hard"].tokens_per_right) == (3_900, 2 * 3_900)

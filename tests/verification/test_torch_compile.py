@@ -32,6 +32,11 @@ SMALL = {
 }
 
 
+def file_of(name: str) -> Path:
+    (path,) = OPERATORS.rglob(f"{name}.py")
+    return path
+
+
 def generated(text: str, *cases: dict[str, int], file: str = "/operator.py") -> str:
     from akgflow.torch_compile.module import module_of
 
@@ -41,14 +46,14 @@ def generated(text: str, *cases: dict[str, int], file: str = "/operator.py") -> 
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", sampled(SMALL, "layernorm"))
 def test_it_is_right_for_every_shape_of_the_task(bench, name: str) -> None:  # type: ignore[no-untyped-def]
-    path = OPERATORS / f"{name}.py"
+    path = file_of(name)
     source = generated(path.read_text(), *SMALL[name], file=str(path))
     verdict = bench.judge(source, path, toolchain="cpp", target=Target("cpu", "cpu", "native"), cases=SMALL[name])
     assert verdict.status is Status.PASSED, f"{verdict.message}\n{verdict.log}"
 
 
 def test_it_holds_no_header_of_torch_and_declares_what_can_be_tuned() -> None:
-    source = generated((OPERATORS / "matmul_gelu.py").read_text(), *SMALL["matmul_gelu"])
+    source = generated(file_of("matmul_gelu").read_text(), *SMALL["matmul_gelu"])
     assert "torch/" not in source and "at::" not in source and "extern_kernels" not in source
     tunables = declared(source)
     assert tunables is not None

@@ -27,6 +27,7 @@ OPERATOR_KINDS: Mapping[str, tuple[str, ...]] = {
     "loss": ("cross_entropy", "mse"),
     "scan": ("cumsum", "cumprod"),
     "elementwise": ("pointwise", "activation", "relu", "gelu", "silu"),
+    "indexing": ("gather", "scatter", "embedding", "sort"),
 }
 """Kinds of operators, each with other names for it. A kind chooses documents of the DSL packs."""
 

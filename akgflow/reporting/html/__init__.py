@@ -1,4 +1,4 @@
-"""The page of a run, in one file, and a server on loopback that follows a run."""
+"""Pages in one file each, of a run, a suite and a comparison, and a server on loopback that follows a run."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from akgflow.base.serial import to_json
 from akgflow.reporting.accounts import COLUMNS, account_rows, remarks
 from akgflow.reporting.html import figures
 from akgflow.reporting.html.charts import COLOURS
+from akgflow.reporting.html.comparison import comparison_page
 from akgflow.reporting.html.page import render
 from akgflow.reporting.html.search import lineage
 from akgflow.reporting.html.story import Story, read_story
+from akgflow.reporting.html.suite import Link, suite_page
 from akgflow.reporting.html.texts import Texts
 from akgflow.reporting.phrases import case_of, counted, evidence, resources, seconds, speed
 from akgflow.runs.result import Account
+
+__all__ = ["Link", "Story", "comparison_page", "page_of", "read_story", "run_page", "suite_page"]
 
 
 def run_page(folder: Path, *, served: bool = False) -> str:

@@ -185,3 +185,107 @@ def roofline(rows: Sequence[Row], roofs: Sequence[Row], jobs: Sequence[str]) -> 
             ],
         }
     )
+
+
+def faster_than(curves: Sequence[Row], points: Sequence[Row], baselines: Sequence[str]) -> Markup:
+    """Over p the share of cells that are right and more than p times as fast as a baseline.
+
+    ``curves`` are the corners, ``points`` the stated p with their intervals: ``baseline``, ``p``, ``share``, and of
+    points ``low`` and ``high``.
+    """
+    log = {"type": "log", "nice": False}
+    axis = {"title": "p, times as fast as the baseline", "format": "~g", "tickCount": 6}
+    x: Spec = {"field": "p", "type": "quantitative", "scale": log, "axis": axis}
+    percent = {"title": "right and faster than p", "format": "%", "tickCount": 5}
+    y: Spec = {"field": "share", "type": "quantitative", "scale": {"domain": [0, 1]}, "axis": percent}
+    whisker = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}}
+    steps: Spec = {"type": "line", "interpolate": "step-before", "strokeWidth": 2}
+    point: Spec = {"type": "point", "filled": True, "size": 40}
+    return draw(
+        {
+            "width": _WIDTH,
+            "height": 220,
+            "layer": [
+                _baseline("x"),
+                {"data": {"values": list(curves)}, "mark": steps, "encoding": _of(baselines, steps, x, y)},
+                {
+                    "data": {"values": list(points)},
+                    "mark": {"type": "rule", "opacity": 0.6},
+                    "encoding": {**whisker, "color": _of(baselines, steps, x, y)["color"]},
+                },
+                {"data": {"values": list(points)}, "mark": point, "encoding": _of(baselines, point, x, y)},
+            ],
+        }
+    )
+
+
+def _of(baselines: Sequence[str], mark: Spec, x: Spec, y: Spec) -> Spec:
+    named = {key: {**value, "field": "baseline"} for key, value in _by_job(baselines, mark).items()}
+    return {"x": x, "y": y, **named}
+
+
+def by_kind(cells: Sequence[Row], means: Sequence[Row]) -> Markup:
+    """The speedup of each cell in a row for its kind, and the geometric mean of the row with its interval.
+
+    ``cells`` have ``kind``, ``speed`` and ``state`` (``right`` or ``wrong``); ``means`` ``kind``, ``speed``, ``low``
+    and ``high``.
+    """
+    names = [row["kind"] for row in means]
+    axis = {"title": "speedup over the baseline", "format": "~g", "tickCount": 6}
+    scale = {"type": "log", "nice": False, "padding": 12}
+    x: Spec = {"field": "speed", "type": "quantitative", "scale": scale, "axis": axis}
+    y = {"field": "kind", "type": "nominal", "sort": names, "axis": {"title": None, "labelLimit": 160, "grid": True}}
+    marks = {"color": {"field": "state", "type": "nominal", "scale": _RIGHT_COLOURS, "legend": None}}
+    marks["shape"] = {"field": "state", "type": "nominal", "scale": _RIGHT_SHAPES, "legend": None}
+    ends = {"x": {**x, "field": "low"}, "x2": {"field": "high"}}
+    mean = {"type": "point", "filled": True, "shape": "diamond", "size": 90, "color": _INK}
+    return draw(
+        {
+            "width": _WIDTH - 90,
+            "height": {"step": 24},
+            "layer": [
+                _baseline("x"),
+                {
+                    "data": {"values": list(cells)},
+                    "mark": {"type": "point", "filled": True, "size": 32, "opacity": 0.6},
+                    "encoding": {"x": x, "y": y, **marks},
+                },
+                {
+                    "data": {"values": [row for row in means if row["low"] is not None]},
+                    "mark": {"type": "rule", "strokeWidth": 2, "color": _INK},
+                    "encoding": {"y": y, **ends},
+                },
+                {"data": {"values": list(means)}, "mark": mean, "encoding": {"x": x, "y": y}},
+            ],
+        }
+    )
+
+
+def changes(rows: Sequence[Row]) -> Markup:
+    """The speedup of each cell before and after, each with its interval.
+
+    ``rows`` have ``label``, ``side`` (``before`` or ``after``), ``speed``, ``low``, ``high`` and ``call`` (``better``,
+    ``same`` or ``worse``).
+    """
+    calls = {"domain": ["before", "better", "same", "worse"], "range": [_MUTED, "var(--good)", _INK, "var(--bad)"]}
+    colours = {"field": "mark", "type": "nominal", "scale": calls, "legend": None}
+    sides = {"field": "side", "type": "nominal", "sort": ["before", "after"]}
+    axis = {"title": "speedup over the baseline, with its 99 % interval", "format": "~g", "tickCount": 5}
+    scale = {"type": "log", "nice": False, "padding": 12}
+    x: Spec = {"field": "speed", "type": "quantitative", "scale": scale, "axis": axis}
+    y = {"field": "label", "type": "nominal", "sort": None, "axis": {"title": None, "labelLimit": 230, "grid": True}}
+    ends = {"x": {**x, "field": "low"}, "x2": {"field": "high"}}
+    both: Spec = {"y": y, "yOffset": sides, "color": colours}
+    values = [{**row, "mark": "before" if row["side"] == "before" else row["call"]} for row in rows]
+    return draw(
+        {
+            "width": _WIDTH - 40,
+            "height": {"step": 24, "for": "position"},
+            "data": {"values": values},
+            "layer": [
+                _baseline("x"),
+                {"mark": {"type": "rule", "strokeWidth": 2}, "encoding": {**both, **ends}},
+                {"mark": {"type": "point", "filled": True, "size": 50}, "encoding": {**both, "x": x}},
+            ],
+        }
+    )
