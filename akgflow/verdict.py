@@ -190,6 +190,28 @@ class Timing:
 
 
 @dataclass(frozen=True)
+class Untimed:
+    """A case for which there is no time, and why."""
+
+    case: Mapping[str, Scalar]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Overall:
+    """The speedup over one baseline for all cases together: `akgflow.speed.overall` says how."""
+
+    baseline: str
+    speedup: float
+    interval: tuple[float, float]
+    """Of the speedup."""
+    cases: int
+    """The number of those that were timed."""
+    untimed: int = 0
+    """The number of those that were not, which count as 1.0 at most."""
+
+
+@dataclass(frozen=True)
 class KernelResources:
     """What one compiled kernel takes, read from the compiled artefact; None where the platform does not say."""
 
@@ -281,6 +303,11 @@ class Verdict:
     """The compiler's or the candidate's own words, cut to what matters."""
     correctness: Correctness | None = None
     timing: tuple[Timing, ...] = ()
+    """Of every case that is no secret, against each baseline."""
+    untimed: tuple[Untimed, ...] = ()
+    """The cases that have no time where others have one; without any, ``absent`` says why."""
+    overall: tuple[Overall, ...] = ()
+    """One figure for each baseline. Verdicts from before every case was timed have none."""
     resources: tuple[KernelResources, ...] = ()
     profile: tuple[KernelProfile, ...] = ()
     """Counters of the GPU where they were asked for; nothing depends on them."""

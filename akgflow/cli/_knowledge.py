@@ -182,7 +182,7 @@ def _outline(entry: api.Entry) -> dict[str, Any]:
         "speedup": speed.speedup if speed else None,
         "interval": speed.interval if speed else None,
         "baseline": speed.baseline if speed else None,
-        "device": speed.device if speed else None,
+        "device": entry.verdict.timing[0].device if speed else None,
         "kinds": entry.features.kinds,
         "lessons": len(entry.lessons),
         "akgflow": entry.akgflow,

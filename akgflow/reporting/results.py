@@ -11,7 +11,7 @@ from rich.text import Text
 from akgflow.reporting._console import say
 from akgflow.reporting._tables import Row, show_table
 from akgflow.reporting.accounts import show_accounts
-from akgflow.reporting.phrases import case_of, correctness, evidence, heaviest, limits, resources, seconds, speed, times
+from akgflow.reporting.phrases import case_of, correctness, evidence, figures, heaviest, resources, seconds
 from akgflow.runs.reader import has_kernels
 from akgflow.runs.result import JobResult, Outcome, RunResult, ShownKernel
 from akgflow.terms import Status
@@ -65,8 +65,7 @@ def _row(job: JobResult) -> tuple[str | Text, ...]:
 
 
 def _figures(verdict: Verdict) -> list[str]:
-    lines = [text for timing in verdict.timing for text in (speed(timing), times(timing))]
-    lines += [text for text in map(limits, verdict.timing[:1]) if text]
+    lines = figures(verdict)
     if "timing" in verdict.absent:
         lines.append(f"not timed: {verdict.absent['timing']}")
     return lines + [resources(found) for found in heaviest(verdict.resources)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from akgflow.config.types import Scalar
 from akgflow.operators.text import parts_of
 from akgflow.terms import Evidence, Status
-from akgflow.verdict import Correctness, JudgeRequest, KernelProfile, KernelResources, OtherShapes, Timing
+from akgflow.verdict import Correctness, JudgeRequest, KernelProfile, KernelResources, OtherShapes, Timing, Untimed
 from akgflow.verification.judge.failures import CandidateFailed, Measured
 
 NUMERIC = (Evidence.INTERPRETED, Evidence.EXECUTED)
@@ -24,6 +24,7 @@ class Findings:
     resources: list[KernelResources] = field(default_factory=list)
     profile: tuple[KernelProfile, ...] = ()
     timing: list[Timing] = field(default_factory=list)
+    untimed: list[Untimed] = field(default_factory=list)
     warnings: dict[str, None] = field(default_factory=dict)
     deterministic: bool | None = None
     failure: CandidateFailed | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from akgflow import toolchains
 from akgflow.config.types import Scalar
 from akgflow.errors import AkgflowError, MachineExhausted, machine_error
 from akgflow.machine import Machine
+from akgflow.speed import overall
 from akgflow.terms import Evidence, Status, in_order
 from akgflow.toolchains import CompileFailure, Toolchain
 from akgflow.verdict import (
@@ -39,8 +41,7 @@ from akgflow.verification.judge.resources import memory_plan, profiler
 from akgflow.verification.judge.resources.memory_plan import Plan
 from akgflow.verification.judge.second_look.other_shapes import Asking
 from akgflow.verification.judge.second_look.without_kernels import require_kernels_matter
-from akgflow.verification.judge.timing import NotTimed, Pace, Starts, timed
-from akgflow.verification.judge.timing.roofline import with_roofline
+from akgflow.verification.judge.timing import Called, Starts, TimedCases
 from akgflow.verification.reference.operator import OperatorError, TooLarge, cases_of
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.sandbox.untrusted_files import tidy
@@ -76,6 +77,7 @@ class Judgement:
         self.tools, self.request, self.scratch, self.grant = tools, request, scratch, grant
         self.findings = Findings()
         self.plans: Sequence[Plan] = ()
+        self._called: list[Called] = []
         self.started = time.monotonic()
 
     @cached_property
@@ -250,7 +252,7 @@ class Judgement:
         return [self._reference(keys, device) for keys in self.cases]
 
     def _numerics(self, trial: Trial) -> None:
-        findings = self.findings
+        findings, self._called = self.findings, []
         try:
             for keys in self.cases:
                 reference = self._reference(keys, trial.device)
@@ -259,7 +261,9 @@ class Judgement:
                 findings.warnings.update(dict.fromkeys(reference.warnings))
                 findings.allowed = findings.allowed or reference.oracle.permission
                 trial.build(reference)
+                trial.quickest = math.inf
                 trial.numerics(reference)
+                self._called.append(Called(reference, trial.quickest, trial.constructing))
                 if result_failure(trial.measured) is not None:
                     trial.shorten_limits()
             if result_failure(trial.measured) is None:
@@ -306,28 +310,32 @@ class Judgement:
             self.findings.measured += asking.wrong
 
     def _time(self, trial: Trial) -> None:
-        """Time the case with the most elements that is no secret, with the machine to itself."""
+        """Time the cases that are no secret, with the machine to itself; where all are, the largest of them."""
         findings = self.findings
         if REUSES in trial.warnings:
             findings.absent["timing"] = REUSES
             return
-        told = [keys for keys in self.cases if not self._is_secret(keys)] or self.cases
-        references = [self._reference(keys, trial.device) for keys in told]
-        for reference in references:
-            reference.prepare()
-        largest = max(references, key=lambda r: r.draws[0].elements)
-        pace = Pace(trial.quickest, trial.constructing, largest.draw_seconds, self._seconds_left(trial))
+        every = {at: self._called[at] for at in range(len(self.cases))}
+        told = [one for at, one in every.items() if not self._is_secret(self.cases[at])]
+        for one in every.values():
+            one.reference.prepare()
+        largest = max(told or every.values(), key=lambda one: one.elements)
         self.grant()
-        starts = Starts(self.tools.server, self.request, trial.scratch, self.tools.machine.cores, largest)
-        try:
-            found = timed(starts, self.module, self._hardware(), self.request.limits.judgement_bytes, pace)
-        except NotTimed as error:
-            findings.absent["timing"] = str(error)
-            return
-        findings.timing += with_roofline(largest, self.request.target.facts, found.timings, found.calls)
-        findings.warnings.update(dict.fromkeys(found.warnings))
-        if self.request.profile:
-            self._profile(trial.scratch, largest)
+        server, scratch, cores = self.tools.server, trial.scratch, self.tools.machine.cores
+        timed = TimedCases(
+            self.request,
+            lambda reference: Starts(server, self.request, scratch, cores, reference),
+            self.module,
+            self._hardware(),
+            lambda: self._seconds_left(trial),
+        )
+        timed.run(told or [largest])
+        findings.timing, findings.untimed = timed.timing, timed.untimed
+        findings.warnings.update(timed.warnings)
+        if not findings.timing:
+            findings.absent["timing"] = next(one.reason for one in timed.untimed if one.case == largest.keys)
+        elif self.request.profile:
+            self._profile(trial.scratch, largest.reference)
 
     def _seconds_left(self, trial: Trial) -> float:
         """Of what the judge plans with; what was built is not counted."""
@@ -368,6 +376,8 @@ class Judgement:
             log=failure.log if failure else "",
             correctness=findings.correctness(self._is_secret),
             timing=tuple(findings.timing),
+            untimed=tuple(findings.untimed) if findings.timing else (),
+            overall=overall(findings.timing, findings.untimed),
             resources=tuple(findings.resources),
             profile=findings.profile,
             absent=findings.absent,

@@ -21,7 +21,6 @@ PROCESSES = 4
 FEW_PROCESSES = 2
 """Processes of a baseline that takes seconds to start."""
 COMPILE_SECONDS = 120.0
-"""For `torch.compile` to build a baseline; what takes longer is left out with the reason."""
 
 
 class Start(NamedTuple):
@@ -34,6 +33,9 @@ class Start(NamedTuple):
 
 class Starts:
     """The arms that a request's timing needs, for one case. ``scratch`` is the candidate's own folder."""
+
+    compile_seconds = COMPILE_SECONDS
+    """For `torch.compile` to build a baseline; what takes longer is left out with the reason."""
 
     def __init__(
         self, server: ForkServerClient, request: JudgeRequest, scratch: Path, threads: int, reference: Reference
@@ -74,7 +76,7 @@ class Starts:
             trial.start_baseline(self.reference, pinned(self.request.operator, self.reference.case.globals))
             trial.build(self.reference, baseline=True)
             if name == COMPILED:
-                trial.optimize(self.reference, COMPILE_SECONDS)
+                trial.optimize(self.reference, self.compile_seconds)
 
         return Start(begin, ready, FEW_PROCESSES if name == COMPILED else PROCESSES)
 

@@ -61,7 +61,7 @@ def timed(starts: Starts, module: str, device: str, limit: int | None, pace: Pac
     except NotTimed as error:
         both.warnings.append(f"forward and backward were timed together only: {error}")
         return both
-    return replace(both, timings=in_parts(both, forward))
+    return replace(both, timings=in_parts(both, forward), seconds=both.seconds + forward.seconds)
 
 
 def _timed(starts: Starts, module: str, device: str, limit: int | None, pace: Pace) -> Timed:
@@ -79,6 +79,8 @@ class Session:
         self._there, self._pace = there, pace
         self.arms: dict[str, Arm] = {}
         self.warnings: list[str] = []
+        self.seconds = 0.0
+        """Of the windows."""
         self.copies = False
         self._starts = starts
 
@@ -88,7 +90,8 @@ class Session:
             self._begin()
             self._prepare()
             self._measure()
-            return self.summary.timed(self.reference.case.keys, self.device, self.warnings)
+            found = self.summary.timed(self.reference.case.keys, self.device, self.warnings)
+            return replace(found, seconds=self.seconds)
         except Exception as error:
             # What was found right stays right where memory is short for a figure.
             if words := no_room(error):
@@ -191,6 +194,7 @@ class Session:
                 round_ += 1
         except ReadbackFailed as error:
             raise refused(error) from error
+        self.seconds = time.monotonic() - started
         self.arms[CANDIDATE].close()
         self._without_candidate()
 
@@ -199,7 +203,7 @@ class Session:
         if self.sizes.slow:
             another = not round_ or seconds / round_ * (round_ + 1) < self._pace.most(ENOUGH_SECONDS)
             return another and not (round_ and self.summary.precise)
-        if seconds > BUDGET_SECONDS[self.kind]:
+        if seconds > min(BUDGET_SECONDS[self.kind], self._pace.windows):
             return not round_
         return round_ < ROUNDS[0] or (round_ < ROUNDS[1] and not self.summary.precise)
 
