@@ -19,7 +19,7 @@ import jinja2
 from akgflow import __version__
 from akgflow.base import resources
 from akgflow.base.serial import to_data, to_json
-from akgflow.base.text import visible
+from akgflow.base.text import python_text, visible
 from akgflow.errors import ConfigError
 from akgflow.export.facts import Operands
 from akgflow.export.subject import Subject
@@ -55,13 +55,6 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters.update(python=ascii, toml=toml, inline=inline, text=python_text, packed=packed)
     return environment
-
-
-def python_text(text: str) -> str:
-    """A text as a literal over several lines that reads like it."""
-    escaped = visible(text.replace("\\", "\\\\").replace("\r", "\\r")).replace('"""', '\\"\\"\\"')
-    ends = escaped[:-1] + '\\"' if escaped.endswith('"') else escaped
-    return f'"""\\\n{ends}"""'
 
 
 def packed(array: Array | None) -> str:

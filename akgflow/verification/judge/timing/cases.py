@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from akgflow.config.types import Scalar
+from akgflow.operators.arguments import split
+from akgflow.operators.sizes import sizes
 from akgflow.verdict import JudgeRequest, Timing, Untimed
 from akgflow.verification.judge.resources.roofline import with_roofline
 from akgflow.verification.judge.timing.processes import COMPILE_SECONDS, Starts
@@ -85,5 +87,15 @@ class TimedCases:
         except NotTimed as error:
             return str(error), min(windows, time.monotonic() - started)
         self.warnings.update(dict.fromkeys(found.warnings))
+        timings = [replace(one, sizes=_sizes(case.reference)) for one in found.timings]
         facts = self.request.target.facts
-        return with_roofline(case.reference, facts, found.timings, found.calls), found.seconds
+        return with_roofline(case.reference, facts, timings, found.calls), found.seconds
+
+
+def _sizes(reference: Reference) -> tuple[int, ...]:
+    """Of the constructor's arguments, the state by name, and a call's arguments."""
+    case, inputs = reference.case, reference.draws[0].inputs
+    # Behind the arguments are the gradients of the outputs.
+    args, keywords = split(inputs if case.wanted is None else inputs[:-1])
+    state = [reference.state[name] for name in sorted(reference.state)]
+    return tuple(sizes([case.init_args, case.init_kwargs, state, args, keywords]))

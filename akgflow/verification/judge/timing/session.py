@@ -105,6 +105,11 @@ class Session:
     def _baselines(self) -> list[Arm]:
         return [arm for name, arm in self.arms.items() if name != CANDIDATE]
 
+    @property
+    def _trusted(self) -> Arm:
+        """The first baseline: what it answers is right, and its overhead windows are believed."""
+        return next(arm for arm in self.arms.values() if arm.start.trusted)
+
     def _begin(self) -> None:
         """Start all processes; a baseline that fails is left out with its reason."""
         self._question = Questions(self.reference)
@@ -118,7 +123,7 @@ class Session:
         for name, failure in failed.items():
             self.arms.pop(name).close()
             self.warnings.append(f"not timed against {name}: {failure.message}")
-            if not self._baselines:
+            if not any(arm.start.trusted for arm in self.arms.values()):
                 raise NotTimed(f"there is nothing to compare with: {failure.message}")
 
     # How long the windows are.
@@ -209,7 +214,7 @@ class Session:
 
     def _pair(self, place: int, alone: bool, cold: bool, drawn: bool) -> None:
         """Ask one process of each arm the same fresh questions, in random order."""
-        questions, candidate, trusted = self.slots.questions, self.arms[CANDIDATE], self._baselines[0]
+        questions, candidate, trusted = self.slots.questions, self.arms[CANDIDATE], self._trusted
         questions.refresh(questions.count if alone else self.n, drawn)
         # Some memory is quicker to copy to: the arms take turns with it.
         for arm, buffer in zip(
@@ -259,7 +264,7 @@ class Session:
         On a CPU all are asked again, since a process that is asked more often is quicker. On a GPU the answers would
         have to be read again, and a candidate may have put others in their place.
         """
-        worker, trusted = arm.workers[at], arm is self._baselines[0]
+        worker, trusted = arm.workers[at], arm is self._trusted
         window = worker.window(first, n, cold=cold)
         self._unchanged(arm, first, n)
         if not trusted and self.kind == "cuda":
@@ -270,6 +275,8 @@ class Session:
     def _unchanged(self, arm: Arm, first: int, n: int) -> None:
         if self.slots.questions.draw.mutates or self.slots.unchanged(first, n):
             return
+        if not arm.start.trusted and arm.name != CANDIDATE:
+            raise NotTimed(f"{arm.name}, which it is timed against, changed its inputs")
         who = "its inputs" if arm.name == CANDIDATE else "the inputs of a baseline"
         raise CandidateFailed(Status.REFUSED, f"the candidate changed {who} while it was timed")
 
