@@ -114,6 +114,8 @@ def package_files(
         "evidence/verdict.json": to_json(subject.verdict, indent=2) + "\n",
         "evidence/provenance.json": to_json(_provenance(subject), indent=2) + "\n",
     }
+    if subject.dispatch is not None:
+        files["evidence/dispatch.json"] = to_json(subject.dispatch, indent=2) + "\n"
     for number, case in enumerate(found.cases):
         if case.globals:
             files[f"evidence/cases/{number}.py"] = pinned(subject.operator, case.globals)
@@ -183,7 +185,8 @@ def requirements(subject: Subject, shipping: Shipping) -> list[str]:
     """What pip must install: PyTorch, and what kernel and operator import. Raises `ConfigError` for akgflow itself."""
     found = {"torch": TORCH}
     installed = importlib.metadata.packages_distributions()
-    for name in sorted(imported_by(subject.source) | imported_by(subject.operator)):
+    texts = (subject.source, subject.operator, *subject.members)
+    for name in sorted(set[str]().union(*map(imported_by, texts))):
         if name == "akgflow":
             raise ConfigError(f"the kernel of {subject.job} imports akgflow, and a package must run without it")
         if name in sys.stdlib_module_names or name in found:

@@ -16,8 +16,9 @@ from akgflow.base.serial import to_data
 from akgflow.config import KINDS, schema_text
 from akgflow.config._schema import wants_text
 from akgflow.config.prompts.context import PROMPT_VARIABLES
+from akgflow.speed import overall
 from akgflow.terms import Evidence, Status
-from akgflow.verdict import CaseResult, Correctness, Environment, KernelResources, Timing, Verdict, Worst
+from akgflow.verdict import CaseResult, Correctness, Environment, KernelResources, Timing, Untimed, Verdict, Worst
 
 # Where anything may stand, because what it is passed on to decides.
 OPEN = {"extra_body", "response_format"}
@@ -94,6 +95,9 @@ def test_it_knows_where_text_is_wanted(kind: str, path: tuple[str | int, ...], t
 
 
 BARE = Verdict(Status.NOT_RUN, "No GPU here.", "nvidia_h200", (), Environment("cpu"), "2025-01-01T00:00:00Z")
+TIMING = Timing(
+    {"m": 1}, "eager", 1e-5, 2e-5, 2.0, (1.9, float("inf")), "faster", 24, 0.02, "NVIDIA H200", sizes=(1, 64)
+)
 FULL = replace(
     BARE,
     status=Status.INCORRECT_NUMERICAL,
@@ -118,7 +122,10 @@ FULL = replace(
             ),
         ),
     ),
-    timing=(Timing({"m": 1}, "eager", 1e-5, 2e-5, 2.0, (1.9, float("inf")), "faster", 24, 0.02, "NVIDIA H200"),),
+    timing=(TIMING,),
+    untimed=(Untimed({"m": 2}, "too slow"),),
+    overall=overall((TIMING,), (Untimed({"m": 2}, "too slow"),)),
+    beside=(TIMING,),
     resources=(KernelResources("k", "sm_90a", 32, 1024, 0, {"sgpr": 3}), KernelResources("k", "x")),
     absent={"compiled": "no ptxas"},
 )
