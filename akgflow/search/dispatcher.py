@@ -6,14 +6,16 @@ import inspect
 
 from akgflow.base.text import python_text
 from akgflow.operators.sizes import sizes
-from akgflow.search.winners import Choice
+from akgflow.search.winners import Choice, Row
 
 _TEXT = '''\
 """{count} verified kernels as one, made by akgflow: each call goes to the one that was the fastest for its sizes.
 
-A call with the sizes of a case goes to that case's kernel. Between the cases, one goes to the kernel of the nearest
-case, by the logarithms of the sizes. Any other goes to the kernel that was the best for all cases together, if that
-was right on other shapes than the cases, too; else it raises ValueError.
+A call with the sizes of a case goes to that case's kernel. Between the cases, what a kernel gained at each of them is
+interpolated (Shepard's method: weights are inverse squares of distances, by the logarithms of the sizes), and the one
+that promises most is called. Where none promises `LEAST`, and outside the cases, that is the best kernel for all of
+them together. A kernel that was not right on other shapes than the cases is called for those alone; where that leaves none,
+ValueError is raised.
 """
 
 import linecache
@@ -28,9 +30,12 @@ GENERAL = {general!r}
 """The kernels that were right on other shapes than the cases, too."""
 CASES = (
 {cases})
-"""For each case its sizes, and the kernel for it."""
+"""For each case its sizes, the kernel for it, and how many times as fast as the first kernel each one was there."""
 RANGES = {ranges!r}
 """From the least to the largest of each size."""
+COLUMNS = {columns!r}
+"""The sizes that differ between the cases, each once."""
+LEAST = 1.05
 MOST_KNOWN = 4096
 
 
@@ -38,21 +43,27 @@ MOST_KNOWN = 4096
 
 def _chosen(found):
     """The name of the kernel for these sizes; raises ValueError."""
-    best = next(iter(MEMBERS))
-    exact = dict(CASES).get(tuple(found))
-    if exact is not None:
-        return exact
-    if len(found) == len(RANGES) and all([low <= size <= high for size, (low, high) in zip(found, RANGES)]):
-        _, name = min((_distance(found, known), name) for known, name in CASES)
-        if name in GENERAL:
+    for known, name, _ in CASES:
+        if known == tuple(found):
             return name
-    if best in GENERAL:
-        return best
-    raise ValueError(f"sizes {{found}} are none of those that were verified, and no kernel was right on others")
+    promised = {{name: 0.0 for name in MEMBERS if name in GENERAL}}
+    if len(found) == len(RANGES) and all([low <= size <= high for size, (low, high) in zip(found, RANGES)]):
+        weights = [1.0 / max(_distance(found, known), 1e-9) for known, _, _ in CASES]
+        for place, name in enumerate(MEMBERS):
+            if name in promised:
+                gains = [math.log(gained[place]) for _, _, gained in CASES]
+                promised[name] = sum([w * gain for w, gain in zip(weights, gains)]) / sum(weights)
+    best = next(iter(MEMBERS))
+    name = max(promised, key=promised.get, default=None)
+    if best in GENERAL and promised[name] < math.log(LEAST):
+        name = best
+    if name is None:
+        raise ValueError(f"sizes {{found}} are none of those that were verified, and no kernel was right on others")
+    return name
 
 
 def _distance(found, known):
-    return sum([math.log(max(one, 1) / max(other, 1)) ** 2 for one, other in zip(found, known)])
+    return sum([math.log(max(found[at], 1) / max(known[at], 1)) ** 2 for at in COLUMNS])
 
 
 def _entry(name, text):
@@ -100,29 +111,38 @@ class ModelNew(_FIRST):
             self._dispatch_lend(name)
 
     def forward(self, *args, **kwargs):
-        try:
-            key = tuple([getattr(one, "shape", one) for one in args])
-            name = None if kwargs else self._dispatch_known.get(key)
-        except TypeError:
-            key = name = None
-        if name is None:
-            state = self.state_dict()
-            name = _chosen([*self._dispatch_made, *sizes([[state[one] for one in sorted(state)], args, kwargs])])
-            if key is not None and not kwargs and len(self._dispatch_known) < MOST_KNOWN:
-                self._dispatch_known[key] = name
-        other = self._dispatch_others.get(name)
-        if other is None:
-            return super().forward(*args, **kwargs)
-        self._dispatch_lend(name)
-        return other.forward(*args, **kwargs)
+        if not kwargs:
+            try:
+                call, ties = self._dispatch_known[tuple([one.shape for one in args])]
+            except (AttributeError, KeyError):
+                pass
+            else:
+                for held, key, there, its_key in ties:
+                    there[its_key] = held[key]
+                return call(*args)
+        return self._dispatch_first(args, kwargs)
+
+    def _dispatch_first(self, args, kwargs):
+        """A call with sizes that were not seen yet, or with more than tensors by position."""
+        state = self.state_dict()
+        name = _chosen([*self._dispatch_made, *sizes([[state[one] for one in sorted(state)], args, kwargs])])
+        call, ties = super().forward, ()
+        if name in self._dispatch_others:
+            call, ties = self._dispatch_others[name].forward, self._dispatch_ties[name]
+            self._dispatch_lend(name)
+        if not kwargs and all([hasattr(one, "shape") for one in args]) and len(self._dispatch_known) < MOST_KNOWN:
+            self._dispatch_known[tuple([one.shape for one in args])] = call, ties
+        return call(*args, **kwargs)
 
     def _dispatch_lend(self, name):
         """Let another kernel work with the state that is here."""
-        other = self._dispatch_others[name]
-        if other.training != self.training:
-            other.train(self.training)
         for held, key, there, its_key in self._dispatch_ties[name]:
             there[its_key] = held[key]
+
+    def train(self, *args, **kwargs):
+        for other in self._dispatch_others.values():
+            other.train(*args, **kwargs)
+        return super().train(*args, **kwargs)
 
     def _apply(self, *args, **kwargs):
         for other in self._dispatch_others.values():
@@ -134,15 +154,21 @@ class ModelNew(_FIRST):
 def text(choice: Choice) -> str:
     """The module; it needs nothing but PyTorch and what the kernels import."""
     sources = {judged.candidate.id: judged.candidate.source for judged in choice.kernels}
-    columns = zip(*(row.sizes for row in choice.rows), strict=True)
+    columns = list(zip(*(row.sizes for row in choice.rows), strict=True))
     return _TEXT.format(
         count=len(sources),
         members="".join(f"    {name!r}: {python_text(source)},\n" for name, source in sources.items()),
         general=tuple(one.candidate for one in choice.winners if one.general),
-        cases="".join(f"    ({row.sizes!r}, {row.candidate!r}),  # {_named(row.case)}\n" for row in choice.rows),
+        cases="".join(map(_case, choice.rows)),
         ranges=tuple((min(column), max(column)) for column in columns),
+        columns=tuple(at for at, one in enumerate(columns) if len(set(one)) > 1 and one not in columns[:at]),
         sizes=inspect.getsource(sizes),
     )
+
+
+def _case(row: Row) -> str:
+    gains = tuple(round(one, 3) for one in row.gains)
+    return f"    ({row.sizes!r}, {row.candidate!r}, {gains!r}),  # {_named(row.case)}\n"
 
 
 def _named(case: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from akgflow.base.serial import to_json
@@ -40,6 +40,8 @@ class Row:
     sizes: tuple[int, ...]
     """Of a call, as `akgflow.operators.sizes` gives them."""
     candidate: str
+    gains: tuple[float, ...] = ()
+    """How many times as fast as the single best kernel each of the kernels is there, in their order."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,12 @@ def choose(right: Sequence[Judged], most: int) -> Choice:
     used = [name for name in kept if name == kept[0] or any(row.candidate == name for row in rows)]
     if len(used) < 2:
         raise NoChoice("no kernel is faster than the best one at any case by more than the noise")
+    first = speeds[used[0]]
+    gained = {
+        key: tuple(speeds[name][key].ratio / first[key].ratio if key in speeds[name] else 1.0 for name in used)
+        for key in cases
+    }
+    rows = tuple(replace(row, gains=gained[key]) for row, key in zip(rows, cases, strict=True))
     return Choice(tuple(timed[name] for name in used), rows)
 
 

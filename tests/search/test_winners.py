@@ -143,17 +143,24 @@ TWO = [judged(1, 2.0, 2.0, 2.0), judged(2, 4.0, 1.0, 1.0)]
         (4096, 2, 2),
         (512, 64, 1),
         (8, 4096, 1),
-        # Between the cases the nearest one decides, by logarithms.
+        # Between the cases it is who promises most.
         (3000, 3, 2),
         (1000, 30, 1),
+        (1448, 11, 1),
         # Outside, the best for all together.
         (4096, 1, 1),
         (100_000, 2, 1),
     ],
 )
-def test_a_call_goes_to_the_kernel_of_the_nearest_case(rows, cols, kernel):
+def test_a_call_goes_to_the_kernel_that_promises_most(rows, cols, kernel):
     model = model_of(choose(TWO, 2), cols)
     assert [picked(model, rows, cols) for _ in range(2)] == [kernel] * 2
+
+
+def test_what_a_kernel_loses_elsewhere_counts_between_the_cases():
+    # As fast as in the table above at the first case, and forty times slower at the next one.
+    model = model_of(choose([TWO[0], judged(2, 4.0, 0.05, 0.05)], 2), 6)
+    assert (picked(model_of(choose(TWO, 2), 6), 1900, 6), picked(model, 1900, 6)) == (2, 1)
 
 
 def test_kernels_that_serve_the_cases_alone_refuse_all_else():
