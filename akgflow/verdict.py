@@ -77,6 +77,10 @@ class JudgeRequest:
     """Which shapes it must serve beside the stated ones."""
     layouts: str | None = None
     """``any``: it must take inputs of any layout."""
+    rivals: Mapping[str, str] = field(default_factory=dict)
+    """Texts of kernels that were right before, by name: the candidate is timed against them, too."""
+    unseen: int = 0
+    """Shapes between the stated ones that the judge draws for that; 0: at the stated ones."""
 
     @property
     def contract(self) -> Contract:
@@ -184,9 +188,33 @@ class Timing:
     """With the caches emptied before each call; None where that was not measured."""
     roofline: Roofline | None = None
     """None where the target's facts do not suffice."""
+    sizes: tuple[int, ...] = ()
+    """Of the call and its model, in the order of `akgflow.operators.sizes`."""
     parts: Mapping[str, PartTiming] = field(default_factory=dict)
     """``forward`` alone, as training calls it, and ``backward``, which is the difference; a call is both. Empty where
     gradients are not judged, or where a part could not be told."""
+
+
+@dataclass(frozen=True)
+class Untimed:
+    """A case for which there is no time, and why."""
+
+    case: Mapping[str, Scalar]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Overall:
+    """The speedup over one baseline for all cases together: `akgflow.speed.overall` says how."""
+
+    baseline: str
+    speedup: float
+    interval: tuple[float, float]
+    """Of the speedup."""
+    cases: int
+    """The number of those that were timed."""
+    untimed: int = 0
+    """The number of those that were not, which count as 1.0 at most."""
 
 
 @dataclass(frozen=True)
@@ -281,6 +309,13 @@ class Verdict:
     """The compiler's or the candidate's own words, cut to what matters."""
     correctness: Correctness | None = None
     timing: tuple[Timing, ...] = ()
+    """Of every case that is no secret, against each baseline."""
+    untimed: tuple[Untimed, ...] = ()
+    """The cases that have no time where others have one; without any, ``absent`` says why."""
+    overall: tuple[Overall, ...] = ()
+    """One figure for each baseline. Verdicts from before every case was timed have none."""
+    beside: tuple[Timing, ...] = ()
+    """Against the rivals, at each shape that the request says."""
     resources: tuple[KernelResources, ...] = ()
     profile: tuple[KernelProfile, ...] = ()
     """Counters of the GPU where they were asked for; nothing depends on them."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from akgflow.base.text import lines as lines_of
 from akgflow.base.text import visible
+from akgflow.config.types import Scalar
 from akgflow.terms import Status
 from akgflow.verdict import CaseResult, KernelProfile, KernelResources, Timing, Verdict
 
@@ -86,23 +87,37 @@ def _numerics(verdict: Verdict, wrong: list[CaseResult]) -> list[str]:
 
 
 def _shape(case: CaseResult) -> str:
-    return ", ".join(f"{name}={value}" for name, value in case.case.items()) or "the operator's own shapes"
+    return _named(case.case)
+
+
+def _named(case: Mapping[str, Scalar]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in case.items()) or "the operator's own shapes"
 
 
 def _timing(verdict: Verdict) -> Iterator[str]:
     """Against each baseline, and against the least time that the target can take, with what decides that."""
+    several = len(verdict.timing) > len(verdict.overall) or bool(verdict.timing and verdict.untimed)
+    for whole in verdict.overall if several else ():
+        low, high = whole.interval
+        yield f"{whole.speedup:.2f}x {whole.baseline} [{low:.2f}, {high:.2f}], the geometric mean over all cases."
     for timing in verdict.timing:
         low, high = timing.interval
+        at = f"{_named(timing.case)}: " if several else ""
         yield (
-            f"{timing.seconds * 1e6:.1f} us, {timing.speedup:.2f}x {timing.baseline} [{low:.2f}, {high:.2f}] "
+            f"{at}{timing.seconds * 1e6:.1f} us, {timing.speedup:.2f}x {timing.baseline} [{low:.2f}, {high:.2f}] "
             f"({timing.call}) on {timing.device}."
             + "".join(
                 f" {name.capitalize()}: {one.seconds * 1e6:.1f} us, {one.speedup:.2f}x."
                 for name, one in timing.parts.items()
             )
         )
-    if verdict.timing and verdict.timing[0].roofline:
-        yield _roofline(verdict.timing[0])
+    if verdict.timing:
+        yield from (f"{_named(one.case)}: not timed: {one.reason}" for one in verdict.untimed)
+    known = [(one.roofline.share, at) for at, one in enumerate(verdict.timing) if one.roofline]
+    if known:
+        # Where most is left to gain.
+        least = verdict.timing[min(known)[1]]
+        yield f"{f'{_named(least.case)}: ' if several else ''}{_roofline(least)}"
 
 
 def _roofline(timing: Timing) -> str:

@@ -25,10 +25,13 @@ def export_kernel(
     name: str | None = None,
     license: str | None = None,
     fallback: bool = False,
+    single: bool = False,
     workspace: str | Path | None = None,
     overrides: Sequence[str] = (),
 ) -> Exported:
     """Write the best kernel of a job of a finished run as a package: a ``wheel``, an ``hf-kernel`` or a ``folder``.
+
+    Where the job keeps several kernels, the package picks one of them by shape; with ``single`` it holds the best one.
 
     ``run`` is its folder, or the folder's name in the workspace. ``name`` is the package's; ``license`` an SPDX
     expression for kernel and operator. With ``fallback`` the operator computes what was not verified, which is refused
@@ -37,7 +40,7 @@ def export_kernel(
     space = load_workspace(workspace, overrides=overrides)
     folder = find_run(run, space.runs)
     wish = Wish(check_name("form", to, FORMS), Path(out), name, license, fallback)
-    return write_package(of_run(folder, job, space), wish)
+    return write_package(of_run(folder, job, space, single=single), wish)
 
 
 @public

@@ -60,6 +60,13 @@ def escaped_in_json(text: str) -> str:
     return _ESCAPED_IN_JSON.sub(_as_json, text)
 
 
+def python_text(text: str) -> str:
+    """A text as a literal over several lines that reads like it."""
+    escaped = visible(text.replace("\\", "\\\\").replace("\r", "\\r")).replace('"""', '\\"\\"\\"')
+    ends = escaped[:-1] + '\\"' if escaped.endswith('"') else escaped
+    return f'"""\\\n{ends}"""'
+
+
 def lines(text: str, *, keep_ends: bool = False) -> list[str]:
     r"""Lines as ``\n``, ``\r\n`` and ``\r`` end them, and nothing else does."""
     found = _LINE.findall(text)

@@ -38,6 +38,9 @@ from akgflow.errors import ExitCode
     show_default=True,
     help="What is done with calls that were not verified: they are refused, or the operator computes them.",
 )
+@click.option(
+    "--single", is_flag=True, help="The best kernel alone, where the job keeps several that are for some shapes."
+)
 @workspace_option
 @set_option
 @json_option
@@ -49,6 +52,7 @@ def export_command(
     name: str | None,
     license: str | None,
     fallback: str,
+    single: bool,
     workspace: Path | None,
     overrides: tuple[str, ...],
     as_json: bool,
@@ -65,6 +69,7 @@ def export_command(
         name=name,
         license=license,
         fallback=fallback == "reference",
+        single=single,
         workspace=workspace,
         overrides=overrides,
     )

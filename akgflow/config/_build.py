@@ -260,6 +260,7 @@ def task(node: Node, file: Path, read: Read, opened: Opened) -> Task:
         memory=size(data["memory"]) if "memory" in data else Task.memory,
         precision=Precision.of(data.get("precision", Task.precision)),
         framework=data.get("framework", Task.framework),
+        winners=int(data.get("keep", {}).get("winners", Task.winners)),
         profile=bool(data.get("profile", Task.profile)),
         baselines=tuple(dict.fromkeys((*data.get("baselines", Task.baselines), *over))),
     )

@@ -353,6 +353,8 @@ class Task:
     limits: TimeLimits = TimeLimits()
     memory: int | None = None
     """Bytes of the machine's memory that one judgement may take; None: what is free, less a share."""
+    winners: int = 1
+    """The most kernels that a job keeps, each the fastest for some of the cases."""
     profile: bool = False
     """Whether the GPU's counters are read for timed candidates, where the machine allows it."""
 

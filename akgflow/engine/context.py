@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from akgflow.agents import (
@@ -242,6 +242,17 @@ class RunContext:
         self.standing.judged(job.id, verdict)
         write_json(place / "verdict.json", verdict)
         self.notify(job.id, f"{candidate.step} {candidate.attempt}: {verdict.status}: {verdict.message}")
+        return Judged(candidate, verdict)
+
+    async def judge_beside(self, job: Job, candidate: Candidate, rivals: Mapping[str, str], unseen: int) -> Judged:
+        """The verdict about a candidate that is timed beside others, on so many shapes that the judge draws."""
+        asked = self._request(candidate.source, job.dsl, job.target, job.reach)
+        request = replace(asked, rivals=rivals, unseen=unseen)
+        self.notify(job.id, f"{candidate.step}: judging {len(rivals)} kernels as one, {candidate.id}")
+        self.standing.enters(job.id, Stage.JUDGING)
+        verdict = await self._judged(f"verdict {job.id}.{candidate.id}", request, job.reach, candidate.step)
+        self.standing.enters(job.id, Stage.WORKING)
+        self.notify(job.id, f"{candidate.step}: {verdict.status}: {verdict.message}")
         return Judged(candidate, verdict)
 
     async def _first_of_its_form(self, job: Job, candidate: Candidate) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from akgflow.config.types import Gates
+from akgflow.speed import speeds_of
 from akgflow.terms import Evidence
 from akgflow.verdict import Verdict
 
@@ -44,13 +45,11 @@ def _families(verdict: Verdict) -> set[str]:
 
 def _slow(over: str, at_least: float, verdict: Verdict) -> list[str]:
     """The gate holds when the whole interval is not below it: a ratio that only might be enough is not."""
-    timed = [timing for timing in verdict.timing if timing.baseline == over]
-    if not timed:
+    speed = speeds_of(verdict).get(over)
+    if speed is None:
         return [f"fast: {at_least:g}x over {over} is asked for and no timing was obtained"]
-    slowest = min(timed, key=lambda timing: timing.interval[0])
-    low, high = slowest.interval
-    if low >= at_least:
+    if speed.low >= at_least:
         return []
-    return [
-        f"fast: {at_least:g}x over {over} is asked for, {slowest.speedup:.2f}x [{low:.2f}, {high:.2f}] was measured"
-    ]
+    unknown = len(verdict.untimed)
+    without = f", where {unknown} cases without a time count as 1x at most" if unknown else ""
+    return [f"fast: {at_least:g}x over {over} is asked for, {speed} was measured{without}"]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from dataclasses import replace
 
 from akgflow.base.atomic import write_json, write_text
 from akgflow.base.text import lines as lines_of
 from akgflow.budget.usage import AbortedSpend
 from akgflow.config.types import SourceKernel
 from akgflow.engine.context import RunContext
+from akgflow.engine.dispatch import dispatch
 from akgflow.engine.gates import unmet
 from akgflow.engine.preflight import numeric_targets, preflight
 from akgflow.engine.standing import Stage
@@ -165,9 +167,13 @@ async def _finished(job: Job, run: RunContext) -> JobResult:
     except PrerequisiteError as missing:
         return _ended(state, run, Outcome.NO_PROVIDER, str(missing))
     result = _judged_result(state, run)
-    if result.outcome is Outcome.MET:
-        await _keep(state, run)
-    return result
+    if result.outcome is not Outcome.MET:
+        return result
+    await _keep(state, run)
+    try:
+        return replace(result, dispatch=await dispatch(state, run))
+    except BudgetError as spent:
+        return replace(result, outcome=Outcome.BUDGET, reason=str(spent))
 
 
 async def _keep(state: JobState, run: RunContext) -> None:

@@ -8,7 +8,8 @@ from enum import StrEnum
 
 from akgflow.budget.ledger import Ledger, Spent
 from akgflow.planning import Plan
-from akgflow.search.quality import Speed, speed_of
+from akgflow.search.quality import speed_of
+from akgflow.speed import Speed
 from akgflow.verdict import Verdict
 
 

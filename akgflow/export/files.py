@@ -19,7 +19,7 @@ import jinja2
 from akgflow import __version__
 from akgflow.base import resources
 from akgflow.base.serial import to_data, to_json
-from akgflow.base.text import visible
+from akgflow.base.text import python_text, visible
 from akgflow.errors import ConfigError
 from akgflow.export.facts import Operands
 from akgflow.export.subject import Subject
@@ -55,13 +55,6 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters.update(python=ascii, toml=toml, inline=inline, text=python_text, packed=packed)
     return environment
-
-
-def python_text(text: str) -> str:
-    """A text as a literal over several lines that reads like it."""
-    escaped = visible(text.replace("\\", "\\\\").replace("\r", "\\r")).replace('"""', '\\"\\"\\"')
-    ends = escaped[:-1] + '\\"' if escaped.endswith('"') else escaped
-    return f'"""\\\n{ends}"""'
 
 
 def packed(array: Array | None) -> str:
@@ -121,6 +114,8 @@ def package_files(
         "evidence/verdict.json": to_json(subject.verdict, indent=2) + "\n",
         "evidence/provenance.json": to_json(_provenance(subject), indent=2) + "\n",
     }
+    if subject.dispatch is not None:
+        files["evidence/dispatch.json"] = to_json(subject.dispatch, indent=2) + "\n"
     for number, case in enumerate(found.cases):
         if case.globals:
             files[f"evidence/cases/{number}.py"] = pinned(subject.operator, case.globals)
@@ -190,7 +185,8 @@ def requirements(subject: Subject, shipping: Shipping) -> list[str]:
     """What pip must install: PyTorch, and what kernel and operator import. Raises `ConfigError` for akgflow itself."""
     found = {"torch": TORCH}
     installed = importlib.metadata.packages_distributions()
-    for name in sorted(imported_by(subject.source) | imported_by(subject.operator)):
+    texts = (subject.source, subject.operator, *subject.members)
+    for name in sorted(set[str]().union(*map(imported_by, texts))):
         if name == "akgflow":
             raise ConfigError(f"the kernel of {subject.job} imports akgflow, and a package must run without it")
         if name in sys.stdlib_module_names or name in found:

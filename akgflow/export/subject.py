@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ from akgflow.config.types import Scalar, Target, ToolchainFile, Workspace
 from akgflow.errors import ConfigError
 from akgflow.operators.text import parts_of
 from akgflow.planning import Job, Plan, digest
-from akgflow.runs.layout import PLAN, RESULT
+from akgflow.runs.damage import read_whole_text
+from akgflow.runs.layout import PLAN, RESULT, dispatch_in
 from akgflow.runs.reader import candidates_of, judged_operator, plan_of, result_of
-from akgflow.runs.result import JobResult, RunResult
+from akgflow.runs.result import Dispatch, JobResult, RunResult
+from akgflow.search.pool import id_of
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import Verdict
 
@@ -40,6 +42,10 @@ class Subject:
     dtype: str | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """Where it comes from, for people, as JSON."""
+    members: tuple[str, ...] = ()
+    """The texts of the kernels among which ``source`` picks by shape; empty where it is a kernel itself."""
+    dispatch: Dispatch | None = None
+    """How it picks."""
 
     @property
     def evidence(self) -> Evidence:
@@ -47,8 +53,11 @@ class Subject:
         return Evidence.EXECUTED if Evidence.EXECUTED in self.verdict.evidence else Evidence.INTERPRETED
 
 
-def of_run(folder: Path, job: str | None, space: Workspace) -> Subject:
-    """The best kernel of a job; without a job, of the only one that has one. Raises `ConfigError`."""
+def of_run(folder: Path, job: str | None, space: Workspace, *, single: bool = False) -> Subject:
+    """The best kernel of a job; without a job, of the only one that has one. Raises `ConfigError`.
+
+    Where the job keeps several kernels, all of them as one that picks by shape, or with ``single`` the best one.
+    """
     plan, operator = finished_plan(folder)
     result = result_of(folder)
     assert result is not None, "it is finished"
@@ -68,7 +77,29 @@ def of_run(folder: Path, job: str | None, space: Workspace) -> Subject:
         dtype=plan.dtype,
         provenance=_provenance(folder, plan, chosen),
     )
-    return checked(subject)
+    found = chosen.dispatch
+    return checked(subject if single or found is None or not found.kept else _by_shape(subject, found, folder))
+
+
+def _by_shape(single: Subject, found: Dispatch, folder: Path) -> Subject:
+    """The dispatcher of a job in the place of its best kernel. Raises `ConfigError`."""
+    place = dispatch_in(folder, single.job) / "candidate.py"
+    source = read_whole_text(place)
+    if source is None or id_of(source) != found.candidate:
+        raise ConfigError(f"{place} is not the kernel {found.candidate}, which the result names: it was changed")
+    kernels = {one.id: one.source for one in candidates_of(folder, single.job)}
+    names = [winner.candidate for winner in found.winners]
+    if missing := [name for name in names if name not in kernels]:
+        raise ConfigError(f"{folder / 'jobs' / single.job} holds no kernel {missing[0]}, which the result names")
+    assert found.verdict is not None, "what is kept was judged"
+    return replace(
+        single,
+        source=source,
+        verdict=found.verdict,
+        provenance={**single.provenance, "candidate": found.candidate, "winners": names},
+        members=tuple(kernels[name] for name in names),
+        dispatch=replace(found, verdict=None),
+    )
 
 
 def finished_plan(folder: Path) -> tuple[Plan, str]:

@@ -12,8 +12,9 @@ from typing import Literal, NamedTuple
 from akgflow.base.serial import to_json
 from akgflow.config.types import Scalar
 from akgflow.operators.python_text import PythonError, definitions, parse_python
+from akgflow.speed import overall
 from akgflow.terms import Evidence
-from akgflow.verdict import FRAMEWORK_ALLOWED, OperatorFeatures, Timing, Verdict
+from akgflow.verdict import FRAMEWORK_ALLOWED, OperatorFeatures, Overall, Verdict
 
 NUMERIC = (Evidence.EXECUTED, Evidence.INTERPRETED)
 """Evidence that an entry must have: that it compiles says nothing about its numbers."""
@@ -74,9 +75,9 @@ class Entry:
         return _digest(to_json(data))
 
     @property
-    def speed(self) -> Timing | None:
-        """The timing against the first baseline; None where it was not executed or not timed."""
-        return self.verdict.timing[0] if self.verdict.timing else None
+    def speed(self) -> Overall | None:
+        """Over the first baseline, for all cases; None where it was not executed or not timed."""
+        return next(iter(overall(self.verdict.timing, self.verdict.untimed)), None)
 
     @property
     def claim(self) -> str:
@@ -85,7 +86,8 @@ class Entry:
         if speed is None:
             return f"{self.verdict.message}; not timed"
         low, high = speed.interval
-        figures = f"{speed.speedup:.2f}x [{low:.2f}, {high:.2f}] over {speed.baseline} on {speed.device}"
+        where = self.verdict.timing[0].device
+        figures = f"{speed.speedup:.2f}x [{low:.2f}, {high:.2f}] over {speed.baseline} on {where}"
         return f"{self.verdict.message}; {figures}"
 
     @property
@@ -102,7 +104,7 @@ class Entry:
             speedup=speed.speedup if speed else None,
             interval=speed.interval if speed else None,
             baseline=speed.baseline if speed else None,
-            device=speed.device if speed else None,
+            device=self.verdict.timing[0].device if speed else None,
             kinds=self.features.kinds,
             lessons=len(self.lessons),
             akgflow=self.akgflow,

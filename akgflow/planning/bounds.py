@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from akgflow.budget.request import MORE_ROOM
 from akgflow.config.prompts.analysis import variables_of
 from akgflow.config.steps import AgentRoles, AgentStep, Cap, Step
-from akgflow.config.types import AgentSpec, ModelSpec, Price, Workflow, Workspace
+from akgflow.config.types import AgentSpec, ModelSpec, Price, Task, Workflow, Workspace
 from akgflow.planning.types import Ceiling, Job, PlannedStep
 
 TRIES_PER_REPLY = 2
@@ -31,6 +31,18 @@ def planned_steps(workflow: Workflow, workspace: Workspace) -> tuple[PlannedStep
         earlier = sum(before.name in texts for before in workflow.steps[:number])
         made.append(_planned(step, step.cap(roles), workspace, earlier))
     return tuple(made)
+
+
+DISPATCH = "by shape"
+"""The last step of jobs that keep several kernels; no step of a workflow can be named so."""
+
+
+def dispatching(task: Task) -> tuple[PlannedStep, ...]:
+    """That step; none where one kernel is kept."""
+    does = (
+        f"up to {task.winners} kernels, each the fastest for some cases, judged as one on shapes that nobody has seen"
+    )
+    return (PlannedStep(DISPATCH, does, {}, 1),) if task.winners > 1 else ()
 
 
 def _planned(step: Step, cap: Cap, workspace: Workspace, earlier: int) -> PlannedStep:

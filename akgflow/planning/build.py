@@ -12,7 +12,7 @@ from akgflow.base.serial import to_data, to_json
 from akgflow.config.types import DslPack, ModelSpec, Target, Task, Workflow, Workspace
 from akgflow.machine import Machine
 from akgflow.operators.dimensions import sizes_of
-from akgflow.planning.bounds import ceiling, planned_steps
+from akgflow.planning.bounds import ceiling, dispatching, planned_steps
 from akgflow.planning.pricing import PriceOf, check_prices, models_in_use
 from akgflow.planning.prompts import openings
 from akgflow.planning.types import Job, Plan, PlannedStep, Reach, SourceCheck
@@ -45,7 +45,7 @@ def build_plan(
     ``lacking`` are packages that the operator imports and this machine does not have.
     """
     workflow = workspace.workflows[task.workflow]
-    steps = planned_steps(workflow, workspace)
+    steps = planned_steps(workflow, workspace) + dispatching(task)
     agents = tuple(dict.fromkeys(agent for step in steps for agent in step.agents))
     check_prices(task, workspace, agents, price_of)
     jobs = tuple(

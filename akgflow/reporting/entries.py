@@ -9,7 +9,7 @@ from rich.console import Console
 from akgflow.knowledge import Entry
 from akgflow.reporting._console import say
 from akgflow.reporting._tables import Row, show_table
-from akgflow.reporting.phrases import evidence, speed
+from akgflow.reporting.phrases import evidence, whole
 
 _COLUMNS = ("id", "task", "dsl", "target", "trust", "evidence", "speed", "does", "lessons", "added")
 
@@ -68,8 +68,8 @@ def show_entry(entry: Entry, out: Console) -> None:
 
 
 def _speed(entry: Entry) -> str:
-    timing = entry.speed
-    return f"{speed(timing)} on {timing.device}" if timing else ""
+    found = entry.speed
+    return f"{whole(found)} on {entry.verdict.timing[0].device}" if found else ""
 
 
 def _counts(counts: Mapping[str, int]) -> str:

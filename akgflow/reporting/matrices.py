@@ -7,7 +7,7 @@ from rich.text import Text
 
 from akgflow.reporting._console import say
 from akgflow.reporting._tables import Row, show_table
-from akgflow.reporting.phrases import case_of, evidence, heaviest, limits, resources, speed, times
+from akgflow.reporting.phrases import case_of, evidence, heaviest, limits, resources, speed, times, whole
 from akgflow.runs.matrix import Cell, Matrix, Shape
 from akgflow.terms import Status
 
@@ -28,7 +28,7 @@ def show_matrix(matrix: Matrix, out: Console) -> None:
             rows.append(Row((cell.dsl, cell.target, cell.dtype, "", Text("—", style="yellow"), "", "", notes)))
         for place, shape in enumerate(cell.shapes):
             own = cell.dsl, cell.target, cell.dtype
-            took = [resources(found) for found in heaviest(cell.resources)] if place == 0 else []
+            took = _of_all(cell) if place == 0 else []
             figures = "\n".join([*_figures(shape), *took])
             shown = evidence(cell.evidence) if place == 0 else ""
             rows.append(Row((*own, case_of(shape.case) or "own", shown, _correct(cell, shape), figures, notes)))
@@ -54,6 +54,13 @@ def _correct(cell: Cell, shape: Shape) -> Text:
     return Text(right if passed else f"{shape.status}, {right}", style="" if passed else "red")
 
 
+def _of_all(cell: Cell) -> list[str]:
+    """What holds for all shapes of a cell together."""
+    speeds = [whole(one) for one in cell.overall if one.cases + one.untimed > 1]
+    return speeds + [resources(found) for found in heaviest(cell.resources)]
+
+
 def _figures(shape: Shape) -> list[str]:
     lines = [text for timing in shape.timing for text in (speed(timing), times(timing))]
-    return lines + [text for text in map(limits, shape.timing[:1]) if text]
+    lines += [text for text in map(limits, shape.timing[:1]) if text]
+    return [*lines, f"not timed: {shape.untimed}"] if shape.untimed else lines

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from akgflow.speed import overall
 from akgflow.terms import Evidence, Status, in_order
-from akgflow.verdict import KernelResources, Timing, Verdict
+from akgflow.verdict import KernelResources, Overall, Timing, Verdict
 
 if TYPE_CHECKING:
     from akgflow.budget.ledger import Spent  # brings asyncio, which no plan needs
@@ -89,6 +90,34 @@ def times(timing: Timing) -> str:
     took = f"{seconds(timing.seconds)} against {seconds(timing.baseline_seconds)}"
     at = case_of(timing.case)
     return f"{took}{f' at {at}' if at else ''} on {timing.device}"
+
+
+def whole(found: Overall) -> str:
+    """The speedup for all cases together, and how many they are."""
+    low, high = found.interval
+    ratio = f"{found.speedup:.2f}x [{low:.2f}, {high:.2f}] over {found.baseline}"
+    if found.untimed:
+        return f"{ratio} for all {found.cases + found.untimed} cases, {found.untimed} of them untimed"
+    return f"{ratio} for all {found.cases} cases" if found.cases > 1 else ratio
+
+
+def figures(verdict: Verdict) -> list[str]:
+    """A verdict's times, a line each: of its only case in full, or of all cases together and then of each."""
+    if (len(verdict.timing) <= 1 and not verdict.untimed) or len({case_of(one.case) for one in verdict.timing}) == 1:
+        lines = [text for timing in verdict.timing for text in (speed(timing), times(timing))]
+        lines += [text for text in map(limits, verdict.timing[:1]) if text]
+    else:
+        lines = [whole(one) for one in overall(verdict.timing, verdict.untimed)]
+        lines += [f"{case_of(timing.case)}: {_brief(timing)}" for timing in verdict.timing]
+    if verdict.timing:
+        lines += [f"{case_of(one.case)}: not timed: {one.reason}" for one in verdict.untimed]
+    return lines
+
+
+def _brief(timing: Timing) -> str:
+    took = f"{seconds(timing.seconds)} against {seconds(timing.baseline_seconds)}"
+    share = f", {timing.roofline.share:.0%} of the roofline" if timing.roofline else ""
+    return f"{speed(timing)}, {took}{share}"
 
 
 def limits(timing: Timing) -> str:

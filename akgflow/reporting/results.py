@@ -11,9 +11,10 @@ from rich.text import Text
 from akgflow.reporting._console import say
 from akgflow.reporting._tables import Row, show_table
 from akgflow.reporting.accounts import show_accounts
-from akgflow.reporting.phrases import case_of, correctness, evidence, heaviest, limits, resources, seconds, speed, times
+from akgflow.reporting.phrases import case_of, correctness, evidence, figures, heaviest, resources, seconds
 from akgflow.runs.reader import has_kernels
-from akgflow.runs.result import JobResult, Outcome, RunResult, ShownKernel
+from akgflow.runs.result import Dispatch, JobResult, Outcome, RunResult, ShownKernel
+from akgflow.speed import geomean
 from akgflow.terms import Status
 from akgflow.verdict import Correctness, OtherShapes, Verdict
 
@@ -34,6 +35,8 @@ def show_result(result: RunResult, out: Console) -> None:
     show_examples({job.job: job.examples for job in result.jobs}, out)
     for name, note in ((job.job, note) for job in result.jobs for note in job.notes):
         say(out, f"{name}: {note}")
+    for name, line in ((job.job, line) for job in result.jobs if job.dispatch for line in by_shape(job.dispatch)):
+        say(out, f"{name}: {line}")
     for note in result.notes:
         say(out, f"note: {note}")
     show_accounts(result.accounts, result.budget, out)
@@ -45,6 +48,30 @@ def show_examples(shown: Mapping[str, Sequence[ShownKernel]], out: Console) -> N
     for job, kernels in shown.items():
         if kernels:
             say(out, f"{job}: its prompts showed kernels of the knowledge store: {', '.join(map(str, kernels))}")
+
+
+def by_shape(found: Dispatch) -> list[str]:
+    """Which kernel is for which shape, and how good that choice is on shapes that nobody had seen."""
+    lines = [] if found.kept else [f"one kernel for all shapes: {found.reason}"]
+    for winner in found.winners:
+        constants = " ".join(f"{name}={value}" for name, value in winner.constants.items())
+        cases = "; ".join(case_of(row.case) for row in found.table if row.candidate == winner.candidate)
+        lines.append(f"  {winner.candidate}{f' ({constants})' if constants else ''}: {cases or 'other shapes'}")
+    lines[:0] = [f"{len(found.winners)} kernels by shape"] if found.kept else []
+    if found.regrets:
+        over = geomean([one.over_single[0] for one in found.regrets])
+        least = min(one.over_single[0] for one in found.regrets)
+        behind = max(one.regret for one in found.regrets)
+        where = (
+            f"{len(found.regrets)} shapes that nobody had seen"
+            if found.unseen
+            else "the cases, as no others are served"
+        )
+        lines.append(
+            f"  at {where}: {over:.2f}x as fast as the best single kernel, {least:.2f}x at the least; "
+            f"with the best kernel for each, a call would take up to {behind:.0%} less"
+        )
+    return lines
 
 
 def _row(job: JobResult) -> tuple[str | Text, ...]:
@@ -65,8 +92,7 @@ def _row(job: JobResult) -> tuple[str | Text, ...]:
 
 
 def _figures(verdict: Verdict) -> list[str]:
-    lines = [text for timing in verdict.timing for text in (speed(timing), times(timing))]
-    lines += [text for text in map(limits, verdict.timing[:1]) if text]
+    lines = figures(verdict)
     if "timing" in verdict.absent:
         lines.append(f"not timed: {verdict.absent['timing']}")
     return lines + [resources(found) for found in heaviest(verdict.resources)]

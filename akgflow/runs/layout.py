@@ -5,6 +5,7 @@ runs/gemm_migrate-1f0c2b3a/
   plan.json  operator.py  journal.jsonl  calls.jsonl  run.lock  result.json
   jobs/triton-cpu/code-1-1/          prompt.coder.md  reply.coder.md  candidate.py  parents.json  verdict.json
   best/triton-cpu/                   candidate.py  verdict.json
+  best/triton-cpu/dispatch/          candidate.py  verdict.json  table.json
 ```
 """
 
@@ -38,6 +39,11 @@ def attempt_in(run: Path, job: str, step: str, attempt: int, sample: int) -> Pat
 def best_in(run: Path, job: str) -> Path:
     """The folder of a job's best candidate."""
     return run / "best" / job
+
+
+def dispatch_in(run: Path, job: str) -> Path:
+    """The folder of the dispatcher over a job's winners."""
+    return best_in(run, job) / "dispatch"
 
 
 def prompt_file(agent: str, resend: int) -> str:

@@ -12,8 +12,9 @@ from akgflow.errors import ConfigError, ExitCode
 from akgflow.planning import Plan
 from akgflow.runs.damage import DamagedRun
 from akgflow.runs.reader import best_candidate, best_verdict, plan_of, result_of, runs_in
+from akgflow.speed import overall
 from akgflow.terms import Evidence, Status
-from akgflow.verdict import CaseResult, KernelResources, Timing, Verdict
+from akgflow.verdict import CaseResult, KernelResources, Overall, Timing, Verdict
 
 OWN = "own"
 """The dtype of a task that leaves it to the operator."""
@@ -34,6 +35,8 @@ class Shape:
     bound: float = 0.0
     timing: tuple[Timing, ...] = ()
     reason: str = ""
+    untimed: str = ""
+    """Why it has no time where other shapes have one."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class Cell:
     hardware: str = ""
     resources: tuple[KernelResources, ...] = ()
     beyond: Mapping[str, str] | None = None
+    overall: tuple[Overall, ...] = ()
+    """The speedup over each baseline for all shapes together."""
     shapes: tuple[Shape, ...] = ()
 
 
@@ -136,6 +141,7 @@ def filled(empty: Cell, verdict: Verdict, cases: Sequence[Mapping[str, Scalar]])
         hardware=verdict.environment.hardware,
         resources=verdict.resources,
         beyond=verdict.absent,
+        overall=overall(verdict.timing, verdict.untimed),
         shapes=tuple(_shape(case, [one for one in results if one.case == case], verdict) for case in shapes),
     )
 
@@ -155,4 +161,5 @@ def _shape(case: Mapping[str, Scalar], results: Sequence[CaseResult], verdict: V
         bound=worst.bound,
         timing=tuple(timing for timing in verdict.timing if timing.case == case),
         reason=worst.detail if wrong else "",
+        untimed=next((one.reason for one in verdict.untimed if one.case == case), ""),
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from akgflow.budget.ledger import Spent
-from akgflow.config.types import Budget
+from akgflow.config.types import Budget, Scalar
 from akgflow.errors import ExitCode
+from akgflow.search.winners import Row, Winner
 from akgflow.verdict import Verdict
 
 
@@ -46,6 +48,49 @@ class ShownKernel:
 
 
 @dataclass(frozen=True)
+class Regret:
+    """One shape that neither a prompt nor the choice had seen, with seconds of a call there."""
+
+    case: Mapping[str, Scalar]
+    seconds: float
+    """Of the dispatcher."""
+    single_seconds: float
+    """Of the best kernel for all cases together."""
+    best_seconds: float
+    """Of the kernel that is the fastest there."""
+    best: str
+    """Its id."""
+    over_single: tuple[float, float, float]
+    """How many times as fast as the best single kernel, and the interval."""
+    call: str
+    """``faster``, ``same`` or ``slower`` than that."""
+
+    @property
+    def regret(self) -> float:
+        """What a better choice would have saved, as a share: 0.05 where the best kernel takes 5 % less."""
+        return max(0.0, 1.0 - self.best_seconds / self.seconds)
+
+
+@dataclass(frozen=True)
+class Dispatch:
+    """Several kernels as one, or why there is none."""
+
+    kept: bool
+    reason: str = ""
+    """Why it is not kept."""
+    candidate: str = ""
+    """The dispatcher's id."""
+    winners: tuple[Winner, ...] = ()
+    """The single best one first; it serves what is outside the cases, too, where it is general."""
+    table: tuple[Row, ...] = ()
+    regrets: tuple[Regret, ...] = ()
+    unseen: bool = True
+    """Whether the shapes of ``regrets`` were drawn; else they are the cases, since no others are served."""
+    verdict: Verdict | None = None
+    """Of the dispatcher."""
+
+
+@dataclass(frozen=True)
 class JobResult:
     """One matrix cell's end. ``reason`` says why the outcome is not ``met``; empty when it is.
 
@@ -65,6 +110,8 @@ class JobResult:
     origins: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     examples: tuple[ShownKernel, ...] = ()
+    dispatch: Dispatch | None = None
+    """None where one kernel was to be kept, or the job did not meet its gates."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Search among judged candidates: what is better, what is new, which parents to choose, when to stop. All pure."""
 
+from akgflow.search import dispatcher
 from akgflow.search.islands import Islands
 from akgflow.search.novelty import normal_form
 from akgflow.search.pool import Candidate, Judged
@@ -9,16 +10,21 @@ from akgflow.search.tiers import draw, inspirations, tiers
 from akgflow.search.tunables import Tunables, TunablesError, declared, with_values
 from akgflow.search.tuner import Tuner
 from akgflow.search.ucb import pick
+from akgflow.search.winners import Choice, NoChoice, choose
 
 __all__ = [
     "Candidate",
+    "Choice",
     "Islands",
     "Judged",
+    "NoChoice",
     "Stopping",
     "Tunables",
     "TunablesError",
     "Tuner",
+    "choose",
     "declared",
+    "dispatcher",
     "draw",
     "gained",
     "inspirations",

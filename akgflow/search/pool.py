@@ -27,7 +27,12 @@ class Candidate:
     @property
     def id(self) -> str:
         """Twelve hexadecimal digits of the source's sha256: equal sources are one candidate."""
-        return hashlib.sha256(self.source.encode()).hexdigest()[:12]
+        return id_of(self.source)
+
+
+def id_of(source: str) -> str:
+    """The id of the candidate with this text."""
+    return hashlib.sha256(source.encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from akgflow.speed import Speed, speeds_of
 from akgflow.terms import Evidence, Status, strength
 from akgflow.verdict import Timing, Verdict
 
@@ -26,30 +27,15 @@ _WORTH = {
 }
 
 
-class Speed(NamedTuple):
-    """A speedup over the task's first baseline with the interval that the judge gives it."""
-
-    ratio: float
-    low: float
-    high: float
-
-    def exceeds(self, other: Speed) -> bool:
-        """Whether it is larger by more than the noise of both: the intervals do not meet."""
-        return self.low > other.high
-
-    def __str__(self) -> str:
-        return f"{self.ratio:.2f}x [{self.low:.2f}, {self.high:.2f}]"
-
-
-def timing_of(verdict: Verdict) -> Timing | None:
-    """The timing against the first baseline; None for a candidate that did not pass."""
-    return verdict.timing[0] if verdict.passed and verdict.timing else None
+def timings_of(verdict: Verdict) -> tuple[Timing, ...]:
+    """The timings of all cases against the first baseline; none for a candidate that did not pass."""
+    first = verdict.timing[0].baseline if verdict.passed and verdict.timing else None
+    return tuple(one for one in verdict.timing if one.baseline == first)
 
 
 def speed_of(verdict: Verdict) -> Speed | None:
-    """The measured speed of a candidate that passed; None where nothing was measured."""
-    timing = timing_of(verdict)
-    return Speed(timing.speedup, *timing.interval) if timing else None
+    """The speed over the first baseline of a candidate that passed, for all cases; None where nothing was measured."""
+    return next(iter(speeds_of(verdict).values()), None) if verdict.passed else None
 
 
 def timeable(verdict: Verdict) -> bool:

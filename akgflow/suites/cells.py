@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +13,7 @@ from akgflow.errors import ConfigError
 from akgflow.planning import Job
 from akgflow.runs.reader import best_candidate, best_verdict, plan_of, result_of, taken_in
 from akgflow.runs.result import Attempt, JobResult, Outcome, RunResult
-from akgflow.search.quality import Speed
+from akgflow.speed import Speed, speeds_of
 from akgflow.suites.folder import Listed, SuiteFolder
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import Verdict
@@ -45,7 +44,7 @@ class Cell:
     timeable: bool = False
     """Whether kernels are executed on the target itself and timed there."""
     speeds: Mapping[str, Speed] = field(default_factory=dict)
-    """Of a right kernel by baseline: the geometric mean over the timed cases, and of their intervals' ends."""
+    """Of a right kernel by baseline, for all its cases: `akgflow.speed.overall`."""
     device: str = ""
     """On which it was timed."""
     source: str = ""
@@ -170,16 +169,3 @@ def _state(job: Job, end: JobResult | None, verdict: Verdict | None) -> tuple[St
     if not {Evidence.EXECUTED, Evidence.INTERPRETED} & set(verdict.evidence):
         return State.NOT_RUN, "it was compiled, and nobody has seen its numbers"
     return State.RIGHT, ""
-
-
-def speeds_of(verdict: Verdict) -> dict[str, Speed]:
-    """The speeds of a verdict by baseline, over its timed cases."""
-    by_baseline: dict[str, list[Speed]] = {}
-    for one in verdict.timing:
-        by_baseline.setdefault(one.baseline, []).append(Speed(one.speedup, *one.interval))
-    return {name: Speed(*(geomean(column) for column in zip(*some, strict=True))) for name, some in by_baseline.items()}
-
-
-def geomean(values: Sequence[float]) -> float:
-    """The geometric mean of positive numbers; zero where one is zero."""
-    return math.exp(sum(map(math.log, values)) / len(values)) if min(values) > 0 else 0.0

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from akgflow.base.text import lines
 from akgflow.errors import ConfigError, ExitCode
-from akgflow.search.quality import Speed
+from akgflow.speed import Speed
 from akgflow.suites.cells import Cell, Scored, State
 
 

@@ -14,7 +14,8 @@ from akgflow.runs.layout import best_in
 from akgflow.runs.lock import lock_in
 from akgflow.runs.reader import best_candidate, best_verdict, judged_operator, plan_of, result_of
 from akgflow.search import Candidate
-from akgflow.suites.cells import Cell, State, speeds_of
+from akgflow.speed import speeds_of
+from akgflow.suites.cells import Cell, State
 from akgflow.suites.comparison import ORDER, Call, FailOn, Pair, fails, pair_of
 from akgflow.suites.folder import runs_of
 from akgflow.terms import Evidence, Status
@@ -153,7 +154,7 @@ def conditions_of(verdict: Verdict, cases: Sequence[Mapping[str, Scalar]], dtype
 
 def rechecked(kernel: JudgedKernel, now: Verdict) -> Rechecked:
     """What the judge's answer of today says about a kernel."""
-    pair = pair_of(_cell(kernel, kernel.verdict), _cell(kernel, now))
+    pair = pair_of(_cell(kernel, kernel.verdict), _cell(kernel, _on_cases_of(kernel.verdict, now)))
     if not pair.reason and pair.call in (Call.WORSE, Call.BETTER):
         pair = replace(pair, reason=_seconds(kernel.verdict, now))
     elif kernel.verdict.timing and not now.timing and "timing" in now.absent and now.passed:
@@ -171,6 +172,16 @@ def unreached(kernel: JudgedKernel, reason: str) -> Rechecked:
 def in_order(of: str, kernels: Sequence[Rechecked]) -> Recheck:
     """All of them, what got worse first."""
     return Recheck(of, tuple(sorted(kernels, key=lambda one: ORDER.index(one.pair.call))))
+
+
+def _on_cases_of(before: Verdict, now: Verdict) -> Verdict:
+    """``now`` without times at cases that had none before: older verdicts have the time of one case alone."""
+    had = [*(one.case for one in before.timing), *(one.case for one in before.untimed)]
+    return replace(
+        now,
+        timing=tuple(one for one in now.timing if one.case in had),
+        untimed=tuple(one for one in now.untimed if one.case in had),
+    )
 
 
 def _cell(kernel: JudgedKernel, verdict: Verdict) -> Cell:

@@ -17,13 +17,17 @@ from written_suite import RIGHT, Written, written_suite
 from akgflow.api import DOCUMENTS, document_schema
 from akgflow.base import serial
 from akgflow.cli import _main
+from akgflow.speed import overall
 from akgflow.terms import Evidence, Status
-from akgflow.verdict import CaseResult, Correctness, Environment, KernelResources, Timing, Verdict, Worst
+from akgflow.verdict import CaseResult, Correctness, Environment, KernelResources, Timing, Untimed, Verdict, Worst
 
 Command = Callable[..., tuple[int, str, str]]
 COMMANDS = Path(__file__).parents[2] / "akgflow" / "cli"
 
 BARE = Verdict(Status.NOT_RUN, "No GPU here.", "nvidia_h200", (), Environment("cpu"), "2025-01-01T00:00:00Z")
+TIMING = Timing(
+    {"m": 1}, "eager", 1e-5, 2e-5, 2.0, (1.9, float("inf")), "faster", 24, 0.02, "NVIDIA H200", sizes=(1, 64)
+)
 FULL = replace(
     BARE,
     status=Status.INCORRECT_NUMERICAL,
@@ -48,7 +52,10 @@ FULL = replace(
             ),
         ),
     ),
-    timing=(Timing({"m": 1}, "eager", 1e-5, 2e-5, 2.0, (1.9, float("inf")), "faster", 24, 0.02, "NVIDIA H200"),),
+    timing=(TIMING,),
+    untimed=(Untimed({"m": 2}, "too slow"),),
+    overall=overall((TIMING,), (Untimed({"m": 2}, "too slow"),)),
+    beside=(TIMING,),
     resources=(KernelResources("k", "sm_90a", 32, 1024, 0, {"sgpr": 3}), KernelResources("k", "x")),
     absent={"compiled": "no ptxas"},
 )

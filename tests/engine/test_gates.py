@@ -9,7 +9,7 @@ import pytest
 from akgflow.config.types import FastGate, Gates
 from akgflow.engine.gates import unmet
 from akgflow.terms import Evidence, Status
-from akgflow.verdict import Environment, KernelResources, OtherShapes, Timing, Verdict
+from akgflow.verdict import Environment, KernelResources, OtherShapes, Timing, Untimed, Verdict
 
 EXECUTED, INTERPRETED, COMPILED = Evidence.EXECUTED, Evidence.INTERPRETED, Evidence.COMPILED
 
@@ -22,6 +22,14 @@ def verdict(
 ) -> Verdict:
     timing = (Timing({}, "eager", 1.0, 2.0, 2.0, interval, "faster", 9, 0.1, "cpu"),) if interval else ()
     return Verdict(status, "words", "cpu", evidence, Environment("here"), "now", timing=timing, shapes=shapes)
+
+
+def at(*speedups: float | None) -> Verdict:
+    """Timed at some cases, without noise; not timed where None stands."""
+    known = [(n, one) for n, one in enumerate(speedups) if one]
+    timing = [Timing({"n": n}, "eager", 1.0, one, one, (one, one), "same", 9, 0.1, "cpu") for n, one in known]
+    untimed = [Untimed({"n": n}, "no time") for n, one in enumerate(speedups) if not one]
+    return replace(verdict(EXECUTED), timing=tuple(timing), untimed=tuple(untimed))
 
 
 def with_kernels(*instructions: str) -> Verdict:
@@ -46,6 +54,9 @@ def with_kernels(*instructions: str) -> Verdict:
         (Gates(fast=FastGate()), verdict(EXECUTED), "no timing was obtained"),
         (Gates(fast=FastGate(at_least=1.5)), verdict(EXECUTED, interval=(1.6, 2.2)), None),
         (Gates(fast=FastGate(at_least=1.5)), verdict(EXECUTED, interval=(1.4, 2.2)), "1.5x over eager is asked for"),
+        (Gates(fast=FastGate(at_least=1.0)), at(0.5, 4.0), None),
+        (Gates(fast=FastGate(at_least=1.5)), at(0.5, 4.0), "1.41x [1.41, 1.41] was measured"),
+        (Gates(fast=FastGate(at_least=2.0)), at(4.0, None, None), "where 2 cases without a time count as 1x at most"),
         (Gates(shapes="general"), verdict(EXECUTED, shapes=OtherShapes(({"m": 3},))), None),
         (Gates(shapes="general"), verdict(EXECUTED), "shapes: general is asked for, and no other shape was tried"),
         (Gates(shapes="general"), verdict(EXECUTED, shapes=OtherShapes(untried="no name")), "was tried: no name"),

@@ -11,7 +11,7 @@ from akgflow.budget.usage import Usage
 from akgflow.config.types import Budget
 from akgflow.engine.standing import Stage, Standing
 from akgflow.reporting.progress import Detail, Progress
-from akgflow.search.quality import Speed
+from akgflow.speed import Speed
 
 
 class Terminal(io.StringIO):

@@ -10,6 +10,7 @@ from pathlib import Path
 from akgflow.budget.usage import AbortedSpend
 from akgflow.config import load
 from akgflow.engine.context import RunContext
+from akgflow.engine.dispatch import dispatch
 from akgflow.engine.knowledge import RunKnowledge
 from akgflow.engine.standing import Standing
 from akgflow.engine.state import JobState
@@ -20,6 +21,7 @@ from akgflow.models.gateway import Gateway
 from akgflow.planning import Plan, build_plan
 from akgflow.runs.folder import claim
 from akgflow.runs.journal import Journal
+from akgflow.runs.result import Dispatch
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import Environment, JudgeRequest, OperatorFeatures, Roofline, Timing, Verdict
 
@@ -72,6 +74,7 @@ class Ran:
     said: list[str]
     keys: list[str]
     failed: AkgflowError | None
+    dispatch: Dispatch | None = None
 
     @property
     def course(self) -> list[tuple[str, int, int, str]]:
@@ -96,6 +99,7 @@ def run_steps(task: Path, judge: KnownJudge, *overrides: str, folder: str = "run
     state = JobState(plan.jobs[0])
     lost: list[AbortedSpend] = []
     said: list[str] = []
+    made: list[Dispatch | None] = []
 
     def notify(job: str, text: str) -> None:
         said.append(text)
@@ -110,6 +114,7 @@ def run_steps(task: Path, judge: KnownJudge, *overrides: str, folder: str = "run
         try:
             for step in space.workflows[loaded.task.workflow].steps:
                 await run_step(step, state, run)
+            made.append(await dispatch(state, run))
         except AkgflowError as failed:
             return failed
         finally:
@@ -120,4 +125,4 @@ def run_steps(task: Path, judge: KnownJudge, *overrides: str, folder: str = "run
     keys = [key for key, _ in journal.items("")]
     journal.close()
     where.release()
-    return Ran(state, plan, said, keys, failed)
+    return Ran(state, plan, said, keys, failed, *made)

@@ -11,7 +11,7 @@ from judging import CPU  # noqa: E402
 
 from akgflow.precision import Operands  # noqa: E402
 from akgflow.verification.judge.candidate_process import CandidateFailed  # noqa: E402
-from akgflow.verification.judge.timing import roofline  # noqa: E402
+from akgflow.verification.judge.resources import roofline  # noqa: E402
 from akgflow.verification.reference.reference import Reference  # noqa: E402
 
 HEAD = "import torch\nimport torch.nn.functional as F\n"

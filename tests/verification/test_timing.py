@@ -6,6 +6,7 @@ import random
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from sampling import sampled
@@ -43,14 +44,31 @@ def test_the_same_model_against_itself(bench):
     if not verdict.timing:
         assert re.search("too busy|too short", verdict.absent["timing"])
         return
-    (timing,) = verdict.timing
-    assert timing.case == {"n": 96}
-    assert timing.baseline == "eager"
-    assert timing.device == bench.machine.cpu
-    assert 0 < timing.seconds < 1
-    assert timing.interval[0] <= timing.speedup <= timing.interval[1]
-    assert math.isfinite(timing.interval[1])
-    assert timing.call in ("faster", "same", "slower")
+    told = [one.case for one in (*verdict.timing, *verdict.untimed)]
+    assert sorted(told, key=str) == sorted(CASES, key=str), verdict.untimed
+    for timing in verdict.timing:
+        assert timing.baseline == "eager"
+        assert timing.device == bench.machine.cpu
+        assert 0 < timing.seconds < 1
+        assert timing.interval[0] <= timing.speedup <= timing.interval[1]
+        assert math.isfinite(timing.interval[1])
+        assert timing.call in ("faster", "same", "slower")
+    (overall,) = verdict.overall
+    assert (overall.cases, overall.untimed) == (len(verdict.timing), len(verdict.untimed))
+
+
+def test_a_case_without_time_for_it_says_so(bench):
+    limits = replace(bench.request(SAME, OPERATOR).limits, judge_seconds=1e-3)
+    verdict = bench.judge(SAME, OPERATOR, cases=CASES, time=True, limits=limits)
+    assert verdict.passed, verdict.message
+    if not verdict.timing:
+        assert re.search("too busy|too short", verdict.absent["timing"])
+        return
+    assert [timing.case for timing in verdict.timing] == [CASES[1]], "the largest comes first"
+    (untimed,) = verdict.untimed
+    assert untimed.case == CASES[0]
+    assert "were used up" in untimed.reason
+    assert verdict.overall[0].speedup <= 1.0 or verdict.overall[0].speedup < verdict.timing[0].speedup
 
 
 CHEATS = {
@@ -237,7 +255,7 @@ def test_torch_compile_is_a_baseline_beside_eager(bench):
     named = {timing.baseline for timing in verdict.timing}
     why = [warning for warning in verdict.warnings if warning.startswith("not timed against torch.compile")]
     assert named == ({"eager"} if why else {"eager", "torch.compile"}), verdict.warnings
-    assert len({timing.seconds for timing in verdict.timing}) == 1
+    assert len({(str(timing.case), timing.seconds) for timing in verdict.timing}) == len(verdict.timing) / len(named)
 
 
 @pytest.mark.thorough
@@ -248,5 +266,5 @@ def test_a_baseline_that_fails_is_named_with_its_reason(bench):
     assert verdict.passed, verdict.message
     if "timing" in verdict.absent:
         pytest.skip(f"no timing: {verdict.absent['timing']}")
-    assert [timing.baseline for timing in verdict.timing] == ["eager"]
+    assert {timing.baseline for timing in verdict.timing} == {"eager"}
     assert "not timed against torch.compile: RuntimeError: no compiler" in verdict.warnings

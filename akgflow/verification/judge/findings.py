@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from akgflow.config.types import Scalar
+from akgflow.machine import Machine
 from akgflow.operators.text import parts_of
-from akgflow.terms import Evidence, Status
-from akgflow.verdict import Correctness, JudgeRequest, KernelProfile, KernelResources, OtherShapes, Timing
-from akgflow.verification.judge.failures import CandidateFailed, Measured
+from akgflow.speed import overall
+from akgflow.terms import Evidence, Status, in_order
+from akgflow.verdict import (
+    FRAMEWORK_ALLOWED,
+    Correctness,
+    JudgeRequest,
+    KernelProfile,
+    KernelResources,
+    OtherShapes,
+    Timing,
+    Untimed,
+    Verdict,
+)
+from akgflow.verification.judge.build_cache import environment
+from akgflow.verification.judge.failures import CandidateFailed, Measured, Unfit
 
 NUMERIC = (Evidence.INTERPRETED, Evidence.EXECUTED)
 
@@ -24,6 +38,8 @@ class Findings:
     resources: list[KernelResources] = field(default_factory=list)
     profile: tuple[KernelProfile, ...] = ()
     timing: list[Timing] = field(default_factory=list)
+    untimed: list[Untimed] = field(default_factory=list)
+    beside: list[Timing] = field(default_factory=list)
     warnings: dict[str, None] = field(default_factory=dict)
     deterministic: bool | None = None
     failure: CandidateFailed | None = None
@@ -50,6 +66,48 @@ class Findings:
     def bounded_by(self, layers: tuple[str, ...]) -> None:
         """Keep those layers that held for every process of the candidate."""
         self.layers = layers if self.layers is None else tuple(one for one in self.layers if one in layers)
+
+    def verdict(
+        self,
+        request: JudgeRequest,
+        machine: Machine,
+        seconds: float,
+        is_secret: Callable[[Mapping[str, Scalar]], bool],
+    ) -> Verdict:
+        """What all of it amounts to."""
+        failure = self.failure
+        if failure is None and not self.evidence:
+            reasons = "; ".join(map(": ".join, self.absent.items())) or "no evidence was asked for"
+            failure = CandidateFailed(Status.NOT_RUN, reasons)
+        if request.profile and not self.profile:
+            self.absent.setdefault("profile", "counters are read only of what is right and timed")
+        executed = Evidence.EXECUTED in self.evidence
+        device = machine.device_for(request.target) if executed else None
+        return Verdict(
+            status=failure.status if failure else Status.PASSED,
+            message=failure.message if failure else pass_message(self, request),
+            target=request.target.name,
+            evidence=in_order(self.evidence),
+            environment=environment(machine, device),
+            timestamp=datetime.now(UTC).isoformat(timespec="seconds"),
+            log=failure.log if failure else "",
+            correctness=self.correctness(is_secret),
+            timing=tuple(self.timing),
+            untimed=tuple(self.untimed) if self.timing else (),
+            overall=overall(self.timing, self.untimed),
+            beside=tuple(self.beside),
+            resources=tuple(self.resources),
+            profile=self.profile,
+            absent=self.absent,
+            tolerance=request.tolerance,
+            precision=request.precision,
+            allowed=self.allowed,
+            seconds=round(seconds, 3),
+            warnings=(*([FRAMEWORK_ALLOWED] if request.framework == "allow" else ()), *self.warnings),
+            sandbox=self.layers or (),
+            shapes=self.shapes,
+            unfit=isinstance(failure, Unfit),
+        )
 
 
 def pass_message(findings: Findings, request: JudgeRequest) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -19,11 +19,10 @@ from akgflow.machine import Machine
 from akgflow.terms import Evidence, Status, in_order
 from akgflow.toolchains import CompileFailure, Toolchain
 from akgflow.verdict import (
-    FRAMEWORK_ALLOWED,
     JudgeRequest,
     Verdict,
 )
-from akgflow.verification.judge.build_cache import BuildCache, environment, libraries
+from akgflow.verification.judge.build_cache import BuildCache, libraries
 from akgflow.verification.judge.candidate_process import BUILDS, ForkServerClient
 from akgflow.verification.judge.evaluation import REUSES, Trial
 from akgflow.verification.judge.failures import (
@@ -33,14 +32,14 @@ from akgflow.verification.judge.failures import (
     compile_failed,
     result_failure,
 )
-from akgflow.verification.judge.findings import NUMERIC, Findings, pass_message
+from akgflow.verification.judge.findings import NUMERIC, Findings
 from akgflow.verification.judge.processes import Processes
 from akgflow.verification.judge.resources import memory_plan, profiler
 from akgflow.verification.judge.resources.memory_plan import Plan
 from akgflow.verification.judge.second_look.other_shapes import Asking
+from akgflow.verification.judge.second_look.unseen import unseen
 from akgflow.verification.judge.second_look.without_kernels import require_kernels_matter
-from akgflow.verification.judge.timing import NotTimed, Pace, Starts, timed
-from akgflow.verification.judge.timing.roofline import with_roofline
+from akgflow.verification.judge.timing import Called, Starts, TimedCases
 from akgflow.verification.reference.operator import OperatorError, TooLarge, cases_of
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.sandbox.untrusted_files import tidy
@@ -76,6 +75,9 @@ class Judgement:
         self.tools, self.request, self.scratch, self.grant = tools, request, scratch, grant
         self.findings = Findings()
         self.plans: Sequence[Plan] = ()
+        self._called: list[Called] = []
+        self._more = 0.0
+        """Seconds beyond what the judge plans with."""
         self.started = time.monotonic()
 
     @cached_property
@@ -87,10 +89,16 @@ class Judgement:
     def cases(self) -> Cases:
         """The operator's cases; raises `OperatorError`."""
         request = self.request
-        return cases_of(request.operator, request.operator_file, (*request.cases, *request.secret_cases))
+        stated = (*request.cases, *request.secret_cases, *self.drawn)
+        return cases_of(request.operator, request.operator_file, stated)
+
+    @cached_property
+    def drawn(self) -> Cases:
+        """Further secret cases, between the stated ones; raises `OperatorError`."""
+        return unseen(self.request) if self.request.unseen else ()
 
     def _is_secret(self, keys: Mapping[str, Scalar]) -> bool:
-        return any(one.items() <= keys.items() for one in self.request.secret_cases)
+        return any(one.items() <= keys.items() for one in (*self.request.secret_cases, *self.drawn))
 
     @cached_property
     def module(self) -> str:
@@ -114,7 +122,8 @@ class Judgement:
         failure = self.findings.failure
         if isinstance(failure, Disturbed) and failure.status is Status.NOT_RUN:
             raise MachineExhausted(f"twice in one judgement: {failure.message}")
-        return self._verdict(time.monotonic() - self.started)
+        seconds = time.monotonic() - self.started
+        return self.findings.verdict(self.request, self.tools.machine, seconds, self._is_secret)
 
     def _try(self) -> None:
         pressure = self.tools.server.pressure
@@ -237,10 +246,10 @@ class Judgement:
             if len(self.findings.resources) > before:
                 self.findings.evidence.append(Evidence.COMPILED)
 
-    def builds_key(self, evidence: Evidence) -> str:
+    def builds_key(self, evidence: Evidence, module: str | None = None) -> str:
         """Identifies a build by all that goes into it: another compiler builds again."""
         request, cpu = self.request, self.tools.machine.cpu
-        parts = (self.module, request.toolchain, request.target, evidence.value, cpu, libraries())
+        parts = (module or self.module, request.toolchain, request.target, evidence.value, cpu, libraries())
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     def _reference(self, keys: Mapping[str, Scalar], device: str) -> Reference:
@@ -250,7 +259,7 @@ class Judgement:
         return [self._reference(keys, device) for keys in self.cases]
 
     def _numerics(self, trial: Trial) -> None:
-        findings = self.findings
+        findings, self._called = self.findings, []
         try:
             for keys in self.cases:
                 reference = self._reference(keys, trial.device)
@@ -259,7 +268,9 @@ class Judgement:
                 findings.warnings.update(dict.fromkeys(reference.warnings))
                 findings.allowed = findings.allowed or reference.oracle.permission
                 trial.build(reference)
+                trial.quickest = math.inf
                 trial.numerics(reference)
+                self._called.append(Called(reference, trial.quickest, trial.constructing))
                 if result_failure(trial.measured) is not None:
                     trial.shorten_limits()
             if result_failure(trial.measured) is None:
@@ -306,33 +317,64 @@ class Judgement:
             self.findings.measured += asking.wrong
 
     def _time(self, trial: Trial) -> None:
-        """Time the case with the most elements that is no secret, with the machine to itself."""
+        """Time the cases that are no secret, with the machine to itself; where all are, the largest of them."""
         findings = self.findings
         if REUSES in trial.warnings:
             findings.absent["timing"] = REUSES
             return
-        told = [keys for keys in self.cases if not self._is_secret(keys)] or self.cases
-        references = [self._reference(keys, trial.device) for keys in told]
-        for reference in references:
-            reference.prepare()
-        largest = max(references, key=lambda r: r.draws[0].elements)
-        pace = Pace(trial.quickest, trial.constructing, largest.draw_seconds, self._seconds_left(trial))
+        for one in self._called:
+            one.reference.prepare()
+        told = [one for one in self._called if not self._is_secret(one.keys)]
+        largest = max(told or self._called, key=lambda one: one.elements)
         self.grant()
-        starts = Starts(self.tools.server, self.request, trial.scratch, self.tools.machine.cores, largest)
-        try:
-            found = timed(starts, self.module, self._hardware(), self.request.limits.judgement_bytes, pace)
-        except NotTimed as error:
-            findings.absent["timing"] = str(error)
+        timed = self._timed(trial, told or [largest], rivals=not self.request.unseen)
+        for timing in timed.timing:
+            (findings.beside if timing.baseline in self.request.rivals else findings.timing).append(timing)
+        findings.untimed = timed.untimed
+        if self.request.unseen:
+            self._time_drawn(trial)
+        if not findings.timing:
+            findings.absent["timing"] = next(one.reason for one in timed.untimed if one.case == largest.keys)
+        elif self.request.profile:
+            self._profile(trial.scratch, largest.reference)
+
+    def _timed(self, trial: Trial, cases: Sequence[Called], *, rivals: bool) -> TimedCases:
+        """Cases that were timed together, against the rivals, too, where that is wanted."""
+        request, tools = self.request, self.tools
+
+        def starts(reference: Reference) -> Starts:
+            found = Starts(tools.server, request, trial.scratch, tools.machine.cores, reference)
+            found.rivals = request.rivals if rivals else {}
+            for name, text in found.rivals.items():
+                folder = found.folder_of(name) / BUILDS
+                if not folder.exists():
+                    folder.parent.mkdir()
+                    tools.build_cache.fetch(self.builds_key(trial.evidence, text), folder)
+            return found
+
+        timed = TimedCases(request, starts, self.module, self._hardware(), lambda: self._seconds_left(trial))
+        timed.run(cases)
+        self.findings.warnings.update(timed.warnings)
+        return timed
+
+    def _time_drawn(self, trial: Trial) -> None:
+        """Time the drawn cases beside the rivals, in as many seconds as a judgement is planned with."""
+        drawn = [one for one in self._called if any(case.items() <= one.keys.items() for case in self.drawn)]
+        if not drawn:
+            self.findings.absent["beside"] = "no shape between the stated ones was found with which the operator runs"
             return
-        findings.timing += with_roofline(largest, self.request.target.facts, found.timings, found.calls)
-        findings.warnings.update(dict.fromkeys(found.warnings))
-        if self.request.profile:
-            self._profile(trial.scratch, largest)
+        self._more = self.request.limits.judge_seconds - self._seconds_left(trial)
+        timed = self._timed(trial, drawn, rivals=True)
+        self.findings.beside += [one for one in timed.timing if one.baseline in self.request.rivals]
+        reasons = dict.fromkeys(one.reason for one in timed.untimed)
+        if reasons:
+            self.findings.absent["beside"] = f"{len(timed.untimed)} of {len(drawn)} shapes: {'; '.join(reasons)}"
 
     def _seconds_left(self, trial: Trial) -> float:
         """Of what the judge plans with; what was built is not counted."""
         limits = self.request.limits
-        return limits.judge_seconds - (time.monotonic() - self.started) + limits.build_seconds - trial.build_left
+        planned = limits.judge_seconds + self._more
+        return planned - (time.monotonic() - self.started) + limits.build_seconds - trial.build_left
 
     def _profile(self, scratch: Path, largest: Reference) -> None:
         """Counters about what was timed, while the machine is still this judge's alone."""
@@ -347,39 +389,6 @@ class Judgement:
     def _hardware(self) -> str:
         device = self.tools.machine.device_for(self.request.target)
         return device.name if device is not None else self.tools.machine.cpu
-
-    def _verdict(self, seconds: float) -> Verdict:
-        request, findings = self.request, self.findings
-        failure = findings.failure
-        if failure is None and not findings.evidence:
-            reasons = "; ".join(map(": ".join, findings.absent.items())) or "no evidence was asked for"
-            failure = CandidateFailed(Status.NOT_RUN, reasons)
-        if request.profile and not findings.profile:
-            findings.absent.setdefault("profile", "counters are read only of what is right and timed")
-        executed = Evidence.EXECUTED in findings.evidence
-        device = self.tools.machine.device_for(request.target) if executed else None
-        return Verdict(
-            status=failure.status if failure else Status.PASSED,
-            message=failure.message if failure else pass_message(findings, request),
-            target=request.target.name,
-            evidence=in_order(findings.evidence),
-            environment=environment(self.tools.machine, device),
-            timestamp=datetime.now(UTC).isoformat(timespec="seconds"),
-            log=failure.log if failure else "",
-            correctness=findings.correctness(self._is_secret),
-            timing=tuple(findings.timing),
-            resources=tuple(findings.resources),
-            profile=findings.profile,
-            absent=findings.absent,
-            tolerance=request.tolerance,
-            precision=request.precision,
-            allowed=findings.allowed,
-            seconds=round(seconds, 3),
-            warnings=(*([FRAMEWORK_ALLOWED] if request.framework == "allow" else ()), *findings.warnings),
-            sandbox=findings.layers or (),
-            shapes=findings.shapes,
-            unfit=isinstance(failure, Unfit),
-        )
 
 
 def _ordered(evidence: Iterable[Evidence]) -> list[Evidence]:

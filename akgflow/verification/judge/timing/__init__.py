@@ -20,10 +20,11 @@ given in place of a time.
 `akgflow.verification.judge.timing.estimate` says how the interval is made and what *same* means.
 """
 
+from akgflow.verification.judge.timing.cases import Called, TimedCases
 from akgflow.verification.judge.timing.processes import Start, Starts
 from akgflow.verification.judge.timing.questions import NotTimed
 from akgflow.verification.judge.timing.session import Session, timed
 from akgflow.verification.judge.timing.sizes import Pace
 from akgflow.verification.judge.timing.summary import Timed
 
-__all__ = ["NotTimed", "Pace", "Session", "Start", "Starts", "Timed", "timed"]
+__all__ = ["Called", "NotTimed", "Pace", "Session", "Start", "Starts", "Timed", "TimedCases", "timed"]

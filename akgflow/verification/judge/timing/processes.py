@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +21,6 @@ PROCESSES = 4
 FEW_PROCESSES = 2
 """Processes of a baseline that takes seconds to start."""
 COMPILE_SECONDS = 120.0
-"""For `torch.compile` to build a baseline; what takes longer is left out with the reason."""
 
 
 class Start(NamedTuple):
@@ -30,16 +29,23 @@ class Start(NamedTuple):
     begin: Callable[[], Trial]
     ready: Callable[[Trial], None]
     number: int = PROCESSES
+    trusted: bool = False
+    """Whether it runs the operator itself, and no kernel of anybody's."""
 
 
 class Starts:
     """The arms that a request's timing needs, for one case. ``scratch`` is the candidate's own folder."""
+
+    compile_seconds = COMPILE_SECONDS
+    """For `torch.compile` to build a baseline; what takes longer is left out with the reason."""
 
     def __init__(
         self, server: ForkServerClient, request: JudgeRequest, scratch: Path, threads: int, reference: Reference
     ) -> None:
         self.server, self.request, self.scratch, self.threads = server, request, scratch, threads
         self.reference = reference
+        self.rivals: Mapping[str, str] = {}
+        """Texts of kernels that are timed like baselines, by name."""
 
     def forward_alone(self) -> Starts:
         """The same for calls of forward alone, where gradients are asked for."""
@@ -47,9 +53,9 @@ class Starts:
         found.reference = self.reference.forward_alone()
         return found
 
-    def candidate(self, module: str, name: str = CANDIDATE) -> dict[str, Start]:
+    def candidate(self, module: str, name: str = CANDIDATE, number: int = PROCESSES) -> dict[str, Start]:
         """Processes that load ``module`` through the toolchain; the candidate's, in the folder with its builds."""
-        folder = self.scratch if name == CANDIDATE else self.scratch.parent / name
+        folder = self.scratch if name == CANDIDATE else self.folder_of(name)
 
         def ready(trial: Trial) -> None:
             trial.open()
@@ -57,11 +63,19 @@ class Starts:
             trial.build(self.reference)
 
         folder.mkdir(exist_ok=True)
-        return {name: Start(lambda: self._trial(folder), ready)}
+        return {name: Start(lambda: self._trial(folder), ready, number)}
+
+    def folder_of(self, rival: str) -> Path:
+        """Where a rival's processes work."""
+        return self.scratch.parent / rival
 
     def baselines(self) -> dict[str, Start]:
-        """Processes that load the operator itself, for each baseline of the request."""
-        return {name: self._baseline(name) for name in self.request.baselines}
+        """Processes that load the operator itself, for each baseline of the request; then those of the rivals."""
+        found = {name: self._baseline(name) for name in self.request.baselines}
+        for place, (name, text) in enumerate(self.rivals.items()):
+            # The first one is what the candidate must be as fast as.
+            found |= self.candidate(text, name, FEW_PROCESSES if place else PROCESSES)
+        return found
 
     def _baseline(self, name: str) -> Start:
         def begin() -> Trial:
@@ -74,9 +88,9 @@ class Starts:
             trial.start_baseline(self.reference, pinned(self.request.operator, self.reference.case.globals))
             trial.build(self.reference, baseline=True)
             if name == COMPILED:
-                trial.optimize(self.reference, COMPILE_SECONDS)
+                trial.optimize(self.reference, self.compile_seconds)
 
-        return Start(begin, ready, FEW_PROCESSES if name == COMPILED else PROCESSES)
+        return Start(begin, ready, FEW_PROCESSES if name == COMPILED else PROCESSES, trusted=True)
 
     def _trial(self, folder: Path, reads: Sequence[str] = ()) -> Trial:
         return Trial(self.server, self.request, Evidence.EXECUTED, folder, self.threads, reads)

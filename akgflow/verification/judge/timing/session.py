@@ -61,7 +61,7 @@ def timed(starts: Starts, module: str, device: str, limit: int | None, pace: Pac
     except NotTimed as error:
         both.warnings.append(f"forward and backward were timed together only: {error}")
         return both
-    return replace(both, timings=in_parts(both, forward))
+    return replace(both, timings=in_parts(both, forward), seconds=both.seconds + forward.seconds)
 
 
 def _timed(starts: Starts, module: str, device: str, limit: int | None, pace: Pace) -> Timed:
@@ -79,6 +79,8 @@ class Session:
         self._there, self._pace = there, pace
         self.arms: dict[str, Arm] = {}
         self.warnings: list[str] = []
+        self.seconds = 0.0
+        """Of the windows."""
         self.copies = False
         self._starts = starts
 
@@ -88,7 +90,8 @@ class Session:
             self._begin()
             self._prepare()
             self._measure()
-            return self.summary.timed(self.reference.case.keys, self.device, self.warnings)
+            found = self.summary.timed(self.reference.case.keys, self.device, self.warnings)
+            return replace(found, seconds=self.seconds)
         except Exception as error:
             # What was found right stays right where memory is short for a figure.
             if words := no_room(error):
@@ -101,6 +104,11 @@ class Session:
     @property
     def _baselines(self) -> list[Arm]:
         return [arm for name, arm in self.arms.items() if name != CANDIDATE]
+
+    @property
+    def _trusted(self) -> Arm:
+        """The first baseline: what it answers is right, and its overhead windows are believed."""
+        return next(arm for arm in self.arms.values() if arm.start.trusted)
 
     def _begin(self) -> None:
         """Start all processes; a baseline that fails is left out with its reason."""
@@ -115,7 +123,7 @@ class Session:
         for name, failure in failed.items():
             self.arms.pop(name).close()
             self.warnings.append(f"not timed against {name}: {failure.message}")
-            if not self._baselines:
+            if not any(arm.start.trusted for arm in self.arms.values()):
                 raise NotTimed(f"there is nothing to compare with: {failure.message}")
 
     # How long the windows are.
@@ -191,6 +199,7 @@ class Session:
                 round_ += 1
         except ReadbackFailed as error:
             raise refused(error) from error
+        self.seconds = time.monotonic() - started
         self.arms[CANDIDATE].close()
         self._without_candidate()
 
@@ -199,13 +208,13 @@ class Session:
         if self.sizes.slow:
             another = not round_ or seconds / round_ * (round_ + 1) < self._pace.most(ENOUGH_SECONDS)
             return another and not (round_ and self.summary.precise)
-        if seconds > BUDGET_SECONDS[self.kind]:
+        if seconds > min(BUDGET_SECONDS[self.kind], self._pace.windows):
             return not round_
         return round_ < ROUNDS[0] or (round_ < ROUNDS[1] and not self.summary.precise)
 
     def _pair(self, place: int, alone: bool, cold: bool, drawn: bool) -> None:
         """Ask one process of each arm the same fresh questions, in random order."""
-        questions, candidate, trusted = self.slots.questions, self.arms[CANDIDATE], self._baselines[0]
+        questions, candidate, trusted = self.slots.questions, self.arms[CANDIDATE], self._trusted
         questions.refresh(questions.count if alone else self.n, drawn)
         # Some memory is quicker to copy to: the arms take turns with it.
         for arm, buffer in zip(
@@ -255,7 +264,7 @@ class Session:
         On a CPU all are asked again, since a process that is asked more often is quicker. On a GPU the answers would
         have to be read again, and a candidate may have put others in their place.
         """
-        worker, trusted = arm.workers[at], arm is self._baselines[0]
+        worker, trusted = arm.workers[at], arm is self._trusted
         window = worker.window(first, n, cold=cold)
         self._unchanged(arm, first, n)
         if not trusted and self.kind == "cuda":
@@ -266,6 +275,8 @@ class Session:
     def _unchanged(self, arm: Arm, first: int, n: int) -> None:
         if self.slots.questions.draw.mutates or self.slots.unchanged(first, n):
             return
+        if not arm.start.trusted and arm.name != CANDIDATE:
+            raise NotTimed(f"{arm.name}, which it is timed against, changed its inputs")
         who = "its inputs" if arm.name == CANDIDATE else "the inputs of a baseline"
         raise CandidateFailed(Status.REFUSED, f"the candidate changed {who} while it was timed")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import product
 from typing import NamedTuple
 
@@ -66,6 +67,8 @@ class Pace(NamedTuple):
     """A set of inputs."""
     left: float = MOST_SECONDS
     """For windows of slow calls; a figure may take `LEAST_SECONDS` in any case."""
+    windows: float = math.inf
+    """That windows of quick calls may take, where it is less than what a figure may take at most."""
 
     def most(self, wanted: float) -> float:
         """Of the seconds that are ``wanted``, those that there are."""

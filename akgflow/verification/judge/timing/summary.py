@@ -36,12 +36,14 @@ other processes cost time merely by having a context there, the candidate's as m
 class Timed:
     """The result of a timing: one `Timing` for each baseline, and warnings.
 
-    ``calls`` is the number of questions that were asked together in the windows that the times come from.
+    ``calls`` is the number of questions that were asked together in the windows that the times come from; ``seconds``
+    are what all windows took.
     """
 
     calls: int
     timings: list[Timing] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 class Pairing(NamedTuple):
