@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -106,7 +105,7 @@ def alive(folder: Path) -> bool:
 
 
 def test_one_that_never_ends_is_stopped_with_its_children(tmp_path: Path) -> None:
-    right = source(tmp_path, "right.py", "# RIGHT\n")
+    right = source(tmp_path, "right.py", "RIGHT = 1\n")
     ran, judge = misbehave(tmp_path, "never_ends", right, minutes=0.05)
     assert ran.failed is None and len(judge.judged) == 2
     assert [status for *_, status in ran.course] == ["PASSED", "PASSED"]
@@ -115,13 +114,13 @@ def test_one_that_never_ends_is_stopped_with_its_children(tmp_path: Path) -> Non
 
 
 def test_children_that_are_left_behind_end(tmp_path: Path) -> None:
-    ran, _ = misbehave(tmp_path, "leaves_children", source(tmp_path, "right.py", "# RIGHT\n"))
+    ran, _ = misbehave(tmp_path, "leaves_children", source(tmp_path, "right.py", "RIGHT = 1\n"))
     assert [status for *_, status in ran.course] == ["PASSED"]
     assert eventually(lambda: not alive(tmp_path))
 
 
 def test_megabytes_are_cut_and_unknown_spending_is_what_was_reserved(tmp_path: Path) -> None:
-    ran, _ = misbehave(tmp_path, "prints_megabytes", source(tmp_path, "right.py", "# RIGHT\n"))
+    ran, _ = misbehave(tmp_path, "prints_megabytes", source(tmp_path, "right.py", "RIGHT = 1\n"))
     assert [status for *_, status in ran.course] == ["PASSED"]
     reply = next((tmp_path / "run").glob("jobs/*/work-1-1/reply.engineer.md")).read_text()
     assert len(reply) < 200_000 and "the end of it" in reply
@@ -129,11 +128,11 @@ def test_megabytes_are_cut_and_unknown_spending_is_what_was_reserved(tmp_path: P
         json.loads(line) for line in (tmp_path / "run" / "journal.jsonl").read_text().splitlines() if '"call ' in line
     ]
     usage = call["data"]["reply"]["usage"]
-    assert (usage["prompt_tokens"], usage["cost"], usage["estimated"]) == (1_000_000, 2.0, True)
+    assert (usage["prompt_tokens"], usage["cost"], usage["estimated"]) == (400_000, 2.0, True)
 
 
 def test_no_more_is_judged_than_allowed_and_nothing_twice(tmp_path: Path) -> None:
-    ran, judge = misbehave(tmp_path, "greedy", source(tmp_path, "wrong.py", "# no\n"), judgements=2)
+    ran, judge = misbehave(tmp_path, "greedy", source(tmp_path, "wrong.py", "WRONG = 1\n"), judgements=2)
     assert len(judge.judged) == 3, "two judgements and the one that counts"
     reply = next((tmp_path / "run").glob("jobs/*/work-1-1/reply.engineer.md")).read_text()
     assert "all 2 judgements are used" in reply and "the same as judgement 1 of 2" in reply
@@ -164,14 +163,14 @@ def test_it_reads_no_secrets_and_writes_nowhere_else(tmp_path: Path, monkeypatch
 
 
 def test_nothing_that_it_forges_is_believed(tmp_path: Path) -> None:
-    ran, judge = misbehave(tmp_path, "forges", source(tmp_path, "wrong.py", "# no\n"))
+    ran, judge = misbehave(tmp_path, "forges", source(tmp_path, "wrong.py", "WRONG = 1\n"))
     assert [status for *_, status in ran.course] == ["INCORRECT_NUMERICAL"]
-    assert judge.judged == ["# no\n"]
+    assert judge.judged == ["WRONG = 1\n"]
 
 
 def test_garbage_on_the_socket_is_refused_and_the_judge_goes_on(tmp_path: Path) -> None:
-    ran, judge = misbehave(tmp_path, "floods", source(tmp_path, "right.py", "# RIGHT\n"), minutes=2)
-    assert judge.judged == ["# RIGHT\n", "# RIGHT\n"], "a question, and the one that counts"
+    ran, judge = misbehave(tmp_path, "floods", source(tmp_path, "right.py", "RIGHT = 1\n"), minutes=2)
+    assert judge.judged == ["RIGHT = 1\n", "RIGHT = 1\n"], "a question, and the one that counts"
     assert ran.failed is None and ran.state.made["work"][0].verdict.passed
 
 
@@ -180,25 +179,35 @@ def test_a_link_is_no_candidate(tmp_path: Path) -> None:
     assert not judge.judged and "left no candidate.py" in ran.state.attempts[-1].message
 
 
-@pytest.mark.parametrize(("status", "words"), [("3", "status 3: not logged in"), ("9", "status 137")])
+@pytest.mark.parametrize(("status", "words"), [("3", "status 1: not logged in"), ("9", "status 137")])
 def test_one_that_dies_at_once_is_a_provider_that_fails(tmp_path: Path, status: str, words: str) -> None:
     ran, judge = misbehave(tmp_path, "dies", status)
     assert isinstance(ran.failed, ProviderError) and words in str(ran.failed) and not judge.judged
     assert not [key for key in ran.keys if key.startswith("call ")], "the same command tries it again"
 
 
-def test_a_spent_budget_ends_the_agent(tmp_path: Path) -> None:
+def test_a_spent_budget_ends_the_agent_and_the_next_session_goes_on(tmp_path: Path) -> None:
+    right, wrong = source(tmp_path, "right.py", "RIGHT = 1\n"), source(tmp_path, "wrong.py", "WRONG = 1\n")
+    task = with_agent(make_workspace(tmp_path, NOWHERE), "by_script", wrong, right, judgements=2)
+
     def broke(text: str) -> Verdict:
-        raise BudgetError("the budget is spent")
+        if "RIGHT" in text:
+            raise BudgetError("the budget is spent")
+        return verdict_of(text)
 
-    task = with_agent(make_workspace(tmp_path, NOWHERE), "never_ends", source(tmp_path, "right.py", "# RIGHT\n"))
-    started = time.monotonic()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STAND_IN_NOTES", str(tmp_path / "notes"))
-        ran = run_steps(task, KnownJudge(broke))
-    assert isinstance(ran.failed, BudgetError) and time.monotonic() - started < 60
+    first, judge = run_steps(task, KnownJudge(broke)), KnownJudge(verdict_of)
+    assert isinstance(first.failed, BudgetError) and not first.state.made.get("work")
+    again = run_steps(task, judge)
+    assert again.failed is None and [status for *_, status in again.course] == [
+        "INCORRECT_NUMERICAL",
+        "PASSED",
+        "PASSED",
+    ]
+    assert judge.judged == ["RIGHT = 1\n"] * 2, "what had a verdict is not judged again, what had been asked is"
+    assert not list((tmp_path / "run").glob("jobs/*/*/work"))
 
 
+@pytest.mark.thorough
 def test_a_recording_replays_what_the_agent_left(tmp_path: Path) -> None:
     task = plain_workspace(tmp_path, NOWHERE)
     right, wrong = source(tmp_path, "right.py", PLAIN_RIGHT), source(tmp_path, "wrong.py", PLAIN_WRONG)
@@ -210,6 +219,7 @@ def test_a_recording_replays_what_the_agent_left(tmp_path: Path) -> None:
     assert again.jobs[0].best == first.jobs[0].best and again.jobs[0].origins == ("recorded",)
 
 
+@pytest.mark.thorough
 def test_kill_9_loses_nothing_that_was_judged_and_goes_on(tmp_path: Path) -> None:
     task = plain_workspace(tmp_path, NOWHERE)
     sources = [source(tmp_path, "wrong.py", PLAIN_WRONG), source(tmp_path, "right.py", PLAIN_RIGHT)]
@@ -217,7 +227,7 @@ def test_kill_9_loses_nothing_that_was_judged_and_goes_on(tmp_path: Path) -> Non
     command = [sys.executable, "-m", "akgflow", "run", "scale", "--json"]
     for number in range(len(sources)):
         process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        assert eventually((tmp_path / "notes" / f"said-{number}").exists, 120)
+        assert eventually((tmp_path / "notes" / f"said-{number}").exists, 200)
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)

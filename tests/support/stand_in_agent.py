@@ -78,6 +78,13 @@ def works(verify, wrong: str, right: str) -> None:  # type: ignore[no-untyped-de
     print(json.dumps({"result": f"{first}\n{second}", "usage": {"input_tokens": 700, "output_tokens": 90}}))
 
 
+def asks(*sources: str) -> None:
+    """Ask about each source."""
+    for source in sources:
+        Path("candidate.py").write_text(Path(source).read_text())
+        print(script())
+
+
 def never_ends(source: str) -> None:
     Path("candidate.py").write_text(Path(source).read_text())
     print(script(), flush=True)
@@ -121,18 +128,19 @@ def greedy(source: str) -> None:
 
 def reaches_out(*paths: str) -> None:
     """Try to read and to write each path, and say which could be."""
+    did = []
     for path in paths:
         with suppress(OSError):
-            print(f"read {path}: {os.listdir(path) if os.path.isdir(path) else Path(path).read_bytes()[:20]!r}")
+            did.append(f"read {path}: {os.listdir(path) if os.path.isdir(path) else Path(path).read_bytes()!r}")
         with suppress(OSError):
             with open(os.path.join(path, "planted") if os.path.isdir(path) else path, "a") as file:
                 file.write("x")
-            print(f"wrote {path}")
+            did.append(f"wrote {path}")
     for entry in Path("/proc").iterdir():
         with suppress(OSError, ValueError):
             if b"never-to-be-seen" in (entry / "environ").read_bytes():
-                print(f"read the environment of {int(entry.name)}")
-    print(json.dumps({"result": "tried all"}))
+                did.append(f"read the environment of {int(entry.name)}")
+    print(json.dumps({"result": "\n".join([*did, "tried all"])}))
 
 
 def forges(source: str) -> None:
