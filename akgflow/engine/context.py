@@ -206,7 +206,8 @@ class RunContext:
         async def effect() -> Finished:
             prompt = "\n\n".join(f"# {message.role}\n\n{message.content}" for message in rendered.messages)
             write_text(place / prompt_file(agent.name, resend), prompt + "\n")
-            self.notify(job, f"{turn.step}: {f'{agent.name} is at work' if session else f'asking {agent.name}'}")
+            if session is None:
+                self.notify(job, f"{turn.step}: asking {agent.name}")
             self.standing.enters(job, Stage.AT_WORK if session else Stage.ASKING)
             reply = await self.gateway.complete(
                 key,
@@ -250,8 +251,8 @@ class RunContext:
         request = self._request(candidate.source, job.dsl, job.target, job.reach)
         self.notify(job.id, f"{candidate.step} {candidate.attempt}: judging candidate {candidate.id}")
         self.standing.enters(job.id, Stage.JUDGING)
-        kind = "trial" if trial else "verdict"
-        verdict = await self._judged(f"{kind} {job.id}.{candidate.id}", request, job.reach, candidate.step)
+        key = f"trial {job.id}.{candidate.step}.{candidate.attempt}" if trial else f"verdict {job.id}.{candidate.id}"
+        verdict = await self._judged(key, request, job.reach, candidate.step)
         if trial:
             self.standing.enters(job.id, Stage.AT_WORK)
         else:

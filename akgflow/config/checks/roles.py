@@ -97,7 +97,7 @@ class _Workflow:
                 self._problems.add(samples.place, what, "take 'samples' out")
 
     def _works(self, named: Node, agent: Node) -> None:
-        """Whoever works in a folder is a program; a recording may stand in for one."""
+        """An agent that works in a folder is a program; a recording may stand in for one."""
         first = agent.at("model")
         others = self._model(first).at("fallbacks") if first is not None else None
         for asked in [*([first] if first is not None else []), *(others.items if others is not None else ())]:

@@ -20,7 +20,7 @@ class AgenticStep:
     judgements: int
     minutes: float
     start: tuple[str, ...] = ()
-    tokens: int = 400_000
+    tokens: int = 300_000
 
     def cap(self, _: AgentRoles, /) -> Cap:
         """One session, all its judgements, and the one that counts, once the agent has ended."""

@@ -1,6 +1,6 @@
 """A socket in an agent's folder on which it asks the judge: one line of JSON in, one line out.
 
-Whoever speaks there is not trusted: it can send a source text and nothing else, and a line that is too long, is no JSON
+Who speaks there is not trusted: it can send a source text and nothing else, and a line that is too long, is no JSON
 or never ends is answered with a refusal.
 """
 
@@ -74,7 +74,7 @@ class JudgeService:
             talk.cancel()
         await asyncio.gather(*self._talks, return_exceptions=True)
         if self.broken.done() and not self.broken.cancelled():
-            self.broken.exception()  # whoever was interested has seen it
+            self.broken.exception()  # who was interested has seen it
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         talk = asyncio.current_task()

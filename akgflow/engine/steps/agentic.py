@@ -1,6 +1,6 @@
 """The step ``agentic``: an agent works in a folder and asks the judge; what it leaves is judged once it has ended.
 
-What the judge says while the agent works is feedback and no more: whoever runs beside a timing can disturb it. So the
+What the judge says while the agent works is feedback and no more: what runs beside a timing can disturb it. So the
 best of it is judged again, by the run alone, when nothing of the agent is left.
 
 Each question is journaled before it is judged. A session that was interrupted goes on: in the same folder, with the
@@ -36,7 +36,7 @@ async def run(step: AgenticStep, state: JobState, run: RunContext) -> None:
     work = _Work(step, state, run)
     await work.begin()
     reply = await work.done()
-    await work.hand_over(reply)
+    await work.judge_best(reply)
 
 
 class _Work:
@@ -69,6 +69,7 @@ class _Work:
         if f"call {self._key}" in self._run.journal:
             return await self._reply(rendered)
         folder.prepare(self._folder, as_text(rendered.messages), self._base.candidate.source if self._base else "")
+        self._say(f"{self._step.agentic} is at work: {self._used()}")
         agent = self._run.workspace.agents[self._step.agentic]
         async with JudgeService(self._folder, self._verify, agent.reply.max_bytes // 2) as judge:
             call = asyncio.ensure_future(self._reply(rendered))
@@ -82,12 +83,12 @@ class _Work:
                 call.cancel()
                 await asyncio.gather(call, return_exceptions=True)
 
-    async def hand_over(self, reply: ModelReply) -> None:
+    async def judge_best(self, reply: ModelReply) -> None:
         """Judge what counts: the best that was found right, else the file as it was left, else the best of all."""
         remove(self._folder)
         for trial in self._trials:
             self._state.trial(trial)
-        self._run.say(self._state, self._summary(reply))
+        self._run.say(self._state, f"{self._step.name}: {self._step.agentic} {_ended(reply)}: {self._used()}")
         number = len(self._trials) + 1
         try:
             source = self._chosen(reply)
@@ -141,9 +142,8 @@ class _Work:
             return Answer(2, f"not judged: all {most} judgements are used; end your work")
         self._run.journal.write(self._question(len(self._trials) + 1), source, step=self._step.name)
         trial = await self._judge(source)
-        used = f"judgement {len(self._trials)} of {most}"
-        self._run.notify(self._state.job.id, f"{self._step.name}: {used}, {self._minutes()}: {trial.verdict.status}")
-        return _answer(trial, used)
+        self._say(f"{self._step.agentic} is at work: {self._used()}: {trial.verdict.status}")
+        return _answer(trial, f"judgement {len(self._trials)} of {most}")
 
     async def _judge(self, source: str) -> Judged:
         candidate = Candidate(source, self._step.name, len(self._trials) + 1, 1)
@@ -176,18 +176,16 @@ class _Work:
     def _taken(self) -> float:
         """Seconds from its beginning to its last sign of life, without those in which nothing ran."""
         journal = self._run.journal
-        signs = [f"trial {self._state.job.id}.{trial.candidate.id}" for trial in self._trials]
-        signs += [self._question(number + 1) for number in range(len(self._trials))]
-        signs += [key for key in (f"call {self._key}",) if key in journal]
-        began = journal.seconds(f"session {self._place}")
-        return max((journal.seconds(sign) for sign in signs), default=began) - began
+        prefixes = (f"session {self._place}", f"asked {self._place}.", f"trial {self._place}.", f"call {self._key}")
+        signs = [journal.seconds(key) for prefix in prefixes for key, _ in journal.items(prefix)]
+        return max(signs) - signs[0]
 
-    def _minutes(self) -> str:
-        return f"{self._taken() / 60:.1f} of {self._step.minutes:g} minutes"
+    def _used(self) -> str:
+        minutes = f"{self._taken() / 60:.1f} of {self._step.minutes:g} minutes"
+        return f"{len(self._trials)} of {self._step.judgements} judgements and {minutes} used"
 
-    def _summary(self, reply: ModelReply) -> str:
-        used = f"{len(self._trials)} of {self._step.judgements} judgements and {self._minutes()}"
-        return f"{self._step.name}: {self._step.agentic} {_ended(reply)} after {used}"
+    def _say(self, text: str) -> None:
+        self._run.notify(self._state.job.id, f"{self._step.name}: {text}")
 
 
 def _ended(reply: ModelReply) -> str:
