@@ -25,7 +25,7 @@ from akgflow.knowledge import store_path
 from akgflow.models.base import CallKey, ModelReply
 from akgflow.models.local.inbox import render as as_text
 from akgflow.models.local.session import Session, file_in
-from akgflow.runs.layout import attempt_in
+from akgflow.runs.layout import WORK, attempt_in
 from akgflow.runs.records import AgentSession
 from akgflow.search import Candidate, Judged
 from akgflow.verification.sandbox.untrusted_files import remove
@@ -46,7 +46,7 @@ class _Work:
         self._step, self._state, self._run = step, state, run
         self._place = f"{state.job.id}.{step.name}"
         self._turn = Turn(step.name)
-        self._folder = attempt_in(run.folder.path, state.job.id, step.name, 1, 1) / "work"
+        self._folder = attempt_in(run.folder.path, state.job.id, step.name, 1, 1) / WORK
         self._trials: list[Judged] = []
         pool = state.pool(step.start)
         self._base = max(pool, key=lambda judged: judged.worth, default=None)
