@@ -14,12 +14,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from akgflow.base.loop import run_async
+from akgflow.config.steps import AgenticStep
 from akgflow.config.types import Target, Workspace
 from akgflow.errors import UntrustedJudge
 from akgflow.executors.availability import Availability
 from akgflow.machine import Machine, detect
 from akgflow.models.reachable import keys_of, unreachable
 from akgflow.planning import reach
+from akgflow.planning.pricing import models_in_use
 from akgflow.terms import Evidence
 from akgflow.verification.sandbox import LAYERS
 
@@ -89,12 +91,12 @@ def _compilers() -> Iterator[Check]:
 
 
 def _models(workspace: Workspace) -> Iterator[Check]:
-    dead = unreachable(workspace.models.values())
+    dead, optional = unreachable(workspace.models.values()), _only_in_folders(workspace)
     for spec in workspace.models.values():
         name = f"model {spec.name}"
         if spec.name in dead:
             what, _, hint = dead[spec.name].rpartition(": ")
-            yield Check(name, False, what, hint)
+            yield Check(name, False, what, hint, needed=spec.name not in optional)
         elif spec.model.startswith("recorded/"):
             hint = "set AKGFLOW_MODEL, or models in agents.yaml, to ask a real one"
             yield Check(name, True, f"{spec.model} replays recordings", hint)
@@ -105,6 +107,14 @@ def _models(workspace: Workspace) -> Iterator[Check]:
             yield Check(name, True, f"{spec.model}, {key} is set")
         else:
             yield Check(name, True, f"{spec.model} at {spec.api_base or 'its provider'}")
+
+
+def _only_in_folders(workspace: Workspace) -> set[str]:
+    """The models that answer no prompts: only agents ask for them that work in a folder, which few tasks want."""
+    steps = [step for workflow in workspace.workflows.values() for step in workflow.steps]
+    workers = {step.agentic for step in steps if isinstance(step, AgenticStep)}
+    others = [agent for agent in workspace.agents if agent not in workers]
+    return {*models_in_use(workers, workspace)} - {*models_in_use(others, workspace)}
 
 
 def _devices(machine: Machine) -> Iterator[Check]:

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 # What people edit, in the repository, and the folder of the wheel that carries it.
-EDITED = {"agents.yaml", "hardware.yaml", "schemas", "tasks"}
+EDITED = {"agents.yaml", "hardware.yaml", "schemas", "tasks", "SKILL.md"}
 
 
 def _run(*command: str, cwd: Path, **env: str) -> str:

@@ -16,7 +16,7 @@ import yaml
 from akgflow.cli._main import cli
 from akgflow.config import load_workspace
 from akgflow.errors import ExitCode
-from akgflow.terms import Evidence
+from akgflow.terms import Evidence, Status
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -83,6 +83,67 @@ def test_a_misspelt_key_of_a_target_is_shown_with_its_place(workspace: Path) -> 
     done = _akgflow(workspace, "validate")
     assert done.returncode == ExitCode.CONFIG
     assert re.search(r"hardware\.yaml:5:5: .*arhc.*\barch\b", done.stderr), done.stderr
+
+
+def test_the_agent_that_works_in_a_folder_is_planned_as_shown(workspace: Path) -> None:
+    flow = _yaml_with(PAGES["workflows"], "agent_then_tune:")
+    models = _yaml_with(PAGES["models"], "my_agent:")
+    (workspace / "agents.yaml").write_text(
+        f"version: 1\nmodels:\n{_indented(models)}agents:\n  engineer: {{extends: engineer, model: my_agent}}\n"
+        f"workflows:\n{_indented(flow)}",
+        encoding="utf-8",
+    )
+    done = _akgflow(workspace, "plan", "softmax_generate", "--set", "workflow=agent_then_tune", "--set", "budget.usd=9")
+    assert done.returncode == 0, done.stderr
+    shown = re.sub(r"\s+", " ", done.stdout)
+    assert "work: engineer works on the best of draft in a folder of its own for at most 20 minutes" in shown
+    assert "(at most 1 call, 9 verdicts a job)" in shown and "($6.00)" in shown
+    assert "the command my-agent is not found" in shown
+
+
+def _indented(text: str) -> str:
+    return "".join(f"  {line}" for line in text.splitlines(keepends=True))
+
+
+def test_what_skill_md_shows_is_what_akgflow_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    space = tmp_path / "mine"
+    assert _akgflow(tmp_path, "init", str(space)).returncode == 0
+    text = (space / "SKILL.md").read_text(encoding="utf-8")
+    head = yaml.safe_load(text.split("---")[1])
+    assert set(head) == {"name", "description"} and head["name"] == "akgflow" and len(head["description"]) < 1024
+    assert len(text.splitlines()) <= 80
+    (space / "kernel.py").touch()
+    monkeypatch.chdir(space)
+    commands = _shell(space / "SKILL.md")
+    assert [shlex.split(line)[1] for line in commands] == ["list", "validate", "plan", "verify", "run", "show"]
+    for line in commands:
+        name, *words = shlex.split(line)[1:]
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None and command.make_context(name, list(words)) is not None
+        if name in ("list", "validate", "plan"):
+            assert _akgflow(space, name, *words).returncode == 0
+    assert [int(code) for code in _column(text, "exit code")] == [int(code) for code in ExitCode]
+    statuses = {str(status) for status in Status}
+    named = {word for cell in _column(text, "status") for word in re.findall(r"[A-Z_]+", cell)}
+    assert named == statuses, f"{statuses ^ named}"
+
+
+@pytest.mark.thorough
+def test_the_commands_of_skill_md_that_judge_run(tmp_path: Path) -> None:
+    space = tmp_path / "mine"
+    assert _akgflow(tmp_path, "init", str(space)).returncode == 0
+    shutil.copy(ROOT / "tasks" / "operators" / "softmax.py", space / "kernel.py")
+    words = {line.split()[1]: shlex.split(line)[1:] for line in _shell(space / "SKILL.md")}
+    judged = _akgflow(space, *words["verify"])
+    assert judged.returncode == 1 and "INVALID" in judged.stdout, judged.stdout + judged.stderr
+    ran = _akgflow(space, *words["run"], "--dsl", "cpp", "--target", "cpu")
+    assert ran.returncode == 0, ran.stderr
+    assert "met" in _akgflow(space, *words["show"]).stdout
+
+
+def _shell(page: Path) -> list[str]:
+    """The commands in a page."""
+    return [line for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.S) for line in block.splitlines()]
 
 
 def test_every_command_is_listed() -> None:

@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 COVERED = (
     *("akgflow", "docs", "schemas", "tests", "benchmarks"),
-    *("agents.yaml", "hardware.yaml", "README.md", "CONTRIBUTING.md"),
+    *("agents.yaml", "hardware.yaml", "README.md", "CONTRIBUTING.md", "SKILL.md"),
 )
 LEFT_OUT = (
     # Prompts are made of these, and a recorded reply is known by its prompt.

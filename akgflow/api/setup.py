@@ -50,10 +50,12 @@ def clean_cache(older_than: float = 0.0) -> int:
 def init(directory: str | Path) -> Path:
     """Make ``directory`` a workspace: the shipped agents, hardware and tasks with their recordings, to edit.
 
+    ``SKILL.md`` tells an agent how to work with akgflow in it.
+
     Raises `ConfigError` where it holds some of them already; then nothing is written.
     """
     folder = Path(directory)
-    names = ("agents.yaml", "hardware.yaml", "schemas", "tasks")
+    names = ("agents.yaml", "hardware.yaml", "schemas", "tasks", "SKILL.md")
     taken = [name for name in names if (folder / name).exists()]
     if taken:
         raise ConfigError(f"{folder} already holds {', '.join(taken)}: nothing was written; name another folder")

@@ -15,7 +15,10 @@ from akgflow.errors import ExitCode
 @click.command("init")
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 def init_command(directory: Path) -> None:
-    """Make DIRECTORY a workspace: the shipped agents, hardware and tasks with their recordings, to edit."""
+    """Make DIRECTORY a workspace: the shipped agents, hardware and tasks with their recordings, to edit.
+
+    SKILL.md in it tells a command-line agent how to work with akgflow.
+    """
     api.init(directory)
     echo(f"{directory} is a workspace now; next: cd {directory} && akgflow run tasks/gemm_migrate.yaml")
 

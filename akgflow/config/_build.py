@@ -110,6 +110,8 @@ def _price(data: Any) -> Price | Literal["unknown"] | None:
         return "unknown" if data else None
     if data == "free":
         return Price(0.0, 0.0)
+    if "usd_per_call" in data:
+        return Price(0.0, 0.0, call=float(data["usd_per_call"]))
     rates = data.get("usd_per_million_tokens", {"in": data.get("input"), "out": data.get("output")})
     cached = rates.get("cached_in")
     return Price(float(rates["in"]), float(rates["out"]), None if cached is None else float(cached))
@@ -147,8 +149,12 @@ def _prompt(node: Node, name: str) -> Prompt:
 def workflow(name: str, node: Node) -> Workflow:
     """One entry of ``workflows``."""
     steps = node.at("steps")
-    made = tuple(read_step(key, child.data()) for key, child in (steps.entries if steps else {}).items())
+    made = tuple(read_step(key, _step(child.data())) for key, child in (steps.entries if steps else {}).items())
     return Workflow(name, made, _text(node, "description"))
+
+
+def _step(data: dict[str, Any]) -> dict[str, Any]:
+    return {**data, "tokens": tokens(data["tokens"])} if "tokens" in data else data
 
 
 def target(name: str, node: Node) -> Target:

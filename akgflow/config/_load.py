@@ -162,7 +162,7 @@ class Loader:
         check_prompts(agents or Node({}, Mark("", 1, 1)), self._facts, self.problems)
         check_agents(self._agents, self._names, self.problems)
         check_forms(agents, self.problems)
-        check_workflows(self._agents.at("workflows"), agents, self._facts, self.problems)
+        check_workflows(self._agents.at("workflows"), agents, self._agents.at("models"), self._facts, self.problems)
         check_store(self._agents.at("knowledge"), self.root, self.problems)
         check_archs(targets, self.problems)
         check_extra(targets, self.problems)

@@ -47,17 +47,20 @@ class ModelLimits:
 
 @dataclass(frozen=True)
 class Price:
-    """US dollars for a million tokens."""
+    """US dollars for a million tokens, and for a call."""
 
     input: float
     output: float
     cached_input: float | None = None
     """For input that the provider reads from its cache; None where it costs as much as other input."""
+    call: float = 0.0
+    """For each call, however long: the most that it costs, where the call itself says what it did cost."""
 
-    def of(self, prompt: int, completion: int, cached: int = 0) -> float:
+    def of(self, prompt: int, completion: int, cached: int = 0, calls: int = 1) -> float:
         """US dollars for so many tokens; ``cached`` of the ``prompt`` came from the provider's cache."""
         again = self.input if self.cached_input is None else self.cached_input
-        return ((prompt - cached) * self.input + cached * again + completion * self.output) / 1e6
+        rated = ((prompt - cached) * self.input + cached * again + completion * self.output) / 1e6
+        return calls * self.call + rated
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from akgflow.errors import ConfigError
 from akgflow.executors.base import Executor
 from akgflow.models.base import CUT_SHORT, ENDLESS, TOO_LONG, CallKey, Failure, ModelReply, ProviderError
 from akgflow.models.gateway import Gateway
+from akgflow.models.local.session import Session
 from akgflow.planning import Job, Plan, Reach, judge_request, with_gaps
 from akgflow.runs.folder import RunFolder
 from akgflow.runs.journal import Journal
@@ -197,6 +198,7 @@ class RunContext:
         resend: int,
         *,
         more_room: bool = False,
+        session: Session | None = None,
     ) -> ModelReply:
         key = CallKey(self.plan.task, job, turn.step, turn.attempt, turn.sample, agent.name, resend)
         place = attempt_in(self.folder.path, job, turn.step, turn.attempt, turn.sample)
@@ -204,8 +206,9 @@ class RunContext:
         async def effect() -> Finished:
             prompt = "\n\n".join(f"# {message.role}\n\n{message.content}" for message in rendered.messages)
             write_text(place / prompt_file(agent.name, resend), prompt + "\n")
-            self.notify(job, f"{turn.step}: asking {agent.name}")
-            self.standing.enters(job, Stage.ASKING)
+            if session is None:
+                self.notify(job, f"{turn.step}: asking {agent.name}")
+            self.standing.enters(job, Stage.AT_WORK if session else Stage.ASKING)
             reply = await self.gateway.complete(
                 key,
                 agent.model,
@@ -213,6 +216,7 @@ class RunContext:
                 rendered.fingerprint,
                 agent.reply.max_bytes,
                 more_room=more_room,
+                session=session,
             )
             self.standing.enters(job, Stage.WORKING)
             reply = replace(reply, text=received(reply.text))
@@ -224,22 +228,35 @@ class RunContext:
         note(finished.reply)
         return finished.reply
 
-    async def judge_candidate(self, state: JobState, candidate: Candidate) -> Judged:
+    async def work(self, state: JobState, agent: str, turn: Turn, rendered: Rendered, session: Session) -> ModelReply:
+        """The reply of an agent that works in a folder."""
+        spec = self.workspace.agents[agent]
+        return await self._call(state.job.id, state.note, spec, turn, rendered, 0, session=session)
+
+    async def judge_candidate(self, state: JobState, candidate: Candidate, *, trial: bool = False) -> Judged:
         """The judge's verdict about a candidate.
 
         Sources that differ in form only are one candidate and judged once in a job: the first one, whose text is
         returned. The step adds it to the job's state, in an order that does not depend on which was judged first.
+
+        A ``trial`` is judged while an agent is at work, which can burden the machine: its verdict tells the agent what
+        to do, and nothing else.
         """
         job = state.job
         place = attempt_in(self.folder.path, job.id, candidate.step, candidate.attempt, candidate.sample)
         write_text(place / "candidate.py", candidate.source)
         write_json(place / PARENTS, candidate.parents)
-        candidate = replace(candidate, source=await self._first_of_its_form(job, candidate))
+        if not trial:
+            candidate = replace(candidate, source=await self._first_of_its_form(job, candidate))
         request = self._request(candidate.source, job.dsl, job.target, job.reach)
         self.notify(job.id, f"{candidate.step} {candidate.attempt}: judging candidate {candidate.id}")
         self.standing.enters(job.id, Stage.JUDGING)
-        verdict = await self._judged(f"verdict {job.id}.{candidate.id}", request, job.reach, candidate.step)
-        self.standing.judged(job.id, verdict)
+        key = f"trial {job.id}.{candidate.step}.{candidate.attempt}" if trial else f"verdict {job.id}.{candidate.id}"
+        verdict = await self._judged(key, request, job.reach, candidate.step)
+        if trial:
+            self.standing.enters(job.id, Stage.AT_WORK)
+        else:
+            self.standing.judged(job.id, verdict)
         write_json(place / "verdict.json", verdict)
         self.notify(job.id, f"{candidate.step} {candidate.attempt}: {verdict.status}: {verdict.message}")
         return Judged(candidate, verdict)

@@ -19,6 +19,7 @@ class Stage(StrEnum):
     WORKING = "working"
     ASKING = "waiting for a model"
     JUDGING = "waiting for a verdict"
+    AT_WORK = "an agent at work"
     DONE = "done"
 
 

@@ -80,6 +80,10 @@ class JobState:
         self._attempted(made, "TWIN", f"the same program as {here.step} {here.attempt}-{here.sample}, not judged again")
         return None
 
+    def trial(self, made: Judged) -> None:
+        """Note what was judged while an agent was at work; it is no candidate of the job."""
+        self._attempted(made, made.verdict.status, made.verdict.message)
+
     def hand_on(self, step: str, pool: Iterable[Judged]) -> None:
         """Add the candidates that a step starts from to those that it hands on."""
         self.made.setdefault(step, []).extend(pool)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from akgflow.budget.usage import Usage
 from akgflow.config.types import ModelSpec, ReplyForm
 from akgflow.errors import ExitCode, PrerequisiteError
+from akgflow.models.local.session import Session
 
 
 @dataclass(frozen=True, order=True)
@@ -71,7 +72,7 @@ class Meter:
 class ModelRequest:
     """One call. ``fingerprint`` is a sha256 of the prompt with everything measured on this machine left out.
 
-    Of a reply ``max_bytes`` are kept.
+    Of a reply ``max_bytes`` are kept. With a ``session`` it is a command's work on a file.
     """
 
     key: CallKey
@@ -80,6 +81,7 @@ class ModelRequest:
     fingerprint: str
     max_bytes: int = ReplyForm.max_bytes
     meter: Meter = field(default_factory=Meter, compare=False, repr=False)
+    session: Session | None = field(default=None, compare=False)
 
 
 TOO_LONG = "too_long"

@@ -26,6 +26,7 @@ from akgflow.models.base import (
     ProviderError,
 )
 from akgflow.models.local.manual import ManualProvider
+from akgflow.models.local.session import Session
 from akgflow.models.prices import price_of
 from akgflow.models.recorded import RecordedProvider
 from akgflow.models.sizes import estimate_of, with_more_room
@@ -128,10 +129,12 @@ class Gateway:
         max_bytes: int = ReplyForm.max_bytes,
         *,
         more_room: bool = False,
+        session: Session | None = None,
     ) -> ModelReply:
         """One reply from the named model, or from its fallbacks in their order; at most ``max_bytes`` of it.
 
-        With ``more_room`` it may be longer than usual, where its model can write as much.
+        With ``more_room`` it may be longer than usual, where its model can write as much. A ``session`` is never
+        repeated, for it is long and dear.
 
         Any failure moves on to the next fallback, except a missing recording: replay is strict and never turns into
         a paid call. Raises `ProviderError` when no model answered, `BudgetError` when the call does not fit.
@@ -142,7 +145,7 @@ class Gateway:
             spec = self._models[name]
             if more_room:
                 spec = with_more_room(spec) or spec
-            request = ModelRequest(key, spec, tuple(messages), fingerprint, max_bytes)
+            request = ModelRequest(key, spec, tuple(messages), fingerprint, max_bytes, session=session)
             try:
                 reply = await self._persist(request)
             except ProviderError as failed:
@@ -171,6 +174,7 @@ class Gateway:
     async def _persist(self, request: ModelRequest) -> ModelReply:
         """Ask one model, again after transient failures, holding one of its places all the while."""
         spec = request.model
+        retries = 0 if request.session is not None else spec.limits.retries
         async with self._slot(spec):
             retry = 0
             while True:
@@ -179,13 +183,13 @@ class Gateway:
                 except ProviderError as failed:
                     retry += 1
                     pause = self._backoff.pause(retry, failed.retry_after)
-                    if not failed.failure.transient or retry > spec.limits.retries:
+                    if not failed.failure.transient or retry > retries:
                         raise _tried(failed, retry) from None
                     if pause > self._backoff.patience:
                         raise ProviderError(
                             failed.failure, f"{failed} (it asks to wait {pause:.0f} s, which is too long to wait for)"
                         ) from None
-                    self._notify(f"{request.key}: {failed}; retry {retry} of {spec.limits.retries} in {pause:.1f} s")
+                    self._notify(f"{request.key}: {failed}; retry {retry} of {retries} in {pause:.1f} s")
                 await asyncio.sleep(pause)
 
     async def _charged(self, request: ModelRequest) -> ModelReply:
@@ -244,12 +248,17 @@ class Gateway:
                 f"no price is known for {spec.model}, so budget.usd cannot hold: give models.{spec.name} a price, "
                 "'free' or 'unknown'"
             )
-        return estimate_of(request.messages, spec, price)
+        session = request.session.tokens if request.session is not None else 0
+        return estimate_of(request.messages, spec, price, session)
 
     async def _timed(self, request: ModelRequest) -> ModelReply:
-        """One attempt within the model's timeout and the run's minutes; a person may take as long as they like."""
+        """One attempt within the model's timeout and the run's minutes; a person may take as long as they like.
+
+        A session has minutes of its own.
+        """
         spec = request.model
-        own = None if origin_of(spec.model) == "manual" else spec.limits.timeout
+        untimed = origin_of(spec.model) == "manual" or request.session is not None
+        own = None if untimed else spec.limits.timeout
         provider = await self._provider(spec)
         left = self.ledger.wall.left
         bound = min((s for s in (own, left) if s is not None), default=None)

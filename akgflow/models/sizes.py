@@ -54,9 +54,9 @@ def with_more_room(spec: ModelSpec) -> ModelSpec | None:
     return replace(spec, params={**spec.params, **dict.fromkeys(names, most)})
 
 
-def estimate_of(messages: Sequence[Message], spec: ModelSpec, price: Price | None) -> Estimate:
-    """The most that asking ``spec`` these messages can take."""
+def estimate_of(messages: Sequence[Message], spec: ModelSpec, price: Price | None, session: int = 0) -> Estimate:
+    """The most that asking ``spec`` these messages can take; ``session`` is what an agent may read in all its turns."""
     beside = sent_text(spec.params)
     prompt = most_tokens([*(message.content for message in messages), *([beside] if beside else [])])
-    reply = max_output_tokens(spec)
+    prompt, reply = session or prompt, max_output_tokens(spec)
     return Estimate(prompt, reply, price.of(prompt, reply) if price else 0.0)

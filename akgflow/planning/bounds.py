@@ -49,9 +49,12 @@ def _planned(step: Step, cap: Cap, workspace: Workspace, earlier: int) -> Planne
     """``earlier`` counts the texts that a prompt of the step can read."""
     # A sketch belongs to no DSL and no target: one serves all jobs.
     shared = isinstance(step, AgentStep) and workspace.agents[step.agent].reply.format == "sketch"
-    asks = {agent: count * TRIES_PER_REPLY for agent, count in cap.asks.items()}
+    # The end of a session is never malformed.
+    asks = {agent: count * (1 if cap.session else TRIES_PER_REPLY) for agent, count in cap.asks.items()}
     shown = cap.shown + earlier * any(_reads_steps(workspace.agents[agent]) for agent in asks)
-    return PlannedStep(step.name, cap.does + ", once for all jobs" * shared, asks, cap.verdicts, shared, shown)
+    return PlannedStep(
+        step.name, cap.does + ", once for all jobs" * shared, asks, cap.verdicts, shared, shown, cap.session
+    )
 
 
 def _reads_steps(agent: AgentSpec) -> bool:
@@ -80,15 +83,15 @@ def ceiling(
     unpriced: set[str] = set()
     for step, agent, job in ((s, a, j) for s in steps for a in s.asks for j in (jobs[:1] if s.shared else jobs)):
         count, price = step.asks[agent], price_of(models[agent])
-        again = count - count // TRIES_PER_REPLY
+        again = 0 if step.session else count - count // TRIES_PER_REPLY
         reply = (count - again + again * MORE_ROOM) * reply_tokens_of(models[agent])
         carried = step.shown * longest + workspace.knowledge.max_tokens + TALK_TOKENS
         # Of the calls that a cap counts, those that ask again hold the malformed reply as well, or may be longer.
-        prompt = count * (opening(agent, job) + carried) + again * longest
+        prompt = step.session or count * (opening(agent, job) + carried) + again * longest
         calls, prompts, replies = calls + count, prompts + prompt, replies + reply
         if price is None:
             unpriced.add(models[agent].model)
         else:
-            usd += price.of(prompt, reply)
+            usd += price.of(prompt, reply, calls=count)
     verdicts = len(jobs) * sum(step.verdicts for step in steps)
     return Ceiling(calls, verdicts, prompts, replies, None if unpriced else usd, tuple(sorted(unpriced)))

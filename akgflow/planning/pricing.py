@@ -44,6 +44,7 @@ def _problem(spec: ModelSpec, task: Task) -> Problem:
     return Problem(
         task.usd_mark,
         f"budget.usd cannot hold: no price is known for {spec.model} (model {spec.name!r}), which this task may ask",
-        f"give models.{spec.name} in agents.yaml a price: {{usd_per_million_tokens: {{in: …, out: …}}}}, 'free', or "
-        f"'unknown' to leave it out of budget.usd; --set models.{spec.name}.price=free does it for one run",
+        f"give models.{spec.name} in agents.yaml a price: {{usd_per_million_tokens: {{in: …, out: …}}}}, "
+        "{usd_per_call: …}, 'free', or 'unknown' to leave it out of budget.usd; "
+        f"--set models.{spec.name}.price=free does it for one run",
     )

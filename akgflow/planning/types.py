@@ -37,6 +37,8 @@ class PlannedStep:
     verdicts: int
     shared: bool = False
     shown: int = 2
+    session: int = 0
+    """Where its call is a whole session of an agent: the tokens that are reserved for it."""
 
     @property
     def agents(self) -> tuple[str, ...]:

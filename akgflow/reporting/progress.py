@@ -125,6 +125,7 @@ def _parts(standing: Standing, elapsed: float) -> Iterator[str]:
         "judged": judged,
         "waiting for a judge": counts[Stage.JUDGING] - judged,
         "waiting for a model": counts[Stage.ASKING],
+        "with an agent at work": counts[Stage.AT_WORK],
     }
     if any(waiting.values()):
         yield ", ".join(f"{number} {words}" for words, number in waiting.items() if number)

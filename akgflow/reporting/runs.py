@@ -35,6 +35,9 @@ def show_run(run: RunResult | Unfinished, out: Console) -> None:
         say(out, f"{run.folder} is unfinished; {how_far}, and the command that began it repeats none of them")
     if run.jobs:
         show_table(("dsl", "target", "replies", "judged", "best so far"), [Row(_row(job)) for job in run.jobs], out)
+    for one in run.sessions:
+        used = f"{one.used} of {one.judgements} judgements and {one.minutes_used:.1f} of {one.minutes:g} minutes used"
+        say(out, f"{one.job}: {one.step}: {one.agent} works in a folder: {used}")
     show_examples(run.examples, out)
     show_accounts(run.accounts, run.budget, out)
 
@@ -76,7 +79,7 @@ def _listed(run: ListedRun) -> tuple[str, ...]:
 
 
 def _row(job: SoFar) -> tuple[str, ...]:
-    return job.dsl, job.target, str(job.replies or ""), str(len(job.verdicts) or ""), _best(job)
+    return job.dsl, job.target, str(job.replies or ""), str(len(job.verdicts) + job.trials or ""), _best(job)
 
 
 def _best(job: SoFar) -> str:

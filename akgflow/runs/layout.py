@@ -4,6 +4,7 @@
 runs/gemm_migrate-1f0c2b3a/
   plan.json  operator.py  journal.jsonl  calls.jsonl  run.lock  result.json
   jobs/triton-cpu/code-1-1/          prompt.coder.md  reply.coder.md  candidate.py  parents.json  verdict.json
+  jobs/triton-cpu/work-1-1/work/     where an agent works, while it does
   best/triton-cpu/                   candidate.py  verdict.json
   best/triton-cpu/dispatch/          candidate.py  verdict.json  table.json
 ```
@@ -23,6 +24,8 @@ LOCK = "run.lock"
 """What its verdicts depended on. Runs of older versions have none."""
 PARENTS = "parents.json"
 """Of a candidate: the ids of those that it was made from. Runs of older versions have none."""
+WORK = "work"
+"""In the folder of an attempt: where an agent works. Nothing in it is trusted, and it is removed at the end."""
 OPERATOR = "operator.py"
 """The reference as it was when the run began."""
 IDENTITY = ".identity"

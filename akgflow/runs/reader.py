@@ -20,7 +20,7 @@ from akgflow.planning import Job, Plan
 from akgflow.runs.damage import DamagedRun, read_file, read_whole_text
 from akgflow.runs.journal import Journal
 from akgflow.runs.layout import JOURNAL, OPERATOR, PARENTS, PLAN, RESULT, attempt_in, best_in, prompt_file
-from akgflow.runs.records import Finished, shown_kernels
+from akgflow.runs.records import AgentSession, Finished, shown_kernels
 from akgflow.runs.result import Account, RunResult, ShownKernel
 from akgflow.runs.spending import accounts, book_earlier_sessions
 from akgflow.search import Candidate
@@ -39,6 +39,21 @@ class SoFar:
     target: str
     replies: int
     verdicts: tuple[Verdict, ...]
+    trials: int = 0
+    """Further judgements: those that agents asked for while they worked."""
+
+
+@dataclass(frozen=True)
+class SessionSoFar:
+    """An agent that works, or worked, in a folder: what it has used of what it was given, up to its last question."""
+
+    job: str
+    step: str
+    agent: str
+    used: int
+    judgements: int
+    minutes_used: float
+    minutes: float
 
 
 @dataclass(frozen=True)
@@ -55,6 +70,7 @@ class Unfinished:
     finished: bool = False
     jobs: tuple[SoFar, ...] = ()
     examples: Mapping[str, tuple[ShownKernel, ...]] = field(default_factory=dict)
+    sessions: tuple[SessionSoFar, ...] = ()
 
 
 def plan_of(folder: Path) -> Plan | None:
@@ -172,12 +188,24 @@ def read_run(folder: Path) -> RunResult | Unfinished:
     budget = plan.budget if plan else Budget()
     replies = Counter(journal.read(key, Finished).key.job for key, _ in journal.items("call "))
     jobs = tuple(_so_far(job, replies[job.id], journal) for job in plan.runnable) if plan else ()
-    return Unfinished(str(folder), done, budget, accounts(journal), jobs=jobs, examples=examples)
+    sessions = tuple(_session(key.partition(" ")[2], journal) for key, _ in journal.items("session "))
+    return Unfinished(str(folder), done, budget, accounts(journal), jobs=jobs, examples=examples, sessions=sessions)
 
 
 def _so_far(job: Job, replies: int, journal: Journal) -> SoFar:
     verdicts = tuple(journal.read(key, Verdict) for key, _ in journal.items(f"verdict {job.id}."))
-    return SoFar(job.id, job.dsl, job.target, replies, verdicts)
+    trials = sum(1 for _ in journal.items(f"trial {job.id}."))
+    return SoFar(job.id, job.dsl, job.target, replies, verdicts, trials)
+
+
+def _session(place: str, journal: Journal) -> SessionSoFar:
+    job, _, step = place.rpartition(".")
+    given = journal.read(f"session {place}", AgentSession)
+    began = journal.seconds(f"session {place}")
+    asked = [journal.seconds(key) for key, _ in journal.items(f"asked {place}.")]
+    answered = [journal.seconds(key) for key, _ in journal.items(f"trial {place}.")]
+    taken = max(began, *asked, *answered) - began
+    return SessionSoFar(job, step, given.agent, len(asked), given.judgements, taken / 60, given.minutes)
 
 
 def runs_in(runs: Path) -> dict[str, Path]:

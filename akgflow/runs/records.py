@@ -73,7 +73,17 @@ class Seeds:
     why: str = ""
 
 
+@dataclass(frozen=True)
+class AgentSession:
+    """An agent has begun to work in a folder: how often it may ask the judge, and for how long it may work."""
+
+    agent: str
+    judgements: int
+    minutes: float
+
+
 RECORDS: Mapping[str, type] = {
+    "asked": str,
     "call": Finished,
     "canaries": Preflight,
     "examples": Examples,
@@ -82,6 +92,8 @@ RECORDS: Mapping[str, type] = {
     "kept": StoredKernels,
     "lost": AbortedSpend,
     "seeds": Seeds,
+    "session": AgentSession,
+    "trial": Verdict,
     "verdict": Verdict,
 }
 """The type of an entry's data, by the first word of its key."""

@@ -90,7 +90,7 @@ def _taken(journal: Journal, key: str) -> Iterator[Account]:
         step = spend.step.rpartition(".")[2]
         row = _called(step, spend.model, spend.usage, live=True) if spend.usage else Account(step)
         yield replace(row, device_seconds=spend.device_seconds, lost=1)
-    elif kind == "verdict":
+    elif kind in ("verdict", "trial"):
         yield Account(journal.step(key) or name, judged=1, device_seconds=_device_seconds(journal, key))
     elif kind == "canaries" and (seconds := _device_seconds(journal, key)):
         tried = journal.read(key, Preflight)
@@ -112,7 +112,7 @@ def _called(step: str, model: str, usage: Usage, *, live: bool) -> Account:
 
 
 def _device_seconds(journal: Journal, key: str) -> float:
-    if key.startswith("verdict "):
+    if key.startswith(("verdict ", "trial ")):
         return journal.read(key, Verdict).seconds
     if key.startswith("canaries "):
         tried = journal.read(key, Preflight)

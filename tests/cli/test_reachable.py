@@ -64,6 +64,13 @@ CASES = [
 ]
 
 
+def test_doctor_needs_no_agent_that_works_in_folders(tmp_path: Path) -> None:
+    entry = "{command: [akgflow-no-such-agent]}"
+    models(tmp_path, f"{entry}\n  claude_code: {entry}\n")
+    needed = {one.name: one.needed for one in examine(api.load_workspace(tmp_path)) if "no-such-agent" in one.detail}
+    assert needed == {"model default": True, "model claude_code": False}
+
+
 @pytest.mark.parametrize(("text", "words"), CASES, ids=["dead", "deaf", "named key", "usual key", "command"])
 def test_plan_run_and_doctor_say_it(
     tmp_path: Path,

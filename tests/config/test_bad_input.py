@@ -104,6 +104,7 @@ def _agents(section: str, entry: str) -> str:
         ),
         (_agents("models", "{model: x, price: 3}"), "'price' must be a mapping or text or null, not the number 3"),
         (_agents("models", "{model: x, price: {usd_per_million_tokens: {in: 3}}}"), "lacks 'out'"),
+        (_agents("models", "{model: x, price: {usd_per_call: -1}}"), "'usd_per_call' must be at least 0"),
         (
             _agents("models", "{model: x, price: {usd_per_million_tokens: {in: 3, out: -1}}}"),
             "'out' must be at least 0",

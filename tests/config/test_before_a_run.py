@@ -209,6 +209,15 @@ AGENTS = """\
         ("idea: {agent: judge}, b: {agent: reader}", ""),
         ("a: {agent: asker}", ""),
         ("a: {agent: coder}, b: {repair: a, agent: coder, advisor: lead, max_attempts: 1}", ""),
+        ("a: {agentic: coder, judgements: 2, minutes: 1}, b: {repair: a, agent: coder, max_attempts: 1}", ""),
+        ("a: {agentic: coder, judgements: 2, minutes: 1}", ""),
+        ("a: {agentic: codr, judgements: 2, minutes: 1}", "there is no agent 'codr': did you mean 'coder'?"),
+        ("a: {agentic: coder, judgements: 2}", "'a' lacks 'minutes': add it"),
+        ("a: {agentic: coder, judgements: 2, minutes: 1, start: b}", "no step 'b' comes before 'a'"),
+        (
+            "a: {agentic: critic, judgements: 2, minutes: 1}",
+            "agent 'critic' answers with text, and this step needs code",
+        ),
     ],
 )
 def test_agents_fit_their_roles(steps: str, said: str, place: Place) -> None:
@@ -220,6 +229,24 @@ def test_agents_fit_their_roles(steps: str, said: str, place: Place) -> None:
     (line,) = place.said()
     assert line.startswith("agents.yaml:")
     assert said in line
+
+
+@pytest.mark.parametrize(
+    "models",
+    [
+        "{mine: {model: openai/gpt-5}}",
+        "{mine: {command: [x], fallbacks: [other]}, other: {model: openai/gpt-5}}",
+    ],
+)
+def test_who_works_in_a_folder_is_a_command(models: str, place: Place) -> None:
+    steps = "{a: {agentic: worker, judgements: 1, minutes: 1}}"
+    agents = "{worker: {extends: coder, model: mine}}"
+    place.write(
+        "agents.yaml", f"version: 1\nmodels: {models}\nagents: {agents}\nworkflows: {{mine: {{steps: {steps}}}}}\n"
+    )
+    place.write("tasks/small.yaml", place.task + "workflow: mine\n")
+    (line,) = place.said()
+    assert "agent 'worker' may ask the model" in line and "which cannot work in a folder" in line
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ workflows:
       adapt: {adaptive: ask, agent: a, trials: 2}
       tune: {tune: ask, trials: 2}
       seed: {seed: source}
+      work: {agentic: a, judgements: 1, minutes: 1}
 """,
     "hardware.yaml": """\
 version: 1
@@ -100,6 +101,7 @@ SETTINGS: Mapping[str, str] = {
     "agents model limits retries": "models.m.limits.retries=9",
     "agents model fallbacks": "models.m.fallbacks=[other]",
     "agents model price": "models.m.price={input: 2, output: 2}",
+    "agents model price usd_per_call": "models.m.price={usd_per_call: 2}",
     "agents model price input": "models.m.price.input=9",
     "agents model price output": "models.m.price.output=9",
     "agents agent extends": "agents.new={extends: a}",
@@ -140,6 +142,11 @@ SETTINGS: Mapping[str, str] = {
     "agents tune best": "workflows.w.steps.tune.best=9",
     "agents seed seed": "workflows.w.steps.seed.seed=knowledge",
     "agents seed most": "workflows.w.steps.seed.most=9",
+    "agents agentic agentic": "workflows.w.steps.work.agentic=b",
+    "agents agentic judgements": "workflows.w.steps.work.judgements=9",
+    "agents agentic minutes": "workflows.w.steps.work.minutes=0.5",
+    "agents agentic start": "workflows.w.steps.work.start=[mend]",
+    "agents agentic tokens": "workflows.w.steps.work.tokens=2M",
     **{
         f"agents {kind} {key}": f"workflows.w.steps.{name}.{key}={value}"
         for kind, name in {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -36,6 +37,7 @@ KINDS = {
     "patience: null, inspirations: 1, explore: 0}\n",
     "tune": STEPS + "      step: {tune: [one, two, three], trials: 6}\n",
     "seed": "      step: {seed: source}\n",
+    "agentic": STEPS + "      step: {agentic: working, judgements: 2, minutes: 5}\n",
 }
 """A workflow with a step of each kind, named ``step``."""
 OTHER = {
@@ -83,6 +85,11 @@ OTHER = {
     "tune patience": "1",
     "tune random_seed": "1",
     "seed seed": "knowledge",
+    "agentic agentic": "working_otherwise",
+    "agentic judgements": "1",
+    "agentic minutes": "0.0001",
+    "agentic start": "[two]",
+    "agentic tokens": "500k",
 }
 """Another value for each key than `KINDS` has, or than is the default."""
 SHOWN_BELOW = {
@@ -110,6 +117,15 @@ def wrong(source: str) -> Verdict:
     return known(status=Status.INCORRECT_NUMERICAL, message="the last row is wrong")
 
 
+WORKERS = {"working": ((3, 3), (8, 5)), "working_otherwise": ((4, 4),)}
+"""Agents that are commands, and the kernels that they ask about."""
+
+
+def _asking(folder: Path, name: str) -> str:
+    files = [str(folder / f"{a}-{b}.py") for a, b in WORKERS[name]]
+    return json.dumps([sys.executable, str(Path(__file__).parents[1] / "support/stand_in_agent.py"), "asks", *files])
+
+
 JUDGES: dict[str, Callable[[str], Verdict]] = {"repair same_failure": wrong, "best_of repairs": wrong}
 
 
@@ -129,8 +145,13 @@ class Bench:
         make_workspace(self._folder / kind, self._server.url)
         agents = self._folder / kind / "agents.yaml"
         coders = "".join(f"  {name}: {{extends: coder, system: You are the {name} one.}}\n" for name in CODERS)
+        for name, made in WORKERS.items():
+            for a, b in made:
+                (self._folder / kind / f"{a}-{b}.py").write_text(kernel(a, b))
+            coders += f"  {name}: {{extends: coder, model: {name}}}\n"
         # A connection that was kept open may be closed by the other side as the next request is written.
         given = agents.read_text().replace("retries: 0", "retries: 3")
+        given += "".join(f"  {name}: {{command: {_asking(self._folder / kind, name)}}}\n" for name in WORKERS)
         agents.write_text(given + f"agents:\n{coders}workflows:\n  mine:\n    steps:\n{KINDS[kind]}")
         (task.parent / "given.py").write_text(kernel(2, 2))
         more = "workflow: mine\nsource: {dsl: cpp, file: given.py}\ngates: {fast: {at_least: 99}}\n"
@@ -146,7 +167,10 @@ class Bench:
             ran = run_steps(self._task(kind), KnownJudge(judge), *changed, folder=f"run{next(self._runs)}")
             assert ran.failed is None
             prompts = Counter(seen.prompt for seen in self._server.requests)
-            self._known[key] = (ran.course, [a.candidate for a in ran.state.attempts], prompts)
+            candidates = [a.candidate for a in ran.state.attempts]
+            # An agent's prompt reaches no server, and what is reserved for it shows in the plan alone.
+            handed = (ran.plan.ceiling, [j.candidate.id for j in ran.state.made.get("step", [])])
+            self._known[key] = (ran.course, candidates, prompts, handed if kind == "agentic" else None)
         return self._known[key]
 
 

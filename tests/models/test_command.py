@@ -116,6 +116,9 @@ def test_usage_is_booked_at_the_price(tmp_path: Path) -> None:
     assert (priced.prompt_tokens, priced.completion_tokens, priced.estimated) == (115, 7, False)
     assert priced.cost == pytest.approx((15 * 1.0 + 100 * 0.1 + 7 * 10.0) / 1e6)
     assert Bench(agent(tmp_path, text, output="json")).once().usage.cost == 0.5
+    # The most that a call costs is booked where the command does not say what it did cost.
+    assert Bench(agent(tmp_path, text, output="json", price=Price(0, 0, call=2.0))).once().usage.cost == 0.5
+    assert Bench(agent(tmp_path, "print('pong')", price=Price(0, 0, call=2.0))).once().usage.cost == 2.0
 
 
 @pytest.mark.parametrize(

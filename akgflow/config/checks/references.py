@@ -24,6 +24,7 @@ _IN_AGENTS: tuple[tuple[tuple[str | None, ...], str], ...] = (
     (("models", None, "fallbacks", None), "models"),
     (("agents", None, "model"), "models"),
     (("workflows", None, "steps", None, "agent"), "agents"),
+    (("workflows", None, "steps", None, "agentic"), "agents"),
     (("workflows", None, "steps", None, "advisor"), "agents"),
 )
 _IN_TASK: tuple[tuple[tuple[str | None, ...], str], ...] = (

@@ -13,7 +13,9 @@ DECISIONS = ("redesign", "recode", "stop")
 """What an advisor can decide."""
 _FOR_FORM = {"must_define": "code", "edits": "code", "fields": "json"}
 """Keys of a reply's form that mean something for one form only."""
-_MAKES_CODE = ("repair", "best_of", "evolve", "adaptive", "tune", "seed")
+_MAKES_CODE = ("repair", "best_of", "evolve", "adaptive", "tune", "seed", "agentic")
+_NOT_SERVED = ("recorded/", "manual/")
+"""How ids of models begin whose replies nobody has to be able to edit files for."""
 
 
 def check_forms(agents: Node | None, problems: Problems) -> None:
@@ -28,19 +30,23 @@ def check_forms(agents: Node | None, problems: Problems) -> None:
                 problems.add(node.place, what, f"take it out, or write 'format: {wanted}'")
 
 
-def check_workflows(workflows: Node | None, agents: Node | None, facts: frozenset[str], problems: Problems) -> None:
+def check_workflows(
+    workflows: Node | None, agents: Node | None, models: Node | None, facts: frozenset[str], problems: Problems
+) -> None:
     """Each step of each workflow: who is asked can answer in the form that is needed, and what is taken is code."""
     for name, workflow in workflows.entries.items() if workflows else ():
         steps = workflow.at("steps")
         if steps is not None and agents is not None:
-            _Workflow(name, steps, agents, facts, problems).check()
+            _Workflow(name, steps, agents, models, facts, problems).check()
 
 
 class _Workflow:
     """The steps of one workflow in their order; ``texts`` and ``codes`` are the earlier ones that give either."""
 
-    def __init__(self, name: str, steps: Node, agents: Node, facts: frozenset[str], problems: Problems) -> None:
-        self._name, self._steps, self._agents = name, steps, agents
+    def __init__(
+        self, name: str, steps: Node, agents: Node, models: Node | None, facts: frozenset[str], problems: Problems
+    ) -> None:
+        self._name, self._steps, self._agents, self._models = name, steps, agents, models
         self._facts, self._problems = facts, problems
         self._texts: dict[str, None] = {}
         self._codes: dict[str, None] = {}
@@ -56,6 +62,8 @@ class _Workflow:
                 if node is None or agent is None:
                     continue
                 self._reads(agent)
+                if role == "work":
+                    self._works(node, agent)
                 if role == "advise":
                     self._advises(node, agent)
                     if designer is not None:
@@ -87,6 +95,22 @@ class _Workflow:
             if samples is not None and isinstance(samples.value, int) and samples.value > 1:
                 what = f"a {_format(agent)} is read once: the other samples would be paid for and never used"
                 self._problems.add(samples.place, what, "take 'samples' out")
+
+    def _works(self, named: Node, agent: Node) -> None:
+        """An agent that works in a folder is a program; a recording may stand in for one."""
+        first = agent.at("model")
+        others = self._model(first).at("fallbacks") if first is not None else None
+        for asked in [*([first] if first is not None else []), *(others.items if others is not None else ())]:
+            served = self._model(asked).at("model")
+            if served is not None and served.text is not None and not served.text.startswith(_NOT_SERVED):
+                name = quoted(asked.text or "")
+                what = f"agent {quoted(named.text or '')} may ask the model {name}, which cannot work in a folder"
+                self._problems.add(named.mark, what, "name an agent whose model is a command, such as [claude, -p]")
+
+    def _model(self, named: Node) -> Node:
+        """The entry of ``models`` that a name means; an empty one where there is none."""
+        entries = self._models.entries if self._models is not None else {}
+        return entries.get(named.text or "", Node({}, named.mark, named.place))
 
     def _advises(self, named: Node, agent: Node) -> None:
         """An advisor decides and advises: anything else that it says is never read."""

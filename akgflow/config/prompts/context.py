@@ -13,7 +13,7 @@ from akgflow.operators.text import shown
 
 OF_ONE_JOB = (
     *("dsl", "target", "machine", "candidate", "history", "examples", "parents", "inspirations", "steps"),
-    "precision",
+    *("precision", "session"),
 )
 """Variables that a sketch's prompt may not name: it belongs to the task and is shared by all of its jobs."""
 MEASURED = "(measured)"
@@ -137,6 +137,17 @@ class CandidateView:
 
 
 @dataclass(frozen=True)
+class SessionView:
+    """What an agent has that works in a folder: how many judgements, how many minutes, and the file that it writes."""
+
+    judgements: int
+    minutes: str
+    file: str
+    mcp: bool
+    """Whether the judge is offered over MCP, beside the script."""
+
+
+@dataclass(frozen=True)
 class PromptContext:
     """The variables of every prompt template, by their names.
 
@@ -148,7 +159,8 @@ class PromptContext:
     ``parents`` are the candidates to improve on, ``history`` earlier attempts from them, and ``inspirations`` other
     candidates. ``steps`` holds, by the names of the earlier steps that ask an agent for text or JSON, what it answered
     (the first sample). ``precision`` says what float32 may lose on this target; empty where that goes without saying.
-    ``gradients`` says how gradients are asked for and given; empty where they are not judged.
+    ``gradients`` says how gradients are asked for and given; empty where they are not judged. ``session`` is there for
+    an agent that works in a folder.
     """
 
     task: TaskView
@@ -172,6 +184,7 @@ class PromptContext:
     steps: Mapping[str, str] = field(default_factory=dict)
     precision: str = ""
     gradients: str = ""
+    session: SessionView | None = None
 
     @classmethod
     def of(
@@ -222,7 +235,10 @@ class PromptContext:
         )
 
 
-VIEWS = (TaskView, OperatorView, SourceView, DslView, TargetView, HistoryEntry, KernelView, LessonView, CandidateView)
+VIEWS = (
+    *(TaskView, OperatorView, SourceView, DslView, TargetView, HistoryEntry, KernelView, LessonView, CandidateView),
+    SessionView,
+)
 """Records whose fields are plain values: a template may read every one of them."""
 PROMPT_VARIABLES = tuple(variable.name for variable in fields(PromptContext))
 """What a prompt template may name; the agents render with exactly these."""

@@ -21,6 +21,7 @@ from akgflow.config.prompts.context import (
     KernelView,
     LessonView,
     PromptContext,
+    SessionView,
     TargetView,
 )
 from akgflow.config.prompts.environment import failed_at, reason_of
@@ -93,7 +94,17 @@ def _bred(parents: int, inspirations: int) -> Stages:
     return stages
 
 
-_STAGES: dict[Role, Stages] = {"ask": _asked, "write": _mended, "mend": _mended, "advise": _advises}
+def _works(base: PromptContext) -> Iterator[PromptContext]:
+    yield from _mended(replace(base, session=SessionView(1, "1", "candidate.py", True)))
+
+
+_STAGES: dict[Role, Stages] = {
+    "ask": _asked,
+    "write": _mended,
+    "mend": _mended,
+    "advise": _advises,
+    "work": _works,
+}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from akgflow.config.steps.adaptive import AdaptiveStep
 from akgflow.config.steps.agent import AgentStep
+from akgflow.config.steps.agentic import AgenticStep
 from akgflow.config.steps.base import AgentRoles, Cap, Kind
 from akgflow.config.steps.best_of import BestOfStep
 from akgflow.config.steps.evolve import EvolveStep
@@ -15,7 +16,7 @@ from akgflow.config.steps.repair import RepairStep
 from akgflow.config.steps.seed import SeedStep
 from akgflow.config.steps.tune import TuneStep
 
-Step = AgentStep | RepairStep | BestOfStep | EvolveStep | AdaptiveStep | TuneStep | SeedStep
+Step = AgentStep | RepairStep | BestOfStep | EvolveStep | AdaptiveStep | TuneStep | SeedStep | AgenticStep
 
 KINDS: Mapping[str, type[Step]] = {
     "repair": RepairStep,
@@ -24,16 +25,17 @@ KINDS: Mapping[str, type[Step]] = {
     "adaptive": AdaptiveStep,
     "tune": TuneStep,
     "seed": SeedStep,
+    "agentic": AgenticStep,
     "agent": AgentStep,
 }
 """By the key that makes a step one of this kind; where several are written, the first one here decides."""
 
-FROM_EARLIER = ("repair", "evolve", "adaptive", "tune")
+FROM_EARLIER = ("repair", "evolve", "adaptive", "tune", "start")
 """Keys that name earlier steps: one, or a list of them."""
 
 
-Role = Literal["ask", "write", "mend", "breed", "advise"]
-"""What an agent does in a step: answers, writes and repairs candidates, repairs, breeds, or advises on repairs."""
+Role = Literal["ask", "write", "mend", "breed", "advise", "work"]
+"""What an agent does in a step: answers, writes and repairs candidates, repairs, breeds, advises, works in a folder."""
 
 ROLES: Mapping[str, Mapping[str, Role]] = {
     "agent": {"agent": "ask"},
@@ -41,6 +43,7 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
     "repair": {"agent": "mend", "advisor": "advise"},
     "evolve": {"agent": "breed"},
     "adaptive": {"agent": "breed"},
+    "agentic": {"agentic": "work"},
 }
 """By the kind of a step, the keys that name agents and what these do there."""
 
@@ -72,6 +75,7 @@ __all__ = [
     "AdaptiveStep",
     "AgentRoles",
     "AgentStep",
+    "AgenticStep",
     "BestOfStep",
     "Cap",
     "EvolveStep",

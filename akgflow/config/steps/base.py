@@ -29,6 +29,8 @@ class Cap:
     """Judgements."""
     shown: int = 2
     """Earlier replies that a prompt of the step may hold: the sketch, the candidate, advice, other candidates."""
+    session: int = 0
+    """Where a call is a whole session of an agent: the tokens that it may take, in and out."""
 
 
 class Kind(Protocol):

@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from akgflow.config.steps import AdaptiveStep, AgentStep, BestOfStep, EvolveStep, RepairStep, SeedStep, Step, TuneStep
+from akgflow.config.steps import (
+    AdaptiveStep,
+    AgenticStep,
+    AgentStep,
+    BestOfStep,
+    EvolveStep,
+    RepairStep,
+    SeedStep,
+    Step,
+    TuneStep,
+)
 from akgflow.engine.context import RunContext
 from akgflow.engine.state import JobState
-from akgflow.engine.steps import adaptive, agent, best_of, evolve, repair, seed, tune
+from akgflow.engine.steps import adaptive, agent, agentic, best_of, evolve, repair, seed, tune
 
 Run = Callable[[Any, JobState, RunContext], Awaitable[None]]
 """``run(step, state, context)`` of the module of the step's kind."""
@@ -21,6 +31,7 @@ RUNS: Mapping[type[Step], Run] = {
     AdaptiveStep: adaptive.run,
     TuneStep: tune.run,
     SeedStep: seed.run,
+    AgenticStep: agentic.run,
 }
 
 
