@@ -14,10 +14,11 @@ from akgflow.toolchains.base import CompileFailure
 from akgflow.toolchains.common import nvidia
 from akgflow.toolchains.common.diagnostics import first_errors
 from akgflow.toolchains.common.workdir import cache_dir, digest
+from akgflow.toolchains.cuda_c import headers
 from akgflow.toolchains.cuda_c.text import source
 
 INCLUDE = Path(__file__).with_name("include")
-ON_CPU, NO_DEVICE, TORCH = INCLUDE / "cuda_on_cpu", INCLUDE / "no_device", INCLUDE / "torch_stand_in"
+ON_CPU, NO_DEVICE, TORCH = INCLUDE / "cuda_on_cpu", INCLUDE / "no_device", headers.TORCH
 NVCC_FLAGS = ("-std=c++17", "-O3", "--expt-relaxed-constexpr")
 
 Result = TypeVar("Result")
@@ -33,7 +34,7 @@ class Source(NamedTuple):
 
     @property
     def placed(self) -> str:
-        return f'#line 1 "{self.file}"\n{self.text}\n'
+        return f'#line 1 "{self.file}"\n{headers.forwarded(self.text)}\n'
 
 
 class Flags(NamedTuple):

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count, takewhile
 from typing import Any
 
 from akgflow.toolchains.cuda_c import faults
@@ -33,6 +34,24 @@ class Extension:
         self._names: dict[str, int] = {}
         while (name := library.akgflow_function(len(self._names))) is not None:
             self._names[name.decode()] = len(self._names)
+        self._operators = list(self._registered(library))
+
+    def _registered(self, library: ctypes.CDLL) -> Iterator[Any]:
+        """Register with PyTorch what TORCH_LIBRARY names, each function for the tensors of this session."""
+        import torch
+
+        library.akgflow_registered.restype = ctypes.c_char_p
+        lines = (library.akgflow_registered(place) for place in count())
+        found = [line.decode().split("\n") for line in takewhile(lambda line: line is not None, lines)]
+        for space, schema, key, function in sorted(found, key=lambda one: bool(one[2])):
+            if key in ("Meta", "CPU") or key.startswith("Autograd"):
+                continue
+            one = torch.library.Library(space, "FRAGMENT")
+            if key:
+                one.impl(schema, getattr(self, function), key)
+            else:
+                one.define(schema)
+            yield one
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         place = self.__dict__.get("_names", {}).get(name)

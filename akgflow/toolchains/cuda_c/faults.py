@@ -7,10 +7,8 @@ kernels do wrong. What a stand-in lacks or says is no evidence at all.
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -18,7 +16,7 @@ from typing import NamedTuple
 from akgflow.toolchains.base import CompileFailure, KernelFault, Unsupported
 from akgflow.toolchains.common import nvidia
 from akgflow.toolchains.common.diagnostics import first_errors, says_an_error
-from akgflow.toolchains.common.installed import package_dir
+from akgflow.toolchains.cuda_c.headers import in_pytorch, lacking
 
 
 class Failure(Enum):
@@ -158,6 +156,8 @@ def _kind(words: str, files: frozenset[str], stage: Stage) -> tuple[Failure, str
     for pattern in _UNKNOWN:
         if found := pattern.search(said):
             return _unknown(found["name"], found["of"], stage)
+    if name := lacking(shown):
+        return Failure.MISSING, name
     # A name that is ambiguous may be so because a stand-in has one that the real headers have not.
     ours = stage.stands_in.search(said) or _MACRO.search(shown) or "ambiguous" in said
     return (Failure.OUR_TYPES if ours else Failure.OWN_LINE), ""
@@ -181,17 +181,6 @@ def _unknown(name: str, of: str, stage: Stage) -> tuple[Failure, str]:
     if re.fullmatch(_TORCH, name):
         return (Failure.MISSING if in_pytorch(name) else Failure.OWN_LINE), whole
     return Failure.MISSING, whole
-
-
-@cache
-def in_pytorch(name: str) -> bool:
-    """False where no header of the installed PyTorch has the name: then the candidate is wrong, not the stand-in."""
-    package = package_dir("torch")
-    headers = package / "include" if package else None
-    if headers is None or not headers.is_dir() or not re.fullmatch(r"\w+", name):
-        return True
-    found = subprocess.run(["grep", "-rwqF", "--include=*.h", name, str(headers)], capture_output=True)
-    return found.returncode != 1
 
 
 def of_loading(error: OSError, text: str) -> Exception:

@@ -37,7 +37,7 @@ def accepted(backend: Backend, target: Target) -> Iterator[None]:
 
 def _stand_in(backend: Backend) -> Callable[[Any], None]:
     def load_inline(
-        name: str,  # noqa: ARG001
+        name: str,
         cpp_sources: Any,
         cuda_sources: Any = None,
         functions: Any = None,
@@ -50,12 +50,12 @@ def _stand_in(backend: Backend) -> Callable[[Any], None]:
         except OSError:
             whole = ""
         sources = inline_sources(cpp_sources, cuda_sources, functions, lambda s: _line(whole, s), caller.name)
-        return Extension(sources, backend, _flags(options, []))
+        return Extension(sources, backend, _flags(name, options, []))
 
-    def load(name: str, sources: Any, *_: Any, **options: Any) -> Extension:  # noqa: ARG001
+    def load(name: str, sources: Any, *_: Any, **options: Any) -> Extension:
         paths = [Path(one) for one in listed(sources)]
         texts = [Source(path.read_text(encoding="utf-8"), path.name, path.suffix != ".cu") for path in paths]
-        return Extension(texts, backend, _flags(options, [str(path.parent.resolve()) for path in paths]))
+        return Extension(texts, backend, _flags(name, options, [str(path.parent.resolve()) for path in paths]))
 
     def wrap(module: Any) -> None:
         module.load_inline, module.load = load_inline, load
@@ -63,11 +63,12 @@ def _stand_in(backend: Backend) -> Callable[[Any], None]:
     return wrap
 
 
-def _flags(options: Mapping[str, Any], folders: Sequence[str]) -> Flags:
+def _flags(name: str, options: Mapping[str, Any], folders: Sequence[str]) -> Flags:
     """The candidate's flags, and the folders that its texts may include from."""
     nvcc, host = options.get("extra_cuda_cflags"), options.get("extra_cflags")
     places = [f"-I{folder}" for folder in dict.fromkeys([*folders, *listed(options.get("extra_include_paths"))])]
-    return Flags((*nvcc_flags(nvcc), *places), (*kept_flags(host), *places))
+    own = [f"-DTORCH_EXTENSION_NAME={name}"] if name.isidentifier() else []
+    return Flags((*nvcc_flags(nvcc), *own, *places), (*kept_flags(host), *own, *places))
 
 
 def _line(whole: str, source: str) -> int:

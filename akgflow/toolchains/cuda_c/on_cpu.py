@@ -80,7 +80,7 @@ class OnCpu:
         path = made(cache_dir(f"cuda-on-cpu-{cpu_tag()}") / f"{key}.so", make)
         library = self._loaded(path, "\n".join(one.text for one in sources))
         self._libraries.append(library)
-        return _OnCpu(library, blocks_may_wait=any("atomic" in source.masked(one.text).lower() for one in sources))
+        return _OnCpu(library, blocks_may_wait=any(source.blocks_may_wait(one.text) for one in sources))
 
     @staticmethod
     def _command(compiler: str, one: Source, flags: Flags, output: Path) -> list[str]:

@@ -52,8 +52,10 @@ _CALLS = {
     r"membar\.\w+|fence\.\S+": "__threadfence()",
     r"prefetch\S*\s+.*": "(void)0",
 }
-_LOAD = re.compile(r"ld(?:\.volatile)?\.global[\w.:]*?(?:\.v([24]))?\.[bfsu]\d+")
-_STORE = re.compile(r"st(?:\.volatile)?\.global[\w.:]*?(?:\.v([24]))?\.[bfsu]\d+")
+_ORDER = r"(?:\.(?:volatile|weak|relaxed|acquire|release)(?:\.(?:cta|cluster|gpu|sys))?)?"
+_LOAD = re.compile(rf"ld{_ORDER}\.global[\w.:]*?(?:\.v([24]))?\.[bfsu]\d+")
+_STORE = re.compile(rf"st{_ORDER}\.global[\w.:]*?(?:\.v([24]))?\.[bfsu]\d+")
+_ADD = re.compile(rf"red{_ORDER}\.global(?:\.gpu)?\.add\.([fsu])(32|64)")
 
 
 def interpreted(text: str, plain: str) -> str:
@@ -135,8 +137,8 @@ def _value(written: str, operands: list[str]) -> str | None:
 
 def _memory(name: str, values: list[str], operands: list[str]) -> str | None:
     """Loads and stores of global memory, of one value or of a vector."""
-    load, store = _LOAD.fullmatch(name), _STORE.fullmatch(name)
-    if len(values) != 2 or not (load or store):
+    load, store, add = _LOAD.fullmatch(name), _STORE.fullmatch(name), _ADD.fullmatch(name)
+    if len(values) != 2 or not (load or store or add):
         return None
     listed, place = (values[0], values[1]) if load else (values[1], values[0])
     found = re.fullmatch(r"\[\s*%(\d+)\s*(?:\+\s*(\d+)\s*)?\]", place)
@@ -144,7 +146,10 @@ def _memory(name: str, values: list[str], operands: list[str]) -> str | None:
     if found is None or int(found[1]) >= len(operands) or None in names:
         return None
     address = f"reinterpret_cast<char*>(const_cast<void*>((const void*)({operands[int(found[1])]}))) + {found[2] or 0}"
-    moves = []
+    if add:
+        kind = {"f32": "float", "f64": "double", "s32": "int", "u32": "unsigned"}.get(add[1] + add[2])
+        return kind and f"::atomicAdd(reinterpret_cast<{kind}*>({address}), {names[0]})"
+    moves = ["::cuda_on_cpu::looks()"] if load and ("volatile" in name or "acquire" in name) else []
     for i, one in enumerate(names):
         cell = f"reinterpret_cast<std::remove_reference_t<decltype({one})>*>(akgflow_address)[{i}]"
         moves.append(f"{one} = {cell}" if load else f"{cell} = {one}")

@@ -14,9 +14,11 @@ _SHARED = re.compile(r"\b__shared__\b")
 _STORAGE = re.compile(r"\b(?:extern|static|__shared__)\b|\b(?:alignas|__align__)\s*\((?:[^()]|\([^()]*\))*\)")
 _BEFORE_SHARED = re.compile(r"(?:\b(?:extern|static|const|volatile)\s+|\b(?:alignas|__align__)\s*\([^;{}]*\)\s*)+$")
 _DECLARATOR = re.compile(r"(?P<base>.*?)\s*\b(?P<name>[A-Za-z_]\w*)\s*(?P<sizes>(?:\[.*\]\s*)?)", re.DOTALL)
+_LOOP = re.compile(r"\bwhile\s*\(")
+_NO_BODY = re.compile(r"\s*(?:;|\{\s*\})")
 _BREAK = re.compile(r"\\?\n")
 _UNTYPED_LAUNCH = re.compile(
-    r"\bcudaLaunchKernel\s*\(\s*(?:\(\s*(?:const\s+)?void\s*\*\s*\)|reinterpret_cast<\s*(?:const\s+)?void\s*\*\s*>)\s*"
+    r"\b(cudaLaunch(?:Cooperative)?Kernel)\s*\(\s*(?:\(\s*(?:const\s+)?void\s*\*\s*\)|reinterpret_cast<\s*(?:const\s+)?void\s*\*\s*>)\s*"
 )
 
 
@@ -26,11 +28,22 @@ def for_cpu(text: str) -> str:
     text = _rewrite_shared(text)
     plain = masked(text)
     for found in reversed(list(_UNTYPED_LAUNCH.finditer(plain))):
-        text = f"{text[: found.start()]}cudaLaunchKernel({text[found.end() :]}"
-    text = _rewrite_launches(text)
+        text = f"{text[: found.start()]}{found[1]}({text[found.end() :]}"
+    text = _rewrite_launches(_rewrite_waits(text))
     # A launch passes its arguments on by their types, and the type of NULL is a number's.
     for found in reversed(list(_NULL.finditer(masked(text)))):
         text = f"{text[: found.start()]}nullptr{text[found.end() :]}"
+    return text
+
+
+def _rewrite_waits(text: str) -> str:
+    """Loops that do nothing but look at memory let other threads run: ``while (::cuda_on_cpu::looks() && (…))``."""
+    plain = masked(text)
+    for found in reversed(list(_LOOP.finditer(plain))):
+        end = closing(plain, found.end(), ")")
+        if end is not None and ("volatile" in plain[found.end() : end] or _NO_BODY.match(plain, end + 1)):
+            inner = text[found.end() : end]
+            text = f"{text[: found.end()]}::cuda_on_cpu::looks() && ({inner}){text[end:]}"
     return text
 
 

@@ -13,21 +13,19 @@ _LINE = re.compile(r"^#line (\d+) [^\n]*$", re.MULTILINE)
 _EXTERN_BLOCK = re.compile(r"extern\s+\"C\"\s*\{")
 
 _UNSUPPORTED = {
-    r"\bthis_grid\s*\(|\bgrid_group\b|\bcudaLaunchCooperativeKernel\w*": "barriers of the whole grid",
+    r"\bcudaLaunchCooperativeKernelMultiDevice\b|\bmulti_grid_group\b": "barriers of several devices",
     r"\bcg::memcpy_async\b|\bcooperative_groups::memcpy_async\b|\bcg::wait\b": "asynchronous copies",
     r"\bcuda::pipeline\b|\bcuda::memcpy_async\b": "pipelines of libcu++",
     r"\bcuda::barrier\b|\bcuda::ptx\b|\bCUtensorMap\b": "mbarrier and TMA",
     r"\b__cluster_dims__\b|\bcluster_group\b": "thread block clusters",
     r"\btex[123]D\w*\s*[<(]|\bcudaTextureObject_t\b|\bsurf[123]D\w*": "textures and surfaces",
-    r"\bthrust::|#include\s*<thrust/": "thrust",
+    r"\bthrust::(?!(?:pair|make_pair|tuple|make_tuple|get|plus|maximum|minimum)\b)": "thrust",
     r"\bcutlass\b|\bcute::": "CUTLASS",
     r"\bcublas\w*|\bcudnn\w*": "cuBLAS and cuDNN",
-    r"\b__nv_fp8\w*|\b__nv_fp4\w*": "fp8 and fp4 types",
+    r"\b__nv_fp[46]\w*|\b__nv_fp8\w*e8m0": "fp4, fp6 and e8m0 types",
     r"\b__v\w+[24]\s*\(|\b__dp2a\w*": "SIMD-in-word intrinsics",
     r"\bcuda(LaunchKernelEx\w*|LaunchHostFunc)\b|\bcuLaunchKernel\b": "launches by attributes or by the driver",
     r"\bcudaGraph\w+|\bcudaStreamBeginCapture\b": "graphs",
-    r"\bwhile\s*\([^;{}]*\bvolatile\b": "loops that wait for volatile memory",
-    r"\b(TORCH_LIBRARY|TORCH_LIBRARY_FRAGMENT|TORCH_LIBRARY_IMPL)\s*\(": "TORCH_LIBRARY",
 }
 
 
@@ -54,6 +52,11 @@ def refuse_uninterpretable(text: str) -> None:
             found.append(f"{name} (line {line_at(text, place.start())})")
     if found:
         raise Unsupported(f"CUDA C++ is not interpreted on a CPU where it uses {', '.join(found)}")
+
+
+def blocks_may_wait(text: str) -> bool:
+    """Whether a block may wait for what another one writes: by atomics, or by looking at memory that is volatile."""
+    return re.search(r"atomic|(?<!asm )(?<!asm__ )(?<!__asm )volatile|acquire", masked(text), re.IGNORECASE) is not None
 
 
 OPENING, CLOSING = "([{", ")]}"

@@ -13,6 +13,7 @@ from akgflow.verification.reference.inputs import Draw
 from akgflow.verification.reference.operator import OperatorError, seeded
 from akgflow.verification.reference.oracle import STEP, Oracle
 from akgflow.verification.reference.output_form import same_form
+from akgflow.verification.reference.special.equals import order_matters
 from akgflow.verification.reference.special.overwriting import Overwriting
 from akgflow.verification.reference.special.structures import Kind, Role, Structure, structures_for
 from akgflow.verification.reference.tolerance import Expected
@@ -79,6 +80,8 @@ def well_conditioned(oracle: Oracle, found: Draw, first: Draw, distribution: str
         if distribution != NORMAL and (one.analytic > NOT_ROUNDOFF or one.tail > HEAVY):
             return False
     if not same_form(found.tree, first.tree):
+        return False
+    if order_matters(oracle, found.inputs, found.outcome):
         return False
     if distribution == CLUSTERED and not decided(oracle, found):
         return False

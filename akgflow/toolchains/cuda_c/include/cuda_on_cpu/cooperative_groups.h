@@ -1,4 +1,4 @@
-// Cooperative groups of one block: the block, tiles of a warp, and the lanes that are active together.
+// Cooperative groups: the grid, the block, tiles of a warp, and the lanes that are active together.
 #pragma once
 #include "impl/device.h"
 
@@ -16,6 +16,24 @@ class thread_block {
   dim3 dim_threads() const { return blockDim; }
 };
 inline thread_block this_thread_block() { return {}; }
+
+// The whole grid, of a kernel that cudaLaunchCooperativeKernel launches.
+class grid_group {
+ public:
+  void sync() const { cuda_on_cpu::here->wait(cuda_on_cpu::State::at_grid_barrier); }
+  bool is_valid() const { return cuda_on_cpu::here->others != nullptr; }
+  unsigned long long num_blocks() const { return 1ull * gridDim.x * gridDim.y * gridDim.z; }
+  unsigned long long block_rank() const {
+    return (1ull * blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
+  }
+  unsigned long long num_threads() const { return num_blocks() * cuda_on_cpu::here->size; }
+  unsigned long long size() const { return num_threads(); }
+  unsigned long long thread_rank() const { return block_rank() * cuda_on_cpu::here->size + cuda_on_cpu::here->current; }
+  dim3 group_dim() const { return gridDim; }
+  dim3 dim_blocks() const { return gridDim; }
+  dim3 block_index() const { return blockIdx; }
+};
+inline grid_group this_grid() { return {}; }
 
 // Lanes of one warp that act together. `mask_` are their places in the warp.
 class coalesced_group {

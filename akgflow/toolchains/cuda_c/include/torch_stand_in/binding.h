@@ -192,7 +192,9 @@ namespace literals { inline arg operator""_a(const char* name, size_t) { return 
 }  // namespace pybind11
 namespace torch { namespace py = pybind11; }
 namespace py = pybind11;
+#ifndef TORCH_EXTENSION_NAME
 #define TORCH_EXTENSION_NAME akgflow_extension
+#endif
 #define PYBIND11_MODULE(name, m, ...)                                 \
   static void akgflow_define(::akgflow::Module& m);                   \
   static const bool akgflow_defined = [] {                            \

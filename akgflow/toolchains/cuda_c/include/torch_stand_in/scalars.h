@@ -2,6 +2,7 @@
 #pragma once
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
+#include <cuda_fp8.h>
 #include <cuda_runtime.h>
 
 // Of the standard library all that PyTorch's own headers include: host code relies on it.
@@ -46,13 +47,13 @@
 #define AKGFLOW_BOTH __host__ __device__
 
 namespace c10 {
-#define AKGFLOW_SMALL_FLOAT(name, native, to_native, to_float, as_bits, of_bits)                      \
-  struct alignas(2) name {                                                                              \
-    unsigned short x;                                                                                   \
+#define AKGFLOW_SMALL_FLOAT(name, word, native, to_native, to_float, as_bits, of_bits)                  \
+  struct alignas(sizeof(word)) name {                                                                   \
+    word x;                                                                                             \
     struct from_bits_t {};                                                                              \
     static constexpr AKGFLOW_BOTH from_bits_t from_bits() { return {}; }                                \
     name() = default;                                                                                   \
-    constexpr AKGFLOW_BOTH name(unsigned short bits, from_bits_t) : x(bits) {}                          \
+    constexpr AKGFLOW_BOTH name(word bits, from_bits_t) : x(bits) {}                                    \
     AKGFLOW_BOTH name(float v) : x(as_bits(to_native(v))) {}                                            \
     AKGFLOW_BOTH name(const native& v) : x(as_bits(v)) {}                                               \
     AKGFLOW_BOTH operator float() const { return to_float(of_bits(x)); }                                \
@@ -87,9 +88,27 @@ namespace c10 {
   inline AKGFLOW_BOTH name operator-(other a, const name& b) { return name(float(a)) - b; }             \
   inline AKGFLOW_BOTH name operator*(other a, const name& b) { return name(float(a)) * b; }             \
   inline AKGFLOW_BOTH name operator/(other a, const name& b) { return name(float(a)) / b; }
-AKGFLOW_SMALL_FLOAT(Half, __half, __float2half_rn, __half2float, __half_as_ushort, __ushort_as_half)
-AKGFLOW_SMALL_FLOAT(BFloat16, __nv_bfloat16, __float2bfloat16_rn, __bfloat162float, __bfloat16_as_ushort,
-                    __ushort_as_bfloat16)
+AKGFLOW_SMALL_FLOAT(Half, unsigned short, __half, __float2half_rn, __half2float, __half_as_ushort, __ushort_as_half)
+AKGFLOW_SMALL_FLOAT(BFloat16, unsigned short, __nv_bfloat16, __float2bfloat16_rn, __bfloat162float,
+                    __bfloat16_as_ushort, __ushort_as_bfloat16)
+// PyTorch's float8 do not saturate, as CUDA's do.
+#define AKGFLOW_FLOAT8(name, native, FORM)                                                              \
+  namespace detail {                                                                                    \
+  inline AKGFLOW_BOTH native of_bits_##name(unsigned char bits) {                                       \
+    native made;                                                                                        \
+    made.__x = bits;                                                                                    \
+    return made;                                                                                        \
+  }                                                                                                     \
+  inline AKGFLOW_BOTH native rounded_##name(float v) {                                                  \
+    return of_bits_##name(__nv_cvt_float_to_fp8(v, __NV_NOSAT, FORM));                                  \
+  }                                                                                                     \
+  inline AKGFLOW_BOTH unsigned char bits_##name(const native& v) { return v.__x; }                      \
+  }                                                                                                     \
+  AKGFLOW_SMALL_FLOAT(name, unsigned char, native, detail::rounded_##name, float, detail::bits_##name,  \
+                      detail::of_bits_##name)
+AKGFLOW_FLOAT8(Float8_e4m3fn, __nv_fp8_e4m3, __NV_E4M3)
+AKGFLOW_FLOAT8(Float8_e5m2, __nv_fp8_e5m2, __NV_E5M2)
+#undef AKGFLOW_FLOAT8
 #ifdef __CUDACC__
 // The interpreter's take any type.
 inline __device__ Half __ldg(const Half* from) { return ::__ldg(reinterpret_cast<const __half*>(from)); }
@@ -104,7 +123,8 @@ template <class T> struct CppTypeToScalarType;
 template <ScalarType> struct ScalarTypeToCPPType;
 #define AKGFLOW_SCALARS(_)                                                                              \
   _(uint8_t, Byte) _(int8_t, Char) _(int16_t, Short) _(int, Int) _(int64_t, Long) _(::c10::Half, Half)  \
-  _(float, Float) _(double, Double) _(bool, Bool) _(::c10::BFloat16, BFloat16)
+  _(float, Float) _(double, Double) _(bool, Bool) _(::c10::BFloat16, BFloat16)                          \
+  _(::c10::Float8_e4m3fn, Float8_e4m3fn) _(::c10::Float8_e5m2, Float8_e5m2)
 #define AKGFLOW_SCALAR(t, name)                                                                                \
   template <> struct CppTypeToScalarType<t> { static constexpr ScalarType value = ScalarType::name; };         \
   template <> struct ScalarTypeToCPPType<ScalarType::name> { using type = t; };
@@ -133,7 +153,8 @@ inline int64_t elementSize(ScalarType type) {
 }
 inline std::ostream& operator<<(std::ostream& out, ScalarType type) { return out << toString(type); }
 inline bool isFloatingType(ScalarType t) {
-  return t == ScalarType::Half || t == ScalarType::Float || t == ScalarType::Double || t == ScalarType::BFloat16;
+  return t == ScalarType::Half || t == ScalarType::Float || t == ScalarType::Double || t == ScalarType::BFloat16 ||
+         t == ScalarType::Float8_e4m3fn || t == ScalarType::Float8_e5m2;
 }
 inline bool isIntegralType(ScalarType t, bool with_bool = false) {
   return int(t) <= int(ScalarType::Long) || (with_bool && t == ScalarType::Bool);
@@ -266,4 +287,6 @@ AKGFLOW_BOTH constexpr auto ceil_div(A a, B b) { return (a + b - 1) / b; }
   };
 AKGFLOW_LIMITS(Half, 0xFBFF, 0x7BFF, 0x0400, 0x1400, 0x7C00, 0x7E00)
 AKGFLOW_LIMITS(BFloat16, 0xFF7F, 0x7F7F, 0x0080, 0x3C00, 0x7F80, 0x7FC0)
+AKGFLOW_LIMITS(Float8_e4m3fn, 0xFE, 0x7E, 0x08, 0x20, 0x7F, 0x7F)
+AKGFLOW_LIMITS(Float8_e5m2, 0xFB, 0x7B, 0x04, 0x34, 0x7C, 0x7E)
 #undef AKGFLOW_LIMITS

@@ -139,4 +139,5 @@ inline constexpr c10::ScalarType kF32 = at::kFloat, kF64 = at::kDouble, kF16 = a
 #define C10_CUDA_CHECK_WARN(expression) ((void)(expression))
 
 #include "dispatch.h"
-#include "binding.h"
+#include "library.h"
+#include "helpers.h"

@@ -4,6 +4,7 @@
 
 namespace at {
 using c10::ArrayRef; using c10::BFloat16; using c10::Device; using c10::DeviceType; using c10::Half;
+using c10::Float8_e4m3fn; using c10::Float8_e5m2;
 using c10::IntArrayRef; using c10::Layout; using c10::MemoryFormat; using c10::ScalarType; using c10::TensorOptions;
 using c10::ceil_div; using c10::elementSize; using c10::isFloatingType; using c10::isIntegralType; using c10::toString;
 constexpr DeviceType kCUDA = DeviceType::CUDA, kCPU = DeviceType::CPU;

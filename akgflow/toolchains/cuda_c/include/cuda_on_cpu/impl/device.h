@@ -39,6 +39,15 @@ inline void __threadfence() { std::atomic_thread_fence(std::memory_order_seq_cst
 inline void __threadfence_block() { __threadfence(); }
 inline void __threadfence_system() { __threadfence(); }
 
+namespace cuda_on_cpu {
+// In the condition of a loop that waits for memory: the others run before it looks again.
+inline bool looks_again() {
+  if (here != nullptr) here->look();
+  return true;
+}
+constexpr bool looks() { return __builtin_is_constant_evaluated() || looks_again(); }
+}  // namespace cuda_on_cpu
+
 // Warp operations.
 template <class T>
 T __shfl_sync(unsigned mask, T value, int source, int width = 32) {
@@ -130,6 +139,7 @@ T atomic(T* address, Update update) {
     const T changed = update(value);
     std::memcpy(&next, &changed, sizeof next);
   } while (!__atomic_compare_exchange_n(at, &old, next, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+  if (next != old) progress.fetch_add(1, std::memory_order_relaxed);
   return value;
 }
 template <class T>

@@ -98,7 +98,7 @@ constexpr size_t PAGE = 4096;
 constexpr size_t GUARD = 256;                      // bytes around shared memory that no kernel may change
 // NaN and -1 in the first call; then, in turns, numbers that are large in every type, since a maximum passes over NaN.
 constexpr unsigned char POISONS[] = {0xFF, 0x7B, 0xFB};
-constexpr auto PATIENCE = std::chrono::seconds(20);  // with threads that only look at memory again and again
+constexpr auto PATIENCE = std::chrono::seconds(5);  // with threads that look at memory that nobody changes any more
 constexpr unsigned MANY_LOOKS = 256;               // atomics of one thread before others get their turn
 
 enum class Order { forward, reverse };
@@ -107,7 +107,17 @@ inline Order order = Order::forward;
 inline unsigned char poison = POISONS[0];          // what memory holds that nobody wrote
 inline unsigned calls = 0;
 
-enum class State { ready, at_block_barrier, at_warp_barrier, looks_again, returned };
+// Atomic changes of memory, and blocks that ended or were let go: while it stands still, who looks again looks in vain.
+inline std::atomic<uint64_t> progress{0};
+
+enum class State { ready, at_block_barrier, at_warp_barrier, at_grid_barrier, looks_again, returned };
+
+// The other blocks of a launch, where one block may wait for them.
+struct Others {
+  virtual ~Others() = default;
+  // Lets them run; comes back once all have come to the barrier of the grid, or else when it is this block's turn.
+  virtual void wait_for_others(bool at_grid) = 0;
+};
 
 struct Fiber {
   void* stack_pointer;
@@ -136,6 +146,7 @@ class Block {
   int votes = 0;      // threads whose predicate was true at the last block barrier
   uint64_t serial = 0;  // counts the blocks that ran here
   bool running = false;
+  Others* others = nullptr;
   unsigned char* dynamic_shared;
 
   Block() {
@@ -146,8 +157,6 @@ class Block {
       std::fprintf(stderr, "no memory for the stacks of %u threads\n", MOST_THREADS);
       std::abort();
     }
-    // A page that cannot be touched below each stack: a stack that is too small crashes instead of corrupting.
-    for (unsigned i = 0; i < MOST_THREADS; ++i) mprotect(stacks_ + i * STACK, PAGE, PROT_NONE);
     arena_ = static_cast<unsigned char*>(std::aligned_alloc(1024, ((MOST_SHARED + 2 * GUARD) / 1024 + 2) * 1024));
     dynamic_shared = arena_ + 1024;
   }
@@ -165,6 +174,8 @@ class Block {
     pieces_ = 0;
     share({"dynamic shared memory", dynamic_shared, shared_bytes});
     size = shape.x * shape.y * shape.z;
+    // A page that cannot be touched below each stack: a stack that is too small crashes instead of corrupting.
+    for (; guarded_ < size; ++guarded_) mprotect(stacks_ + guarded_ * STACK, PAGE, PROT_NONE);
     for (unsigned i = 0; i < size; ++i) start(i, {i % shape.x, i / shape.x % shape.y, i / (shape.x * shape.y)});
     running = true;
     go();
@@ -201,10 +212,12 @@ class Block {
   static constexpr unsigned MOST_PIECES = 64;
   unsigned char *stacks_, *arena_;
   Shared shared_[MOST_PIECES];
-  unsigned pieces_ = 0;
+  unsigned pieces_ = 0, guarded_ = 0;
   void* scheduler_ = nullptr;
   void (*call_)(const void*) = nullptr;
   const void* body_ = nullptr;
+  std::chrono::steady_clock::time_point since_;
+  uint64_t seen_ = 0;
 
   static void enter() {
     here->call_(here->body_);
@@ -234,33 +247,54 @@ class Block {
   void go() {
     const unsigned warps = (size + WARP - 1) / WARP;
     unsigned alive = size;
-    auto since = std::chrono::steady_clock::now();
+    since_ = std::chrono::steady_clock::now();
     while (alive > 0 && !failed) {
       bool ran = false;
       for (unsigned k = 0; k < warps; ++k) {
         const unsigned base = (order == Order::forward ? k : warps - 1 - k) * WARP;
         while (sweep(base, alive) | release_warp(base)) ran = true;
       }
-      const bool released = alive > 0 && release_block(alive);
-      if (ran || released) since = std::chrono::steady_clock::now();
-      else if (alive > 0 && !look_again(since)) return stuck();
+      const bool released = alive > 0 && (release_block(alive) || release_grid(alive));
+      if (!ran && !released && alive > 0 && !look_again()) return stuck();
     }
   }
 
   bool sweep(unsigned base, unsigned& alive);
 
-  // Lets those that look at memory again and again go on, for a while; false where there is none.
-  bool look_again(std::chrono::steady_clock::time_point since) {
+  // Lets those that look at memory again and again go on, once other blocks had their turn; false where there is none.
+  bool look_again() {
     bool any = false;
     for (unsigned i = 0; i < size; ++i) {
       if (fibers[i].state != State::looks_again) continue;
       fibers[i].state = State::ready;
       any = true;
     }
-    if (any && std::chrono::steady_clock::now() - since > PATIENCE) {
+    if (any && others != nullptr) others->wait_for_others(false);
+    const auto now = std::chrono::steady_clock::now();
+    if (seen_ != progress) seen_ = progress, since_ = now;
+    if (!any || now - since_ < PATIENCE) return any;
+    if (others == nullptr) {
       report(Fault::absent, "threads wait for what other blocks write, and blocks are interpreted one after another");
+    } else {
+      report(Fault::candidate, "deadlock: threads look again and again at memory that no thread changes any more");
     }
     return any;
+  }
+
+  // Lets all go on once they have come to a barrier of the grid, and the other blocks too.
+  bool release_grid(unsigned alive) {
+    unsigned waiting = 0;
+    for (unsigned i = 0; i < size; ++i) waiting += fibers[i].state == State::at_grid_barrier;
+    if (waiting == 0 || waiting != alive) return false;
+    if (others == nullptr) {
+      report(Fault::candidate, "a barrier of the whole grid in a kernel that is not launched by cudaLaunchCooperativeKernel");
+      return true;
+    }
+    others->wait_for_others(true);
+    for (unsigned i = 0; i < size; ++i) {
+      if (fibers[i].state == State::at_grid_barrier) fibers[i].state = State::ready;
+    }
+    return true;
   }
 
   // Lets a group of lanes go once each lane of its mask that has not returned waits with the same mask.

@@ -29,9 +29,12 @@ inline float bfloat16_value(uint16_t bits) { return __uint_as_float(uint32_t(bit
 }  // namespace cuda_on_cpu
 
 #define CUDA_ON_CPU_SMALL_FLOAT(name, encode, decode)                                             \
+  struct name##_raw { unsigned short x; };                                                        \
   struct name {                                                                                   \
     uint16_t bits;                                                                                \
     name() = default;                                                                             \
+    name(name##_raw v) : bits(v.x) {}                                                             \
+    operator name##_raw() const { return {bits}; }                                                \
     name(float v) : bits(cuda_on_cpu::encode(v)) {}                                               \
     name(double v) : name(float(v)) {}                                                            \
     name(int v) : name(float(v)) {}                                                               \
@@ -98,9 +101,12 @@ using nv_bfloat16 = __nv_bfloat16;
 
 // Pairs in one 32-bit word; each operation is done on both.
 #define CUDA_ON_CPU_PAIR(name, one)                                                                          \
+  struct __attribute__((aligned(4))) name##_raw { unsigned short x, y; };                                    \
   struct __attribute__((aligned(4))) name {                                                                  \
     one x, y;                                                                                                \
     name() = default;                                                                                        \
+    name(name##_raw v) : x(one##_raw{v.x}), y(one##_raw{v.y}) {}                                             \
+    operator name##_raw() const { return {x.bits, y.bits}; }                                                 \
     name(one a, one b) : x(a), y(b) {}                                                                       \
     name& operator+=(name o) { return *this = name(x + o.x, y + o.y); }                                      \
     name& operator-=(name o) { return *this = name(x - o.x, y - o.y); }                                      \

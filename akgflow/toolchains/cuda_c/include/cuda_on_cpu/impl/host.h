@@ -131,18 +131,19 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* known, Kernel) {
 namespace cuda_on_cpu {
 template <class... Args, size_t... I>
 void launch_with(const char* name, void (*kernel)(Args...), dim3 grid, dim3 block, void** args, size_t shared,
-                 std::index_sequence<I...>) {
+                 bool together, std::index_sequence<I...>) {
   (void)args;
-  launch(name, grid, block, shared, [&] { kernel(*static_cast<std::decay_t<Args>*>(args[I])...); });
+  launch(name, grid, block, shared, [&] { kernel(*static_cast<std::decay_t<Args>*>(args[I])...); }, together);
 }
 }  // namespace cuda_on_cpu
 template <class... Args>
-cudaError_t cuda_on_cpu_launch(const char* name, void (*kernel)(Args...), dim3 grid, dim3 block, void** args,
-                               size_t shared = 0, cudaStream_t = nullptr) {
-  cuda_on_cpu::launch_with(name, kernel, grid, block, args, shared, std::index_sequence_for<Args...>());
+cudaError_t cuda_on_cpu_launch(const char* name, bool together, void (*kernel)(Args...), dim3 grid, dim3 block,
+                               void** args, size_t shared = 0, cudaStream_t = nullptr) {
+  cuda_on_cpu::launch_with(name, kernel, grid, block, args, shared, together, std::index_sequence_for<Args...>());
   return cudaSuccess;
 }
-#define cudaLaunchKernel(kernel, ...) cuda_on_cpu_launch(#kernel, kernel, __VA_ARGS__)
+#define cudaLaunchKernel(kernel, ...) cuda_on_cpu_launch(#kernel, false, kernel, __VA_ARGS__)
+#define cudaLaunchCooperativeKernel(kernel, ...) cuda_on_cpu_launch(#kernel, true, kernel, __VA_ARGS__)
 
 // The device, as far as the target's facts say.
 inline cudaError_t cudaGetDevice(int* device) { *device = 0; return cudaSuccess; }
@@ -170,7 +171,7 @@ inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, 
     case cudaDevAttrMaxRegistersPerBlock: *value = 65536; break;
     case cudaDevAttrMaxGridDimX: *value = 0x7FFFFFFF; break;
     case cudaDevAttrL2CacheSize: *value = 32 << 20; break;
-    case cudaDevAttrCooperativeLaunch: *value = 0; break;
+    case cudaDevAttrCooperativeLaunch: *value = 1; break;
     case cudaDevAttrComputeCapabilityMajor: *value = capability / 10; break;
     case cudaDevAttrComputeCapabilityMinor: *value = capability % 10; break;
     default: *value = int(shared_limit);
@@ -180,13 +181,14 @@ inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, 
 struct cudaDeviceProp {
   char name[256];
   int multiProcessorCount, warpSize, maxThreadsPerBlock, regsPerBlock, major, minor, maxThreadsPerMultiProcessor,
-      maxBlocksPerMultiProcessor, l2CacheSize, regsPerMultiprocessor, maxThreadsDim[3], maxGridSize[3];
+      maxBlocksPerMultiProcessor, l2CacheSize, regsPerMultiprocessor, maxThreadsDim[3], maxGridSize[3],
+      cooperativeLaunch;
   size_t sharedMemPerBlock, sharedMemPerBlockOptin, sharedMemPerMultiprocessor, totalGlobalMem;
 };
 inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* known, int) {
   using namespace cuda_on_cpu;
   *known = {"interpreted", multiprocessors, WARP, int(MOST_THREADS), 65536, capability / 10, capability % 10, 2048, 32,
-            32 << 20, 65536, {1024, 1024, 64}, {0x7FFFFFFF, 65535, 65535},
+            32 << 20, 65536, {1024, 1024, 64}, {0x7FFFFFFF, 65535, 65535}, 1,
             MOST_WITHOUT_ASKING, shared_limit, shared_limit, size_t(16) << 30};
   return cudaSuccess;
 }
@@ -194,7 +196,9 @@ template <class Kernel>
 cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, Kernel, int threads, size_t shared) {
   const int by_threads = threads > 0 ? 2048 / threads : 0;
   const int by_shared = shared > 0 ? int(cuda_on_cpu::shared_limit / shared) : by_threads;
-  *blocks = std::min(by_threads, by_shared);
+  // Not more than can wait for one another: a grid is often as large as this says.
+  const int together = int(cuda_on_cpu::MOST_TOGETHER) / std::max(cuda_on_cpu::multiprocessors * threads, 1);
+  *blocks = std::min({by_threads, by_shared, std::max(together, 1)});
   return cudaSuccess;
 }
 template <class Kernel>

@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <ucontext.h>
 
-#include "fibers.h"
+#include "turns.h"
 
 // The built-in variables of a CUDA thread.
 inline thread_local uint3 threadIdx, blockIdx;
@@ -147,9 +147,23 @@ inline bool possible(dim3 grid, dim3 block, size_t shared_bytes) {
   return false;
 }
 
-// Calls `body` once for each thread of the grid.
+// Runs the k-th block of a launch on this processor thread.
 template <class Body>
-void launch(const char* kernel, dim3 grid, dim3 block, size_t shared_bytes, const Body& body) {
+void run_block(uint64_t k, dim3 grid, dim3 block, size_t shared_bytes, const Body& body, Others* others) {
+  Block& fibers = block_of_this_processor_thread();
+  const uint64_t blocks = uint64_t(grid.x) * grid.y * grid.z;
+  const uint64_t at = order == Order::forward ? k : blocks - 1 - k;
+  gridDim = grid;
+  blockDim = block;
+  blockIdx = {unsigned(at % grid.x), unsigned(at / grid.x % grid.y), unsigned(at / grid.x / grid.y)};
+  fibers.others = others;
+  fibers.run(body, block, shared_bytes);
+  fibers.others = nullptr;
+}
+
+// Calls `body` once for each thread of the grid; `together` where blocks may meet at barriers of the grid.
+template <class Body>
+void launch(const char* kernel, dim3 grid, dim3 block, size_t shared_bytes, const Body& body, bool together = false) {
   if (failed) return;
   note_launch(kernel);
   std::snprintf(launched_as, sizeof launched_as,
@@ -157,21 +171,25 @@ void launch(const char* kernel, dim3 grid, dim3 block, size_t shared_bytes, cons
                 kernel, grid.x, grid.y, grid.z, block.x, block.y, block.z, shared_bytes);
   if (!possible(grid, block, shared_bytes)) return;
   const uint64_t blocks = uint64_t(grid.x) * grid.y * grid.z;
-  // In one thread the order of blocks is certain, so that two that write one element leave different values in it.
-  const bool in_order = blocks_are_independent && blocks * block.x * block.y * block.z <= FEW_THREADS;
+  const uint64_t threads = blocks * block.x * block.y * block.z;
   Catching catching;
+  if (together || (!blocks_are_independent && threads <= MOST_TOGETHER)) {
+    Turns turns(blocks, block.x * block.y * block.z, [&](uint64_t k) {
+      HandlerStack stack;
+      run_block(k, grid, block, shared_bytes, body, &turns);
+    });
+    turns.go();
+    launched_as[0] = 0;
+    return;
+  }
+  // In one thread the order of blocks is certain, so that two that write one element leave different values in it.
+  const bool in_order = blocks_are_independent && threads <= FEW_THREADS;
 #pragma omp parallel if (!in_order)
   {
     HandlerStack stack;
-    Block& fibers = block_of_this_processor_thread();
 #pragma omp for schedule(dynamic)
     for (uint64_t k = 0; k < blocks; ++k) {
-      if (failed) continue;
-      const uint64_t at = order == Order::forward ? k : blocks - 1 - k;
-      gridDim = grid;
-      blockDim = block;
-      blockIdx = {unsigned(at % grid.x), unsigned(at / grid.x % grid.y), unsigned(at / grid.x / grid.y)};
-      fibers.run(body, block, shared_bytes);
+      if (!failed) run_block(k, grid, block, shared_bytes, body, nullptr);
     }
     here = nullptr;
   }

@@ -1,0 +1,1 @@
+#include "impl/fp8.h"

@@ -1,0 +1,1 @@
+#include "../impl/std_types.h"
