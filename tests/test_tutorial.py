@@ -51,7 +51,7 @@ def test_every_step_does_what_it_says(tmp_path: Path, openai_server: OpenAIServe
             env[name] = value
         said.append(shell(step.replace("pip install", "pip install -q --no-index --no-deps --target site"), space))
     assert "columns" in said[0] and "executed" in said[1] and "PASSED" in said[2] and "PASSED" in said[3]
-    assert (space / "report.html").is_file()
+    assert (space / "report.html").is_file() and "earlier run" in shell("akgflow plan scale_relu", space)
     env["PYTHONPATH"] = str(space / "site")
     (space / "use.py").write_text(use, encoding="utf-8")
     assert "float64" in shell("python use.py", space)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from akgflow.api.tasks import (
         answered_by,
         is_suite,
+        likely,
         list_tasks,
         load,
         load_workspace,
@@ -113,6 +114,7 @@ _EXPORTS = {
     "api.tasks": (
         "answered_by",
         "is_suite",
+        "likely",
         "list_tasks",
         "load",
         "load_workspace",
@@ -214,6 +216,7 @@ __all__ = [
     "init",
     "is_finished",
     "is_suite",
+    "likely",
     "list_runs",
     "list_tasks",
     "load",

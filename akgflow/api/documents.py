@@ -24,7 +24,7 @@ from akgflow.knowledge import Entry, Outline
 from akgflow.planning import Plan
 from akgflow.runs import RunResult, Unfinished
 from akgflow.runs.matrix import Matrix
-from akgflow.suites import Comparison, Recheck, Score, SuitePlan
+from akgflow.suites import Comparison, Likely, Recheck, Score, SuitePlan
 from akgflow.suites.listing import ListedRun, RunFacts
 from akgflow.toolchains.common.cache import Kind
 from akgflow.verdict import Verdict
@@ -42,10 +42,14 @@ class Failed:
 
 @dataclass(frozen=True)
 class Planned:
-    """What a run would do. ``unreachable`` are models that cannot be asked now, a sentence each."""
+    """What a run would do, and what it probably takes; null where no earlier run used its workflow and models.
+
+    ``unreachable`` are models that cannot be asked now, a sentence each.
+    """
 
     digest: str
     plan: Plan
+    likely: Likely | None
     unreachable: tuple[str, ...]
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from akgflow import config
 from akgflow.api.boundary import public
@@ -22,6 +23,9 @@ from akgflow.operators.guarantee import NOTHING
 from akgflow.operators.packages import lacking
 from akgflow.planning import Plan, build_plan, shapes_of
 from akgflow.planning.pricing import agents_in, check_prices, models_in_use
+
+if TYPE_CHECKING:
+    from akgflow.suites import Likely
 
 Named = str | Path | Loaded
 """A task: its file, its name in a workspace, or what `load` returned."""
@@ -144,6 +148,14 @@ def plan(task: Named, *, workspace: str | Path | None = None, overrides: Sequenc
         reply_tokens_of=max_output_tokens,
         lacking=lacking(loaded.task.operator.source, loaded.task.operator.beside),
     )
+
+
+@public
+def likely(task: Loaded, plan: Plan) -> Likely | None:
+    """What running the task probably takes, by the finished runs of its workspace that had its workflow and models."""
+    from akgflow.suites import likely_of
+
+    return likely_of([plan], task.workspace.runs)
 
 
 @public

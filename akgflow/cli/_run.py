@@ -30,11 +30,11 @@ def plan_command(task: str, workspace: Path | None, overrides: tuple[str, ...], 
         return
     loaded = api.load(task, workspace=workspace, overrides=overrides)
     plan = api.plan(loaded)
-    dead = api.unreachable(loaded)
+    dead, likely = api.unreachable(loaded), api.likely(loaded, plan)
     if as_json:
-        echo_json("plan", {"digest": api.digest(plan), "plan": plan, "unreachable": dead})
+        echo_json("plan", {"digest": api.digest(plan), "plan": plan, "likely": likely, "unreachable": dead})
         return
-    show_plan(plan, console())
+    show_plan(plan, console(), probably=likely)
     _say_missing(dead)
 
 

@@ -21,10 +21,11 @@ from akgflow.config._layers import (
     parse_override,
     resolve_environment,
 )
-from akgflow.config._problems import Problems, display, quoted, suggest
+from akgflow.config._problems import Problems, display, suggest
 from akgflow.config._schema import validate
 from akgflow.config._yaml import Node, parse
 from akgflow.config.checks.files import check_archs, check_knowledge, check_store, check_task_files, check_toolchain
+from akgflow.config.checks.names import found_task, named_in, repeated
 from akgflow.config.checks.opened import operator_at
 from akgflow.config.checks.references import Names, check_agents, check_start, check_task
 from akgflow.config.checks.roles import check_forms, check_workflows
@@ -72,9 +73,13 @@ def workspace_of(task: str | Path) -> Path:
 
 
 def list_tasks(root: Path) -> dict[str, Path]:
-    """Task files by the name that the command line takes: the workspace's before the shipped ones."""
-    folders = (resources.tasks(), root / "tasks")
-    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}
+    """Task files by their tasks' names, which the command line takes: the workspace's before the shipped ones."""
+    return _shipped_tasks() | {name: paths[0] for name, paths in named_in(root / "tasks").items()}
+
+
+def _shipped_tasks() -> dict[str, Path]:
+    # Each of them is the file of its name: a test holds them to that.
+    return {path.stem: path for path in sorted(resources.tasks().glob("*.yaml"))}
 
 
 def load(
@@ -103,6 +108,8 @@ def load_tasks(
     here = root or (workspace_of(str(tasks[0])) if tasks else find_root())
     files = [_find_task(str(task), here) for task in tasks]
     loader = Loader(here, overrides, env)
+    for one in repeated(files):
+        loader.problems.add(one.mark, one.message, one.hint)
     for file in files:
         loader.add_task(file)
     return loader.finish()
@@ -122,14 +129,7 @@ def load_all(
 
 def _find_task(task: str, root: Path) -> Path:
     """An existing file, or a name among the tasks of the workspace and the shipped ones."""
-    named = list_tasks(root)
-    if task in named and not os.path.isfile(task):
-        return named[task]
-    if os.path.exists(task):  # what is no file is refused when it is read, by what it is
-        return Path(task)
-    looks_like_path = task.endswith((".yaml", ".yml")) or "/" in task
-    message = f"there is no task {'file' if looks_like_path else 'named'} {quoted(task)}"
-    raise ConfigError([Problem(None, message, suggest(Path(task).stem, named))], before_anything=True)
+    return found_task(task, named_in(root / "tasks"), _shipped_tasks())
 
 
 @dataclass

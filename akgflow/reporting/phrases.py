@@ -12,6 +12,7 @@ from akgflow.verdict import KernelResources, Overall, Timing, Verdict
 if TYPE_CHECKING:
     from akgflow.budget.ledger import Spent  # brings asyncio, which no plan needs
     from akgflow.planning import Ceiling
+    from akgflow.suites import Likely
 
 
 def seconds(value: float) -> str:
@@ -165,3 +166,12 @@ def _weight(found: KernelResources) -> tuple[int, int, int]:
 def evidence(found: tuple[Evidence, ...]) -> str:
     """``interpreted, compiled`` or ``none``, the highest first."""
     return ", ".join(in_order(found)) or str(Evidence.NONE)
+
+
+def likely(known: Likely | None) -> str:
+    """What a run probably takes, and by which earlier ones."""
+    if known is None:
+        return "unknown: no earlier run used this workflow with these models"
+    took = f"{known.calls:,.0f} model calls with {known.tokens:,.0f} tokens (${known.usd:.2f})"
+    time = f"{seconds(known.seconds)} of runs one after the other, {seconds(known.device_seconds)} of judging"
+    return f"{took}, {time}: the mean of {counted(known.jobs, 'job')} in {counted(known.runs, 'earlier run')}"

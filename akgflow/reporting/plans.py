@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 from rich.text import Text
 
@@ -9,11 +11,14 @@ from akgflow.config.types import DEFAULT_BUDGET
 from akgflow.planning import Ceiling, Job, Plan, digest
 from akgflow.reporting._console import say
 from akgflow.reporting._tables import Row, show_table
-from akgflow.reporting.phrases import case_of, counted, evidence, models, worst_price
+from akgflow.reporting.phrases import case_of, counted, evidence, likely, models, worst_price
+
+if TYPE_CHECKING:
+    from akgflow.suites import Likely
 
 
-def show_plan(plan: Plan, out: Console) -> None:
-    """Print the plan: what will run, what is out of reach and why, and the worst case."""
+def show_plan(plan: Plan, out: Console, *, probably: Likely | None = None) -> None:
+    """Print the plan: what will run, what is out of reach and why, the worst case, and what is ``probably`` taken."""
     say(
         out,
         Text.assemble(("plan ", "bold"), f"{plan.task} ({plan.kind}, workflow {plan.workflow}) {digest(plan)[:12]}"),
@@ -32,6 +37,8 @@ def show_plan(plan: Plan, out: Console) -> None:
         most = f"{counted(step.calls, 'call')}, {counted(step.verdicts, 'verdict')}"
         say(out, f"step       {step.name}: {step.does} (at most {most}{each})")
     say(out, f"at most    {_ceiling(plan.ceiling)}")
+    if probably is not None:
+        say(out, f"likely     {likely(probably)}")
     say(out, f"budget     {_budget(plan)}")
 
 

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from akgflow.reporting._console import say
 from akgflow.reporting._tables import Row, show_table
-from akgflow.reporting.phrases import clock, counted, models, seconds, spent, worst_price
+from akgflow.reporting.phrases import clock, counted, likely, models, seconds, spent, worst_price
 from akgflow.suites import Comparison, Figure, Group, Recheck, Score, SuitePlan, SuiteStanding
 from akgflow.suites.cells import State
 from akgflow.suites.comparison import Call, Pair
@@ -33,7 +33,7 @@ def show_suite_plan(plan: SuitePlan, out: Console) -> None:
     say(out, f"problems   {_problems(plan)}")
     say(out, f"models     {models(dict(item for one in plan.plans for item in one.models.items()))}")
     say(out, f"at most    {_worst(plan)}")
-    say(out, f"likely     {_likely(plan)}")
+    say(out, f"likely     {likely(plan.likely)}")
     say(out, f"budget     {_budget(plan)}")
 
 
@@ -50,15 +50,6 @@ def _worst(plan: SuitePlan) -> str:
     tokens = most.prompt_tokens + most.reply_tokens
     calls, verdicts = counted(most.calls, "model call"), counted(most.verdicts, "verdict")
     return f"{calls} with {tokens:,} tokens ({worst_price(most)}), {verdicts}"
-
-
-def _likely(plan: SuitePlan) -> str:
-    likely = plan.likely
-    if likely is None:
-        return "unknown: no earlier run used this workflow with these models"
-    took = f"{likely.calls:,.0f} model calls with {likely.tokens:,.0f} tokens (${likely.usd:.2f})"
-    time = f"{seconds(likely.seconds)} of runs one after the other, {seconds(likely.device_seconds)} of judging"
-    return f"{took}, {time}: the mean of {counted(likely.jobs, 'job')} in {counted(likely.runs, 'earlier run')}"
 
 
 def _budget(plan: SuitePlan) -> str:

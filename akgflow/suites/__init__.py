@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from akgflow.suites.cells import Cell, Scored, read_scored
     from akgflow.suites.comparison import Comparison, FailOn, compare
     from akgflow.suites.folder import SuiteFolder, is_suite_folder, suite_folder, suites_in
-    from akgflow.suites.plan import Likely, SuitePlan, plan_suite
+    from akgflow.suites.plan import Likely, SuitePlan, likely_of, plan_suite
     from akgflow.suites.rechecking import Recheck, Rechecked
     from akgflow.suites.run import SuiteResult, SuiteStanding, run_suite
     from akgflow.suites.scoring import Figure, Group, Score, score
@@ -20,7 +20,7 @@ _EXPORTS = {
     "cells": ("Cell", "Scored", "read_scored"),
     "comparison": ("Comparison", "FailOn", "compare"),
     "folder": ("SuiteFolder", "is_suite_folder", "suite_folder", "suites_in"),
-    "plan": ("Likely", "SuitePlan", "plan_suite"),
+    "plan": ("Likely", "SuitePlan", "likely_of", "plan_suite"),
     "rechecking": ("Recheck", "Rechecked"),
     "run": ("SuiteStanding", "SuiteResult", "run_suite"),
     "scoring": ("Figure", "Group", "Score", "score"),
@@ -44,6 +44,7 @@ __all__ = [
     "SuiteStanding",
     "compare",
     "is_suite_folder",
+    "likely_of",
     "plan_suite",
     "read_scored",
     "run_suite",

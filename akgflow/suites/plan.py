@@ -20,7 +20,7 @@ from akgflow.suites.folder import Listed
 
 @dataclass(frozen=True)
 class Likely:
-    """What the suite probably takes: the mean of earlier finished runs, for as many jobs as it has."""
+    """What plans probably take: the mean of earlier finished runs, for as many jobs as they have."""
 
     runs: int
     """Earlier runs with this workflow and these models."""
@@ -76,7 +76,7 @@ def plan_suite(suite: Suite, plan_of_task: Callable[[Task], Plan], runs: Path) -
         budget=suite.budget,
         parallel=suite.parallel,
         ceiling=_sum([plan.ceiling for plan in plans]),
-        likely=_likely(plans, runs),
+        likely=likely_of(plans, runs),
         baselines=suite.members[0].task.baselines,
         judging=_judging(suite),
         unfit=suite.unfit,
@@ -103,7 +103,8 @@ def _sum(ceilings: Sequence[Ceiling]) -> Ceiling:
     )
 
 
-def _likely(plans: Sequence[Plan], runs: Path) -> Likely | None:
+def likely_of(plans: Sequence[Plan], runs: Path) -> Likely | None:
+    """What these plans probably take, by the finished runs in a folder that had their workflow and models."""
     wanted = {(plan.workflow, *sorted(plan.models.items())) for plan in plans}
     found = [
         (plan, result)

@@ -238,6 +238,24 @@ def test_names_resolve_in_the_workspace_then_in_what_ships(place: Place) -> None
     assert list_tasks(place.root)["other"] == resources.tasks() / "other.yaml"
 
 
+def test_a_task_goes_by_the_name_in_its_file(place: Place) -> None:
+    place.write("tasks/other.yaml", place.task.replace("name: small\n", 'name: "large"  # not its file\'s\n'))
+    assert place.load("large").task.name == "large"
+    assert list_tasks(place.root)["large"] == place.root / "tasks" / "other.yaml"
+    with pytest.raises(ConfigError, match="the task of 'other.yaml' has the name 'large'"):
+        place.load("other")
+
+
+def test_two_tasks_of_a_name_are_an_error_with_both_places(place: Place) -> None:
+    first = place.write("tasks/again.yaml", "\n" + place.task)
+    line = place.task.splitlines().index("name: small") + 1
+    wanted = rf"tasks/small.yaml:{line}:7: two tasks have the name 'small': tasks/again.yaml:{line + 1}:7 has it, too"
+    for wrong in (lambda: load_all(place.root, env={}), lambda: place.load("small")):
+        with pytest.raises(ConfigError, match=wanted):
+            wrong()
+    assert place.load(str(first)).task.name == "small"
+
+
 def test_an_unknown_task_is_named_with_the_nearest(place: Place) -> None:
     with pytest.raises(ConfigError, match=r"there is no task named 'smal': did you mean 'small'\?"):
         place.load("smal")

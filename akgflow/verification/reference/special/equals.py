@@ -24,7 +24,7 @@ SAME = 1e-9
 class ReversedEquals(TorchDispatchMode):
     """Sorts that promise no order of equal values give them in reverse."""
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = kwargs or {}
         if func in (torch.ops.aten.sort.default, torch.ops.aten.sort.stable) and not given.get("stable"):
             return _sorted(*args, **{key: value for key, value in given.items() if key != "stable"})
@@ -45,7 +45,7 @@ def _largest(
     k: int,
     dim: int = -1,
     largest: bool = True,
-    sorted: bool = True,  # noqa: A002, ARG001
+    sorted: bool = True,  # noqa: ARG001
 ) -> tuple[torch.Tensor, torch.Tensor]:
     values, places = _sorted(x, dim, largest)
     return (values, places) if x.dim() == 0 else (values.narrow(dim, 0, k), places.narrow(dim, 0, k))
