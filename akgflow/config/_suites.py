@@ -10,7 +10,7 @@ from pathlib import Path
 
 from akgflow.config._files import Unreadable, read_bytes
 from akgflow.config._load import Loader, find_root
-from akgflow.config._problems import display, quoted, suggest
+from akgflow.config._problems import MAX_SHOWN, display, quoted, suggest
 from akgflow.config.types import Budget, Task, Workspace
 from akgflow.errors import ConfigError, Problem
 
@@ -83,7 +83,7 @@ def load_suite(
     workspace, tasks = loader.finish()
     if not tasks:
         found = [one for _, unfit in drafts for one in unfit]
-        raise ConfigError(found, before_anything=True)
+        raise ConfigError(found[:MAX_SHOWN], more=max(0, len(found) - MAX_SHOWN), before_anything=True)
     fit = [one for one, unfit in drafts if not unfit]
     data = node.data()
     if not data.get("knowledge", False):

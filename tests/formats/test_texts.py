@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 from pathlib import Path
 
@@ -79,6 +80,23 @@ def test_headers_stand_where_they_are_included_with_their_places() -> None:
     assert '#line 1 "src/a.h"' in cpp and '#line 3 "src/a.h"\nint a;' in cpp
     assert '#line 3 "src/main.cpp"\n#include <vector>' in cpp
     assert "functions" not in joined
+
+
+def test_a_source_that_is_empty_is_the_file_beside_its_solution(tmp_path: Path) -> None:
+    about = check_operator(EXAMPLES / ALL[0].problem, ()).translation
+    assert about is not None
+    data = json.loads((EXAMPLES / ALL[0].right).read_text(encoding="utf-8"))
+    whole = formats.candidate(json.dumps(data), tmp_path / "solution.json", about)
+    for source in data["sources"]:
+        file = tmp_path / "solved" / source["path"]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(source["content"], encoding="utf-8")
+        source["content"] = ""
+    assert formats.candidate(json.dumps(data), tmp_path / "solved" / "solution.json", about) == whole
+    for name in ("path", "entry_point"):
+        data = json.loads(json.dumps(data).replace(f'"{name}": "', f'"{name}": "../solved/'))
+    left = formats.candidate(json.dumps(data), tmp_path / "solved" / "solution.json", about)
+    assert "TensorView" in whole.text and "TensorView" not in left.text, "no file from above is read"
 
 
 def test_a_module_in_a_folder_is_refused() -> None:

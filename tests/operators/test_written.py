@@ -16,7 +16,7 @@ FORMS = {
     # name: (get_inputs, get_init_inputs, sizes)
     "numbers": ("return [torch.randn(16, 128)]", NONE, {"number_16": 16, "number_128": 128}),
     "a shape": (
-        "return [torch.randint(0, 12, (16, 8)), torch.full([5], 6)]",
+        "return [torch.randint(0, 12, (16, 8)), torch.full([5], 12)]",
         NONE,
         {"number_16": 16, "number_8": 8, "number_5": 5},
     ),

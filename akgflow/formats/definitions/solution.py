@@ -98,8 +98,20 @@ def _sources(data: Mapping[str, Any], file: Path, text: str) -> dict[str, str]:
         if not isinstance(one, dict):
             raise Refused("'sources' holds something else than objects", file, line_of(text, "sources"))
         path = entry(one, "path", str, file, line=line_of(text, "sources"))
-        found[str(PurePosixPath(path))] = entry(one, "content", str, file, line=line_of(text, path))
+        content = entry(one, "content", str, file, line=line_of(text, path))
+        found[str(PurePosixPath(path))] = content or _beside(path, file)
     return found
+
+
+def _beside(path: str, file: Path) -> str:
+    """The text of a source that a solution leaves empty: that of the file of its name below the solution's folder."""
+    inner = PurePosixPath(path)
+    if inner.is_absolute() or ".." in inner.parts:
+        return ""
+    try:
+        return (file.parent / inner).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
 
 
 def _text(solution: _Solution, file: Path, about: Definition) -> str:

@@ -15,7 +15,7 @@ from functools import cached_property, partial
 import torch
 
 from akgflow.config.types import Scalar
-from akgflow.operators.dimensions import dimensions
+from akgflow.operators.dimensions import dimensions, pinned, written_in
 from akgflow.operators.numbers import numbers_in, with_numbers
 from akgflow.operators.smaller import OutOfTime, Sizes, Smallest
 from akgflow.operators.written import Number
@@ -74,7 +74,10 @@ class Reproduction:
         self._until = time.monotonic() + asked.seconds
         self.numbers: dict[str, list[Number]] = {}
         """Places of equal numbers, which stay equal: a shape that is only broadcast is another question."""
-        self.keys = dict(asked.case)
+        inner = {name: one for name, one in asked.case.items() if name in written_in(asked.request.operator)}
+        self.operator = pinned(asked.request.operator, inner)
+        """The operator's text with the numbers that the case sets."""
+        self.keys = {name: one for name, one in asked.case.items() if name not in inner}
         self.own: dict[str, int] = {}
         self._trial: Trial | None = None
         self.wrong: dict[tuple[int, ...], Wrong] = {}
@@ -119,14 +122,16 @@ class Reproduction:
     def _look_for_sizes(self) -> None:
         """What can be smaller: sizes with names, and numbers that the functions write out and shapes follow."""
         request = self.request
-        for one in dimensions(request.operator, frozenset(request.shapes.sizes)):
+        # These change in the text, too: there, no number is taken for another that it happens to equal on the way.
+        self.numbers |= {name: list(places) for name, places in written_in(self.operator).items()}
+        for one in dimensions(self.operator, frozenset(request.shapes.sizes)):
             size = self.keys.get(one.name, one.value)
             if type(size) is int and size > 1:
                 self.own[one.name] = size
-        form = form_of(make_case(request.operator, request.operator_file, self.keys, request.dtype, 0))
-        for value, places in _equal(numbers_in(request.operator)).items():
+        form = form_of(make_case(self.operator, request.operator_file, self.keys, request.dtype, 0))
+        for value, places in _equal(numbers_in(self.operator)).items():
             try:
-                text = with_numbers(request.operator, dict.fromkeys(places, value - 1))
+                text = with_numbers(self.operator, dict.fromkeys(places, value - 1))
                 other = form_of(make_case(text, request.operator_file, self.keys, request.dtype, 0))
             except OperatorError:
                 # Alone it cannot change: with another number it may.
@@ -138,7 +143,7 @@ class Reproduction:
     def _text(self, sizes: Sizes) -> str:
         changed = {name: size for name, size in sizes.items() if name in self.numbers and size != self.own[name]}
         places = {place: size for name, size in changed.items() for place in self.numbers[name]}
-        return with_numbers(self.request.operator, places)
+        return with_numbers(self.operator, places)
 
     def _reference(self, sizes: Sizes, secret: str = "") -> tuple[Reference, str]:
         """The case with these sizes, and the operator's text. Raises `OperatorError`."""
