@@ -10,8 +10,9 @@ import asyncio
 import json
 import os
 import sys
-import tempfile
 from dataclasses import dataclass, replace
+from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from akgflow.base.serial import from_data, to_data
 from akgflow.operators.text import parts_of
@@ -22,6 +23,8 @@ TOOLCHAIN = "cpp"
 """The toolchain that builds what is generated."""
 SECONDS = 300.0
 """For all cases of an operator together; one takes a few."""
+_TURNS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+"""By event loop: the problems of a suite begin together, and each generator holds a core and loads torch."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,17 @@ class Generated:
     why: str = ""
 
 
-async def generate(request: FeatureRequest) -> Generated:
-    """The module that ``torch.compile``'s C++ makes for all cases of an operator; whatever fails is in ``why``."""
+async def generate(request: FeatureRequest, scratch: Path) -> Generated:
+    """The module that ``torch.compile``'s C++ makes for all cases of an operator; whatever fails is in ``why``.
+
+    ``scratch`` is an empty folder for what torch leaves. In one event loop, half as many go on at once as there are
+    cores; the others wait.
+    """
     if parts_of(request.operator).backward is not None:
         return Generated(why="gradients are judged, and what is generated here has none")
-    with tempfile.TemporaryDirectory(prefix="akgflow-inductor-") as scratch:
-        own = {"TORCHINDUCTOR_CACHE_DIR": scratch, "OMP_NUM_THREADS": "1"}
+    most = max(1, len(os.sched_getaffinity(0)) // 2)
+    async with _TURNS.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(most)):
+        own = {"TORCHINDUCTOR_CACHE_DIR": str(scratch), "OMP_NUM_THREADS": "1"}
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "akgflow.torch_compile"),
             stdin=asyncio.subprocess.PIPE,

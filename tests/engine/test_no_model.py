@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -50,6 +55,28 @@ def test_where_nothing_can_be_generated_the_job_says_why(tmp_path: Path) -> None
     (job,) = run(workspace(tmp_path, "return x.sort(1)[0]")).jobs
     assert job.outcome is Outcome.GATE_FAILED
     assert "aten.sort is the framework's kernel" in job.reason
+
+
+@pytest.mark.thorough
+def test_what_a_killed_generator_leaves_is_removed(tmp_path: Path) -> None:
+    workspace(tmp_path, "return x.sort(1)[0]")
+    left = tmp_path / "tmp"
+    left.mkdir()
+    command = [sys.executable, "-m", "akgflow", "run", "mine"]
+    env = {**os.environ, "TMPDIR": str(left)}
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    # What torch leaves lies in a folder of its own.
+    while not any(path.is_dir() for path in left.glob("akgflow-judge-*")) and process.poll() is None:
+        time.sleep(0.02)
+    assert process.poll() is None, "it ended before it could be killed"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert list(left.iterdir())
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "aten.sort" in done.stdout, done.stderr
+    assert not list(left.iterdir())
 
 
 @pytest.mark.thorough

@@ -8,6 +8,7 @@ from akgflow.engine.context import RunContext
 from akgflow.engine.knowledge import asked_of
 from akgflow.engine.seeds.base import Seed, Seeds
 from akgflow.engine.state import JobState
+from akgflow.executors.scratch import temporary
 
 
 async def seeds(step: SeedStep, state: JobState, run: RunContext) -> Seeds:
@@ -16,7 +17,12 @@ async def seeds(step: SeedStep, state: JobState, run: RunContext) -> Seeds:
     if toolchain != torch_compile.TOOLCHAIN:
         return Seeds(why=f"torch.compile's code is taken over in C++ for CPUs, and this cell is in {state.job.dsl}")
     run.notify(state.job.id, f"{step.name}: torch.compile generates C++")
-    made = await torch_compile.generate(asked_of(run.task))
+    # A folder with an owner: one that a killed session leaves is removed by a later one.
+    scratch = temporary()
+    try:
+        made = await torch_compile.generate(asked_of(run.task), scratch.path)
+    finally:
+        scratch.close()
     if made.why:
         return Seeds(why=made.why)
     return Seeds((Seed(made.source, "what torch.compile generates"),))
