@@ -11,17 +11,16 @@ from akgflow.search.winners import Choice, Row
 _TEXT = '''\
 """{count} verified kernels as one, made by akgflow: each call goes to the one that was the fastest for its sizes.
 
-A call with the sizes of a case goes to that case's kernel. Between the cases, what a kernel gained at each of them is
-interpolated (Shepard's method: weights are inverse squares of distances, by the logarithms of the sizes), and the one
-that promises most is called. Where none promises `LEAST`, and outside the cases, that is the best kernel for all of
-them together. A kernel that was not right on other shapes than the cases is called for those alone; where that leaves none,
-ValueError is raised.
+A call with the sizes of a case goes to that case's kernel. Between the cases, what each kernel gained at the two
+nearest ones is interpolated (weighted by the inverse square of the distance, by the logarithms of the sizes), and the
+one that should gain most is called. Where none should gain `LEAST`, and outside the cases, that is the best kernel for
+all of them together. A kernel that was not right on other shapes than the cases is called for those alone; where that
+leaves none, ValueError is raised.
 """
 
 import linecache
 import math
-
-import torch
+import operator
 
 MEMBERS = {{
 {members}}}
@@ -35,27 +34,29 @@ RANGES = {ranges!r}
 """From the least to the largest of each size."""
 COLUMNS = {columns!r}
 """The sizes that differ between the cases, each once."""
-LEAST = 1.05
+LEAST, NEAREST = 1.05, 2
 MOST_KNOWN = 4096
 
 
 {sizes}
+_shape = operator.attrgetter("shape")
+
 
 def _chosen(found):
     """The name of the kernel for these sizes; raises ValueError."""
     for known, name, _ in CASES:
         if known == tuple(found):
             return name
-    promised = {{name: 0.0 for name in MEMBERS if name in GENERAL}}
+    gains = {{name: 0.0 for name in MEMBERS if name in GENERAL}}
     if len(found) == len(RANGES) and all([low <= size <= high for size, (low, high) in zip(found, RANGES)]):
-        weights = [1.0 / max(_distance(found, known), 1e-9) for known, _, _ in CASES]
+        near = sorted([(1.0 / max(_distance(found, known), 1e-9), gained) for known, _, gained in CASES])[-NEAREST:]
+        near = [(weight / sum([one for one, _ in near]), gained) for weight, gained in near]
         for place, name in enumerate(MEMBERS):
-            if name in promised:
-                gains = [math.log(gained[place]) for _, _, gained in CASES]
-                promised[name] = sum([w * gain for w, gain in zip(weights, gains)]) / sum(weights)
+            if name in gains:
+                gains[name] = sum([weight * math.log(gained[place]) for weight, gained in near])
     best = next(iter(MEMBERS))
-    name = max(promised, key=promised.get, default=None)
-    if best in GENERAL and promised[name] < math.log(LEAST):
+    name = max(gains, key=gains.get, default=None)
+    if best in GENERAL and gains[name] < math.log(LEAST):
         name = best
     if name is None:
         raise ValueError(f"sizes {{found}} are none of those that were verified, and no kernel was right on others")
@@ -113,7 +114,7 @@ class ModelNew(_FIRST):
     def forward(self, *args, **kwargs):
         if not kwargs:
             try:
-                call, ties = self._dispatch_known[tuple([one.shape for one in args])]
+                call, ties = self._dispatch_known[tuple(map(_shape, args))]
             except (AttributeError, KeyError):
                 pass
             else:
@@ -131,7 +132,7 @@ class ModelNew(_FIRST):
             call, ties = self._dispatch_others[name].forward, self._dispatch_ties[name]
             self._dispatch_lend(name)
         if not kwargs and all([hasattr(one, "shape") for one in args]) and len(self._dispatch_known) < MOST_KNOWN:
-            self._dispatch_known[tuple([one.shape for one in args])] = call, ties
+            self._dispatch_known[tuple(map(_shape, args))] = call, ties
         return call(*args, **kwargs)
 
     def _dispatch_lend(self, name):

@@ -242,7 +242,7 @@ def test_a_task_goes_by_the_name_in_its_file(place: Place) -> None:
     place.write("tasks/other.yaml", place.task.replace("name: small\n", 'name: "large"  # not its file\'s\n'))
     assert place.load("large").task.name == "large"
     assert list_tasks(place.root)["large"] == place.root / "tasks" / "other.yaml"
-    with pytest.raises(ConfigError, match="the task of 'other.yaml' has the name 'large'"):
+    with pytest.raises(ConfigError, match=r"the task of 'other\.yaml' has the name 'large'"):
         place.load("other")
 
 

@@ -10,6 +10,8 @@ import pytest
 from known_judge import KnownJudge, Ran, known, run_steps
 from small_task import RIGHT, make_workspace
 
+import akgflow
+from akgflow.base import resources
 from akgflow.reporting.results import by_shape
 from akgflow.terms import Status
 from akgflow.verdict import JudgeRequest, OtherShapes, Timing, Verdict
@@ -135,3 +137,28 @@ def test_the_plan_counts_the_judgement(task: Path) -> None:
     )
     assert several.plan.ceiling.verdicts == plain.plan.ceiling.verdicts + 1
     assert several.plan.jobs[0].steps[-1].name == "by shape"
+
+
+@pytest.mark.thorough
+def test_the_shipped_task_over_five_shapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever this machine lets be timed, what is said about it holds together."""
+    monkeypatch.setenv("AKGFLOW_KNOWLEDGE", str(tmp_path / "knowledge.sqlite"))
+    result = akgflow.run(resources.tasks() / "column_norm.yaml", run_dir=tmp_path / "run")
+    (job,) = result.jobs
+    assert job.outcome == "met", job.reason
+    assert job.verdict is not None
+    assert job.dispatch is not None
+    found, stated = job.dispatch, [dict(row.case) for row in job.dispatch.table]
+    if not found.winners:
+        timed = len({str(one.case) for one in job.verdict.timing})
+        assert timed < 2 or "noise" in found.reason, found.reason
+        return
+    assert len(stated) == len({str(one.case) for one in job.verdict.timing})
+    assert len(found.winners) == 2
+    assert found.verdict is not None
+    assert found.verdict.passed, found.verdict
+    assert found.unseen
+    drawn = [dict(one.case) for one in found.regrets]
+    assert not [case for case in drawn if case in stated]
+    slower = [one for one in found.regrets if one.call == "slower"]
+    assert found.kept == (bool(drawn) and not slower), found.reason

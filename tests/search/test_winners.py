@@ -143,7 +143,7 @@ TWO = [judged(1, 2.0, 2.0, 2.0), judged(2, 4.0, 1.0, 1.0)]
         (4096, 2, 2),
         (512, 64, 1),
         (8, 4096, 1),
-        # Between the cases it is who promises most.
+        # Between the cases it is who should gain most.
         (3000, 3, 2),
         (1000, 30, 1),
         (1448, 11, 1),
@@ -152,7 +152,7 @@ TWO = [judged(1, 2.0, 2.0, 2.0), judged(2, 4.0, 1.0, 1.0)]
         (100_000, 2, 1),
     ],
 )
-def test_a_call_goes_to_the_kernel_that_promises_most(rows, cols, kernel):
+def test_a_call_goes_to_the_kernel_that_should_gain_most(rows, cols, kernel):
     model = model_of(choose(TWO, 2), cols)
     assert [picked(model, rows, cols) for _ in range(2)] == [kernel] * 2
 
