@@ -84,11 +84,12 @@ async def _worked(request: ModelRequest, command: CommandSpec, session: Session)
     Raises `ProviderError` for one that failed before it had done anything.
     """
     spec, most = request.model, request.max_bytes // 2
-    if session.seconds <= 0.0:
+    seconds = session.begin()
+    if seconds <= 0.0:
         reply = with_file("", session.left(most))
         return ModelReply(reply, Usage(0, 0, 0.0), spec.model, "live", "had no time left")
     request.meter.out = True
-    ended = await _run(spec, command, _prompt(request.messages), session.folder, session)
+    ended = await _run(spec, command, _prompt(request.messages), session.folder, session.hidden, seconds)
     _check_started(request, ended)
     printed, how = _printed(ended, command)
     file = session.left(most)
@@ -157,9 +158,15 @@ def _prompt(messages: Sequence[Message]) -> bytes:
 
 
 async def _run(
-    spec: ModelSpec, command: CommandSpec, prompt: bytes, folder: Path, session: Session | None = None
+    spec: ModelSpec,
+    command: CommandSpec,
+    prompt: bytes,
+    folder: Path,
+    hidden: Sequence[str] = (),
+    seconds: float | None = None,
 ) -> _Ended:
-    bounds = {"writes": [str(folder), *command.writes], "hidden": session.hidden if session is not None else ()}
+    """``seconds`` are those of a session."""
+    bounds = {"writes": [str(folder), *command.writes], "hidden": hidden}
     guard = (sys.executable, "-P", "-m", "akgflow.verification.sandbox.confined", json.dumps(bounds), "--")
     try:
         process = await asyncio.create_subprocess_exec(
@@ -175,7 +182,7 @@ async def _run(
     except OSError as error:
         raise (machine_error(error) or _failed(spec, Failure.REQUEST, f"cannot be run: {error}")) from None
     try:
-        return await (_answered(process, prompt) if session is None else _waited(process, prompt, session.seconds))
+        return await (_answered(process, prompt) if seconds is None else _waited(process, prompt, seconds))
     finally:
         await _end(process)
 

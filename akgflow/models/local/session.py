@@ -28,7 +28,8 @@ class Session:
     """What stands in the file before the command has done anything."""
     hidden: tuple[str, ...]
     """Absolute paths that it may not read, as far as the kernel can see to it."""
-    seconds: float
+    begin: Callable[[], float]
+    """Called when it begins, after any wait for a place: the seconds that it has."""
     tokens: int
     """Reserved for what it reads in all its turns, and booked where it does not say what it took."""
     asked: Callable[[], bool]
