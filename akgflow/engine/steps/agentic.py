@@ -107,11 +107,10 @@ class _Work:
             return file
         if self._trials:
             return max(self._trials, key=lambda trial: trial.worth).candidate.source
-        raise MalformedReply(f"{self._step.agentic} left no {folder.CANDIDATE}, and {_ended(reply)}")
+        raise MalformedReply(f"{self._step.agentic} left no {folder.CANDIDATE} that can be read, and {_ended(reply)}")
 
     async def _reply(self, rendered: Rendered) -> ModelReply:
-        begun = self._base.candidate.source if self._base else ""
-        task, space = self._run.task, self._run.workspace
+        task, space, before = self._run.task, self._run.workspace, len(self._trials)
         hidden = (
             *(space.runs, self._run.folder.path, task.file, task.file.parent / "recordings"),
             store_path(space.knowledge, space.root),
@@ -119,11 +118,10 @@ class _Work:
         session = Session(
             folder=self._folder,
             file=folder.CANDIDATE,
-            begun=begun,
             hidden=tuple(str(path.absolute()) for path in hidden),
             begin=self._begin,
             tokens=self._step.tokens,
-            asked=lambda: bool(self._trials),
+            asked=lambda: len(self._trials) > before,
         )
         return await self._run.work(self._state, self._step.agentic, self._turn, rendered, session)
 

@@ -88,14 +88,14 @@ async def _worked(request: ModelRequest, command: CommandSpec, session: Session)
     if seconds <= 0.0:
         reply = with_file("", session.left(most))
         return ModelReply(reply, Usage(0, 0, 0.0), spec.model, "live", "had no time left")
-    request.meter.out = True
+    request.meter.out, before = True, session.left(most)
     ended = await _run(spec, command, _prompt(request.messages), session.folder, session.hidden, seconds)
     _check_started(request, ended)
     printed, how = _printed(ended, command)
     file = session.left(most)
-    if how and not ended.late and file == session.begun and not session.asked():
+    if how and not ended.late and file == before and not session.asked():
         raise _failed(spec, Failure.SERVER, how)
-    told = printed.text.encode("utf-8", "replace")[-(most - 100) :].decode("utf-8", "ignore")
+    told = redact(printed.text[-2 * most :]).encode("utf-8", "replace")[-(most - 100) :].decode("utf-8", "ignore")
     notes = [] if _is_confined() else [_unconfined(spec)]
     if not _has_figures(printed):
         notes.append(f"{spec.model} does not say what its session took: what was reserved for it is counted")
