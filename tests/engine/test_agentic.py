@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,9 +17,11 @@ from running import run
 from small_task import RIGHT, WRONG, make_workspace
 from stand_ins import eventually
 
+from akgflow.api import show
 from akgflow.errors import BudgetError
 from akgflow.models.base import ProviderError
 from akgflow.runs import Outcome
+from akgflow.runs.reader import Unfinished, read_run
 from akgflow.terms import Status
 from akgflow.verdict import Verdict
 from akgflow.verification.sandbox import landlock
@@ -197,6 +200,9 @@ def test_a_spent_budget_ends_the_agent_and_the_next_session_goes_on(tmp_path: Pa
 
     first, judge = run_steps(task, KnownJudge(broke)), KnownJudge(verdict_of)
     assert isinstance(first.failed, BudgetError) and not first.state.made.get("work")
+    unfinished = read_run(tmp_path / "run")
+    assert isinstance(unfinished, Unfinished)
+    assert re.search(r"cpp-cpu: work: engineer works in a folder: 2 of 2 judgements and 0\.\d of 5", show(unfinished))
     again = run_steps(task, judge)
     assert again.failed is None and [status for *_, status in again.course] == [
         "INCORRECT_NUMERICAL",

@@ -82,3 +82,14 @@ def test_verbose_begins_each_line_with_its_job(screen):
     with redirect_stderr(screen), Progress(Detail.VERBOSE, live=False) as progress:
         progress("cpp-cpu", "one\ntwo")
     assert [line.split()[2:] for line in plain(screen).splitlines()] == [["cpp-cpu", "one"], ["cpp-cpu", "two"]]
+
+
+def test_an_agent_at_work_is_told_apart(screen):
+    found = standing()
+    found.enters("triton-gpu", Stage.AT_WORK)
+    with redirect_stderr(screen), Progress() as progress:
+        progress.watch(found)
+        progress("triton-gpu", "work: engineer is at work: 2 of 8 judgements and 3.1 of 20 minutes used: PASSED")
+    shown = plain(screen)
+    assert "1 waiting for a judge, 1 with an agent at work" in shown
+    assert "2 of 8 judgements and 3.1 of 20 minutes used" in shown

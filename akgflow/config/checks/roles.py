@@ -15,7 +15,7 @@ _FOR_FORM = {"must_define": "code", "edits": "code", "fields": "json"}
 """Keys of a reply's form that mean something for one form only."""
 _MAKES_CODE = ("repair", "best_of", "evolve", "adaptive", "tune", "seed", "agentic")
 _NOT_SERVED = ("recorded/", "manual/")
-"""How ids of models begin whose replies nobody has to be able to edit files for."""
+"""How the ids of models begin that stand in for an agent: nothing is written in a folder for them."""
 
 
 def check_forms(agents: Node | None, problems: Problems) -> None:

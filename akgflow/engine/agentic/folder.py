@@ -20,8 +20,8 @@ SERVER = "akgflow.mcp.judge"
 
 
 def has_mcp() -> bool:
-    """Whether the SDK of the Model Context Protocol is installed."""
-    return find_spec("mcp") is not None
+    """Whether the SDK of the Model Context Protocol is installed in the version that the server needs."""
+    return find_spec("mcp_types") is not None
 
 
 def prepare(folder: Path, task: str, candidate: str) -> None:

@@ -23,6 +23,7 @@ _MOST_OPEN = 16
 """Connections at the same time."""
 _PATIENCE = 30.0
 """Seconds for a request to arrive, and for its answer to be taken."""
+_STOPPED = "not judged: the run has stopped"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class JudgeService:
         self._turn = asyncio.Lock()
         self._talks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        self._closed = False
         self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def __aenter__(self) -> JudgeService:
@@ -67,6 +69,7 @@ class JudgeService:
     ) -> None:
         assert self._server is not None
         self._server.close()
+        self._closed = True
         # A judgement that is under way is paid for: it is waited for, unless all is broken off.
         if kind is None:
             await self._turn.acquire()
@@ -104,13 +107,13 @@ class JudgeService:
         if len(source.encode()) > self._most:
             return Answer(2, f"not judged: the module is longer than {self._most:,} bytes")
         async with self._turn:
-            if self.broken.done():
-                return Answer(2, "not judged: the run has stopped")
+            if self._closed or self.broken.done():
+                return Answer(2, _STOPPED)
             try:
                 return await self._verify(source)
             except Exception as failed:
                 self.broken.set_exception(failed)
-                return Answer(2, "not judged: the run has stopped")
+                return Answer(2, _STOPPED)
 
 
 def _source(line: bytes) -> str:

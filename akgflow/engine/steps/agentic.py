@@ -34,7 +34,7 @@ from akgflow.verification.sandbox.untrusted_files import remove
 async def run(step: AgenticStep, state: JobState, run: RunContext) -> None:
     """Let the agent work, and judge its best. Its question n is attempt n, and what counts comes after them."""
     work = _Work(step, state, run)
-    await work.begin()
+    await work.take_up()
     reply = await work.done()
     await work.judge_best(reply)
 
@@ -52,13 +52,8 @@ class _Work:
         self._base = max(pool, key=lambda judged: judged.worth, default=None)
         state.hand_on(step.name, [self._base] if self._base else [])
 
-    async def begin(self) -> None:
-        """Note that it begins, and take up what an interrupted session has asked already."""
-
-        async def began() -> AgentSession:
-            return AgentSession(self._step.agentic, self._step.judgements, self._step.minutes)
-
-        await self._run.journal.once(f"session {self._place}", AgentSession, began)
+    async def take_up(self) -> None:
+        """Take up what an interrupted session has asked already."""
         journal = self._run.journal
         while (key := self._question(len(self._trials) + 1)) in journal:
             await self._judge(journal.read(key, str))
@@ -69,7 +64,6 @@ class _Work:
         if f"call {self._key}" in self._run.journal:
             return await self._reply(rendered)
         folder.prepare(self._folder, as_text(rendered.messages), self._base.candidate.source if self._base else "")
-        self._say(f"{self._step.agentic} is at work: {self._used()}")
         agent = self._run.workspace.agents[self._step.agentic]
         async with JudgeService(self._folder, self._verify, agent.reply.max_bytes // 2) as judge:
             call = asyncio.ensure_future(self._reply(rendered))
@@ -113,11 +107,10 @@ class _Work:
             return file
         if self._trials:
             return max(self._trials, key=lambda trial: trial.worth).candidate.source
-        raise MalformedReply(f"{self._step.agentic} left no {folder.CANDIDATE}, and {_ended(reply)}")
+        raise MalformedReply(f"{self._step.agentic} left no {folder.CANDIDATE} that can be read, and {_ended(reply)}")
 
     async def _reply(self, rendered: Rendered) -> ModelReply:
-        begun = self._base.candidate.source if self._base else ""
-        task, space = self._run.task, self._run.workspace
+        task, space, before = self._run.task, self._run.workspace, len(self._trials)
         hidden = (
             *(space.runs, self._run.folder.path, task.file, task.file.parent / "recordings"),
             store_path(space.knowledge, space.root),
@@ -125,13 +118,20 @@ class _Work:
         session = Session(
             folder=self._folder,
             file=folder.CANDIDATE,
-            begun=begun,
             hidden=tuple(str(path.absolute()) for path in hidden),
-            seconds=max(0.0, 60.0 * self._step.minutes - self._taken()),
+            begin=self._begin,
             tokens=self._step.tokens,
-            asked=lambda: bool(self._trials),
+            asked=lambda: len(self._trials) > before,
         )
         return await self._run.work(self._state, self._step.agentic, self._turn, rendered, session)
+
+    def _begin(self) -> float:
+        key = f"session {self._place}"
+        if key not in self._run.journal:
+            given = AgentSession(self._step.agentic, self._step.judgements, self._step.minutes)
+            self._run.journal.write(key, given, step=self._step.name)
+        self._say(f"{self._step.agentic} is at work: {self._used()}")
+        return 60.0 * self._step.minutes - self._taken()
 
     async def _verify(self, source: str) -> Answer:
         source, most = received(source), self._step.judgements
@@ -175,10 +175,12 @@ class _Work:
 
     def _taken(self) -> float:
         """Seconds from its beginning to its last sign of life, without those in which nothing ran."""
-        journal = self._run.journal
-        prefixes = (f"session {self._place}", f"asked {self._place}.", f"trial {self._place}.", f"call {self._key}")
-        signs = [journal.seconds(key) for prefix in prefixes for key, _ in journal.items(prefix)]
-        return max(signs) - signs[0]
+        journal, began = self._run.journal, f"session {self._place}"
+        if began not in journal:
+            return 0.0
+        signs = [key for kind in ("asked", "trial") for key, _ in journal.items(f"{kind} {self._place}.")]
+        signs += [key for key in (f"call {self._key}",) if key in journal]
+        return max(map(journal.seconds, (began, *signs))) - journal.seconds(began)
 
     def _used(self) -> str:
         minutes = f"{self._taken() / 60:.1f} of {self._step.minutes:g} minutes"

@@ -84,17 +84,18 @@ async def _worked(request: ModelRequest, command: CommandSpec, session: Session)
     Raises `ProviderError` for one that failed before it had done anything.
     """
     spec, most = request.model, request.max_bytes // 2
-    if session.seconds <= 0.0:
+    seconds = session.begin()
+    if seconds <= 0.0:
         reply = with_file("", session.left(most))
         return ModelReply(reply, Usage(0, 0, 0.0), spec.model, "live", "had no time left")
-    request.meter.out = True
-    ended = await _run(spec, command, _prompt(request.messages), session.folder, session)
+    request.meter.out, before = True, session.left(most)
+    ended = await _run(spec, command, _prompt(request.messages), session.folder, session.hidden, seconds)
     _check_started(request, ended)
     printed, how = _printed(ended, command)
     file = session.left(most)
-    if how and not ended.late and file == session.begun and not session.asked():
+    if how and not ended.late and file == before and not session.asked():
         raise _failed(spec, Failure.SERVER, how)
-    told = printed.text.encode("utf-8", "replace")[-(most - 100) :].decode("utf-8", "ignore")
+    told = redact(printed.text[-2 * most :]).encode("utf-8", "replace")[-(most - 100) :].decode("utf-8", "ignore")
     notes = [] if _is_confined() else [_unconfined(spec)]
     if not _has_figures(printed):
         notes.append(f"{spec.model} does not say what its session took: what was reserved for it is counted")
@@ -157,9 +158,15 @@ def _prompt(messages: Sequence[Message]) -> bytes:
 
 
 async def _run(
-    spec: ModelSpec, command: CommandSpec, prompt: bytes, folder: Path, session: Session | None = None
+    spec: ModelSpec,
+    command: CommandSpec,
+    prompt: bytes,
+    folder: Path,
+    hidden: Sequence[str] = (),
+    seconds: float | None = None,
 ) -> _Ended:
-    bounds = {"writes": [str(folder), *command.writes], "hidden": session.hidden if session is not None else ()}
+    """``seconds`` are those of a session."""
+    bounds = {"writes": [str(folder), *command.writes], "hidden": hidden}
     guard = (sys.executable, "-P", "-m", "akgflow.verification.sandbox.confined", json.dumps(bounds), "--")
     try:
         process = await asyncio.create_subprocess_exec(
@@ -175,7 +182,7 @@ async def _run(
     except OSError as error:
         raise (machine_error(error) or _failed(spec, Failure.REQUEST, f"cannot be run: {error}")) from None
     try:
-        return await (_answered(process, prompt) if session is None else _waited(process, prompt, session.seconds))
+        return await (_answered(process, prompt) if seconds is None else _waited(process, prompt, seconds))
     finally:
         await _end(process)
 

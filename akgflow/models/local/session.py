@@ -24,15 +24,14 @@ class Session:
     """Where it works and may write; it outlives the call, so that a later one can go on."""
     file: str
     """The name of the file there that is its answer."""
-    begun: str
-    """What stands in the file before the command has done anything."""
     hidden: tuple[str, ...]
     """Absolute paths that it may not read, as far as the kernel can see to it."""
-    seconds: float
+    begin: Callable[[], float]
+    """Called when it begins, after any wait for a place: the seconds that it has."""
     tokens: int
     """Reserved for what it reads in all its turns, and booked where it does not say what it took."""
     asked: Callable[[], bool]
-    """Whether it has asked the judge."""
+    """Whether it has asked the judge since it began."""
 
     def left(self, most: int) -> str:
         """The file as it is now; empty where it is none, or longer than ``most`` bytes.
