@@ -94,12 +94,9 @@ def test_other_ptx_is_named_with_its_line(text):
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        ("auto g = cooperative_groups::this_grid();", "barriers of the whole grid"),
-        ("TORCH_LIBRARY(mine, m) {}", "TORCH_LIBRARY"),
-        ("while (*(volatile int*)flag == 0);", "loops that wait for volatile memory"),
-        ("auto pipe = cuda::pipeline<thread>();", "pipelines"),
+        ("cuda::barrier<cuda::thread_scope_block> b;", "mbarrier"),
         ("tex2D<float>(t, x, y);", "textures"),
-        ("__nv_fp8_e4m3 h;", "fp8"),
+        ("__nv_fp4_e2m1 h;", "fp4"),
     ],
 )
 def test_uncovered_features_are_named_with_their_line(text, name):

@@ -21,10 +21,10 @@ SAME = 1e-9
 """Of the answers' own size: sums of float64 numbers in another order differ by less."""
 
 
-class ReversedEquals(TorchDispatchMode):
+class ReversedEquals(TorchDispatchMode):  # type: ignore[misc]
     """Sorts that promise no order of equal values give them in reverse."""
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = kwargs or {}
         if func in (torch.ops.aten.sort.default, torch.ops.aten.sort.stable) and not given.get("stable"):
             return _sorted(*args, **{key: value for key, value in given.items() if key != "stable"})
@@ -35,7 +35,9 @@ class ReversedEquals(TorchDispatchMode):
 
 def _sorted(x: torch.Tensor, dim: int = -1, descending: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
     if x.dim() == 0:
-        return torch.sort(x)
+        return x, torch.zeros_like(x, dtype=torch.int64)
+    values: torch.Tensor
+    places: torch.Tensor
     values, places = torch.sort(x.flip(dim), dim=dim, descending=descending, stable=True)
     return values, x.shape[dim] - 1 - places
 
@@ -45,7 +47,7 @@ def _largest(
     k: int,
     dim: int = -1,
     largest: bool = True,
-    sorted: bool = True,  # noqa: A002, ARG001
+    sorted: bool = True,  # noqa: ARG001
 ) -> tuple[torch.Tensor, torch.Tensor]:
     values, places = _sorted(x, dim, largest)
     return (values, places) if x.dim() == 0 else (values.narrow(dim, 0, k), places.narrow(dim, 0, k))
