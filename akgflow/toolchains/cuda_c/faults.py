@@ -16,7 +16,7 @@ from typing import NamedTuple
 from akgflow.toolchains.base import CompileFailure, KernelFault, Unsupported
 from akgflow.toolchains.common import nvidia
 from akgflow.toolchains.common.diagnostics import first_errors, says_an_error
-from akgflow.toolchains.cuda_c.headers import in_pytorch, lacking
+from akgflow.toolchains.cuda_c.text.headers import in_pytorch, lacking
 
 
 class Failure(Enum):

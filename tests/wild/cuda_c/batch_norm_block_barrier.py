@@ -68,7 +68,13 @@ std::vector<torch::Tensor> bn(torch::Tensor x) {
     return {mean, inv, y};
 }
 """
-bn = load_inline(name="bn_coop", cpp_sources="std::vector<torch::Tensor> bn(torch::Tensor x);", cuda_sources=source, functions=["bn"], verbose=True)
+bn = load_inline(
+    name="bn_coop",
+    cpp_sources="std::vector<torch::Tensor> bn(torch::Tensor x);",
+    cuda_sources=source,
+    functions=["bn"],
+    verbose=True,
+)
 
 
 class ModelNew(torch.nn.Module):

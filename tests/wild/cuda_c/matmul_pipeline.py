@@ -8,6 +8,7 @@ device: PASSED
 
 import torch
 from torch.utils.cpp_extension import load_inline
+
 src = r"""
 #include <torch/extension.h>
 #include <cuda/pipeline>

@@ -86,8 +86,18 @@ std::tuple<torch::Tensor, torch::Tensor> rms_quant(const torch::Tensor& x, const
   return {out, scales};
 }
 """
-cpp_src = "std::tuple<torch::Tensor, torch::Tensor> rms_quant(const torch::Tensor& x, const torch::Tensor& w, double eps);"
-mod = load_inline(name="rms_quant", cpp_sources=[cpp_src], cuda_sources=[cuda_src], functions=["rms_quant"], extra_cuda_cflags=["-O3", "--use_fast_math", "-std=c++17"], extra_cflags=["-O3"], with_cuda=True)
+cpp_src = (
+    "std::tuple<torch::Tensor, torch::Tensor> rms_quant(const torch::Tensor& x, const torch::Tensor& w, double eps);"
+)
+mod = load_inline(
+    name="rms_quant",
+    cpp_sources=[cpp_src],
+    cuda_sources=[cuda_src],
+    functions=["rms_quant"],
+    extra_cuda_cflags=["-O3", "--use_fast_math", "-std=c++17"],
+    extra_cflags=["-O3"],
+    with_cuda=True,
+)
 
 
 class ModelNew(torch.nn.Module):
