@@ -140,9 +140,15 @@ FAULTS = {
         host="auto q = x.sparse_mask(x);",
     ),
     "missing_header": Fault(
-        ("Unsupported", "torch/csrc/autograd/variable.h is not in the headers"),
-        ("Unsupported", "torch/csrc/autograd/variable.h is not in the headers"),
+        ("Unsupported", "torch::autograd is not in the headers"),
+        ("Unsupported", "torch::autograd is not in the headers"),
         prelude="#include <torch/csrc/autograd/variable.h>",
+        host="auto q = torch::autograd::impl::version_counter(x);",
+    ),
+    "missing_macro": Fault(
+        ("Unsupported", "AT_PRIVATE_CHECK_SELECTIVE_BUILD is not in the headers"),
+        ("Unsupported", "AT_PRIVATE_CHECK_SELECTIVE_BUILD is not in the headers"),
+        host="AT_PRIVATE_CHECK_SELECTIVE_BUILD(int) q = 1;",
     ),
     "missing_runtime": Fault(
         ("Unsupported", "cudaArray_t is not in the headers"),
@@ -165,7 +171,7 @@ FAULTS = {
         None, ("Unsupported", "item() gives nothing"), host="if (x.sum().item<float>() > 1e30f) return x;"
     ),
     "grid_sync": Fault(
-        ("Unsupported", "barriers of the whole grid (line"),
+        ("KernelFault", "is not launched by cudaLaunchCooperativeKernel"),
         None,
         kernel="cooperative_groups::this_grid().sync();",
         prelude="#include <cooperative_groups.h>",
@@ -247,13 +253,19 @@ FAULTS = {
         kernel=("volatile float big[40000]; for (int k = 0; k < 40000; ++k) big[k] = k; if (big[7] != 7) return;"),
     ),
     "spin": Fault(
-        ("any", ""),
+        None,
         None,
         prelude="__device__ int flag;",
         kernel=(
             "if (blockIdx.x == 0) { while (atomicAdd(&flag, 0) < 3) {} } "
             "else if (threadIdx.x == 0) atomicAdd(&flag, 1);"
         ),
+    ),
+    "spin_in_vain": Fault(
+        ("KernelFault", "deadlock: threads look again and again"),
+        None,
+        prelude="__device__ int flag;",
+        kernel="while (atomicAdd(&flag, 0) < 3) {}",
     ),
     "large_block": Fault(
         ("KernelFault", "a block of 2048x1x1 threads is not possible"),

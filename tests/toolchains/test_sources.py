@@ -78,10 +78,40 @@ def test_lines_keep_their_numbers():
             "do { ::cuda_on_cpu::copy_async(::cuda_on_cpu::at_shared(to) + (0), (const void*)(from), 16, 16); } "
             "while (0);",
         ),
+        (
+            'asm volatile("red.release.gpu.global.add.s32 [%0], %1;" :: "l"(p), "r"(1) : "memory");',
+            "do { ::atomicAdd(reinterpret_cast<int*>(reinterpret_cast<char*>(const_cast<void*>((const void*)(p))) + 0)"
+            ", 1); } while (0);",
+        ),
         ('asm volatile("cp.async.wait_group %0;" :: "n"(N));', "do { ::cuda_on_cpu::wait_for_copies(N); } while (0);"),
     ],
 )
 def test_simple_ptx_is_rewritten(text, wanted):
+    assert rewrite.for_cpu(text) == wanted
+
+
+@pytest.mark.parametrize(
+    "load",
+    ["ld.global.nc.L1::no_allocate.L2::128B.v2.f32 {%0, %1}, [%2];", "ld.acquire.gpu.global.v2.u32 {%0,%1}, [%2];"],
+)
+def test_loads_are_rewritten_whatever_they_ask_of_caches(load):
+    made = rewrite.for_cpu(f'asm volatile("{load}" : "=f"(a), "=f"(b) : "l"(p));')
+    assert "a = " in made and "b = " in made and ("looks()" in made) == ("acquire" in load)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (
+            "while (*(volatile int*)flag != n) { pause(); }",
+            "while (::cuda_on_cpu::looks() && (*(volatile int*)flag != n)) { pause(); }",
+        ),
+        ("while (flag[0] == 0);", "while (::cuda_on_cpu::looks() && (flag[0] == 0));"),
+        ("do { v = load(p); } while (v < n);", "do { v = load(p); } while (::cuda_on_cpu::looks() && (v < n));"),
+        ("while (i < n) { i += 1; }", "while (i < n) { i += 1; }"),
+    ],
+)
+def test_loops_that_wait_let_other_threads_run(text, wanted):
     assert rewrite.for_cpu(text) == wanted
 
 
@@ -94,12 +124,9 @@ def test_other_ptx_is_named_with_its_line(text):
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        ("auto g = cooperative_groups::this_grid();", "barriers of the whole grid"),
-        ("TORCH_LIBRARY(mine, m) {}", "TORCH_LIBRARY"),
-        ("while (*(volatile int*)flag == 0);", "loops that wait for volatile memory"),
-        ("auto pipe = cuda::pipeline<thread>();", "pipelines"),
+        ("cuda::barrier<cuda::thread_scope_block> b;", "mbarrier"),
         ("tex2D<float>(t, x, y);", "textures"),
-        ("__nv_fp8_e4m3 h;", "fp8"),
+        ("__nv_fp4_e2m1 h;", "fp4"),
     ],
 )
 def test_uncovered_features_are_named_with_their_line(text, name):

@@ -125,3 +125,17 @@ def test_what_roundoff_decides_is_not_held_against_a_kernel():
 def test_whole_numbers_are_exact():
     assert wrong("(x * 4).long() // 3", lambda x: (x * 4).long() // 3) == []
     assert wrong("(x * 4).long()", lambda x: (x * 4 + 0.01).long())
+
+
+RANKS = "torch.zeros_like(x).scatter(3, x.{sort}, torch.arange(10, dtype=x.dtype).expand_as(x))"
+
+
+def ranks_backwards(x):
+    return torch.zeros_like(x).scatter(3, backwards(x, 3), torch.arange(10, dtype=x.dtype).expand_as(x))
+
+
+def test_what_is_computed_from_the_order_of_equals_is_not_held_against_a_kernel():
+    """PyTorch promises no order of equals, unless a sort is asked to be stable."""
+    assert wrong(RANKS.format(sort="argsort(3)"), ranks_backwards) == []
+    assert wrong(RANKS.format(sort="argsort(3)"), lambda x: ranks_backwards(-x))
+    assert wrong(RANKS.format(sort="argsort(dim=3, stable=True)"), ranks_backwards)

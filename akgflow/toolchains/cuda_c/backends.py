@@ -14,8 +14,7 @@ from akgflow.toolchains.base import CompileFailure
 from akgflow.toolchains.common import nvidia
 from akgflow.toolchains.common.diagnostics import first_errors
 from akgflow.toolchains.common.workdir import cache_dir, digest
-from akgflow.toolchains.cuda_c import headers
-from akgflow.toolchains.cuda_c.text import source
+from akgflow.toolchains.cuda_c.text import headers, source
 
 INCLUDE = Path(__file__).with_name("include")
 ON_CPU, NO_DEVICE, TORCH = INCLUDE / "cuda_on_cpu", INCLUDE / "no_device", headers.TORCH

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from akgflow.toolchains.base import CompileFailure, KernelFault, Unsupported
 from akgflow.toolchains.common import nvidia
 from akgflow.toolchains.common.diagnostics import first_errors, says_an_error
-from akgflow.toolchains.cuda_c.headers import in_pytorch, lacking
+from akgflow.toolchains.cuda_c.text.headers import in_pytorch, lacking
 
 
 class Failure(Enum):
@@ -134,15 +134,17 @@ def of_log(log: str, files: frozenset[str], stage: Stage) -> Exception:
     """
     words = first_errors(log)
     kind, name = _kind(words, files, stage)
-    if kind is Failure.OWN_LINE and (said := stage.confirm()) is not None:
-        agreed = bool(said) and _kind(first_errors(said), files, Stage(STUBBED_TORCH))[0] is Failure.OWN_LINE
-        kind = Failure.OWN_LINE if agreed else Failure.DOUBTED
-    elif kind in (Failure.MISSING, Failure.OUR_TYPES, Failure.OUR_HEADER) and (said := stage.confirm()):
-        # nvcc has CUDA's real headers: what it says about the candidate's own lines counts, in its words.
-        other = first_errors(said)
-        if _kind(other, files, Stage(STUBBED_TORCH))[0] is Failure.OWN_LINE:
-            return failure(Failure.OWN_LINE, other)
-    return failure(kind, words, name)
+    asks = kind in (Failure.OWN_LINE, Failure.MISSING, Failure.OUR_TYPES, Failure.OUR_HEADER)
+    if not asks or (said := stage.confirm()) is None:
+        return failure(kind, words, name)
+    if not said:
+        return failure(Failure.DOUBTED if kind is Failure.OWN_LINE else kind, words, name)
+    # nvcc has CUDA's real headers, and shows its lines: what it says decides about the candidate's own.
+    other = first_errors(said)
+    real, real_name = _kind(other, files, Stage(STUBBED_TORCH))
+    if real is Failure.OWN_LINE:
+        return failure(real, words if kind is real else other)
+    return failure(real, other, real_name) if kind is Failure.OWN_LINE else failure(kind, words, name)
 
 
 def _kind(words: str, files: frozenset[str], stage: Stage) -> tuple[Failure, str]:

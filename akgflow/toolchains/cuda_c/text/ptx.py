@@ -13,7 +13,7 @@ from akgflow.toolchains.cuda_c.text.source import closing, line_at, split
 _ASM = re.compile(r"\b(?:asm|__asm__|__asm)\b(?:\s*\b(?:volatile|__volatile__)\b)?\s*\(")
 _TEXT = re.compile(r"\"((?:\\.|[^\"\\])*)\"")
 _OPERAND = re.compile(r"\s*(?:\[\w+\]\s*)?\"[^\"]*\"\s*\((.*)\)\s*", re.DOTALL)
-_STATEMENT = re.compile(r"([a-z0-9_.:]+)\s*(.*)", re.DOTALL)
+_STATEMENT = re.compile(r"([a-zA-Z0-9_.:]+)\s*(.*)", re.DOTALL)
 
 _EXPRESSIONS: dict[str, Callable[[str], str]] = {
     r"(add|sub|mul|div)(\.(rn|full|approx|lo|ftz))*\.[fsu]\d+": lambda op: {

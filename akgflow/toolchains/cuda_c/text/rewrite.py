@@ -41,8 +41,11 @@ def _rewrite_waits(text: str) -> str:
     plain = masked(text)
     for found in reversed(list(_LOOP.finditer(plain))):
         end = closing(plain, found.end(), ")")
-        if end is not None and ("volatile" in plain[found.end() : end] or _NO_BODY.match(plain, end + 1)):
-            inner = text[found.end() : end]
+        inner = text[found.end() : end]
+        # ``do { … } while (0)`` is no loop.
+        if end is None or inner.strip() in ("0", "false"):
+            continue
+        if "volatile" in plain[found.end() : end] or _NO_BODY.match(plain, end + 1):
             text = f"{text[: found.end()]}::cuda_on_cpu::looks() && ({inner}){text[end:]}"
     return text
 

@@ -14,8 +14,6 @@ _EXTERN_BLOCK = re.compile(r"extern\s+\"C\"\s*\{")
 
 _UNSUPPORTED = {
     r"\bcudaLaunchCooperativeKernelMultiDevice\b|\bmulti_grid_group\b": "barriers of several devices",
-    r"\bcg::memcpy_async\b|\bcooperative_groups::memcpy_async\b|\bcg::wait\b": "asynchronous copies",
-    r"\bcuda::pipeline\b|\bcuda::memcpy_async\b": "pipelines of libcu++",
     r"\bcuda::barrier\b|\bcuda::ptx\b|\bCUtensorMap\b": "mbarrier and TMA",
     r"\b__cluster_dims__\b|\bcluster_group\b": "thread block clusters",
     r"\btex[123]D\w*\s*[<(]|\bcudaTextureObject_t\b|\bsurf[123]D\w*": "textures and surfaces",

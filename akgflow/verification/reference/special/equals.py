@@ -21,7 +21,7 @@ SAME = 1e-9
 """Of the answers' own size: sums of float64 numbers in another order differ by less."""
 
 
-class ReversedEquals(TorchDispatchMode):
+class ReversedEquals(TorchDispatchMode):  # type: ignore[misc]
     """Sorts that promise no order of equal values give them in reverse."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -35,7 +35,9 @@ class ReversedEquals(TorchDispatchMode):
 
 def _sorted(x: torch.Tensor, dim: int = -1, descending: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
     if x.dim() == 0:
-        return torch.sort(x)
+        return x, torch.zeros_like(x, dtype=torch.int64)
+    values: torch.Tensor
+    places: torch.Tensor
     values, places = torch.sort(x.flip(dim), dim=dim, descending=descending, stable=True)
     return values, x.shape[dim] - 1 - places
 

@@ -61,3 +61,11 @@ torch::Tensor workspace(torch::Tensor x) {
   ++calls;
   return o;
 }
+
+torch::Tensor sizes_before(torch::Tensor x) {
+  const auto before = x.sizes();
+  x = x.reshape({-1});
+  BEGIN
+  LAUNCH
+  return o.reshape(before);
+}

@@ -222,6 +222,7 @@ inline __attribute__((used, visibility("default"))) int akgflow_call(int i, cons
                                                                      int error_size) {
   static akgflow::Values out;
   out.clear();
+  akgflow::asked_for().clear();
   try {
     akgflow::functions()[i].call({given, given + n}, out);
     *results = out.data();

@@ -172,11 +172,11 @@ class Tensor {
   int64_t ndimension() const { return info.dims; }
   int64_t size(int64_t i) const { return info.sizes[place(i)]; }
   int64_t stride(int64_t i) const { return info.strides[place(i)]; }
-  IntArrayRef sizes() const { return {info.sizes, size_t(info.dims)}; }
-  IntArrayRef strides() const { return {info.strides, size_t(info.dims)}; }
+  IntArrayRef sizes() const { return {akgflow::lasting(info).sizes, size_t(info.dims)}; }
+  IntArrayRef strides() const { return {akgflow::lasting(info).strides, size_t(info.dims)}; }
   int64_t numel() const {
     int64_t n = 1;
-    for (int64_t s : sizes()) n *= s;
+    for (int64_t i = 0; i < info.dims; ++i) n *= info.sizes[i];
     return n;
   }
   size_t nbytes() const { return size_t(numel() * element_size()); }
@@ -281,7 +281,7 @@ class Tensor {
   Tensor& operator/=(Scalar o) { div_(o); return *this; }
   template <class T, size_t N> TensorAccessor<T, N> accessor() const {
     expect_dims(N);
-    return {data_ptr<T>(), info.sizes, info.strides};
+    return {data_ptr<T>(), akgflow::lasting(info).sizes, akgflow::lasting(info).strides};
   }
   template <class T, size_t N, template <class> class Traits = DefaultPtrTraits, class Index = int64_t>
   GenericPackedTensorAccessor<T, N, Traits, Index> generic_packed_accessor() const {

@@ -10,6 +10,11 @@ struct Info {
   int64_t handle, dims, sizes[MOST_DIMS], strides[MOST_DIMS];
   int32_t type, cpu;
 };
+// Sizes and strides live as long as PyTorch's tensor does, not as long as the variable that means it: host code may ask
+// for sizes, and then give the variable another tensor. Here they live until the next call from Python.
+inline std::map<int64_t, Info>& asked_for() { static thread_local std::map<int64_t, Info> kept; return kept; }
+inline const Info& lasting(const Info& info) { return asked_for().insert_or_assign(info.handle, info).first->second; }
+
 // kind: 'n' none, 'i' integer, 'd' real, 'b' bool, 't' tensor, 's' text, 'y' element type, 'D' device,
 // 'm' memory format, 'k' a keyword for the value that follows, 'l' a list and 'u' a tuple of the next `integer` values.
 struct Value {

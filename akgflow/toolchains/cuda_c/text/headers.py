@@ -10,7 +10,7 @@ from pathlib import Path
 
 from akgflow.toolchains.common.installed import package_dir
 
-TORCH = Path(__file__).with_name("include") / "torch_stand_in"
+TORCH = Path(__file__).parents[1] / "include" / "torch_stand_in"
 
 _INCLUDE = re.compile(
     r"^[ \t]*#[ \t]*include[ \t]*[<\"]((?:ATen|c10|caffe2|torch|pybind11)/[\w./-]+)[>\"]", re.MULTILINE
