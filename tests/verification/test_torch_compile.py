@@ -28,6 +28,8 @@ SMALL = {
     "cumsum": ({"rows": 5, "columns": 77}, {"rows": 1, "columns": 1}),
     "huber_loss": ({"rows": 90, "columns": 101}, {"rows": 1, "columns": 3}),
     "matmul_gelu": ({"m": 9, "k": 33, "n": 37}, {"m": 1, "k": 300, "n": 5}),
+    # Rows of more than 1,024: torch keeps what helps with their sums in another way.
+    "group_norm": ({"batch": 1, "channels": 4, "side": 17}, {"batch": 2, "channels": 8, "side": 2}),
     "layernorm": ({"rows": 7, "columns": 33}, {"rows": 1, "columns": 5}),
 }
 
