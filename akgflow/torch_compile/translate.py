@@ -85,8 +85,8 @@ def _without_cascades(text: str) -> str:
     """Long sums in one accumulator of double precision instead of a cascade of float ones; variances without one."""
     names = re.findall(r"(tmp_acc\d+)\w* = cascade_sum_combine\(", text)
     text = re.sub(r"(\w+) = cascade_sum_combine\((\w+), &\w+\);", r"\1 = \1 + \2;", text)
-    text = re.sub(r"\n *(?:CascadeSumHelper<[^\n]*|\w+ = cascade_sum_final\([^\n]*);", "", text)
-    text = re.sub(r"\n *(?:WelfordHelper<[^\n]*|\w+ = welford_combine\(\w+, &\w+\));", "", text)
+    text = re.sub(r"\n *(?:(?:static )?CascadeSumHelper<[^\n]*|\w+ = cascade_sum_final\([^\n]*);", "", text)
+    text = re.sub(r"\n *(?:(?:static )?WelfordHelper<[^\n]*|\w+ = welford_combine\(\w+, &\w+\));", "", text)
     text = re.sub(r"welford_combine\((\w+), (\w+), &\w+\)", r"welford_combine(\1, \2)", text)
     for name in set(names):
         text = re.sub(rf"\bfloat ({name}(?:_local|_arr)?\b)", r"double \1", text)

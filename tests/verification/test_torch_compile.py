@@ -28,6 +28,8 @@ SMALL = {
     "cumsum": ({"rows": 5, "columns": 77}, {"rows": 1, "columns": 1}),
     "huber_loss": ({"rows": 90, "columns": 101}, {"rows": 1, "columns": 3}),
     "matmul_gelu": ({"m": 9, "k": 33, "n": 37}, {"m": 1, "k": 300, "n": 5}),
+    # Long rows, many of them: torch declares what helps with their sums as static.
+    "group_norm": ({"batch": 4, "channels": 32, "side": 28}, {"batch": 2, "channels": 8, "side": 2}),
     "layernorm": ({"rows": 7, "columns": 33}, {"rows": 1, "columns": 5}),
 }
 
@@ -60,6 +62,10 @@ def test_it_holds_no_header_of_torch_and_declares_what_can_be_tuned() -> None:
     assert set(tunables.space) == {"THREADS", "GEMM_ROWS", "GEMM_COLUMNS", "GEMM_DEPTH"}
     assert all(value in tunables.space[name] for name, value in tunables.first.items())
     assert "GEMM_ROWS" not in (declared(generated(operator("return x.exp()"))) or tunables).space
+
+
+def test_nothing_is_left_of_what_helps_torch_with_long_sums() -> None:
+    assert "Helper" not in generated(file_of("group_norm").read_text(), SMALL["group_norm"][0])
 
 
 def test_what_the_operator_imports_and_its_mode_come_along(bench) -> None:  # type: ignore[no-untyped-def]
