@@ -213,9 +213,9 @@ def test_the_judge_computes_with_the_memory_that_a_call_takes(bench) -> None:
 
 
 def test_a_large_case_is_not_judged_whole_for_the_sake_of_another_layout(bench) -> None:
-    """The operator runs at no other width, so that the stated shape would be the one to lay out in another way."""
+    """It runs at no other width, and its rows cannot be told: the stated shape would be the one to lay out."""
     bias = "self.bias = torch.nn.Parameter(torch.ones(1 << 15))"
-    text = operator("torch.relu(x - self.bias)", "torch.rand(512, width)", members=bias, sizes="width = 1 << 15")
+    text = operator("torch.relu(x - self.bias)", "torch.rand(int('512'), width)", members=bias, sizes="width = 1 << 15")
     alone = text.replace("class Model(", "class ModelNew(").replace(
         "x - self.bias", "x.view(-1).view(x.shape) - self.bias"
     )
