@@ -368,9 +368,10 @@ class Judgement:
             return
         timed = self._timed(trial, drawn, rivals=True)
         self.findings.beside += [one for one in timed.timing if one.baseline in self.request.rivals]
-        reasons = dict.fromkeys(one.reason for one in timed.untimed)
-        if reasons:
-            self.findings.absent["beside"] = f"{len(timed.untimed)} of {len(drawn)} shapes: {'; '.join(reasons)}"
+        missing = len(drawn) - len({str(one.case) for one in self.findings.beside})
+        if missing:
+            reasons = dict.fromkeys((*(one.reason for one in timed.untimed), *timed.warnings))
+            self.findings.absent["beside"] = f"{missing} of {len(drawn)} shapes: {'; '.join(reasons)}"
 
     def _seconds_left(self, trial: Trial) -> float:
         """Of what the judge plans with; what was built is not counted."""
