@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 
 import pytest
 
@@ -25,7 +26,7 @@ OPERATOR = """
     def get_init_inputs():
         return []
     """
-SAME = OPERATOR.replace("Model(", "ModelNew(")
+SAME = textwrap.dedent(OPERATOR.replace("Model(", "ModelNew("))
 CASES = ({"rows": 1024, "cols": 16}, {"rows": 16, "cols": 1024})
 
 

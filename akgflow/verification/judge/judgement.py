@@ -352,23 +352,26 @@ class Judgement:
                     tools.build_cache.fetch(self.builds_key(trial.evidence, text), folder)
             return found
 
+        if len(cases) > 1:
+            # How long a busy machine took until here must not decide which cases have a time.
+            self._more += request.limits.judge_seconds - self._seconds_left(trial)
         timed = TimedCases(request, starts, self.module, self._hardware(), lambda: self._seconds_left(trial))
         timed.run(cases)
         self.findings.warnings.update(timed.warnings)
         return timed
 
     def _time_drawn(self, trial: Trial) -> None:
-        """Time the drawn cases beside the rivals, in as many seconds as a judgement is planned with."""
+        """Time the drawn cases beside the rivals."""
         drawn = [one for one in self._called if any(case.items() <= one.keys.items() for case in self.drawn)]
         if not drawn:
             self.findings.absent["beside"] = "no shape between the stated ones was found with which the operator runs"
             return
-        self._more = self.request.limits.judge_seconds - self._seconds_left(trial)
         timed = self._timed(trial, drawn, rivals=True)
         self.findings.beside += [one for one in timed.timing if one.baseline in self.request.rivals]
-        reasons = dict.fromkeys(one.reason for one in timed.untimed)
-        if reasons:
-            self.findings.absent["beside"] = f"{len(timed.untimed)} of {len(drawn)} shapes: {'; '.join(reasons)}"
+        missing = len(drawn) - len({str(one.case) for one in self.findings.beside})
+        if missing:
+            reasons = dict.fromkeys((*(one.reason for one in timed.untimed), *timed.warnings))
+            self.findings.absent["beside"] = f"{missing} of {len(drawn)} shapes: {'; '.join(reasons)}"
 
     def _seconds_left(self, trial: Trial) -> float:
         """Of what the judge plans with; what was built is not counted."""
