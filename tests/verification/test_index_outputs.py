@@ -135,7 +135,7 @@ def ranks_backwards(x):
 
 
 def test_what_is_computed_from_the_order_of_equals_is_not_held_against_a_kernel():
-    """PyTorch promises no order of equals, unless a sort is asked to be stable."""
+    """PyTorch guarantees no order of equals, unless a sort is asked to be stable."""
     assert wrong(RANKS.format(sort="argsort(3)"), ranks_backwards) == []
     assert wrong(RANKS.format(sort="argsort(3)"), lambda x: ranks_backwards(-x))
     assert wrong(RANKS.format(sort="argsort(dim=3, stable=True)"), ranks_backwards)

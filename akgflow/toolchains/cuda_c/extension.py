@@ -34,10 +34,13 @@ class Extension:
         self._names: dict[str, int] = {}
         while (name := library.akgflow_function(len(self._names))) is not None:
             self._names[name.decode()] = len(self._names)
-        self._operators = list(self._registered(library))
+        self._operators = list(self._registered(library, backend.values))
 
-    def _registered(self, library: ctypes.CDLL) -> Iterator[Any]:
-        """Register with PyTorch what TORCH_LIBRARY names, each function for the tensors of this session."""
+    def _registered(self, library: ctypes.CDLL, values: bool) -> Iterator[Any]:
+        """Register with PyTorch what TORCH_LIBRARY names, each function for the tensors of this session.
+
+        Those without ``values`` are no GPU's for PyTorch: their functions are registered for any.
+        """
         import torch
 
         library.akgflow_registered.restype = ctypes.c_char_p
@@ -48,7 +51,7 @@ class Extension:
                 continue
             one = torch.library.Library(space, "FRAGMENT")
             if key:
-                one.impl(schema, getattr(self, function), key)
+                one.impl(schema, getattr(self, function), key if values else "CompositeExplicitAutograd")
             else:
                 one.define(schema)
             yield one

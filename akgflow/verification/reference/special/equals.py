@@ -1,6 +1,6 @@
 """Whether an operator's result depends on the order in which equal values are sorted: then kernels may differ in it.
 
-PyTorch promises no order of equals for ``topk`` and for a sort that is not asked to be stable. Indices that are given
+PyTorch guarantees no order of equals for ``topk`` and for a sort that is not asked to be stable. Indices that are given
 back are judged by what they select; what is computed from them (a mask, a mass before an element) is not.
 """
 
@@ -22,7 +22,7 @@ SAME = 1e-9
 
 
 class ReversedEquals(TorchDispatchMode):  # type: ignore[misc]
-    """Sorts that promise no order of equal values give them in reverse."""
+    """Sorts that guarantee no order of equal values give them in reverse."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = kwargs or {}
