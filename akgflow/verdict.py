@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from akgflow.config.types import Scalar, SourceKernel, Target, TimeLimits, ToolchainFile
-from akgflow.operators.guarantee import NOTHING, Guarantee
+from akgflow.operators.shapes.guarantee import NOTHING, Guarantee
 from akgflow.precision import Contract, Precision
 from akgflow.terms import Evidence, Status
 
@@ -189,7 +189,7 @@ class Timing:
     roofline: Roofline | None = None
     """None where the target's facts do not suffice."""
     sizes: tuple[int, ...] = ()
-    """Of the call and its model, in the order of `akgflow.operators.sizes`."""
+    """Of the call and its model, in the order of `akgflow.operators.shapes.sizes`."""
     parts: Mapping[str, PartTiming] = field(default_factory=dict)
     """``forward`` alone, as training calls it, and ``backward``, which is the difference; a call is both. Empty where
     gradients are not judged, or where a part could not be told."""

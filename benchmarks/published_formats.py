@@ -32,8 +32,8 @@ from akgflow.config import check_operator
 from akgflow.config.types import Operator
 from akgflow.errors import ConfigError
 from akgflow.formats import problems_in
-from akgflow.operators.dimensions import sizes_of
 from akgflow.operators.packages import lacking
+from akgflow.operators.shapes.dimensions import sizes_of
 
 PLACE = re.compile(r"'[^']*'|\S*/\S+|\b[A-Za-z_]+=…,?")
 """What differs between reasons that are the same: names, paths and values to give."""

@@ -18,9 +18,9 @@ from akgflow.machine import detect
 from akgflow.models.prices import price_of
 from akgflow.models.reachable import unreachable as find_unreachable
 from akgflow.models.sizes import max_output_tokens
-from akgflow.operators.dimensions import sizes_of
-from akgflow.operators.guarantee import NOTHING
 from akgflow.operators.packages import lacking
+from akgflow.operators.shapes.dimensions import sizes_of
+from akgflow.operators.shapes.guarantee import NOTHING
 from akgflow.planning import Plan, build_plan, shapes_of
 from akgflow.planning.pricing import agents_in, check_prices, models_in_use
 

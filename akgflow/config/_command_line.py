@@ -22,7 +22,7 @@ from akgflow.config.types import Operator, Scalar, Target
 from akgflow.errors import ConfigError, Mark
 from akgflow.formats import Candidate, Refused, candidate
 from akgflow.operators.backward import Backward
-from akgflow.operators.guarantee import Guarantee
+from akgflow.operators.shapes.guarantee import Guarantee
 from akgflow.precision import PRECISIONS, Precision
 
 Cases = Sequence[Mapping[str, Scalar]]

@@ -14,7 +14,7 @@ from akgflow.formats.base import Scalar as Scalar
 from akgflow.formats.base import Translation
 from akgflow.operators import text
 from akgflow.operators.backward import Backward
-from akgflow.operators.guarantee import NOTHING, Guarantee
+from akgflow.operators.shapes.guarantee import NOTHING, Guarantee
 from akgflow.precision import Precision
 from akgflow.terms import Evidence
 

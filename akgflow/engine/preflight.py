@@ -22,7 +22,7 @@ from akgflow.config.types import Operator, Target, Task, Workspace
 from akgflow.errors import ConfigError, UntrustedJudge
 from akgflow.executors.base import Executor
 from akgflow.machine import Machine
-from akgflow.operators.guarantee import Guarantee
+from akgflow.operators.shapes.guarantee import Guarantee
 from akgflow.planning import Plan, Reach, judge_request
 from akgflow.runs.records import Preflight
 from akgflow.terms import Evidence, Status

@@ -23,7 +23,7 @@ from akgflow.base.text import python_text, visible
 from akgflow.errors import ConfigError
 from akgflow.export.facts import Operands
 from akgflow.export.subject import Subject
-from akgflow.operators.dimensions import pinned
+from akgflow.operators.shapes.dimensions import pinned
 from akgflow.operators.signature import Parameter, Signatures
 from akgflow.reproduction import Array
 from akgflow.toolchains import Shipping

@@ -11,7 +11,7 @@ from akgflow.base.platforms import PLATFORMS
 from akgflow.base.serial import to_data, to_json
 from akgflow.config.types import DslPack, ModelSpec, Target, Task, Workflow, Workspace
 from akgflow.machine import Machine
-from akgflow.operators.dimensions import sizes_of
+from akgflow.operators.shapes.dimensions import sizes_of
 from akgflow.planning.bounds import ceiling, dispatching, planned_steps
 from akgflow.planning.pricing import PriceOf, check_prices, models_in_use
 from akgflow.planning.prompts import openings

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from akgflow.config.types import Operator, Scalar, SourceKernel, Target, Task, ToolchainFile
-from akgflow.operators.guarantee import Guarantee
+from akgflow.operators.shapes.guarantee import Guarantee
 from akgflow.planning.types import Reach
 from akgflow.precision import Precision
 from akgflow.verdict import JudgeRequest, Limits, Verdict

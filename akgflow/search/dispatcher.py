@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 
 from akgflow.base.text import python_text
-from akgflow.operators.sizes import sizes
+from akgflow.operators.shapes.sizes import sizes
 from akgflow.search.winners import Choice, Row
 
 _TEXT = '''\

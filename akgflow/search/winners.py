@@ -38,7 +38,7 @@ class Row:
 
     case: Mapping[str, Scalar]
     sizes: tuple[int, ...]
-    """Of a call, as `akgflow.operators.sizes` gives them."""
+    """Of a call, as `akgflow.operators.shapes.sizes` gives them."""
     candidate: str
     gains: tuple[float, ...] = ()
     """How many times as fast as the single best kernel each of the kernels is there, in their order."""

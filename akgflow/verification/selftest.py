@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from akgflow.config.types import Scalar
-from akgflow.operators.dimensions import OF_A_CASE, pinned
+from akgflow.operators.shapes.dimensions import OF_A_CASE, pinned
 from akgflow.operators.text import parts_of
 from akgflow.terms import Status
 

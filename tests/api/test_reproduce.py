@@ -19,8 +19,8 @@ from akgflow.agents import describe
 from akgflow.base.serial import to_json
 from akgflow.errors import ConfigError
 from akgflow.export import Judged, shipping_of
-from akgflow.operators.dimensions import pinned, sizes_of
-from akgflow.operators.guarantee import Guarantee
+from akgflow.operators.shapes.dimensions import pinned, sizes_of
+from akgflow.operators.shapes.guarantee import Guarantee
 from akgflow.terms import Status
 from akgflow.verdict import Environment, Verdict
 from akgflow.verification.judge.judge import without_seeds

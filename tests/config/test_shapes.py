@@ -15,7 +15,7 @@ from akgflow.config.checks.shapes import parse_shapes
 from akgflow.config.prompts.context import PromptContext
 from akgflow.errors import ConfigError
 from akgflow.machine import Machine
-from akgflow.operators.guarantee import Guarantee, SizeRange
+from akgflow.operators.shapes.guarantee import Guarantee, SizeRange
 
 if TYPE_CHECKING:
     from conftest import Place

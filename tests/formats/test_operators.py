@@ -13,7 +13,7 @@ from foreign import EXAMPLES
 
 from akgflow.config import check_operator
 from akgflow.errors import ConfigError
-from akgflow.operators.dimensions import sizes_of
+from akgflow.operators.shapes.dimensions import sizes_of
 from akgflow.verification.reference.operator import Case, cases_of, make_case, seeded
 
 

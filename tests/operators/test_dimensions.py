@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from sampling import sampled
 
-from akgflow.operators.dimensions import dimensions, pinned
-from akgflow.operators.guarantee import NOTHING, Guarantee, SizeRange, size_range
+from akgflow.operators.shapes.dimensions import dimensions, pinned
+from akgflow.operators.shapes.guarantee import NOTHING, Guarantee, SizeRange, size_range
 from akgflow.operators.text import whole
 
 END = "\ndef get_init_inputs():\n    return []\n"

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from akgflow.operators.numbers import numbers_in, with_numbers
-from akgflow.operators.smaller import OutOfTime, Sizes, Smallest
+from akgflow.operators.shapes.numbers import numbers_in, with_numbers
+from akgflow.operators.shapes.smaller import OutOfTime, Sizes, Smallest
 
 Fails = Callable[[Sizes], bool]
 

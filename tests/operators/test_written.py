@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from akgflow.operators.dimensions import pinned, sizes_of
+from akgflow.operators.shapes.dimensions import pinned, sizes_of
 
 MODEL = """
 class Model:

@@ -10,7 +10,7 @@ import pytest
 from sampling import sampled
 
 from akgflow.config.types import Target
-from akgflow.operators.guarantee import Guarantee
+from akgflow.operators.shapes.guarantee import Guarantee
 from akgflow.terms import Evidence
 from akgflow.verdict import Limits
 from akgflow.verification.judge.candidate_process import CandidateProcess, ForkServerClient, Place

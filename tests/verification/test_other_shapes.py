@@ -5,7 +5,7 @@ import torch
 from operator_texts import HEAD, NO_INIT
 from sampling import sampled
 
-from akgflow.operators.guarantee import Guarantee, SizeRange
+from akgflow.operators.shapes.guarantee import Guarantee, SizeRange
 from akgflow.verification.judge.second_look.layouts import in_other_layouts
 from akgflow.verification.judge.second_look.shapes import MOST_ELEMENTS, Drawer
 

@@ -9,7 +9,7 @@ import torch
 from judging import Bench
 from large_operators import GIB, LARGE, SOFTMAX, answer, kernel, operator
 
-from akgflow.operators.guarantee import NOTHING
+from akgflow.operators.shapes.guarantee import NOTHING
 from akgflow.terms import Status
 from akgflow.verdict import JudgeRequest, Limits
 from akgflow.verification.judge.resources import memory_plan

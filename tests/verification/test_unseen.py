@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from akgflow.operators.guarantee import Guarantee, SizeRange
+from akgflow.operators.shapes.guarantee import Guarantee, SizeRange
 from akgflow.verification.judge.second_look.unseen import between
 
 OPERATOR = """

@@ -10,9 +10,9 @@ from functools import cached_property
 from akgflow.config._problems import Problems, quoted, suggest, suggestion
 from akgflow.config._yaml import Node
 from akgflow.errors import Mark
-from akgflow.operators.dimensions import base_of
 from akgflow.operators.python_text import PythonError, definitions, parse_expression, parse_python
-from akgflow.operators.written import written
+from akgflow.operators.shapes.dimensions import base_of
+from akgflow.operators.shapes.written import written
 
 _DYN_LIST = "get_inputs_dyn_list"
 _OF_A_CASE = ("dtype", "tolerance", "secret")

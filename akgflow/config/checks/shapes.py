@@ -8,8 +8,8 @@ from akgflow.config._problems import Problems, quoted, suggest
 from akgflow.config._yaml import Node
 from akgflow.config.checks.operators import Surface
 from akgflow.errors import ConfigError, Mark
-from akgflow.operators.dimensions import OF_A_CASE, base_of, dimensions
-from akgflow.operators.guarantee import FIXED, Guarantee, SizeRange, size_range
+from akgflow.operators.shapes.dimensions import OF_A_CASE, base_of, dimensions
+from akgflow.operators.shapes.guarantee import FIXED, Guarantee, SizeRange, size_range
 
 
 def guarantee(data: Any) -> Guarantee:

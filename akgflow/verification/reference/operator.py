@@ -19,8 +19,8 @@ from akgflow.base.text import lines
 from akgflow.config.types import Scalar
 from akgflow.operators.arguments import Keywords, in_mode
 from akgflow.operators.backward import Backward
-from akgflow.operators.dimensions import base_of, pinned, written_in
 from akgflow.operators.importer import Importer
+from akgflow.operators.shapes.dimensions import base_of, pinned, written_in
 from akgflow.operators.text import parts_of
 from akgflow.verification.shared.gradients import Wanted
 from akgflow.verification.shared.memory import dtype_of

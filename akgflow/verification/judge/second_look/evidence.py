@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from akgflow.operators.dimensions import pinned
+from akgflow.operators.shapes.dimensions import pinned
 from akgflow.operators.text import parts_of
 from akgflow.reproduction import Array, Failing, Inputs, Required
 from akgflow.terms import Evidence

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from akgflow.config.types import Scalar
-from akgflow.operators.dimensions import dimensions
+from akgflow.operators.shapes.dimensions import dimensions
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import JudgeRequest, OtherShapes
 from akgflow.verification.judge.answers.regions import SHIFT_BYTES

@@ -15,10 +15,10 @@ from functools import cached_property, partial
 import torch
 
 from akgflow.config.types import Scalar
-from akgflow.operators.dimensions import dimensions, pinned, written_in
-from akgflow.operators.numbers import numbers_in, with_numbers
-from akgflow.operators.smaller import OutOfTime, Sizes, Smallest
-from akgflow.operators.written import Number
+from akgflow.operators.shapes.dimensions import dimensions, pinned, written_in
+from akgflow.operators.shapes.numbers import numbers_in, with_numbers
+from akgflow.operators.shapes.smaller import OutOfTime, Sizes, Smallest
+from akgflow.operators.shapes.written import Number
 from akgflow.reproduction import Reproduced, ReproduceRequest
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import CaseResult

@@ -18,8 +18,8 @@ import torch
 
 from akgflow.config.types import Scalar
 from akgflow.operators.arguments import invoke
-from akgflow.operators.guarantee import SizeRange
-from akgflow.operators.written import is_unnamed
+from akgflow.operators.shapes.guarantee import SizeRange
+from akgflow.operators.shapes.written import is_unnamed
 from akgflow.verification.reference import inputs as drawing
 from akgflow.verification.reference.distributions import OPERATOR
 from akgflow.verification.reference.inputs import Draw

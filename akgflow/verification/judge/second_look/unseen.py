@@ -9,7 +9,7 @@ from functools import reduce
 from itertools import permutations
 
 from akgflow.config.types import Scalar
-from akgflow.operators.guarantee import NOTHING, Guarantee, SizeRange
+from akgflow.operators.shapes.guarantee import NOTHING, Guarantee, SizeRange
 from akgflow.verdict import JudgeRequest
 from akgflow.verification.judge.second_look.shapes import forgotten, form_of
 from akgflow.verification.reference.operator import OperatorError, make_case

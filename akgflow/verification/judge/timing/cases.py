@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from akgflow.config.types import Scalar
 from akgflow.operators.arguments import split
-from akgflow.operators.sizes import sizes
+from akgflow.operators.shapes.sizes import sizes
 from akgflow.verdict import JudgeRequest, Timing, Untimed
 from akgflow.verification.judge.resources.roofline import with_roofline
 from akgflow.verification.judge.timing.processes import COMPILE_SECONDS, Starts

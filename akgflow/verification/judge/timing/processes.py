@@ -7,7 +7,7 @@ from copy import copy
 from pathlib import Path
 from typing import NamedTuple
 
-from akgflow.operators.dimensions import pinned
+from akgflow.operators.shapes.dimensions import pinned
 from akgflow.terms import Evidence
 from akgflow.verdict import JudgeRequest
 from akgflow.verification.judge.candidate_process import ForkServerClient

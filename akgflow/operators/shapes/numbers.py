@@ -9,9 +9,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
-from akgflow.operators.dimensions import base_of, dimensions, parsed
+from akgflow.operators.shapes.dimensions import base_of, dimensions, parsed
+from akgflow.operators.shapes.written import MAKERS, Number, number_at, replaced, written
 from akgflow.operators.text import parts_of
-from akgflow.operators.written import MAKERS, Number, number_at, replaced, written
 
 
 def numbers_in(text: str) -> tuple[Number, ...]:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 from akgflow.operators.constants import MOST_DIGITS, assigned, whole_number
 from akgflow.operators.python_text import PythonError, parse_python
+from akgflow.operators.shapes.written import MEANING, SIZE, Number, replaced, written
 from akgflow.operators.text import parts_of
-from akgflow.operators.written import MEANING, SIZE, Number, replaced, written
 
 OF_A_CASE = ("dtype", "tolerance", "dyn")
 """What a case sets beside the operator's own names."""
