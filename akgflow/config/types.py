@@ -59,8 +59,7 @@ class Price:
     def of(self, prompt: int, completion: int, cached: int = 0, calls: int = 1) -> float:
         """US dollars for so many tokens; ``cached`` of the ``prompt`` came from the provider's cache."""
         again = self.input if self.cached_input is None else self.cached_input
-        rated = ((prompt - cached) * self.input + cached * again + completion * self.output) / 1e6
-        return calls * self.call + rated
+        return calls * self.call + ((prompt - cached) * self.input + cached * again + completion * self.output) / 1e6
 
 
 @dataclass(frozen=True)
