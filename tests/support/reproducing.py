@@ -85,7 +85,8 @@ def run_without_akgflow(file: Path, devices: bool = False) -> subprocess.Complet
     for name in places:
         (folder / name).mkdir(exist_ok=True)
     environment = os.environ | {name: str(folder / name) for name in places}
-    confined = [sys.executable, "-P", "-m", "akgflow.verification.sandbox.confined", json.dumps([str(folder)]), "--"]
+    bounds = json.dumps({"writes": [str(folder)], "hidden": []})
+    confined = [sys.executable, "-P", "-m", "akgflow.verification.sandbox.confined", bounds, "--"]
     blocked = ["env", f"PYTHONPATH={with_path(folder / 'blocked')}", sys.executable, str(file)]
     return subprocess.run(
         [*(() if devices else confined), *blocked],
