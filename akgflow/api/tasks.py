@@ -153,9 +153,13 @@ def plan(task: Named, *, workspace: str | Path | None = None, overrides: Sequenc
 @public
 def likely(task: Loaded, plan: Plan) -> Likely | None:
     """What running the task probably takes, by the finished runs of its workspace that had its workflow and models."""
+    runs = task.workspace.runs
+    if not runs.is_dir():
+        return None
+    # It reads results, which takes more than all else that a plan does.
     from akgflow.suites import likely_of
 
-    return likely_of([plan], task.workspace.runs)
+    return likely_of([plan], runs)
 
 
 @public

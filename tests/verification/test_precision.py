@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from judging import target_of
 from ways import reference, refusals
 
+from akgflow.api import document_schema
 from akgflow.base import resources
 from akgflow.cli._verify import verify_command
 from akgflow.config import check_precision
@@ -23,7 +24,7 @@ STRICT, TF32, BF16, FP16 = (Precision(name) for name in ("strict", "tf32", "comp
 
 
 def test_every_place_knows_the_same_words():
-    verdict = json.loads(resources.schema("verdict").read_text(encoding="utf-8"))["properties"]["precision"]["enum"]
+    verdict = document_schema("verdict")["$defs"]["Precision"]["enum"]
     task = json.loads(resources.schema("task").read_text(encoding="utf-8"))["properties"]["precision"]["else"]
     (option,) = (one for one in verify_command.params if one.name == "precision")
     assert list(PRECISIONS) == verdict == task["else"]["enum"] == list(option.type.choices)

@@ -13,9 +13,12 @@ from akgflow.errors import ConfigError, Mark, Problem
 
 _NAME = re.compile(r"""^name[ \t]*:[ \t]*(["']?)(?P<name>[^"'#\r\n]*?)\1[ \t]*(?:#.*)?$""", re.MULTILINE)
 
+_FORM = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+"""What a name may be: one that is none is looked for by its file, whose check says what is wrong."""
+
 
 def named_in(folder: Path) -> dict[str, list[Path]]:
-    """The task files of a folder by the name that each has; a file without one goes by its own."""
+    """The task files of a folder by the name that each has; a file without a sound one goes by its own."""
     found: dict[str, list[Path]] = {}
     for path in sorted(folder.glob("*.yaml")):
         found.setdefault(_written(path)[0], []).append(path)
@@ -29,7 +32,7 @@ def _written(path: Path) -> tuple[str, Mark]:
     except Unreadable:
         text = ""
     match = _NAME.search(text)
-    if match is None or not match["name"]:
+    if match is None or not _FORM.fullmatch(match["name"]):
         return path.stem, Mark(display(path), 1, 1)
     start = match.start("name") - len(match[1])
     line = text.count("\n", 0, start) + 1
