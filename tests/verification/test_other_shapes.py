@@ -102,11 +102,34 @@ def test_an_operator_whose_sizes_cannot_be_told_says_so(bench):
     assert verdict.passed and "no size that can be told" in verdict.shapes.untried
 
 
+WRITTEN_OUT = SOFTMAX.replace("torch.randn(shape)", "torch.randn(6, 64)")
+MADE_FOR_64 = {
+    "its shape": (CUT, "is wrong on"),
+    "its values": ("return torch.cat([x[:, :64].softmax(-1), x[:, 64:]], -1)", "is wrong on"),
+    "an exception": ("return x.softmax(-1) + x.new_zeros(64)", "fails on"),
+    "its end": ("if x.shape[-1] != 64: os.kill(os.getpid(), 11)\n        return x.softmax(-1)", "fails on"),
+}
+
+
+@pytest.mark.parametrize("wrong", MADE_FOR_64)
+def test_a_kernel_for_a_number_without_a_name_is_specialised(bench, wrong):
+    """Nobody said that the number may be another one; the verdict says what it is on others."""
+    body, words = MADE_FOR_64[wrong]
+    verdict = bench.judge("import os\n" + answering(body, WRITTEN_OUT), WRITTEN_OUT)
+    assert verdict.passed and f"number_64=64 (it {words} number_64=" in verdict.message, verdict.message
+    assert not verdict.shapes.general and "announced" not in verdict.message
+    given = Guarantee(sizes={"number_64": SizeRange(1, 128)})
+    assert not bench.judge("import os\n" + answering(body, WRITTEN_OUT), WRITTEN_OUT, shapes=given).passed
+
+
+def test_sizes_with_a_name_are_varied_alone(bench):
+    text = SOFTMAX.replace("torch.randn(shape)", "torch.randn(rows, 64)")
+    verdict = bench.judge(answering("return x.softmax(-1)", text), text)
+    assert verdict.passed and {name for one in verdict.shapes.right for name in one} == {"rows"}, verdict.message
+
+
 def test_sizes_that_get_inputs_writes_out_are_varied_and_can_be_set(bench):
-    text = SOFTMAX.replace("torch.randn(shape)", "torch.randn(6, 64)")
-    verdict = bench.judge(answering(CUT, text), text)
-    assert verdict.status == "INCORRECT_SHAPE" and "not announced (" in verdict.message, verdict.message
-    assert "number_64=1" in verdict.message
+    text = WRITTEN_OUT
     served = bench.judge(answering("return x.softmax(-1)", text), text, cases=({"number_64": 24},))
     assert served.passed and served.shapes.general, served.message
     assert {name for one in served.shapes.right for name in one} == {"number_6", "number_64"}

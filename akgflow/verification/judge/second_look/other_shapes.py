@@ -1,8 +1,9 @@
 """A candidate that was right on the stated shapes is asked for others, in a process of its own: right, or a refusal.
 
 Silently wrong, a crash and a write or read out of bounds are failures. A kernel that raises on a shape that nobody
-announced is specialised, which is no fault; on one that was guaranteed, it is. What takes too long, and what the
-stand-in for a device cannot do, says nothing about a kernel.
+announced is specialised, which is no fault; on one that was guaranteed, it is. So is one that is wrong where only a
+number without a name was changed: whoever wrote it gave no sign that it may. What takes too long, and what the stand-in
+for a device cannot do, says nothing about a kernel.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import NamedTuple
 
 from akgflow.config.types import Scalar
 from akgflow.operators.shapes.dimensions import dimensions
+from akgflow.operators.shapes.written import is_unnamed
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import JudgeRequest, OtherShapes
 from akgflow.verification.judge.answers.regions import SHIFT_BYTES
@@ -53,10 +55,11 @@ Cases = Sequence[Mapping[str, Scalar]]
 
 
 class Refusal(NamedTuple):
-    """A shape on which a candidate raised, and what it said."""
+    """A shape for which a candidate was not made: on which it raised, and what it said, or on which it was wrong."""
 
     sizes: Sizes
     words: str
+    verb: str = "refuses"
 
 
 class _Stop(Exception):
@@ -117,7 +120,8 @@ class Asking:
             size = ranges[one.name].least if given is None and one.name in ranges else given
             if type(size) is int and size > 0 and (one.name in ranges or not ranges):
                 own[one.name] = size
-        return own
+        named = {name: size for name, size in own.items() if name in ranges or not is_unnamed(name)}
+        return named or own
 
     def _started(self) -> Trial:
         """The process of the candidate that is asked."""
@@ -226,10 +230,16 @@ class Asking:
 
     def _failed(self, failure: CandidateFailed, sizes: Sizes) -> None:
         """Note a refusal, or raise: `CandidateFailed` for what is the candidate's fault, `_Stop` for what is not."""
-        if isinstance(failure, Disturbed) or self.wrong:
+        if isinstance(failure, Disturbed):
             raise failure
         if failure.status in NO_FAULT:
             raise _Stop(f"{_shown(sizes)}: {failure.message}") from None
+        if all(map(is_unnamed, sizes)) and not self.request.shapes.given:
+            found = self.wrong[-1].result.detail if self.wrong else failure.message
+            self._note(Refusal(sizes, found, "is wrong on" if self.wrong else "fails on"), failure)
+            return
+        if self.wrong:
+            raise failure
         by_itself = _REFUSED.search(f"{failure.message}\n{failure.log}")
         # What it touched takes the place of the signal in the judge's own words about a crash.
         crashed = not isinstance(failure, Reported) and "crashed" in failure.message
@@ -240,9 +250,15 @@ class Asking:
             raise CandidateFailed(
                 failure.status, f"refuses {self._named(sizes)}: {failure.message}", failure.log
             ) from None
-        self.refused.append(Refusal(sizes, failure.message))
-        if not isinstance(failure, Reported):
+        self._note(Refusal(sizes, failure.message), failure)
+
+    def _note(self, refusal: Refusal, failure: CandidateFailed) -> None:
+        """Note a shape that is not served; raises `_Stop` where that ended the process."""
+        self.refused.append(refusal)
+        # A result that is wrong is compared by the judge: the process goes on.
+        if not (self.wrong or isinstance(failure, Reported)):
             raise _Stop(failure.message) from None
+        self.wrong.clear()
 
     def _named(self, sizes: Sizes) -> str:
         what = "a shape that was guaranteed" if self.request.shapes.given else "a shape that was not announced"
@@ -259,7 +275,7 @@ class Asking:
         larger = [name for name, sizes in asked.items() if sizes and max(sizes) > max(served[name])]
         smaller = [name for name, sizes in asked.items() if sizes and min(sizes) < min(served[name])]
         to = ", ".join(f"{name}={own[name]}" for name in larger or smaller or shown.sizes)
-        return f"{to} (it refuses {_shown(shown.sizes)}: {_brief(shown.words)})"
+        return f"{to} (it {shown.verb} {_shown(shown.sizes)}: {_brief(shown.words)})"
 
 
 def _shown(sizes: Sizes) -> str:
