@@ -37,7 +37,7 @@ def test_looking_at_it(folder: Path, knowledge: Path) -> None:
     assert "no entries in" in akgflow(folder, "list").stdout
     Store(knowledge).add(ENTRY)
     listed = akgflow(folder, "list", "--dsl", "cpp").stdout
-    assert ENTRY.id in listed and "1.50x [1.35, 1.65] faster than eager on some CPU" in listed
+    assert ENTRY.id in listed and "1.50x [1.35, 1.65] over eager on some CPU" in listed
     assert document(akgflow(folder, "list", "--dsl", "triton", "--json").stdout)["entries"] == []
     (row,) = document(akgflow(folder, "list", "--json").stdout)["entries"]
     assert (row["id"], row["speedup"], row["interval"], row["lessons"]) == (

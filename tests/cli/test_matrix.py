@@ -73,7 +73,7 @@ def test_a_run_and_then_its_best_kernels_in_other_dtypes(workspace: Path) -> Non
     assert (right["status"], right["evidence"], right["possible"]) == ("PASSED", ["executed"], True)
     assert [shape["passed"] for shape in right["shapes"]] == [shape["checks"] for shape in right["shapes"]]
     # On a busy machine there is no time, and the reason instead.
-    assert sum(len(shape["timing"]) for shape in right["shapes"]) == 1 or "timing" in right["beyond"]
+    assert 1 <= sum(len(shape["timing"]) for shape in right["shapes"]) <= 2 or "timing" in right["beyond"]
     assert from_run["cpp", "nvidia_h200", "own"]["possible"] is False
     again = akgflow("matrix", "scale", "--dtype", "float32", "--dtype", "float64", "--no-time", "--json", cwd=workspace)
     assert again.returncode == 1
