@@ -129,7 +129,7 @@ def load_all(
 
 def _find_task(task: str, root: Path) -> Path:
     """An existing file, or a name among the tasks of the workspace and the shipped ones."""
-    return found_task(task, named_in(root / "tasks"), _shipped_tasks())
+    return found_task(task, root / "tasks", _shipped_tasks())
 
 
 @dataclass

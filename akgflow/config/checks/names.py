@@ -52,13 +52,19 @@ def repeated(paths: Iterable[Path]) -> list[Problem]:
     return problems
 
 
-def found_task(task: str, own: Mapping[str, list[Path]], shipped: Mapping[str, Path]) -> Path:
-    """The file of a task, given by its path or its name. Raises `ConfigError` where none or several have the name."""
-    if not os.path.isfile(task) and task in own:
+def found_task(task: str, folder: Path, shipped: Mapping[str, Path]) -> Path:
+    """The file of a task, given by its path or its name in a folder or among the ``shipped`` ones.
+
+    Raises `ConfigError` where none or several have the name.
+    """
+    if os.path.isfile(task):
+        return Path(task)
+    own = named_in(folder)
+    if task in own:
         if problems := repeated(own[task]):
             raise ConfigError(problems, before_anything=True)
         return own[task][0]
-    if not os.path.isfile(task) and task in shipped:
+    if task in shipped:
         return shipped[task]
     if os.path.exists(task):  # what is no file is refused when it is read, by what it is
         return Path(task)
