@@ -105,12 +105,8 @@ def _sum(ceilings: Sequence[Ceiling]) -> Ceiling:
 
 def likely_of(plans: Sequence[Plan], runs: Path) -> Likely | None:
     """What these plans probably take, by the finished runs in a folder that had their workflow and models."""
-    wanted = {(plan.workflow, *sorted(plan.models.items())) for plan in plans}
-    found = [
-        (plan, result)
-        for plan, result in _earlier(runs)
-        if (plan.workflow, *sorted(plan.models.items())) in wanted and plan.runnable
-    ]
+    wanted = set(map(_kind, plans))
+    found = list(_earlier(runs, lambda plan: _kind(plan) in wanted and bool(plan.runnable)))
     jobs = sum(len(plan.runnable) for plan, _ in found)
     if not jobs:
         return None
@@ -127,10 +123,16 @@ def likely_of(plans: Sequence[Plan], runs: Path) -> Likely | None:
     )
 
 
-def _earlier(runs: Path) -> Iterator[tuple[Plan, RunResult]]:
-    """Finished runs, those of suites too; what is damaged says nothing."""
+def _kind(plan: Plan) -> tuple[object, ...]:
+    """What runs have in common that take alike."""
+    return (plan.workflow, *sorted(plan.models.items()))
+
+
+def _earlier(runs: Path, wanted: Callable[[Plan], bool]) -> Iterator[tuple[Plan, RunResult]]:
+    """Finished runs, those of suites too; what is damaged says nothing. Only the results of wanted plans are read."""
     for folder in runs_in(runs).values():
         with suppress(DamagedRun):
-            plan, result = plan_of(folder), result_of(folder)
+            plan = plan_of(folder)
+            result = result_of(folder) if plan is not None and wanted(plan) else None
             if plan is not None and result is not None:
                 yield plan, result
