@@ -22,7 +22,7 @@ from akgflow.runs.journal import Journal
 from akgflow.runs.layout import JOURNAL, OPERATOR, PARENTS, PLAN, RESULT, attempt_in, best_in, prompt_file
 from akgflow.runs.records import AgentSession, Finished, shown_kernels
 from akgflow.runs.result import Account, RunResult, ShownKernel
-from akgflow.runs.spending import accounts, book_earlier_sessions
+from akgflow.runs.spending import accounts, book_earlier_sessions, session_seconds
 from akgflow.search import Candidate
 from akgflow.verdict import Verdict
 
@@ -201,11 +201,9 @@ def _so_far(job: Job, replies: int, journal: Journal) -> SoFar:
 def _session(place: str, journal: Journal) -> SessionSoFar:
     job, _, step = place.rpartition(".")
     given = journal.read(f"session {place}", AgentSession)
-    began = journal.seconds(f"session {place}")
-    asked = [journal.seconds(key) for key, _ in journal.items(f"asked {place}.")]
-    answered = [journal.seconds(key) for key, _ in journal.items(f"trial {place}.")]
-    taken = max(began, *asked, *answered) - began
-    return SessionSoFar(job, step, given.agent, len(asked), given.judgements, taken / 60, given.minutes)
+    used = sum(1 for _ in journal.items(f"asked {place}."))
+    minutes = session_seconds(journal, place) / 60
+    return SessionSoFar(job, step, given.agent, used, given.judgements, minutes, given.minutes)
 
 
 def runs_in(runs: Path) -> dict[str, Path]:

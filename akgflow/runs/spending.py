@@ -45,6 +45,20 @@ def book_earlier_sessions(journal: Journal, ledger: Ledger) -> None:
             ledger.device.charge(_device_seconds(journal, key))
 
 
+def session_seconds(journal: Journal, place: str, *ends: str) -> float:
+    """Seconds from the beginning of an agent's session to its last sign of life, without those in which nothing ran.
+
+    ``place`` is its job and step as the journal names them; signs of life are its questions, their verdicts, and
+    entries with the keys ``ends``.
+    """
+    began = f"session {place}"
+    if began not in journal:
+        return 0.0
+    signs = [key for kind in ("asked", "trial") for key, _ in journal.items(f"{kind} {place}.")]
+    signs += [key for key in ends if key in journal]
+    return max(map(journal.seconds, (began, *signs))) - journal.seconds(began)
+
+
 def note_aborted(journal: Journal, spend: AbortedSpend) -> None:
     """Journal what was spent without a result, so that later sessions count it too."""
     journal.write(f"lost {sum(1 for _ in journal.items('lost ')) + 1}", spend)

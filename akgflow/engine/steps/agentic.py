@@ -27,6 +27,7 @@ from akgflow.models.local.inbox import render as as_text
 from akgflow.models.local.session import Session, file_in
 from akgflow.runs.layout import WORK, attempt_in
 from akgflow.runs.records import AgentSession
+from akgflow.runs.spending import session_seconds
 from akgflow.search import Candidate, Judged
 from akgflow.verification.sandbox.untrusted_files import remove
 
@@ -174,13 +175,7 @@ class _Work:
         return f"asked {self._place}.{number}"
 
     def _taken(self) -> float:
-        """Seconds from its beginning to its last sign of life, without those in which nothing ran."""
-        journal, began = self._run.journal, f"session {self._place}"
-        if began not in journal:
-            return 0.0
-        signs = [key for kind in ("asked", "trial") for key, _ in journal.items(f"{kind} {self._place}.")]
-        signs += [key for key in (f"call {self._key}",) if key in journal]
-        return max(map(journal.seconds, (began, *signs))) - journal.seconds(began)
+        return session_seconds(self._run.journal, self._place, f"call {self._key}")
 
     def _used(self) -> str:
         minutes = f"{self._taken() / 60:.1f} of {self._step.minutes:g} minutes"
