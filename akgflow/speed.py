@@ -16,6 +16,11 @@ class Speed(NamedTuple):
     low: float
     high: float
 
+    @classmethod
+    def of(cls, measured: Timing | Overall) -> Speed:
+        """What was measured at one case, or over all."""
+        return cls(measured.speedup, *measured.interval)
+
     def exceeds(self, other: Speed) -> bool:
         """Whether it is larger by more than the noise of both: the intervals do not meet."""
         return self.low > other.high
@@ -32,7 +37,7 @@ def overall(timing: Sequence[Timing], untimed: Sequence[Untimed] = ()) -> tuple[
     """
     by_baseline: dict[str, list[Speed]] = {}
     for one in timing:
-        by_baseline.setdefault(one.baseline, []).append(Speed(one.speedup, *one.interval))
+        by_baseline.setdefault(one.baseline, []).append(Speed.of(one))
     found = []
     for baseline, speeds in by_baseline.items():
         unknown = Speed(*(min(1.0, *column) for column in zip(*speeds, strict=True)))
@@ -44,7 +49,7 @@ def overall(timing: Sequence[Timing], untimed: Sequence[Untimed] = ()) -> tuple[
 
 def speeds_of(verdict: Verdict) -> dict[str, Speed]:
     """The speeds of a verdict by baseline, over its cases."""
-    return {one.baseline: Speed(one.speedup, *one.interval) for one in overall(verdict.timing, verdict.untimed)}
+    return {one.baseline: Speed.of(one) for one in overall(verdict.timing, verdict.untimed)}
 
 
 def geomean(values: Sequence[float]) -> float:

@@ -144,7 +144,6 @@ def speed_rows(score: Score) -> list[tuple[str, ...]]:
 
 
 def _speeds(group: Group) -> list[tuple[str, ...]]:
-    names = dict.fromkeys(figure.baseline for figure in group.figures if figure.baseline)
     untimed = str(group.untimed or "")
     return [
         (
@@ -155,7 +154,7 @@ def _speeds(group: Group) -> list[tuple[str, ...]]:
             shown_figure(group.figure("speedup_of_right", None, name), "x"),
             untimed,
         )
-        for name in names
+        for name in group.baselines
     ]
 
 

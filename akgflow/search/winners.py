@@ -71,7 +71,7 @@ def choose(right: Sequence[Judged], most: int) -> Choice:
         raise NoChoice("the best kernel was timed at one case alone: name more cases")
     if len({len(one.sizes) for one in cases.values()}) > 1:
         raise NoChoice("the cases differ in more than sizes")
-    speeds = {name: {_key(one): _speed(one) for one in timings_of(judged.verdict)} for name, judged in timed.items()}
+    speeds = {name: {_key(one): Speed.of(one) for one in timings_of(judged.verdict)} for name, judged in timed.items()}
     kept = [best.candidate.id]
     holds = dict.fromkeys(cases, kept[0])
     while len(kept) < most:
@@ -121,10 +121,6 @@ def _winner(judged: Judged) -> Winner:
         tunables = None
     shapes = judged.verdict.shapes
     return Winner(judged.candidate.id, tunables.first if tunables else {}, shapes is not None and shapes.general)
-
-
-def _speed(one: Timing) -> Speed:
-    return Speed(one.speedup, *one.interval)
 
 
 def _key(one: Timing) -> str:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from akgflow import __version__
-from akgflow.budget.ledger import Spent
 from akgflow.suites.cells import Cell, Problem, Scored, State
 
 VERSION = 1
@@ -75,6 +74,11 @@ class Group:
     figures: tuple[Figure, ...]
     price: Price
     """What these problems took."""
+
+    @property
+    def baselines(self) -> tuple[str, ...]:
+        """Those over which there are speeds."""
+        return tuple(dict.fromkeys(figure.baseline for figure in self.figures if figure.baseline))
 
     def figure(self, measure: str, at: float | None = None, baseline: str = "") -> Figure | None:
         """One of them."""
@@ -154,7 +158,7 @@ def _group(name: str, problems: Sequence[Problem], baselines: Sequence[str]) -> 
     states = [cell.state for cell in cells]
     untimed = sum(cell.state is State.RIGHT and cell.timeable and not cell.speeds for cell in cells)
     counts = (states.count(State.RIGHT), states.count(State.WRONG), states.count(State.NOT_RUN))
-    return Group(name, len(problems), *counts, untimed, tuple(figures), _price(problems))
+    return Group(name, len(problems), *counts, untimed, tuple(figures), _price(Scored(name, "", tuple(problems))))
 
 
 def _is_right(cell: Cell) -> float | None:
@@ -224,15 +228,14 @@ def interval(sums: Sequence[float], counts: Sequence[int]) -> tuple[float | None
     return float(low), float(high)
 
 
-def _price(problems: Sequence[Problem]) -> Price:
-    spent = sum((problem.spent for problem in problems), Spent())
-    right = sum(cell.state is State.RIGHT for problem in problems for cell in problem.cells)
+def _price(of: Scored) -> Price:
+    spent, right = of.spent, of.right
     return Price(
         calls=spent.calls,
         tokens=spent.tokens,
         usd=spent.usd,
         unpriced=spent.unpriced,
-        seconds=sum(problem.seconds for problem in problems),
+        seconds=of.seconds,
         device_seconds=spent.device_seconds,
         tokens_per_right=spent.tokens / right if right else None,
         usd_per_right=spent.usd / right if right else None,

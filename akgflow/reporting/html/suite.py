@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ def suite_page(folder: Path, link: Link) -> str:
         speeds=(SPEEDS, speed_rows(found)),
         spent=(_COLUMNS, [_took(one) for one in scored.problems]),
         price=price(found),
-        baselines=_baselines(found),
+        baselines=found.groups[0].baselines,
         colours=charts.COLOURS,
         counted=counted,
         seconds=seconds,
@@ -51,15 +51,11 @@ def suite_page(folder: Path, link: Link) -> str:
     )
 
 
-def _baselines(found: Score) -> list[str]:
-    return [one.baseline for one in found.groups[0].figures if one.measure == "speedup"]
-
-
 def _headlines(found: Score) -> Iterator[tuple[str, str]]:
     """The figures that are said first, each with its name."""
     every = found.groups[0]
     yield "right", shown_figure(every.figure("right"))
-    for name in _baselines(found):
+    for name in every.baselines:
         yield f"speedup over {name}, failures as 1.0x", shown_figure(every.figure("speedup", None, name), "x")
 
 
@@ -68,14 +64,14 @@ def _named(found: Score, state: State) -> list[str]:
 
 
 def _figures(found: Score, scored: Scored) -> Iterator[Figure]:
-    baselines = _baselines(found)
+    baselines = found.groups[0].baselines
     if baselines:
         yield _fast(found, scored, baselines)
     for number, name in enumerate(baselines):
         yield _kinds(found, scored, number, name)
 
 
-def _fast(found: Score, scored: Scored, baselines: list[str]) -> Figure:
+def _fast(found: Score, scored: Scored, baselines: Sequence[str]) -> Figure:
     every = found.groups[0]
     curves = [corner for name in baselines for corner in _curve(scored, name)]
     points = [point for name in baselines for point in _points(every, name)]
