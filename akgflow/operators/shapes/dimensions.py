@@ -14,13 +14,12 @@ from dataclasses import dataclass, field
 
 from akgflow.operators.constants import MOST_DIGITS, assigned, whole_number
 from akgflow.operators.python_text import PythonError, parse_python
-from akgflow.operators.shapes.written import MEANING, SIZE, Number, replaced, written
+from akgflow.operators.shapes.written import INIT, INPUTS, MAKERS, MEANING, SIZE, Number, replaced, written
 from akgflow.operators.text import parts_of
 
 OF_A_CASE = ("dtype", "tolerance", "dyn")
 """What a case sets beside the operator's own names."""
-_FORM = ("Model", "get_inputs", "get_inputs_dyn_list", "get_init_inputs")
-_INPUTS, _INIT = ("get_inputs", "get_inputs_dyn_list"), "get_init_inputs"
+_FORM = ("Model", *MAKERS)
 _ELEMENT = re.compile(r"(\w+)\[(\d+)\]")
 _NO_SIZES = ("float", "str", "bool")
 """Annotations of keywords that hold no size."""
@@ -55,8 +54,8 @@ def dimensions(text: str, also: frozenset[str] = frozenset()) -> tuple[Dimension
     if tree is None:
         return ()
     top = _top(tree)
-    makers = [top.functions[name] for name in _INPUTS if name in top.functions]
-    init = [top.functions[_INIT]] if _INIT in top.functions else []
+    makers = [top.functions[name] for name in INPUTS if name in top.functions]
+    init = [top.functions[INIT]] if INIT in top.functions else []
     of_inputs = dict(_read(makers, top))
     of_both = of_inputs | {name: value for name, value in _read(init, top) if name in also or SIZE.search(name)}
     # A candidate is told the arguments of Model, not the globals that Model reads by itself.

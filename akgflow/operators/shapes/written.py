@@ -15,9 +15,8 @@ from enum import Enum
 
 from akgflow.operators.constants import assigned, whole_number
 
-_INPUTS = ("get_inputs", "get_inputs_dyn_list")
-_INIT = "get_init_inputs"
-MAKERS = (*_INPUTS, _INIT)
+INPUTS, INIT = ("get_inputs", "get_inputs_dyn_list"), "get_init_inputs"
+MAKERS = (*INPUTS, INIT)
 """The functions that give an operator's inputs and the arguments of its model."""
 MEANING = re.compile(
     r"kernel|stride|pad|dilat|group|axis|axes|seed|top_?k|scale_factor|upscale|downscale|factor|rank_|bits",
@@ -96,20 +95,20 @@ def written(tree: ast.Module) -> Mapping[str, tuple[Number, ...]]:
     """The sizes by name, each with its places, in the order of the file."""
     makers = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in MAKERS]
     # What is a size of the inputs is one of the model, too.
-    makers.sort(key=lambda maker: maker.name == _INIT)
+    makers.sort(key=lambda maker: maker.name == INIT)
     rest = [node for node in tree.body if node not in makers]
     taken = {one.id for node in rest for one in _outer_names(node)}
     found = _Found()
     for maker in makers:
         _note_names(maker, taken, found)
-        roles = _Roles(_parameters(rest) if maker.name == _INIT else ())
+        roles = _Roles(_parameters(rest) if maker.name == INIT else ())
         for node in maker.body:
             roles.visit(node, _Role.KEPT)
         for number, role in roles.found:
             if any(number in places for places in found.names.values()):
                 continue
             found.numbers.setdefault(number.value, []).append(number)
-            if maker.name != _INIT:
+            if maker.name != INIT:
                 (found.sized if role is _Role.SIZE else found.bounds).add(number.value)
     elsewhere = {one for node in rest for one in map(whole_number, _constants(node)) if one is not None}
     groups = _grouped(found, elsewhere)
@@ -157,7 +156,7 @@ def _note_names(maker: ast.FunctionDef, taken: set[str], found: _Found) -> None:
         if (
             name in taken
             or name in arguments
-            or (maker.name == _INIT and not (SIZE.search(name) or name in found.names))
+            or (maker.name == INIT and not (SIZE.search(name) or name in found.names))
         ):
             continue
         places = found.names.setdefault(name, [])
