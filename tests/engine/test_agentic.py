@@ -25,20 +25,12 @@ from akgflow.runs.reader import Unfinished, read_run
 from akgflow.terms import Status
 from akgflow.verdict import Verdict
 from akgflow.verification.sandbox import landlock
-from akgflow.verification.sandbox.libc import Refused
 
 AGENT = Path(__file__).parents[1] / "support" / "stand_in_agent.py"
 NOWHERE = "http://127.0.0.1:9/v1"
 
 
-def _has_landlock() -> bool:
-    try:
-        return landlock.version() > 0
-    except Refused:
-        return False
-
-
-confined = pytest.mark.skipif(not _has_landlock(), reason="this kernel has no landlock")
+confined = pytest.mark.skipif(not landlock.is_here(), reason="this kernel has no landlock")
 
 
 def with_agent(task: Path, *words: object, minutes: float = 5, judgements: int = 3, more: str = "") -> Path:

@@ -19,7 +19,6 @@ from akgflow.config.types import CommandSpec, ModelSpec, Price
 from akgflow.models.base import Failure, ProviderError
 from akgflow.models.local.outputs import NoAnswer, read_output
 from akgflow.verification.sandbox import landlock
-from akgflow.verification.sandbox.libc import Refused
 
 
 @pytest.fixture(autouse=True)
@@ -29,14 +28,7 @@ def nothing_stays_open():
     gc.collect()
 
 
-def _has_landlock() -> bool:
-    try:
-        return landlock.version() > 0
-    except Refused:
-        return False
-
-
-confined = pytest.mark.skipif(not _has_landlock(), reason="this kernel has no landlock")
+confined = pytest.mark.skipif(not landlock.is_here(), reason="this kernel has no landlock")
 
 
 def agent(folder: Path, text: str, **more: Any) -> ModelSpec:

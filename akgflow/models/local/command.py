@@ -26,7 +26,6 @@ from akgflow.models.sizes import estimate_tokens, max_output_tokens
 from akgflow.verification.sandbox import landlock, process_tree
 from akgflow.verification.sandbox.confined import NOT_STARTED
 from akgflow.verification.sandbox.env_allowlist import scrubbed
-from akgflow.verification.sandbox.libc import Refused
 
 MOST_BYTES = 8 << 20
 """Of what a command may print: it is ended beyond that. Of a session the last so many bytes are kept."""
@@ -96,7 +95,7 @@ async def _worked(request: ModelRequest, command: CommandSpec, session: Session)
     if how and not ended.late and file == before and not session.asked():
         raise _failed(spec, Failure.SERVER, how)
     told = redact(printed.text[-2 * most :]).encode("utf-8", "replace")[-(most - 100) :].decode("utf-8", "ignore")
-    notes = [] if _is_confined() else [_unconfined(spec)]
+    notes = [] if landlock.is_here() else [_unconfined(spec)]
     if not _has_figures(printed):
         notes.append(f"{spec.model} does not say what its session took: what was reserved for it is counted")
     return ModelReply(
@@ -294,7 +293,7 @@ def _reply(printed: Printed, request: ModelRequest) -> ModelReply:
     notes = []
     if estimated:
         notes.append(f"{spec.model} gives no figures of usage: its tokens are estimated from the text")
-    if not _is_confined():
+    if not landlock.is_here():
         notes.append(_unconfined(spec))
     usage = Usage(prompt, completion, _cost(printed, price_of(spec), prompt, completion), estimated)
     return ModelReply(printed.text, usage, spec.model, "live", CUT_SHORT if printed.cut else "stop", tuple(notes))
@@ -302,13 +301,6 @@ def _reply(printed: Printed, request: ModelRequest) -> ModelReply:
 
 def _unconfined(spec: ModelSpec) -> str:
     return f"{spec.model} ran without a sandbox: this kernel has no landlock"
-
-
-def _is_confined() -> bool:
-    try:
-        return landlock.version() > 0
-    except Refused:
-        return False
 
 
 def _said(text: bytes) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from akgflow.verification.sandbox.libc import syscall
+from akgflow.verification.sandbox.libc import Refused, syscall
 
 # Numbers from the uapi headers asm/unistd.h and linux/landlock.h.
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
@@ -53,6 +53,14 @@ class Grants:
 def version() -> int:
     """The kernel's landlock version, 1 or more. Raises `Refused` where there is none."""
     return syscall("landlock", _CREATE, None, 0, _VERSION)
+
+
+def is_here() -> bool:
+    """Whether this kernel has landlock."""
+    try:
+        return version() > 0
+    except Refused:
+        return False
 
 
 def restrict(grants: Grants, *, network: bool = False) -> int:
