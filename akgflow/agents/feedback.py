@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from akgflow.base.text import lines as lines_of
-from akgflow.base.text import visible
+from akgflow.base.text import named_values, visible
 from akgflow.config.types import Scalar
 from akgflow.terms import Status
 from akgflow.verdict import CaseResult, KernelProfile, KernelResources, Timing, Verdict
@@ -71,11 +71,11 @@ def _numerics(verdict: Verdict, wrong: list[CaseResult]) -> list[str]:
     """Each wrong shape with what was seen first, and under which inputs; then the right ones, which narrow it down."""
     assert verdict.correctness is not None
     told = [case for case in verdict.correctness.cases if case in wrong or not case.secret]
-    shapes = list(dict.fromkeys(map(_shape, told)))
-    failed = list(dict.fromkeys(map(_shape, wrong)))
+    shapes = list(dict.fromkeys(_shape(one.case) for one in told))
+    failed = list(dict.fromkeys(_shape(one.case) for one in wrong))
     lines = [f"{wrong[0].status}: wrong at {len(failed)} of {len(shapes)} shapes that were tried."]
     for shape in failed[:_MAX_SHAPES]:
-        seen = [case for case in wrong if _shape(case) == shape]
+        seen = [one for one in wrong if _shape(one.case) == shape]
         inputs = ", ".join(dict.fromkeys(case.distribution for case in seen))
         lines.append(f"- {shape} ({inputs} inputs): {seen[0].detail or seen[0].status}")
     if failed[_MAX_SHAPES:]:
@@ -86,12 +86,8 @@ def _numerics(verdict: Verdict, wrong: list[CaseResult]) -> list[str]:
     return lines
 
 
-def _shape(case: CaseResult) -> str:
-    return _named(case.case)
-
-
-def _named(case: Mapping[str, Scalar]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in case.items()) or "the operator's own shapes"
+def _shape(case: Mapping[str, Scalar]) -> str:
+    return named_values(case) or "the operator's own shapes"
 
 
 def _timing(verdict: Verdict) -> Iterator[str]:
@@ -102,7 +98,7 @@ def _timing(verdict: Verdict) -> Iterator[str]:
         yield f"{whole.speedup:.2f}x {whole.baseline} [{low:.2f}, {high:.2f}], the geometric mean over all cases."
     for timing in verdict.timing:
         low, high = timing.interval
-        at = f"{_named(timing.case)}: " if several else ""
+        at = f"{_shape(timing.case)}: " if several else ""
         yield (
             f"{at}{timing.seconds * 1e6:.1f} us, {timing.speedup:.2f}x {timing.baseline} [{low:.2f}, {high:.2f}] "
             f"({timing.call}) on {timing.device}."
@@ -112,12 +108,12 @@ def _timing(verdict: Verdict) -> Iterator[str]:
             )
         )
     if verdict.timing:
-        yield from (f"{_named(one.case)}: not timed: {one.reason}" for one in verdict.untimed)
+        yield from (f"{_shape(one.case)}: not timed: {one.reason}" for one in verdict.untimed)
     known = [(one.roofline.share, at) for at, one in enumerate(verdict.timing) if one.roofline]
     if known:
         # Where most is left to gain.
         least = verdict.timing[min(known)[1]]
-        yield f"{f'{_named(least.case)}: ' if several else ''}{_roofline(least)}"
+        yield f"{f'{_shape(least.case)}: ' if several else ''}{_roofline(least)}"
 
 
 def _roofline(timing: Timing) -> str:

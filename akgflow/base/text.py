@@ -9,6 +9,7 @@ splits at characters that mean nothing to them, such as U+2028 in a string liter
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 # What shows nothing, or changes how its neighbours are shown: C0 and C1 controls, zero-width and bidirectional marks
@@ -65,6 +66,11 @@ def python_text(text: str) -> str:
     escaped = visible(text.replace("\\", "\\\\").replace("\r", "\\r")).replace('"""', '\\"\\"\\"')
     ends = escaped[:-1] + '\\"' if escaped.endswith('"') else escaped
     return f'"""\\\n{ends}"""'
+
+
+def named_values(values: Mapping[str, object]) -> str:
+    """``m=512, n=16``: values by name, such as those of a case or of a kernel's constants."""
+    return ", ".join(f"{name}={value}" for name, value in values.items())
 
 
 def lines(text: str, *, keep_ends: bool = False) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from akgflow.base.atomic import write_json, write_text
+from akgflow.base.text import named_values
 from akgflow.engine.context import RunContext
 from akgflow.engine.gates import unmet
 from akgflow.engine.state import JobState
@@ -91,6 +92,5 @@ def _not_worth(verdict: Verdict, regrets: Sequence[Regret]) -> list[str]:
 
 
 def _at(one: Regret) -> str:
-    named = ", ".join(f"{name}={value}" for name, value in one.case.items())
     ratio, low, high = one.over_single
-    return f"{named} ({ratio:.2f}x [{low:.2f}, {high:.2f}])"
+    return f"{named_values(one.case)} ({ratio:.2f}x [{low:.2f}, {high:.2f}])"

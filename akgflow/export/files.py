@@ -19,7 +19,7 @@ import jinja2
 from akgflow import __version__
 from akgflow.base import resources
 from akgflow.base.serial import to_data, to_json
-from akgflow.base.text import python_text, visible
+from akgflow.base.text import named_values, python_text, visible
 from akgflow.errors import ConfigError
 from akgflow.export.facts import Operands
 from akgflow.export.subject import Subject
@@ -215,7 +215,7 @@ def license_text(distribution: str, license: str | None) -> str:
 
 def readme(subject: Subject, taken: Operands, known: Mapping[str, Any], distribution: str, hub: bool) -> str:
     """The text of README.md."""
-    cases = [", ".join(f"{key}={value}" for key, value in one["case"].items()) for one in known["signatures"]]
+    cases = [named_values(one["case"]) for one in known["signatures"]]
     values = {
         "distribution": distribution,
         "package": known["package"],

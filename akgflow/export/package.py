@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from akgflow.base.atomic import write_bytes, write_text
-from akgflow.base.text import lines
+from akgflow.base.text import lines, named_values
 from akgflow.errors import ConfigError, PrerequisiteError
 from akgflow.export.facts import Operands, facts, operands
 from akgflow.export.files import license_text, namespace, package_files, readme, rendered, requirements
@@ -106,7 +106,7 @@ def write_package(subject: Subject, wish: Wish) -> Exported:
     known = facts(subject, found, taken, name, wish.fallback)
     project = _Project(subject, found, taken, ships, known, requires, wish.license)
     path = FORMS[wish.form](project, wish.out)
-    cases = tuple(", ".join(f"{key}={value}" for key, value in one.case.items()) for one in found.cases)
+    cases = tuple(named_values(one.case) for one in found.cases)
     return Exported(str(path), name, known["summary"], cases, tuple(requires))
 
 

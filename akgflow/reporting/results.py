@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from akgflow.base.text import named_values
 from akgflow.reporting._console import say
 from akgflow.reporting._tables import Row, show_table
 from akgflow.reporting.accounts import show_accounts
@@ -140,7 +141,7 @@ def _others(found: OtherShapes) -> str:
 def _show_cases(correctness: Correctness, out: Console) -> None:
     rows = []
     for case in correctness.cases:
-        shape = ", ".join(f"{name}={value}" for name, value in case.case.items()) or "own"
+        shape = named_values(case.case) or "own"
         style = "" if case.status is Status.PASSED else "red"
         numbers = f"{case.error:.3g}", f"{case.bound:.3g}"
         rows.append(Row((shape, case.distribution, str(case.status), *numbers, case.detail), style))

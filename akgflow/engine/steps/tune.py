@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
+from akgflow.base.text import named_values
 from akgflow.config.steps import TuneStep
 from akgflow.config.types import Scalar
 from akgflow.engine.context import RunContext
@@ -90,8 +91,7 @@ class _Search:
         if values is None:
             return None
         self._values[trial] = values
-        listed = ", ".join(f"{name}={value}" for name, value in values.items())
-        self._run.notify(self._state.job.id, f"{self._step.name} {trial}: {listed}")
+        self._run.notify(self._state.job.id, f"{self._step.name} {trial}: {named_values(values)}")
         source = with_values(self._base.candidate.source, values)
         candidate = Candidate(source, self._step.name, self._before + trial, 1, (self._base.candidate.id,))
         return self._run.judge_candidate(self._state, candidate)

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from akgflow.base.text import named_values
 from akgflow.terms import Status
 from akgflow.verdict import CaseResult
 from akgflow.verification.reference.tolerance import Comparison
@@ -134,7 +135,7 @@ def result_failure(measured: Sequence[Measured]) -> CandidateFailed | None:
     """The first result that is not right, as the failure that the verdict is about."""
     for one in measured:
         if one.result.status is not Status.PASSED:
-            case = ", ".join(f"{k}={v}" for k, v in one.result.case.items())
+            case = named_values(one.result.case)
             where = (
                 f" (case {case}; inputs: {one.result.distribution})"
                 if case

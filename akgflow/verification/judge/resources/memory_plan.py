@@ -25,6 +25,7 @@ import psutil
 import torch
 
 from akgflow.base.pages import libc
+from akgflow.base.text import named_values
 from akgflow.config.types import Scalar
 from akgflow.errors import causes, no_memory
 from akgflow.operators.text import parts_of
@@ -275,7 +276,7 @@ def plan_case(request: JudgeRequest, keys: Mapping[str, Scalar], there: Room, co
         words = partial(with_hint, found.slicing.no_whole)
         return replace(found, slicing=found.slicing._replace(no_whole=words))
     except DoesNotFit as error:
-        shown = ", ".join(f"{name}={value}" for name, value in keys.items()) or "as published"
+        shown = named_values(keys) or "as published"
         raise CandidateFailed(Status.NOT_RUN, f"case {shown}: {error}{hint(lambda _: True)}") from None
     except OperatorError:
         # What is wrong with it is found out, and said, by those who judge with it.

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from akgflow.base.text import named_values
 from akgflow.config.types import Scalar
 from akgflow.operators.shapes.dimensions import dimensions
 from akgflow.operators.shapes.written import is_unnamed
@@ -233,7 +234,7 @@ class Asking:
         if isinstance(failure, Disturbed):
             raise failure
         if failure.status in NO_FAULT:
-            raise _Stop(f"{_shown(sizes)}: {failure.message}") from None
+            raise _Stop(f"{named_values(sizes)}: {failure.message}") from None
         if all(map(is_unnamed, sizes)) and not self.request.shapes.given:
             found = self.wrong[-1].result.detail if self.wrong else failure.message
             self._note(Refusal(sizes, found, "is wrong on" if self.wrong else "fails on"), failure)
@@ -262,7 +263,7 @@ class Asking:
 
     def _named(self, sizes: Sizes) -> str:
         what = "a shape that was guaranteed" if self.request.shapes.given else "a shape that was not announced"
-        return f"{what} ({_shown(sizes)})"
+        return f"{what} ({named_values(sizes)})"
 
     def _specialised(self, own: Sizes) -> str:
         """What a candidate that refused shapes is specialised to, and its words; empty for one that refused none."""
@@ -275,11 +276,7 @@ class Asking:
         larger = [name for name, sizes in asked.items() if sizes and max(sizes) > max(served[name])]
         smaller = [name for name, sizes in asked.items() if sizes and min(sizes) < min(served[name])]
         to = ", ".join(f"{name}={own[name]}" for name in larger or smaller or shown.sizes)
-        return f"{to} (it {shown.verb} {_shown(shown.sizes)}: {_brief(shown.words)})"
-
-
-def _shown(sizes: Sizes) -> str:
-    return ", ".join(f"{name}={size}" for name, size in sizes.items())
+        return f"{to} (it {shown.verb} {named_values(shown.sizes)}: {_brief(shown.words)})"
 
 
 def _brief(words: str) -> str:
