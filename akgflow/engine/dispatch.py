@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from akgflow.base.atomic import write_json, write_text
 from akgflow.base.text import named_values
@@ -35,16 +34,15 @@ async def dispatch(state: JobState, run: RunContext) -> Dispatch | None:
     unseen = all(one.general for one in choice.winners)
     rivals = {judged.candidate.id: judged.candidate.source for judged in choice.kernels}
     judged = await run.judge_beside(state.job, candidate, rivals, UNSEEN if unseen else 0)
-    found = _found(choice, judged, run)
+    found = _found(choice, judged, run, unseen)
     place = dispatch_in(run.folder.path, state.job.id)
     write_text(place / "candidate.py", candidate.source)
     write_json(place / "verdict.json", judged.verdict)
-    found = replace(found, unseen=unseen)
     write_json(place / "table.json", {"kept": found.kept, "winners": found.winners, "table": found.table})
     return found
 
 
-def _found(choice: Choice, judged: Judged, run: RunContext) -> Dispatch:
+def _found(choice: Choice, judged: Judged, run: RunContext, unseen: bool) -> Dispatch:
     verdict = judged.verdict
     single = choice.kernels[0].candidate.id
     regrets = regrets_of(verdict.beside, single)
@@ -56,6 +54,7 @@ def _found(choice: Choice, judged: Judged, run: RunContext) -> Dispatch:
         winners=choice.winners,
         table=choice.rows,
         regrets=tuple(regrets),
+        unseen=unseen,
         verdict=verdict,
     )
 

@@ -120,7 +120,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Outline:
-    """An entry in a list. The speedup, its interval, baseline and device are those of its first timing."""
+    """An entry in a list. The speedup and its interval are those over the first baseline, for all cases."""
 
     id: str
     task: str

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 
 from akgflow.base.text import python_text
+from akgflow.config.types import Scalar
 from akgflow.operators.shapes.sizes import sizes
 from akgflow.search.winners import Choice, Row
 
@@ -98,7 +100,7 @@ class ModelNew(_FIRST):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        # In a tuple they are no submodules: the state is there once.
+        # In a dictionary they are no submodules: the state is there once.
         others = [entry(*args, **kwargs) for entry in list(_ENTRIES.values())[1:]]
         self._dispatch_others = dict(zip(list(_ENTRIES)[1:], others))
         self._dispatch_made = sizes([args, kwargs])
@@ -172,5 +174,5 @@ def _case(row: Row) -> str:
     return f"    ({row.sizes!r}, {row.candidate!r}, {gains!r}),  # {_named(row.case)}\n"
 
 
-def _named(case: object) -> str:
-    return ", ".join(f"{ascii(name)[1:-1]}={value!r}" for name, value in dict(case).items())  # type: ignore[call-overload]
+def _named(case: Mapping[str, Scalar]) -> str:
+    return ", ".join(f"{ascii(name)[1:-1]}={value!r}" for name, value in case.items())
