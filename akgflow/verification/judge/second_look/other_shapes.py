@@ -2,7 +2,7 @@
 
 Silently wrong, a crash and a write or read out of bounds are failures. A kernel that raises on a shape that nobody
 announced is specialised, which is no fault; on one that was guaranteed, it is. So is one that is wrong where only a
-number without a name was changed: whoever wrote it gave no sign that it may. What takes too long, and what the stand-in
+number without a name was changed: its author gave no sign that it may. What takes too long, and what the stand-in
 for a device cannot do, says nothing about a kernel.
 """
 
