@@ -141,7 +141,7 @@ FAULTS = {
     ),
     "missing_header": Fault(
         ("Unsupported", "torch::autograd is not in the headers"),
-        ("Unsupported", "torch::autograd is not in the headers"),
+        ("Unsupported", "torch::autograd::impl::version_counter is not in the headers"),
         prelude="#include <torch/csrc/autograd/variable.h>",
         host="auto q = torch::autograd::impl::version_counter(x);",
     ),
