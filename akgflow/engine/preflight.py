@@ -32,7 +32,7 @@ from akgflow.verdict import FRAMEWORK_ALLOWED, LOOSE_BOUND, JudgeRequest, Verdic
 from akgflow.verification.selftest import STAND_IN, Canary, canaries_for, self_contained
 
 SLOW_SECONDS = 4.0
-"""Where judging the operator takes longer, the other canaries are made from a small one."""
+"""Where judging the operator takes longer, no other canary is made from it."""
 CPU = Target("cpu", "cpu", "native")
 
 
@@ -52,16 +52,26 @@ def numeric_targets(plan: Plan, workspace: Workspace) -> list[Target]:
 
 
 async def preflight(executor: Executor, machine: Machine, target: Target, task: Task | None = None) -> Preflight:
-    """Judge all canaries for one target, or read the cached result; raises `UntrustedJudge` at the first wrong verdict.
+    """Try the judge for one target, or read the cached results; raises `UntrustedJudge` at the first wrong verdict.
 
-    The canaries are made from the task's operator at its first case, or from a small operator without a task. Results
-    from a cluster are not cached: its nodes change. Raises `ConfigError` where the operator itself cannot be run.
+    All canaries are made from a small operator; with a task those whose verdict hangs on the operator are also made
+    from its own, at its first case. Results from a cluster are not cached: its nodes change. Raises `ConfigError` where
+    the operator itself cannot be run.
     """
-    test = _SelfTest(executor, target, task)
+    of_judge = await _kept(_SelfTest(executor, target), machine)
+    if task is None:
+        return of_judge
+    if not self_contained(task.operator.whole, task.operator.file):
+        return replace(of_judge, notes=("none of them from the operator, which needs the files beside it",))
+    return of_judge.with_more(await _kept(_SelfTest(executor, target, task), machine))
+
+
+async def _kept(test: _SelfTest, machine: Machine) -> Preflight:
+    """A self-test's result, from the cache where it is there."""
     path = cache_dir("canaries") / f"{test.digest(machine)}.json"
-    if target.reach is None and path.exists():
+    if test.target.reach is None and path.exists():
         kept: Preflight = from_data(json.loads(path.read_text(encoding="utf-8")), Preflight)
-        return Preflight(kept.target, kept.canaries, kept.seconds, kept.notes, cached=True)
+        return replace(kept, seconds=0.0, cached=True)
     found = await test.run()
     with suppress(OSError):
         # Where the cache cannot be written, the self-test runs again the next time.
@@ -70,17 +80,11 @@ async def preflight(executor: Executor, machine: Machine, target: Target, task: 
 
 
 class _SelfTest:
-    """The self-test for one target, with canaries made from one operator."""
+    """The self-test for one target, with canaries made from one operator: a task's, or a small one."""
 
-    def __init__(self, executor: Executor, target: Target, task: Task | None) -> None:
+    def __init__(self, executor: Executor, target: Target, task: Task | None = None) -> None:
         self.executor, self.target, self.task = executor, target, task
         self.notes: list[str] = []
-        if task is not None and not self_contained(task.operator.whole, task.operator.file):
-            self._stand_in("the operator needs the files beside it")
-
-    def _stand_in(self, reason: str) -> None:
-        self.task = None
-        self.notes.append(f"{reason}, so they were made from a small matrix product")
 
     def digest(self, machine: Machine) -> str:
         """A digest of everything that the result may depend on."""
@@ -93,18 +97,19 @@ class _SelfTest:
         """Judge the canaries one by one: a second judge takes longer to start than all judgements together."""
         first, *others = self._canaries()
         seconds = await self._try(first)
-        if seconds > SLOW_SECONDS and self.task is not None:
-            self._stand_in("the operator's own judgement takes long")
-            first, *others = self._canaries()
+        if self.task is not None and seconds > SLOW_SECONDS:
+            self.notes.append("one of them from the operator, whose judgement takes long")
+            others = []
         for canary in others:
             seconds += await self._try(canary)
         return Preflight(self.target.name, 1 + len(others), round(seconds, 2), tuple(self.notes))
 
     def _canaries(self) -> Sequence[Canary]:
         task = self.task
-        return (
-            canaries_for(task.operator.whole, _case(task), task.tolerance) if task else canaries_for(STAND_IN, {}, 1.0)
-        )
+        if task is None:
+            return canaries_for(STAND_IN, {}, 1.0)
+        own, *others = canaries_for(task.operator.whole, _case(task), task.tolerance)
+        return [own, *(canary for canary in others if canary.numeric)]
 
     async def _try(self, canary: Canary) -> float:
         """Judge one canary; the seconds that it took."""

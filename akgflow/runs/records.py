@@ -31,10 +31,20 @@ class Preflight:
     canaries: int
     """How many kernels of known verdict were judged."""
     seconds: float
-    """What the judgements took."""
+    """What the judgements took now."""
     notes: tuple[str, ...] = ()
     """What a reader should know about it."""
     cached: bool = False
+
+    def with_more(self, other: Preflight) -> Preflight:
+        """Both as one."""
+        return Preflight(
+            self.target,
+            self.canaries + other.canaries,
+            round(self.seconds + other.seconds, 2),
+            self.notes + other.notes,
+            self.cached and other.cached,
+        )
 
     def __str__(self) -> str:
         how = "as on an earlier run" if self.cached else f"in {self.seconds:.1f} s"
