@@ -62,12 +62,13 @@ class Browser:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A headless window; skips the test where the machine has no chromium or no driver for it."""
+    """A headless window; skips the test where the machine has no chromium, no driver for it, or cannot start it."""
     program = next(filter(None, map(shutil.which, NAMES)), None)
     driver = shutil.which("chromedriver")
     if program is None or driver is None:
         pytest.skip("no chromium here: apt-get install chromium chromium-driver")
     from selenium import webdriver
+    from selenium.common.exceptions import WebDriverException
     from selenium.webdriver.chrome.service import Service
 
     options = webdriver.ChromeOptions()
@@ -75,7 +76,10 @@ def chromium() -> Iterator[Browser]:
     for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    window = webdriver.Chrome(options=options, service=Service(driver))
+    try:
+        window = webdriver.Chrome(options=options, service=Service(driver))
+    except WebDriverException as error:
+        pytest.skip(f"chromium does not start here: {str(error.msg).splitlines()[0]}")
     try:
         yield Browser(window)
     finally:
