@@ -241,6 +241,13 @@ def test_figures_that_tell_nothing_give_no_interval(ours, theirs):
     assert estimate.ratio(ours, theirs) == (1.0, 0.0, math.inf)
 
 
+def test_a_wide_interval_tells_which_is_faster_or_nothing():
+    assert estimate.Ratio(1.0, 0.8, 1.5).tells and not estimate.Ratio(1.0, 0.6, 1.5).tells
+    assert estimate.Ratio(0.23, 0.13, 0.41).tells and estimate.Ratio(4.0, 2.0, 7.9).tells
+    assert not estimate.Ratio(4.0, 1.5, 9.0).tells
+    assert not estimate.ratio([1.0], [2.0]).tells
+
+
 def test_a_process_is_as_quick_as_its_quickest_windows():
     assert estimate.low([3.0, 1.0, 2.0]) == 1.0
     assert estimate.low([0.1, *[5.0] * 10, 1.0]) == 1.0

@@ -25,6 +25,10 @@ from typing import NamedTuple
 
 MARGIN = 0.01
 """Ratios this close to 1 are called *same*."""
+TELLING = 2.0
+"""An interval wider than this says nothing,"""
+TELLING_A_SIDE = 4.0
+"""and one that is all on one side of 1, wider than this: which of the two is faster is known."""
 _T995 = (127.321, 14.089, 7.453, 5.598, 4.773, 4.317, 4.029, 3.833, 3.690, 3.581, 3.497, 3.428, 3.372, 3.326, 3.286)
 """The 0.9975 quantiles of Student's t (two-sided 99.5 %), from one degree of freedom on; after the last it is less."""
 
@@ -47,6 +51,11 @@ class Ratio(NamedTuple):
     def width(self) -> float:
         """Its upper end over its lower one."""
         return self.high / self.low if self.low > 0 else math.inf
+
+    @property
+    def tells(self) -> bool:
+        """Whether it is worth reporting."""
+        return self.width <= (TELLING if self.call == "same" else TELLING_A_SIDE)
 
     def over(self, other: Ratio) -> Ratio:
         """The same, with theirs divided by another ratio; its interval makes this one's wider."""

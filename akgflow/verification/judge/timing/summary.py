@@ -21,8 +21,6 @@ PRECISE = 0.012
 """Enough is known when the interval reaches no further than this in either direction."""
 DECIDED = 0.04
 """Or no further than this, and all of it is far from 1."""
-USELESS = 2.0
-"""An interval wider than this says nothing."""
 BATCHED = {"cpu": 1.3, "cuda": 2.0}
 """One at a time, a call may take so many times what it takes in a row: on a GPU launching and running overlap in a row
 and cannot do so alone. Beyond it come a baseline's own loss by a quarter more, and `ALONE_NOISE`."""
@@ -171,7 +169,7 @@ class Summary:
     def _timing(
         self, name: str, seconds: float, ratio: Ratio, case: Mapping[str, Scalar], device: str, cold: float | None
     ) -> Timing:
-        if ratio.low <= 0 or ratio.width > USELESS:
+        if not ratio.tells:
             raise NotTimed(self._busy())
         windows = [one for samples in self.arms[CANDIDATE].samples for one in samples.seconds]
         quartiles = statistics.quantiles(windows, n=4)
