@@ -46,8 +46,8 @@ ROUNDS = (3, 4, 6, 10)
 LAST = 4
 """So many go through the last stage."""
 HOPELESS = 2.0
-"""What takes so many times as long as the quickest at its first calls is asked no more. Of several cases any may make up
-for another: there it is the power of their number."""
+"""What takes so many times as long as the quickest at its first calls is asked no more. One case may make up for
+another: of several, it is the power of their number."""
 FEW, SLOW_SECONDS = 4, 0.02
 """Calls of the first windows; one, where a call takes longer than this."""
 LEAST_QUIET = 3
