@@ -259,6 +259,7 @@ class RunContext:
             self.standing.enters(job.id, Stage.AT_WORK)
         else:
             self.standing.judged(job.id, verdict)
+        state.held(key, verdict.seconds)
         write_json(place / "verdict.json", verdict)
         self.notify(job.id, f"{candidate.step} {candidate.attempt}: {verdict.status}: {verdict.message}")
         return Judged(candidate, verdict)
@@ -286,6 +287,7 @@ class RunContext:
                 return await self.executor.rank(asked)
 
         ranking = await self.journal.once(f"rank {job.id}.{turn.step}.{turn.attempt}", Ranking, effect, step=turn.step)
+        state.held(f"{turn.step}.{turn.attempt}", ranking.seconds)
         self.standing.enters(job.id, Stage.WORKING)
         return ranking
 

@@ -33,6 +33,8 @@ class Stopping:
             return self._stale()
         if not timeable(best):
             return "a right kernel is there, and nothing is executed here that would tell a faster one from it"
+        if not best.timing and "timing" not in best.absent:
+            return "a right kernel is there, and the task has nothing timed that would tell a faster one from it"
         return self._within_headroom(best) or self._stale()
 
     def _within_headroom(self, best: Verdict, faster: float = 1.0) -> str:

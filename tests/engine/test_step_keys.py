@@ -77,6 +77,7 @@ OTHER = {
     "adaptive headroom": "0.1",
     "adaptive patience": "1",
     "adaptive random_seed": "1",
+    "adaptive when": "correct",
     "tune tune": "[two]",
     "tune trials": "3",
     "tune best": "2",
@@ -126,7 +127,11 @@ def _asking(folder: Path, name: str) -> str:
     return json.dumps([sys.executable, str(Path(__file__).parents[1] / "support/stand_in_agent.py"), "asks", *files])
 
 
-JUDGES: dict[str, Callable[[str], Verdict]] = {"repair same_failure": wrong, "best_of repairs": wrong}
+JUDGES: dict[str, Callable[[str], Verdict]] = {
+    "repair same_failure": wrong,
+    "best_of repairs": wrong,
+    "adaptive when": wrong,
+}
 
 
 class Bench:

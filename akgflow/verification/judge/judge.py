@@ -16,6 +16,7 @@ from pathlib import Path
 
 from akgflow import toolchains
 from akgflow.config.types import Scalar
+from akgflow.errors import PrerequisiteError
 from akgflow.machine import Machine
 from akgflow.ranking import Ranking, RankRequest
 from akgflow.reproduction import Reproduced, ReproduceRequest
@@ -65,14 +66,14 @@ class Judge:
         Raises `MachineExhausted` as `judge` does.
         """
         request, tools = asked.request, self._tools
-        absent = toolchains.missing(request.toolchain, Evidence.EXECUTED, request.target, tools.machine)
-        if absent is not None:
-            return Ranking(reason=absent)
         tools.server.pressure.begin(scratch)
         try:
+            absent = toolchains.missing(request.toolchain, Evidence.EXECUTED, request.target, tools.machine)
+            if absent is not None:
+                return Ranking(reason=absent)
             with memory_plan.bounded(request.target.on_host, request.limits.judgement_bytes):
                 return self._ranker(asked, Judgement(tools, request, scratch, grant)).run()
-        except (CandidateFailed, OperatorError) as failure:
+        except (CandidateFailed, OperatorError, PrerequisiteError) as failure:
             return Ranking(reason=str(failure))
         except Exception as error:
             if words := memory_plan.no_room(error):

@@ -5,8 +5,8 @@ on the clock of a timing, while the others are stopped; the first one, with whic
 Rounds come in stages: after each, the slower half has ended (successive halving, Jamieson and Talwalkar 2016), and what
 is hopeless at its first calls is not asked again.
 
-The answers in the windows are not looked at. A candidate that answers without computing comes in front, is judged, and
-is found out there: no verdict comes from a ranking.
+The answers in the windows are not looked at; between stages each is asked again what it answered before. What still
+answers without computing comes in front, is judged, and is found out there: no verdict comes from a ranking.
 """
 
 from __future__ import annotations
@@ -46,8 +46,10 @@ ROUNDS = (3, 4, 6, 10)
 LAST = 4
 """So many go through the last stage."""
 HOPELESS = 2.0
-"""What takes so many times as long as the quickest at its first calls is asked no more. One case may make up for
+"""What takes so many times as long as the first one at its first calls is asked no more. One case may make up for
 another: of several, it is the power of their number."""
+PROBES = 4
+"""Windows after which that is clear; two are enough for what is quick."""
 FEW, SLOW_SECONDS = 4, 0.02
 """Calls of the first windows; one, where a call takes longer than this."""
 LEAST_QUIET = 3
@@ -61,6 +63,8 @@ class CheckedTrial(Trial):
     """A process beside others that are checked at the same time: answers are compared one after the other."""
 
     def check(self, reference: Reference, draw: Draw, base: int = 0, between: Draw | None = None) -> Measured:
+        # Between two checks there may have been windows, with memory of their own.
+        self._regions.replaced()
         # A large case has its inputs once.
         with _one_at_a_time if draw.in_place else contextlib.nullcontext():
             return super().check(reference, draw, base, between)
@@ -100,6 +104,7 @@ class Entrant:
         """Ask it one draw of each case."""
         for reference in references:
             trial = self.built(reference)
+            trial.process.resume()
             trial.measured.append(trial.check(reference, reference.draws[1]))
         if wrong := result_failure(trial.measured):
             raise wrong
@@ -226,12 +231,20 @@ class Ranker:
             last = len(alive) <= LAST
             for place in range(len(self.references)):
                 self._stage(place, [one for one in alive if one.runs], ROUNDS[min(stage, len(ROUNDS) - 1)])
+            self._side_by_side(alive, self._still_right)
             order = sorted((one for one in alive if one.runs), key=lambda one: one.speed, reverse=True)
             alive = [] if last else order[: max(LAST, -(-len(order) // 2))]
             for one in entrants:
                 if one not in alive:
                     one.close()
             stage += 1
+
+    def _still_right(self, one: Entrant) -> None:
+        """Ask it again what it answered rightly before: what computes no more while it is timed may be seen here."""
+        reference = self.references[-1]
+        if not reference.large:
+            one.check([reference])
+            one.built(reference).process.pause()
 
     def _stage(self, place: int, entrants: Sequence[Entrant], rounds: int) -> None:
         """Rounds of one case, in which the first one and ``entrants`` are asked the same."""
@@ -304,16 +317,24 @@ class _Turns:
             worker.close()
 
     def probe(self, hopeless: float) -> Mapping[Entrant, float]:
-        """Seconds of the quicker of two windows of each; what takes so many times the quickest's is given up."""
+        """Seconds of the quickest of a few windows of each; what takes so many times the first one's is given up.
+
+        Not the quickest one's: that may be one that does not compute.
+        """
         taken: dict[Entrant, float] = {}
         for one in (self.first, *self.others):
-            quickest = min(taken.values(), default=math.inf)
-            for _ in range(2):
+            calm = False
+            for number in range(PROBES):
                 window = self._window(one)
-                if window is not None:
-                    taken[one] = min(window.seconds, taken.get(one, math.inf))
-            if one is not self.first and taken.get(one, 0.0) > hopeless * quickest:
-                one.hopeless = taken[self.first] / taken[one]
+                if window is None:
+                    break
+                taken[one] = min(window.seconds, taken.get(one, math.inf))
+                calm |= not window.disturbed
+                if number and (one is self.first or taken[one] <= hopeless * taken[self.first]):
+                    break
+            else:
+                # On a busy machine its windows say nothing of itself.
+                one.hopeless = taken[self.first] / taken[one] if calm else 0.0
         return taken
 
     def round(self, place: int | None) -> None:
