@@ -24,7 +24,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"config.steps"}),
     frozenset({"config.types"}),
     frozenset({"budget", "machine", "verdict", "verification.sandbox"}),
-    frozenset({"config", "reproduction", "speed"}),
+    frozenset({"config", "ranking", "reproduction", "speed"}),
     frozenset({"models", "sketch", "toolchains"}),
     frozenset({"agents", "knowledge", "verification"}),
     frozenset({"executors", "search", "torch_compile"}),

@@ -50,7 +50,7 @@ _TOKENS = {"k": 1_000, "M": 1_000_000}
 _SIZES = {"MiB": 1 << 20, "GiB": 1 << 30}
 RUNS = "runs"
 """The folder of a workspace's runs, where none is named."""
-DEFAULT_WORKFLOWS = {"generate": "design_code_repair", "migrate": "design_code_repair", "optimize": "improve"}
+DEFAULT_WORKFLOWS = {"generate": "design_code_improve", "migrate": "design_code_improve", "optimize": "improve"}
 """The workflow of a task that names none, by its kind."""
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from akgflow.agents import (
@@ -34,6 +35,7 @@ from akgflow.models.base import CUT_SHORT, ENDLESS, TOO_LONG, CallKey, Failure, 
 from akgflow.models.gateway import Gateway
 from akgflow.models.local.session import Session
 from akgflow.planning import Job, Plan, Reach, judge_request, with_gaps
+from akgflow.ranking import Ranking, RankRequest
 from akgflow.runs.folder import RunFolder
 from akgflow.runs.journal import Journal
 from akgflow.runs.layout import PARENTS, attempt_in, prompt_file, reply_file
@@ -257,6 +259,7 @@ class RunContext:
             self.standing.enters(job.id, Stage.AT_WORK)
         else:
             self.standing.judged(job.id, verdict)
+        state.held(key, verdict.seconds)
         write_json(place / "verdict.json", verdict)
         self.notify(job.id, f"{candidate.step} {candidate.attempt}: {verdict.status}: {verdict.message}")
         return Judged(candidate, verdict)
@@ -271,6 +274,22 @@ class RunContext:
         self.standing.enters(job.id, Stage.WORKING)
         self.notify(job.id, f"{candidate.step}: {verdict.status}: {verdict.message}")
         return Judged(candidate, verdict)
+
+    async def rank(self, state: JobState, turn: Turn, base: Candidate, sources: Sequence[str]) -> Ranking:
+        """Which of ``sources`` are worth a judgement, as seen beside ``base``, which was judged right."""
+        job = state.job
+        asked = RankRequest(self._request(base.source, job.dsl, job.target, job.reach), tuple(sources))
+        self.notify(job.id, f"{turn.step} {turn.attempt}: ranking {len(sources)} kernels beside candidate {base.id}")
+        self.standing.enters(job.id, Stage.JUDGING)
+
+        async def effect() -> Ranking:
+            with self._cut_off(turn.step):
+                return await self.executor.rank(asked)
+
+        ranking = await self.journal.once(f"rank {job.id}.{turn.step}.{turn.attempt}", Ranking, effect, step=turn.step)
+        state.held(f"{turn.step}.{turn.attempt}", ranking.seconds)
+        self.standing.enters(job.id, Stage.WORKING)
+        return ranking
 
     async def _first_of_its_form(self, job: Job, candidate: Candidate) -> str:
         async def effect() -> str:
@@ -297,17 +316,23 @@ class RunContext:
 
     async def _judged(self, key: str, request: JudgeRequest, reach: Reach, step: str) -> Verdict:
         async def effect() -> Verdict:
-            try:
+            with self._cut_off(step):
                 verdict = await self.executor.judge(request)
-            except CutOff as cut:
-                self.record_aborted(AbortedSpend(step, str(cut), device_seconds=cut.seconds))
-                raise
             if verdict.unfit:
                 # Nothing is kept of it: with the operator mended, the same candidate is judged.
                 raise ConfigError(f"the operator cannot be judged: {verdict.message}")
             return with_gaps(verdict, reach)
 
         return await self.journal.once(key, Verdict, effect, step=step)
+
+    @contextlib.contextmanager
+    def _cut_off(self, step: str) -> Iterator[None]:
+        """Record what a judgement took that is cut off."""
+        try:
+            yield
+        except CutOff as cut:
+            self.record_aborted(AbortedSpend(step, str(cut), device_seconds=cut.seconds))
+            raise
 
     def _request(self, source: str | SourceKernel, dsl: str, target: str, reach: Reach) -> JudgeRequest:
         toolchain = self.workspace.dsls[dsl].toolchain

@@ -10,6 +10,7 @@ from dataclasses import replace
 from akgflow.base.atomic import write_json, write_text
 from akgflow.base.text import lines as lines_of
 from akgflow.budget.usage import AbortedSpend
+from akgflow.config.steps import Step, kind_of
 from akgflow.config.types import SourceKernel
 from akgflow.engine.context import RunContext
 from akgflow.engine.dispatch import dispatch
@@ -27,7 +28,7 @@ from akgflow.errors import (
     Problem,
     machine_error,
 )
-from akgflow.planning import Job
+from akgflow.planning import Job, PlannedStep
 from akgflow.runs.harvest import cause_in, lessons_of
 from akgflow.runs.layout import LOCK, OPERATOR, RESULT, best_in
 from akgflow.runs.lock import lock_of
@@ -160,8 +161,9 @@ async def _finished(job: Job, run: RunContext) -> JobResult:
     if job.impossible:
         return JobResult(job.id, job.dsl, job.target, Outcome.IMPOSSIBLE, job.impossible)
     try:
-        for step in run.workspace.workflows[run.task.workflow].steps:
-            await run_step(step, state, run)
+        # Behind the workflow's steps there may be one more.
+        for step, planned in zip(run.workspace.workflows[run.task.workflow].steps, job.steps, strict=False):
+            await _step(step, planned, state, run)
     except BudgetError as spent:
         return _ended(state, run, Outcome.BUDGET, str(spent))
     except PrerequisiteError as missing:
@@ -174,6 +176,21 @@ async def _finished(job: Job, run: RunContext) -> JobResult:
         return replace(result, dispatch=await dispatch(state, run))
     except BudgetError as spent:
         return replace(result, outcome=Outcome.BUDGET, reason=str(spent))
+
+
+async def _step(step: Step, planned: PlannedStep, state: JobState, run: RunContext) -> None:
+    """One step. Where the budget is spent while a kernel that meets the gates is made faster, that is what there is."""
+    if planned.idle:
+        state.hand_on(step.name, state.pool(getattr(step, kind_of(step))))
+        return
+    try:
+        with state.gain(step.name):
+            await run_step(step, state, run)
+    except BudgetError as spent:
+        best = state.best()
+        if not planned.faster or best is None or unmet(run.task.gates, best.verdict):
+            raise
+        run.say(state, f"{step.name}: ended: {spent}")
 
 
 async def _keep(state: JobState, run: RunContext) -> None:
@@ -219,4 +236,5 @@ def _ended(state: JobState, run: RunContext, outcome: Outcome, reason: str) -> J
         origins=tuple(sorted(state.origins)),
         notes=tuple(state.notes),
         examples=shown_kernels(run.knowledge.examples(job.id)),
+        gains=tuple(state.gains),
     )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from akgflow.models.base import ModelReply
 from akgflow.planning import Job
-from akgflow.runs.result import Attempt
-from akgflow.search import Judged
+from akgflow.runs.result import Attempt, Gain
+from akgflow.search import Judged, speed_of
+
+TWIN = "TWIN"
+"""The status of an attempt that made a program that the job has already."""
 
 
 def malformed(step: str, attempt: int, sample: int, reason: str) -> Attempt:
@@ -39,6 +43,12 @@ class JobState:
     notes: list[str] = field(default_factory=list)
     """Sentences for the reader of the result, such as why a search ended early."""
     calls: int = 0
+    tokens: int = 0
+    """Of all calls for this job."""
+    device_seconds: float = 0.0
+    """Of its judgements and rankings."""
+    gains: list[Gain] = field(default_factory=list)
+    _judged: set[str] = field(default_factory=set)
     origins: set[str] = field(default_factory=set)
     """Where replies came from: ``live``, ``recorded``, ``manual``."""
     stuck: set[Asked] = field(default_factory=set)
@@ -57,7 +67,33 @@ class JobState:
     def note(self, reply: ModelReply) -> None:
         """Count a call that was made for this job."""
         self.calls += 1
+        self.tokens += reply.usage.tokens
         self.origins.add(reply.origin)
+
+    def held(self, name: str, seconds: float) -> None:
+        """Count what a judgement or a ranking took, once for each ``name``."""
+        self.device_seconds += 0.0 if name in self._judged else seconds
+        self._judged.add(name)
+
+    @contextlib.contextmanager
+    def gain(self, step: str) -> Iterator[None]:
+        """Note what a step came to, however it ends."""
+        tokens, judged, seconds = self.tokens, len(self.attempts), self.device_seconds
+        try:
+            yield
+        finally:
+            best = self.best()
+            speed = speed_of(best.verdict) if best else None
+            self.gains.append(
+                Gain(
+                    step,
+                    str(best.verdict.status) if best else "",
+                    (speed.ratio, speed.low, speed.high) if speed else None,
+                    self.tokens - tokens,
+                    sum(bool(one.candidate) and one.status != TWIN for one in self.attempts[judged:]),
+                    self.device_seconds - seconds,
+                )
+            )
 
     def add(self, made: Judged | Attempt | None) -> Judged | None:
         """Add a judged candidate, or an attempt that gave none; returns the candidate."""
@@ -77,7 +113,7 @@ class JobState:
         if not isinstance(made, Judged) or same is None:
             return self.add(made)
         here = same.candidate
-        self._attempted(made, "TWIN", f"the same program as {here.step} {here.attempt}-{here.sample}, not judged again")
+        self._attempted(made, TWIN, f"the same program as {here.step} {here.attempt}-{here.sample}, not judged again")
         return None
 
     def trial(self, made: Judged) -> None:

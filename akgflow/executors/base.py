@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from akgflow.ranking import Ranking, RankRequest
 from akgflow.verdict import FeatureRequest, JudgeRequest, OperatorFeatures, Verdict
 
 Using = Callable[[], AbstractAsyncContextManager[None]]
@@ -23,6 +24,13 @@ class Executor(Protocol):
         """The verdict. What the candidate does ends in a verdict, never in an exception.
 
         Raises `MachineExhausted` where the judging machine is short of something: no verdict says that.
+        """
+        ...
+
+    async def rank(self, asked: RankRequest) -> Ranking:
+        """Which of many candidates are worth a judgement. What they do ends in the ranking, never in an exception.
+
+        Raises `MachineExhausted` as `judge` does.
         """
         ...
 

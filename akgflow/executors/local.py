@@ -17,6 +17,7 @@ from akgflow.executors.base import Using
 from akgflow.executors.process import JudgeLost, JudgeProcess
 from akgflow.executors.slots import Slot, Slots
 from akgflow.machine import Machine, visible
+from akgflow.ranking import Ranking, RankRequest
 from akgflow.reproduction import Reproduced, ReproduceRequest
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import Environment, FeatureRequest, JudgeRequest, OperatorFeatures, Verdict
@@ -63,9 +64,22 @@ class LocalExecutor:
             slot = self._slots.choose(request.target, executes=Evidence.EXECUTED in request.evidence)
             with slot.used():
                 try:
-                    return await self._twice(lambda: self._attempt(request, slot))
+                    return await self._twice(lambda: self._judged(request, slot))
                 except JudgeLost as lost:
                     return not_run(request, str(lost), self.machine.cpu)
+
+    async def rank(self, asked: RankRequest) -> Ranking:
+        """The ranking, or the reason why there is none.
+
+        Raises `MachineExhausted` as `judge` does.
+        """
+        async with self._turns:
+            slot = self._slots.choose(asked.request.target, executes=True)
+            with slot.used():
+                try:
+                    return await self._twice(lambda: self._ranked(asked, slot))
+                except JudgeLost as lost:
+                    return Ranking(reason=str(lost))
 
     async def _twice(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """The result of ``attempt``, tried twice where its judge is lost; raises `JudgeLost` for the second loss."""
@@ -113,9 +127,20 @@ class LocalExecutor:
                 except JudgeLost as lost:
                     return Reproduced(None, reason=str(lost))
 
-    async def _attempt(self, request: JudgeRequest, slot: Slot[JudgeProcess]) -> Verdict:
-        limits = request.limits
-        most = (limits.build_seconds + limits.run_seconds) * (len(request.evidence) + 1) + MARGIN_SECONDS
+    async def _judged(self, request: JudgeRequest, slot: Slot[JudgeProcess]) -> Verdict:
+        most = most_seconds(request)
+        verdict, seconds = await self._held(slot, most, lambda judge, at: judge.judge(request, at, slot.timing_lock))
+        return replace(verdict, seconds=seconds)
+
+    async def _ranked(self, asked: RankRequest, slot: Slot[JudgeProcess]) -> Ranking:
+        most = most_seconds(asked)
+        ranking, seconds = await self._held(slot, most, lambda judge, at: judge.rank(asked, at, slot.timing_lock))
+        return replace(ranking, seconds=seconds)
+
+    async def _held(
+        self, slot: Slot[JudgeProcess], most: float, ask: Callable[[JudgeProcess, Path], Awaitable[T]]
+    ) -> tuple[T, float]:
+        """A judge's answer, and the seconds for which it held its slot; raises `JudgeLost` after ``most``."""
         async with contextlib.AsyncExitStack() as stack:
             judge = await stack.enter_async_context(self._judge(slot))
             scratch = await stack.enter_async_context(self._scratch())
@@ -124,8 +149,8 @@ class LocalExecutor:
             try:
                 async with self._using():
                     started = time.monotonic()
-                    verdict = await asyncio.wait_for(judge.judge(request, scratch, slot.timing_lock), most)
-                    return replace(verdict, seconds=time.monotonic() - started)
+                    answer = await asyncio.wait_for(ask(judge, scratch), most)
+                    return answer, time.monotonic() - started
             except TimeoutError:
                 raise JudgeLost(f"the judge did not answer within {most:.0f} s") from None
 
@@ -169,6 +194,15 @@ class LocalExecutor:
         for slot in self._slots.all:
             slot.idle = []
         await asyncio.gather(*(judge.end() for judge in judges))
+
+
+def most_seconds(asked: JudgeRequest | RankRequest) -> float:
+    """Wall seconds that a judge may take: the candidates' own limits, and a margin for its own work."""
+    if isinstance(asked, RankRequest):
+        limits = asked.request.limits
+        return (limits.build_seconds + limits.run_seconds) * (len(asked.sources) + 1) + asked.seconds + MARGIN_SECONDS
+    limits = asked.limits
+    return (limits.build_seconds + limits.run_seconds) * (len(asked.evidence) + 1) + MARGIN_SECONDS
 
 
 def not_run(request: JudgeRequest, reason: str, hardware: str) -> Verdict:

@@ -12,6 +12,7 @@ from pathlib import Path
 from akgflow.errors import MachineExhausted
 from akgflow.executors.slots import TimingLock
 from akgflow.machine import Machine
+from akgflow.ranking import Ranking, RankRequest
 from akgflow.reproduction import Reproduced, ReproduceRequest
 from akgflow.verdict import FeatureRequest, JudgeRequest, OperatorFeatures, Verdict
 from akgflow.verification import worker_protocol as worker
@@ -74,16 +75,28 @@ class JudgeProcess:
         Raises `JudgeLost`, and `MachineExhausted` where the machine is short of something.
         """
         self._count += 1
+        reply = await self._timed(worker.Judge(self._count, request, str(scratch)), lock)
+        if not isinstance(reply, worker.Judged):
+            raise _failed(reply)
+        return reply.verdict
+
+    async def rank(self, asked: RankRequest, scratch: Path, lock: TimingLock) -> Ranking:
+        """The ranking; holds ``lock`` and raises as `judge` does."""
+        self._count += 1
+        reply = await self._timed(worker.Rank(self._count, asked, str(scratch)), lock)
+        if not isinstance(reply, worker.InOrder):
+            raise _failed(reply)
+        return reply.ranking
+
+    async def _timed(self, message: worker.Judge | worker.Rank, lock: TimingLock) -> worker.Message:
         async with lock.shared():
-            await self._write(worker.Judge(self._count, request, str(scratch)))
+            await self._write(message)
             reply = await self._read()
         if isinstance(reply, worker.WantMachine):
             async with lock.exclusive():
                 await self._write(worker.Granted(self._count))
                 reply = await self._read()
-        if not isinstance(reply, worker.Judged):
-            raise _failed(reply)
-        return reply.verdict
+        return reply
 
     async def reproduce(self, request: ReproduceRequest, scratch: Path) -> Reproduced:
         """A failure shown again. Raises `JudgeLost`, and `MachineExhausted` as `judge` does."""

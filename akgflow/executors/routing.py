@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from akgflow.executors.base import Using
 from akgflow.executors.local import LocalExecutor
 from akgflow.machine import Machine
+from akgflow.ranking import Ranking, RankRequest
 from akgflow.reproduction import Reproduced, ReproduceRequest
 from akgflow.verdict import FeatureRequest, JudgeRequest, OperatorFeatures, Verdict
 
@@ -37,13 +38,20 @@ class RoutingExecutor:
 
     async def judge(self, request: JudgeRequest) -> Verdict:
         """The verdict, judged where the request's target is."""
+        return await self._at(request).judge(request)
+
+    async def rank(self, asked: RankRequest) -> Ranking:
+        """The ranking, made where the request's target is."""
+        return await self._at(asked.request).rank(asked)
+
+    def _at(self, request: JudgeRequest) -> LocalExecutor | RayExecutor:
         if request.target.reach is None:
-            return await self.local.judge(request)
+            return self.local
         if self._ray is None:
             from akgflow.executors.ray.executor import RayExecutor
 
             self._ray = RayExecutor(self._using, self._notify)
-        return await self._ray.judge(request)
+        return self._ray
 
     async def reproduce(self, asked: ReproduceRequest) -> Reproduced:
         """A failure shown again, on this machine."""

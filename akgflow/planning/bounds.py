@@ -53,7 +53,7 @@ def _planned(step: Step, cap: Cap, workspace: Workspace, earlier: int) -> Planne
     asks = {agent: count * (1 if cap.session else TRIES_PER_REPLY) for agent, count in cap.asks.items()}
     shown = cap.shown + earlier * any(_reads_steps(workspace.agents[agent]) for agent in asks)
     return PlannedStep(
-        step.name, cap.does + ", once for all jobs" * shared, asks, cap.verdicts, shared, shown, cap.session
+        step.name, cap.does + ", once for all jobs" * shared, asks, cap.verdicts, shared, shown, cap.session, cap.faster
     )
 
 
@@ -75,13 +75,14 @@ def ceiling(
     price_of: Callable[[ModelSpec], Price | None],
     reply_tokens_of: Callable[[ModelSpec], int],
 ) -> Ceiling:
-    """The worst case of these jobs, each of which takes these ``steps``."""
+    """The worst case of these jobs, which take of these ``steps`` what there is to do in each."""
     models = {agent: workspace.models[workspace.agents[agent].model] for step in steps for agent in step.asks}
     longest = MORE_ROOM * max((reply_tokens_of(spec) for spec in models.values()), default=0)
     calls = prompts = replies = 0
     usd = 0.0
     unpriced: set[str] = set()
-    for step, agent, job in ((s, a, j) for s in steps for a in s.asks for j in (jobs[:1] if s.shared else jobs)):
+    todo = [(s, j) for j in jobs for s in j.steps if not s.shared or j is jobs[0]]
+    for step, agent, job in ((s, a, j) for s, j in todo for a in s.asks):
         count, price = step.asks[agent], price_of(models[agent])
         again = 0 if step.session else count - count // TRIES_PER_REPLY
         reply = (count - again + again * MORE_ROOM) * reply_tokens_of(models[agent])
@@ -93,5 +94,5 @@ def ceiling(
             unpriced.add(models[agent].model)
         else:
             usd += price.of(prompt, reply, calls=count)
-    verdicts = len(jobs) * sum(step.verdicts for step in steps)
+    verdicts = sum(step.verdicts for job in jobs for step in job.steps)
     return Ceiling(calls, verdicts, prompts, replies, None if unpriced else usd, tuple(sorted(unpriced)))

@@ -129,7 +129,8 @@ def _job(
     if not impossible and not found.at and lacking:
         impossible = f"the operator imports {', '.join(lacking)}, which this machine lacks: install it where akgflow is"
     name = f"{pack.name}-{target.name}"
-    todo = () if impossible else steps
+    taken = steps if Evidence.EXECUTED in found.evidence else tuple(step.without_execution() for step in steps)
+    todo = () if impossible else taken
     return Job(name, pack.name, target.name, target.platform, target.arch, found, todo, impossible)
 
 

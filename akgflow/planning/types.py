@@ -39,11 +39,21 @@ class PlannedStep:
     shown: int = 2
     session: int = 0
     """Where its call is a whole session of an agent: the tokens that are reserved for it."""
+    faster: bool = False
+    """Whether all that it does is to make right kernels faster."""
+    idle: bool = False
+    """Whether it hands on what it is given, and does nothing."""
 
     @property
     def agents(self) -> tuple[str, ...]:
         """Who may be asked."""
         return tuple(self.asks)
+
+    def without_execution(self) -> PlannedStep:
+        """The same step where nothing is executed."""
+        if not self.faster:
+            return self
+        return PlannedStep(self.name, "nothing: no speed is measured here", {}, 0, idle=True)
 
     @property
     def calls(self) -> int:

@@ -14,12 +14,13 @@ from akgflow.reporting._tables import Row, show_table
 from akgflow.reporting.accounts import show_accounts
 from akgflow.reporting.phrases import case_of, correctness, evidence, figures, heaviest, resources, seconds
 from akgflow.runs.reader import has_kernels
-from akgflow.runs.result import Dispatch, JobResult, Outcome, RunResult, ShownKernel
-from akgflow.speed import geomean
+from akgflow.runs.result import Dispatch, Gain, JobResult, Outcome, RunResult, ShownKernel
+from akgflow.speed import Speed, geomean
 from akgflow.terms import Status
 from akgflow.verdict import Correctness, OtherShapes, Verdict
 
 _JOBS = ("dsl", "target", "outcome", "evidence", "correct", "speed and resources", "tries", "replies")
+GAINS = ("job", "step", "best after it", "gained", "tokens", "judged", "device")
 _STYLES = {Outcome.MET: "green", Outcome.IMPOSSIBLE: "yellow"}
 
 
@@ -40,8 +41,30 @@ def show_result(result: RunResult, out: Console) -> None:
         say(out, f"{name}: {line}")
     for note in result.notes:
         say(out, f"note: {note}")
+    show_gains(result.jobs, out)
     show_accounts(result.accounts, result.budget, out)
     say(out, _footer(result))
+
+
+def show_gains(jobs: Sequence[JobResult], out: Console) -> None:
+    """Print what each step of the jobs came to; nothing where no job has a time after more than one step."""
+    timed = [job for job in jobs if sum(gain.speed is not None for gain in job.gains) > 1]
+    rows = [Row((job.job, *row)) for job in timed for row in gain_rows(job.gains)]
+    if rows:
+        show_table(GAINS, rows, out, heads=2, right=GAINS[3:])
+
+
+def gain_rows(gains: Sequence[Gain]) -> list[tuple[str, ...]]:
+    """A row for each step under `GAINS`, without the job."""
+    rows: list[tuple[str, ...]] = []
+    before = None
+    for gain in gains:
+        best = str(Speed(*gain.speed)) if gain.speed else gain.status
+        more = f"{gain.speed[0] / before - 1:+.0%}" if gain.speed and before else ""
+        held = seconds(gain.device_seconds) if gain.device_seconds else ""
+        rows.append((gain.step, best, more, f"{gain.tokens:,}" if gain.tokens else "", str(gain.judged or ""), held))
+        before = gain.speed[0] if gain.speed else before
+    return rows
 
 
 def show_examples(shown: Mapping[str, Sequence[ShownKernel]], out: Console) -> None:

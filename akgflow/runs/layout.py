@@ -4,6 +4,7 @@
 runs/gemm_migrate-1f0c2b3a/
   plan.json  operator.py  journal.jsonl  calls.jsonl  run.lock  result.json
   jobs/triton-cpu/code-1-1/          prompt.coder.md  reply.coder.md  candidate.py  parents.json  verdict.json
+  jobs/triton-cpu/tune-ranking-1.json
   jobs/triton-cpu/work-1-1/work/     where an agent works, while it does
   best/triton-cpu/                   candidate.py  verdict.json
   best/triton-cpu/dispatch/          candidate.py  verdict.json  table.json
@@ -37,6 +38,11 @@ SCRATCH = "scratch"
 def attempt_in(run: Path, job: str, step: str, attempt: int, sample: int) -> Path:
     """The folder of one attempt of a job."""
     return run / "jobs" / job / f"{step}-{attempt}-{sample}"
+
+
+def ranking_file(run: Path, job: str, step: str, number: int) -> Path:
+    """What a step that tunes has seen of each setting of its ``number``-th candidate; nothing depends on it."""
+    return run / "jobs" / job / f"{step}-ranking-{number}.json"
 
 
 def best_in(run: Path, job: str) -> Path:

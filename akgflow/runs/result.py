@@ -36,6 +36,23 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class Gain:
+    """What a step made of a job's best candidate, and what it took."""
+
+    step: str
+    status: str = ""
+    """Of the best candidate after it; empty where there was none yet."""
+    speed: tuple[float, float, float] | None = None
+    """Of the same over the first baseline, and the interval; None where it has no time."""
+    tokens: int = 0
+    """Of prompts and replies, recorded ones included."""
+    judged: int = 0
+    """Candidates."""
+    device_seconds: float = 0.0
+    """For which judgements and rankings held their place."""
+
+
+@dataclass(frozen=True)
 class ShownKernel:
     """A kernel of the knowledge store that prompts showed: its entry's id, its task and target."""
 
@@ -112,6 +129,8 @@ class JobResult:
     examples: tuple[ShownKernel, ...] = ()
     dispatch: Dispatch | None = None
     """None where one kernel was to be kept, or the job did not meet its gates."""
+    gains: tuple[Gain, ...] = ()
+    """What each step came to, in their order; results of older versions have none."""
 
 
 @dataclass(frozen=True)

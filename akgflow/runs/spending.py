@@ -8,6 +8,7 @@ from dataclasses import replace
 from akgflow.budget.ledger import Ledger
 from akgflow.budget.outstanding import CallLog
 from akgflow.budget.usage import AbortedSpend, Usage
+from akgflow.ranking import Ranking
 from akgflow.runs.journal import Journal
 from akgflow.runs.records import Finished, Preflight
 from akgflow.runs.result import Account
@@ -106,6 +107,8 @@ def _taken(journal: Journal, key: str) -> Iterator[Account]:
         yield replace(row, device_seconds=spend.device_seconds, lost=1)
     elif kind in ("verdict", "trial"):
         yield Account(journal.step(key) or name, judged=1, device_seconds=_device_seconds(journal, key))
+    elif kind == "rank":
+        yield Account(journal.step(key) or name, device_seconds=_device_seconds(journal, key))
     elif kind == "canaries" and (seconds := _device_seconds(journal, key)):
         tried = journal.read(key, Preflight)
         yield Account(JUDGE_TRIED, judged=tried.canaries, device_seconds=seconds)
@@ -128,6 +131,8 @@ def _called(step: str, model: str, usage: Usage, *, live: bool) -> Account:
 def _device_seconds(journal: Journal, key: str) -> float:
     if key.startswith(("verdict ", "trial ")):
         return journal.read(key, Verdict).seconds
+    if key.startswith("rank "):
+        return journal.read(key, Ranking).seconds
     if key.startswith("canaries "):
         tried = journal.read(key, Preflight)
         return 0.0 if tried.cached else tried.seconds

@@ -21,6 +21,10 @@ class Stopping:
         self._unit = unit
         self._bests: list[Verdict | None] = []
 
+    def reached(self, best: Verdict, faster: float) -> bool:
+        """Whether a kernel that is so many times as fast as the ``best`` one would be good enough."""
+        return bool(self._within_headroom(best, faster))
+
     def why(self, verdicts: Sequence[Verdict]) -> str:
         """Why to stop now, in a sentence; empty to go on. Call it once before the first round and after each one."""
         best = max(verdicts, key=worth, default=None)
@@ -29,16 +33,18 @@ class Stopping:
             return self._stale()
         if not timeable(best):
             return "a right kernel is there, and nothing is executed here that would tell a faster one from it"
+        if not best.timing and "timing" not in best.absent:
+            return "a right kernel is there, and the task has nothing timed that would tell a faster one from it"
         return self._within_headroom(best) or self._stale()
 
-    def _within_headroom(self, best: Verdict) -> str:
+    def _within_headroom(self, best: Verdict, faster: float = 1.0) -> str:
         roofs = [one.roofline for one in timings_of(best)]
         known = [one for one in roofs if one is not None]
         # All of its cases must be near: the rest is what is left to gain.
         least = min(known, key=lambda one: one.share, default=None)
         if self._headroom is None or least is None or len(known) < len(roofs) or best.untimed:
             return ""
-        if least.share < self._headroom:
+        if least.share * faster < self._headroom:
             return ""
         return (
             f"the best kernel reaches {least.share:.0%} of the roofline ({least.limit}), "

@@ -8,6 +8,7 @@ from typing import get_args
 
 from akgflow.base.serial import from_data, to_data
 from akgflow.machine import Machine
+from akgflow.ranking import Ranking, RankRequest
 from akgflow.reproduction import Reproduced, ReproduceRequest
 from akgflow.verdict import FeatureRequest, JudgeRequest, OperatorFeatures, Verdict
 
@@ -89,6 +90,23 @@ class Found:
 
 
 @dataclass(frozen=True)
+class Rank:
+    """To the judge: candidates to rank, and a folder for what it writes."""
+
+    id: int
+    request: RankRequest
+    scratch: str
+
+
+@dataclass(frozen=True)
+class InOrder:
+    """From the judge."""
+
+    id: int
+    ranking: Ranking
+
+
+@dataclass(frozen=True)
 class Exhausted:
     """From the judge: what the machine is short of, so that nothing is decided."""
 
@@ -104,7 +122,22 @@ class Bug:
     traceback: str
 
 
-Message = Start | Ready | Judge | WantMachine | Granted | Judged | Look | Looked | Reproduce | Found | Exhausted | Bug
+Message = (
+    Start
+    | Ready
+    | Judge
+    | WantMachine
+    | Granted
+    | Judged
+    | Look
+    | Looked
+    | Reproduce
+    | Found
+    | Rank
+    | InOrder
+    | Exhausted
+    | Bug
+)
 _KINDS: dict[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}
 
 

@@ -41,6 +41,10 @@ workflows:
       sketch: {agent: designer}
       code: {agent: coder, samples: 2}
       fix: {repair: code, agent: coder, until: correct, max_attempts: 5}
+  design_code_improve:
+    extends: design_code_repair
+    steps:
+      more: {repair: fix, agent: coder, until: correct, max_attempts: 1}
 """
 SHIPPED_HARDWARE = """\
 version: 1

@@ -135,6 +135,7 @@ SETTINGS: Mapping[str, str] = {
     },
     "agents evolve tiers": "workflows.w.steps.evolve.tiers=[1, 1, 1]",
     "agents adaptive adaptive": "workflows.w.steps.adapt.adaptive=ask2",
+    "agents adaptive when": "workflows.w.steps.adapt.when=correct",
     "agents adaptive trials": "workflows.w.steps.adapt.trials=9",
     "agents adaptive explore": "workflows.w.steps.adapt.explore=9",
     "agents tune tune": "workflows.w.steps.tune.tune=ask2",

@@ -23,7 +23,7 @@ def test_shipped_defaults_and_a_task_become_values(place: Place) -> None:
     loaded = place.load()
     task, space = loaded.task, loaded.workspace
     assert (task.name, task.kind, task.dsls, task.targets) == ("small", "generate", ("triton",), ("cpu",))
-    assert task.workflow == "design_code_repair"
+    assert task.workflow == "design_code_improve"
     assert task.operator.source.startswith("class Model")
     assert task.file == place.root / "tasks/small.yaml"
     assert task.budget == Budget(usd=2.0, tokens=400_000, minutes=30.0)

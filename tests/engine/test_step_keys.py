@@ -35,7 +35,7 @@ KINDS = {
     "elites: 1, children: 3, patience: null, inspirations: 1, headroom: null, tiers: [1, 1, 1]}\n",
     "adaptive": STEPS + "      step: {adaptive: [one, two, three], agent: optimizer, trials: 6, parallel: 1, "
     "patience: null, inspirations: 1, explore: 0}\n",
-    "tune": STEPS + "      step: {tune: [one, two, three], trials: 6}\n",
+    "tune": STEPS + "      step: {tune: [one, two, three], trials: 40}\n",
     "seed": "      step: {seed: source}\n",
     "agentic": STEPS + "      step: {agentic: working, judgements: 2, minutes: 5}\n",
 }
@@ -77,6 +77,7 @@ OTHER = {
     "adaptive headroom": "0.1",
     "adaptive patience": "1",
     "adaptive random_seed": "1",
+    "adaptive when": "correct",
     "tune tune": "[two]",
     "tune trials": "3",
     "tune best": "2",
@@ -126,7 +127,11 @@ def _asking(folder: Path, name: str) -> str:
     return json.dumps([sys.executable, str(Path(__file__).parents[1] / "support/stand_in_agent.py"), "asks", *files])
 
 
-JUDGES: dict[str, Callable[[str], Verdict]] = {"repair same_failure": wrong, "best_of repairs": wrong}
+JUDGES: dict[str, Callable[[str], Verdict]] = {
+    "repair same_failure": wrong,
+    "best_of repairs": wrong,
+    "adaptive when": wrong,
+}
 
 
 class Bench:
@@ -164,13 +169,14 @@ class Bench:
         if key not in self._known:
             del self._server.requests[:]
             changed = [f"workflows.mine.steps.step.{override}"] if override else []
-            ran = run_steps(self._task(kind), KnownJudge(judge), *changed, folder=f"run{next(self._runs)}")
+            asked = KnownJudge(judge)
+            ran = run_steps(self._task(kind), asked, *changed, folder=f"run{next(self._runs)}")
             assert ran.failed is None
             prompts = Counter(seen.prompt for seen in self._server.requests)
             candidates = [a.candidate for a in ran.state.attempts]
             # An agent's prompt reaches no server, and what is reserved for it shows in the plan alone.
             handed = (ran.plan.ceiling, [j.candidate.id for j in ran.state.made.get("step", [])])
-            self._known[key] = (ran.course, candidates, prompts, handed if kind == "agentic" else None)
+            self._known[key] = (ran.course, candidates, prompts, handed if kind == "agentic" else None, asked.ranked)
         return self._known[key]
 
 

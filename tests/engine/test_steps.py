@@ -18,7 +18,7 @@ from akgflow.engine.steps import RUNS
 from akgflow.models.sizes import most_tokens
 from akgflow.runs.reader import candidates_of
 from akgflow.terms import Evidence, Status
-from akgflow.verdict import Verdict
+from akgflow.verdict import JudgeRequest, Verdict
 
 CODERS = ("first", "second", "third")
 PLENTY = "limits: {retries: 3, timeout: 20s, max_parallel: 16}"
@@ -203,10 +203,28 @@ def test_tuning_asks_no_model_and_finds_the_top(task: Path, openai_server: OpenA
     ran = run_steps(task, judge)
     assert len(openai_server.requests) == 1
     assert ran.plan.jobs[0].steps[1].calls == 0
-    assert len(judge.judged) == 33
+    assert (len(set(judge.ranked)), len(judge.judged)) == (32, 3), "many are ranked, the best two judged"
     assert best(ran) >= 19.0
+    assert best(ran) == max(speed(*knobs(source)) for source in judge.ranked if verdict_of(source).passed)
     assert run_steps(task, judge).course == ran.course
-    assert len(judge.judged) == 33
+    assert (len(judge.ranked), len(judge.judged)) == (32, 3), "nothing is ranked or judged again"
+
+
+def test_a_kernel_that_only_ranks_well_gains_nothing(task: Path, openai_server: OpenAIServer) -> None:
+    """What came first and is judged wrong is no candidate that counts; the next ones are judged in its place."""
+    openai_server.default = by_role(lambda seen: kernel(2, 2))
+    workflow(task, "      code: {agent: coder}\n      tune: {tune: code, trials: 32}\n")
+    judge = KnownJudge(verdict_of)
+
+    class Liar(KnownJudge):
+        async def judge(self, request: JudgeRequest) -> Verdict:
+            verdict = await super().judge(request)
+            return known(status=Status.INCORRECT_NUMERICAL) if len(self.judged) in (2, 3) else verdict
+
+    honest, lied = run_steps(task, judge), run_steps(task, liar := Liar(verdict_of), folder="lied")
+    assert len(liar.judged) == 5
+    assert liar.judged[1:3] == judge.judged[1:3], "the same came first"
+    assert speed(2, 2) < best(lied) < best(honest)
 
 
 @pytest.mark.parametrize(
@@ -255,7 +273,7 @@ def test_seeds_come_from_the_source_kernel(task: Path) -> None:
     given = task.parent / "given.py"
     given.write_text(kernel(2, 2))
     task.write_text(task.read_text().replace("generate", "optimize") + "source: {dsl: cpp, file: given.py}\n")
-    for name, attempts in (("verify_only", 1), ("tune_only", 41)):
+    for name, attempts in (("verify_only", 1), ("tune_only", 3)):
         ran = run_steps(task, KnownJudge(verdict_of), f"workflow={name}", folder=name)
         assert len(ran.course) == attempts
         assert sum(step.calls for step in ran.plan.jobs[0].steps) == 0

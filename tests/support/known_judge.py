@@ -19,9 +19,11 @@ from akgflow.errors import AkgflowError
 from akgflow.machine import Machine
 from akgflow.models.gateway import Gateway
 from akgflow.planning import Plan, build_plan
+from akgflow.ranking import Ranked, Ranking, RankRequest
 from akgflow.runs.folder import claim
 from akgflow.runs.journal import Journal
 from akgflow.runs.result import Dispatch
+from akgflow.search.quality import speed_of
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import Environment, JudgeRequest, OperatorFeatures, Roofline, Timing, Verdict
 
@@ -46,16 +48,36 @@ def known(
 
 @dataclass
 class KnownJudge:
-    """An executor: ``verdict_of`` says what there is to say about a source; ``judged`` lists what was asked."""
+    """An executor: ``verdict_of`` says what there is to say about a source.
+
+    ``judged`` and ``ranked`` list what was asked.
+    """
 
     verdict_of: Callable[[str], Verdict]
     judged: list[str] = field(default_factory=list)
+    ranked: list[str] = field(default_factory=list)
 
     async def judge(self, request: JudgeRequest) -> Verdict:
         """The verdict that is known."""
         source = str(request.candidate)
         self.judged.append(source)
         return self.verdict_of(source)
+
+    async def rank(self, asked: RankRequest) -> Ranking:
+        """What the verdicts say, though nobody judged."""
+        self.ranked += asked.sources
+        first = speed_of(self.verdict_of(str(asked.request.candidate)))
+        if first is None:
+            return Ranking(reason="the first one has no time")
+        found = [(verdict, speed_of(verdict)) for verdict in map(self.verdict_of, asked.sources)]
+        return Ranking(
+            tuple(
+                Ranked(speed.ratio / first.ratio, (speed.ratio / first.ratio,), 9)
+                if speed
+                else Ranked(status=verdict.status, why=verdict.message)
+                for verdict, speed in found
+            )
+        )
 
     async def features(self, asked: object) -> OperatorFeatures:
         """Nobody looked at the operator."""

@@ -53,6 +53,15 @@ def test_a_dot_that_names_no_precision_gets_that_of_its_target(drive, target, co
     assert (seen["errors"][0] < 2e-5) is not coarse
 
 
+@pytest.mark.parametrize(
+    ("precision", "least", "most"), [("tf32x3", 0.0, 2e-5), ("bf16x6", 0.0, 2e-5), ("bf16x3", 2e-5, 1e-3)]
+)
+def test_a_dot_of_parts_has_as_many_bits_as_these(drive, precision, least, most):
+    text = GEMM_TEXT.replace('input_precision="ieee"', f'input_precision="{precision}"')
+    seen = drive("triton", "interpreted", "nvidia_h200", text, **ONE_GEMM)
+    assert least < seen["errors"][0] < most, seen
+
+
 @pytest.mark.parametrize("target", ["nvidia_a100", "nvidia_h200", "nvidia_b200", "amd_mi300x"])
 def test_autotuned_gemm_is_compiled_in_every_configuration(drive, targets, target):
     seen = drive("triton", "compiled", target, "triton_gemm.py", **ONE_GEMM)

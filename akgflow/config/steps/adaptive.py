@@ -13,6 +13,7 @@ class AdaptiveStep:
 
     Each trial goes on from one candidate: the one whose rank plus ``explore`` times its bonus for having been seldom
     chosen is highest; ``agent`` sees it and ``inspirations``. ``headroom`` and ``patience`` (in trials) end it early.
+    ``when: correct`` begins only where a candidate is right.
     """
 
     name: str
@@ -25,6 +26,7 @@ class AdaptiveStep:
     headroom: float | None = 0.9
     patience: int | None = 12
     random_seed: int = 0
+    when: str | None = None
 
     def cap(self, _: AgentRoles, /) -> Cap:
         """Every trial."""
@@ -32,5 +34,7 @@ class AdaptiveStep:
             f"search on from {' and '.join(self.adaptive)} with {self.agent} by confidence bounds: "
             f"at most {self.trials} trials, {self.parallel} at a time"
         )
-        does += enough(self.headroom, self.patience, "trials")
-        return Cap(does, {self.agent: self.trials}, self.trials, shown=2 + self.inspirations)
+        does += enough(self.headroom, self.patience, "trials") + "; begins only from a right one" * bool(self.when)
+        return Cap(
+            does, {self.agent: self.trials}, self.trials, shown=2 + self.inspirations, faster=self.when is not None
+        )

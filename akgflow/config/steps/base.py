@@ -31,6 +31,8 @@ class Cap:
     """Earlier replies that a prompt of the step may hold: the sketch, the candidate, advice, other candidates."""
     session: int = 0
     """Where a call is a whole session of an agent: the tokens that it may take, in and out."""
+    faster: bool = False
+    """Whether all that it does is to make right kernels faster: nothing, where nothing is executed."""
 
 
 class Kind(Protocol):

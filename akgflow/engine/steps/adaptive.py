@@ -18,7 +18,9 @@ from akgflow.search import Judged, Stopping, inspirations, pick
 async def run(step: AdaptiveStep, state: JobState, run: RunContext) -> None:
     """Make trials until the cap, the roofline or the noise ends it. Trial t is the call (step, t, 1)."""
     search = _Search(step, state, run)
-    if not search.ended():
+    if step.when and not any(judged.verdict.passed for judged in state.pool(step.adaptive)):
+        run.say(state, f"{step.name}: not begun: no candidate is right")
+    elif not search.ended():
         await pipeline(step.trials, step.parallel, search.begin, search.commit)
 
 

@@ -1,16 +1,25 @@
-"""The step ``tune``: the constants that candidates declare, with the judge as the objective and no model."""
+"""The step ``tune``: the constants that candidates declare, with the judge as the objective and no model.
+
+Many settings are ranked in one go, which is no evidence; the fastest are judged in full, and these alone are candidates
+of the job.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
+from akgflow.base.atomic import write_json
+from akgflow.base.serial import to_data
 from akgflow.base.text import named_values
 from akgflow.config.steps import TuneStep
+from akgflow.config.steps.tune import JUDGED
 from akgflow.config.types import Scalar
-from akgflow.engine.context import RunContext
+from akgflow.engine.context import RunContext, Turn
 from akgflow.engine.state import JobState
 from akgflow.engine.steps._pipeline import pipeline
+from akgflow.ranking import Ranked, Ranking
+from akgflow.runs.layout import ranking_file
 from akgflow.search import (
     Candidate,
     Judged,
@@ -22,19 +31,24 @@ from akgflow.search import (
     speed_of,
     with_values,
 )
+from akgflow.terms import Status
+
+AT_ONCE = 16
+"""Settings in one ranking. With fewer the next proposals know more; with more, cores build side by side."""
+NOISE = 1.01
+"""What is ranked no more than so many times as fast as the candidate is not judged."""
+
+Values = Mapping[str, Scalar]
 
 
 async def run(step: TuneStep, state: JobState, run: RunContext) -> None:
-    """Tune the best candidates one after the other. Trial t of the n-th is attempt (n - 1) x trials + t."""
+    """Tune the best candidates one after the other. Attempts of the n-th count on from (n - 1) x trials."""
     pool = state.pool(step.tune)
     state.hand_on(step.name, pool)
-    found = _tunable(pool, step, state, run)
-    if not found:
-        return
-    for number, (base, tunables) in enumerate(found):
-        search = _Search(step, base, tunables, number * step.trials, state, run)
+    for number, (base, tunables) in enumerate(_tunable(pool, step, state, run)):
+        search = _Search(step, base, tunables, number, state, run)
         if not search.ended():
-            await pipeline(step.trials, step.parallel, search.begin, search.commit)
+            await search.run()
 
 
 def _tunable(pool: list[Judged], step: TuneStep, state: JobState, run: RunContext) -> list[tuple[Judged, Tunables]]:
@@ -64,49 +78,101 @@ class _Search:
     """The trials of one candidate."""
 
     def __init__(
-        self, step: TuneStep, base: Judged, tunables: Tunables, before: int, state: JobState, run: RunContext
+        self, step: TuneStep, base: Judged, tunables: Tunables, number: int, state: JobState, run: RunContext
     ) -> None:
-        self._step, self._base, self._before = step, base, before
+        self._step, self._base, self._number = step, base, number
         self._state, self._run = state, run
-        self._values: dict[int, Mapping[str, Scalar]] = {}
-        self._verdicts = [base.verdict]
-        self._stopping = Stopping(step.headroom, step.patience, "trials")
+        self._stopping = Stopping(step.headroom, None, "trials")
         self._tuner = Tuner(tunables, seed=step.random_seed)
-        self._tuner.know(tunables.first, _score(base))
+        self._tuner.know(tunables.first, 1.0)
+        self._asked: dict[int, list[Values]] = {}
+        self._ranked: list[tuple[Values, Ranked]] = []
+        self._best, self._since = 1.0, 0
+        self._reason = ""
+        others = tunables.size - all(tunables.first[name] in values for name, values in tunables.space.items())
+        self._settings = min(step.trials, others)
         run.notify(
             state.job.id,
             f"{step.name}: {', '.join(tunables.space)} of candidate {base.candidate.id}, {tunables.size} combinations",
         )
 
     def ended(self) -> bool:
-        """Whether the roofline or the noise ends it now; says why."""
-        why = self._stopping.why(self._verdicts)
+        """Whether the roofline ends it before it begins; says why."""
+        why = self._stopping.why([self._base.verdict])
         if why:
-            self._run.say(self._state, f"{self._step.name}: ended after {len(self._verdicts) - 1} trials: {why}")
+            self._say(f"ended after 0 trials: {why}")
         return bool(why)
 
-    def begin(self, trial: int) -> Coroutine[Any, Any, Judged] | None:
-        """Judge the candidate with the next values; None when all were tried."""
-        values = self._tuner.ask()
-        if values is None:
+    async def run(self) -> None:
+        """Rank, and judge the best; so few that all may be judged are not ranked."""
+        if self._settings <= JUDGED:
+            return await self._judge([values for _ in range(self._settings) if (values := self._tuner.ask())])
+        rankings = -(-self._settings // AT_ONCE)
+        await pipeline(rankings, self._step.parallel, self.begin, self.commit)
+        if self._reason:
+            return self._say(f"nothing more was ranked: {self._reason}")
+        return await self._judge(self._worth_it())
+
+    def begin(self, number: int) -> Coroutine[Any, Any, Ranking] | None:
+        """Rank the next settings; None when all were tried."""
+        most = min(AT_ONCE, self._step.trials - (number - 1) * AT_ONCE)
+        values = [one for one in (self._tuner.ask() for _ in range(most)) if one is not None]
+        if not values:
             return None
-        self._values[trial] = values
-        self._run.notify(self._state.job.id, f"{self._step.name} {trial}: {named_values(values)}")
-        source = with_values(self._base.candidate.source, values)
-        candidate = Candidate(source, self._step.name, self._before + trial, 1, (self._base.candidate.id,))
-        return self._run.judge_candidate(self._state, candidate)
+        self._asked[number] = values
+        turn = Turn(self._step.name, self._number * self._step.trials + number)
+        return self._run.rank(self._state, turn, self._base.candidate, [self._with(one) for one in values])
 
-    def commit(self, trial: int, judged: Judged) -> bool:
-        """Tell the tuner a trial's score; True when it was the last."""
-        self._tuner.tell(self._values[trial], _score(judged))
-        self._state.add_new(judged)
-        self._verdicts.append(judged.verdict)
-        return self.ended()
+    def commit(self, number: int, ranking: Ranking) -> bool:
+        """Tell the tuner; True when nothing more is to be ranked."""
+        if ranking.reason:
+            self._reason = ranking.reason
+            return True
+        before, asked = self._best, self._asked[number]
+        for values, one in zip(asked, ranking.ranked, strict=True):
+            self._ranked.append((values, one))
+            self._tuner.tell(values, 0.0 if one.status is not Status.PASSED else one.speed)
+            self._best = max(self._best, one.speed or 0.0)
+        self._since = 0 if self._best > before * NOISE else self._since + len(asked)
+        table = [{"values": values, **to_data(one)} for values, one in self._ranked]
+        write_json(ranking_file(self._run.folder.path, self._state.job.id, self._step.name, self._number + 1), table)
+        patience = self._step.patience
+        return self._stopping.reached(self._base.verdict, self._best) or (
+            patience is not None and self._since >= patience
+        )
 
+    def _worth_it(self) -> list[Values]:
+        """The settings to judge, the fastest first: over all cases, and, where several kernels are kept, for each."""
+        faster = [(values, one) for values, one in self._ranked if (one.speed or 0.0) > NOISE]
+        chosen = [values for values, _ in sorted(faster, key=lambda pair: -(pair[1].speed or 0.0))]
+        if self._run.task.winners > 1:
+            timed = [(values, one) for values, one in self._ranked if one.speeds]
+            cases = range(len(timed[0][1].speeds)) if timed else ()
+            for_each = [max(timed, key=lambda pair, at=case: pair[1].speeds[at]) for case in cases]  # type: ignore[misc]
+            best = [values for case, (values, one) in enumerate(for_each) if one.speeds[case] > NOISE]
+            chosen = chosen[:1] + best + chosen[1:]
+        out = [one for _, one in self._ranked if one.status is not Status.PASSED]
+        why = f", {len(out)} of them out ({out[0].status}: {out[0].why})" if out else ""
+        text = f"ranked {len(self._ranked)} settings of candidate {self._base.candidate.id}{why}"
+        self._say(text if chosen else f"{text}: none is faster")
+        return [values for at, values in enumerate(chosen) if values not in chosen[:at]]
 
-def _score(judged: Judged) -> float | None:
-    """The speedup; 0 for a candidate that is wrong, None for a right one that was not timed this time."""
-    speed = speed_of(judged.verdict)
-    if speed is not None:
-        return speed.ratio
-    return None if judged.verdict.passed else 0.0
+    async def _judge(self, settings: Sequence[Values]) -> None:
+        """Judge the first of ``settings``, one after the other, until enough are right."""
+        enough = JUDGED if self._run.task.winners == 1 else self._step.judged
+        right = 0
+        for place, values in enumerate(settings[: self._step.judged], 1):
+            attempt = self._number * self._step.trials + place
+            self._run.notify(self._state.job.id, f"{self._step.name} {attempt}: {named_values(values)}")
+            candidate = Candidate(self._with(values), self._step.name, attempt, 1, (self._base.candidate.id,))
+            judged = await self._run.judge_candidate(self._state, candidate)
+            self._state.add_new(judged)
+            right += judged.verdict.passed
+            if right == enough:
+                break
+
+    def _with(self, values: Values) -> str:
+        return with_values(self._base.candidate.source, values)
+
+    def _say(self, text: str) -> None:
+        self._run.say(self._state, f"{self._step.name}: {text}")

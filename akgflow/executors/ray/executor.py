@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import TypeVar
 
 import ray
 from ray.exceptions import RayError, RayTaskError
 
 from akgflow.base.serial import from_data, of_others, to_data
-from akgflow.config.types import RayReach
+from akgflow.config.types import RayReach, Target
 from akgflow.errors import MachineExhausted
 from akgflow.executors.base import Using
-from akgflow.executors.local import MARGIN_SECONDS, not_run
+from akgflow.executors.local import MARGIN_SECONDS, most_seconds, not_run
 from akgflow.executors.ray.actor_pool import ActorPool, JudgeActor
 from akgflow.executors.ray.cluster import NoCapacity, connect
+from akgflow.ranking import Ranking, RankRequest
 from akgflow.verdict import JudgeRequest, Verdict
 
+T = TypeVar("T")
 MOST_ATTEMPTS = 3
 """A candidate whose judge was lost with its worker or node is judged again elsewhere, this often in all."""
 
@@ -44,17 +47,40 @@ class RayExecutor:
 
     async def judge(self, request: JudgeRequest) -> Verdict:
         """The verdict; where no node can judge, it says so."""
-        reach = request.target.reach
-        assert reach is not None, "only targets on a cluster are judged here"
+        # For the node that judges, the target is local.
+        text = json.dumps(to_data(replace(request, target=replace(request.target, reach=None))))
+
+        async def ask(actor: JudgeActor) -> Verdict:
+            verdict = from_data(of_others(await actor.handle.judge.remote(text)), Verdict)
+            return replace(verdict, environment=replace(verdict.environment, node=actor.name))
+
+        found = await self._somewhere(request.target, most_seconds(request), ask)
+        if isinstance(found, str):
+            return not_run(request, found, f"Ray cluster at {reach_of(request.target).address}")
+        return found
+
+    async def rank(self, asked: RankRequest) -> Ranking:
+        """The ranking; where no node can rank, it says so."""
+        local = replace(asked.request, target=replace(asked.request.target, reach=None))
+        text = json.dumps(to_data(replace(asked, request=local)))
+
+        async def ask(actor: JudgeActor) -> Ranking:
+            return from_data(of_others(await actor.handle.rank.remote(text)), Ranking)
+
+        found = await self._somewhere(asked.request.target, most_seconds(asked), ask)
+        return Ranking(reason=found) if isinstance(found, str) else found
+
+    async def _somewhere(self, target: Target, most: float, ask: Callable[[JudgeActor], Awaitable[T]]) -> T | str:
+        """The answer of a node, or why none could give one."""
         lost: dict[str, str] = {}
         short: MachineExhausted | None = None
         try:
-            await self._join(reach)
-            pool = self._pools.setdefault(request.target.name, ActorPool(request.target))
+            await self._join(reach_of(target))
+            pool = self._pools.setdefault(target.name, ActorPool(target))
             for _ in range(MOST_ATTEMPTS):
                 actor = await pool.acquire(lost)
                 try:
-                    return await self._attempt(request, actor, pool)
+                    return await self._attempt(ask, actor, pool, most + MARGIN_SECONDS)
                 except MachineExhausted as error:
                     short = error
                     lost[actor.node] = f"on {actor.name}: {error.reason}"
@@ -66,7 +92,7 @@ class RayExecutor:
             lost[""] = str(full)
         if short is not None:
             raise MachineExhausted("; ".join(lost.values())) from short
-        return not_run(request, "; ".join(lost.values()), f"Ray cluster at {reach.address}")
+        return "; ".join(lost.values())
 
     async def _join(self, reach: RayReach) -> None:
         if self._connected is None:
@@ -76,15 +102,13 @@ class RayExecutor:
             raise NoCapacity(f"one run uses one Ray cluster, and this one uses that at {self._address}")
         await asyncio.shield(self._connected)
 
-    async def _attempt(self, request: JudgeRequest, actor: JudgeActor, pool: ActorPool) -> Verdict:
-        """One judgement on one actor, which is released once it has answered; raises `RayError` when it is lost."""
-        limits = request.limits
-        most = (limits.build_seconds + limits.run_seconds) * (len(request.evidence) + 1) + 2 * MARGIN_SECONDS
-        # For the node that judges, the target is local.
-        asked = replace(request, target=replace(request.target, reach=None))
+    async def _attempt(
+        self, ask: Callable[[JudgeActor], Awaitable[T]], actor: JudgeActor, pool: ActorPool, most: float
+    ) -> T:
+        """One attempt on one actor, which is released once it has answered; raises `RayError` when it is lost."""
         try:
             async with self._using():
-                said = await asyncio.wait_for(actor.handle.judge.remote(json.dumps(to_data(asked))), most)
+                said = await asyncio.wait_for(ask(actor), most)
         except TimeoutError:
             await pool.drop(actor)
             raise RayError(f"the judge did not answer within {most:.0f} s") from None
@@ -97,8 +121,7 @@ class RayExecutor:
             await asyncio.shield(pool.drop(actor))
             raise
         await pool.release(actor)
-        verdict = from_data(of_others(said), Verdict)
-        return replace(verdict, environment=replace(verdict.environment, node=actor.name))
+        return said
 
     async def close(self) -> None:
         """End every actor, and leave the cluster where this executor has joined it."""
@@ -110,3 +133,9 @@ class RayExecutor:
                 if await self._connected:
                     await asyncio.to_thread(ray.shutdown)
             self._connected = None
+
+
+def reach_of(target: Target) -> RayReach:
+    """The cluster of a target that has one."""
+    assert target.reach is not None, "only targets on a cluster are judged here"
+    return target.reach

@@ -18,6 +18,7 @@ from akgflow.executors.availability import ClusterQuery
 from akgflow.executors.local import LocalExecutor
 from akgflow.executors.scratch import temporary
 from akgflow.machine import Device, Machine, detect
+from akgflow.ranking import RankRequest
 from akgflow.terms import Evidence
 from akgflow.toolchains import missing
 from akgflow.verdict import JudgeRequest
@@ -80,6 +81,10 @@ class NodeJudge:
         """The verdict on a request, both as JSON."""
         verdict = await self._executor.judge(from_data(json.loads(request), JudgeRequest))
         return json.dumps(to_data(verdict))
+
+    async def rank(self, asked: str) -> str:
+        """The same for a ranking."""
+        return json.dumps(to_data(await self._executor.rank(from_data(json.loads(asked), RankRequest))))
 
     async def close(self) -> None:
         """End the judge and all that it started."""

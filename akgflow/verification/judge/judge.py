@@ -16,8 +16,11 @@ from pathlib import Path
 
 from akgflow import toolchains
 from akgflow.config.types import Scalar
+from akgflow.errors import PrerequisiteError
 from akgflow.machine import Machine
+from akgflow.ranking import Ranking, RankRequest
 from akgflow.reproduction import Reproduced, ReproduceRequest
+from akgflow.terms import Evidence
 from akgflow.verdict import JudgeRequest, Verdict
 from akgflow.verification.judge.build_cache import BuildCache
 from akgflow.verification.judge.candidate_process import BUILDS, ForkServerClient
@@ -28,6 +31,7 @@ from akgflow.verification.judge.judgement import Grant, Judgement, Tools
 from akgflow.verification.judge.resources import memory_plan
 from akgflow.verification.judge.resources.memory_plan import Plan
 from akgflow.verification.judge.second_look.reproduction import Reproduction
+from akgflow.verification.judge.timing import CheckedTrial, Entrant, Ranker, Start
 from akgflow.verification.reference.operator import OperatorError
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.sliced import SlicedReference
@@ -54,6 +58,56 @@ class Judge:
         verdict = Judgement(self._tools, request, scratch, grant).run()
         return without_seeds(
             verdict, {one.seeds.secret for one, uses in self._references.values() if _stays(one, uses)}
+        )
+
+    def rank(self, asked: RankRequest, scratch: Path, grant: Grant) -> Ranking:
+        """Which of many candidates are worth a judgement; whatever they do is in it, never an exception.
+
+        Raises `MachineExhausted` as `judge` does.
+        """
+        request, tools = asked.request, self._tools
+        tools.server.pressure.begin(scratch)
+        try:
+            absent = toolchains.missing(request.toolchain, Evidence.EXECUTED, request.target, tools.machine)
+            if absent is not None:
+                return Ranking(reason=absent)
+            with memory_plan.bounded(request.target.on_host, request.limits.judgement_bytes):
+                return self._ranker(asked, Judgement(tools, request, scratch, grant)).run()
+        except (CandidateFailed, OperatorError, PrerequisiteError) as failure:
+            return Ranking(reason=str(failure))
+        except Exception as error:
+            if words := memory_plan.no_room(error):
+                return Ranking(reason=words)
+            raise
+
+    def _ranker(self, asked: RankRequest, judgement: Judgement) -> Ranker:
+        tools, cores, scratch = self._tools, self._tools.machine.cores, judgement.scratch
+        found = memory_plan.planned(judgement.request, judgement.cases, Evidence.EXECUTED, cores)
+        judgement.request, judgement.plans = request, _ = found
+        device = "cpu" if request.target.on_host else "cuda"
+        told = [keys for keys in judgement.cases if not judgement.is_secret(keys)] or list(judgement.cases[:1])
+
+        def entrant(number: int, module: str) -> Entrant:
+            folder = scratch / str(number)
+            folder.mkdir(parents=True)
+            tools.build_cache.fetch(judgement.builds_key(Evidence.EXECUTED, module), folder / BUILDS)
+
+            def begin() -> CheckedTrial:
+                return CheckedTrial(tools.server, request, Evidence.EXECUTED, folder, cores)
+
+            def ready(trial: Trial) -> None:
+                trial.open()
+                trial.load(module)
+
+            return Entrant(Start(begin, ready), len(told))
+
+        return Ranker(
+            [judgement.reference(keys, device) for keys in told],
+            [entrant(number, one) for number, one in enumerate((judgement.module, *asked.sources))],
+            judgement.grant,
+            cores=cores,
+            most=request.limits.judgement_bytes,
+            seconds=asked.seconds,
         )
 
     def reproduce(self, asked: ReproduceRequest, scratch: Path) -> Reproduced:

@@ -97,7 +97,7 @@ class Judgement:
         """Further secret cases, between the stated ones; raises `OperatorError`."""
         return unseen(self.request) if self.request.unseen else ()
 
-    def _is_secret(self, keys: Mapping[str, Scalar]) -> bool:
+    def is_secret(self, keys: Mapping[str, Scalar]) -> bool:
         return any(one.items() <= keys.items() for one in (*self.request.secret_cases, *self.drawn))
 
     @cached_property
@@ -123,7 +123,7 @@ class Judgement:
         if isinstance(failure, Disturbed) and failure.status is Status.NOT_RUN:
             raise MachineExhausted(f"twice in one judgement: {failure.message}")
         seconds = time.monotonic() - self.started
-        return self.findings.verdict(self.request, self.tools.machine, seconds, self._is_secret)
+        return self.findings.verdict(self.request, self.tools.machine, seconds, self.is_secret)
 
     def _try(self) -> None:
         pressure = self.tools.server.pressure
@@ -213,7 +213,7 @@ class Judgement:
             return trial
 
         def prepare() -> None:
-            self._reference(self.cases[0], "cuda").prepare()
+            self.reference(self.cases[0], "cuda").prepare()
 
         on_device = evidence is Evidence.EXECUTED and not self.request.target.on_host
         beside = prepare if on_device and self.plans[0].slicing is None else None
@@ -222,7 +222,7 @@ class Judgement:
 
     def _compile(self, trial: Trial) -> None:
         for keys in self.cases:
-            reference = self._reference(keys, "cpu")
+            reference = self.reference(keys, "cpu")
             trial.build(reference)
             trial.compile(reference)
         trial.require_kernels()
@@ -252,17 +252,17 @@ class Judgement:
         parts = (module or self.module, request.toolchain, request.target, evidence.value, cpu, libraries())
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
-    def _reference(self, keys: Mapping[str, Scalar], device: str) -> Reference:
+    def reference(self, keys: Mapping[str, Scalar], device: str) -> Reference:
         return self.tools.reference(self.request, keys, device, self.plans[self.cases.index(keys)])
 
     def _references(self, device: str) -> list[Reference]:
-        return [self._reference(keys, device) for keys in self.cases]
+        return [self.reference(keys, device) for keys in self.cases]
 
     def _numerics(self, trial: Trial) -> None:
         findings, self._called = self.findings, []
         try:
             for keys in self.cases:
-                reference = self._reference(keys, trial.device)
+                reference = self.reference(keys, trial.device)
                 reference.prepare()
                 memory_plan.require_left(self.plans[self.cases.index(keys)].called)
                 findings.warnings.update(dict.fromkeys(reference.warnings))
@@ -295,9 +295,9 @@ class Judgement:
     def _recheck(self, trial: Trial) -> None:
         """More calls: of the last case, and, where there are several, of one that came before."""
         *others, last = self.cases
-        trial.repeat(self._reference(last, trial.device))
+        trial.repeat(self.reference(last, trial.device))
         if others and result_failure(trial.measured) is None:
-            earlier = self._reference(_secret.choice(others), trial.device)
+            earlier = self.reference(_secret.choice(others), trial.device)
             trial.build(earlier)
             trial.once_more(earlier)
 
@@ -324,7 +324,7 @@ class Judgement:
             return
         for one in self._called:
             one.reference.prepare()
-        told = [one for one in self._called if not self._is_secret(one.keys)]
+        told = [one for one in self._called if not self.is_secret(one.keys)]
         largest = max(told or self._called, key=lambda one: one.elements)
         self.grant()
         timed = self._timed(trial, told or [largest], rivals=not self.request.unseen)

@@ -66,7 +66,7 @@ def main() -> None:
     lines.write(Ready())
     while True:
         message = lines.waiting.get()
-        assert isinstance(message, worker.Judge | worker.Look | worker.Reproduce), (
+        assert isinstance(message, worker.Judge | worker.Look | worker.Reproduce | worker.Rank), (
             "an executor asks for one thing at a time"
         )
         number = message.id
@@ -81,6 +81,8 @@ def main() -> None:
                 lines.write(worker.Looked(number, features_of(message.request)))
             elif isinstance(message, worker.Reproduce):
                 lines.write(worker.Found(number, judge.reproduce(message.request, Path(message.scratch))))
+            elif isinstance(message, worker.Rank):
+                lines.write(worker.InOrder(number, judge.rank(message.request, Path(message.scratch), grant)))
             else:
                 lines.write(worker.Judged(number, judge.judge(message.request, Path(message.scratch), grant)))
         except Exception as error:

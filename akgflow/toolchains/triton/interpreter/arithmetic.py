@@ -2,8 +2,9 @@
 
 The interpreter keeps bf16 as the upper 16 bits of a float32 in a ``uint16`` and then adds and compares those as
 integers. Here every operation on bf16 widens to float32, computes, and rounds once to nearest even. A float32
-``tl.dot`` whose precision is ``tf32`` reads its operands as tensor cores do: with 10 bits of mantissa. Up to 3.9 a
-comparison has the type of what it compares, so that a scalar in a mask makes the mask a number.
+``tl.dot`` whose precision is ``tf32`` reads its operands as tensor cores do: with 10 bits of mantissa. With ``tf32x3``,
+``bf16x3`` and ``bf16x6`` it adds up products of parts, as Triton's pass F32DotTC makes them: 22, 16 and 24 bits. Up to
+3.9 a comparison has the type of what it compares, so that a scalar in a mask makes the mask a number.
 """
 
 from __future__ import annotations
@@ -37,6 +38,42 @@ def _as_tf32(values: Any) -> Any:
     import numpy as np
 
     return (np.ascontiguousarray(values).view(np.uint32) & np.uint32(0xFFFFE000)).view(np.float32)
+
+
+def _nearest_tf32(values: Any) -> Any:
+    """float32 to 10 bits of mantissa, to nearest and ties away from zero (``cvt.rna.tf32.f32`` of PTX)."""
+    import numpy as np
+
+    bits = np.ascontiguousarray(values).view(np.uint32)
+    rounded = ((bits + np.uint32(0x1000)) & np.uint32(0xFFFFE000)).view(np.float32)
+    return np.where(np.isfinite(values), rounded, values)
+
+
+def _through_bf16(values: Any) -> Any:
+    return widen(narrow(values))
+
+
+TERMS = {
+    "TF32x3": ((1, 0), (0, 1), (0, 0)),
+    "BF16x3": ((1, 0), (0, 1), (0, 0)),
+    "BF16x6": ((1, 1), (2, 0), (0, 2), (1, 0), (0, 1), (0, 0)),
+}
+"""By the precision of a dot, which parts of its operands are multiplied, the smallest first; part 0 is the largest."""
+
+
+def _split(values: Any, precision: str) -> list[Any]:
+    """A float32 operand in the parts that tensor cores multiply. What is not finite stays in the first one."""
+    import numpy as np
+
+    # What is left of TF32 is read by tensor cores as it is.
+    roundings = (_nearest_tf32, _as_tf32) if precision == "TF32x3" else (_through_bf16,) * 3
+    parts: list[Any] = []
+    left = values
+    for rounded in roundings:
+        parts.append(rounded(left))
+        with np.errstate(invalid="ignore"):
+            left = np.where(np.isfinite(parts[-1]), left - parts[-1], np.float32(0.0))
+    return parts
 
 
 def changes(rounding: bool) -> Changes:
@@ -162,12 +199,25 @@ def _products(interpreter: Any, rounding: bool) -> Changes:
 
     builder, handle = interpreter.InterpreterBuilder, interpreter.TensorHandle
     dot = builder.create_dot
-    tf32 = interpreter._ir.INPUT_PRECISION.TF32
+    precisions = interpreter._ir.INPUT_PRECISION
+    tf32 = precisions.TF32
+    of_parts = {getattr(precisions, name): name for name in TERMS if hasattr(precisions, name)}
+
+    def by_parts(self: Any, a: Any, b: Any, d: Any, name: str, *rest: Any) -> Any:
+        """The sum of the products of parts; the accumulator comes last."""
+        left, right = _split(a.data, name), _split(b.data, name)
+        found = handle(np.zeros_like(d.data), d.dtype)
+        for i, j in TERMS[name]:
+            found = dot(self, handle(left[i], a.dtype), handle(right[j], b.dtype), found, tf32, *rest)
+        return handle(found.data + d.data, d.dtype)
 
     def create_dot(self: Any, a: Any, b: Any, d: Any, input_precision: Any, *rest: Any) -> Any:
         a, b = _decoded(_up(a)), _decoded(_up(b))
-        if rounding and input_precision == tf32 and a.data.dtype == np.float32 and b.data.dtype == np.float32:
-            # Widened bf16 has fewer bits than TF32 keeps: it passes through unchanged.
+        in_float32 = a.data.dtype == np.float32 and b.data.dtype == np.float32
+        # Widened bf16 has fewer bits than any of these keeps: it passes through unchanged.
+        if in_float32 and d.data.dtype == np.float32 and input_precision in of_parts:
+            return by_parts(self, a, b, d, of_parts[input_precision], *rest)
+        if rounding and in_float32 and input_precision == tf32:
             a, b = handle(_as_tf32(a.data), a.dtype), handle(_as_tf32(b.data), b.dtype)
         if not _is_bf16(d):
             return dot(self, a, b, d, input_precision, *rest)

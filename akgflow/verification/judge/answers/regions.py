@@ -32,6 +32,10 @@ class Regions:
         """The region of that name; None where there is none."""
         return self._made.get(name)
 
+    def replaced(self) -> None:
+        """The process has attached other memory for calls: the next call attaches this one again."""
+        self._attached.clear()
+
     def give(self, name: str, layout: memory.Layout, fds: list[int]) -> Mapping[str, Any] | None:
         """The handle of new memory that holds what is laid out; None where tensors have no memory."""
         if self.device == "meta":
