@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +22,8 @@ from akgflow.runs.result import Dispatch, JobResult, RunResult
 from akgflow.search.pool import id_of
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import Verdict
+
+_PREPARES = re.compile(r"\bprepare\b")
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,11 @@ def checked(subject: Subject) -> Subject:
     if verdict.correctness is None or subject.evidence not in verdict.evidence:
         have = ", ".join(verdict.evidence) or "none"
         raise ConfigError(f"{what} was never seen to compute (evidence: {have}): judge it where {verdict.target} is")
+    if (verdict.prepared or parts_of(subject.operator).prepare is not None) and _PREPARES.search(subject.source):
+        raise ConfigError(
+            f"{what} prepares its weights, and a package is called with weights each time: judge and export a kernel "
+            "without prepare()"
+        )
     if parts_of(subject.operator).beside:
         raise ConfigError(f"{what} is of an operator that imports files beside it: put them into the operator's file")
     return subject

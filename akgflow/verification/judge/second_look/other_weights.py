@@ -15,12 +15,10 @@ from akgflow.verification.reference.distributions import OPERATOR
 from akgflow.verification.reference.inputs import Draw
 from akgflow.verification.reference.operator import OperatorError
 from akgflow.verification.reference.reference import Reference
-from akgflow.verification.reference.special.variants import weights_differ, with_other_weights
+from akgflow.verification.reference.special.variants import OTHER_WEIGHTS, weights_differ, with_other_weights
 
 ORACLE_SECONDS = 1.0
 """Where an oracle takes longer, weights are not changed."""
-OTHER_WEIGHTS = "own, with other weights"
-"""What such inputs are called."""
 QUESTIONS = 2
 """For each of the weights, with which the model was built and with others."""
 STALE = (

@@ -9,6 +9,9 @@ from akgflow.verification.reference.inputs import Seeds
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.shared import memory
 
+OTHER_WEIGHTS = "own, with other weights"
+"""What inputs are called that are asked about after weights have changed."""
+
 
 def forward_alone(reference: Reference) -> Reference:
     """The same case without its gradients; what they are computed from is kept all the same."""
