@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from akgflow.base.platforms import PLATFORMS
 from akgflow.config import check_name
 from akgflow.config.types import Scalar, Target, ToolchainFile, Workspace
 from akgflow.errors import ConfigError
+from akgflow.operators.preparation import Preparation
 from akgflow.operators.text import parts_of
 from akgflow.planning import Job, Plan, digest
 from akgflow.runs.damage import read_whole_text
@@ -22,8 +22,6 @@ from akgflow.runs.result import Dispatch, JobResult, RunResult
 from akgflow.search.pool import id_of
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import Verdict
-
-_PREPARES = re.compile(r"\bprepare\b")
 
 
 @dataclass(frozen=True)
@@ -132,7 +130,17 @@ def of_files(
     about = {"task": name, "candidate": hashlib.sha256(source.encode()).hexdigest()[:12], "origins": ["a file"]}
     toolchain = toolchain_of(space, dsl)
     job = f"{dsl}-{target.name}"
+    operator = _prepared(operator, verdict)
     return checked(Subject(name, job, dsl, toolchain, target, operator, source, verdict, machine, dtype, about))
+
+
+def _prepared(operator: str, verdict: Verdict) -> str:
+    """The operator's whole text, from which it is seen that weights are prepared where the verdict is about that."""
+    found = parts_of(operator)
+    if not verdict.prepared or found.prepare is not None:
+        return operator
+    calls = [one.prepared.calls for one in verdict.timing if one.prepared is not None]
+    return found._replace(prepare=Preparation(*calls[:1])).around(found.source)
 
 
 def checked(subject: Subject) -> Subject:
@@ -144,11 +152,6 @@ def checked(subject: Subject) -> Subject:
     if verdict.correctness is None or subject.evidence not in verdict.evidence:
         have = ", ".join(verdict.evidence) or "none"
         raise ConfigError(f"{what} was never seen to compute (evidence: {have}): judge it where {verdict.target} is")
-    if (verdict.prepared or parts_of(subject.operator).prepare is not None) and _PREPARES.search(subject.source):
-        raise ConfigError(
-            f"{what} prepares its weights, and a package is called with weights each time: judge and export a kernel "
-            "without prepare()"
-        )
     if parts_of(subject.operator).beside:
         raise ConfigError(f"{what} is of an operator that imports files beside it: put them into the operator's file")
     return subject

@@ -150,8 +150,7 @@ class Host:
         if self.hooks is not None:
             self.hooks.install()
         self._tell(())
-        if not self.stands_in or not hasattr(self.model, "set_state"):
-            preparing.prepare(self.model)
+        preparing.prepare(self.model, self.state)
         self.order.wait_for_device()
         self._require_supported()
         return Done()

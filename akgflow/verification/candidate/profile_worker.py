@@ -87,7 +87,7 @@ def _model(about: ProfileRequest, question: dict[str, Any], scratch: Path) -> tu
     state = {name: tensor.to(process.device) for name, tensor in question["state"].items()}
     host.load_state(model, state, process.device, about.stand_in)
     if question["prepares"]:
-        preparing.prepare(model)
+        preparing.prepare(model, state)
     wanted = question["wanted"]
     called = model if wanted is None else Differentiated(model, Wanted(**wanted), strict=True)
     return called, process.device

@@ -1,7 +1,7 @@
 """operator: linear
 family: not the DSL
 does: has a thread multiply weights with torch after they were prepared, when nobody seems to count
-status: FALLBACK RUNTIME_ERROR INCORRECT_NUMERICAL
+status: FALLBACK
 where: cpu
 toolchain: cpp
 prepare: 100

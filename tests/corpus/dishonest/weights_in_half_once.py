@@ -35,7 +35,7 @@ class ModelNew(torch.nn.Module):
         self.bias = torch.nn.Parameter(torch.empty(outputs))
 
     def prepare(self):
-        self.packed = self.weight.t().half().float()
+        self.packed = self.weight.t().half().float().contiguous()
 
     def forward(self, x):
         out = torch.empty(x.shape[0], self.bias.shape[0])
