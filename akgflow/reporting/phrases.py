@@ -83,8 +83,8 @@ def correctness(verdict: Verdict) -> str:
 def speed(timing: Timing) -> str:
     """The ratio with its interval, what it is against, and what both took."""
     low, high = timing.interval
-    ratio = f"{timing.speedup:.2f}x [{low:.2f}, {high:.2f}] {timing.call}"
-    ratio += f" over {counted(timing.prepared.calls, 'call')}" if timing.prepared else ""
+    calls = f" (over {counted(timing.prepared.calls, 'call')})" if timing.prepared else ""
+    ratio = f"{timing.speedup:.2f}x [{low:.2f}, {high:.2f}]{calls} {timing.call}"
     return f"{ratio} than {timing.baseline}" if timing.call != "same" else f"{ratio} as {timing.baseline}"
 
 
@@ -145,7 +145,7 @@ def limits(timing: Timing) -> str:
 def prepared(found: Prepared) -> str:
     """``prepare() 1.20 ms, 3.4 MB; 2.10x [2.00, 2.20] without it; pays after 12 calls``."""
     low, high = found.alone_interval
-    pays = "does not pay" if found.pays_after is None else f"pays after {counted(found.pays_after, 'call')}"
+    pays = "never pays" if found.pays_after is None else f"pays after {counted(found.pays_after, 'call')}"
     alone = f"{found.alone:.2f}x [{low:.2f}, {high:.2f}] without it"
     return f"prepare() {seconds(found.seconds)}, {megabytes(found.bytes)}; {alone}; {pays}"
 
