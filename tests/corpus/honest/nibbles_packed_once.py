@@ -1,6 +1,6 @@
 """operator: int4_linear
 family: prepared weights
-does: packs 4-bit weights anew for its kernel once, with offsets in the place of zero points
+does: packs 4-bit weights once in the order of its kernel, with offsets in the place of zero points
 status: PASSED
 where: cpu
 toolchain: cpp
