@@ -159,3 +159,16 @@ def test_preparing_is_measured_with_what_it_puts_off(tmp_path, where):
 def test_what_a_task_says():
     assert Preparation.of(True) == Preparation(CALLS) and Preparation.of({"calls": 7}) == Preparation(7)
     assert Preparation.of(False) is Preparation.of(None) is None
+
+
+@pytest.mark.thorough
+def test_a_timing_says_over_how_many_calls(bench):
+    member = BY_NAME["panels_packed_once"]
+    operator = member.operator_text.replace("21, 70", "256, 512").replace("70, 50", "512, 512")
+    how = {"toolchain": "cpp", "operator_file": str(member.operator), "time": True, "limits": Limits(build_seconds=120)}
+    verdict = bench.judge(member.text, operator, **how)
+    assert verdict.passed and verdict.prepared, verdict
+    for timing in verdict.timing:
+        assert timing.prepared is not None and timing.prepared.calls == 100
+        assert 0 <= timing.prepared.seconds < 1 and timing.speedup <= timing.prepared.alone
+    assert verdict.timing or "too busy" in verdict.absent["timing"]
