@@ -103,7 +103,7 @@ SLOWER = replace(BASE, speedup=0.5, interval=(0.4, 0.6), call="slower")
         (BASE, Cost(0.0, 0.0, 0.0, 0), 10, 3.0, "faster", 1),
         (BASE, Cost(0.9e-3, 0.9e-3, 0.9e-3, 0), 10, 1.58, "faster", 5),
         (BASE, Cost(0.9e-3, 0.9e-3, 0.9e-3, 0), 1000, 2.97, "faster", 5),
-        (BASE, Cost(9.99, 9.0, 11.0, 0), 1000, 0.03, "slower", 49_950),
+        (BASE, Cost(9.99999, 9.0, 11.0, 0), 1000, 0.03, "slower", 50_000),
         (SLOWER, Cost(0.1, 0.1, 0.1, 0), 1000, 0.25, "slower", None),
     ],
 )
