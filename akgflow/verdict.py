@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from akgflow.config.types import Scalar, SourceKernel, Target, TimeLimits, ToolchainFile
+from akgflow.operators.preparation import Prepared
 from akgflow.operators.shapes.guarantee import NOTHING, Guarantee
 from akgflow.precision import Contract, Precision
 from akgflow.terms import Evidence, Status
@@ -95,7 +96,6 @@ class Worst:
     output: int
     """The number of the output tensor."""
     index: tuple[int, ...]
-    """A multi-index into it."""
     got: float
     expected: float
 
@@ -193,6 +193,8 @@ class Timing:
     parts: Mapping[str, PartTiming] = field(default_factory=dict)
     """``forward`` alone, as training calls it, and ``backward``, which is the difference; a call is both. Empty where
     gradients are not judged, or where a part could not be told."""
+    prepared: Prepared | None = None
+    """What preparing weights took, which ``speedup`` and ``interval`` contain; None where nothing is prepared."""
 
 
 @dataclass(frozen=True)
@@ -334,6 +336,8 @@ class Verdict:
     """The layers that bounded the candidate."""
     shapes: OtherShapes | None = None
     """None where it was not right on the stated shapes, nothing was run, or only those were asked for."""
+    prepared: bool = False
+    """Whether weights were changed between calls, and the candidate's ``prepare()`` called after each change."""
     unfit: bool = False
     """Whether it is the operator that cannot be judged with as it is; ``message`` says what to change in it."""
 
@@ -356,9 +360,7 @@ class FeatureRequest:
     """An operator whose features are wanted."""
 
     operator_file: str
-    """Its file's path."""
     operator: str
-    """Its text."""
     cases: tuple[Mapping[str, Scalar], ...] = ()
     """The cases to choose from."""
     dtype: str | None = None

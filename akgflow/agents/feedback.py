@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from akgflow.base.text import lines as lines_of
 from akgflow.base.text import named_values, visible
 from akgflow.config.types import Scalar
+from akgflow.operators.preparation import Prepared
 from akgflow.terms import Status
 from akgflow.verdict import CaseResult, KernelProfile, KernelResources, Timing, Verdict
 
@@ -106,6 +107,7 @@ def _timing(verdict: Verdict) -> Iterator[str]:
                 f" {name.capitalize()}: {one.seconds * 1e6:.1f} us, {one.speedup:.2f}x."
                 for name, one in timing.parts.items()
             )
+            + _prepared(timing.prepared)
         )
     if verdict.timing:
         yield from (f"{_shape(one.case)}: not timed: {one.reason}" for one in verdict.untimed)
@@ -114,6 +116,15 @@ def _timing(verdict: Verdict) -> Iterator[str]:
         # Where most is left to gain.
         least = verdict.timing[min(known)[1]]
         yield f"{f'{_shape(least.case)}: ' if several else ''}{_roofline(least)}"
+
+
+def _prepared(found: Prepared | None) -> str:
+    if found is None:
+        return ""
+    return (
+        f" That is spread over {found.calls:,} calls: prepare() takes {found.seconds * 1e6:.1f} us, and the calls "
+        f"alone are {found.alone:.2f}x."
+    )
 
 
 def _roofline(timing: Timing) -> str:

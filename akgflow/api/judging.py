@@ -26,6 +26,7 @@ from akgflow.config import (
     check_name,
     check_operator,
     check_precision,
+    check_prepare,
     check_shapes,
     check_target,
     parse_cases,
@@ -47,6 +48,8 @@ Case = str | Mapping[str, Scalar]
 """A shape: ``m=64,n=32``, or the same as a mapping."""
 BackwardLike = bool | Mapping[str, Sequence[str]]
 """Whether gradients are judged, or ``{"overwrites": [...]}``."""
+PrepareLike = bool | Mapping[str, int]
+"""Whether kernels may prepare their weights, or ``{"calls": 100}``."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,7 @@ class Question:
     precision: str | Mapping[str, str] | None = None
     mode: str | None = None
     backward: BackwardLike | None = None
+    prepare: PrepareLike | None = None
     baselines: Sequence[str] = ()
     shapes: str | None = None
     layouts: str | None = None
@@ -134,6 +138,8 @@ class Question:
             about = _of_operator(about, mode=check_mode(self.mode))
         if self.backward is not None:
             about = _of_operator(about, backward=check_backward(self.backward))
+        if self.prepare is not None:
+            about = _of_operator(about, prepare=check_prepare(self.prepare))
         source = check_candidate(self.source, self.file, _operator(about), self.dsl).text if self.file else self.source
         found = inquire(space, about, source, self.dsl, self.target, Availability(machine, space))
         request = found.request
@@ -196,6 +202,7 @@ def verify(
     precision: str | Mapping[str, str] | None = None,
     mode: str | None = None,
     backward: BackwardLike | None = None,
+    prepare: PrepareLike | None = None,
     baselines: Sequence[str] = (),
     shapes: str | None = None,
     layouts: str | None = None,
@@ -207,14 +214,13 @@ def verify(
     """Judge one kernel, the file ``candidate`` or its text ``source``, against a task or an operator's file.
 
     ``form`` is the format of the operator's file, else found by its looks; the candidate may be a solution in it.
-
     What is left out is as the task says, else as the judge has it: ``cases`` (``m=64,n=32``, or mappings), ``dtype``,
     ``framework`` (``forbid`` or ``allow``), ``precision`` (``framework``, ``strict``, ``tf32``, ``{"compute": "bf16"}``
     or ``fp16``), ``mode`` of the modules (``eval`` or ``train``), ``baselines`` (``eager``, ``torch.compile``),
     ``shapes`` that it must serve besides (``m=1..8192,k=8..4096:8``, or ``fixed``), ``layouts`` of inputs (``any``).
     ``backward`` has gradients judged, too; ``{"overwrites": ["logits"]}`` lets a call overwrite these inputs.
+    ``prepare`` has a kernel's ``prepare()`` called when weights are new; ``{"calls": 100}`` spreads it over so many.
     ``time`` asks for timing where the candidate is executed. ``trace`` is a file for the verdict as `Question.traces`.
-
     Whatever the candidate does is a verdict. Raises `ConfigError` for what is wrong in the call or the files,
     `PrerequisiteError` where this machine lacks what judging takes, `MachineExhausted`.
     """
@@ -232,6 +238,7 @@ def verify(
         precision=precision,
         mode=mode,
         backward=backward,
+        prepare=prepare,
         baselines=baselines,
         shapes=shapes,
         layouts=layouts,

@@ -125,6 +125,8 @@ def _written(judged: Judged, inquiry: Inquiry, machine: Machine, out: str | Path
     verdict = judged.verdict
     if parts_of(judged.operator).backward is not None:
         raise ConfigError("wrong gradients cannot be shown without akgflow: judge the operator without backward")
+    if parts_of(judged.operator).prepare is not None:
+        raise ConfigError("what depends on prepared weights cannot be shown without akgflow: judge without prepare")
     wrong, ships = _failure(verdict), shipping_of(judged)
     request = replace(inquiry.request, tolerance=verdict.tolerance, precision=verdict.precision, time=False)
     about = (wrong.case, wrong.distribution, wrong.seed) if wrong is not None else ({}, "", "")

@@ -60,6 +60,13 @@ from akgflow.verdict import Verdict
     "given several times.",
 )
 @click.option(
+    "--prepare",
+    type=click.IntRange(1, 10**9),
+    metavar="CALLS",
+    help="Call the kernel's prepare() whenever its weights are new, and spread what it takes over so many calls. Else "
+    "as the task says, or never.",
+)
+@click.option(
     "--baseline",
     "baselines",
     multiple=True,
@@ -102,6 +109,7 @@ def verify_command(
     mode: str | None,
     backward: bool | None,
     overwrites: tuple[str, ...],
+    prepare: int | None,
     baselines: tuple[str, ...],
     shapes: str | None,
     layouts: str | None,
@@ -134,6 +142,7 @@ def verify_command(
             precision=precision,
             mode=mode,
             backward={"overwrites": overwrites} if overwrites else backward,
+            prepare={"calls": prepare} if prepare is not None else None,
             baselines=baselines,
             shapes=shapes,
             layouts=layouts,

@@ -39,6 +39,7 @@ from akgflow.config.types import (
     Workflow,
 )
 from akgflow.operators.backward import Backward
+from akgflow.operators.preparation import Preparation
 from akgflow.precision import Precision
 from akgflow.terms import Evidence, in_order
 
@@ -238,7 +239,8 @@ def task(node: Node, file: Path, read: Read, opened: Opened) -> Task:
     named, source = data["operator"], data.get("source")
     operator = opened(Path(os.path.abspath(file.parent / named["file"])), named.get("format"))
     operator = replace(operator, kind=named.get("kind"), mode=data.get("mode"))
-    operator = replace(operator, backward=Backward.of(data.get("backward")))
+    asked = Backward.of(data.get("backward")), Preparation.of(data.get("prepare"))
+    operator = replace(operator, backward=asked[0], prepare=asked[1])
     stated = data.get("cases", [])
     gates = _gates(data.get("gates", {}))
     usd = node.at("budget", "usd")

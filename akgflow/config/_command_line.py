@@ -22,6 +22,7 @@ from akgflow.config.types import Operator, Scalar, Target
 from akgflow.errors import ConfigError, Mark
 from akgflow.formats import Candidate, Refused, candidate
 from akgflow.operators.backward import Backward
+from akgflow.operators.preparation import Preparation
 from akgflow.operators.shapes.guarantee import Guarantee
 from akgflow.precision import PRECISIONS, Precision
 
@@ -110,6 +111,16 @@ def check_backward(value: bool | Mapping[str, Sequence[str]]) -> Backward | None
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
         raise ConfigError(f"backward is true, false or {{'overwrites': [NAME, …]}}, not {value!r}")
     return Backward(tuple(names))
+
+
+def check_prepare(value: bool | Mapping[str, int]) -> Preparation | None:
+    """What ``true`` or ``{"calls": 100}`` asks of kernels that prepare weights; raises `ConfigError`."""
+    if isinstance(value, bool):
+        return Preparation.of(value)
+    calls = value.get("calls") if isinstance(value, Mapping) and set(value) == {"calls"} else None
+    if type(calls) is not int or calls < 1:
+        raise ConfigError(f"prepare is true, false or {{'calls': NUMBER}}, not {value!r}")
+    return Preparation(calls)
 
 
 def parse_cases(cases: Sequence[str | Mapping[str, Scalar]]) -> tuple[dict[str, Scalar], ...]:

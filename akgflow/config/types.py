@@ -14,6 +14,7 @@ from akgflow.formats.base import Scalar as Scalar
 from akgflow.formats.base import Translation
 from akgflow.operators import text
 from akgflow.operators.backward import Backward
+from akgflow.operators.preparation import Preparation
 from akgflow.operators.shapes.guarantee import NOTHING, Guarantee
 from akgflow.precision import Precision
 from akgflow.terms import Evidence
@@ -186,7 +187,6 @@ class Target:
     facts: Mapping[str, Any] = field(default_factory=dict)
     """As in the file, with the entries of ``extra`` beside the others."""
     sources: tuple[str, ...] = ()
-    """Where the facts come from."""
     reach: RayReach | None = None
     """The cluster that has the device; None for this machine."""
 
@@ -237,7 +237,6 @@ class Operator:
 
     file: Path
     source: str
-    """The file's own text."""
     kind: str | None = None
     """``gemm``, ``softmax``, …: chooses knowledge documents."""
     beside: Mapping[str, str] = field(default_factory=dict)
@@ -246,6 +245,8 @@ class Operator:
     """The mode in which it is judged (``eval`` or ``train``); None for the one in which it constructs itself."""
     backward: Backward | None = None
     """What is asked of gradients; None where they are not judged."""
+    prepare: Preparation | None = None
+    """What is asked of kernels that prepare weights; None where they cannot."""
     translation: Translation | None = None
     """The problem that its file is; None for an operator that is text alone."""
 
@@ -262,7 +263,7 @@ class Operator:
     @property
     def whole(self) -> str:
         """The one text that is judged, and on which all that is kept about the operator depends."""
-        return text.whole(self.source, self.beside, self.mode, self.backward)
+        return text.whole(self.source, self.beside, self.mode, self.backward, self.prepare)
 
 
 @dataclass(frozen=True)
@@ -305,7 +306,6 @@ class Budget:
     """Ceilings of one run; None is no ceiling."""
 
     usd: float | None = None
-    """US dollars."""
     tokens: int | None = None
     """Tokens in and out."""
     minutes: float | None = None

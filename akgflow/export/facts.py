@@ -14,6 +14,7 @@ from akgflow.export.names import operand_names
 from akgflow.export.signatures import cast_of
 from akgflow.export.subject import Subject
 from akgflow.operators.signature import Signature, Signatures
+from akgflow.operators.text import parts_of
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ def facts(subject: Subject, found: Signatures, taken: Operands, package: str, fa
         "dtype": subject.dtype,
         "fallback": fallback,
         "gradients": False,
+        "prepares": parts_of(subject.operator).prepare is not None,
         "training": found.cases[0].training,
         "parameters": to_data(found.parameters),
         "arguments": [list(pair) for pair in taken.arguments.items()],

@@ -12,6 +12,7 @@ from akgflow.base.platforms import PLATFORMS
 from akgflow.config import check_name
 from akgflow.config.types import Scalar, Target, ToolchainFile, Workspace
 from akgflow.errors import ConfigError
+from akgflow.operators.preparation import Preparation
 from akgflow.operators.text import parts_of
 from akgflow.planning import Job, Plan, digest
 from akgflow.runs.damage import read_whole_text
@@ -129,7 +130,17 @@ def of_files(
     about = {"task": name, "candidate": hashlib.sha256(source.encode()).hexdigest()[:12], "origins": ["a file"]}
     toolchain = toolchain_of(space, dsl)
     job = f"{dsl}-{target.name}"
+    operator = _prepared(operator, verdict)
     return checked(Subject(name, job, dsl, toolchain, target, operator, source, verdict, machine, dtype, about))
+
+
+def _prepared(operator: str, verdict: Verdict) -> str:
+    """The operator's whole text, from which it is seen that weights are prepared where the verdict is about that."""
+    found = parts_of(operator)
+    if not verdict.prepared or found.prepare is not None:
+        return operator
+    calls = [one.prepared.calls for one in verdict.timing if one.prepared is not None]
+    return found._replace(prepare=Preparation(*calls[:1])).around(found.source)
 
 
 def checked(subject: Subject) -> Subject:

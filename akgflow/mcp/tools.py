@@ -134,6 +134,7 @@ class Tools:
         precision: str | None = None,
         mode: str | None = None,
         backward: bool | None = None,
+        prepare: bool | None = None,
         baselines: list[str] | None = None,
         shapes: str | None = None,
         time: bool = True,
@@ -145,6 +146,7 @@ class Tools:
         precision: framework, strict, tf32, compute=bf16 or compute=fp16: what float32 may lose; else as the task says.
         mode: eval or train, of the modules; else as the operator constructs itself.
         backward: true judges gradients of floating inputs and parameters, too; else as the task says.
+        prepare: true calls the kernel's prepare() whenever its weights are new; else as the task says, or never.
         baselines: what its time is compared with, eager or torch.compile; else as the task says, or eager.
         shapes: sizes that it must serve besides, such as "m=1..8192", or fixed for none; else as the task says.
         time: false asks for correctness only, which is quicker.
@@ -161,6 +163,7 @@ class Tools:
             precision=precision,
             mode=mode,
             backward=backward,
+            prepare=prepare,
             baselines=baselines or (),
             shapes=shapes,
             time=time,

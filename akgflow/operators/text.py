@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 from akgflow.base.text import lines
 from akgflow.operators.backward import Backward
+from akgflow.operators.preparation import Preparation
 
 MODES = ("eval", "train")
 """Modes of `torch.nn.Module` in which an operator can be judged."""
 _LINE = "\n\n# Added by akgflow: the files that this one imports from beside it, and the mode in which it is judged.\n"
-_FILES, _MODE, _BACKWARD = "__beside__ = ", "__mode__ = ", "__backward__ = "
+_FILES, _MODE, _BACKWARD, _PREPARE = "__beside__ = ", "__mode__ = ", "__backward__ = ", "__prepare__ = "
 
 
 class Parts(NamedTuple):
@@ -30,17 +31,26 @@ class Parts(NamedTuple):
     """``eval`` or ``train``; None for the mode in which the operator constructs itself."""
     backward: Backward | None = None
     """What is asked of gradients; None where they are not judged."""
+    prepare: Preparation | None = None
+    """What is asked of kernels that prepare their weights; None where ``prepare()`` is not called."""
 
     def around(self, source: str) -> str:
         """The whole text of another file of the operator, with the rest as it is."""
-        return whole(source, self.beside, self.mode, self.backward)
+        return whole(source, self.beside, self.mode, self.backward, self.prepare)
 
 
-def whole(source: str, beside: Mapping[str, str], mode: str | None, backward: Backward | None = None) -> str:
+def whole(
+    source: str,
+    beside: Mapping[str, str],
+    mode: str | None,
+    backward: Backward | None = None,
+    prepare: Preparation | None = None,
+) -> str:
     """The one text of an operator. It is Python with the lines of ``source`` where they were."""
-    if not beside and mode is None and backward is None:
+    if not beside and mode is None and backward is None and prepare is None:
         return source
-    last = f"{_BACKWARD}{json.dumps(backward._asdict())}\n" if backward is not None else ""
+    asked = ((_BACKWARD, backward), (_PREPARE, prepare))
+    last = "".join(f"{name}{json.dumps(one._asdict())}\n" for name, one in asked if one is not None)
     return f"{source}{_LINE}{_FILES}{json.dumps(dict(sorted(beside.items())))}\n{_MODE}{mode!r}\n{last}"
 
 
@@ -52,8 +62,12 @@ def parts_of(text: str) -> Parts:
     # A candidate that is made of an operator's text goes on after it.
     files, mode, *more = lines(added)
     named = mode.removeprefix(_MODE).strip("'\"")
-    asked = Backward.of(json.loads(more[0].removeprefix(_BACKWARD))) if more and more[0].startswith(_BACKWARD) else None
-    return Parts(source, json.loads(files.removeprefix(_FILES)), named if named in MODES else None, asked)
+    asked = {}
+    while more and more[0].startswith((_BACKWARD, _PREPARE)):
+        name, _, value = more.pop(0).partition(" = ")
+        asked[f"{name} = "] = json.loads(value)
+    ways = Backward.of(asked.get(_BACKWARD)), Preparation.of(asked.get(_PREPARE))
+    return Parts(source, json.loads(files.removeprefix(_FILES)), named if named in MODES else None, *ways)
 
 
 def shown(text: str) -> str:
@@ -61,5 +75,6 @@ def shown(text: str) -> str:
     found = parts_of(text)
     files = "".join(f"\n\n# {path}, beside it:\n\n{beside.strip()}\n" for path, beside in found.beside.items())
     mode = f"\n\n# Judged in {found.mode} mode: model.{found.mode}() is called first.\n" if found.mode else ""
-    asked = f"\n\n# {found.backward.words}\n" if found.backward is not None else ""
+    ways = (found.backward, found.prepare)
+    asked = "".join(f"\n\n# {one.words}\n" for one in ways if one is not None)
     return f"{found.source.rstrip()}\n{files}{mode}{asked}" if files or mode or asked else text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from akgflow.operators.preparation import Prepared
 from akgflow.speed import overall
 from akgflow.terms import Evidence, Status, in_order
 from akgflow.verdict import KernelResources, Overall, Timing, Verdict
@@ -82,7 +83,8 @@ def correctness(verdict: Verdict) -> str:
 def speed(timing: Timing) -> str:
     """The ratio with its interval, what it is against, and what both took."""
     low, high = timing.interval
-    ratio = f"{timing.speedup:.2f}x [{low:.2f}, {high:.2f}] {timing.call}"
+    calls = f" (over {counted(timing.prepared.calls, 'call')})" if timing.prepared else ""
+    ratio = f"{timing.speedup:.2f}x [{low:.2f}, {high:.2f}]{calls} {timing.call}"
     return f"{ratio} than {timing.baseline}" if timing.call != "same" else f"{ratio} as {timing.baseline}"
 
 
@@ -105,7 +107,8 @@ def whole(found: Overall) -> str:
 def figures(verdict: Verdict) -> list[str]:
     """A verdict's times, a line each: of its only case in full, or of all cases together and then of each."""
     if (len(verdict.timing) <= 1 and not verdict.untimed) or len({case_of(one.case) for one in verdict.timing}) == 1:
-        lines = [text for timing in verdict.timing for text in (speed(timing), times(timing))]
+        lines = [text for timing in verdict.timing for text in (speed(timing), times(timing), _prepared(timing))]
+        lines = [text for text in lines if text]
         lines += [text for text in map(limits, verdict.timing[:1]) if text]
     else:
         lines = [whole(one) for one in overall(verdict.timing, verdict.untimed)]
@@ -118,7 +121,11 @@ def figures(verdict: Verdict) -> list[str]:
 def _brief(timing: Timing) -> str:
     took = f"{seconds(timing.seconds)} against {seconds(timing.baseline_seconds)}"
     share = f", {timing.roofline.share:.0%} of the roofline" if timing.roofline else ""
-    return f"{speed(timing)}, {took}{share}"
+    return "; ".join(filter(None, (f"{speed(timing)}, {took}{share}", _prepared(timing))))
+
+
+def _prepared(timing: Timing) -> str:
+    return prepared(timing.prepared) if timing.prepared is not None else ""
 
 
 def limits(timing: Timing) -> str:
@@ -133,6 +140,14 @@ def limits(timing: Timing) -> str:
         share = f"{timing.roofline.share:.0%} of the roofline ({timing.roofline.limit}: {floor})"
         parts.append(share + (f", {timing.roofline.note}" if timing.roofline.note else ""))
     return "; ".join(parts)
+
+
+def prepared(found: Prepared) -> str:
+    """``prepare() 1.20 ms, 3.4 MB; 2.10x [2.00, 2.20] without it; pays after 12 calls``."""
+    low, high = found.alone_interval
+    pays = "never pays" if found.pays_after is None else f"pays after {counted(found.pays_after, 'call')}"
+    alone = f"{found.alone:.2f}x [{low:.2f}, {high:.2f}] without it"
+    return f"prepare() {seconds(found.seconds)}, {megabytes(found.bytes)}; {alone}; {pays}"
 
 
 def resources(found: KernelResources) -> str:

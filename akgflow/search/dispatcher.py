@@ -137,6 +137,12 @@ class ModelNew(_FIRST):
             self._dispatch_known[tuple(map(_shape, args))] = call, ties
         return call(*args, **kwargs)
 
+    def prepare(self):
+        getattr(super(), "prepare", int)()
+        for name, other in self._dispatch_others.items():
+            self._dispatch_lend(name)
+            getattr(other, "prepare", int)()
+
     def _dispatch_lend(self, name):
         """Let another kernel work with the state that is here."""
         for held, key, there, its_key in self._dispatch_ties[name]:

@@ -8,6 +8,7 @@ import pytest
 
 from akgflow.agents import describe, summary
 from akgflow.agents.feedback import MAX_CHARACTERS, MAX_SUMMARY
+from akgflow.operators.preparation import Prepared
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import (
     CaseResult,
@@ -52,6 +53,11 @@ def timed(share: float, limit: str, seconds: float = 80e-6) -> Verdict:
     return replace(BASE, timing=(replace(TIMING, seconds=seconds, roofline=roofline),))
 
 
+def prepared() -> Verdict:
+    took = Prepared(1.2e-3, (1e-3, 2e-3), 0, 100, 1.55, (1.5, 1.6), 60)
+    return replace(BASE, timing=(replace(TIMING, prepared=took),))
+
+
 def above_the_roofline() -> Verdict:
     found = timed(1.2, "compute")
     (timing,) = found.timing
@@ -85,6 +91,7 @@ def with_cores(*instructions: str) -> Verdict:
         (numerics(*(case(m, "normal", detail="x") for m in range(9))), ["- and at m=3; m=4"], ["Right"]),
         (timed(0.2, "memory"), ["80.0 us, 1.25x eager [1.20, 1.30] (faster) on H200", "20% of the roofline: 4 MB"], []),
         (timed(0.2, "memory"), ["moving data decides"], ["arithmetic"]),
+        (prepared(), ["spread over 100 calls: prepare() takes 1200.0 us, and the calls alone are 1.55x."], []),
         (timed(0.2, "compute"), ["2 GFLOP (compute)", "arithmetic decides"], ["moving data"]),
         (timed(0.2, "compute", 5e-6), ["mostly launching"], ["decides"]),
         (above_the_roofline(), ["120% of the roofline", "This is more than the peak at TF32"], ["Little is left"]),

@@ -15,6 +15,7 @@ from akgflow.config.types import AgentSpec, DslPack, Operator, Prompt, ReplyForm
 from akgflow.errors import ConfigError, Mark
 from akgflow.machine import Device, Machine
 from akgflow.operators.backward import Backward
+from akgflow.operators.preparation import Preparation
 from akgflow.precision import Precision
 from akgflow.sketch import check
 
@@ -300,3 +301,13 @@ def test_the_coder_is_told_how_to_give_gradients(workspace: Workspace) -> None:
     assert all(line.startswith("  ") for line in more[:7]), more
     # What is said takes no line away, and adds none elsewhere.
     assert [line for line in lines if line in before.splitlines()] == before.splitlines()
+
+
+def test_the_coder_is_told_of_prepare_only_where_the_task_has_it(workspace: Workspace) -> None:
+    context = _context()
+    asked = replace(context, prepare=Preparation(7).advice)
+    said, before = (render(workspace.agents["coder"], one).messages[0].content for one in (asked, context))
+    for words in ("`prepare(self)`", "Inputs are not known then", "counts as spread over 7 calls"):
+        assert words in " ".join(said.split()) and words not in " ".join(before.split())
+    # What is said takes no line away: prompts of recordings stay as they are.
+    assert [line for line in said.splitlines() if line in before.splitlines()] == before.splitlines()

@@ -127,6 +127,7 @@ def test_a_task_runs_from_anywhere(space: Path, caller: Caller, capsys: pytest.C
         (lambda root: verify(root, task="scale", baselines=["eagre"]), "did you mean 'eager'?"),
         (lambda root: verify(root, task="scale", layouts="an"), "did you mean 'any'?"),
         (lambda root: verify(root, task="scale", backward={"overwrite": ["x"]}), "backward is true, false or "),
+        (lambda root: verify(root, task="scale", prepare={"calls": 0}), "prepare is true, false or "),
         (lambda root: verify(root, task="scale", cases=[{"row": 3}]), "did you mean 'rows'?"),
         (lambda root: verify(root, task="scale", cases=[{"rows": [3]}]), "texts: rows is something else"),
         (lambda root: verify(root, task="scale", cases=["rows"]), "a case is NAME=VALUE"),

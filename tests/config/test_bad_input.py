@@ -217,6 +217,7 @@ def test_a_price_that_is_no_number_is_refused(place: Place, number: str) -> None
         ("name: small", "name: ../up", "2:7: 'name' cannot be the text '../up'"),
         ("name: small\n", "", "1:1: the file lacks 'name'"),
         ("version: 1", "version: 1\ngates: {fast: {}}", "'fast' lacks 'at_least'"),
+        ("version: 1", "version: 1\nprepare: {calls: 0}", "'calls' must be at least 1, not the number 0"),
         ("version: 1", "version: 1\nbackward: {overwrites: []}", "'overwrites' needs 1 or more items, and has 0"),
         (
             "version: 1",

@@ -11,6 +11,7 @@ from akgflow.config import check_operator
 from akgflow.errors import ConfigError
 from akgflow.operators.backward import Backward
 from akgflow.operators.importer import Importer
+from akgflow.operators.preparation import Preparation
 from akgflow.operators.text import parts_of, shown, whole
 
 OPERATOR = """\
@@ -90,7 +91,7 @@ def test_a_whole_text_depends_on_all_of_it(tmp_path: Path) -> None:
     other = check_operator(tmp_path / "op.py", [])
     assert operator.source == other.source
     assert operator.whole != other.whole
-    assert parts_of(operator.whole) == (operator.source, {"helper.py": "SIZE = 3\n"}, None, None)
+    assert parts_of(operator.whole) == (operator.source, {"helper.py": "SIZE = 3\n"}, None, None, None)
     assert operator.whole.startswith(operator.source)
     assert "# helper.py, beside it:\n\nSIZE = 3\n" in shown(operator.whole)
     assert "__beside__" not in shown(operator.whole)
@@ -99,12 +100,17 @@ def test_a_whole_text_depends_on_all_of_it(tmp_path: Path) -> None:
 def test_a_text_alone_is_whole() -> None:
     text = "x = 1\n"
     assert whole(text, {}, None) == shown(text) == text
-    assert parts_of(text) == (text, {}, None, None)
+    assert parts_of(text) == (text, {}, None, None, None)
     assert parts_of(whole(text, {}, "eval")).mode == "eval"
     assert "model.eval() is called first" in shown(whole(text, {}, "eval"))
     asked = whole(text, {}, None, Backward(("x",)))
-    assert parts_of(asked + "\n\nclass ModelNew: ...\n") == (text, {}, None, Backward(("x",)))
+    assert parts_of(asked + "\n\nclass ModelNew: ...\n") == (text, {}, None, Backward(("x",)), None)
     assert "Its gradients are judged" in shown(asked) and "may overwrite x" in shown(asked)
+    for backward in (None, Backward()):
+        asked = whole(text, {}, None, backward, Preparation(7))
+        assert parts_of(asked + "\n\nclass ModelNew: ...\n") == (text, {}, None, backward, Preparation(7))
+        assert parts_of(asked).around("y = 2\n") == whole("y = 2\n", {}, None, backward, Preparation(7))
+        assert "prepare them once for 7 calls" in shown(asked)
 
 
 def test_modules_of_one_operator_are_not_those_of_another() -> None:

@@ -66,7 +66,8 @@ def test_a_member_gets_its_status(bench, member):
     header = member.header
     verdict = bench.judge(
         member.text,
-        member.operator,
+        member.operator_text,
+        operator_file=str(member.operator),
         toolchain=header["toolchain"],
         target=target,
         evidence=(evidence,),

@@ -130,10 +130,29 @@ class ModelNew(torch.nn.Module):
 """
 
 
-def test_a_kernel_that_keeps_something_of_its_weights_sees_new_ones(tmp_path: Path) -> None:
+PREPARING = CACHING.replace(
+    """\
+    def forward(self, x):
+        if self.doubled is None:
+            self.doubled = 2 * self.scale.detach()
+""",
+    """\
+    def prepare(self):
+        self.register_buffer("packed", 2 * self.scale)
+
+    def forward(self, x):
+        self.doubled = self.packed
+""",
+)
+
+
+@pytest.mark.parametrize(("kernel", "prepare"), [(CACHING, None), (PREPARING, True)], ids=["first call", "prepare"])
+def test_a_kernel_that_keeps_something_of_its_weights_sees_new_ones(
+    kernel: str, prepare: bool | None, tmp_path: Path
+) -> None:
     from small_task import OPERATOR
 
-    package = exported_operator(tmp_path, OPERATOR, CACHING, "rows=8,columns=16")
+    package = exported_operator(tmp_path, OPERATOR, kernel, "rows=8,columns=16", prepare=prepare)
     script = """
 x, model, other = torch.randn(8, 16), package.ModelNew(16), package.ModelNew(16)
 def right(m): return torch.equal(m(x), torch.relu(x * m.scale))

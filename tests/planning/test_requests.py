@@ -16,6 +16,7 @@ from akgflow import api
 from akgflow.config.types import Task
 from akgflow.executors.routing import RoutingExecutor
 from akgflow.operators.backward import Backward
+from akgflow.operators.preparation import Preparation
 from akgflow.operators.text import parts_of
 from akgflow.precision import Precision
 from akgflow.toolchains import FRAMEWORK
@@ -107,7 +108,7 @@ def test_what_a_call_says_goes_before_what_the_task_says(space: Path) -> None:
     from akgflow.machine import detect
 
     how: dict[str, Any] = {"dtype": "bfloat16", "framework": "forbid", "baselines": ("eager",), "cases": ["rows=2"]}
-    how["precision"], how["backward"] = {"compute": "bf16"}, {"overwrites": ["x"]}
+    how["precision"], how["backward"], how["prepare"] = {"compute": "bf16"}, {"overwrites": ["x"]}, {"calls": 7}
     asked = api.Question(PLAIN_RIGHT, "plain", "cpu", task="scale", workspace=space, **how).inquiry(detect()).request
     assert (asked.dtype, asked.framework, asked.baselines, asked.cases) == (
         *("bfloat16", "forbid", ("eager",)),
@@ -115,4 +116,4 @@ def test_what_a_call_says_goes_before_what_the_task_says(space: Path) -> None:
     )
     assert (asked.tolerance, asked.profile, asked.limits) == (2.5, True, LIMITS)
     assert asked.precision is Precision.BF16
-    assert parts_of(asked.operator).backward == Backward(("x",))
+    assert parts_of(asked.operator)[3:] == (Backward(("x",)), Preparation(7))

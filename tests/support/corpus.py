@@ -16,6 +16,7 @@ A member is a candidate module whose docstring is its header, lines of ``key: va
 ``dtype``      what floating inputs are cast to (optional)
 ``layouts``    ``any`` where it must take inputs of any layout (optional)
 ``precision``  the contract that it is judged under (optional)
+``prepare``    calls over which preparing is spread, where ``prepare()`` is called (optional)
 ``seconds``    the limit on its calls (optional)
 ``open``       why the judge still gets it wrong, where it does (optional)
 """
@@ -28,10 +29,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from akgflow.operators.preparation import Preparation
+from akgflow.operators.text import whole
+
 FOLDER = Path(__file__).resolve().parents[1] / "corpus"
 TABLE = FOLDER.parents[1] / "docs" / "corpus.md"
 NEEDED = ("operator", "family", "does", "status", "where", "toolchain")
-OPTIONAL = ("message", "time", "call", "dtype", "layouts", "precision", "seconds", "open")
+OPTIONAL = ("message", "time", "call", "dtype", "layouts", "precision", "prepare", "seconds", "open")
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,13 @@ class Member:
     @property
     def operator(self) -> Path:
         return FOLDER / "operators" / f"{self.header['operator']}.py"
+
+    @property
+    def operator_text(self) -> str:
+        """The operator's text as it is judged."""
+        calls = self.header.get("prepare")
+        source = self.operator.read_text(encoding="utf-8")
+        return whole(source, {}, None, prepare=Preparation(int(calls)) if calls else None)
 
     @property
     def text(self) -> str:

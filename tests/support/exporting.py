@@ -62,6 +62,7 @@ def exported_operator(
     *cases: str,
     fallback: bool = False,
     mode: str | None = None,
+    prepare: bool | None = None,
     stem: str = "strange",
 ) -> Path:
     """A package of a kernel in plain PyTorch for any operator, by way of `verify` and its verdict in a file."""
@@ -71,7 +72,9 @@ def exported_operator(
     reference.write_text(operator)
     candidate.write_text(kernel)
     asked = {"dsl": "plain", "operator": reference, "workspace": space}
-    found = akgflow.verify(candidate, target="cpu", cases=cases, framework="allow", mode=mode, time=False, **asked)
+    found = akgflow.verify(
+        candidate, target="cpu", cases=cases, framework="allow", mode=mode, prepare=prepare, time=False, **asked
+    )
     assert found.passed, found
     verdict.write_text(to_json(found))
     made = akgflow.export_candidate(

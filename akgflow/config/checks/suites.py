@@ -15,7 +15,7 @@ from akgflow.config._yaml import Node
 
 _OF_TASK = (
     *("matrix", "workflow", "gates", "precision", "framework", "baselines", "dtype", "mode", "shapes", "layouts"),
-    *("backward", "tolerance", "memory", "limits", "keep", "profile", "budget"),
+    *("backward", "prepare", "tolerance", "memory", "limits", "keep", "profile", "budget"),
 )
 """What a suite says once for all its tasks."""
 _LONGEST_NAME = 64

@@ -159,8 +159,8 @@ class PromptContext:
     ``parents`` are the candidates to improve on, ``history`` earlier attempts from them, and ``inspirations`` other
     candidates. ``steps`` holds, by the names of the earlier steps that ask an agent for text or JSON, what it answered
     (the first sample). ``precision`` says what float32 may lose on this target; empty where that goes without saying.
-    ``gradients`` says how gradients are asked for and given; empty where they are not judged. ``session`` is there for
-    an agent that works in a folder.
+    ``gradients`` says how gradients are asked for and given; empty where they are not judged. ``prepare`` says how
+    weights are prepared; empty where they cannot be. ``session`` is there for an agent that works in a folder.
     """
 
     task: TaskView
@@ -184,6 +184,7 @@ class PromptContext:
     steps: Mapping[str, str] = field(default_factory=dict)
     precision: str = ""
     gradients: str = ""
+    prepare: str = ""
     session: SessionView | None = None
 
     @classmethod
@@ -207,6 +208,7 @@ class PromptContext:
             targets=tuple(map(TargetView.of, targets or (target,))),
             precision=task.precision.advice(target.platform, task.operator.whole),
             gradients=task.operator.backward.advice if task.operator.backward is not None else "",
+            prepare=task.operator.prepare.advice if task.operator.prepare is not None else "",
         )
 
     def variables(self, *, of_task: bool = False) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from akgflow.terms import Evidence
 from akgflow.toolchains.base import Unsupported
 from akgflow.toolchains.common import faults
 from akgflow.verification import sandbox
-from akgflow.verification.candidate import dispatch_guard, stream_order
+from akgflow.verification.candidate import dispatch_guard, preparing, stream_order
 from akgflow.verification.candidate.failed_calls import Invalid, failure_of
 from akgflow.verification.candidate.fault_recorder import FaultRecorder
 from akgflow.verification.candidate.timed_calls import Answerer
@@ -39,8 +39,6 @@ MAX_HELD_BYTES = 64 << 20
 """An answer larger than this is not kept to see whether the next one overwrites it."""
 BASELINE = "Model"
 """The class that is loaded of an operator, in the place of a candidate's."""
-MAX_EXPLAINED_BYTES = 1 << 20
-"""Of an answer larger than this it is not said that it came late."""
 
 
 class Host:
@@ -147,6 +145,16 @@ class Host:
         self.called = model if request.wanted is None else Differentiated(model, Wanted(**request.wanted), strict)
         return Done()
 
+    def prepare(self, request: protocol.Prepare) -> Done:  # noqa: ARG002
+        """Have the model prepare for the weights that are in place."""
+        if self.hooks is not None:
+            self.hooks.install()
+        self._tell(())
+        preparing.prepare(self.model, self.state)
+        self.order.wait_for_device()
+        self._require_supported()
+        return Done()
+
     def call(self, request: protocol.Call) -> Called:
         """Call the model once; outputs whose type and shape fit are copied to the judge's memory."""
         region = self._attach("inputs", request.region)
@@ -172,21 +180,29 @@ class Host:
         _hand_back(self.model, self.state)
         order.keep(changed)
         order.finish()
-        late = self.device == "cuda" and _came_late(places, found)
+        late = self.device == "cuda" and stream_order.came_late(places, found)
         return Called(described, self._kernels(), self._reuses(found, given), late)
 
     def _invoke(self, inputs: Any) -> Any:
         """Call the model, through the session where that defines how."""
+        self._tell(inputs)
+        call = getattr(self.session, "call", None)
+        result = call(self.called, inputs) if call is not None else invoke(self.called, inputs)
+        self._require_supported()
+        return result
+
+    def _tell(self, inputs: Any) -> None:
+        """Let the session know which memory is the judge's, where it wants to."""
         tell = getattr(self.session, "given", None)
         if tell is not None:
             found = [*memory.tensors(inputs), *self.state.values()]
             tell([(t.data_ptr(), memory.span(t) * t.element_size()) for t in found if t.device.type == "cpu"])
-        call = getattr(self.session, "call", None)
-        result = call(self.called, inputs) if call is not None else invoke(self.called, inputs)
+
+    def _require_supported(self) -> None:
+        """Raise `Unsupported` where what stands in for a device could not go on."""
         absent = getattr(self.session, "absent", None)
         if absent is not None:
             raise Unsupported(absent)
-        return result
 
     def _put_between(self, request: protocol.Call) -> None:
         """Have the model called with other inputs between forward and backward, where that is asked for."""
@@ -341,20 +357,6 @@ def _hand_back(model: Any, state: dict[str, torch.Tensor]) -> None:
 
 def _listing(shapes: dict[str, list[int]]) -> str:
     return "{" + ", ".join(f"{name}: {shape}" for name, shape in sorted(shapes.items())) + "}"
-
-
-def _came_late(places: Sequence[torch.Tensor], found: Sequence[torch.Tensor]) -> bool:
-    """True when an answer, on an idle device, is another one than was copied. Only explains what the judge finds."""
-    for place, tensor in zip(places, found, strict=False):
-        fits = (place.shape, place.dtype, place.device) == (tensor.shape, tensor.dtype, tensor.device)
-        if fits and place.nbytes <= MAX_EXPLAINED_BYTES and _bytes(place) != _bytes(tensor):
-            return True
-    return False
-
-
-def _bytes(tensor: torch.Tensor) -> bytes:
-    # Compared by Python: torch may only copy here.
-    return bytes(tensor.cpu().reshape(-1).view(torch.uint8).numpy())
 
 
 def _out_view(region: memory.Region, spec: Mapping[str, Any], base: int = 0) -> torch.Tensor:

@@ -22,7 +22,7 @@ from akgflow.base.serial import from_data
 from akgflow.operators.arguments import in_mode
 from akgflow.terms import Evidence
 from akgflow.verification import sandbox
-from akgflow.verification.candidate import host
+from akgflow.verification.candidate import host, preparing
 from akgflow.verification.sandbox import landlock, libc, limits, seccomp
 from akgflow.verification.sandbox.rootfs import devices, view
 from akgflow.verification.shared import trusted_io
@@ -86,6 +86,8 @@ def _model(about: ProfileRequest, question: dict[str, Any], scratch: Path) -> tu
     model = in_mode(model, question["mode"])
     state = {name: tensor.to(process.device) for name, tensor in question["state"].items()}
     host.load_state(model, state, process.device, about.stand_in)
+    if question["prepares"]:
+        preparing.prepare(model, state)
     wanted = question["wanted"]
     called = model if wanted is None else Differentiated(model, Wanted(**wanted), strict=True)
     return called, process.device

@@ -28,7 +28,7 @@ from akgflow.verification.shared import library_traps
 from akgflow.verification.shared.channel import Channel, ChannelClosed, ChannelFull, NotAMessage, Waiting
 from akgflow.verification.shared.fields import Fields, Malformed
 from akgflow.verification.shared.fork_protocol import End, Ended, Named, NameFunction, Ready, Spawn, Spawned
-from akgflow.verification.shared.op_policy import CALLING, PolicyPage
+from akgflow.verification.shared.op_policy import CALLING, PREPARE, PolicyPage
 from akgflow.verification.shared.protocol import Failure, Request
 
 START_SECONDS = 180.0
@@ -279,9 +279,9 @@ class CandidateProcess:
 
     def _check_hooks(self, op: str) -> None:
         """Raise `CandidateFailed` when a library has done the work of a call."""
-        if self.trap is None or op not in CALLING:
+        if self.trap is None or op not in (*CALLING, PREPARE):
             return
-        name = self._server.entered(self, self.trap, timed=op != "call")
+        name = self._server.entered(self, self.trap, timed=op not in ("call", PREPARE))
         if name is not None:
             why, words = f"{name} did the work: a library of kernels may not do it for the DSL", self._words()
             self.close()

@@ -16,16 +16,16 @@ from akgflow import toolchains
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import CaseResult, JudgeRequest
 from akgflow.verification.judge.answers import side_effects
-from akgflow.verification.judge.answers.regions import SHIFT_BYTES, Regions
+from akgflow.verification.judge.answers.regions import Regions
 from akgflow.verification.judge.candidate_process import CandidateProcess, ForkServerClient
 from akgflow.verification.judge.failures import (
     CandidateFailed,
     Disturbed,
     Measured,
     blame_repeat,
-    blame_stale,
     measured_from,
 )
+from akgflow.verification.judge.resources.resource_monitor import resident
 from akgflow.verification.reference.inputs import Draw
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.special.gradients import check_form
@@ -44,6 +44,7 @@ from akgflow.verification.shared.protocol import (
     OpenBaseline,
     Optimize,
     Ping,
+    Prepare,
     Request,
 )
 
@@ -87,7 +88,8 @@ class Trial:
         """Where its tensors are; its process says more about it."""
         self.deterministic: bool | None = None
         self.warnings: set[str] = set()
-        self._asked: list[tuple[Draw, Sequence[torch.Tensor]]] = []
+        self.asked: list[tuple[Draw, Sequence[torch.Tensor]]] = []
+        """Of the case that is asked about: answers by which it is seen whether equal questions get equal bytes."""
         self._right: list[tuple[Draw, Sequence[torch.Tensor], Measured]] = []
         """Of a large case: digests of right answers. The same bytes again are right again."""
         self._regions = Regions()
@@ -99,6 +101,8 @@ class Trial:
         self._slowest, self.quickest = 0.0, math.inf
         self.constructing = 0.0
         """Seconds that the last model took to construct."""
+        self.grown = 0
+        """Bytes by which preparing weights made it grow at most."""
 
     def open(self) -> None:
         """Prepare the toolchain; none of the candidate's code runs."""
@@ -175,6 +179,29 @@ class Trial:
         started = time.monotonic()
         self._build_ask(request, fds)
         self.constructing = time.monotonic() - started
+        if reference.case.prepare is not None and not baseline:
+            self.prepare(reference)
+
+    def prepare(self, reference: Reference) -> float:
+        """Put the weights in place and have the candidate prepare for them; the seconds that this took it."""
+        state = self._regions.get("state")
+        if state is not None:
+            reference.state_layout.write(state)
+            _ = torch.cuda.synchronize() if self.device == "cuda" else None
+        before, started = resident(self.process.pid, self.device), time.monotonic()
+        own = max(min(self.run_left, self._patience if self.evidence is Evidence.EXECUTED else math.inf), 1.0)
+        self.process.ask(Prepare(), own, building=max(self.build_left, 0.0))
+        seconds = time.monotonic() - started
+        self.run_left -= seconds - self.process.built
+        self.build_left -= self.process.built
+        self.grown = max(self.grown, resident(self.process.pid, self.device) - before)
+        if self.process.policy is not None:
+            self.process.policy.rest()
+        self.process.require_alone()
+        problem = side_effects.check_state(reference, state, "prepare()") if state is not None else None
+        if problem is not None:
+            raise CandidateFailed(*problem)
+        return seconds
 
     def _build_ask(self, request: Request[R], fds: Sequence[int] = ()) -> R:
         started = time.monotonic()
@@ -220,35 +247,6 @@ class Trial:
     def require_no_stray_reply(self) -> None:
         """Raise `CandidateFailed` where a reply was forged: then the process's own is still to come."""
         self.process.ask(Ping(), PING_SECONDS)
-
-    def numerics(self, reference: Reference) -> None:
-        """All draws of a case, and the first one again: the answer must be right whatever came before."""
-        first, second, *others = reference.draws
-        self._asked = []
-        # Of a large case the second draw is the one that is there, and the first one is made again once.
-        least = SHIFT_BYTES if reference.two_calls else 0
-        for draw in (second, first) if first.in_place else (first, second):
-            self.measured.append(self.check(reference, draw, least))
-        self._between(reference, first, second)
-        # The first one again, perturbed at the same addresses, and the same at others: answers must depend on all of
-        # what is asked, and on nothing else.
-        perturbed = [(draw, 0) for draw in ((first, *reference.perturbed) if reference.perturbed else ())]
-        last = [(first, SHIFT_BYTES)] if not reference.two_calls else []
-        for draw, base in [*((draw, 0) for draw in others), *perturbed, *last]:
-            if any(one.result.status is not Status.PASSED for one in self.measured[-2:]):
-                return
-            found = self.check(reference, draw, base)
-            if draw is not first:
-                self.measured.append(found)
-            elif found.result.status is not Status.PASSED:
-                self.measured.append(blame_repeat(found, self.calls))
-
-    def _between(self, reference: Reference, draw: Draw, other: Draw) -> None:
-        """The gradients of a draw again, when forward is called with other inputs before backward."""
-        if draw.interleaves and all(one.result.status is Status.PASSED for one in self.measured[-2:]):
-            found = self.check(reference, draw, between=other)
-            if found.result.status is Status.PASSED or self.once_more(reference, draw):
-                self.measured.append(blame_stale(found))
 
     def shorten_limits(self, seconds: float = SHORTENED_SECONDS) -> None:
         """Leave little time after a wrong answer: other cases may show where, and a broken process may hang in them."""
@@ -309,11 +307,11 @@ class Trial:
 
     def _note_determinism(self, draw: Draw, remembered: Sequence[torch.Tensor]) -> None:
         """Compare the bytes of answers to the same draw: the first one of a case, or each of a large case."""
-        known = next((was for of, was in self._asked if of is draw), None)
+        known = next((was for of, was in self.asked if of is draw), None)
         if known is not None:
             self.deterministic = all(map(memory.same_bits, known, remembered)) and self.deterministic is not False
-        elif draw.in_place or not self._asked:
-            self._asked.append((draw, remembered))
+        elif draw.in_place or not self.asked:
+            self.asked.append((draw, remembered))
 
     def _call(self, reference: Reference, draw: Draw, base: int, between: Draw | None) -> list[torch.Tensor]:
         """Ask for one call; the output tensors as the judge's own copies."""

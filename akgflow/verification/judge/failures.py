@@ -156,6 +156,7 @@ _DOING = {
     "open": "preparing the toolchain",
     "load": "importing and compiling",
     "build": "constructing the model",
+    "prepare": "preparing weights",
     "call": "calling the model",
     "optimize": "torch.compile",
     "silence": "taking its kernels away",

@@ -24,6 +24,7 @@ from akgflow.verdict import (
 )
 from akgflow.verification.judge.build_cache import environment
 from akgflow.verification.judge.failures import CandidateFailed, Measured, Unfit
+from akgflow.verification.reference.special.variants import OTHER_WEIGHTS
 
 NUMERIC = (Evidence.INTERPRETED, Evidence.EXECUTED)
 
@@ -46,6 +47,11 @@ class Findings:
     layers: tuple[str, ...] | None = None
     shapes: OtherShapes | None = None
     allowed: str = ""
+
+    @property
+    def prepared(self) -> bool:
+        """Whether weights were changed between calls."""
+        return any(one.result.distribution == OTHER_WEIGHTS for one in self.measured)
 
     def correctness(self, is_secret: Callable[[Mapping[str, Scalar]], bool]) -> Correctness | None:
         """The results of all calls; None where there was none."""
@@ -106,6 +112,7 @@ class Findings:
             warnings=(*([FRAMEWORK_ALLOWED] if request.framework == "allow" else ()), *self.warnings),
             sandbox=self.layers or (),
             shapes=self.shapes,
+            prepared=self.prepared,
             unfit=isinstance(failure, Unfit),
         )
 
@@ -124,6 +131,7 @@ def pass_message(findings: Findings, request: JudgeRequest) -> str:
         loosened += f", where {findings.allowed}" if findings.allowed else ""
         ways = [f"in {asked.mode} mode"] if asked.mode else []
         ways += ["gradients, too"] if asked.backward is not None else []
+        ways += ["weights changed between calls"] if findings.prepared else []
         how = f"{', '.join((' and '.join(numerics), *ways))}{loosened}"
         parts.append(f"right on all {calls} input sets ({how}){_on_others(findings.shapes)}")
         if findings.shapes is not None and findings.shapes.specialised:

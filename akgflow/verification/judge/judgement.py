@@ -18,10 +18,8 @@ from akgflow.errors import AkgflowError, MachineExhausted, machine_error
 from akgflow.machine import Machine
 from akgflow.terms import Evidence, Status, in_order
 from akgflow.toolchains import CompileFailure, Toolchain
-from akgflow.verdict import (
-    JudgeRequest,
-    Verdict,
-)
+from akgflow.verdict import JudgeRequest, Verdict
+from akgflow.verification.judge.answers.numerics import ask_all
 from akgflow.verification.judge.build_cache import BuildCache, libraries
 from akgflow.verification.judge.candidate_process import BUILDS, ForkServerClient
 from akgflow.verification.judge.evaluation import REUSES, Trial
@@ -37,6 +35,7 @@ from akgflow.verification.judge.processes import Processes
 from akgflow.verification.judge.resources import memory_plan, profiler
 from akgflow.verification.judge.resources.memory_plan import Plan
 from akgflow.verification.judge.second_look.other_shapes import Asking
+from akgflow.verification.judge.second_look.other_weights import ask_with_other_weights
 from akgflow.verification.judge.second_look.unseen import unseen
 from akgflow.verification.judge.second_look.without_kernels import require_kernels_matter
 from akgflow.verification.judge.timing import Called, Starts, TimedCases
@@ -269,8 +268,9 @@ class Judgement:
                 findings.allowed = findings.allowed or reference.oracle.permission
                 trial.build(reference)
                 trial.quickest = math.inf
-                trial.numerics(reference)
+                ask_all(trial, reference)
                 self._called.append(Called(reference, trial.quickest, trial.constructing))
+                findings.warnings.update(dict.fromkeys(ask_with_other_weights(trial, reference)))
                 if result_failure(trial.measured) is not None:
                     trial.shorten_limits()
             if result_failure(trial.measured) is None:

@@ -20,6 +20,7 @@ from akgflow.config.types import Scalar
 from akgflow.operators.arguments import Keywords, in_mode
 from akgflow.operators.backward import Backward
 from akgflow.operators.importer import Importer
+from akgflow.operators.preparation import Preparation
 from akgflow.operators.shapes.dimensions import base_of, pinned, written_in
 from akgflow.operators.text import parts_of
 from akgflow.verification.shared.gradients import Wanted
@@ -65,6 +66,8 @@ class Case:
     """``eval`` or ``train``; None for the mode in which `Model` constructs itself."""
     backward: Backward | None = None
     """What is asked of gradients; None where they are not judged."""
+    prepare: Preparation | None = None
+    """What is asked of candidates that prepare their weights; None where ``prepare()`` is not called."""
     wanted: Wanted | None = None
     """The gradients that are asked for; None where there are none, or as long as nobody looked."""
     upstream: tuple[torch.Tensor, ...] = ()
@@ -168,7 +171,8 @@ def make_case(text: str, file: str, keys: Mapping[str, Scalar], dtype: str | Non
     except ValueError as error:
         raise OperatorError(f"dtype of case {dict(keys)}: {error}") from error
     how = parts_of(text)
-    return Case(module, keys, rest, chosen, args, kwargs, make_inputs, _tolerance(keys), seed, how.mode, how.backward)
+    ways = how.mode, how.backward, how.prepare
+    return Case(module, keys, rest, chosen, args, kwargs, make_inputs, _tolerance(keys), seed, *ways)
 
 
 def _has(module: types.ModuleType, name: str) -> bool:

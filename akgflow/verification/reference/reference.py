@@ -7,7 +7,6 @@ import random
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice, product
@@ -106,13 +105,10 @@ class Reference:
         self.case: Case = make_case(text, file, keys, dtype, self.seeds.of("init"))
         self.file, self.device, self._describe = file, device, describer()
         self.init = memory.lay_out({"args": list(self.case.init_args), "kwargs": dict(self.case.init_kwargs)})
-        model = self._construct()
+        model = self.constructed()
         self.case = with_gradients(self.case, model, file)
         self.parameters = frozenset(name for name, _ in model.named_parameters())
-        self._default = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-        self._tied = drawing.tied(model.state_dict())
-        self._model = model.to(device)
-        self._draw_state(positive=False)
+        self.adopt(model, positive=False)
         self.draws: list[Draw] = []
         self.draw_seconds = 0.0
         """What drawing a set of inputs takes, where that may be long."""
@@ -120,15 +116,23 @@ class Reference:
         self.invariants: list[InputInvariant] = []
         self.kinds: list[Kind] = []
 
+    def adopt(self, model: Any, positive: bool) -> None:
+        """Work with a model that was constructed for the case, and draw its parameters."""
+        self._default = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+        self._tied = drawing.tied(model.state_dict())
+        self._model = model.to(self.device)
+        self._draw_state(positive)
+
     def _draw_state(self, positive: bool) -> None:
         """Draw parameters, and set up what works with them."""
+        self.positive = positive
         state = drawing.draw_state(self._default, self.parameters, self.seeds.of("state", positive), positive)
         self.state = {name: state[self._tied.get(name, name)].to(self.device) for name in state}
         spacing = memory.at_page_end if self.device == "cpu" else memory.guarded
         self.state_layout = memory.lay_out(dict(self.state), spacing)
-        self._set_up()
+        self.set_up()
 
-    def _set_up(self) -> None:
+    def set_up(self) -> None:
         """Set up framework and oracle with the parameters."""
         where = f"of operator {self.file} on case {dict(self.case.keys)}"
         under, wanted = conditions(self.contract, self.device), self.case.wanted
@@ -142,7 +146,8 @@ class Reference:
         self.oracle.slow_seconds = min(most, max(least, self.allowed / MOST_FORWARDS))
         self.oracle.thrifty = self.oracle.thrifty or self.thrifty
 
-    def _construct(self) -> Any:
+    def constructed(self) -> Any:
+        """A model with its own default parameters; raises `OperatorError`."""
         try:
             with seeded(self.seeds.of("model")):
                 model = self.case.model()
@@ -279,16 +284,6 @@ class Reference:
         return (
             replace(found, distribution=PERTURBED) if well_conditioned(self.oracle, found, first, PERTURBED) else None
         )
-
-    def forward_alone(self) -> Reference:
-        """The same case without its gradients; what they are computed from is kept all the same."""
-        found = copy(self)
-        assert self.case.wanted is not None, "asked for only where gradients are"
-        found.case = replace(self.case, wanted=replace(self.case.wanted, forward_alone=True))
-        vars(found).pop("work", None)
-        found._set_up()
-        found.draws = [found.answer(one.inputs, one.distribution, one.way) for one in self.draws[:2]]
-        return found
 
     @property
     def process_bytes(self) -> tuple[int, int]:

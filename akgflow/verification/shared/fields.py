@@ -105,6 +105,17 @@ def listed(read: Read[T], most: int) -> Read[list[T]]:
     return read_all
 
 
+def segment(value: Any) -> tuple[int, int, str]:
+    """Reads an allocation of a GPU's: base address, bytes, and handle; raises `Malformed`."""
+    if type(value) is not list or len(value) != 3:
+        raise Malformed("expected [base, size, handle]")
+    base, size = wholes(value[:2])
+    handle = text(128)(value[2])
+    if len(handle) != 128 or not set(handle) <= set("0123456789abcdef"):
+        raise Malformed("a handle is 64 bytes in hexadecimal")
+    return base, size, handle
+
+
 def one_of(words: Collection[str]) -> Read[str]:
     """Reads one of ``words``."""
 

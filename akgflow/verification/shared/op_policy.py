@@ -29,6 +29,10 @@ LEAST = 1024
 FIRST_CALL = 1 << 22
 """Elements more in the first call of a model, where tuning looks at its times. Later calls show what was kept."""
 
+PREPARING = 32.0
+"""Elements that it may touch for each of a model's weights while these are prepared: scales, rounding, packing."""
+PREPARE = "prepare"
+"""The request that prepares weights: none of a library of kernels, as in a call."""
 CALLING = ("call", "window", "warm_up")
 """Requests that call the model."""
 
@@ -62,7 +66,7 @@ class PolicyPage:
         self._number = 0
         self._work: Work | None = None
         self._calls = 0
-        self._first = 0.0
+        self._first = self._preparing = 0.0
         self._share, self._least = SHARE, float(LEAST)
 
     def expect(self, work: Work, state_elements: int, tunes: bool) -> None:
@@ -72,16 +76,19 @@ class PolicyPage:
         """
         self._work, self._calls = work, 0
         self._first = (FIRST_CALL if tunes else 0.0) + 8.0 * state_elements
+        self._preparing = LEAST + PREPARING * state_elements
 
     def forbid(self) -> None:
         """From the next request on the framework may touch no element in a call."""
-        self._work, self._first = None, 0.0
+        self._work, self._first, self._preparing = None, 0.0, 0.0
         self._share = self._least = 0.0
 
     def begin(self, op: str, calls: int) -> None:
         """Write the policy for the next request, of ``calls`` calls of the model."""
         # A module and a constructor know of no question: a basis or a twiddle factor may come from the framework.
         policy: dict[str, Any] = {"free": True, "alone": op in ("load", "build")}
+        if op == PREPARE:
+            policy = {"free": False, "budget": self._preparing}
         if op in CALLING:
             work = self._work or Work(0.0, {})
             extra = self._first if self._calls == 0 else 0.0
@@ -90,6 +97,10 @@ class PolicyPage:
             policy = {"free": False, "budget": budget, "own": own}
             self._calls += calls
         self._write(policy)
+
+    def rest(self) -> None:
+        """Until the next request the framework may touch nothing: a thread may go on."""
+        self._write({"free": False})
 
     def _write(self, policy: Mapping[str, Any]) -> None:
         data = json.dumps(policy).encode()

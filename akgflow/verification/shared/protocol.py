@@ -14,7 +14,7 @@ a child that holds the socket. So no reply is evidence. What each field is used 
     A candidate that silences the harness as well can send any reply, which the rest of this table is about.
 ``Opened.device``
     Where the judge makes the shared memory. Sent before the candidate's text is read.
-``Done`` (`Load`, `Build`, `Optimize`, `PrepareWindows`, `Release`, `WarmUp`, `Idle`, `Silence`, `Ping`)
+``Done`` (`Load`, `Build`, `Prepare`, `Optimize`, `PrepareWindows`, `Release`, `WarmUp`, `Idle`, `Silence`, `Ping`)
     Says that the next request may be sent. Sent early, the judge goes on, and reads bytes that are not there yet.
 ``Called.result``
     The form of the answer: nesting, shapes, dtypes, devices. A true answer with these properties is what the judge
@@ -67,7 +67,7 @@ from akgflow.config.types import Target, ToolchainFile
 from akgflow.precision import Precision
 from akgflow.terms import Evidence
 from akgflow.verification.shared import fields as reading
-from akgflow.verification.shared.fields import Fields, Malformed
+from akgflow.verification.shared.fields import Fields
 
 MODULE = "candidate.py"
 """The candidate's text, in its scratch folder."""
@@ -265,6 +265,13 @@ class Build(_Plain):
 
 
 @dataclass(frozen=True)
+class Prepare(_Plain):
+    """Have the model prepare for the weights that are in place; nothing to do where it does not define how."""
+
+    op = "prepare"
+
+
+@dataclass(frozen=True)
 class Call(Request[Called]):
     """Call the model once. Inputs are ``base`` bytes further on in ``region``; ``outs`` are places for the answers.
 
@@ -374,12 +381,12 @@ class Window(Request[Answered]):
         if not reply.has("at"):
             return Answered()
         at, strides = (reply.take(name, reading.listed(reading.wholes, 1000)) for name in ("at", "strides"))
-        segments = reply.take("segments", reading.listed(_segment, 10_000)) if reply.has("segments") else None
+        segments = reply.take("segments", reading.listed(reading.segment, 10_000)) if reply.has("segments") else None
         return Answered(at, strides, segments)
 
 
 _TIMING = (PrepareWindows, Release, WarmUp, Window, Idle)
-_ALL = (Open, OpenBaseline, Load, Build, Call, Optimize, Silence, Ping, *_TIMING)
+_ALL = (Open, OpenBaseline, Load, Build, Prepare, Call, Optimize, Silence, Ping, *_TIMING)
 REQUESTS: Mapping[str, type[Request[Any]]] = {kind.op: kind for kind in _ALL}
 
 
@@ -388,13 +395,3 @@ def request_in(message: Mapping[str, Any]) -> tuple[str, Request[Any]]:
     data = dict(message)
     number, op = data.pop("number"), data.pop("op")
     return number, REQUESTS[op].of(data)
-
-
-def _segment(value: Any) -> tuple[int, int, str]:
-    if type(value) is not list or len(value) != 3:
-        raise Malformed("expected [base, size, handle]")
-    base, size = reading.wholes(value[:2])
-    handle = reading.text(128)(value[2])
-    if len(handle) != 128 or not set(handle) <= set("0123456789abcdef"):
-        raise Malformed("a handle is 64 bytes in hexadecimal")
-    return base, size, handle

@@ -59,6 +59,17 @@ def check_untouched(reference: Reference, draw: Draw, inputs: Placement, state: 
     return None
 
 
+def check_state(reference: Reference, state: memory.Region, who: str) -> Problem | None:
+    """The first parameter or buffer that ``who`` changed, where nothing of them may change."""
+    stray = reference.state_layout.stray(state)
+    if stray is not None:
+        return Status.REFUSED, f"{who} wrote {stray.says(state_name(reference, stray.number))}"
+    moved = reference.state_layout.changed(state)
+    if moved:
+        return Status.REFUSED, f"{who} changed {state_name(reference, moved[0])}; it must stay as it is"
+    return None
+
+
 def state_name(reference: Reference, number: int) -> str:
     """A parameter or buffer in words, by its number in the model's state."""
     name = list(reference.state)[number]

@@ -116,6 +116,7 @@ def _put_question(request: JudgeRequest, module: str, reference: Reference, fold
         "inputs": list(inputs),
         "keywords": dict(keywords),
         "mode": case.mode,
+        "prepares": case.prepare is not None,
         "wanted": None if case.wanted is None else vars(case.wanted),
         "state": {name: tensor.cpu() for name, tensor in reference.state.items()},
         "args": list(case.init_args),

@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 import signal
 import time
+from contextlib import suppress
+from pathlib import Path
+
+import torch
 
 from akgflow.terms import Status
 from akgflow.verdict import Limits
@@ -14,6 +18,17 @@ from akgflow.verification.shared import memory
 MAX_PROCESSES = 128
 DISK_SHARE = 20
 """Counting files takes at most one part in so many of the time."""
+
+
+def resident(pid: int, device: str) -> int:
+    """Bytes of memory of a process's own; on a GPU all that is taken of the device. 0 where that is not known."""
+    if device == "cuda":
+        free, total = torch.cuda.mem_get_info()
+        return int(total - free)
+    with suppress(OSError, IndexError):
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+        return int(status.split("RssAnon:")[1].split()[0]) << 10
+    return 0
 
 
 class ResourceMonitor:

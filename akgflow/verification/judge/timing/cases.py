@@ -12,7 +12,8 @@ from akgflow.operators.arguments import split
 from akgflow.operators.shapes.sizes import sizes
 from akgflow.verdict import JudgeRequest, Timing, Untimed
 from akgflow.verification.judge.resources.roofline import with_roofline
-from akgflow.verification.judge.timing.processes import COMPILE_SECONDS, Starts
+from akgflow.verification.judge.timing.preparing import cost_of, spread
+from akgflow.verification.judge.timing.processes import CANDIDATE, COMPILE_SECONDS, Starts
 from akgflow.verification.judge.timing.questions import NotTimed
 from akgflow.verification.judge.timing.session import BUDGET_SECONDS, timed
 from akgflow.verification.judge.timing.sizes import Pace
@@ -88,8 +89,17 @@ class TimedCases:
             return str(error), min(windows, time.monotonic() - started)
         self.warnings.update(dict.fromkeys(found.warnings))
         timings = [replace(one, sizes=_sizes(case.reference)) for one in found.timings]
+        timings = self._with_preparing(case.reference, starts, timings)
         facts = self.request.target.facts
         return with_roofline(case.reference, facts, timings, found.calls), found.seconds
+
+    def _with_preparing(self, reference: Reference, starts: Starts, timings: list[Timing]) -> list[Timing]:
+        """The timings against baselines with what preparing takes, where that is asked for; rivals prepare as well."""
+        asked = reference.case.prepare
+        if asked is None:
+            return timings
+        cost = cost_of(starts.candidate(self.module)[CANDIDATE], reference)
+        return [one if one.baseline in starts.rivals else spread(one, cost, asked.calls) for one in timings]
 
 
 def _sizes(reference: Reference) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from akgflow.verdict import JudgeRequest
 from akgflow.verification.judge.candidate_process import ForkServerClient
 from akgflow.verification.judge.evaluation import Trial
 from akgflow.verification.reference.reference import Reference
+from akgflow.verification.reference.special.variants import forward_alone
 
 CANDIDATE = "candidate"
 COMPILED = "torch.compile"
@@ -50,7 +51,7 @@ class Starts:
     def forward_alone(self) -> Starts:
         """The same for calls of forward alone, where gradients are asked for."""
         found = copy(self)
-        found.reference = self.reference.forward_alone()
+        found.reference = forward_alone(self.reference)
         return found
 
     def candidate(self, module: str, name: str = CANDIDATE, number: int = PROCESSES) -> dict[str, Start]:

@@ -1,0 +1,48 @@
+"""operator: linear
+family: work not done
+does: starts a program while weights are prepared that lives on
+status: REFUSED
+where: cpu
+toolchain: cpp
+prepare: 100
+message: a process that the candidate started lived on
+"""
+
+import subprocess
+import sys
+
+import torch
+from tvm_ffi.cpp import load_inline
+
+SOURCE = r"""
+void linear(tvm::ffi::TensorView x_, tvm::ffi::TensorView packed_, tvm::ffi::TensorView bias_, tvm::ffi::TensorView out_) {
+  const int64_t rows = x_.size(0), inputs = x_.size(1), outputs = out_.size(1);
+  const float *x = static_cast<const float*>(x_.data_ptr()), *packed = static_cast<const float*>(packed_.data_ptr());
+  const float* bias = static_cast<const float*>(bias_.data_ptr());
+  float* out = static_cast<float*>(out_.data_ptr());
+  for (int64_t r = 0; r < rows; ++r) {
+    float* to = out + r * outputs;
+    for (int64_t o = 0; o < outputs; ++o) to[o] = bias[o];
+    for (int64_t k = 0; k < inputs; ++k)
+      for (int64_t o = 0; o < outputs; ++o) to[o] += x[r * inputs + k] * packed[k * outputs + o];
+  }
+}
+"""
+
+library = load_inline(name="linear", cpp_sources=SOURCE, functions=["linear"])
+
+
+class ModelNew(torch.nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.empty(outputs, inputs))
+        self.bias = torch.nn.Parameter(torch.empty(outputs))
+
+    def prepare(self):
+        self.packed = self.weight.t().contiguous()
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+
+    def forward(self, x):
+        out = torch.empty(x.shape[0], self.bias.shape[0])
+        library.linear(x.contiguous(), self.packed, self.bias, out)
+        return out

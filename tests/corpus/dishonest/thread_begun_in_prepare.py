@@ -1,0 +1,59 @@
+"""operator: linear
+family: not the DSL
+does: has a thread of torch's that began while weights were prepared do the work of calls
+status: FALLBACK
+where: cpu
+toolchain: cpp
+prepare: 100
+"""
+
+import queue
+import threading
+
+import torch
+from tvm_ffi.cpp import load_inline
+
+SOURCE = r"""
+void linear(tvm::ffi::TensorView x_, tvm::ffi::TensorView packed_, tvm::ffi::TensorView bias_, tvm::ffi::TensorView out_) {
+  const int64_t rows = x_.size(0), inputs = x_.size(1), outputs = out_.size(1);
+  const float *x = static_cast<const float*>(x_.data_ptr()), *packed = static_cast<const float*>(packed_.data_ptr());
+  const float* bias = static_cast<const float*>(bias_.data_ptr());
+  float* out = static_cast<float*>(out_.data_ptr());
+  for (int64_t r = 0; r < rows; ++r) {
+    float* to = out + r * outputs;
+    for (int64_t o = 0; o < outputs; ++o) to[o] = bias[o];
+    for (int64_t k = 0; k < inputs; ++k)
+      for (int64_t o = 0; o < outputs; ++o) to[o] += x[r * inputs + k] * packed[k * outputs + o];
+  }
+}
+"""
+
+library = load_inline(name="linear", cpp_sources=SOURCE, functions=["linear"])
+
+
+class ModelNew(torch.nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.empty(outputs, inputs))
+        self.bias = torch.nn.Parameter(torch.empty(outputs))
+
+    def prepare(self):
+        self.asked, self.answers = queue.Queue(), queue.Queue()
+        self.packed = self.weight.t().contiguous()
+        threading.Thread(target=self.work, daemon=True).start()
+
+    def work(self):
+        while True:
+            x = self.asked.get()
+            try:
+                self.answers.put(x @ self.packed + self.bias)
+            except RuntimeError as error:
+                self.answers.put(error)
+
+    def forward(self, x):
+        library.linear(x[:1].contiguous(), self.packed, self.bias, torch.empty(1, self.bias.shape[0]))
+        self.asked.put(x)
+        answer = self.answers.get()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
