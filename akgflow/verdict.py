@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from akgflow.config.types import Scalar, SourceKernel, Target, TimeLimits, ToolchainFile
 from akgflow.operators.shapes.guarantee import NOTHING, Guarantee
 from akgflow.precision import Contract, Precision
+from akgflow.sanitized import Sanitized
 from akgflow.terms import Evidence, Status
 
 LOOSE_BOUND = "times as wrong as the framework's own kernel"
@@ -29,10 +30,7 @@ class Limits:
     files: int = 20_000
     """Number of files that it may make."""
     judgement_bytes: int | None = None
-    """Memory of the host that all of a judgement may take, the judge's own work with it.
-
-    None: what the machine has, less a share that stays free.
-    """
+    """Memory of the host that all of a judgement may take, the judge's own work with it; None: what is there, but a share."""
     hang_seconds: float = TimeLimits.hang
     """Wall time in which it may neither answer nor build anything; a call may take many times the framework's, too."""
     judge_seconds: float = TimeLimits.judge
@@ -79,6 +77,8 @@ class JudgeRequest:
     """``any``: it must take inputs of any layout."""
     rivals: Mapping[str, str] = field(default_factory=dict)
     """Texts of kernels that were right before, by name: the candidate is timed against them, too."""
+    sanitize: tuple[str, ...] = ()
+    """Kinds of `akgflow.sanitized.KINDS` to look for."""
     unseen: int = 0
     """Shapes between the stated ones that the judge draws for that; 0: at the stated ones."""
 
@@ -334,6 +334,8 @@ class Verdict:
     """The layers that bounded the candidate."""
     shapes: OtherShapes | None = None
     """None where it was not right on the stated shapes, nothing was run, or only those were asked for."""
+    sanitized: tuple[Sanitized, ...] = ()
+    """What sanitizers say, by kind, where they were asked for; a finding leaves ``status`` as it is."""
     unfit: bool = False
     """Whether it is the operator that cannot be judged with as it is; ``message`` says what to change in it."""
 

@@ -19,7 +19,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "akgflow"
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "terms"}),
     frozenset({"base"}),
-    frozenset({"operators", "precision"}),
+    frozenset({"operators", "precision", "sanitized"}),
     frozenset({"formats"}),
     frozenset({"config.steps"}),
     frozenset({"config.types"}),

@@ -41,6 +41,7 @@ from akgflow.machine import Machine, detect
 from akgflow.planning import Reach, judge_request, reach, with_gaps
 from akgflow.reporting.trace import traces
 from akgflow.runs.matrix import Matrix, best_of_run, latest_run, of_run
+from akgflow.sanitized import KINDS
 from akgflow.verdict import JudgeRequest, Verdict
 
 Case = str | Mapping[str, Scalar]
@@ -104,6 +105,7 @@ class Question:
     shapes: str | None = None
     layouts: str | None = None
     time: bool = True
+    sanitize: bool = False
     workspace: str | Path | None = None
     overrides: Sequence[str] = ()
 
@@ -148,6 +150,7 @@ class Question:
             precision=precision or request.precision,
             baselines=baselines or request.baselines,
             time=self.time,
+            sanitize=KINDS if self.sanitize else request.sanitize,
         )
         return replace(found, request=asked)
 
@@ -200,6 +203,7 @@ def verify(
     shapes: str | None = None,
     layouts: str | None = None,
     time: bool = True,
+    sanitize: bool = False,
     trace: str | Path | None = None,
     workspace: str | Path | None = None,
     overrides: Sequence[str] = (),
@@ -213,7 +217,8 @@ def verify(
     or ``fp16``), ``mode`` of the modules (``eval`` or ``train``), ``baselines`` (``eager``, ``torch.compile``),
     ``shapes`` that it must serve besides (``m=1..8192,k=8..4096:8``, or ``fixed``), ``layouts`` of inputs (``any``).
     ``backward`` has gradients judged, too; ``{"overwrites": ["logits"]}`` lets a call overwrite these inputs.
-    ``time`` asks for timing where the candidate is executed. ``trace`` is a file for the verdict as `Question.traces`.
+    ``time`` asks for timing where the candidate is executed, ``sanitize`` for sanitizers: ``Verdict.sanitized`` has
+    what they found, or why they could not look. ``trace`` is a file for the verdict as `Question.traces`.
 
     Whatever the candidate does is a verdict. Raises `ConfigError` for what is wrong in the call or the files,
     `PrerequisiteError` where this machine lacks what judging takes, `MachineExhausted`.
@@ -236,6 +241,7 @@ def verify(
         shapes=shapes,
         layouts=layouts,
         time=time,
+        sanitize=sanitize,
         workspace=workspace,
         overrides=overrides,
     )

@@ -298,6 +298,8 @@ class Gates:
     """``general``: right on other shapes than the stated ones, too."""
     uses: str | None = None
     """A family of tensor-core instructions that a kernel must use."""
+    sanitized: tuple[str, ...] = ()
+    """Kinds of `akgflow.sanitized.KINDS` that must have been looked for and not found."""
 
 
 @dataclass(frozen=True)

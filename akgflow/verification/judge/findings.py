@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from akgflow.config.types import Scalar
 from akgflow.machine import Machine
 from akgflow.operators.text import parts_of
+from akgflow.sanitized import Sanitized
 from akgflow.speed import overall
 from akgflow.terms import Evidence, Status, in_order
 from akgflow.verdict import (
@@ -46,6 +47,7 @@ class Findings:
     layers: tuple[str, ...] | None = None
     shapes: OtherShapes | None = None
     allowed: str = ""
+    sanitized: tuple[Sanitized, ...] = ()
 
     def correctness(self, is_secret: Callable[[Mapping[str, Scalar]], bool]) -> Correctness | None:
         """The results of all calls; None where there was none."""
@@ -106,6 +108,7 @@ class Findings:
             warnings=(*([FRAMEWORK_ALLOWED] if request.framework == "allow" else ()), *self.warnings),
             sandbox=self.layers or (),
             shapes=self.shapes,
+            sanitized=self.sanitized,
             unfit=isinstance(failure, Unfit),
         )
 

@@ -160,3 +160,14 @@ def _tensor(spec: Fields) -> dict[str, Any]:
     found["aliases"] = spec.take("aliases", flag)
     spec.end()
     return found
+
+
+def segment(value: Any) -> tuple[int, int, str]:
+    """Base address, bytes and handle (64 bytes in hexadecimal) of an allocation."""
+    if type(value) is not list or len(value) != 3:
+        raise Malformed("expected [base, size, handle]")
+    base, size = wholes(value[:2])
+    handle = text(128)(value[2])
+    if len(handle) != 128 or not set(handle) <= set("0123456789abcdef"):
+        raise Malformed("a handle is 64 bytes in hexadecimal")
+    return base, size, handle

@@ -67,7 +67,7 @@ from akgflow.config.types import Target, ToolchainFile
 from akgflow.precision import Precision
 from akgflow.terms import Evidence
 from akgflow.verification.shared import fields as reading
-from akgflow.verification.shared.fields import Fields, Malformed
+from akgflow.verification.shared.fields import Fields
 
 MODULE = "candidate.py"
 """The candidate's text, in its scratch folder."""
@@ -162,6 +162,16 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class SanitizeRequest:
+    """What the process is to do that looks at ``recorded`` calls; it may write below ``scratch``."""
+
+    toolchain: str | ToolchainFile
+    kind: str
+    scratch: str
+    recorded: str
+
+
+@dataclass(frozen=True)
 class ProfileRequest:
     """What the profiled process is to do; it gives no reply."""
 
@@ -214,6 +224,7 @@ class Open(Request[Opened]):
     """Folders that the toolchain has made ahead."""
     guarded: bool
     tf32: tuple[bool, bool] = Precision.FRAMEWORK.tf32  # whether its products, and its convolutions, may use TF32
+    records: str = ""  # the folder in which the session records what kernels are called with
 
     def read(self, reply: Fields) -> Opened:
         return Opened(reply.take("device", reading.one_of(DEVICES)))
@@ -374,7 +385,7 @@ class Window(Request[Answered]):
         if not reply.has("at"):
             return Answered()
         at, strides = (reply.take(name, reading.listed(reading.wholes, 1000)) for name in ("at", "strides"))
-        segments = reply.take("segments", reading.listed(_segment, 10_000)) if reply.has("segments") else None
+        segments = reply.take("segments", reading.listed(reading.segment, 10_000)) if reply.has("segments") else None
         return Answered(at, strides, segments)
 
 
@@ -388,13 +399,3 @@ def request_in(message: Mapping[str, Any]) -> tuple[str, Request[Any]]:
     data = dict(message)
     number, op = data.pop("number"), data.pop("op")
     return number, REQUESTS[op].of(data)
-
-
-def _segment(value: Any) -> tuple[int, int, str]:
-    if type(value) is not list or len(value) != 3:
-        raise Malformed("expected [base, size, handle]")
-    base, size = reading.wholes(value[:2])
-    handle = reading.text(128)(value[2])
-    if len(handle) != 128 or not set(handle) <= set("0123456789abcdef"):
-        raise Malformed("a handle is 64 bytes in hexadecimal")
-    return base, size, handle
