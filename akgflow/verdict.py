@@ -30,7 +30,7 @@ class Limits:
     files: int = 20_000
     """Number of files that it may make."""
     judgement_bytes: int | None = None
-    """Memory of the host that all of a judgement may take, the judge's own work with it; None: what is there, but a share."""
+    """Memory of the host that all of a judgement may take; None: what the machine has, less a share that stays free."""
     hang_seconds: float = TimeLimits.hang
     """Wall time in which it may neither answer nor build anything; a call may take many times the framework's, too."""
     judge_seconds: float = TimeLimits.judge

@@ -151,9 +151,8 @@ def verify_command(
         )
     _show(verdict, as_json)
     found = any(one.findings for one in verdict.sanitized)
-    ctx.exit(
-        ExitCode.DONE if verdict.passed and not found else ExitCode.CONFIG if verdict.unfit else ExitCode.GATE_FAILED
-    )
+    right = verdict.passed and not found
+    ctx.exit(ExitCode.DONE if right else ExitCode.CONFIG if verdict.unfit else ExitCode.GATE_FAILED)
 
 
 def _show(verdict: Verdict, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from small_task import OPERATOR, RIGHT
 from akgflow.config.types import Target
 from akgflow.terms import Evidence
 from akgflow.verdict import JudgeRequest, KernelProfile
-from akgflow.verification.judge.resources import profiler
+from akgflow.verification.judge.resources import bounded, profiler
 from akgflow.verification.judge.resources.profiler import NotProfiled, read_table
 from akgflow.verification.reference.reference import Reference
 

@@ -162,10 +162,11 @@ def _tvm_loader(original: Callable[..., Any], session: _CppSession) -> Callable[
         caller = sys._getframe(1).f_code.co_filename
         sources = [cpp_sources] if isinstance(cpp_sources, str) else list(cpp_sources or [])
         options["cpp_sources"] = [_with_line(source, caller) for source in sources] or None
-        options["extra_cflags"] = [*headers, *COMPILE_FLAGS, *_flags(options.get("extra_cflags"))]
+        options["extra_cflags"] = [*COMPILE_FLAGS, *_flags(options.get("extra_cflags"))]
         options["extra_ldflags"] = [*LINK_FLAGS, *_flags(options.get("extra_ldflags"))]
         recorder = session.recorder
         number = None if recorder is None else recorder.built(name, options)
+        options["extra_cflags"] = [*headers, *options["extra_cflags"]]
         with _compiler_words(caller):
             return _Library(original(name, **options), session, number)
 

@@ -22,7 +22,7 @@ def main() -> None:
     sanitize = toolchains.sanitizer(about.toolchain)
     assert sanitize is not None, "the judge asks only where there is one"
     confine(Path(about.scratch), on_gpu=False)
-    print(json.dumps(to_data(sanitize(about.kind, Path(about.recorded)))))
+    sys.stdout.write(f"{json.dumps(to_data(sanitize(about.kind, Path(about.recorded))))}\n")
 
 
 if __name__ == "__main__":

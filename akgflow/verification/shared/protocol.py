@@ -123,8 +123,7 @@ class Called:
     kernels: Sequence[str]
     """Names of kernels of the DSL that ran or were built so far."""
     reuses: bool  # an answer is in the memory of the one before
-    late: bool = False
-    """An answer changed after it was copied, in the order of the stream that was current."""
+    late: bool = False  # an answer changed after it was copied, in the order of the stream that was current
 
 
 @dataclass(frozen=True)
