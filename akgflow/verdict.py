@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from akgflow.clocks import Clocks
 from akgflow.config.types import Scalar, SourceKernel, Target, TimeLimits, ToolchainFile
 from akgflow.operators.shapes.guarantee import NOTHING, Guarantee
 from akgflow.precision import Contract, Precision
@@ -179,8 +180,7 @@ class Timing:
     """Of the speedup, at 99 %."""
     call: str
     """``faster``, ``same`` or ``slower``."""
-    windows: int
-    """The number of the candidate's windows."""
+    windows: int  # of the candidate
     spread: float
     """The interquartile range of the candidate's windows over their median."""
     device: str
@@ -191,8 +191,8 @@ class Timing:
     sizes: tuple[int, ...] = ()
     """Of the call and its model, in the order of `akgflow.operators.shapes.sizes`."""
     parts: Mapping[str, PartTiming] = field(default_factory=dict)
-    """``forward`` alone, as training calls it, and ``backward``, which is the difference; a call is both. Empty where
-    gradients are not judged, or where a part could not be told."""
+    """``forward`` alone, as training calls it, and ``backward``, which is the difference; empty where it is not told."""
+    clocks: Clocks | None = None  # of the GPU, around the windows; None where they cannot be read
 
 
 @dataclass(frozen=True)
