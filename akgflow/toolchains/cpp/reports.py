@@ -19,9 +19,9 @@ class _Frame(NamedTuple):
 
 _FRAMES = (
     # ``#0 0x55d0 in f._omp_fn.0 /tmp/k.cpp:4:7`` and ``#0 f._omp_fn.0 /tmp/k.cpp:3 (k.so+0x1230)``
-    re.compile(r"^\s*#\d+ (?:0x[0-9a-f]+ in )?(?P<function>.+?) (?P<file>[^\s()]+):(?P<line>\d+)(?::\d+)?(?: \(.*)?$"),
+    re.compile(r"^\s*#\d+ (?:0x[0-9a-f]+ in )?(?P<function>.+?) (?P<file>[^\s():]+):(?P<line>\d+)(?::\d+)?(?: \(.*)?$"),
     # ``==1== by 0x48531E6: f (u.cpp:3)``
-    re.compile(r"^==\d+==\s+(?:at|by) 0x[0-9A-F]+: (?P<function>.+) \((?P<file>[^\s()]+):(?P<line>\d+)\)$"),
+    re.compile(r"^==\d+==\s+(?:at|by) 0x[0-9A-F]+: (?P<function>.+) \((?P<file>[^\s():]+):(?P<line>\d+)\)$"),
 )
 _OUTLINED = re.compile(r"\.(_omp_fn|constprop|isra|part|cold)\.?\d*|\[clone [^]]*\]")
 

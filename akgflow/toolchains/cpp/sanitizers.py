@@ -91,9 +91,19 @@ def look(kind: str, folder: Path) -> Sanitized:
                 return Sanitized(kind, _ADDRESS.name, found)
             why = "AddressSanitizer found nothing, and whether memory is read that nobody wrote is seen by valgrind: "
             raise _Absent(f"{why}apt-get install valgrind")
-        return Sanitized(kind, f"{_ADDRESS.name}, {_DEFINED.name}", (*found, *_looked(_DEFINED, folder)))
+        return Sanitized(kind, f"{_ADDRESS.name}, {_DEFINED.name}", (*found, *_undefined(folder, bool(found))))
     except _Absent as why:
         return Sanitized(kind, absent=str(why))
+
+
+def _undefined(folder: Path, faulty: bool) -> tuple[Finding, ...]:
+    """What is read that nobody wrote; a kernel that is ``faulty`` may crash before that is known."""
+    try:
+        return _looked(_DEFINED, folder)
+    except _Absent:
+        if faulty:
+            return ()
+        raise
 
 
 def _looked(tool: _Tool, folder: Path) -> tuple[Finding, ...]:
