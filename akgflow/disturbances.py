@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from akgflow.base.text import lines
 from akgflow.clocks import REASONS, SLOWED
 from akgflow.machine import Device, Machine, nvidia_query, nvidia_rows
 
@@ -51,20 +52,23 @@ def _quota(group: Path) -> Disturbance:
     if not all(one.lstrip("-").isdigit() for one in words) or int(words[0]) <= 0 or int(words[1]) <= 0:
         return Disturbance("cgroup quota", True, "none")
     cores = int(words[0]) / int(words[1])
-    stopped = next((one.split()[1] for one in _text(group / "cpu.stat").splitlines() if "nr_throttled" in one), "0")
+    stopped = next((one.split()[1] for one in lines(_text(group / "cpu.stat")) if "nr_throttled" in one), "0")
     hint = "give the container whole cores (cpuset) in place of a quota"
     return Disturbance("cgroup quota", False, f"{cores:g} cores; stopped {stopped} times so far", hint)
 
 
 def of_device(device: Device) -> Iterator[Disturbance]:
     """Of timings on a device; nothing where its driver's tool does not say."""
-    if device.platform != "cuda":
-        return
+    look = _LOOKS.get(device.platform)
+    yield from look(device) if look is not None else ()
+
+
+def _nvidia(device: Device) -> Iterator[Disturbance]:
     others = nvidia_rows(device, "--query-compute-apps=pid,process_name")
-    yield from of_nvidia(
-        others,
-        dict(zip(_FIELDS, nvidia_query(device, *_FIELDS.values()), strict=False)),
-    )
+    yield from of_nvidia(others, dict(zip(_FIELDS, nvidia_query(device, *_FIELDS.values()), strict=False)))
+
+
+_LOOKS: Mapping[str, Callable[[Device], Iterator[Disturbance]]] = {"cuda": _nvidia}
 
 
 _FIELDS = {

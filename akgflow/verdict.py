@@ -191,7 +191,7 @@ class Timing:
     sizes: tuple[int, ...] = ()
     """Of the call and its model, in the order of `akgflow.operators.shapes.sizes`."""
     parts: Mapping[str, PartTiming] = field(default_factory=dict)
-    """``forward`` alone, as training calls it, and ``backward``, which is the difference; empty where it is not told."""
+    """``forward`` alone, as training calls it, and ``backward``, the difference; empty where that cannot be told."""
     clocks: Clocks | None = None  # of the GPU, around the windows; None where they cannot be read
 
 

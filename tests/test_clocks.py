@@ -93,7 +93,7 @@ def test_a_slowed_pairing_takes_all_that_it_measured_along() -> None:
 
 
 def test_a_device_that_stays_slowed_is_not_waited_for() -> None:
-    with pytest.raises(NotTimed, match="inconclusive: the device was slowed again and again .*thermal limit"):
+    with pytest.raises(NotTimed, match=r"inconclusive: the device was slowed again and again .*thermal limit"):
         watched(iter([HOT] * 200), MOST_DISCARDED + 1)
 
 

@@ -210,18 +210,16 @@ def verify(
 ) -> Verdict:
     """Judge one kernel, the file ``candidate`` or its text ``source``, against a task or an operator's file.
 
-    ``form`` is the format of the operator's file, else found by its looks; the candidate may be a solution in it.
+    ``form`` is the format of the operator's file, else found by its looks.
 
     What is left out is as the task says, else as the judge has it: ``cases`` (``m=64,n=32``, or mappings), ``dtype``,
     ``framework`` (``forbid`` or ``allow``), ``precision`` (``framework``, ``strict``, ``tf32``, ``{"compute": "bf16"}``
     or ``fp16``), ``mode`` of the modules (``eval`` or ``train``), ``baselines`` (``eager``, ``torch.compile``),
     ``shapes`` that it must serve besides (``m=1..8192,k=8..4096:8``, or ``fixed``), ``layouts`` of inputs (``any``).
     ``backward`` has gradients judged, too; ``{"overwrites": ["logits"]}`` lets a call overwrite these inputs.
-    ``time`` asks for timing where the candidate is executed, ``sanitize`` for sanitizers: ``Verdict.sanitized`` has
-    what they found, or why they could not look. ``trace`` is a file for the verdict as `Question.traces`.
-
-    Whatever the candidate does is a verdict. Raises `ConfigError` for what is wrong in the call or the files,
-    `PrerequisiteError` where this machine lacks what judging takes, `MachineExhausted`.
+    ``time`` asks for timing where it is executed, ``sanitize`` for sanitizers (``Verdict.sanitized``). ``trace`` is a
+    file for the verdict as `Question.traces`. Whatever the candidate does is a verdict. Raises `ConfigError` for what
+    is wrong in call or files, `PrerequisiteError` where this machine lacks what judging takes, `MachineExhausted`.
     """
     question = Question(
         source=_source(candidate, source),

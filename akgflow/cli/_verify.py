@@ -150,8 +150,7 @@ def verify_command(
             overrides=overrides,
         )
     _show(verdict, as_json)
-    found = any(one.findings for one in verdict.sanitized)
-    right = verdict.passed and not found
+    right = verdict.passed and not any(one.findings for one in verdict.sanitized)
     ctx.exit(ExitCode.DONE if right else ExitCode.CONFIG if verdict.unfit else ExitCode.GATE_FAILED)
 
 

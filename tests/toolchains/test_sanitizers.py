@@ -132,7 +132,7 @@ PLANTED = {
     "write past the end": "  for (int64_t i = 0; i < n + 1; ++i) b[i] = 1;  // here",
     "write past a buffer of its own": "  float part[8];\n  for (int64_t i = 0; i < n && i < 12; ++i)\n"
     "    part[i] = a[i];  // here\n  b[0] = part[n % 8];",
-    "use of what was freed": "  float* t = new float[n];\n  t[0] = a[0];\n  delete[] t;\n  b[0] = t[0];  // here",
+    "use of what was freed": "  volatile float* t = new float[n];\n  delete[] t;\n  b[0] = t[0];  // here",
 }
 UNWRITTEN = {
     "heap that nobody wrote": "  float* t = new float[n];\n  for (int64_t i = 1; i < n; ++i) t[i] = a[i];\n"

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from akgflow.toolchains.common.memory_spans import Span, merged, span_of
+from akgflow.base.maps import Span, merged, span_of
 
 BUILT, CALLS = "built.json", "calls.txt"
 MOST_CALLS = 64

@@ -7,8 +7,8 @@ import mmap
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from akgflow.base.maps import Span, merged, span_of
 from akgflow.base.pages import libc
-from akgflow.toolchains.common.memory_spans import Span, merged, span_of
 
 GUARD = 1 << 18
 """Bytes before and after: an index that is wrong by a block's worth still falls into them."""

@@ -38,11 +38,13 @@ ELEMENTS = 1 << 17
 RAN = (Status.PASSED, Status.INCORRECT_NUMERICAL, Status.INCORRECT_SHAPE, Status.RUNTIME_ERROR, Status.REFUSED)
 """Statuses of kernels that were called."""
 RECORDED = "recorded"
+ON_DEVICE = {"cuda": compute_sanitizer.look}
+"""What looks at a call on a device, by platform."""
 _FAULT = re.compile(r"KernelFault: (?P<words>.*)", re.DOTALL)
 _RACE = re.compile(r"\brace|same place|barrier|__syncthreads|__syncwarp|deadlock|different orders?", re.IGNORECASE)
 _PLACES = (
     re.compile(r"^kernel (?P<kernel>\w+), line (?P<line>\d+)"),
-    re.compile(r"^(?P<kernel>\w+):.*?\bline (?P<line>\d+)", re.DOTALL),
+    re.compile(r"^(?P<kernel>\w+):.*?\blines? (?P<line>\d+)", re.DOTALL),
     re.compile(r"^(?P<kernel>\w+)(?P<line>):"),
 )
 
@@ -56,10 +58,10 @@ class Recording:
     key: str
     cores: int
 
-    def start(self, request: JudgeRequest, scratch: Path) -> Trial:
+    def start(self, request: JudgeRequest, scratch: Path, evidence: Evidence = Evidence.EXECUTED) -> Trial:
         """A process that records, and that nothing has been asked of."""
         self.build_cache.fetch(self.key, scratch / BUILDS)
-        trial = Trial(self.server, request, Evidence.EXECUTED, scratch, self.cores)
+        trial = Trial(self.server, request, evidence, scratch, self.cores)
         trial.records = str(scratch / RECORDED)
         return trial
 
@@ -108,11 +110,32 @@ class Looking:
             words = fault["words"].strip()
             of = "race" if _RACE.search(words) else "memory"
             if of == kind:
-                return Sanitized(kind, tool, (_finding(words),))
+                return Sanitized(kind, tool, (self._with_line(_finding(words)),))
             return Sanitized(kind, absent=f"the interpreter stopped at a fault of another kind ({of})")
         if Evidence.INTERPRETED not in self.evidence:
             return Sanitized(kind, absent="the kernel was not interpreted")
         return Sanitized(kind, tool)
+
+    def _with_line(self, found: Finding) -> Finding:
+        """The same with its line, where the toolchain can say it in another process that looks at each access."""
+        if found.line is not None:
+            return found
+        scratch = self.folder / "watched"
+        scratch.mkdir(parents=True)
+        trial = self.recording.start(self.request, scratch, Evidence.INTERPRETED)
+        try:
+            trial.open()
+            trial.load(self.module)
+            for reference in self.references("cpu"):
+                reference.prepare()
+                trial.build(reference)
+                trial.check(reference, reference.draws[0])
+        except CandidateFailed as failure:
+            again = _FAULT.search(failure.message)
+            return _finding(again["words"].strip()) if again is not None else found
+        finally:
+            trial.close()
+        return found
 
     def _small(self, device: str) -> Reference:
         """The case that is looked at."""
@@ -121,16 +144,18 @@ class Looking:
         return max(small)[2] if small else min(sized)[2]
 
     def _on_device(self) -> Iterator[Sanitized]:
-        if self.request.target.platform != "cuda":
+        platform = self.request.target.platform
+        look = ON_DEVICE.get(platform)
+        if look is None:
             for kind in self.request.sanitize:
-                yield Sanitized(kind, absent=f"there is no sanitizer for {self.request.target.platform} here")
+                yield Sanitized(kind, absent=f"there is no sanitizer for {platform} here")
             return
         reference = self._small("cuda")
         reference.prepare()
         scratch = self.folder / "scratch"
         scratch.mkdir(parents=True)
         for kind in self.request.sanitize:
-            yield compute_sanitizer.look(kind, self.request, self.module, reference, scratch)
+            yield look(kind, self.request, self.module, reference, scratch)
 
     def _on_host(self) -> Iterator[Sanitized]:
         if toolchains.sanitizer(self.request.toolchain) is None:
