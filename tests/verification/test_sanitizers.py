@@ -79,11 +79,11 @@ SOURCE = r"""
 __global__ void twice(const float* x, float* y, int n) {{
   __shared__ float part[64];
   const int at = blockIdx.x * 64 + threadIdx.x;
-  part[63 - threadIdx.x] = at < n ? x[at] : 0;
+  part[63 - threadIdx.x] = blockIdx.x * 64 + 63 - threadIdx.x < n ? x[blockIdx.x * 64 + 63 - threadIdx.x] : 0;
   {barrier}
-  if (at < n) y[at] = 2 * part[63 - threadIdx.x];
-  const float other = part[threadIdx.x];
-  if (at < n && other == -7.0f) y[at] = {other};
+  part[threadIdx.x] *= 2;
+  if (at < n) y[at] = part[threadIdx.x];
+  if (at < n) y[at] += 0 * x[{other}];
 }}
 extern "C" void run(const float* x, float* y, int n) {{ twice<<<(n + 63) / 64, 64>>>(x, y, n); }}
 """
@@ -135,6 +135,32 @@ def test_an_interpreter_has_looked_already(bench: Bench) -> None:
     assert verdict.status is Status.RUNTIME_ERROR
     assert [(one.line, one.kernel) for one in memory.findings] == [(line_of(text, "tl.load"), "twice")]
     assert race.absent
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("barrier", "other", "kind", "lines"),
+    [
+        ("", "at", "race", ("part[63", "*= 2")),
+        ("__syncthreads();", "n + 3", "memory", ("0 * x",)),
+        ("if (threadIdx.x < 40) __syncthreads(); else\n  __syncthreads();", "at", "race", ("if (threadIdx", "else\n")),
+    ],
+)
+def test_interpreted_threads_go_wrong_at_a_line(
+    bench: Bench, barrier: str, other: str, kind: str, lines: tuple[str, ...]
+) -> None:
+    text = CUDA.format(barrier=barrier, other=other)
+    verdict = judged(bench, text, "cuda_c")
+    (found,) = next(one for one in verdict.sanitized if one.kind == kind).findings
+    # The two lines that differ may be told in either order.
+    assert found.line in {line_of(text, one) for one in lines} | {line_of(text, "else\n") + 1 if "else" in text else 0}
+
+
+@pytest.mark.thorough
+def test_a_right_kernel_in_cuda_is_clean(bench: Bench) -> None:
+    verdict = judged(bench, CUDA.format(barrier="__syncthreads();", other="at"), "cuda_c")
+    assert verdict.status is Status.PASSED, verdict.message
+    assert [one.clean for one in verdict.sanitized] == [True, True]
 
 
 def test_what_was_not_asked_for_is_not_said(bench: Bench) -> None:

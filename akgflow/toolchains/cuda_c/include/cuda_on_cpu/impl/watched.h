@@ -59,10 +59,6 @@ CUDA_ON_CPU_UNWATCHED inline int races(const Access& one, const Access& other, b
 }
 
 CUDA_ON_CPU_UNWATCHED inline void watch(const void* address, size_t bytes, bool writes, bool atomic, const void* code) {
-  static std::mutex one_at_a_time;
-  static std::unordered_map<uintptr_t, Byte> bytes_seen;
-  static std::atomic<uint64_t> blocks{0};
-  static thread_local uint64_t block = 0, serial = 0;
   // What this function itself calls is watched, too.
   static thread_local bool inside = false;
   Block* const own = here;
@@ -71,6 +67,10 @@ CUDA_ON_CPU_UNWATCHED inline void watch(const void* address, size_t bytes, bool 
     CUDA_ON_CPU_UNWATCHED Inside() { inside = true; }
     CUDA_ON_CPU_UNWATCHED ~Inside() { inside = false; }
   } const guard;
+  static std::mutex one_at_a_time;
+  static std::unordered_map<uintptr_t, Byte> bytes_seen;
+  static std::atomic<uint64_t> blocks{0};
+  static thread_local uint64_t block = 0, serial = 0;
   const auto at = reinterpret_cast<uintptr_t>(address);
   bool outside = false;
   const bool is_shared = own->shares(static_cast<const unsigned char*>(address));
