@@ -16,6 +16,7 @@ from pathlib import Path
 from akgflow.base.loop import run_async
 from akgflow.config.steps import AgenticStep
 from akgflow.config.types import Target, Workspace
+from akgflow.disturbances import of_device, of_processor
 from akgflow.errors import UntrustedJudge
 from akgflow.executors.availability import Availability
 from akgflow.machine import Machine, detect
@@ -40,7 +41,7 @@ class Check:
 def examine(workspace: Workspace) -> list[Check]:
     """All checks, the needed ones first."""
     machine = detect()
-    found = [*_packages(), *_compilers(), *_models(workspace), *_devices(machine), *_sandbox()]
+    found = [*_packages(), *_compilers(), *_models(workspace), *_devices(machine), *_sandbox(), *_timings(machine)]
     availability = Availability(machine, workspace)
     found += [*_clusters(workspace, availability), *_reach(workspace, availability)]
     return sorted(found, key=lambda check: not check.needed)
@@ -142,6 +143,16 @@ def _sandbox() -> Iterator[Check]:
         )
     for name in sorted(set(missing) - {*LAYERS, "user"}):
         yield Check(f"sandbox: {name}", False, "not here", missing[name], needed=False)
+
+
+def _timings(machine: Machine) -> Iterator[Check]:
+    """What could disturb timings here."""
+    for one in of_processor(machine):
+        yield Check(f"timing on the cpu: {one.name}", one.ok, one.detail, one.hint, needed=False)
+    for device in machine.devices:
+        for one in of_device(device):
+            name = f"timing on {device.platform} device {device.index}: {one.name}"
+            yield Check(name, one.ok, one.detail, one.hint, needed=False)
 
 
 def _clusters(workspace: Workspace, availability: Availability) -> Iterator[Check]:

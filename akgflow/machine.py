@@ -93,15 +93,20 @@ def _processor() -> dict[str, str]:
 def _nvidia_settings(device: Device) -> dict[str, str]:
     fields = list(_NVIDIA_FIELDS.values())
     # A field that a driver does not know fails the whole query: then each is asked for by itself.
-    found = _nvidia_query(device, *fields) or [*chain(*(_nvidia_query(device, one) or [""] for one in fields))]
+    found = nvidia_query(device, *fields) or [*chain(*(nvidia_query(device, one) or [""] for one in fields))]
     return {name: "" if one.startswith("[") else one for name, one in zip(_NVIDIA_FIELDS, found, strict=True)}
 
 
-def _nvidia_query(device: Device, *fields: str) -> list[str]:
+def nvidia_query(device: Device, *fields: str) -> list[str]:
     """The values of the fields, in their order; empty where the query fails."""
-    rows = _lines("nvidia-smi", f"--id={device.index}", f"--query-gpu={','.join(fields)}", "--format=csv,noheader")
+    rows = nvidia_rows(device, f"--query-gpu={','.join(fields)}")
     values = [one.strip() for one in rows[0].split(",")] if rows else []
     return values if len(values) == len(fields) else []
+
+
+def nvidia_rows(device: Device, query: str) -> list[str]:
+    """The lines that ``nvidia-smi`` prints for a query; none where it is absent or fails."""
+    return _lines("nvidia-smi", f"--id={device.index}", query, "--format=csv,noheader")
 
 
 _NVIDIA_FIELDS = {

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from akgflow.clocks import Clocks
 from akgflow.config.types import Scalar, SourceKernel, Target, TimeLimits, ToolchainFile
 from akgflow.operators.preparation import Prepared
 from akgflow.operators.shapes.guarantee import NOTHING, Guarantee
 from akgflow.precision import Contract, Precision
+from akgflow.sanitized import Sanitized
 from akgflow.terms import Evidence, Status
 
 LOOSE_BOUND = "times as wrong as the framework's own kernel"
@@ -30,10 +32,7 @@ class Limits:
     files: int = 20_000
     """Number of files that it may make."""
     judgement_bytes: int | None = None
-    """Memory of the host that all of a judgement may take, the judge's own work with it.
-
-    None: what the machine has, less a share that stays free.
-    """
+    """Memory of the host that all of a judgement may take; None: what the machine has, less a share that stays free."""
     hang_seconds: float = TimeLimits.hang
     """Wall time in which it may neither answer nor build anything; a call may take many times the framework's, too."""
     judge_seconds: float = TimeLimits.judge
@@ -80,6 +79,8 @@ class JudgeRequest:
     """``any``: it must take inputs of any layout."""
     rivals: Mapping[str, str] = field(default_factory=dict)
     """Texts of kernels that were right before, by name: the candidate is timed against them, too."""
+    sanitize: tuple[str, ...] = ()
+    """Kinds of `akgflow.sanitized.KINDS` to look for."""
     unseen: int = 0
     """Shapes between the stated ones that the judge draws for that; 0: at the stated ones."""
 
@@ -179,8 +180,7 @@ class Timing:
     """Of the speedup, at 99 %."""
     call: str
     """``faster``, ``same`` or ``slower``."""
-    windows: int
-    """The number of the candidate's windows."""
+    windows: int  # of the candidate
     spread: float
     """The interquartile range of the candidate's windows over their median."""
     device: str
@@ -191,10 +191,10 @@ class Timing:
     sizes: tuple[int, ...] = ()
     """Of the call and its model, in the order of `akgflow.operators.shapes.sizes`."""
     parts: Mapping[str, PartTiming] = field(default_factory=dict)
-    """``forward`` alone, as training calls it, and ``backward``, which is the difference; a call is both. Empty where
-    gradients are not judged, or where a part could not be told."""
+    """``forward`` alone, as training calls it, and ``backward``, the difference; empty where that cannot be told."""
     prepared: Prepared | None = None
     """What preparing weights took, which ``speedup`` and ``interval`` contain; None where nothing is prepared."""
+    clocks: Clocks | None = None  # of the GPU, around the windows; None where they cannot be read
 
 
 @dataclass(frozen=True)
@@ -338,6 +338,8 @@ class Verdict:
     """None where it was not right on the stated shapes, nothing was run, or only those were asked for."""
     prepared: bool = False
     """Whether weights were changed between calls, and the candidate's ``prepare()`` called after each change."""
+    sanitized: tuple[Sanitized, ...] = ()
+    """What sanitizers say, by kind, where they were asked for; a finding leaves ``status`` as it is."""
     unfit: bool = False
     """Whether it is the operator that cannot be judged with as it is; ``message`` says what to change in it."""
 

@@ -53,6 +53,7 @@ def describe(verdict: Verdict) -> str:
     wrong = [c for c in verdict.correctness.cases if c.status is not Status.PASSED] if verdict.correctness else []
     head = _numerics(verdict, wrong) if wrong else [f"{verdict.status}: {verdict.message}"]
     tail = [*_timing(verdict), *_resources(verdict.resources, bool(verdict.timing)), *_counters(verdict.profile)]
+    tail += [f"Sanitizer: {finding}" for one in verdict.sanitized for finding in one.findings]
     if "timing" in verdict.absent:
         tail.append(f"Not timed: {verdict.absent['timing']}")
     text = visible("\n".join([*head, *tail]))

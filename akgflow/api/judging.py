@@ -42,6 +42,7 @@ from akgflow.machine import Machine, detect
 from akgflow.planning import Reach, judge_request, reach, with_gaps
 from akgflow.reporting.trace import traces
 from akgflow.runs.matrix import Matrix, best_of_run, latest_run, of_run
+from akgflow.sanitized import KINDS
 from akgflow.verdict import JudgeRequest, Verdict
 
 Case = str | Mapping[str, Scalar]
@@ -108,6 +109,7 @@ class Question:
     shapes: str | None = None
     layouts: str | None = None
     time: bool = True
+    sanitize: bool = False
     workspace: str | Path | None = None
     overrides: Sequence[str] = ()
 
@@ -154,6 +156,7 @@ class Question:
             precision=precision or request.precision,
             baselines=baselines or request.baselines,
             time=self.time,
+            sanitize=KINDS if self.sanitize else request.sanitize,
         )
         return replace(found, request=asked)
 
@@ -207,6 +210,7 @@ def verify(
     shapes: str | None = None,
     layouts: str | None = None,
     time: bool = True,
+    sanitize: bool = False,
     trace: str | Path | None = None,
     workspace: str | Path | None = None,
     overrides: Sequence[str] = (),
@@ -220,9 +224,9 @@ def verify(
     ``shapes`` that it must serve besides (``m=1..8192,k=8..4096:8``, or ``fixed``), ``layouts`` of inputs (``any``).
     ``backward`` has gradients judged, too; ``{"overwrites": ["logits"]}`` lets a call overwrite these inputs.
     ``prepare`` has a kernel's ``prepare()`` called when weights are new; ``{"calls": 100}`` spreads it over so many.
-    ``time`` asks for timing where the candidate is executed. ``trace`` is a file for the verdict as `Question.traces`.
-    Whatever the candidate does is a verdict. Raises `ConfigError` for what is wrong in the call or the files,
-    `PrerequisiteError` where this machine lacks what judging takes, `MachineExhausted`.
+    ``time`` asks for timing where it is executed, ``sanitize`` for sanitizers (``Verdict.sanitized``). ``trace`` is a
+    file for the verdict as `Question.traces`. Whatever the candidate does is a verdict. Raises `ConfigError` for what
+    is wrong in call or files, `PrerequisiteError` where this machine lacks what judging takes, `MachineExhausted`.
     """
     question = Question(
         source=_source(candidate, source),
@@ -243,6 +247,7 @@ def verify(
         shapes=shapes,
         layouts=layouts,
         time=time,
+        sanitize=sanitize,
         workspace=workspace,
         overrides=overrides,
     )

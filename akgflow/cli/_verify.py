@@ -86,6 +86,11 @@ from akgflow.verdict import Verdict
 )
 @click.option("--time/--no-time", default=True, help="Time the candidate where it is executed.")
 @click.option(
+    "--sanitize/--no-sanitize",
+    default=False,
+    help="Look for accesses out of bounds, uninitialised memory, races and missing barriers, too; what is found fails.",
+)
+@click.option(
     "--trace",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Also write the verdict to this file as traces of flashinfer-trace, one a line for each workload.",
@@ -114,6 +119,7 @@ def verify_command(
     shapes: str | None,
     layouts: str | None,
     time: bool,
+    sanitize: bool,
     trace: Path | None,
     workspace: Path | None,
     overrides: tuple[str, ...],
@@ -147,12 +153,14 @@ def verify_command(
             shapes=shapes,
             layouts=layouts,
             time=time,
+            sanitize=sanitize,
             trace=trace,
             workspace=workspace,
             overrides=overrides,
         )
     _show(verdict, as_json)
-    ctx.exit(ExitCode.DONE if verdict.passed else ExitCode.CONFIG if verdict.unfit else ExitCode.GATE_FAILED)
+    right = verdict.passed and not any(one.findings for one in verdict.sanitized)
+    ctx.exit(ExitCode.DONE if right else ExitCode.CONFIG if verdict.unfit else ExitCode.GATE_FAILED)
 
 
 def _show(verdict: Verdict, as_json: bool) -> None:

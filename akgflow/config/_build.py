@@ -293,6 +293,7 @@ def _gates(data: dict[str, Any]) -> Gates:
         fast=FastGate(fast.get("over", FastGate.over), float(fast["at_least"])) if fast else None,
         shapes=data.get("shapes"),
         uses=data.get("uses"),
+        sanitized=tuple(dict.fromkeys(data.get("sanitized", ()))),
     )
 
 

@@ -103,8 +103,7 @@ class ReplyForm:
     """How a reply is read: ``code`` (one fenced block), a checked ``sketch``, ``text``, or ``json`` with ``fields``."""
 
     format: Literal["code", "sketch", "text", "json"] = "text"
-    must_define: tuple[str, ...] = ()
-    """Names that code must define at its top level."""
+    must_define: tuple[str, ...] = ()  # names that code must define at its top level
     fields: Mapping[str, Any] = field(default_factory=dict)
     """The required keys of JSON, each with its JSON Schema."""
     max_bytes: int = 200_000
@@ -299,6 +298,8 @@ class Gates:
     """``general``: right on other shapes than the stated ones, too."""
     uses: str | None = None
     """A family of tensor-core instructions that a kernel must use."""
+    sanitized: tuple[str, ...] = ()
+    """Kinds of `akgflow.sanitized.KINDS` that must have been looked for and not found."""
 
 
 @dataclass(frozen=True)
@@ -379,8 +380,7 @@ class KnowledgeSpec:
     """The most kernels in a prompt."""
     max_tokens: int = 2_000
     """The most tokens of kernels in a prompt."""
-    same_operator: bool = False
-    """Whether kernels of the very operator are examples for it."""
+    same_operator: bool = False  # whether kernels of the very operator are examples for it
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from akgflow.config.types import Gates
 from akgflow.speed import speeds_of
 from akgflow.terms import Evidence
@@ -19,6 +21,7 @@ def unmet(gates: Gates, verdict: Verdict) -> list[str]:
         reasons.append(f"evidence: {gates.evidence} is asked for, {have} was obtained{': ' + why if why else ''}")
     if gates.shapes and verdict.passed and (why := _special(verdict)):
         reasons.append(f"shapes: {gates.shapes} is asked for, {why}")
+    reasons += _unsanitized(gates.sanitized, verdict) if verdict.passed else []
     if gates.fast and Evidence.EXECUTED in verdict.evidence:
         reasons += _slow(gates.fast.over, gates.fast.at_least, verdict)
     if gates.uses and gates.uses not in (used := _families(verdict)):
@@ -36,6 +39,13 @@ def _special(verdict: Verdict) -> str:
         return f"and the kernel is specialised to {found.specialised}"
     why = f": {found.untried}" if found is not None and found.untried else ""
     return f"and no other shape was tried{why}"
+
+
+def _unsanitized(kinds: Sequence[str], verdict: Verdict) -> list[str]:
+    """The kinds of which something was found, or which nobody looked for: that is no reason to pass."""
+    found = {one.kind: one for one in verdict.sanitized}
+    unclean = [(kind, found.get(kind)) for kind in kinds if kind not in found or not found[kind].clean]
+    return [f"sanitized: {one or f'{kind}: not looked at'}" for kind, one in unclean]
 
 
 def _families(verdict: Verdict) -> set[str]:

@@ -25,6 +25,7 @@ class Conditions:
     shapes: Guarantee = JudgeRequest.shapes
     layouts: str | None = None
     baselines: tuple[str, ...] = JudgeRequest.baselines
+    sanitize: tuple[str, ...] = ()
     limits: Limits = JudgeRequest.limits
 
     @classmethod
@@ -40,6 +41,7 @@ class Conditions:
             shapes=task.shapes,
             layouts=task.layouts,
             baselines=task.baselines,
+            sanitize=task.gates.sanitized,
             limits=Limits(
                 build_seconds=task.limits.build,
                 run_seconds=task.limits.run,

@@ -144,6 +144,8 @@ def show_verdict(verdict: Verdict, out: Console) -> None:
         say(out, f"           not {name}: {reason}")
     if verdict.shapes is not None:
         say(out, f"shapes     {_others(verdict.shapes)}")
+    for one in verdict.sanitized:
+        say(out, f"sanitized  {one}")
     for warning in verdict.warnings:
         say(out, f"           warning: {warning}")
     if verdict.correctness:

@@ -3,7 +3,18 @@
 from akgflow.toolchains.base import CompileFailure, Session, Shipping, Toolchain, Unsupported, source_is_module
 from akgflow.toolchains.common import cache
 from akgflow.toolchains.common.workdir import PREPARED, cache_dir, cache_root, digest
-from akgflow.toolchains.registry import FRAMEWORK, get, missing, missing_on, prepared, sees_kernels, shipping, silences
+from akgflow.toolchains.registry import (
+    FRAMEWORK,
+    get,
+    interpreter_checks,
+    missing,
+    missing_on,
+    prepared,
+    sanitizer,
+    sees_kernels,
+    shipping,
+    silences,
+)
 
 __all__ = [
     "FRAMEWORK",
@@ -18,9 +29,11 @@ __all__ = [
     "cache_root",
     "digest",
     "get",
+    "interpreter_checks",
     "missing",
     "missing_on",
     "prepared",
+    "sanitizer",
     "sees_kernels",
     "shipping",
     "silences",

@@ -97,5 +97,10 @@ class Toolchain(Protocol):
     # by itself, and has written ``scratch``, has kernels of the DSL (false again once they are silenced); None where
     # they would not be seen, which is the case without it.
     #
+    # ``sanitize(kind, folder) -> Sanitized``: what a sanitizer says about the calls that a session was asked to record
+    # in ``folder`` (``session.record(folder)``); run in a process of the sandbox that reads no candidate.
+    #
+    # ``INTERPRETER_CHECKS``: what its interpreter looks for in every call, by kind, and by what means.
+    #
     # ``shipping(evidence, target) -> Shipping | str``: how a candidate that was seen by ``evidence`` runs on a machine
     # without akgflow, or why it does not. Without it, candidates of this DSL cannot be exported.

@@ -15,6 +15,7 @@ from akgflow.base import resources
 from akgflow.config.types import DslPack, Target, ToolchainFile
 from akgflow.errors import PrerequisiteError
 from akgflow.machine import Machine
+from akgflow.sanitized import Sanitized
 from akgflow.terms import Evidence
 from akgflow.toolchains.base import Shipping, Toolchain
 
@@ -83,6 +84,16 @@ def sees_kernels(
     """Whether a candidate's process has kernels, by what is seen from outside; None where they are not visible."""
     look = getattr(get(toolchain), "sees_kernels", None)
     return None if look is None else look(evidence, target, scratch, files)
+
+
+def sanitizer(toolchain: str | ToolchainFile) -> Callable[[str, Path], Sanitized] | None:
+    """What looks at recorded calls; None where the toolchain has nothing that does."""
+    return getattr(get(toolchain), "sanitize", None)
+
+
+def interpreter_checks(toolchain: str | ToolchainFile) -> dict[str, str]:
+    """What a toolchain's interpreter looks for in every call, by kind, and by what means."""
+    return dict(getattr(get(toolchain), "INTERPRETER_CHECKS", {}))
 
 
 def shipping(toolchain: str | ToolchainFile, evidence: Evidence, target: Target) -> Shipping | str:

@@ -227,6 +227,7 @@ SETTINGS: Mapping[str, str] = {
     "task gates evidence": "gates.evidence=lowered",
     "task gates fast": "gates.fast={at_least: 2}",
     "task gates uses": "gates.uses=wgmma",
+    "task gates sanitized": "gates.sanitized=[race]",
     "task gates fast over": "gates.fast={over: torch.compile, at_least: 1}",
     "task gates fast at_least": "gates.fast={at_least: 3}",
     "task budget": "budget={usd: 9}",

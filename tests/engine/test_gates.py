@@ -8,6 +8,7 @@ import pytest
 
 from akgflow.config.types import FastGate, Gates
 from akgflow.engine.gates import unmet
+from akgflow.sanitized import Finding, Sanitized
 from akgflow.terms import Evidence, Status
 from akgflow.verdict import Environment, KernelResources, OtherShapes, Timing, Untimed, Verdict
 
@@ -37,6 +38,14 @@ def with_kernels(*instructions: str) -> Verdict:
     return replace(verdict(COMPILED), resources=kernels)
 
 
+CLEAN = Sanitized("memory", "a tool")
+RACE = Sanitized("race", "a tool", (Finding("data race", "k.py", 7, "f"),))
+
+
+def looked(*found: Sanitized) -> Verdict:
+    return replace(verdict(EXECUTED), sanitized=found)
+
+
 @pytest.mark.parametrize(
     ("gates", "found", "reason"),
     [
@@ -51,6 +60,11 @@ def with_kernels(*instructions: str) -> Verdict:
         (Gates(uses="wgmma"), with_kernels("mma tf32"), "wgmma is asked for, and the kernels show mma"),
         (Gates(uses="mma"), with_kernels(), "show no tensor cores"),
         (Gates(uses="mma"), verdict(EXECUTED), "show no kernel's instructions"),
+        (Gates(sanitized=("memory", "race")), looked(CLEAN, Sanitized("race", "a tool")), None),
+        (Gates(sanitized=("memory",)), looked(CLEAN), None),
+        (Gates(sanitized=("race",)), looked(CLEAN), "sanitized: race: not looked at"),
+        (Gates(sanitized=("race",)), looked(Sanitized("race", absent="no tool")), "race: not looked at: no tool"),
+        (Gates(sanitized=("race",)), looked(RACE), "sanitized: race: k.py:7: data race in f (a tool)"),
         (Gates(fast=FastGate()), verdict(EXECUTED), "no timing was obtained"),
         (Gates(fast=FastGate(at_least=1.5)), verdict(EXECUTED, interval=(1.6, 2.2)), None),
         (Gates(fast=FastGate(at_least=1.5)), verdict(EXECUTED, interval=(1.4, 2.2)), "1.5x over eager is asked for"),

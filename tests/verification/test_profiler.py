@@ -12,7 +12,7 @@ from small_task import OPERATOR, RIGHT
 from akgflow.config.types import Target
 from akgflow.terms import Evidence
 from akgflow.verdict import JudgeRequest, KernelProfile
-from akgflow.verification.judge.resources import profiler
+from akgflow.verification.judge.resources import bounded, profiler
 from akgflow.verification.judge.resources.profiler import NotProfiled, read_table
 from akgflow.verification.reference.reference import Reference
 
@@ -122,7 +122,7 @@ def test_the_candidate_is_called_within_bounds(monkeypatch: pytest.MonkeyPatch, 
     found = take(tmp_path, LOOKS_AROUND + counted)
     assert [one.kernel for one in found] == ["softmax_kernel", "tail_kernel"]
     assert found[0].seconds == pytest.approx(12.345e-6)
-    words = (tmp_path / "judged" / "profile" / profiler.WORDS).read_text()
+    words = (tmp_path / "judged" / "profile" / bounded.WORDS).read_text()
     assert words.count("called (4, 8)") == 2
     assert "could:" not in words and words.count("refused:") == 5, words
 

@@ -28,6 +28,10 @@ from akgflow.toolchains.cuda_c.library import Library
 from akgflow.toolchains.cuda_c.on_cpu import OnCpu
 from akgflow.verdict import KernelResources
 
+INTERPRETER_CHECKS = {
+    "memory": "interpreted: tensors and shared memory end at guards, and what nobody wrote holds poison",
+    "race": "interpreted: both thread orders, and barriers that not all threads reach",
+}
 MOST_LIBRARIES = 50
 """Of those that a candidate leaves, so many are read."""
 _backend: Backend | None = None

@@ -7,6 +7,7 @@ import mmap
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from akgflow.base.maps import Span, merged, span_of
 from akgflow.base.pages import libc
 
 GUARD = 1 << 18
@@ -64,20 +65,12 @@ class Fence:
         return None
 
 
-class _Span(NamedTuple):
-    """Memory that some tensors share, from ``start`` to ``end``; ``name`` is that of the first of them."""
-
-    start: int
-    end: int
-    name: str
-
-
 class Fenced:
     """Arguments of a call with copies of their tensors behind fences; tensors that overlap share one."""
 
     def __init__(self, args: Sequence[Any], at_end: bool) -> None:
         self._originals = [(name, tensor) for name, tensor in named_tensors(args) if tensor.numel()]
-        spans = _merged([_span(name, tensor) for name, tensor in self._originals])
+        spans = merged([_span(name, tensor) for name, tensor in self._originals])
         self._fences = [(span, Fence(span.end - span.start, at_end, span.name)) for span in spans]
         for span, fence in self._fences:
             ctypes.memmove(fence.bounds.start, span.start, span.end - span.start)
@@ -95,7 +88,7 @@ class Fenced:
         span, fence = self._holder(value.data_ptr())
         return fence.tensor(value, value.data_ptr() - span.start)
 
-    def _holder(self, address: int) -> tuple[_Span, Fence]:
+    def _holder(self, address: int) -> tuple[Span, Fence]:
         return next((span, fence) for span, fence in self._fences if span.start <= address < span.end)
 
     def tensors(self) -> list[tuple[str, Any]]:
@@ -156,24 +149,5 @@ def described(tensor: Any) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
 
 
-def _span(name: str, tensor: Any) -> _Span:
-    """Where a tensor's elements are. A view with gaps may be one of several in them, whose kernel gets one address."""
-    size, start = tensor.element_size(), tensor.data_ptr()
-    last = sum((n - 1) * stride for n, stride in zip(tensor.shape, tensor.stride(), strict=True))
-    end = start + (last + 1) * size
-    if not tensor.is_contiguous() and tensor.dim():
-        storage = tensor.untyped_storage()
-        row = max(tensor.stride()) * size
-        start = max(storage.data_ptr(), start - row)
-        end = min(storage.data_ptr() + storage.nbytes(), end + row)
-    return _Span(start, end, f"{name} ({described(tensor)})")
-
-
-def _merged(spans: Sequence[_Span]) -> list[_Span]:
-    merged: list[_Span] = []
-    for span in sorted(spans):
-        if merged and span.start < merged[-1].end:
-            merged[-1] = merged[-1]._replace(end=max(merged[-1].end, span.end))
-        else:
-            merged.append(span)
-    return merged
+def _span(name: str, tensor: Any) -> Span:
+    return span_of(tensor, f"{name} ({described(tensor)})")

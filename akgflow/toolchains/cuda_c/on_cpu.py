@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from akgflow.config.types import Target
+from akgflow.toolchains.base import KernelFault
 from akgflow.toolchains.common import architecture, nvidia
 from akgflow.toolchains.common.installed import cxx
 from akgflow.toolchains.common.workdir import cache_dir, cpu_tag, digest
@@ -30,7 +31,7 @@ from akgflow.toolchains.cuda_c.backends import (
 )
 from akgflow.toolchains.cuda_c.faults import Failure, Stage, failure
 from akgflow.toolchains.cuda_c.fences import Fence, Fenced, described, fenced, named_tensors
-from akgflow.toolchains.cuda_c.races import agree, compare
+from akgflow.toolchains.cuda_c.races import WATCHED, agree, compare, lines_of
 from akgflow.toolchains.cuda_c.text import rewrite, source
 
 FLAGS = (
@@ -55,19 +56,42 @@ class OnCpu:
 
     def __init__(self, target: Target | None = None) -> None:
         self._target = target
+        self.watching = False
         self._libraries: list[ctypes.CDLL] = []
+
+    def record(self, folder: Path) -> None:  # noqa: ARG002
+        """From now on, say at which lines of the candidate's a kernel goes wrong; that takes another build."""
+        self.watching = True
 
     def build(self, sources: Sequence[Source], flags: Flags = Flags()) -> Built:  # noqa: B008
         for one in sources:
             source.refuse_uninterpretable(one.placed)
+        path = self._made(sources, flags)
+        library = self._loaded(path, "\n".join(one.text for one in sources))
+        self._libraries.append(library)
+
+        def watched() -> Watched | None:
+            if not self.watching:
+                return None
+            made_so = self._made(sources, flags, WATCHED)
+            names = frozenset(one.file for one in sources)
+            return Watched(self._loaded(made_so, ""), made_so, names)
+
+        may_wait = any(source.blocks_may_wait(one.text) for one in sources)
+        return _OnCpu(library, blocks_may_wait=may_wait, watched=watched)
+
+    def _made(self, sources: Sequence[Source], flags: Flags, more: Sequence[str] = ()) -> Path:
+        """The library of the texts."""
         texts = [_text(one) for one in sources]
         compiler = cxx() or "g++"
-        key = digest(*texts, headers_digest(), compiler, *FLAGS, *flags.nvcc, *flags.host)
+        key = digest(*texts, headers_digest(), compiler, *FLAGS, *flags.nvcc, *flags.host, *more)
 
         def make(path: Path) -> None:
             with tempfile.TemporaryDirectory() as folder:
                 objects = [Path(folder) / f"{place}.o" for place in range(len(texts))]
-                commands = [self._command(compiler, one, flags, at) for one, at in zip(sources, objects, strict=True)]
+                commands = [
+                    self._command(compiler, one, flags, at, more) for one, at in zip(sources, objects, strict=True)
+                ]
                 with ThreadPoolExecutor() as pool:
                     logs = list(pool.map(compiler_log, commands, texts))
                 for one, log in zip(sources, logs, strict=True):
@@ -77,15 +101,13 @@ class OnCpu:
                 if (log := compiler_log(linked, None)) is not None:
                     raise faults.of_log(log, frozenset(), Stage(faults.STUBBED_CUDA))
 
-        path = made(cache_dir(f"cuda-on-cpu-{cpu_tag()}") / f"{key}.so", make)
-        library = self._loaded(path, "\n".join(one.text for one in sources))
-        self._libraries.append(library)
-        return _OnCpu(library, blocks_may_wait=any(source.blocks_may_wait(one.text) for one in sources))
+        return made(cache_dir(f"cuda-on-cpu-{cpu_tag()}") / f"{key}.so", make)
 
     @staticmethod
-    def _command(compiler: str, one: Source, flags: Flags, output: Path) -> list[str]:
+    def _command(compiler: str, one: Source, flags: Flags, output: Path, more: Sequence[str]) -> list[str]:
         own = flags.host if one.host else kept_flags(flags.nvcc)
-        return [compiler, *FLAGS, *own, f"-I{ON_CPU}", f"-I{TORCH}", "-c", "-x", "c++", "-", "-o", str(output)]
+        folders = f"-I{ON_CPU}", f"-I{TORCH}"
+        return [compiler, *FLAGS, *own, *more, *folders, "-c", "-x", "c++", "-", "-o", str(output)]
 
     def _failed(self, log: str, one: Source, flags: Flags, files: frozenset[str]) -> Exception:
         if one.host:
@@ -125,15 +147,43 @@ def _text(one: Source) -> str:
     return f'#include "impl/cuda_on_cpu.h"\n{text}'
 
 
+class Watched(NamedTuple):
+    """A library whose accesses are watched, where it is, and the names of the candidate's files."""
+
+    library: ctypes.CDLL
+    path: Path
+    files: frozenset[str]
+
+
 class _OnCpu:
     """A library on which each call runs twice, with the threads in forward and in reverse order."""
 
-    def __init__(self, library: ctypes.CDLL, blocks_may_wait: bool) -> None:
-        self.library = library
+    def __init__(self, library: ctypes.CDLL, blocks_may_wait: bool, watched: Callable[[], Watched | None]) -> None:
+        self.library, self._watched = library, watched
         self._blocks_may_wait = blocks_may_wait
         self._made: list[Fence] = []
 
     def run(self, name: str, args: Sequence[Any], invoke: Invoke[Result]) -> Result | None:
+        try:
+            return self._run(name, args, invoke)
+        except KernelFault as fault:
+            watched = self._watched()
+            if watched is None:
+                raise
+            raise KernelFault(f"{fault}{self._at(watched, name, args, invoke)}") from None
+
+    def _at(self, watched: Watched, name: str, args: Sequence[Any], invoke: Invoke[Result]) -> str:
+        """At which lines a call goes wrong; empty where that is not found."""
+        before, self.library = self.library, watched.library
+        try:
+            given = Fenced(args, at_end=True)
+            call = lambda: self._once(name, given, invoke, reverse=False)  # noqa: E731
+            lines = lines_of(watched.library, watched.path, call, watched.files)
+        finally:
+            self.library = before
+        return f"; line {' and line '.join(map(str, lines))}" if lines else ""
+
+    def _run(self, name: str, args: Sequence[Any], invoke: Invoke[Result]) -> Result | None:
         # Both copies are made before anything runs: the second call finds what the first one found.
         forward, reverse = Fenced(args, at_end=True), Fenced(args, at_end=False)
         result = self._once(name, forward, invoke, reverse=False)

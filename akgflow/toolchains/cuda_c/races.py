@@ -1,13 +1,26 @@
-"""Finding races of an interpreted kernel: its threads run in forward and in reverse order, and must agree."""
+"""Finding races of an interpreted kernel: its threads run in forward and in reverse order, and must agree.
+
+Where somebody asks for the line, the kernel is built once more with its accesses watched, and called again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+import ctypes
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from akgflow.toolchains.cuda_c.faults import Failure, failure
 
 Named = Sequence[tuple[str, Any]]
+WATCHED = ("-g1", "-fsanitize=thread", "-DCUDA_ON_CPU_WATCHED=1", "-O1")
+"""Flags that come last. No library of the sanitizer's is linked: ``impl/watched.h`` has what GCC calls."""
+SECONDS = 20.0
+_PLACE = re.compile(r"(?P<file>[^/\s]+):(?P<line>\d+)(?: \(discriminator.*)?$")
 
 
 def agree(name: str, arguments: tuple[Named, Named], results: tuple[Any, Any], tolerant: bool) -> None:
@@ -54,3 +67,31 @@ def compare(name: str, what: str, one: Any, other: Any, tolerant: bool) -> None:
         "a __syncthreads or __syncwarp is missing, two threads write one element, or a variable of the "
         "kernel's own keeps a value from one call to the next",
     )
+
+
+def lines_of(library: ctypes.CDLL, path: Path, call: Callable[[], object], files: Collection[str]) -> list[int]:
+    """The candidate's lines of the first fault in ``call``; none where they are not known.
+
+    ``path`` is the watched ``library``, ``files`` are the names of the candidate's own.
+    """
+    with contextlib.suppress(RuntimeError):
+        call()
+    found = (ctypes.c_size_t * 2)()
+    library.cuda_on_cpu_watched(found)
+    lines = (_line(path, offset - 1, files) for offset in found if offset)
+    return list(dict.fromkeys(line for line in lines if line is not None))
+
+
+def _line(path: Path, offset: int, files: Collection[str]) -> int | None:
+    """The innermost line of the candidate's that the instruction at ``offset`` was made from."""
+    tool = shutil.which("addr2line")
+    if tool is None:
+        return None
+    command = [tool, "-i", "-e", str(path), hex(offset)]
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
+        for row in done.stdout.split("\n"):
+            place = _PLACE.search(row)
+            if place is not None and place["file"] in files and int(place["line"]):
+                return int(place["line"])
+    return None

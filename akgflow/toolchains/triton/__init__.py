@@ -24,6 +24,11 @@ from akgflow.verdict import KernelResources
 if TYPE_CHECKING:
     from akgflow.toolchains.triton.interpreter import Interpreter
 
+INTERPRETER_CHECKS = {
+    "memory": "interpreted: each address is looked up among the tensors, and what nobody wrote holds poison",
+    "race": "interpreted: accesses of programs that nothing orders, and lanes of one store",
+}
+
 
 def missing(evidence: Evidence, target: Target, machine: Machine) -> str | None:
     """Why ``evidence`` cannot be had for ``target`` here, and how to get it; None when it can."""

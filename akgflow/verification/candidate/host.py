@@ -78,6 +78,8 @@ class Host:
         os.environ[toolchains.PREPARED] = os.pathsep.join(request.prepared)
         session = toolchains.get(request.toolchain).session(request.evidence, request.target, self.scratch)
         self.session = self.stack.enter_context(session)
+        if request.records:
+            self.session.record(Path(request.records))
         self._on(self.session.device)
         # What is only compiled may be as large as on the target: memory that nobody touches takes none.
         sandbox.poison_allocations(request.evidence in (Evidence.EXECUTED, Evidence.INTERPRETED))

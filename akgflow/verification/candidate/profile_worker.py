@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -23,8 +22,7 @@ from akgflow.operators.arguments import in_mode
 from akgflow.terms import Evidence
 from akgflow.verification import sandbox
 from akgflow.verification.candidate import host, preparing
-from akgflow.verification.sandbox import landlock, libc, limits, seccomp
-from akgflow.verification.sandbox.rootfs import devices, view
+from akgflow.verification.sandbox.alone import confine
 from akgflow.verification.shared import trusted_io
 from akgflow.verification.shared.gradients import Differentiated, Wanted
 from akgflow.verification.shared.memory import map_tensors
@@ -40,7 +38,7 @@ def main() -> None:
     one = torch.ones(1, device="cuda" if on_gpu else "cpu")
     with _looked_at(on_gpu):
         one.add_(1)
-    _confine(scratch, on_gpu)
+    confine(scratch, on_gpu=on_gpu)
     model, device = _model(about, question, scratch)
     inputs, keywords = map_tensors((tuple(question["inputs"]), question["keywords"]), lambda t: t.to(device))
     with torch.no_grad():
@@ -60,19 +58,6 @@ def _looked_at(on_gpu: bool) -> Iterator[None]:
     yield
     torch.cuda.synchronize()
     torch.cuda.profiler.stop()
-
-
-def _confine(scratch: Path, on_gpu: bool) -> None:
-    """All layers that a process can put on itself; raises `OSError` where one is missing, and nothing is profiled."""
-    libc.prctl(libc.PR_SET_NO_NEW_PRIVS, 1)
-    libc.drop_capabilities()
-    seen = view()
-    linked = tuple(link for link, _ in seen.links)
-    writable = (str(scratch), os.path.realpath("/proc/self"))
-    readable = (*seen.folders, *linked, "/sys", "/proc")
-    limits.bound(None, own_user_namespace=False)
-    landlock.restrict(landlock.Grants(readable, writable, devices()))
-    seccomp.install(unix_sockets=on_gpu, peers_visible=True)
 
 
 def _model(about: ProfileRequest, question: dict[str, Any], scratch: Path) -> tuple[Any, str]:

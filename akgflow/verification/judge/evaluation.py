@@ -86,6 +86,7 @@ class Trial:
         self.measured: list[Measured] = []
         self.device = "cuda" if on_gpu else "cpu"
         """Where its tensors are; its process says more about it."""
+        self.records = ""  # a folder for what kernels are called with
         self.deterministic: bool | None = None
         self.warnings: set[str] = set()
         self.asked: list[tuple[Draw, Sequence[torch.Tensor]]] = []
@@ -108,7 +109,7 @@ class Trial:
         """Prepare the toolchain; none of the candidate's code runs."""
         name, tf32 = self.request.toolchain, self.request.precision.tf32
         try:
-            wanted = Open(name, self.evidence, self.request.target, self._prepared, self.guarded, tf32)
+            wanted = Open(name, self.evidence, self.request.target, self._prepared, self.guarded, tf32, self.records)
             self.device = self._build_ask(wanted, self._guard()).device
         except Disturbed:
             raise

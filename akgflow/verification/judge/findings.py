@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from akgflow.config.types import Scalar
 from akgflow.machine import Machine
 from akgflow.operators.text import parts_of
+from akgflow.sanitized import Sanitized
 from akgflow.speed import overall
 from akgflow.terms import Evidence, Status, in_order
 from akgflow.verdict import (
@@ -47,6 +48,7 @@ class Findings:
     layers: tuple[str, ...] | None = None
     shapes: OtherShapes | None = None
     allowed: str = ""
+    sanitized: tuple[Sanitized, ...] = ()
 
     @property
     def prepared(self) -> bool:
@@ -113,6 +115,7 @@ class Findings:
             sandbox=self.layers or (),
             shapes=self.shapes,
             prepared=self.prepared,
+            sanitized=self.sanitized,
             unfit=isinstance(failure, Unfit),
         )
 

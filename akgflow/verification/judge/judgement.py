@@ -16,6 +16,7 @@ from akgflow import toolchains
 from akgflow.config.types import Scalar
 from akgflow.errors import AkgflowError, MachineExhausted, machine_error
 from akgflow.machine import Machine
+from akgflow.sanitized import Sanitized
 from akgflow.terms import Evidence, Status, in_order
 from akgflow.toolchains import CompileFailure, Toolchain
 from akgflow.verdict import JudgeRequest, Verdict
@@ -23,19 +24,14 @@ from akgflow.verification.judge.answers.numerics import ask_all
 from akgflow.verification.judge.build_cache import BuildCache, libraries
 from akgflow.verification.judge.candidate_process import BUILDS, ForkServerClient
 from akgflow.verification.judge.evaluation import REUSES, Trial
-from akgflow.verification.judge.failures import (
-    CandidateFailed,
-    Disturbed,
-    Unfit,
-    compile_failed,
-    result_failure,
-)
+from akgflow.verification.judge.failures import CandidateFailed, Disturbed, Unfit, compile_failed, result_failure
 from akgflow.verification.judge.findings import NUMERIC, Findings
 from akgflow.verification.judge.processes import Processes
 from akgflow.verification.judge.resources import memory_plan, profiler
 from akgflow.verification.judge.resources.memory_plan import Plan
 from akgflow.verification.judge.second_look.other_shapes import Asking
 from akgflow.verification.judge.second_look.other_weights import ask_with_other_weights
+from akgflow.verification.judge.second_look.sanitizers import Looking, Recording
 from akgflow.verification.judge.second_look.unseen import unseen
 from akgflow.verification.judge.second_look.without_kernels import require_kernels_matter
 from akgflow.verification.judge.timing import Called, Starts, TimedCases
@@ -121,6 +117,7 @@ class Judgement:
         failure = self.findings.failure
         if isinstance(failure, Disturbed) and failure.status is Status.NOT_RUN:
             raise MachineExhausted(f"twice in one judgement: {failure.message}")
+        self.findings.sanitized = self._sanitized() if self.request.sanitize and self.plans else ()
         seconds = time.monotonic() - self.started
         return self.findings.verdict(self.request, self.tools.machine, seconds, self.is_secret)
 
@@ -142,6 +139,12 @@ class Judgement:
                 raise short from error
             unfit = not words and isinstance(error, OperatorError) and not isinstance(error, TooLarge)
             self.findings.failure = Unfit(str(error)) if unfit else CandidateFailed(Status.NOT_RUN, words or str(error))
+
+    def _sanitized(self) -> tuple[Sanitized, ...]:
+        key, found, tools = self.builds_key(Evidence.EXECUTED), self.findings, self.tools
+        recording = Recording(tools.server, tools.build_cache, key, tools.machine.cores)
+        about = self.request, self.module, found.failure, tuple(found.evidence), self.scratch / "sanitized"
+        return Looking(*about, self._references, recording).found()
 
     def _gather(self) -> None:
         absent = self.findings.absent

@@ -123,8 +123,7 @@ class Called:
     kernels: Sequence[str]
     """Names of kernels of the DSL that ran or were built so far."""
     reuses: bool  # an answer is in the memory of the one before
-    late: bool = False
-    """An answer changed after it was copied, in the order of the stream that was current."""
+    late: bool = False  # an answer changed after it was copied, in the order of the stream that was current
 
 
 @dataclass(frozen=True)
@@ -159,6 +158,16 @@ class Failure:
 
 
 # Requests.
+
+
+@dataclass(frozen=True)
+class SanitizeRequest:
+    """What the process is to do that looks at ``recorded`` calls; it may write below ``scratch``."""
+
+    toolchain: str | ToolchainFile
+    kind: str
+    scratch: str
+    recorded: str
 
 
 @dataclass(frozen=True)
@@ -214,6 +223,7 @@ class Open(Request[Opened]):
     """Folders that the toolchain has made ahead."""
     guarded: bool
     tf32: tuple[bool, bool] = Precision.FRAMEWORK.tf32  # whether its products, and its convolutions, may use TF32
+    records: str = ""  # the folder in which the session records what kernels are called with
 
     def read(self, reply: Fields) -> Opened:
         return Opened(reply.take("device", reading.one_of(DEVICES)))

@@ -8,14 +8,11 @@ and no verdict depends on what comes out.
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import json
 import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -25,14 +22,12 @@ import torch
 from akgflow.base.serial import to_data
 from akgflow.operators.arguments import split
 from akgflow.verdict import JudgeRequest, KernelProfile
-from akgflow.verification.judge.candidate_process import BUILDS
+from akgflow.verification.judge.resources import bounded
 from akgflow.verification.reference.reference import Reference
-from akgflow.verification.sandbox import process_tree
-from akgflow.verification.sandbox.env_allowlist import scrubbed
 from akgflow.verification.shared.memory import map_tensors
 from akgflow.verification.shared.protocol import PROFILE_INPUTS, PROFILE_REQUEST, ProfileRequest
 
-WORDS, TABLE = "words.txt", "table.csv"
+TABLE = "table.csv"
 MOST_LAUNCHES = 24
 """Launches of one call that are looked at; each is run many times over."""
 MOST_KERNELS = 4
@@ -87,7 +82,7 @@ def take(request: JudgeRequest, module: str, reference: Reference, scratch: Path
     profiler = find_profiler()
     folder = scratch.parent / "profile"
     folder.mkdir(exist_ok=True)
-    _put_question(request, module, reference, folder, scratch)
+    put_question(request, module, reference, folder, scratch)
     options = [
         *("--csv", "--page", "raw", "--print-units", "base", "--log-file", str(folder / TABLE), "--force-overwrite"),
         *("--profile-from-start", "off", "--target-processes", "application-only"),
@@ -103,12 +98,15 @@ def take(request: JudgeRequest, module: str, reference: Reference, scratch: Path
         "akgflow.verification.candidate.profile_worker",
         str(folder),
     ]
-    said = _run(command, folder, scratch)
+    try:
+        said = bounded.run(command, folder, scratch, SECONDS)
+    except TimeoutError as error:
+        raise NotProfiled(f"the profiler: {error}") from None
     table = (folder / TABLE).read_text(encoding="utf-8", errors="replace") if (folder / TABLE).exists() else ""
     return _longest(read_table(table, said))
 
 
-def _put_question(request: JudgeRequest, module: str, reference: Reference, folder: Path, scratch: Path) -> None:
+def put_question(request: JudgeRequest, module: str, reference: Reference, folder: Path, scratch: Path) -> None:
     """What the process needs: the request, the candidate's text, inputs, parameters and constructor arguments."""
     case, draw = reference.case, reference.draws[0]
     inputs, keywords = split(map_tensors(draw.inputs, lambda t: t.cpu()))
@@ -127,42 +125,6 @@ def _put_question(request: JudgeRequest, module: str, reference: Reference, fold
     about = ProfileRequest(request.toolchain, request.target, str(scratch), stand_in, reference.device == "cuda")
     (folder / PROFILE_REQUEST).write_text(json.dumps(to_data(about)), encoding="utf-8")
     (scratch / "profiled.py").write_text(module, encoding="utf-8")
-
-
-def _run(command: list[str], folder: Path, scratch: Path) -> str:
-    """Run the profiler within `SECONDS`, end whatever it leaves behind, and give back what was printed."""
-    own = {"HOME": str(scratch), "TMPDIR": str(scratch), "AKGFLOW_CACHE": str(scratch / BUILDS)}
-    before = process_tree.children_of(os.getpid())
-    with (folder / WORDS).open("wb") as words:
-        process = subprocess.Popen(
-            command,
-            cwd=scratch,
-            env=scrubbed(os.environ) | own,
-            stdin=subprocess.DEVNULL,
-            stdout=words,
-            stderr=words,
-            start_new_session=True,
-        )
-        try:
-            process.wait(SECONDS)
-        except subprocess.TimeoutExpired:
-            raise NotProfiled(f"the profiler did not finish within {SECONDS:.0f} s") from None
-        finally:
-            process_tree.end_below(process.pid)
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            _end_strays(before)
-    return (folder / WORDS).read_text(encoding="utf-8", errors="replace")
-
-
-def _end_strays(before: set[int]) -> None:
-    """What outlived the profiler has become the judge's child."""
-    for pid in process_tree.children_of(os.getpid()) - before:
-        process_tree.end_below(pid)
-        with contextlib.suppress(OSError):
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
 
 
 def read_table(table: str, said: str) -> list[KernelProfile]:

@@ -15,6 +15,7 @@ from akgflow.verification.judge.resources import memory_plan
 from akgflow.verification.judge.resources.memory_plan import no_room
 from akgflow.verification.judge.timing.arms import Arm, Samples, make_ready
 from akgflow.verification.judge.timing.checker import Checker
+from akgflow.verification.judge.timing.device_clocks import Watch, reader_for
 from akgflow.verification.judge.timing.processes import CANDIDATE, Start, Starts
 from akgflow.verification.judge.timing.questions import NotTimed, Questions
 from akgflow.verification.judge.timing.readback import ReadbackFailed, most_in_a_reply
@@ -83,6 +84,7 @@ class Session:
         """Of the windows."""
         self.copies = False
         self._starts = starts
+        self._clocks = Watch(reader_for(self.kind))
 
     def run(self) -> Timed:
         """The timings; raises `NotTimed`, or `CandidateFailed` where the candidate fails on the way."""
@@ -90,8 +92,10 @@ class Session:
             self._begin()
             self._prepare()
             self._measure()
+            self._clocks.require_conclusive()
             found = self.summary.timed(self.reference.case.keys, self.device, self.warnings)
-            return replace(found, seconds=self.seconds)
+            timings = [replace(one, clocks=self._clocks.found()) for one in found.timings]
+            return replace(found, timings=timings, seconds=self.seconds)
         except Exception as error:
             # What was found right stays right where memory is short for a figure.
             if words := no_room(error):
@@ -195,7 +199,8 @@ class Session:
             while self._goes_on(round_, time.monotonic() - started):
                 for asked, place in enumerate(_shuffled(range(len(self.arms[CANDIDATE].workers)))):
                     # One draw for a round, in which each process of the candidate is asked once.
-                    self._pair(place, alone=round_ < ALONE_ROUNDS, cold=round_ == 0, drawn=asked > 0)
+                    while not self._pair(place, alone=round_ < ALONE_ROUNDS, cold=round_ == 0, drawn=asked > 0):
+                        pass  # the device was slowed; after some of these the clocks end the timing
                 round_ += 1
         except ReadbackFailed as error:
             raise refused(error) from error
@@ -212,8 +217,8 @@ class Session:
             return not round_
         return round_ < ROUNDS[0] or (round_ < ROUNDS[1] and not self.summary.precise)
 
-    def _pair(self, place: int, alone: bool, cold: bool, drawn: bool) -> None:
-        """Ask one process of each arm the same fresh questions, in random order."""
+    def _pair(self, place: int, alone: bool, cold: bool, drawn: bool) -> bool:
+        """Ask one process of each arm the same fresh questions, in random order; whether that can be believed."""
         questions, candidate, trusted = self.slots.questions, self.arms[CANDIDATE], self._trusted
         questions.refresh(questions.count if alone else self.n, drawn)
         # Some memory is quicker to copy to: the arms take turns with it.
@@ -223,12 +228,17 @@ class Session:
             buffer.windows.clear()
             arm.answer_into(buffer)
         seconds = {}
+        self._clocks.begin(self.arms, self.summary.overhead)
         for arm in _shuffled(self.arms.values()):
             at = place % len(arm.workers)
             seconds[arm.name] = self._ask(arm, at, alone, cold and arm in (trusted, candidate))
+            self._clocks.look()
             self._take_turns(arm.workers[at])
-        self.summary.pairings.append(Pairing(place, seconds, self.summary.overhead.seconds[-1]))
+        pairing = Pairing(place, seconds, self.summary.overhead.seconds[-1])
+        believed = self._clocks.keeps()
+        self.summary.pairings += [pairing] if believed else []
         self.checker.check(candidate.workers[place], trusted.workers[place % len(trusted.workers)])
+        return believed
 
     def _take_turns(self, worker: TimedWorker) -> None:
         """Have a process give its answers' memory back, where there is no room for two of them."""

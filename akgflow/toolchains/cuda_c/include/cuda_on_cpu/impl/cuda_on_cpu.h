@@ -3,3 +3,6 @@
 #include "half.h"
 #include "host.h"
 #include "tiles.h"
+#ifdef CUDA_ON_CPU_WATCHED
+#include "watched.h"
+#endif

@@ -128,6 +128,7 @@ struct Fiber {
   unsigned looks;                           // atomics since it last waited
   int line;                                 // block barrier: where it stands in the source
   int predicate;                            // block barrier: what this thread votes
+  unsigned exchanges;                       // barriers of the warp that it has passed
   alignas(16) unsigned char pending[16];    // what this lane gives to the warp
   alignas(16) unsigned char published[16];  // what others may read of it
 };
@@ -145,6 +146,7 @@ class Block {
   unsigned current = 0;
   int votes = 0;      // threads whose predicate was true at the last block barrier
   uint64_t serial = 0;  // counts the blocks that ran here
+  unsigned barriers = 0;  // counts those of the block that all have passed
   bool running = false;
   Others* others = nullptr;
   unsigned char* dynamic_shared;
@@ -201,6 +203,13 @@ class Block {
     if (pieces_ < MOST_PIECES) shared_[pieces_++] = piece;
   }
 
+  // Whether `address` is in shared memory of the block.
+  bool shares(const unsigned char* address) const {
+    return std::any_of(shared_, shared_ + pieces_, [&](const Shared& s) {
+      return address >= s.from && address < s.from + s.bytes;
+    });
+  }
+
   // Whether `address` is in the page below a fiber's stack.
   bool below_stack(const unsigned char* address) const {
     return address >= stacks_ && address < stacks_ + MOST_THREADS * STACK && size_t(address - stacks_) % STACK < PAGE;
@@ -228,7 +237,7 @@ class Block {
   void start(unsigned i, uint3 thread) {
     Fiber& fiber = fibers[i];
     fiber.state = State::ready;
-    fiber.looks = 0;
+    fiber.looks = fiber.exchanges = 0;
     fiber.thread = thread;
     void** top = reinterpret_cast<void**>(stacks_ + (i + 1) * STACK - 64);
 #if defined(__x86_64__)
@@ -291,6 +300,7 @@ class Block {
       return true;
     }
     others->wait_for_others(true);
+    ++barriers;
     for (unsigned i = 0; i < size; ++i) {
       if (fibers[i].state == State::at_grid_barrier) fibers[i].state = State::ready;
     }
@@ -321,6 +331,7 @@ class Block {
       Fiber& fiber = fibers[base + lane];
       std::memcpy(fiber.published, fiber.pending, sizeof fiber.pending);
       fiber.present = present;
+      ++fiber.exchanges;
       fiber.state = State::ready;
     }
   }
@@ -349,6 +360,7 @@ class Block {
     }
     if (waiting == 0 || waiting != alive) return false;
     votes = 0;
+    ++barriers;
     for (unsigned i = 0; i < size; ++i) {
       if (fibers[i].state != State::at_block_barrier) continue;
       votes += fibers[i].predicate != 0;

@@ -12,6 +12,7 @@ from typing import Any
 from akgflow.base.maps import mappings
 from akgflow.config.types import Target
 from akgflow.machine import Machine
+from akgflow.sanitized import Sanitized
 from akgflow.terms import Evidence
 from akgflow.toolchains.base import CompileFailure, Session, Shipping, Unsupported, source_is_module
 from akgflow.toolchains.common.diagnostics import first_errors, quoting, says_an_error
@@ -20,6 +21,7 @@ from akgflow.toolchains.common.installed import cxx, not_installed, package_dir
 from akgflow.toolchains.common.patching import on_import, patched
 from akgflow.toolchains.common.silence import can_silence, silence
 from akgflow.toolchains.common.workdir import cache_dir, cpu_tag, inside, prepared_dirs
+from akgflow.toolchains.cpp.recording import Recorder
 from akgflow.verdict import KernelResources
 
 COMPILE_FLAGS = ("-O3", "-march=native", "-fopenmp", "-fdiagnostics-color=never")
@@ -76,6 +78,7 @@ class _CppSession:
 
     def __init__(self) -> None:
         self.called: dict[str, None] = {}
+        self.recorder: Recorder | None = None
         self._before = _mapped()
 
     def kernels(self) -> Sequence[str]:
@@ -84,6 +87,10 @@ class _CppSession:
 
     def silence(self) -> bool:
         return silence(_mapped() - self._before)
+
+    def record(self, folder: Path) -> None:
+        """Write to ``folder`` what is built and called from now on, for `sanitize`."""
+        self.recorder = Recorder(folder)
 
 
 def _mapped() -> set[str]:
@@ -94,13 +101,16 @@ def _mapped() -> set[str]:
 class _Library:
     """A built library: its functions note their first call, and from then on stand here themselves."""
 
-    def __init__(self, library: Any, session: _CppSession) -> None:
-        self.__dict__.update(_library=library, _session=session)
+    def __init__(self, library: Any, session: _CppSession, number: int | None = None) -> None:
+        self.__dict__.update(_library=library, _session=session, _number=number)
 
     def __getattr__(self, name: str) -> Any:
         function = getattr(self._library, name)
         if name.startswith("_") or not callable(function):
             return function
+        recorder = self._session.recorder
+        if recorder is not None and self._number is not None:
+            return self._recorded(recorder, name, function)
 
         def first_call(*args: Any, **kwargs: Any) -> Any:
             self._session.called[name] = None
@@ -108,6 +118,14 @@ class _Library:
             return function(*args, **kwargs)
 
         return first_call
+
+    def _recorded(self, recorder: Recorder, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            self._session.called[name] = None
+            recorder.called(self._number, name, args)
+            return function(*args)
+
+        return call
 
     def __getitem__(self, name: str) -> Any:
         return getattr(self, name)
@@ -144,10 +162,13 @@ def _tvm_loader(original: Callable[..., Any], session: _CppSession) -> Callable[
         caller = sys._getframe(1).f_code.co_filename
         sources = [cpp_sources] if isinstance(cpp_sources, str) else list(cpp_sources or [])
         options["cpp_sources"] = [_with_line(source, caller) for source in sources] or None
-        options["extra_cflags"] = [*headers, *COMPILE_FLAGS, *_flags(options.get("extra_cflags"))]
+        options["extra_cflags"] = [*COMPILE_FLAGS, *_flags(options.get("extra_cflags"))]
         options["extra_ldflags"] = [*LINK_FLAGS, *_flags(options.get("extra_ldflags"))]
+        recorder = session.recorder
+        number = None if recorder is None else recorder.built(name, options)
+        options["extra_cflags"] = [*headers, *options["extra_cflags"]]
         with _compiler_words(caller):
-            return _Library(original(name, **options), session)
+            return _Library(original(name, **options), session, number)
 
     return load_inline
 
@@ -195,6 +216,13 @@ def _with_line(source: str, file: str) -> str:
     if at < 0 or not source.strip():
         return source
     return f'#line {whole.count(chr(10), 0, at) + 1} "{os.path.basename(file)}"\n{source}'
+
+
+def sanitize(kind: str, folder: Path) -> Sanitized:
+    """What a sanitizer says about the calls that a session recorded in ``folder``."""
+    from akgflow.toolchains.cpp.sanitizers import look
+
+    return look(kind, folder)
 
 
 def resources(target: Target, scratch: Path) -> Sequence[KernelResources]:  # noqa: ARG001
