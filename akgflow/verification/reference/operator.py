@@ -198,11 +198,17 @@ def arguments_of(made: Any, model: Any, where: str) -> tuple[Any, ...]:
 
 
 def _with_keywords(made: tuple[Any, ...], model: Any) -> tuple[Any, ...]:
-    """``[args, kwargs]`` as arguments and keywords, where ``forward`` takes them so and not as two arguments."""
+    """``[args, kwargs]`` as arguments and keywords, where ``forward`` takes them so and not as two arguments.
+
+    Where it takes either, as any that has more parameters with defaults does, the names of the keywords decide.
+    """
     if len(made) != 2 or not isinstance(made[0], (list, tuple)) or not isinstance(made[1], dict):
         return made
     args, keywords = made
-    return made if _fits(model, made, {}) or not _fits(model, args, keywords) else (*args, Keywords(keywords))
+    if not _fits(model, args, keywords):
+        return made
+    named = bool(keywords) and keywords.keys() <= inspect.signature(model.forward).parameters.keys()
+    return (*args, Keywords(keywords)) if named or not _fits(model, made, {}) else made
 
 
 def _fits(model: Any, args: tuple[Any, ...], keywords: Mapping[Any, Any]) -> bool:
