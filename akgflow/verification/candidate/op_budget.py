@@ -110,7 +110,9 @@ def _budget(current: Current, trusted: frozenset[CodeType], capturing: Callable[
         if limit is not None and mine > limit:
             # What is left of rows or blocks is as small as this wherever the kernels do the work.
             remedy = f": reduce rows or blocks in a kernel, and at most {limit:.0f} elements here" if reduces else ""
-            return f"{name} did the work: the operator is made of it, and the framework may not do it for the DSL{remedy}"
+            return (
+                f"{name} did the work: the operator is made of it, and the framework may not do it for the DSL{remedy}"
+            )
         if used + elements > policy.get("budget", 0.0):
             return (
                 f"{name} did the work: with it the framework touches {used + elements:.0f} elements in a call, "

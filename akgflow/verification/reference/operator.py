@@ -9,7 +9,7 @@ import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -238,11 +238,18 @@ def _check_argument(value: Any, where: str) -> None:
     elif isinstance(value, torch.Generator):
         raise OperatorError(f"{where} is a generator: draw the random numbers in get_inputs, and give them as a tensor")
     elif not isinstance(value, _PLAIN):
-        name = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
-        raise OperatorError(
-            f"{where} is a {name}, which cannot be handed to a candidate: give tensors, numbers, text, None, "
-            "and lists, tuples and dicts of them"
-        )
+        raise OperatorError(f"{where} is a {_foreign(value)}")
+
+
+def _foreign(value: Any) -> str:
+    """The name of a class that a candidate does not know, and what to give instead of its object."""
+    kind = type(value)
+    own = kind.__module__ == "builtins" or kind.__module__.startswith(MODULE_NAME)
+    name = kind.__qualname__ if own else f"{kind.__module__}.{kind.__qualname__}"
+    what = "tensors, numbers, text, None, and lists, tuples and dicts of them"
+    if is_dataclass(value):
+        what = "its fields, and make it from them in Model"
+    return f"{name}, which cannot be handed to a candidate: give {what}"
 
 
 def _strange(tensor: torch.Tensor) -> str:
