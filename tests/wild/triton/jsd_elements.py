@@ -4,6 +4,7 @@ does: writes the loss of each element, and the framework adds them up
 cpu: FALLBACK
 nvidia_h200: FALLBACK
 device: FALLBACK
+message: reduce rows or blocks in a kernel
 """
 
 from typing import Optional
