@@ -55,6 +55,17 @@ FORMS = {
         ("x + alpha * y", "y + alpha * x"),
         "output 0",
     ),
+    "arguments and keywords where there are defaults": (
+        operator("""
+            class Model(nn.Module):
+                def forward(self, x, y, alpha=1.0, kind="add"):
+                    return x + alpha * y if kind == "add" else x - alpha * y
+            def get_inputs():
+                return [[torch.randn(12, 7), torch.randn(12, 7)], {"alpha": 0.3, "kind": "add"}]
+        """),
+        ("x + alpha * y", "y + alpha * x"),
+        "output 0",
+    ),
     "a list and a dict": (
         operator("""
             class Model(nn.Module):
@@ -135,6 +146,46 @@ FORMS = {
         """),
         ("rows.sum(1) + x", "rows.sum(1) - x"),
         "output 2",
+    ),
+    "a first state that is no buffer": (
+        operator("""
+            class Model(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.h0 = torch.randn(1, 12, 5)
+                    self.rnn = nn.RNN(7, 5, batch_first=True)
+                def forward(self, x):
+                    self.h0 = self.h0.to(x.device)
+                    return self.rnn(x, self.h0)[0]
+            def get_inputs():
+                return [torch.randn(12, 3, 7)]
+        """),
+        ("self.rnn(x, self.h0)", "self.rnn(x)"),
+        "output 0",
+    ),
+    "truth values of what is sorted": (
+        operator("""
+            class Model(nn.Module):
+                def forward(self, x):
+                    places = torch.argsort(x, stable=True)
+                    return torch.zeros_like(x, dtype=torch.bool).scatter(1, places[:, :3], True)
+            def get_inputs():
+                return [torch.randn(12, 9)]
+        """),
+        ("places[:, :3]", "places[:, :4]"),
+        "output 0",
+    ),
+    "seeds that get_inputs sets": (
+        operator("""
+            class Model(nn.Module):
+                def forward(self, x, y):
+                    return x * y
+            def get_inputs():
+                torch.manual_seed(0)
+                return [torch.randn(12, 7), torch.randn(7, generator=torch.Generator().manual_seed(1))]
+        """),
+        ("x * y", "x * torch.randn(7, generator=torch.Generator().manual_seed(1))"),
+        "output 0",
     ),
     "a buffer that each call changes": (
         operator("""

@@ -139,7 +139,7 @@ class _Unlaunched:
         except CompileFailure:
             raise
         except Exception as error:
-            raise self._refused(name) or failure(Failure.HOST_WITHOUT_VALUES, f"{name}: {error}") from None
+            raise self._refused(name) or failure(Failure.HOST_WITHOUT_VALUES, str(error)) from None
         if (refused := self._refused(name)) is not None:
             raise refused
         seen = self._seen(library)

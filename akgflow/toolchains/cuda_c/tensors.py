@@ -231,6 +231,12 @@ class Tensors:
     def _cuda(self, on_cpu: bool, tensor: Any) -> tuple[Any, bool]:
         return self._to_options(on_cpu, tensor, "cuda", tensor.dtype)
 
+    def _sort(self, on_cpu: bool, tensor: Any, *given: Any) -> tuple[Any, bool]:
+        return tensor.sort(**_sorting(given)), on_cpu
+
+    def _argsort(self, on_cpu: bool, tensor: Any, *given: Any) -> tuple[Any, bool]:
+        return tensor.argsort(**_sorting(given)), on_cpu
+
     def _toType(self, on_cpu: bool, tensor: Any, dtype: Any) -> tuple[Any, bool]:
         return tensor.to(dtype), on_cpu
 
@@ -275,3 +281,10 @@ class Counted(Iterator[Value]):
     def __next__(self) -> Value:
         self._left -= 1
         return next(self._values)
+
+
+def _sorting(given: Sequence[Any]) -> Mapping[str, Any]:
+    """How to sort: in C++ whether it is stable may stand before the rest."""
+    names = ("stable", "dim", "descending") if len(given) == 3 else ("dim", "descending")
+    options = dict(zip(names, given, strict=False))
+    return options | ({"stable": bool(options["stable"])} if "stable" in options else {})

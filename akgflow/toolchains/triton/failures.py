@@ -40,6 +40,9 @@ def translate(function: Any, error: BaseException) -> CompileFailure:
         inner = inner.__cause__
     # The first line is what a verdict shows: the complaint itself, before the source that the compiler quotes.
     said = first.partition("\n")[0].strip()
+    if "been removed" in said:
+        # Right for the Triton that it was written for.
+        said += f" (triton {package_version('triton')} is installed, and the kernel needs an older one)"
     text = f"{said}\n{text}" if said and not text.startswith(said) else text
     return CompileFailure(f"{_location(function, error)}: {text}"[:_MAX_CHARS])
 

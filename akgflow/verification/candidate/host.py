@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import random
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -131,6 +132,9 @@ class Host:
         # Behind the import: an operator's own settings would change what it is compared with.
         dtypes.use_tf32(*self.tf32)
         make = getattr(self.module, self.entry)
+        # What a constructor draws and keeps in no buffer, such as a first state, is then what the reference has.
+        random.seed(request.seed)
+        torch.manual_seed(request.seed)
         try:
             model = make(*arguments["args"], **arguments["kwargs"])
         except TypeError as error:

@@ -105,8 +105,14 @@ def _budget(current: Current, trusted: frozenset[CodeType], capturing: Callable[
             number, used, own = now, 0.0, {}
         mine = own.get(group, 0.0) + elements
         limit = policy.get("own", {}).get(group)
-        if limit is not None and mine > (least if reduces and limit < least else limit):
-            return f"{name} did the work: the operator is made of it, and the framework may not do it for the DSL"
+        if limit is not None and reduces:
+            limit = least if limit < least else limit
+        if limit is not None and mine > limit:
+            # What is left of rows or blocks is as small as this wherever the kernels do the work.
+            remedy = f": reduce rows or blocks in a kernel, and at most {limit:.0f} elements here" if reduces else ""
+            return (
+                f"{name} did the work: the operator is made of it, and the framework may not do it for the DSL{remedy}"
+            )
         if used + elements > policy.get("budget", 0.0):
             return (
                 f"{name} did the work: with it the framework touches {used + elements:.0f} elements in a call, "

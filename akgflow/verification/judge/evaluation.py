@@ -176,6 +176,7 @@ class Trial:
             mode=reference.case.mode,
             moves=moves,
             wanted=None if reference.case.wanted is None else vars(reference.case.wanted),
+            seed=reference.seeds.of("model"),
         )
         started = time.monotonic()
         self._build_ask(request, fds)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 
 from akgflow.verification.reference.distributions import InputInvariant, redraw
-from akgflow.verification.reference.operator import Case, seeded
+from akgflow.verification.reference.operator import Case, reseeded, seeded
 from akgflow.verification.reference.tolerance import Comparison, Expected, compare
 from akgflow.verification.reference.tracing.runner import Effects
 from akgflow.verification.shared import dtypes, memory
@@ -188,7 +188,7 @@ def cast(value: Any, dtype: torch.dtype | None, device: str) -> Any:
 
 def draw(case: Case, device: str, seed: int) -> tuple[Any, ...]:
     """One set of the operator's own inputs at the case's dtype on ``device`` (``cpu`` or ``cuda``)."""
-    with seeded(seed), torch.device(device):
+    with seeded(seed), reseeded(seed), torch.device(device):
         made: tuple[Any, ...] = cast(case.make_inputs(), case.dtype, device)
         if case.wanted is not None:
             made = (*made, [torch.randn(one.shape, dtype=one.dtype) for one in case.upstream])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import linecache
 import random
@@ -9,7 +10,7 @@ import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -202,11 +203,17 @@ def arguments_of(made: Any, model: Any, where: str) -> tuple[Any, ...]:
 
 
 def _with_keywords(made: tuple[Any, ...], model: Any) -> tuple[Any, ...]:
-    """``[args, kwargs]`` as arguments and keywords, where ``forward`` takes them so and not as two arguments."""
+    """``[args, kwargs]`` as arguments and keywords, where ``forward`` takes them so and not as two arguments.
+
+    Where it takes either, as any that has more parameters with defaults does, the names of the keywords decide.
+    """
     if len(made) != 2 or not isinstance(made[0], (list, tuple)) or not isinstance(made[1], dict):
         return made
     args, keywords = made
-    return made if _fits(model, made, {}) or not _fits(model, args, keywords) else (*args, Keywords(keywords))
+    if not _fits(model, args, keywords):
+        return made
+    named = bool(keywords) and keywords.keys() <= inspect.signature(model.forward).parameters.keys()
+    return (*args, Keywords(keywords)) if named or not _fits(model, made, {}) else made
 
 
 def _fits(model: Any, args: tuple[Any, ...], keywords: Mapping[Any, Any]) -> bool:
@@ -236,11 +243,18 @@ def _check_argument(value: Any, where: str) -> None:
     elif isinstance(value, torch.Generator):
         raise OperatorError(f"{where} is a generator: draw the random numbers in get_inputs, and give them as a tensor")
     elif not isinstance(value, _PLAIN):
-        name = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
-        raise OperatorError(
-            f"{where} is a {name}, which cannot be handed to a candidate: give tensors, numbers, text, None, "
-            "and lists, tuples and dicts of them"
-        )
+        raise OperatorError(f"{where} is a {_foreign(value)}")
+
+
+def _foreign(value: Any) -> str:
+    """The name of a class that a candidate does not know, and what to give instead of its object."""
+    kind = type(value)
+    own = kind.__module__ == "builtins" or kind.__module__.startswith(MODULE_NAME)
+    name = kind.__qualname__ if own else f"{kind.__module__}.{kind.__qualname__}"
+    what = "tensors, numbers, text, None, and lists, tuples and dicts of them"
+    if is_dataclass(value):
+        what = "its fields, and make it from them in Model"
+    return f"{name}, which cannot be handed to a candidate: give {what}"
 
 
 def _strange(tensor: torch.Tensor) -> str:
@@ -333,3 +347,39 @@ def seeded(seed: int) -> Iterator[None]:
         torch.set_rng_state(torch_state)
         if numpy is not None:
             numpy.random.set_state(numpy_state)
+
+
+@contextmanager
+def reseeded(seed: int) -> Iterator[None]:
+    """Seeds that an operator sets by itself stand for others for the while, which depend on both.
+
+    With ``torch.manual_seed(0)`` in `get_inputs` each draw would be the same, and an answer written down would pass.
+    """
+
+    def mixed(given: Any) -> int:
+        return int.from_bytes(hashlib.sha256(f"{seed} {given}".encode()).digest()[:4], "little")
+
+    class Generator(torch.Generator):
+        def manual_seed(self, given: int) -> torch.Generator:
+            return super().manual_seed(mixed(given))
+
+    owners = [(torch, "manual_seed"), (torch.random, "manual_seed"), (random, "seed")]
+    if (numpy := sys.modules.get("numpy")) is not None:
+        owners.append((numpy.random, "seed"))
+    before = [(owner, name, getattr(owner, name)) for owner, name in owners]
+    for owner, name, real in before:
+        setattr(owner, name, _seeding(real, mixed))
+    before.append((torch, "Generator", torch.Generator))
+    torch.Generator = Generator  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        for owner, name, real in before:
+            setattr(owner, name, real)
+
+
+def _seeding(real: Callable[[int], Any], mixed: Callable[[Any], int]) -> Callable[..., Any]:
+    def seed(given: Any = None, *_: Any, **__: Any) -> Any:
+        return real(mixed(given))
+
+    return seed

@@ -55,6 +55,7 @@ class Oracle:
 
     def __init__(self, model: Any, state: State, where: str, allowed: Operands, wanted: Wanted | None = None) -> None:
         exact = copy.deepcopy(model)._apply(dtypes.widened)
+        _widen_attributes(exact)
         self.runner = Runner(exact, dtypes.widen(dict(state)), where, wanted=wanted)
         self._state = state
         self.seconds = 0.0
@@ -335,3 +336,11 @@ def _widen_to(mark: torch.Tensor, result: torch.Tensor, start: torch.Tensor) -> 
 
 def _longest(made: Any) -> int:
     return max([1, *(max(t.shape, default=1) for t in memory.tensors(made))])
+
+
+def _widen_attributes(model: torch.nn.Module) -> None:
+    """Tensors that modules keep as plain attributes, such as the first state of a recurrence, in float64 as well."""
+    for module in model.modules():
+        for name, value in list(vars(module).items()):
+            if isinstance(value, torch.Tensor):
+                setattr(module, name, dtypes.widened(value))

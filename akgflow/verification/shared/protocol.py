@@ -260,7 +260,7 @@ class Load(_Plain):
 
 @dataclass(frozen=True)
 class Build(_Plain):
-    """Construct the model and give it the judge's parameters."""
+    """Construct the model under a seed, as the reference was, and give it the judge's parameters."""
 
     op = "build"
     init: Tree
@@ -269,9 +269,9 @@ class Build(_Plain):
     state_region: Handle
     stand_in: bool = False  # the module stands for a source kernel, and takes parameters under any names
     mode: str | None = None  # ``eval`` or ``train``; None for the mode in which the model constructs itself
-    moves: Sequence[str] = ()
-    """Further groups of operators that are counted."""
+    moves: Sequence[str] = ()  # further groups of operators that are counted
     wanted: Mapping[str, Any] | None = None  # the fields of a `gradients.Wanted`, where calls give gradients, too
+    seed: int = 0
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ _EXTERN_BLOCK = re.compile(r"extern\s+\"C\"\s*\{")
 
 _UNSUPPORTED = {
     r"\bcudaLaunchCooperativeKernelMultiDevice\b|\bmulti_grid_group\b": "barriers of several devices",
-    r"\bcuda::barrier\b|\bcuda::ptx\b|\bCUtensorMap\b": "mbarrier and TMA",
+    r"\bcuda::ptx\b|\bCUtensorMap\b|\bcuda::device\b": "mbarrier and TMA",
     r"\b__cluster_dims__\b|\bcluster_group\b": "thread block clusters",
     r"\btex[123]D\w*\s*[<(]|\bcudaTextureObject_t\b|\bsurf[123]D\w*": "textures and surfaces",
     r"\bthrust::(?!(?:pair|make_pair|tuple|make_tuple|get|plus|maximum|minimum)\b)": "thrust",
@@ -47,7 +47,7 @@ def refuse_uninterpretable(text: str) -> None:
     for pattern, name in _UNSUPPORTED.items():
         place = re.search(pattern, plain)
         if place:
-            found.append(f"{name} (line {line_at(text, place.start())})")
+            found.append(f"{name} ({place[0].strip(' (<')}, line {line_at(text, place.start())})")
     if found:
         raise Unsupported(f"CUDA C++ is not interpreted on a CPU where it uses {', '.join(found)}")
 

@@ -62,8 +62,10 @@ def order_matters(oracle: Oracle, made: tuple[Any, ...], expected: Sequence[Expe
     for one, other in zip(expected, reversed_, strict=False):
         if one.selection is not None or other.shape != one.oracle.shape:
             continue
-        apart = (dtypes.as_float64(other) - one.oracle).abs().nan_to_num(0.0, 0.0, 0.0)
-        size = float(one.oracle.abs().nan_to_num(0.0, 0.0, 0.0).amax()) if one.oracle.numel() else 0.0
+        # An operator may give truth values: the oracle holds them as they are.
+        centre = one.oracle.double()
+        apart = (dtypes.as_float64(other) - centre).abs().nan_to_num(0.0, 0.0, 0.0)
+        size = float(centre.abs().nan_to_num(0.0, 0.0, 0.0).amax()) if centre.numel() else 0.0
         if bool((apart > SAME * size).any()):
             return True
     return False

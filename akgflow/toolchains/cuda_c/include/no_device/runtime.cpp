@@ -124,11 +124,17 @@ cudaError_t cudaFuncSetCacheConfig(const void*, cudaFuncCache) { return cudaSucc
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void*) {
   std::memset(attributes, 0, sizeof *attributes);
   attributes->maxThreadsPerBlock = 1024;
+  attributes->maxDynamicSharedSizeBytes = MOST_WITHOUT_ASKING;
+  // CUB chooses its kernels by these.
+  attributes->ptxVersion = attributes->binaryVersion = capability;
   return cudaSuccess;
 }
 cudaError_t cudaGetLastError() { return problem[0] ? cudaErrorInvalidValue : cudaSuccess; }
 cudaError_t cudaPeekAtLastError() { return cudaGetLastError(); }
-const char* cudaGetErrorString(cudaError_t error) { return error == cudaSuccess ? "no error" : problem; }
+const char* cudaGetErrorString(cudaError_t error) {
+  if (error == cudaSuccess) return "no error";
+  return problem[0] ? problem : "an error of what stands in for the CUDA runtime where there is no device";
+}
 const char* cudaGetErrorName(cudaError_t error) { return error == cudaSuccess ? "cudaSuccess" : "cudaErrorInvalidValue"; }
 cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
 cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }

@@ -2,7 +2,7 @@
 // with shapes, and what needs memory or arithmetic is asked of Python. It stands in for torch/extension.h where kernels
 // are interpreted or compiled only; executed candidates get the real headers. What is not here does not compile.
 #pragma once
-#include "tensor.h"
+#include "autograd.h"
 
 namespace c10 {
 using at::Scalar; using at::Tensor;
@@ -31,6 +31,19 @@ struct CUDAGuard {
 };
 struct OptionalCUDAGuard : CUDAGuard { using CUDAGuard::CUDAGuard; };
 struct CUDAStreamGuard { explicit CUDAStreamGuard(CUDAStream) {} };
+struct CUDAEvent {
+  CUDAEvent() = default;
+  explicit CUDAEvent(unsigned) {}
+  void record() {}
+  void record(const CUDAStream&) {}
+  void recordOnce(const CUDAStream&) {}
+  void block(const CUDAStream&) {}
+  void synchronize() const {}
+  bool query() const { return true; }
+  bool isCreated() const { return true; }
+  float elapsed_time(const CUDAEvent&) const { return 0.0f; }
+  cudaEvent_t event() const { return nullptr; }
+};
 inline DeviceIndex current_device() { return 0; }
 inline DeviceIndex device_count() { return 1; }
 inline void set_device(DeviceIndex) {}
@@ -69,7 +82,10 @@ template <> struct OpMathType<Half> { using type = float; };
 template <> struct OpMathType<BFloat16> { using type = float; };
 template <class T> using opmath_type = typename OpMathType<T>::type;
 struct NoGradGuard { NoGradGuard() {} };
+struct AutoGradMode { explicit AutoGradMode(bool) {} };
 struct AutoDispatchBelowADInplaceOrView { AutoDispatchBelowADInplaceOrView() {} };
+struct AutoDispatchBelowAutograd { AutoDispatchBelowAutograd() {} };
+struct AutoNonVariableTypeMode { explicit AutoNonVariableTypeMode(bool = true) {} };
 }  // namespace at
 namespace c10 { struct InferenceMode { explicit InferenceMode(bool = true) {} }; }
 
@@ -80,6 +96,7 @@ namespace torch {
 using namespace at;
 using c10::Device; using c10::DeviceType; using c10::optional; using c10::nullopt; using c10::str;
 using Dtype = c10::ScalarType;
+using autograd::Variable;
 namespace cuda {
 using namespace at::cuda;
 inline void synchronize(int64_t = -1) {}

@@ -110,7 +110,7 @@ inline unsigned calls = 0;
 // Atomic changes of memory, and blocks that ended or were let go: while it stands still, who looks again looks in vain.
 inline std::atomic<uint64_t> progress{0};
 
-enum class State { ready, at_block_barrier, at_warp_barrier, at_grid_barrier, looks_again, returned };
+enum class State { ready, at_block_barrier, at_warp_barrier, at_grid_barrier, at_phase, looks_again, returned };
 
 // The other blocks of a launch, where one block may wait for them.
 struct Others {
@@ -126,6 +126,8 @@ struct Fiber {
   unsigned lanes;                           // warp barrier: whom this lane waits for
   unsigned present;                         // warp barrier: who came, once it is let go
   unsigned looks;                           // atomics since it last waited
+  const uint64_t* phase;                    // barrier in memory: where its phase stands
+  uint64_t token;                           // barrier in memory: the phase whose end this thread waits for
   int line;                                 // block barrier: where it stands in the source
   int predicate;                            // block barrier: what this thread votes
   unsigned exchanges;                       // barriers of the warp that it has passed
@@ -263,7 +265,7 @@ class Block {
         const unsigned base = (order == Order::forward ? k : warps - 1 - k) * WARP;
         while (sweep(base, alive) | release_warp(base)) ran = true;
       }
-      const bool released = alive > 0 && (release_block(alive) || release_grid(alive));
+      const bool released = alive > 0 && (release_block(alive) || release_grid(alive) || release_phase());
       if (!ran && !released && alive > 0 && !look_again()) return stuck();
     }
   }
@@ -305,6 +307,17 @@ class Block {
       if (fibers[i].state == State::at_grid_barrier) fibers[i].state = State::ready;
     }
     return true;
+  }
+
+  // Lets those go on that wait at a barrier in memory whose phase has ended.
+  bool release_phase() {
+    bool any = false;
+    for (unsigned i = 0; i < size; ++i) {
+      if (fibers[i].state != State::at_phase || *fibers[i].phase == fibers[i].token) continue;
+      fibers[i].state = State::ready;
+      any = true;
+    }
+    return any;
   }
 
   // Lets a group of lanes go once each lane of its mask that has not returned waits with the same mask.
@@ -370,10 +383,14 @@ class Block {
   }
 
   void stuck() const {
-    unsigned block = 0, warp = 0;
+    unsigned block = 0, warp = 0, phase = 0;
     for (unsigned i = 0; i < size; ++i) {
       block += fibers[i].state == State::at_block_barrier;
       warp += fibers[i].state == State::at_warp_barrier;
+      phase += fibers[i].state == State::at_phase;
+    }
+    if (phase > 0) {
+      report(Fault::candidate, "deadlock: %u threads of a block wait at a cuda::barrier for arrivals that never come", phase);
     }
     report(Fault::candidate,
            "deadlock: %u threads of a block wait at __syncthreads and %u in a warp operation for others that never come",
