@@ -56,6 +56,7 @@ class OnCpu:
     def __init__(self, target: Target | None = None) -> None:
         self._target = target
         self._libraries: list[ctypes.CDLL] = []
+        self._silent = False
 
     def build(self, sources: Sequence[Source], flags: Flags = Flags()) -> Built:  # noqa: B008
         for one in sources:
@@ -80,6 +81,8 @@ class OnCpu:
         path = made(cache_dir(f"cuda-on-cpu-{cpu_tag()}") / f"{key}.so", make)
         library = self._loaded(path, "\n".join(one.text for one in sources))
         self._libraries.append(library)
+        if self._silent:
+            self.silence()
         return _OnCpu(library, blocks_may_wait=any(source.blocks_may_wait(one.text) for one in sources))
 
     @staticmethod
@@ -114,6 +117,13 @@ class OnCpu:
             counts = architecture.multiprocessors(self._target), arch.number if arch else 0
             library.cuda_on_cpu_device(*counts, ctypes.c_size_t(limit), cited.encode())
         return library
+
+    def silence(self) -> bool:
+        """From now on launches come back at once; host code runs as before."""
+        self._silent = True
+        for library in self._libraries:
+            library.cuda_on_cpu_silence()
+        return bool(self._libraries)
 
     def kernels(self) -> Sequence[str]:
         names = [name for lib in self._libraries for name in lib.cuda_on_cpu_launched().decode().split()]
