@@ -258,10 +258,8 @@ def redraw(
     tensor: torch.Tensor, invariant: InputInvariant, distribution: str, way: str, level: float = 1.0
 ) -> torch.Tensor:
     """A tensor of the same layout from another distribution that keeps the invariant."""
-    if distribution == ORDERED and (invariant.movable or invariant.plain):
-        return dtypes.stored(arranged(_numbers(tensor), Arrangement(int(level))), tensor)
     if distribution == ORDERED:
-        return tensor
+        return _in_order(tensor, invariant, way, Arrangement(int(level)))
     if not invariant.random:
         at_borders = distribution == EXTREMES and level and invariant.has_borders
         return _at_borders(tensor, invariant) if at_borders else tensor
@@ -281,6 +279,15 @@ def redraw(
     if invariant.zeros is not None:
         values = values.masked_fill(invariant.zeros, 0.0)
     return dtypes.stored(values, tensor)
+
+
+def _in_order(tensor: torch.Tensor, invariant: InputInvariant, way: str, how: Arrangement) -> torch.Tensor:
+    """The same values in other places, and zeros where they are in range."""
+    if not (invariant.movable or invariant.plain):
+        return tensor
+    if invariant.movable or (way == BOUNDED and not invariant.low <= 0 <= invariant.high):
+        how = min(how, Arrangement.EQUAL)
+    return dtypes.stored(arranged(_numbers(tensor), how), tensor)
 
 
 def _values(tensor: torch.Tensor, invariant: InputInvariant, distribution: str, level: float) -> torch.Tensor:
