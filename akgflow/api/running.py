@@ -15,7 +15,7 @@ from akgflow.errors import ConfigError, PrerequisiteError
 from akgflow.planning import Plan
 from akgflow.runs import RunFolder, RunResult, Unfinished, folder_for, open_run, runs_in
 from akgflow.runs import read_run as read_folder
-from akgflow.runs.reader import has_result, journal_of
+from akgflow.runs.reader import has_result, journal_of, latest_of
 
 Notify = Callable[[str, str], None]
 """Called with a job's id, or nothing for the run itself, and one line for each event."""
@@ -116,7 +116,8 @@ def is_finished(folder: Path) -> bool:
 def read_run(run: str | Path | None = None, *, workspace: str | Path | None = None) -> RunResult | Unfinished:
     """The result of a run, or how far an unfinished one came.
 
-    ``run`` is its folder, or the folder's name in the workspace; without it, the run that was at work last.
+    ``run`` is its folder, the folder's name in the workspace, or the task's name for its latest run; without it, the
+    run that was at work last.
     Raises `ConfigError` where there is none, `DamagedRun` where what it holds cannot be read.
     """
     return read_folder(find_run(run, runs_folder(workspace)))
@@ -129,5 +130,6 @@ def find_run(run: str | Path | None, runs: Path) -> Path:
     known = runs_in(runs)
     if run is None and not known:
         raise ConfigError(f"there is no run in {runs} yet: akgflow run TASK makes one")
-    name = next(iter(known)) if run is None else check_name("run", str(run), known)
-    return known[name]
+    if run is None:
+        return next(iter(known.values()))
+    return latest_of(str(run), known) or known[check_name("run", str(run), known)]

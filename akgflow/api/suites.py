@@ -10,13 +10,14 @@ from akgflow import config
 from akgflow.api.boundary import public
 from akgflow.api.running import Notify
 from akgflow.api.tasks import plan as plan_of_task
-from akgflow.api.tasks import runs_folder, unreachable
+from akgflow.api.tasks import runs_folder, unreachable_of
 from akgflow.base.atomic import write_json, write_text
 from akgflow.config import Loaded, Suite
 from akgflow.config.types import Task
 from akgflow.errors import ConfigError, PrerequisiteError
 from akgflow.planning import Plan, shapes_of
 from akgflow.runs import runs_in
+from akgflow.runs.reader import latest_of
 from akgflow.suites import (
     Comparison,
     Score,
@@ -64,7 +65,8 @@ def shapes_in(suite: Suite) -> dict[str, str]:
 @public
 def unreachable_in(suite: Suite) -> tuple[str, ...]:
     """Why models of the suite cannot be asked, as `unreachable` says it of a task."""
-    return unreachable(Loaded(suite.workspace, suite.members[0].task))
+    # Each of its tasks has a recording of its own, or none.
+    return unreachable_of(Loaded(suite.workspace, suite.members[0].task), None)
 
 
 @public
@@ -147,4 +149,6 @@ def find_suite_or_run(named: str | Path | None, runs: Path) -> Path:
     if named is None and not suites:
         raise ConfigError(f"there is no suite in {runs} yet: akgflow bench SUITE makes one")
     known = runs_in(runs) | suites
-    return known[next(iter(suites)) if named is None else config.check_name("suite or run", str(named), known)]
+    if named is None:
+        return next(iter(suites.values()))
+    return latest_of(str(named), known) or known[config.check_name("suite or run", str(named), known)]

@@ -164,14 +164,20 @@ def likely(task: Loaded, plan: Plan) -> Likely | None:
 
 @public
 def unreachable(task: Named, *, workspace: str | Path | None = None, overrides: Sequence[str] = ()) -> tuple[str, ...]:
-    """Why models of the task cannot be asked: a key is not set, nothing answers, a command is not installed.
+    """Why models of the task cannot be asked: no key or recording, nothing answers, a command is not installed.
 
     A sentence for each model without a fallback that can. Takes less than a second and spends nothing.
     """
     loaded = load(task, workspace=workspace, overrides=overrides)
+    return unreachable_of(loaded, loaded.task.file.parent / "recordings")
+
+
+def unreachable_of(loaded: Loaded, recordings: Path | None) -> tuple[str, ...]:
+    """The same; without ``recordings`` nobody looks for any."""
     space = loaded.workspace
     agents = agents_in(space.workflows[loaded.task.workflow], space)
-    dead = find_unreachable(space.models[name] for name in models_in_use(agents, space))
+    used = (space.models[name] for name in models_in_use(agents, space))
+    dead = find_unreachable(used, loaded.task.name, recordings)
     asked = dict.fromkeys(space.agents[agent].model for agent in agents)
     return tuple(
         f"model {name}: {dead[name]}"

@@ -288,6 +288,11 @@ def _repeated(node: Node) -> Node:
 
 
 Sentence = tuple[str, Hint]
+_FORMS = {
+    "h)$": "Write a time above zero, such as 45s, 2m or 1.5h.",
+    "^[A-Za-z][A-Za-z0-9_-]*$": "Write letters, digits, - and _, a letter first.",
+}
+"""What a description leaves out, by the end of the pattern."""
 
 
 def _type(fault: _Fault) -> Sentence:
@@ -317,6 +322,11 @@ def _unique(fault: _Fault) -> Sentence:
     return f"{fault.what} names {quoted(item) if isinstance(item, str) else item} twice", "keep one"
 
 
+def _pattern(fault: _Fault) -> Sentence:
+    form = next((words for end, words in _FORMS.items() if str(fault.limit).endswith(end)), "")
+    return f"{fault.what} cannot be {fault.shown}", f"{fault.description} {form}".strip()
+
+
 def _otherwise(fault: _Fault) -> Sentence:
     return f"{fault.what} does not fit ({fault.keyword}), being {fault.shown}", fault.description
 
@@ -334,7 +344,7 @@ _SENTENCES: dict[str, Callable[[_Fault], Sentence]] = {
     "enum": _enum,
     "uniqueItems": _unique,
     "const": lambda fault: (f"{fault.what} must be {json.dumps(fault.limit)}, not {fault.shown}", ""),
-    "pattern": lambda fault: (f"{fault.what} cannot be {fault.shown}", fault.description),
+    "pattern": _pattern,
     "name": lambda fault: (f"{quoted(fault.value)} is no name for an entry of {fault.what}", fault.description),
     "not": lambda fault: (f"{fault.what} does not belong here", fault.description),
     "minimum": _bound("be at least"),

@@ -200,23 +200,25 @@ class _Composer:
         if event.tag is not None:
             self._note(event, f"the tag {event.tag!r} is not allowed", "remove it; quote what must be text")
         if isinstance(event, yaml.ScalarEvent):
-            return Node(self._scalar(event), mark, literal=event.style == "|")
+            value, broken = self._scalar(event)
+            return Node(value, mark, literal=event.style == "|", broken=broken)
         if depth > MAX_DEPTH:
             self._refuse(event, f"nested deeper than {MAX_DEPTH} levels", "flatten it")
         if isinstance(event, yaml.SequenceStartEvent):
             return Node(self._sequence(events, depth), mark)
         return Node(self._mapping(events, depth), mark)
 
-    def _scalar(self, event: Any) -> Scalar | None:
+    def _scalar(self, event: Any) -> tuple[Scalar | None, bool]:
+        """A value, and whether a problem says already that it is none."""
         if not event.implicit[0]:
             if stray := _NO_TEXT.search(event.value):
                 self._note(event, f"no text can hold the character U+{ord(stray[0]):04X}", "remove its escape")
-            return str(event.value)
+            return str(event.value), False
         try:
-            return resolve(event.value)
+            return resolve(event.value), False
         except ScalarError as error:
             self._note(event, str(error))
-            return str(event.value)
+            return str(event.value), True
 
     def _sequence(self, events: Iterator[Any], depth: int) -> list[Node]:
         found: list[Node] = []

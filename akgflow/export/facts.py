@@ -121,7 +121,7 @@ def summary(subject: Subject) -> str:
     shapes = len({to_json(one.case) for one in verdict.correctness.cases})
     return (
         f"{subject.evidence} for {verdict.target} on {verdict.environment.hardware}, {verdict.timestamp}, "
-        f"{verdict.status} with {len(verdict.correctness.cases)} checks of {shapes} stated shapes "
+        f"{verdict.status} with {len(verdict.correctness.cases)} checks of {shapes} stated shape{'s' * (shapes != 1)} "
         f"(task {subject.task}, job {subject.job}, evidence/verdict.json)"
     )
 

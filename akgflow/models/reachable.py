@@ -7,10 +7,12 @@ import shutil
 import socket
 import threading
 from collections.abc import Iterable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from akgflow.config.types import ModelSpec
 from akgflow.models.prices import is_served
+from akgflow.models.recorded import lacks_recording
 
 SECONDS = 0.8
 """For all models together: names are resolved and connections opened concurrently."""
@@ -36,13 +38,18 @@ def keys_of(spec: ModelSpec) -> tuple[str, ...]:
     return _KEYS.get(spec.model.partition("/")[0], ())
 
 
-def unreachable(models: Iterable[ModelSpec]) -> dict[str, str]:
-    """By name of the model, why it cannot be asked: a sentence with what to do. Takes less than a second."""
+def unreachable(models: Iterable[ModelSpec], task: str = "", recordings: Path | None = None) -> dict[str, str]:
+    """By name of the model, why it cannot be asked: a sentence with what to do. Takes less than a second.
+
+    ``recordings`` is the folder that holds those of the ``task``; without it, nobody looks for any.
+    """
     found: dict[str, str] = {}
     addresses: dict[str, list[str]] = {}
     for spec in models:
         if why := _lacks(spec):
             found[spec.name] = why
+        elif recordings is not None and spec.command is None and spec.model.startswith("recorded/"):
+            found |= {spec.name: why} if (why := lacks_recording(spec, task, recordings)) else {}
         elif spec.api_base and _served(spec):
             addresses.setdefault(spec.api_base, []).append(spec.name)
     for address, why in _dead(addresses).items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from akgflow.config.types import ModelSpec
 from akgflow.models.base import Failure, ModelReply, ModelRequest, ProviderError
 from akgflow.models.recording import Recording, read_recording
 
@@ -56,9 +57,17 @@ def _call(request: ModelRequest) -> str:
 
 
 def _missing(request: ModelRequest, what: str) -> ProviderError:
-    name = request.model.name
-    return ProviderError(
-        Failure.NO_RECORDING,
-        f"{what}: set a real model with the environment variable AKGFLOW_MODEL=PROVIDER/MODEL, with "
-        f"--set models.{name}.model=PROVIDER/MODEL, or under models.{name} in agents.yaml",
+    return ProviderError(Failure.NO_RECORDING, f"{what}: {_instead(request.model.name)}")
+
+
+def _instead(name: str) -> str:
+    return (
+        "set a real model with the environment variable AKGFLOW_MODEL=PROVIDER/MODEL, with "
+        f"--set models.{name}.model=PROVIDER/MODEL, or under models.{name} in agents.yaml"
     )
+
+
+def lacks_recording(spec: ModelSpec, task: str, folder: Path) -> str:
+    """Why ``recorded/NAME`` cannot answer anything of a task whose recordings are in ``folder``; empty where it can."""
+    path = RecordedProvider(folder).file(task, spec.model)
+    return "" if path.exists() else f"there is no recording {path}: {_instead(spec.name)}"

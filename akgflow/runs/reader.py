@@ -214,3 +214,9 @@ def runs_in(runs: Path) -> dict[str, Path]:
         found[path.parent] = max(found.get(path.parent, 0.0), path.stat().st_mtime)
     latest = sorted(found, key=lambda folder: found[folder], reverse=True)
     return {folder.relative_to(runs).as_posix(): folder for folder in latest}
+
+
+def latest_of(name: str, known: Mapping[str, Path]) -> Path | None:
+    """The run of that name among the ``known``, the latest ones first; else the latest run of the task of that name."""
+    runs = (folder for one, folder in known.items() if "/" not in one and one.rpartition("-")[0] == name)
+    return known.get(name) or next(runs, None)

@@ -16,6 +16,7 @@ from openai_server import OpenAIServer
 from plain_workspace import plain_workspace
 
 from akgflow import api, errors
+from akgflow.config import load
 from akgflow.config.types import ModelSpec
 from akgflow.doctor import examine
 from akgflow.models.reachable import unreachable
@@ -131,7 +132,27 @@ def test_what_can_be_asked_is_not_named(
 def test_a_fallback_that_can_be_asked_is_enough(tmp_path: Path, openai_server: OpenAIServer, dead: str) -> None:
     task = plain_workspace(tmp_path, openai_server.url)
     models(tmp_path, f"{{model: openai/x, api_base: '{dead}', fallbacks: [other]}}\n  other: {{model: recorded/x}}")
+    (said,) = api.unreachable(task)
+    assert "nothing answers" in said
+    recordings = task.parent / "recordings"
+    recordings.mkdir()
+    (recordings / f"{load(str(task)).task.name}.x.yaml").touch()
     assert api.unreachable(task) == ()
+
+
+def test_a_recording_that_is_not_there_is_said_before_the_judge_is_tried(
+    tmp_path: Path, openai_server: OpenAIServer
+) -> None:
+    task = plain_workspace(tmp_path, openai_server.url)
+    models(tmp_path, "{model: recorded/x}")
+    words = f"model default: there is no recording {task.parent / 'recordings'}"
+    planned = invoke("plan", str(task))
+    assert planned.returncode == 0
+    assert words in planned.stdout
+    ran = invoke("run", str(task))
+    assert ran.returncode == errors.ExitCode.PREREQUISITE
+    assert words in ran.stderr and "AKGFLOW_MODEL" in ran.stderr
+    assert not list(tmp_path.rglob("journal.jsonl"))
 
 
 def test_a_task_without_a_budget_has_a_ceiling_that_the_plan_states(

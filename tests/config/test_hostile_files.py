@@ -59,6 +59,14 @@ AGENTS: dict[str, tuple[str | bytes, str]] = {
     "a number of 400 digits": (f"version: 1\nknowledge: {{examples: {'9' * 400}}}\n", "400 characters is too long"),
     "an exponent out of reach": ("version: 1\nknowledge: {examples: 1e400}\n", "too large for a number"),
     "infinity": ("version: 1\nknowledge: {examples: .inf}\n", "is not a finite number"),
+    "infinity where a number is wanted": (
+        "version: 1\nmodels: {m: {model: x, limits: {timeout: .inf}}}\n",
+        "1 problem;",
+    ),
+    "no time at all": (
+        "version: 1\nmodels: {m: {model: x, limits: {timeout: 0s}}}\n",
+        "Write a time above zero, such as 45s",
+    ),
     "an octal number": ("version: 1\nknowledge: {examples: 010}\n", "may be octal"),
     "a sexagesimal number": ("version: 1\nknowledge: {examples: 12:30}\n", "must be a whole number, not the text"),
     "a date": ("version: 1\nknowledge: {examples: 2024-01-01}\n", "must be a whole number, not the text"),

@@ -212,7 +212,17 @@ def test_the_right_candidate_passes(bench):
     verdict = bench.judge(module("return y"), OPERATOR, cases=CASES)
     assert verdict.passed, verdict.message
     assert verdict.evidence == (Evidence.EXECUTED,)
-    asked = {"operator", "normal", "wide", "ties", "extremes", "scaled rows", "shifted", "one element changed"}
+    asked = {
+        "operator",
+        "normal",
+        "wide",
+        "ties",
+        "extremes",
+        "scaled rows",
+        "shifted",
+        "rows in order",
+        "one element changed",
+    }
     assert {r.distribution for r in verdict.correctness.cases} == asked
     assert verdict.correctness.deterministic
     assert not any("weak" in warning for warning in verdict.warnings)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from akgflow.verification.reference import inputs as drawing
-from akgflow.verification.reference.distributions import EXTRA, NORMAL, SHIFTED
+from akgflow.verification.reference.distributions import EXTRA, NORMAL, ORDERED, SHIFTED
 from akgflow.verification.reference.distributions import OPERATOR as OWN
 from akgflow.verification.reference.operator import OperatorError
 from akgflow.verification.reference.reference import Reference
@@ -79,7 +79,7 @@ def test_what_is_chosen_stays(name):
 
 def test_distributions_are_what_they_say():
     draws = {draw.distribution: draw.inputs[0] for draw in reference("torch.rand(100, 100)").draws}
-    assert set(draws) == {"operator", "normal", "wide", "ties", "extremes", "scaled rows", "shifted"}
+    assert set(draws) == {"operator", "normal", "wide", "ties", "extremes", "scaled rows", "shifted", "rows in order"}
     assert draws["ties"].max() <= -0.5
     assert draws["operator"].min() >= 0
     assert abs(float(draws["normal"].mean())) < 0.1
@@ -95,6 +95,40 @@ def test_distributions_are_what_they_say():
     for size, count in ((1e-3, 25), (1.0, 50), (1e4, 25)):
         assert int(((rows > 0.7 * size) & (rows < 1.3 * size)).sum()) == count
     assert 990 < float(draws["shifted"].min()) < float(draws["shifted"].max()) < 1010
+
+
+def test_rows_come_in_orders_that_no_draw_gives():
+    (rows,) = (one.inputs[0] for one in reference("torch.rand(70, 40) - 0.5").draws if one.distribution == ORDERED)
+    steps, same = rows.diff(dim=1), (rows[1:, :35] == rows[:-1, :35]).all(1)
+    flat = (steps == 0).all(1)
+    assert int(((steps >= 0).all(1) & ~flat).sum()) >= 10
+    assert int(((steps <= 0).all(1) & ~flat).sum()) == 10
+    assert int(flat.sum()) == 20 and int((rows == 0).all(1).sum()) == 10
+    assert int(((rows[:, :35] == 0).all(1) & ~flat).sum()) == 10
+    assert int(same.sum()) >= 18  # and rows of zeros after those that begin with zeros
+
+
+@pytest.mark.parametrize(
+    ("inputs", "body", "kept"),
+    [
+        ("torch.randint(0, 20, (30, 16)).float()", "x[0] * 2", "whole numbers that were seen"),
+        ("torch.rand(30, 16) + 1", "torch.log(x[0])", "what is finite"),
+    ],
+)
+def test_rows_in_order_hold_the_operator_s_own_values(inputs, body, kept):
+    (rows,) = (one.inputs[0] for one in reference(inputs, body).draws if one.distribution == ORDERED)
+    assert int((rows.diff(dim=1) <= 0).all(1).sum()) >= 12, kept
+    if "seen" in kept:
+        assert bool((rows == rows.round()).all())
+    else:
+        assert float(rows.min()) >= 1
+
+
+def test_float64_is_asked_with_its_own_digits():
+    made = reference("torch.rand(30, 16)", "x[0] @ self.w", "self.w = nn.Parameter(torch.rand(16, 9))", "float64")
+    (normal,) = (one.inputs[0] for one in made.draws if one.distribution == NORMAL)
+    for one in (normal, made.state["w"]):
+        assert float((one.float().double() != one).double().mean()) > 0.9
 
 
 ADMITTED = {

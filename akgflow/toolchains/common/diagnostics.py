@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-_DIAGNOSTIC = re.compile(r"(^|: |\))\s*(fatal )?error\b|undefined (reference|symbol)|^ptxas (fatal|error)")
+_DIAGNOSTIC = re.compile(r"(^|: |\))\s*(fatal )?error\b|undefined (reference|symbol)|^ptxas (fatal|error)|:\d+: Error:")
 _OF_THE_SYSTEM = re.compile(
     r"no space left on device|quota exceeded|read-only file system|input/output error|too many open files"
     r"|cannot allocate memory|resource temporarily unavailable|bus error",
@@ -14,6 +14,7 @@ _OF_THE_SYSTEM = re.compile(
 """Why a compiler or a build tool stopped, whichever of them says so."""
 _OF_A_TEXT = re.compile(
     r"[:(]\d+\)?(:\d+)?\s*:\s*(fatal |catastrophic )?error\b|undefined (reference|symbol)|^ptxas error"
+    r"|:\d+: Error:"  # of the assembler
 )
 _BEGINS = re.compile(r"\b(warning|note|remark)\b( #[\w-]+)?\s*:|^In file included|: In (function|member|lambda)")
 _FOLDERS = re.compile(r"^/\S+/(?=[^/\s]+[:(]\d+)", re.MULTILINE)

@@ -121,6 +121,11 @@ def _as_in_caller(source: str, caller: str) -> tuple[str, str]:
     return name, "\n" * whole.count("\n", 0, max(at, 0)) + source
 
 
+def silences(evidence: Evidence, target: Target) -> bool:  # noqa: ARG001
+    """True where `OnCpu.silence` works: on a device there is nobody to ask."""
+    return evidence is Evidence.INTERPRETED
+
+
 def sees_kernels(evidence: Evidence, target: Target, scratch: Path, files: Collection[str]) -> bool:  # noqa: ARG001
     """True when a compiled text is in ``scratch``, or among the ``files`` whose code a process has mapped."""
     if evidence is Evidence.COMPILED:

@@ -58,6 +58,7 @@ class OnCpu:
         self._target = target
         self.watching = False
         self._libraries: list[ctypes.CDLL] = []
+        self._silent = False
 
     def record(self, folder: Path) -> None:  # noqa: ARG002
         """From now on, say at which lines of the candidate's a kernel goes wrong; that takes another build."""
@@ -69,6 +70,8 @@ class OnCpu:
         path = self._made(sources, flags)
         library = self._loaded(path, "\n".join(one.text for one in sources))
         self._libraries.append(library)
+        if self._silent:
+            self.silence()
 
         def watched() -> Watched | None:
             if not self.watching:
@@ -136,6 +139,13 @@ class OnCpu:
             counts = architecture.multiprocessors(self._target), arch.number if arch else 0
             library.cuda_on_cpu_device(*counts, ctypes.c_size_t(limit), cited.encode())
         return library
+
+    def silence(self) -> bool:
+        """From now on launches come back at once; host code runs as before."""
+        self._silent = True
+        for library in self._libraries:
+            library.cuda_on_cpu_silence()
+        return bool(self._libraries)
 
     def kernels(self) -> Sequence[str]:
         names = [name for lib in self._libraries for name in lib.cuda_on_cpu_launched().decode().split()]

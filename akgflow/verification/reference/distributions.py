@@ -7,11 +7,13 @@ distribution.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 
+from akgflow.verification.reference.special.arrangements import Arrangement, arranged
 from akgflow.verification.shared import dtypes
 
 OPERATOR = "operator"
@@ -22,13 +24,16 @@ TIES = "ties"
 EXTREMES = "extremes"
 SCALED = "scaled rows"
 SHIFTED = "shifted"
-EXTRA = (WIDE, TIES, EXTREMES, SCALED, SHIFTED)
+ORDERED = "rows in order"
+"""The operator's own values, put in order along the last dimension: what depends on no value, but on all of a row."""
+EXTRA = (WIDE, TIES, EXTREMES, SCALED, SHIFTED, ORDERED)
 CLUSTERED = "clustered maxima"
 """For operators that look for what is largest."""
 DECAYS = LASTING, FADING = "decays near one", "decays near zero"
 """For recurrences, which bear no shifted ones: values in the unit interval, or logarithms of such, beside others."""
 LEVELS = {SCALED: (1e4, 40.0, 1.0), SHIFTED: (1e3, 30.0)}
 """Levels that are tried, the largest first: what the operator or the framework cannot do is not asked."""
+ARRANGEMENTS = tuple(float(one) for one in reversed(Arrangement))
 
 ENLARGED = (WIDE, EXTREMES, SCALED, SHIFTED)
 """Those whose values may be much larger than others."""
@@ -58,6 +63,8 @@ class InputInvariant:
 
     random: bool
     """False for a tensor that is not floating, or is chosen rather than drawn; only these have masks and lengths."""
+    movable: bool = False
+    """True for floating whole numbers that vary: they are not drawn afresh, but may stand in another order."""
     zeros: torch.Tensor | None = None
     """Marks elements that are always zero."""
     symmetric: bool = False
@@ -96,7 +103,7 @@ def input_invariant(one: torch.Tensor, other: torch.Tensor) -> InputInvariant:
     eps = dtypes.format_of(one.dtype).eps if dtypes.is_real(one) else 0.0
     one, other = _numbers(one), _numbers(other)
     if not (is_free(one) and is_free(other)) or one.shape != other.shape or torch.equal(one, other):
-        return InputInvariant(False)
+        return InputInvariant(False, movable=_movable(one, other))
     both, fine = (one, other), eps < 0.1
     # Large inputs: what takes memory is computed only where it can say something.
     most = max(2, one.numel() // 1000)
@@ -127,6 +134,14 @@ def is_free(tensor: torch.Tensor) -> bool:
     if not bool(torch.isfinite(sample).all()) or bool((sample == sample.round()).all()):
         return False
     return bool(sample.unique().numel() > 2)
+
+
+def _movable(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """True where whole floating numbers vary at nearly all places; two kinds of them may be a mask or a choice."""
+    if one.shape != other.shape or not one.is_floating_point() or one.numel() < 3 or one.numel() > _SAMPLE**2:
+        return False
+    finite = bool(torch.isfinite(one).all()) and one.unique().numel() > 3
+    return finite and float((one == other).float().mean()) < 0.5
 
 
 def _sums_to_one(tensor: torch.Tensor, dim: int, eps: float) -> bool:
@@ -207,6 +222,21 @@ def _ends(seen: torch.Tensor) -> tuple[int, ...]:
     return tuple(sorted({low, high} | ({1} if near_one else set())))
 
 
+def attempts(distribution: str, confined: bool, bordered: bool) -> Iterator[tuple[float, str]]:
+    """Levels and ways in which to draw, in the order in which they are tried.
+
+    ``confined``: values must stay in the range of the operator's own; ``bordered``: it has masks or lengths.
+    """
+    if distribution == ORDERED:
+        return product(ARRANGEMENTS, (BOUNDED if confined else SIGNED,))
+    levels = (1.0, 0.0) if bordered else LEVELS.get(distribution, (1.0,))
+    # Mapped into a range, slices of low magnitude or shifted values are nearly equal: sums of squares and their
+    # squared sum cancel, in sound kernels too.
+    if distribution not in LEVELS:
+        return product(levels, (BOUNDED,) if confined else WAYS)
+    return product(() if confined else levels, WAYS[:2])
+
+
 def most_others(elements: int) -> int:
     """How many distributions beside the first two memory allows, by the elements of inputs and outputs."""
     return 0 if elements > MOST_ELEMENTS else 1 if elements > MANY_ELEMENTS else len(EXTRA)
@@ -228,6 +258,8 @@ def redraw(
     tensor: torch.Tensor, invariant: InputInvariant, distribution: str, way: str, level: float = 1.0
 ) -> torch.Tensor:
     """A tensor of the same layout from another distribution that keeps the invariant."""
+    if distribution == ORDERED:
+        return _in_order(tensor, invariant, way, Arrangement(int(level)))
     if not invariant.random:
         at_borders = distribution == EXTREMES and level and invariant.has_borders
         return _at_borders(tensor, invariant) if at_borders else tensor
@@ -249,8 +281,18 @@ def redraw(
     return dtypes.stored(values, tensor)
 
 
+def _in_order(tensor: torch.Tensor, invariant: InputInvariant, way: str, how: Arrangement) -> torch.Tensor:
+    """The same values in other places, and zeros where they are in range."""
+    if not (invariant.movable or invariant.plain):
+        return tensor
+    if invariant.movable or (way == BOUNDED and not invariant.low <= 0 <= invariant.high):
+        how = min(how, Arrangement.EQUAL)
+    return dtypes.stored(arranged(_numbers(tensor), how), tensor)
+
+
 def _values(tensor: torch.Tensor, invariant: InputInvariant, distribution: str, level: float) -> torch.Tensor:
-    """Float32 values of the tensor's shape. In parentheses: for narrow dtypes, which products of large values overflow.
+    """Float32 values of the tensor's shape, float64 of a float64 tensor. In parentheses: for narrow dtypes, of which
+    products of large values overflow.
 
     ``wide``: magnitudes from 0.001 to 100 (10), log-uniform. ``ties``: multiples of a half, none above
     minus a half, many of them equal: a maximum that starts at zero is wrong. ``extremes``: a quarter are zeros of
@@ -260,8 +302,10 @@ def _values(tensor: torch.Tensor, invariant: InputInvariant, distribution: str, 
     epsilon shows. ``shifted``: around ``level``, as far as the dtype still resolves neighbours, where a variance
     taken in one pass has no correct digit left.
     """
-    shape, form = dtypes.parts(tensor).shape, dtypes.format_of(tensor.dtype)
-    normal = torch.randn(shape, device=tensor.device, dtype=torch.float32)
+    like, form = dtypes.parts(tensor), dtypes.format_of(tensor.dtype)
+    # What has the digits of float32 alone does not tell float64 from it.
+    drawn = torch.float64 if like.dtype == torch.float64 else torch.float32
+    normal = torch.randn(like.shape, device=tensor.device, dtype=drawn)
     if distribution in (NORMAL, *DECAYS):
         return normal
     if distribution == CLUSTERED:

@@ -247,9 +247,11 @@ def _drawn(name: str, tensor: torch.Tensor, is_parameter: bool, generator: torch
     if tensor.dtype == dtypes.FLOAT4:
         return torch.randint(0, 256, tensor.shape, dtype=torch.uint8, generator=generator).view(tensor.dtype)
     tensor = dtypes.parts(tensor)
-    normal = torch.randn(tensor.shape, generator=generator)
+    # What has the digits of float32 alone does not tell float64 from it.
+    drawn = torch.float64 if tensor.dtype == torch.float64 else torch.float32
+    normal = torch.randn(tensor.shape, generator=generator, dtype=drawn)
     counting = [size for size in tensor.shape if size > 1]
     if len(counting) >= 2:
         return normal / max(1.0, tensor.numel() / counting[0]) ** 0.5
     first = tensor.flatten()[0]
-    return (first.float() if bool((tensor == first).all()) else 0.0) + 0.5 * normal
+    return (first.to(drawn) if bool((tensor == first).all()) else 0.0) + 0.5 * normal

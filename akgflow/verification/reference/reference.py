@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
-from itertools import islice, product
+from itertools import islice
 from typing import Any, ClassVar
 
 import torch
@@ -22,16 +22,16 @@ from akgflow.verification.reference.distributions import (
     DECAYS,
     EXTRA,
     EXTREMES,
-    LEVELS,
     MANY_ELEMENTS,
     MOST_ELEMENTS,
     NORMAL,
     OPERATOR,
+    ORDERED,
     SCALED,
     SHIFTED,
     SIGNED,
-    WAYS,
     InputInvariant,
+    attempts,
     borders,
     further,
     input_invariant,
@@ -191,7 +191,8 @@ class Reference:
         self.draws = [first, second or self.answer(self.operator_inputs("second"), OPERATOR)]
         self.draws += upstream_draws(first, lambda: self.operator_inputs(ANOTHER), self.answer, self.oracle)
         at_borders = [EXTREMES] if any(invariant.has_borders for invariant in self.invariants) else []
-        others = _secret.sample(EXTRA, len(EXTRA)) if second is not None else at_borders
+        moved = [ORDERED] if any(invariant.movable for invariant in self.invariants) else []
+        others = _secret.sample(EXTRA, len(EXTRA)) if second is not None else at_borders + moved
         wanted = self._how_many(first)
         if wanted == len(EXTRA) == len(others):
             more = further(self.oracle.names, self.invariants)
@@ -318,14 +319,12 @@ class Reference:
     def try_distribution(self, distribution: str, first: Draw, structure: Structure | None = None) -> Draw | None:
         """A draw of another distribution in the first way that the operator admits; None where it admits none."""
         bordered = distribution == EXTREMES and any(invariant.has_borders for invariant in self.invariants)
-        if distribution != OPERATOR and not bordered and not any(invariant.random for invariant in self.invariants):
+        moved = distribution == ORDERED and any(invariant.movable for invariant in self.invariants)
+        drawn = bordered or moved or any(invariant.random for invariant in self.invariants)
+        if distribution != OPERATOR and not drawn:
             return None
         confined = bool(self.oracle.names & RANGE_BOUND) or self.oracle.truncates
-        levels = (1.0, 0.0) if bordered else LEVELS.get(distribution, (1.0,))
-        # Mapped into a range, slices of low magnitude or shifted values are nearly equal: sums of squares and their
-        # squared sum cancel, in sound kernels too.
-        ways = (BOUNDED,) if confined else WAYS if distribution not in LEVELS else WAYS[:2]
-        for level, way in product(levels if ways != (BOUNDED,) or distribution not in LEVELS else (), ways):
+        for level, way in attempts(distribution, confined, bordered):
             try:
                 what = (distribution, way, level, structure.name if structure is not None else "")
                 made = self.make(Recipe(*what[:3], (self.seeds.of("own", *what), self.seeds.of("other", *what))))

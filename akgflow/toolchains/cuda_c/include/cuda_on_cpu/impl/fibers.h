@@ -176,6 +176,7 @@ class Block {
     here = this;
     ++serial;
     pieces_ = 0;
+    declared_ = 0;
     share({"dynamic shared memory", dynamic_shared, shared_bytes});
     size = shape.x * shape.y * shape.z;
     // A page that cannot be touched below each stack: a stack that is too small crashes instead of corrupting.
@@ -212,6 +213,18 @@ class Block {
     });
   }
 
+  // The same for a variable of the kernel's: all that it declares have less room than memory that a launch asks for.
+  void declare(Shared piece) {
+    declared_ += piece.bytes;
+    if (declared_ > MOST_DECLARED) {
+      report(Fault::candidate,
+             "%zu bytes of shared memory are declared, and a kernel may declare %zu: let the launch ask for more, as "
+             "extern __shared__",
+             declared_, MOST_DECLARED);
+    }
+    share(piece);
+  }
+
   // Whether `address` is in the page below a fiber's stack.
   bool below_stack(const unsigned char* address) const {
     return address >= stacks_ && address < stacks_ + MOST_THREADS * STACK && size_t(address - stacks_) % STACK < PAGE;
@@ -221,9 +234,11 @@ class Block {
 
  private:
   static constexpr unsigned MOST_PIECES = 64;
+  static constexpr size_t MOST_DECLARED = 48 * 1024;
   unsigned char *stacks_, *arena_;
   Shared shared_[MOST_PIECES];
   unsigned pieces_ = 0, guarded_ = 0;
+  size_t declared_ = 0;
   void* scheduler_ = nullptr;
   void (*call_)(const void*) = nullptr;
   const void* body_ = nullptr;
@@ -431,7 +446,7 @@ void touch(T& variable) {
   auto& declared = *reinterpret_cast<Declared*>(from - GUARD + after);
   if (declared.serial == here->serial) return;
   declared.serial = here->serial;
-  here->share({declared.name, from, sizeof(T)});
+  here->declare({declared.name, from, sizeof(T)});
 }
 
 // A barrier at `line` of the source; gives how many threads voted.
