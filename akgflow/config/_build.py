@@ -186,6 +186,7 @@ def knowledge(node: Node | None, root: Path) -> KnowledgeSpec:
         add=data.get("add", default.add),
         examples=int(data.get("examples", default.examples)),
         max_tokens=tokens(data.get("max_tokens", default.max_tokens)),
+        shipped=data.get("shipped", default.shipped),
         same_operator=data.get("same_operator", default.same_operator),
     )
 
