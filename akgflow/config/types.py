@@ -221,6 +221,7 @@ class DslPack:
     """Documents for every prompt."""
     by_operator: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     by_platform: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    by_platform_and_operator: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     repair: tuple[str, ...] = ()
     """Documents for prompts that repair a candidate."""
     improve: tuple[str, ...] = ()
@@ -228,7 +229,8 @@ class DslPack:
 
     def knowledge(self, kinds: Sequence[str], platform: str) -> tuple[str, ...]:
         """The documents for an operator of those kinds on that platform, those that most jobs share first."""
-        special = (text for kind in kinds for text in self.by_operator.get(kind, ()))
+        here = self.by_platform_and_operator.get(platform, {})
+        special = (text for found in (self.by_operator, here) for kind in kinds for text in found.get(kind, ()))
         return tuple(dict.fromkeys((*self.always, *special, *self.by_platform.get(platform, ()))))
 
 
