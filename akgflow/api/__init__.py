@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from akgflow.api.kernels import (
         Added,
         add_candidate,
+        add_candidates,
         add_run,
         export_entries,
         forget_entries,
@@ -89,6 +90,7 @@ _EXPORTS = {
     "api.kernels": (
         "Added",
         "add_candidate",
+        "add_candidates",
         "add_run",
         "export_entries",
         "forget_entries",
@@ -194,6 +196,7 @@ __all__ = [
     "Waiting",
     "Workspace",
     "add_candidate",
+    "add_candidates",
     "add_run",
     "answered_by",
     "bench",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from akgflow.api.judging import Case, Inquiry, inquire
 from akgflow.api.tasks import load_workspace
 from akgflow.base.atomic import write_text
 from akgflow.base.text import lines
-from akgflow.config import check_dtype, check_operator, parse_cases, read_text
-from akgflow.config.types import Operator, Workspace
+from akgflow.config import check_baseline, check_dtype, check_operator, parse_cases, read_text
+from akgflow.config.types import Operator, Target, Workspace
 from akgflow.errors import ConfigError, PrerequisiteError
 from akgflow.executors.availability import Availability
 from akgflow.executors.base import Executor
@@ -83,35 +83,73 @@ def add_candidate(
     overrides: Sequence[str] = (),
 ) -> Added:
     """Judge the kernel in a file and add it if it is right. Raises what `verify` does."""
+    return add_candidates(
+        {candidate: operator},
+        dsl=dsl,
+        target=target,
+        cases=cases,
+        dtype=dtype,
+        time=time,
+        workspace=workspace,
+        overrides=overrides,
+    )
+
+
+@public
+def add_candidates(
+    candidates: Mapping[str | Path, str | Path],
+    *,
+    dsl: str,
+    target: str,
+    cases: Sequence[Case] = (),
+    dtype: str | None = None,
+    baselines: Sequence[str] = ("eager",),
+    time: bool = True,
+    workspace: str | Path | None = None,
+    overrides: Sequence[str] = (),
+) -> Added:
+    """Judge the kernels in files, each against its operator's file, by one judge, and add those that are right.
+
+    They are timed against ``baselines``. Raises what `verify` does.
+    """
     space = load_workspace(workspace, overrides=overrides)
     shapes = parse_cases(cases)
     dtype = check_dtype(dtype) if dtype is not None else None
-    reference = check_operator(Path(operator), shapes)
+    compared = tuple(map(check_baseline, baselines))
     machine = detect()
-    source = read_text(Path(candidate), "the candidate")
-    inquiry = inquire(space, reference, source, dsl, target, Availability(machine, space))
-    inquiry = replace(inquiry, request=replace(inquiry.request, cases=shapes, dtype=dtype, time=time))
-    asked = _Asked(inquiry, FeatureRequest(str(reference.file), reference.whole, shapes, dtype))
-    ((verdict, features),) = _answers([asked], machine)
-    if reason := why_not(verdict):
-        return Added(refused={str(candidate): reason})
+    availability = Availability(machine, space)
+    asked: dict[str, _Asked] = {}
+    for file, about in candidates.items():
+        reference = check_operator(Path(about), shapes)
+        source = read_text(Path(file), "the candidate")
+        inquiry = inquire(space, reference, source, dsl, target, availability)
+        request = replace(inquiry.request, cases=shapes, dtype=dtype, time=time, baselines=compared)
+        features = FeatureRequest(str(reference.file), reference.whole, shapes, dtype)
+        asked[str(file)] = _Asked(replace(inquiry, request=request), features)
+    answers = dict(zip(asked, _answers(list(asked.values()), machine), strict=True))
+    refused = {file: reason for file, (verdict, _) in answers.items() if (reason := why_not(verdict))}
     where = space.targets[target]
-    entry = Entry(
-        task=reference.file.stem,
-        operator=reference.whole,
+    entries = [_entry(one, where, dsl, *answers[file]) for file, one in asked.items() if file not in refused]
+    return _put(_store(space), entries, refused)
+
+
+def _entry(asked: _Asked, target: Target, dsl: str, verdict: Verdict, features: OperatorFeatures) -> Entry:
+    request, about = asked.inquiry.request, asked.about
+    return Entry(
+        task=Path(about.operator_file).stem,
+        operator=about.operator,
         dsl=dsl,
-        target=target,
-        platform=where.platform,
-        arch=where.arch,
-        source=source,
+        target=target.name,
+        platform=target.platform,
+        arch=target.arch,
+        source=str(request.candidate),
         verdict=verdict,
         features=features,
-        cases=shapes,
-        dtype=dtype,
+        cases=request.cases,
+        dtype=request.dtype,
         akgflow=__version__,
         added=verdict.timestamp,
     )
-    return _put(_store(space), [entry], {})
 
 
 @public

@@ -34,6 +34,11 @@ def dsl_packs() -> Path:
     return _PACKAGE / "dsls"
 
 
+def seeds() -> Path:
+    """The folder of the shipped kernels: exports of a knowledge store, one for each DSL."""
+    return _PACKAGE / "knowledge" / "seeds"
+
+
 def schema(kind: str) -> Path:
     """The JSON Schema file of ``kind``: agents, hardware, dsl, task, suite or verdict."""
     return defaults() / "schemas" / f"{kind}.schema.json"

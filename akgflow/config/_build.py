@@ -187,6 +187,7 @@ def knowledge(node: Node | None, root: Path) -> KnowledgeSpec:
         add=data.get("add", default.add),
         examples=int(data.get("examples", default.examples)),
         max_tokens=tokens(data.get("max_tokens", default.max_tokens)),
+        shipped=data.get("shipped", default.shipped),
         same_operator=data.get("same_operator", default.same_operator),
     )
 
@@ -216,14 +217,20 @@ def dsl_pack(name: str, node: Node, folder: Path, read: Read) -> DslPack:
     def texts(documents: list[str]) -> tuple[str, ...]:
         return tuple(read(folder / document) for document in documents)
 
+    def by_kind(documents: dict[str, list[str]]) -> dict[str, tuple[str, ...]]:
+        return {kind_of_operator(kind): texts(listed) for kind, listed in documents.items()}
+
     return DslPack(
         name=name,
         title=data["title"],
         toolchain=_toolchain(data["toolchain"], folder, read),
         platforms={key: in_order(map(Evidence, kinds)) for key, kinds in data["platforms"].items()},
         always=texts(knowledge.get("always", [])),
-        by_operator={kind_of_operator(k): texts(listed) for k, listed in knowledge.get("by_operator", {}).items()},
+        by_operator=by_kind(knowledge.get("by_operator", {})),
         by_platform={name: texts(listed) for name, listed in knowledge.get("by_platform", {}).items()},
+        by_platform_and_operator={
+            name: by_kind(listed) for name, listed in knowledge.get("by_platform_and_operator", {}).items()
+        },
         repair=texts(knowledge.get("repair", [])),
         improve=texts(knowledge.get("improve", [])),
     )

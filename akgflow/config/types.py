@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -220,14 +220,17 @@ class DslPack:
     """Documents for every prompt."""
     by_operator: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     by_platform: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    by_platform_and_operator: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     repair: tuple[str, ...] = ()
     """Documents for prompts that repair a candidate."""
     improve: tuple[str, ...] = ()
     """Documents for prompts that make a right candidate faster."""
 
-    def knowledge(self, kind: str | None, platform: str) -> tuple[str, ...]:
-        """The documents for an operator of that kind on that platform, those that most jobs share first."""
-        return (*self.always, *self.by_operator.get(kind or "", ()), *self.by_platform.get(platform, ()))
+    def knowledge(self, kinds: Sequence[str], platform: str) -> tuple[str, ...]:
+        """The documents for an operator of those kinds on that platform, those that most jobs share first."""
+        here = self.by_platform_and_operator.get(platform, {})
+        special = (text for found in (self.by_operator, here) for kind in kinds for text in found.get(kind, ()))
+        return tuple(dict.fromkeys((*self.always, *special, *self.by_platform.get(platform, ()))))
 
 
 @dataclass(frozen=True)
@@ -378,8 +381,10 @@ class KnowledgeSpec:
     """Whether kernels of jobs that met their gates are added."""
     examples: int = 2
     """The most kernels in a prompt."""
-    max_tokens: int = 2_000
-    """The most tokens of kernels in a prompt."""
+    max_tokens: int = 6_000
+    """The most tokens of kernels in a prompt; a matrix product's module takes 2,000 to 4,600."""
+    shipped: bool = True
+    """Whether the kernels that ship with akgflow are looked at beside the store's own."""
     same_operator: bool = False  # whether kernels of the very operator are examples for it
 
 

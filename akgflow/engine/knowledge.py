@@ -22,7 +22,9 @@ from akgflow.knowledge import (
     KnowledgeError,
     Lesson,
     Query,
+    Shipped,
     Store,
+    Stores,
     examples,
     lessons,
     model_text,
@@ -60,6 +62,11 @@ class RunKnowledge:
         return Store(store_path(self.workspace.knowledge, self.workspace.root))
 
     @property
+    def known(self) -> Stores:
+        """What is looked at: the workspace's store and, where they are wanted, the kernels that ship with akgflow."""
+        return Stores((self.store, Shipped()) if self.workspace.knowledge.shipped else (self.store,))
+
+    @property
     def in_use(self) -> bool:
         """True when prompts get examples: recorded replies answer prompts without them."""
         use = self.workspace.knowledge.use
@@ -94,7 +101,7 @@ class RunKnowledge:
         query = self._query(job, await self.features())
 
         async def found() -> list[Found]:
-            return await asyncio.to_thread(seeds, self.store, query, count)
+            return await asyncio.to_thread(seeds, self.known, query, count)
 
         return await self._tried(job.id, found(), [])
 
@@ -119,8 +126,8 @@ class RunKnowledge:
     async def _look_up(self, job: Job) -> Examples:
         query = self._query(job, await self.features())
         spec = self.workspace.knowledge
-        found = await asyncio.to_thread(examples, self.store, query, spec.examples * _SHORTLIST)
-        heard = await asyncio.to_thread(lessons, self.store, query)
+        found = await asyncio.to_thread(examples, self.known, query, spec.examples * _SHORTLIST)
+        heard = await asyncio.to_thread(lessons, self.known, query)
         views = tuple(LessonView(one.dsl, one.lesson.status, visible(one.lesson.text)) for one in heard)
         return Examples(within(found, spec.examples, spec.max_tokens), views)
 

@@ -2,8 +2,9 @@
 
 from akgflow.knowledge.entry import Entry, Lesson, Outline, Surface, model_text, operator_id, why_not
 from akgflow.knowledge.retrieval import Found, HeardLesson, Query, examples, lessons, seeds
+from akgflow.knowledge.shipped import Shipped
 from akgflow.knowledge.similarity import FLOOR, likeness, structure
-from akgflow.knowledge.store import KnowledgeError, Store, from_lines, store_path, to_lines
+from akgflow.knowledge.store import KnowledgeError, Store, Stores, from_lines, store_path, to_lines
 
 __all__ = [
     "FLOOR",
@@ -14,7 +15,9 @@ __all__ = [
     "Lesson",
     "Outline",
     "Query",
+    "Shipped",
     "Store",
+    "Stores",
     "Surface",
     "examples",
     "from_lines",

@@ -39,8 +39,8 @@ class Entry:
     """One verified kernel.
 
     ``operator`` and ``source`` are texts of modules: of the reference and of the candidate. ``added`` is the time of
-    the verdict. ``trust`` is ``judged`` where a judge on this machine said what ``verdict`` says, and ``imported``
-    where somebody else claims it.
+    the verdict. ``trust`` is ``judged`` where a judge on this machine said what ``verdict`` says, ``shipped`` where it
+    came with akgflow, whose judge said so on another machine, and ``imported`` where somebody else claims it.
     """
 
     task: str
@@ -59,7 +59,7 @@ class Entry:
     lessons: tuple[Lesson, ...] = field(default=())
     akgflow: str = ""
     added: str = ""
-    trust: Literal["judged", "imported"] = "judged"
+    trust: Literal["judged", "imported", "shipped"] = "judged"
 
     @property
     def id(self) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from akgflow.knowledge.entry import Entry, Lesson, model_text, operator_id, surface, words
 from akgflow.knowledge.similarity import FLOOR, likeness, same_graph, structure
-from akgflow.knowledge.store import Outline, Store
+from akgflow.knowledge.store import Outline, Store, Stores
 from akgflow.verdict import OperatorFeatures
 
 TEXT_SHARE = 0.15
@@ -59,7 +59,7 @@ class HeardLesson(NamedTuple):
     lesson: Lesson
 
 
-def examples(store: Store, query: Query, count: int) -> list[Found]:
+def examples(store: Store | Stores, query: Query, count: int) -> list[Found]:
     """At most ``count`` entries in the query's DSL and for its platform, at most one for each operator.
 
     None below the similarity `FLOOR`: an unrelated kernel is worse than none. None of the operator itself, unless it
@@ -78,7 +78,7 @@ def examples(store: Store, query: Query, count: int) -> list[Found]:
     return _varied(list(best.values()), count)
 
 
-def lessons(store: Store, query: Query) -> list[HeardLesson]:
+def lessons(store: Store | Stores, query: Query) -> list[HeardLesson]:
     """Lessons of failed attempts at similar operators; those in the query's DSL first."""
     near = _fetched(store, _ranked(store, query))
     heard: dict[tuple[str, str], HeardLesson] = {}
@@ -93,7 +93,7 @@ def lessons(store: Store, query: Query) -> list[HeardLesson]:
     return list(heard.values())[:MOST_LESSONS]
 
 
-def seeds(store: Store, query: Query, count: int) -> list[Found]:
+def seeds(store: Store | Stores, query: Query, count: int) -> list[Found]:
     """Kernels that could answer the operator unchanged, the fastest on the query's own target first.
 
     Their reference is the same, or has the same constructor, call and graph.
@@ -113,7 +113,7 @@ def _same_text(one: str, other: str) -> bool:
     return operator_id(one) == operator_id(other) or model_text(one) == model_text(other)
 
 
-def _ranked(store: Store, query: Query, *, same_language: bool = False) -> list[tuple[Outline, float]]:
+def _ranked(store: Store | Stores, query: Query, *, same_language: bool = False) -> list[tuple[Outline, float]]:
     """All judged entries that are relevant, with their scores; only those of the query's DSL and platform if asked."""
     told = store.matching(query.terms)
     most = max(told.values(), default=0.0)
@@ -134,7 +134,7 @@ def _ranked(store: Store, query: Query, *, same_language: bool = False) -> list[
     return ranked
 
 
-def _share(store: Store, query: Query, one: Outline) -> float:
+def _share(store: Store | Stores, query: Query, one: Outline) -> float:
     """Share of the query's words that an entry's reference has."""
     asked = set(words(query.operator))
     (entry,) = store.find([one.id]).values() or (None,)
@@ -162,7 +162,7 @@ def _nearest(one: Found, chosen: Sequence[Found]) -> float:
     return max((structure(one.entry.features, other.entry.features) for other in chosen), default=0.0)
 
 
-def _fetched(store: Store, ranked: Sequence[tuple[Outline, float]]) -> list[tuple[Entry, float]]:
+def _fetched(store: Store | Stores, ranked: Sequence[tuple[Outline, float]]) -> list[tuple[Entry, float]]:
     """The entries of the best outlines; one that was removed meanwhile is left out."""
     best = sorted(ranked, key=lambda pair: (-pair[1], pair[0].id))[:MOST_READ]
     entries = store.find([one.id for one, _ in best])

@@ -12,6 +12,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -126,9 +127,9 @@ class Store:
             return [entry for row in rows if (entry := _entry(row)) is not None]
 
     def outlines(self) -> list[Outline]:
-        """The outlines of all judged entries; imported ones are left out."""
+        """The outlines of all judged or shipped entries; imported ones are left out."""
         with self._open() as db:
-            rows = db.execute("SELECT id, operator, dsl, platform, features FROM entries WHERE trust = 'judged'")
+            rows = db.execute("SELECT id, operator, dsl, platform, features FROM entries WHERE trust != 'imported'")
             return [Outline(a, b, c, d, from_data(json.loads(e), OperatorFeatures)) for a, b, c, d, e in rows]
 
     def matching(self, terms: Sequence[str], limit: int = 200) -> Mapping[str, float]:
@@ -206,9 +207,7 @@ class Store:
 
     def _connect(self, write: bool) -> sqlite3.Connection:
         if not write and not self.path.exists():
-            db = sqlite3.connect(":memory:")
-            db.executescript(_SCHEMA)
-            return db
+            return self._in_memory()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.parent.name == OWN and not self.path.exists():
             # A workspace is often a repository: what is in the store leaves it by a choice only.
@@ -224,6 +223,12 @@ class Store:
             raise
         return db
 
+    @staticmethod
+    def _in_memory() -> sqlite3.Connection:
+        db = sqlite3.connect(":memory:")
+        db.executescript(_SCHEMA)
+        return db
+
     def _make(self, db: sqlite3.Connection) -> None:
         """Create the tables, unless another process has done so meanwhile."""
         db.execute("PRAGMA journal_mode = WAL")
@@ -236,6 +241,36 @@ class Store:
                 db.execute(statement)
             db.execute(f"PRAGMA user_version = {VERSION}")
         db.execute("COMMIT")
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Several stores, read as one; where two have an entry, the first one's counts."""
+
+    parts: tuple[Store, ...]
+
+    def outlines(self) -> list[Outline]:
+        """Like `Store.outlines`."""
+        found: dict[str, Outline] = {}
+        for part in self.parts:
+            found = {one.id: one for one in part.outlines()} | found
+        return list(found.values())
+
+    def find(self, ids: Sequence[str]) -> dict[str, Entry]:
+        """Like `Store.find`."""
+        found: dict[str, Entry] = {}
+        for part in self.parts:
+            found = part.find(ids) | found
+        return {one: found[one] for one in ids if one in found}
+
+    def matching(self, terms: Sequence[str]) -> Mapping[str, float]:
+        """Like `Store.matching`; scores are shares of the best in the same store, since they depend on all in it."""
+        found: dict[str, float] = {}
+        for part in self.parts:
+            scores = part.matching(terms)
+            best = max(scores.values(), default=0.0) or 1.0
+            found = {one: score / best for one, score in scores.items()} | found
+        return found
 
 
 def _entry(row: Sequence[str] | None) -> Entry | None:

@@ -25,7 +25,7 @@ def openings(task: Task, workspace: Workspace, machine: Machine) -> Opening:
 
     @cache
     def dsl_view(dsl: str, platform: str) -> DslView:
-        return DslView.of(workspace.dsls[dsl], task.operator.kind, platform)
+        return DslView.of(workspace.dsls[dsl], task.operator, platform)
 
     memo = Memo()
 

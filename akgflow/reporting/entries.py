@@ -11,6 +11,11 @@ from akgflow.reporting._console import say
 from akgflow.reporting._tables import Row, show_table
 from akgflow.reporting.phrases import evidence, whole
 
+_TRUST = {
+    "judged": "judged",
+    "imported": "imported: others' claim, judged nowhere here",
+    "shipped": "shipped: came with akgflow, judged nowhere here",
+}
 _COLUMNS = ("id", "task", "dsl", "target", "trust", "evidence", "speed", "does", "lessons", "added")
 
 
@@ -45,7 +50,7 @@ def show_entry(entry: Entry, out: Console) -> None:
         "id": entry.id,
         "task": " ".join(part for part in (entry.task, entry.description) if part),
         "written in": f"{entry.dsl} for {entry.target} ({entry.platform}, {entry.arch})",
-        "trust": entry.trust if entry.trust == "judged" else "imported: others' claim, judged nowhere here",
+        "trust": _TRUST[entry.trust],
         "verdict": f"{entry.verdict.status} ({evidence(entry.verdict.evidence)}): {entry.verdict.message}",
         "speed": _speed(entry),
         "hardware": entry.verdict.environment.hardware,

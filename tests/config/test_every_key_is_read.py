@@ -196,6 +196,12 @@ SETTINGS: Mapping[str, str] = {
         f"dsl knowledge by_platform {name}": f"dsls.d.knowledge.by_platform.{name}=[x.md]"
         for name in ("cpu", "cuda", "hip", "ascend")
     },
+    "dsl knowledge by_platform_and_operator": "dsls.d.knowledge.by_platform_and_operator={cpu: {gemm: [x.md]}}",
+    **{
+        f"dsl knowledge {key} {name}": f"dsls.d.knowledge.{key}.{name}={{gemm: [x.md]}}"
+        for key in ("by_platform_and_operator",)
+        for name in ("cpu", "cuda", "hip", "ascend")
+    },
     "task name": "name=x",
     "task description": "description=x",
     "task kind": "kind=migrate",
@@ -324,7 +330,7 @@ LOADED = [
 ]
 BY_CONFIG_ITSELF = {
     # What the prompts see is made in config, by `PromptContext.of`.
-    *("by_operator", "by_platform", "always", "repair", "improve", "title"),
+    *("by_operator", "by_platform", "by_platform_and_operator", "always", "repair", "improve", "title"),
     # What tokens cost is added up there, by `Price.of`.
     *("input", "output", "cached_input"),
 }

@@ -19,6 +19,7 @@ DOCUMENTS = {
     "always=[x.md]": "{{ dsl.knowledge | join }}",
     "by_operator={gemm: [x.md]}": "{{ dsl.knowledge | join }}",
     "by_platform={cpu: [x.md]}": "{{ dsl.knowledge | join }}",
+    "by_platform_and_operator={cpu: {gemm: [x.md]}}": "{{ dsl.knowledge | join }}",
     "repair=[x.md]": "{{ dsl.repair | join }}",
     "improve=[x.md]": "{{ dsl.improve | join }}",
 }

@@ -33,6 +33,9 @@ def check_knowledge(pack: Node, folder: Path, problems: Problems) -> None:
     for axis in ("by_operator", "by_platform"):
         by_value = pack.at("knowledge", axis)
         lists += by_value.entries.values() if by_value else []
+    both = pack.at("knowledge", "by_platform_and_operator")
+    for by_kind in both.entries.values() if both else ():
+        lists += by_kind.entries.values()
     for documents in lists:
         for node in documents.items if documents else ():
             if node.text:

@@ -48,9 +48,15 @@ def is_own_kind(name: str) -> bool:
 
 def check_kinds_of_pack(pack: Node, problems: Problems) -> None:
     """Every kind that a pack has documents for is one, and none of them is there under two names."""
-    listed = pack.at("knowledge", "by_operator")
+    both = pack.at("knowledge", "by_platform_and_operator")
+    listed = (pack.at("knowledge", "by_operator"), *(both.entries.values() if both else ()))
+    for documents in filter(None, listed):
+        _check_kinds(documents, problems)
+
+
+def _check_kinds(documents: Node, problems: Problems) -> None:
     seen: dict[str, str] = {}
-    for name, node in listed.entries.items() if listed else ():
+    for name, node in documents.entries.items():
         kind = kind_of_operator(name)
         if not is_own_kind(name) and kind not in OPERATOR_KINDS:
             problems.add(node.place, f"there is no kind of operator {quoted(name)}", _kind_hint(name))

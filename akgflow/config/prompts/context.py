@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from akgflow.config.checks.vocabulary import kind_of_operator
-from akgflow.config.types import DslPack, Scalar, Target, Task
+from akgflow.config.types import DslPack, Operator, Scalar, Target, Task
 from akgflow.machine import Machine
+from akgflow.operators.kinds import kinds_in
 from akgflow.operators.text import shown
 
 OF_ONE_JOB = (
@@ -61,9 +62,10 @@ class DslView:
     """Texts for agents that make a right candidate faster."""
 
     @classmethod
-    def of(cls, pack: DslPack, kind: str | None, platform: str) -> DslView:
-        """What prompts see of a DSL for operators of that kind on that platform."""
-        knowledge = pack.knowledge(kind_of_operator(kind) if kind else None, platform)
+    def of(cls, pack: DslPack, operator: Operator, platform: str) -> DslView:
+        """What prompts see of a DSL for that operator: of its kind, or of those that its text shows."""
+        kinds = (kind_of_operator(operator.kind),) if operator.kind else kinds_in(operator.whole)
+        knowledge = pack.knowledge(kinds, platform)
         return cls(pack.name, pack.title, knowledge, pack.repair, pack.improve)
 
 
@@ -195,12 +197,11 @@ class PromptContext:
 
         ``targets`` are all those of the task (none: the job's own).
         """
-        kind = task.operator.kind
         return cls(
             task=TaskView(task.name, task.kind, task.description, task.dtype),
-            operator=OperatorView(shown(task.operator.whole), kind),
+            operator=OperatorView(shown(task.operator.whole), task.operator.kind),
             source=SourceView(task.source.dsl, task.source.source) if task.source else None,
-            dsl=DslView.of(dsl, kind, target.platform),
+            dsl=DslView.of(dsl, task.operator, target.platform),
             target=TargetView.of(target),
             machine=machine,
             cases=task.cases,

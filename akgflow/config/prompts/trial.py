@@ -160,7 +160,7 @@ def _cells(task: Task, space: Workspace) -> Iterator[PromptContext]:
         dsls: dict[str, DslView] = {}
         for target in (one for one in targets if one.platform in pack.platforms):
             if target.platform not in dsls:
-                dsls[target.platform] = DslView.of(pack, task.operator.kind, target.platform)
+                dsls[target.platform] = DslView.of(pack, task.operator, target.platform)
             yield replace(first, dsl=dsls[target.platform], target=views[target.name])
 
 

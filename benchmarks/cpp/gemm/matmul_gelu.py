@@ -1,0 +1,222 @@
+"""A linear layer with GELU: bias and GELU while the sums are in registers."""
+
+import torch
+from tvm_ffi.cpp import load_inline
+
+SOURCE = r"""
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+#include <immintrin.h>
+#include <omp.h>
+
+#if defined(__AVX512F__)
+constexpr int W = 16, MR = 12;  // floats in a register; rows of a tile: 24 sums of 32 registers
+#else
+constexpr int W = 8, MR = 6;    // 12 sums of 16 registers
+#endif
+constexpr int NR = 2 * W;
+typedef float vec __attribute__((vector_size(4 * W), aligned(4), may_alias));
+typedef int32_t ivec __attribute__((vector_size(4 * W), aligned(4), may_alias));
+static inline vec load(const float* p) { return *reinterpret_cast<const vec*>(p); }
+static inline void store(float* p, vec v) { *reinterpret_cast<vec*>(p) = v; }
+
+// At the right edge: the first `left` floats only; zeros beyond.
+#if defined(__AVX512F__)
+static inline __mmask16 some(int64_t left) { return left >= 16 ? 0xffff : left > 0 ? (1u << left) - 1 : 0; }
+static inline vec load_some(const float* p, int64_t left) { return (vec)_mm512_maskz_loadu_ps(some(left), p); }
+static inline void store_some(float* p, vec v, int64_t left) { _mm512_mask_storeu_ps(p, some(left), (__m512)v); }
+#else
+static inline vec load_some(const float* p, int64_t left) {
+  if (left >= W) return load(p);
+  float edge[W] = {};
+  for (int64_t i = 0; i < left; ++i) edge[i] = p[i];
+  return load(edge);
+}
+static inline void store_some(float* p, vec v, int64_t left) {
+  if (left >= W) return store(p, v);
+  float edge[W];
+  store(edge, v);
+  for (int64_t i = 0; i < left; ++i) p[i] = edge[i];
+}
+#endif
+
+// sum[i][0..NR) = sum over k of a[i * row + k * step] * b[k * ldb + 0..NR), held in registers throughout.
+template <int M>
+static inline void product(int64_t k, const float* a, int64_t row, int64_t step, const float* b, int64_t ldb,
+                           vec (&sum)[M][2]) {
+#pragma GCC unroll 12
+  for (int i = 0; i < M; ++i) sum[i][0] = sum[i][1] = vec{};
+  for (int64_t p = 0; p < k; ++p, a += step, b += ldb) {
+    const vec b0 = load(b), b1 = load(b + W);
+#pragma GCC unroll 12
+    for (int i = 0; i < M; ++i) {
+      const float one = a[i * row];
+      sum[i][0] += one * b0;
+      sum[i][1] += one * b1;
+    }
+  }
+}
+
+#if defined(__AVX512F__)
+// to[c * ldt + r] = from[r * ldf + c] for 16 x 16: four rounds in registers, no gather.
+static inline void transpose16(const float* from, int64_t ldf, float* to, int64_t ldt) {
+  __m512 r[16], t[16];
+  for (int i = 0; i < 16; ++i) r[i] = _mm512_loadu_ps(from + i * ldf);
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+    t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+  }
+  for (int i = 0; i < 16; i += 4)
+    for (int j = 0; j < 2; ++j) {
+      const __m512d a = _mm512_castps_pd(t[i + j]), b = _mm512_castps_pd(t[i + j + 2]);
+      r[i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+      r[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+    }
+  for (int i = 0; i < 4; ++i) {
+    t[i] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0x88);
+    t[i + 4] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0xdd);
+    t[i + 8] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0x88);
+    t[i + 12] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0xdd);
+  }
+  for (int i = 0; i < 4; ++i) {
+    _mm512_storeu_ps(to + i * ldt, _mm512_shuffle_f32x4(t[i], t[i + 8], 0x88));
+    _mm512_storeu_ps(to + (i + 4) * ldt, _mm512_shuffle_f32x4(t[i + 4], t[i + 12], 0x88));
+    _mm512_storeu_ps(to + (i + 8) * ldt, _mm512_shuffle_f32x4(t[i], t[i + 8], 0xdd));
+    _mm512_storeu_ps(to + (i + 12) * ldt, _mm512_shuffle_f32x4(t[i + 4], t[i + 12], 0xdd));
+  }
+}
+#endif
+
+// panel[p][0..NR) = columns j.. of b; b is [k, n] where step == 1, else [n, k]; zeros beyond n.
+static void pack(const float* b, int64_t ldb, bool transposed, int64_t j, int64_t n, int64_t k, float* panel) {
+  const int64_t real = std::min<int64_t>(NR, n - j);
+  if (!transposed) {
+    for (int64_t p = 0; p < k; ++p) {
+      const float* from = b + p * ldb + j;
+      float* to = panel + p * NR;
+      if (real == NR) {
+        store(to, load(from));
+        store(to + W, load(from + W));
+      } else {
+        for (int c = 0; c < NR; ++c) to[c] = c < real ? from[c] : 0.f;
+      }
+    }
+    return;
+  }
+  int64_t done = 0;
+#if defined(__AVX512F__)
+  if (real == NR)
+    for (; done + 16 <= k; done += 16)
+      for (int c = 0; c < NR; c += 16) transpose16(b + (j + c) * ldb + done, ldb, panel + done * NR + c, NR);
+#endif
+  for (int64_t p = done; p < k; ++p)
+    for (int c = 0; c < NR; ++c) panel[p * NR + c] = c < real ? b[(j + c) * ldb + p] : 0.f;
+}
+
+// Rows i..i+M of one panel; the epilogue runs while the sums are in registers.
+template <int M, class Finish>
+static void tile(const float* a, int64_t row, int64_t step, int64_t k, const float* panel, float* out, int64_t n,
+                 int64_t i, int64_t j, const Finish& finish) {
+  vec sum[M][2];
+  product<M>(k, a + i * row, row, step, panel, NR, sum);
+#pragma GCC unroll 12
+  for (int r = 0; r < M; ++r)
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; ++h) {
+      const int64_t at = j + h * W, left = n - at;
+      if (left > 0) store_some(out + (i + r) * n + at, finish(sum[r][h], i + r, at, left), left);
+    }
+}
+
+template <class Finish>
+static void rows(const float* a, int64_t row, int64_t step, int64_t k, const float* panel, float* out, int64_t n,
+                 int64_t from, int64_t to, int64_t j, const Finish& finish) {
+  int64_t i = from;
+  for (; i + MR <= to; i += MR) tile<MR>(a, row, step, k, panel, out, n, i, j, finish);
+  for (; i + 4 <= to; i += 4) tile<4>(a, row, step, k, panel, out, n, i, j, finish);
+  for (; i < to; ++i) tile<1>(a, row, step, k, panel, out, n, i, j, finish);
+}
+
+// out [m, n] = finish(a b): a(i, p) at a[i * row + p * step]; b is [k, n], or [n, k] where it is transposed.
+// A task packs one panel of b and uses it at once, for as many rows as leave four tasks to a thread.
+template <class Finish>
+static void multiply(int64_t m, int64_t n, int64_t k, const float* a, int64_t row, int64_t step, const float* b,
+                     bool transposed, float* out, const Finish& finish) {
+  const int64_t panels = (n + NR - 1) / NR, ldb = transposed ? k : n;
+  const int64_t parts = std::clamp<int64_t>((2 * omp_get_max_threads() + panels - 1) / panels, 1, (m + 47) / 48);
+  const int64_t most = ((m + parts - 1) / parts + MR - 1) / MR * MR;
+#pragma omp parallel if (m * n * k > 100000)
+  {
+    std::vector<float> panel(k * NR);
+#pragma omp for collapse(2) schedule(dynamic)
+    for (int64_t part = 0; part < parts; ++part)
+      for (int64_t j = 0; j < panels; ++j) {
+        pack(b, ldb, transposed, j * NR, n, k, panel.data());
+        rows(a, row, step, k, panel.data(), out, n, part * most, std::min(m, (part + 1) * most), j * NR, finish);
+      }
+  }
+}
+
+// e^x within about one unit in the last place: 2^n, a polynomial for the rest; NaN stays NaN.
+static inline vec exp_of(vec x) {
+  const vec low = vec{} - 104.f, high = vec{} + 89.f, magic = vec{} + 12582912.f;
+#if defined(__AVX512F__)
+  const vec y = (vec)_mm512_min_ps((__m512)high, _mm512_max_ps((__m512)low, (__m512)x));  // a NaN is the second
+#else
+  vec y = x < low ? low : x;
+  y = y > high ? high : y;
+#endif
+  const vec z = y * 1.44269504f + magic, n = z - magic, r = (y - n * 0.693359375f) + n * 2.12194440e-4f;
+  vec p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * (r * r) + r + 1.f;
+#if defined(__AVX512F__)
+  return (vec)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
+  // 2^n in two factors: n goes from -150 to 128.
+  const ivec whole = (ivec)z - 0x4b400000, half = whole >> 1;
+  return p * (vec)((half + 127) << 23) * (vec)((whole - half + 127) << 23);
+#endif
+}
+
+// GELU with erf: 1 + erf(x / sqrt 2) = erfc(-x / sqrt 2), and for u >= 0 erfc(u) = t p(t) e^(-u^2) with
+// t = 1 / (1 + 0.3275911 u) (Abramowitz and Stegun 7.1.26, 1.5e-7).
+static inline vec gelu(vec x) {
+  const vec u = (x < 0.f ? -x : x) * 0.70710678f, t = 1.f / (1.f + 0.3275911f * u);
+  vec p = t * 1.061405429f - 1.453152027f;
+  p = p * t + 1.421413741f;
+  p = p * t - 0.284496736f;
+  p = p * t + 0.254829592f;
+  const vec q = p * t * exp_of(-u * u);
+  return 0.5f * x * (x < 0.f ? q : 2.f - q);
+}
+static inline float* data(const tvm::ffi::TensorView& t) { return static_cast<float*>(t.data_ptr()); }
+
+void linear_gelu(tvm::ffi::TensorView x, tvm::ffi::TensorView weight, tvm::ffi::TensorView bias,
+                 tvm::ffi::TensorView out) {
+  const float* shift = data(bias);
+  const auto finish = [=](vec v, int64_t, int64_t at, int64_t left) { return gelu(v + load_some(shift + at, left)); };
+  multiply(x.size(0), weight.size(0), x.size(1), data(x), x.size(1), 1, data(weight), true, data(out), finish);
+}
+"""
+
+library = load_inline(name="matmul_gelu", cpp_sources=SOURCE, functions=["linear_gelu"])
+
+
+class ModelNew(torch.nn.Module):
+    def __init__(self, k, n):
+        super().__init__()
+        self.linear = torch.nn.Linear(k, n)
+
+    def forward(self, x):
+        x = x.contiguous()
+        weight, bias = self.linear.weight.detach().contiguous(), self.linear.bias.detach().contiguous()
+        out = torch.empty(x.shape[0], weight.shape[0], dtype=x.dtype, device=x.device)
+        library.linear_gelu(x, weight, bias, out)
+        return out
