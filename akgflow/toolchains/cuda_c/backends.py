@@ -144,10 +144,12 @@ class OnDevice:
         assert compiler is not None, "missing() answers for nvcc"
         placed = "".join(one.placed for one in sources)
         whole = f"#include <cuda_runtime.h>\n{placed}{_LAST_ERROR}"
-        key = digest(whole, self._arch, str(compiler), *NVCC_FLAGS, *flags.nvcc)
+        # Line tables change no code: a sanitizer names lines by them.
+        options = (*NVCC_FLAGS, "-lineinfo", *flags.nvcc)
+        key = digest(whole, self._arch, str(compiler), *options)
 
         def make(path: Path) -> None:
-            command = [str(compiler), *NVCC_FLAGS, *flags.nvcc, f"-arch={self._arch}", "-shared", "-Xcompiler", "-fPIC"]
+            command = [str(compiler), *options, f"-arch={self._arch}", "-shared", "-Xcompiler", "-fPIC"]
             run_compiler([*command, "-x", "cu", "-", "-o", str(path)], whole, "nvcc")
 
         library = ctypes.CDLL(str(made(cache_dir("cuda") / f"{key}.so", make)))
