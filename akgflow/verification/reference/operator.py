@@ -359,7 +359,7 @@ def reseeded(seed: int) -> Iterator[None]:
     def mixed(given: Any) -> int:
         return int.from_bytes(hashlib.sha256(f"{seed} {given}".encode()).digest()[:4], "little")
 
-    class Generator(torch.Generator):
+    class Generator(torch.Generator):  # type: ignore[misc]
         def manual_seed(self, given: int) -> torch.Generator:
             return super().manual_seed(mixed(given))
 
@@ -370,7 +370,7 @@ def reseeded(seed: int) -> Iterator[None]:
     for owner, name, real in before:
         setattr(owner, name, _seeding(real, mixed))
     before.append((torch, "Generator", torch.Generator))
-    torch.Generator = Generator  # type: ignore[misc]
+    torch.Generator = Generator
     try:
         yield
     finally:

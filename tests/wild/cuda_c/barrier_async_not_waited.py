@@ -1,8 +1,8 @@
 """operator: matmul_small
 dsl: cuda_c
 does: as barrier_async_tiles, reading a tile before its copies have arrived
-cpu: INCORRECT_NUMERICAL
-nvidia_h200: INCORRECT_NUMERICAL
+cpu: RUNTIME_ERROR INCORRECT_NUMERICAL
+nvidia_h200: RUNTIME_ERROR INCORRECT_NUMERICAL
 device: INCORRECT_NUMERICAL
 """
 

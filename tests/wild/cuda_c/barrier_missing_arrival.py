@@ -3,7 +3,7 @@ dsl: cuda_c
 does: a barrier object that expects one arrival more than come
 cpu: RUNTIME_ERROR
 nvidia_h200: RUNTIME_ERROR
-device: INCORRECT_NUMERICAL RUNTIME_ERROR
+device: TIMEOUT RUNTIME_ERROR
 """
 
 import torch
