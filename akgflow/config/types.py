@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -225,12 +225,6 @@ class DslPack:
     """Documents for prompts that repair a candidate."""
     improve: tuple[str, ...] = ()
     """Documents for prompts that make a right candidate faster."""
-
-    def knowledge(self, kinds: Sequence[str], platform: str) -> tuple[str, ...]:
-        """The documents for an operator of those kinds on that platform, those that most jobs share first."""
-        here = self.by_platform_and_operator.get(platform, {})
-        special = (text for found in (self.by_operator, here) for kind in kinds for text in found.get(kind, ()))
-        return tuple(dict.fromkeys((*self.always, *special, *self.by_platform.get(platform, ()))))
 
 
 @dataclass(frozen=True)

@@ -169,6 +169,7 @@ SETTINGS: Mapping[str, str] = {
     "agents knowledge examples": "knowledge.examples=9",
     "agents knowledge max_tokens": "knowledge.max_tokens=9",
     "agents knowledge same_operator": "knowledge.same_operator=true",
+    "agents knowledge shipped": "knowledge.shipped=false",
     "hardware targets": "targets.new={platform: cpu, arch: native}",
     "hardware ray address": "targets.t.reach.ray.address=there",
     "hardware ray resources": "targets.t.reach.ray.resources={y: 1}",

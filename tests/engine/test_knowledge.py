@@ -81,10 +81,10 @@ def test_a_run_keeps_its_kernel_with_what_failed_before_it_and_the_next_prompt_s
 
 
 def shown(folder: Path, operator: str, *overrides: str) -> Examples:
-    """What the prompts of a C++ job for an operator would show."""
+    """What the prompts of a C++ job for an operator would show; what ships with akgflow only where it is asked for."""
     task = make_workspace(folder, "http://127.0.0.1:1/v1")
     (folder / "tasks" / "operators" / "scale.py").write_text(operator)
-    loaded = load(str(task), overrides=overrides)
+    loaded = load(str(task), overrides=("knowledge.shipped=false", *overrides))
     machine = detect()
     plan = build_plan(
         loaded.task,
@@ -121,6 +121,7 @@ def shown(folder: Path, operator: str, *overrides: str) -> Examples:
         (RELATED, ("knowledge.examples=0",), []),
         (RELATED, ("knowledge.max_tokens=100",), []),
         (RELATED, ("knowledge.store=elsewhere.sqlite",), []),
+        (RELATED, ("knowledge.shipped=true",), ["scale", "gated_chain"]),
         (OPERATOR, (), []),
         (OPERATOR, ("knowledge.same_operator=true",), ["scale"]),
     ],

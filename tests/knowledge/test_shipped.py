@@ -20,7 +20,7 @@ def query(text: str) -> Query:
 
 def test_every_kernel_of_the_benchmark_ships_with_the_verdict_of_its_present_text() -> None:
     shipped = Shipped().entries()
-    assert {one.source for one in shipped} == {file.read_text() for file in KERNELS.glob("*/*.py")}
+    assert {one.source for one in shipped if one.dsl == "cpp"} == {file.read_text() for file in KERNELS.glob("*/*.py")}
     assert {one.trust for one in shipped} == {"shipped"}
     assert [why_not(one.verdict) for one in shipped] == [""] * len(shipped)
     assert all(one.features.primitives for one in shipped)

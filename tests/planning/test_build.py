@@ -134,7 +134,7 @@ def test_worst_case_counts_resends_advice_and_redesign() -> None:
     assert ceiling.calls == 4 * 24  # four cells can run
     assert ceiling.reply_tokens == 144_000  # half of the calls ask again, with twice the room
     # A first prompt takes 150 at most; 6 of a job's calls may show one reply, 18 three, and 12 send one back.
-    assert ceiling.prompt_tokens == 4 * (6 * (150 + 2000) + 18 * (150 + 6000) + 24 * (2000 + TALK_TOKENS) + 12 * 2000)
+    assert ceiling.prompt_tokens == 4 * (6 * (150 + 2000) + 18 * (150 + 6000) + 24 * (6000 + TALK_TOKENS) + 12 * 2000)
     assert ceiling.usd == pytest.approx(1.44 + ceiling.prompt_tokens / 1e6)
 
 

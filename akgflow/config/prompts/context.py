@@ -63,10 +63,15 @@ class DslView:
 
     @classmethod
     def of(cls, pack: DslPack, operator: Operator, platform: str) -> DslView:
-        """What prompts see of a DSL for that operator: of its kind, or of those that its text shows."""
+        """What prompts see of a DSL for that operator: of its kind, or of those that its text shows.
+
+        The documents that most jobs share come first.
+        """
         kinds = (kind_of_operator(operator.kind),) if operator.kind else kinds_in(operator.whole)
-        knowledge = pack.knowledge(kinds, platform)
-        return cls(pack.name, pack.title, knowledge, pack.repair, pack.improve)
+        by_kind = (pack.by_operator, pack.by_platform_and_operator.get(platform, {}))
+        special = (text for found in by_kind for kind in kinds for text in found.get(kind, ()))
+        knowledge = dict.fromkeys((*pack.always, *special, *pack.by_platform.get(platform, ())))
+        return cls(pack.name, pack.title, tuple(knowledge), pack.repair, pack.improve)
 
 
 @dataclass(frozen=True)
