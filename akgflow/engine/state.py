@@ -12,7 +12,7 @@ from akgflow.planning import Job
 from akgflow.runs.result import Attempt, Gain
 from akgflow.search import Judged, speed_of
 
-TWIN = "TWIN"
+DUPLICATE = "TWIN"
 """The status of an attempt that made a program that the job has already."""
 
 
@@ -90,7 +90,7 @@ class JobState:
                     str(best.verdict.status) if best else "",
                     (speed.ratio, speed.low, speed.high) if speed else None,
                     self.tokens - tokens,
-                    sum(bool(one.candidate) and one.status != TWIN for one in self.attempts[judged:]),
+                    sum(bool(one.candidate) and one.status != DUPLICATE for one in self.attempts[judged:]),
                     self.device_seconds - seconds,
                 )
             )
@@ -113,7 +113,9 @@ class JobState:
         if not isinstance(made, Judged) or same is None:
             return self.add(made)
         here = same.candidate
-        self._attempted(made, TWIN, f"the same program as {here.step} {here.attempt}-{here.sample}, not judged again")
+        self._attempted(
+            made, DUPLICATE, f"the same program as {here.step} {here.attempt}-{here.sample}, not judged again"
+        )
         return None
 
     def trial(self, made: Judged) -> None:

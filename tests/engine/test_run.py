@@ -37,7 +37,8 @@ def test_a_wrong_draft_is_repaired_with_advice_and_everything_is_kept(
     tmp_path: Path, openai_server: OpenAIServer
 ) -> None:
     openai_server.default = by_agent("the sketch", drafts(WRONG, RIGHT))
-    result = run(make_workspace(tmp_path, openai_server.url, timed=True))
+    short = "workflow: design_code_repair\n"
+    result = run(make_workspace(tmp_path, openai_server.url, task=short, timed=True))
     (job,) = result.jobs
     assert (job.outcome, result.exit_code) == (Outcome.MET, ExitCode.DONE)
     assert [attempt.status for attempt in job.attempts] == ["INCORRECT_NUMERICAL", "PASSED"]

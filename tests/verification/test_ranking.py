@@ -3,6 +3,9 @@
 import textwrap
 from dataclasses import replace
 
+import pytest
+from judging import DEVICES, target_of
+
 from akgflow.ranking import RankRequest
 from akgflow.terms import Status
 
@@ -34,14 +37,15 @@ LIES = FIRST.replace("return x @", "self.calls = getattr(self, 'calls', 0) + 1\n
 """Answers without computing once it is timed."""
 
 
-def rank(bench, *sources, **changes):
-    asked = RankRequest(bench.request(FIRST, OPERATOR, time=True), tuple(map(textwrap.dedent, sources)))
-    return bench.runner.run(bench.executor.rank(replace(asked, **changes)))
+def rank(bench, device, *sources):
+    request = bench.request(FIRST, OPERATOR, time=True, target=target_of(device))
+    return bench.runner.run(bench.executor.rank(RankRequest(request, tuple(map(textwrap.dedent, sources)))))
 
 
-def test_candidates_are_ranked_and_a_lie_gains_nothing(bench):
+@pytest.mark.parametrize("device", DEVICES)
+def test_candidates_are_ranked_and_a_lie_gains_nothing(bench, device):
     sources = (FIRST, SLOW, WRONG, BROKEN, LEAVES, LIES)
-    ranking = rank(bench, *sources)
+    ranking = rank(bench, device, *sources)
     assert (ranking.reason, len(ranking.ranked)) == ("", len(sources))
     assert ranking.seconds > 0
     same, slow, wrong, broken, leaves, lies = ranking.ranked

@@ -39,9 +39,9 @@ from akgflow.verification.reference.reference import Reference
 
 MOST_ALIVE = {"cpu": 17, "cuda": 33}
 """Processes that are there at a time, the first one with them."""
-WINDOW_SECONDS = {"cpu": 0.015, "cuda": 0.01}
+WINDOW_SECONDS = {"cpu": 0.008, "cuda": 0.01}
 """What the windows of the first one should last."""
-ROUNDS = (3, 4, 6, 10)
+ROUNDS = (5, 6, 8, 14)
 """Of each stage; the last one's are those of all that follow."""
 LAST = 4
 """So many go through the last stage."""
@@ -284,7 +284,9 @@ class Ranker:
             with _Turns(questions, every, few, copies=copies) as turns:
                 taken = turns.probe(HOPELESS ** len(self.references))
             call = taken[self.first] / few
-            room = WINDOW_BYTES[reference.device] // (2 * questions.pitch + len(every) * questions.out_pitch)
+            there = memory_plan.for_timing(reference, self._limit) // 2
+            each = 2 * questions.pitch + len(every) * questions.out_pitch
+            room = min(WINDOW_BYTES[reference.device], there) // each
             most = min(MOST_CALLS, max(few, room), questions.most, most_in_a_reply(questions))
             wanted = math.ceil(WINDOW_SECONDS[reference.device] / call)
             self._questions[place] = questions, max(1, int(min(most, wanted)))
