@@ -12,7 +12,7 @@ from akgflow.disturbances import Disturbance, of_nvidia, of_processor
 from akgflow.machine import Machine
 from akgflow.verification.judge.timing.arms import Samples
 from akgflow.verification.judge.timing.device_clocks import MOST_DISCARDED, Watch, nvml_reader
-from akgflow.verification.judge.timing.questions import NotTimed
+from akgflow.verification.judge.timing.windows.questions import NotTimed
 
 QUIET = Reading(1980, 2619, 310.0, 0x0)
 IDLE = Reading(1980, 2619, 120.0, 0x1)

@@ -19,8 +19,8 @@ from akgflow.verdict import JudgeRequest, Limits
 from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.resources import memory_plan
 from akgflow.verification.judge.resources.memory_plan import DoesNotFit, Room
-from akgflow.verification.judge.timing.questions import NotTimed, Questions
 from akgflow.verification.judge.timing.sizes import Memory, Pace, sizes
+from akgflow.verification.judge.timing.windows.questions import NotTimed, Questions
 from akgflow.verification.reference.operator import OperatorError, make_case
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.sliced import SlicedReference, Slicing

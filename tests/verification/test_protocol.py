@@ -17,7 +17,7 @@ from akgflow.terms import Status
 from akgflow.verdict import Limits
 from akgflow.verification.judge.candidate_process import CandidateProcess, ForkServerClient, Place
 from akgflow.verification.judge.failures import CandidateFailed
-from akgflow.verification.judge.timing.readback import AnswerBuffer, HostReadback, ReadbackFailed
+from akgflow.verification.judge.timing.windows.readback import AnswerBuffer, HostReadback, ReadbackFailed
 from akgflow.verification.reference.output_form import check_structure
 from akgflow.verification.shared import protocol
 from akgflow.verification.shared.channel import Channel, NotAMessage, parse

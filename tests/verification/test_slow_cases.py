@@ -14,8 +14,8 @@ from akgflow.terms import Status
 from akgflow.verdict import JudgeRequest, Limits
 from akgflow.verification.judge.resources import memory_plan
 from akgflow.verification.judge.second_look.shapes import MOST_BYTES, MOST_ELEMENTS, Drawer
-from akgflow.verification.judge.timing.questions import NotTimed, Questions
 from akgflow.verification.judge.timing.sizes import Memory, Pace, sizes
+from akgflow.verification.judge.timing.windows.questions import NotTimed, Questions
 from akgflow.verification.reference.distributions import NORMAL
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.sliced import SlicedReference, Slicing

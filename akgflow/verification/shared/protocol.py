@@ -22,7 +22,7 @@ a child that holds the socket. So no reply is evidence. What each field is used 
     the *judge's* shapes and dtypes. What it saves is a view (``reshape``), which costs nothing. ``aliases`` (the answer
     is in memory of an input): the bytes are copied out before the judge looks, so that a false value saves one copy
     of a call that nobody times; while calls are timed the judge looks itself whose memory an answer is in
-    (`akgflow.verification.judge.timing.readback`; on a GPU memory of the judge's cannot be shared back to it).
+    (`akgflow.verification.judge.timing.windows.readback`; on a GPU memory of the judge's cannot be shared back to it).
 ``Called.kernels``
     Its absence is held against a candidate, its presence proves nothing: a kernel of the DSL can be launched and its
     result thrown away. The judge also uses what it sees itself (``sees_kernels`` of a toolchain: code that the
@@ -30,8 +30,6 @@ a child that holds the socket. So no reply is evidence. What each field is used 
     they do nothing (`Silence`).
 ``Called.reuses``
     A warning and no timing. Denied, it shows in the timing: addresses that repeat, and answers that are not there.
-``Called.late``
-    Words in the message about an answer that is wrong; nothing else.
 ``Answered.at``, ``Answered.strides``, ``Answered.segments``
     Where the judge reads the answers. It reads every byte itself, after the process was stopped (on a CPU), and
     compares. An address that cannot be read, a stride that leaves the answer, a segment that is larger than the
@@ -48,8 +46,8 @@ a child that holds the socket. So no reply is evidence. What each field is used 
     Which failure a verdict names; no kind passes. ``unsupported`` (not run) is believed of stand-ins only, for what
     they cannot do: never of what is `executed`. ``ours`` has the candidate judged once more, and counts the second
     time. No reply alone is a reason not to judge.
-``Failure.message``, ``Failure.log``
-    Shown to the candidate's author, cut, as valid text.
+``Called.late``, ``Failure.message``, ``Failure.log``
+    Words for the candidate's author, cut, as valid text; nothing else.
 
 The kernel closes descriptors that come along. The judge never waits to send: a candidate that reads no requests is
 ended. Process ids, layers and wait statuses come from the fork server, which runs no code of a candidate.
@@ -120,8 +118,7 @@ class Called:
     """One call was made."""
 
     result: Tree
-    kernels: Sequence[str]
-    """Names of kernels of the DSL that ran or were built so far."""
+    kernels: Sequence[str]  # names of kernels of the DSL that ran or were built so far
     reuses: bool  # an answer is in the memory of the one before
     late: bool = False  # an answer changed after it was copied, in the order of the stream that was current
 
@@ -130,10 +127,8 @@ class Called:
 class Answered:
     """A window was answered. All are None where the answers were copied to memory of the judge's."""
 
-    at: list[list[int]] | None = None
-    """By output, the address of each answer."""
-    strides: list[list[int]] | None = None
-    """By output, in elements."""
+    at: list[list[int]] | None = None  # by output, the address of each answer
+    strides: list[list[int]] | None = None  # by output, in elements
     segments: list[tuple[int, int, str]] | None = None
     """On a GPU: base address, bytes and handle (hexadecimal) of each allocation that holds answers."""
 

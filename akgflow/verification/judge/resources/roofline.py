@@ -24,7 +24,7 @@ from akgflow.terms import Status
 from akgflow.verdict import Roofline, Timing
 from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.resources.peaks import above, peak
-from akgflow.verification.judge.timing.window import cache_bytes
+from akgflow.verification.judge.timing.windows.window import cache_bytes
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.tracing.narrowing import CONVOLUTIONS
 from akgflow.verification.reference.tracing.op_count import Tracer, flops_of

@@ -22,11 +22,11 @@ given in place of a time.
 
 from akgflow.verification.judge.timing.cases import Called, TimedCases
 from akgflow.verification.judge.timing.processes import Start, Starts
-from akgflow.verification.judge.timing.questions import NotTimed
 from akgflow.verification.judge.timing.ranking import CheckedTrial, Entrant, Ranker
 from akgflow.verification.judge.timing.session import Session, timed
 from akgflow.verification.judge.timing.sizes import Pace
 from akgflow.verification.judge.timing.summary import Timed
+from akgflow.verification.judge.timing.windows.questions import NotTimed
 
 __all__ = [
     "Called",

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from akgflow.verification.judge.failures import CandidateFailed, Disturbed
 from akgflow.verification.judge.timing.processes import Start
-from akgflow.verification.judge.timing.readback import AnswerBuffer
-from akgflow.verification.judge.timing.window import Slots, TimedWorker, Window
+from akgflow.verification.judge.timing.windows.readback import AnswerBuffer
+from akgflow.verification.judge.timing.windows.window import Slots, TimedWorker, Window
 
 
 class Samples:

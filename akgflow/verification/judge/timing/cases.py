@@ -14,9 +14,9 @@ from akgflow.verdict import JudgeRequest, Timing, Untimed
 from akgflow.verification.judge.resources.roofline import with_roofline
 from akgflow.verification.judge.timing.preparing import cost_of, spread
 from akgflow.verification.judge.timing.processes import CANDIDATE, COMPILE_SECONDS, Starts
-from akgflow.verification.judge.timing.questions import NotTimed
 from akgflow.verification.judge.timing.session import BUDGET_SECONDS, timed
 from akgflow.verification.judge.timing.sizes import Pace
+from akgflow.verification.judge.timing.windows.questions import NotTimed
 from akgflow.verification.reference.reference import Reference
 
 SEVERAL = 2.0

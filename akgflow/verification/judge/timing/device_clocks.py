@@ -12,7 +12,7 @@ from typing import Any
 
 from akgflow.clocks import Clocks, Reading, inconclusive, slowed, summary
 from akgflow.verification.judge.timing.arms import Arm, Samples
-from akgflow.verification.judge.timing.questions import NotTimed
+from akgflow.verification.judge.timing.windows.questions import NotTimed
 
 _SM, _MEMORY = 1, 2
 """``nvmlClockType_t`` of nvml.h."""

@@ -29,11 +29,11 @@ from akgflow.verification.judge.evaluation import Trial
 from akgflow.verification.judge.failures import CandidateFailed, Measured, result_failure
 from akgflow.verification.judge.resources import memory_plan
 from akgflow.verification.judge.timing.processes import Start
-from akgflow.verification.judge.timing.questions import NotTimed, Questions
-from akgflow.verification.judge.timing.readback import AnswerBuffer, ReadbackFailed, most_in_a_reply
 from akgflow.verification.judge.timing.session import MOST_CALLS, WINDOW_BYTES
 from akgflow.verification.judge.timing.sizes import WARM
-from akgflow.verification.judge.timing.window import Slots, TimedWorker, Window
+from akgflow.verification.judge.timing.windows.questions import NotTimed, Questions
+from akgflow.verification.judge.timing.windows.readback import AnswerBuffer, ReadbackFailed, most_in_a_reply
+from akgflow.verification.judge.timing.windows.window import Slots, TimedWorker, Window
 from akgflow.verification.reference.inputs import Draw
 from akgflow.verification.reference.reference import Reference
 

@@ -14,14 +14,14 @@ from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.resources import memory_plan
 from akgflow.verification.judge.resources.memory_plan import no_room
 from akgflow.verification.judge.timing.arms import Arm, Samples, make_ready
-from akgflow.verification.judge.timing.checker import Checker
 from akgflow.verification.judge.timing.device_clocks import Watch, reader_for
 from akgflow.verification.judge.timing.processes import CANDIDATE, Start, Starts
-from akgflow.verification.judge.timing.questions import NotTimed, Questions
-from akgflow.verification.judge.timing.readback import ReadbackFailed, most_in_a_reply
 from akgflow.verification.judge.timing.sizes import ENOUGH_SECONDS, SLOW_SECONDS, Memory, Pace, Sizes, sizes
 from akgflow.verification.judge.timing.summary import Pairing, Summary, Timed, in_parts
-from akgflow.verification.judge.timing.window import Slots, TimedWorker, Window, refused
+from akgflow.verification.judge.timing.windows.checker import Checker
+from akgflow.verification.judge.timing.windows.questions import NotTimed, Questions
+from akgflow.verification.judge.timing.windows.readback import ReadbackFailed, most_in_a_reply
+from akgflow.verification.judge.timing.windows.window import Slots, TimedWorker, Window, refused
 from akgflow.verification.reference.reference import Reference
 
 BUDGET_SECONDS = {"cpu": 7.5, "cuda": 4.0}

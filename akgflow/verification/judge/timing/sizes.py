@@ -7,7 +7,7 @@ from itertools import product
 from typing import NamedTuple
 
 from akgflow.verification.judge.resources.memory_plan import in_words
-from akgflow.verification.judge.timing.questions import NotTimed, Questions
+from akgflow.verification.judge.timing.windows.questions import NotTimed, Questions
 
 MEMORY = {"cpu": 2 << 30, "cuda": 64 << 30}
 """Bytes that many small questions may take: more of them would only take longer to write."""

@@ -15,7 +15,7 @@ from akgflow.verification.judge.timing import estimate
 from akgflow.verification.judge.timing.arms import Arm, Samples
 from akgflow.verification.judge.timing.estimate import Ratio
 from akgflow.verification.judge.timing.processes import CANDIDATE
-from akgflow.verification.judge.timing.questions import NotTimed
+from akgflow.verification.judge.timing.windows.questions import NotTimed
 
 PRECISE = 0.012
 """Enough is known when the interval reaches no further than this in either direction."""

@@ -13,8 +13,8 @@ from akgflow.terms import Status
 from akgflow.verification.judge.evaluation import Trial
 from akgflow.verification.judge.failures import CandidateFailed
 from akgflow.verification.judge.timing.cores import Threads, on_one_core
-from akgflow.verification.judge.timing.questions import Questions
-from akgflow.verification.judge.timing.readback import (
+from akgflow.verification.judge.timing.windows.questions import Questions
+from akgflow.verification.judge.timing.windows.readback import (
     AnswerBuffer,
     CudaReadback,
     HostReadback,

@@ -10,9 +10,9 @@ import torch
 from akgflow.terms import Status
 from akgflow.verification.judge.evaluation import REUSES
 from akgflow.verification.judge.failures import CandidateFailed
-from akgflow.verification.judge.timing.questions import NotTimed, Questions
-from akgflow.verification.judge.timing.readback import AnswerBuffer
-from akgflow.verification.judge.timing.window import TimedWorker
+from akgflow.verification.judge.timing.windows.questions import NotTimed, Questions
+from akgflow.verification.judge.timing.windows.readback import AnswerBuffer
+from akgflow.verification.judge.timing.windows.window import TimedWorker
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.tolerance import compare
 from akgflow.verification.shared import dtypes

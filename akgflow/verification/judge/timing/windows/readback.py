@@ -18,7 +18,7 @@ import torch
 from akgflow.base.maps import mappings
 from akgflow.terms import Status
 from akgflow.verification.judge.failures import CandidateFailed
-from akgflow.verification.judge.timing.questions import ChangedInput, Questions
+from akgflow.verification.judge.timing.windows.questions import ChangedInput, Questions
 from akgflow.verification.shared import cuda_ipc, memory
 from akgflow.verification.shared.channel import MAX_BYTES
 from akgflow.verification.shared.protocol import Answered
