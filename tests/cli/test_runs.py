@@ -13,12 +13,23 @@ from documents import document
 from filelock import FileLock
 from written_suite import RIGHT, Written, written_problem, written_suite
 
+from akgflow.runs.reader import latest_of
+
 DAY = 86_400
 
 
 def runs(space: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "akgflow", "runs", *arguments]
     return subprocess.run(command, cwd=space, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+
+
+def test_a_task_s_name_stands_for_its_latest_run() -> None:
+    names = ("soft-max-22222222", "soft-33333333", "soft-max-11111111", "mine-4444/problems/soft", "mine-4444")
+    known = {name: Path(name) for name in names}
+    assert latest_of("soft-max", known) == Path("soft-max-22222222")
+    assert latest_of("soft-max-11111111", known) == Path("soft-max-11111111")
+    assert latest_of("soft", known) == Path("soft-33333333")
+    assert latest_of("max", known) is None
 
 
 def aged(folder: Path, days: float) -> Path:

@@ -3,7 +3,7 @@
 import pytest
 
 from akgflow.toolchains.base import Unsupported
-from akgflow.toolchains.common.diagnostics import first_errors, quoting
+from akgflow.toolchains.common.diagnostics import first_errors, quoting, says_an_error
 from akgflow.toolchains.common.nvidia import plain_name, usage_of_report
 from akgflow.toolchains.cuda_c.text import rewrite, source
 
@@ -176,6 +176,13 @@ def test_logs_are_cut_to_their_errors():
     )
     assert first_errors(LOG, limit=1).endswith("… and 1 more errors")
     assert first_errors("killed by signal 9") == "killed by signal 9"
+
+
+def test_an_assembler_s_words_are_about_the_text():
+    log = "FAILED: main.o\ncandidate.py: Assembler messages:\ncandidate.py:15: Error: no such instruction: `vgelups'\n"
+    assert says_an_error(log)
+    assert first_errors(log) == "candidate.py:15: Error: no such instruction: `vgelups'"
+    assert not says_an_error("RuntimeError: Error building extension 'x': ninja exited with status 1")
 
 
 def test_lines_are_quoted_where_the_compiler_quotes_none(tmp_path):
