@@ -23,7 +23,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"formats"}),
     frozenset({"config.steps"}),
     frozenset({"config.types"}),
-    frozenset({"budget", "machine", "verdict", "verification.sandbox"}),
+    frozenset({"budget", "features", "machine", "verdict", "verification.sandbox"}),
     frozenset({"config", "disturbances", "ranking", "reproduction", "speed"}),
     frozenset({"models", "sketch", "toolchains"}),
     frozenset({"agents", "knowledge", "verification"}),

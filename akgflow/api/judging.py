@@ -221,12 +221,11 @@ def verify(
     What is left out is as the task says, else as the judge has it: ``cases`` (``m=64,n=32``, or mappings), ``dtype``,
     ``framework`` (``forbid`` or ``allow``), ``precision`` (``framework``, ``strict``, ``tf32``, ``{"compute": "bf16"}``
     or ``fp16``), ``mode`` of the modules (``eval`` or ``train``), ``baselines`` (``eager``, ``torch.compile``),
-    ``shapes`` that it must serve besides (``m=1..8192,k=8..4096:8``, or ``fixed``), ``layouts`` of inputs (``any``).
-    ``backward`` has gradients judged, too; ``{"overwrites": ["logits"]}`` lets a call overwrite these inputs.
-    ``prepare`` has a kernel's ``prepare()`` called when weights are new; ``{"calls": 100}`` spreads it over so many.
-    ``time`` asks for timing where it is executed, ``sanitize`` for sanitizers (``Verdict.sanitized``). ``trace`` is a
-    file for the verdict as `Question.traces`. Whatever the candidate does is a verdict. Raises `ConfigError` for what
-    is wrong in call or files, `PrerequisiteError` where this machine lacks what judging takes, `MachineExhausted`.
+    ``shapes`` that it must serve besides (``m=1..8192,k=8..4096:8``, or ``fixed``), ``layouts`` of inputs (``any``),
+    ``backward`` for gradients (``{"overwrites": ["logits"]}``: a call may write over these inputs), ``prepare`` for a
+    kernel's ``prepare()`` (``{"calls": 100}`` spreads it over so many). ``time`` asks for timing where it is executed,
+    ``sanitize`` for sanitizers (``Verdict.sanitized``). ``trace`` is a file for the verdict as `Question.traces`.
+    Whatever the candidate does is a verdict. Raises `ConfigError`, `PrerequisiteError` and `MachineExhausted`.
     """
     question = Question(
         source=_source(candidate, source),

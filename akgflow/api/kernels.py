@@ -18,10 +18,11 @@ from akgflow.errors import ConfigError, PrerequisiteError
 from akgflow.executors.availability import Availability
 from akgflow.executors.base import Executor
 from akgflow.executors.once import with_executor
+from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.knowledge import Entry, Store, from_lines, store_path, to_lines, why_not
 from akgflow.machine import Machine, detect
 from akgflow.runs.harvest import NOT_ASKED, harvest
-from akgflow.verdict import FeatureRequest, OperatorFeatures, Verdict
+from akgflow.verdict import Verdict
 
 MAX_IMPORT_BYTES = 1 << 30
 

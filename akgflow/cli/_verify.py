@@ -131,8 +131,7 @@ def verify_command(
     """
     from akgflow.reporting import Progress
 
-    if (operator_file is None) == (task is None):
-        raise click.UsageError("give either --operator FILE or --task TASK")
+    _require_one(operator_file, task)
     with Progress() as progress:
         progress.waits(target, f"judging {candidate.name}")
         verdict = api.verify(
@@ -159,8 +158,17 @@ def verify_command(
             overrides=overrides,
         )
     _show(verdict, as_json)
+    ctx.exit(_code(verdict))
+
+
+def _require_one(operator_file: Path | None, task: str | None) -> None:
+    if (operator_file is None) == (task is None):
+        raise click.UsageError("give either --operator FILE or --task TASK")
+
+
+def _code(verdict: Verdict) -> ExitCode:
     right = verdict.passed and not any(one.findings for one in verdict.sanitized)
-    ctx.exit(ExitCode.DONE if right else ExitCode.CONFIG if verdict.unfit else ExitCode.GATE_FAILED)
+    return ExitCode.DONE if right else ExitCode.CONFIG if verdict.unfit else ExitCode.GATE_FAILED
 
 
 def _show(verdict: Verdict, as_json: bool) -> None:

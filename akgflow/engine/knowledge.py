@@ -16,6 +16,7 @@ from akgflow.agents import Examples, KernelView, LessonView
 from akgflow.base.text import visible
 from akgflow.config.types import Target, Task, Workspace
 from akgflow.executors.base import Executor
+from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.knowledge import (
     Entry,
     Found,
@@ -37,7 +38,7 @@ from akgflow.models.sizes import estimate_tokens
 from akgflow.planning import Job, Plan
 from akgflow.runs.journal import Journal
 from akgflow.runs.records import StoredKernels
-from akgflow.verdict import FeatureRequest, OperatorFeatures, Verdict
+from akgflow.verdict import Verdict
 
 T = TypeVar("T")
 _SHORTLIST = 4

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.ranking import Ranking, RankRequest
-from akgflow.verdict import FeatureRequest, JudgeRequest, OperatorFeatures, Verdict
+from akgflow.verdict import JudgeRequest, Verdict
 
 Using = Callable[[], AbstractAsyncContextManager[None]]
 """Entered while a judgement holds its slot on a device; it may cut the judgement off."""

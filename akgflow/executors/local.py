@@ -16,11 +16,12 @@ from akgflow.errors import MachineExhausted
 from akgflow.executors.base import Using
 from akgflow.executors.process import JudgeLost, JudgeProcess
 from akgflow.executors.slots import Slot, Slots
+from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.machine import Machine, visible
 from akgflow.ranking import Ranking, RankRequest
 from akgflow.reproduction import Reproduced, ReproduceRequest
 from akgflow.terms import Evidence, Status
-from akgflow.verdict import Environment, FeatureRequest, JudgeRequest, OperatorFeatures, Verdict
+from akgflow.verdict import Environment, JudgeRequest, Verdict
 from akgflow.verification.judge.resources.machine_pressure import short_of
 from akgflow.verification.sandbox.untrusted_files import remove
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from akgflow.errors import MachineExhausted
 from akgflow.executors.slots import TimingLock
+from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.machine import Machine
 from akgflow.ranking import Ranking, RankRequest
 from akgflow.reproduction import Reproduced, ReproduceRequest
-from akgflow.verdict import FeatureRequest, JudgeRequest, OperatorFeatures, Verdict
+from akgflow.verdict import JudgeRequest, Verdict
 from akgflow.verification import worker_protocol as worker
 from akgflow.verification.sandbox import process_tree
 from akgflow.verification.sandbox.env_allowlist import scrubbed

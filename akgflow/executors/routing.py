@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from akgflow.executors.base import Using
 from akgflow.executors.local import LocalExecutor
+from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.machine import Machine
 from akgflow.ranking import Ranking, RankRequest
 from akgflow.reproduction import Reproduced, ReproduceRequest
-from akgflow.verdict import FeatureRequest, JudgeRequest, OperatorFeatures, Verdict
+from akgflow.verdict import JudgeRequest, Verdict
 
 if TYPE_CHECKING:
     from akgflow.executors.ray.executor import RayExecutor

@@ -11,10 +11,11 @@ from typing import Literal, NamedTuple
 
 from akgflow.base.serial import to_json
 from akgflow.config.types import Scalar
+from akgflow.features import OperatorFeatures
 from akgflow.operators.python_text import PythonError, definitions, parse_python
 from akgflow.speed import overall
 from akgflow.terms import Evidence
-from akgflow.verdict import FRAMEWORK_ALLOWED, OperatorFeatures, Overall, Verdict
+from akgflow.verdict import FRAMEWORK_ALLOWED, Overall, Verdict
 
 NUMERIC = (Evidence.EXECUTED, Evidence.INTERPRETED)
 """Evidence that an entry must have: that it compiles says nothing about its numbers."""

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from akgflow.features import OperatorFeatures
 from akgflow.knowledge.entry import Entry, Lesson, model_text, operator_id, surface, words
 from akgflow.knowledge.similarity import FLOOR, likeness, same_graph, structure
 from akgflow.knowledge.store import Outline, Store, Stores
-from akgflow.verdict import OperatorFeatures
 
 TEXT_SHARE = 0.15
 """The most that words add to a similarity of 1."""

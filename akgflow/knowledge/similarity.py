@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from akgflow.verdict import OperatorFeatures
+from akgflow.features import OperatorFeatures
 
 FLOOR = 0.35
 """Below this similarity an operator's kernel is no example for another."""

@@ -23,8 +23,8 @@ from akgflow.base.atomic import write_text
 from akgflow.base.serial import from_data, to_data, to_json
 from akgflow.config.types import SHARED, KnowledgeSpec
 from akgflow.errors import ConfigError, MachineExhausted, machine_error
+from akgflow.features import OperatorFeatures
 from akgflow.knowledge.entry import Entry, operator_id, variant_id, words
-from akgflow.verdict import OperatorFeatures
 
 VERSION = 1
 """Of the tables. A file of a later version is refused, never changed."""

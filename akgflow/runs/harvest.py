@@ -14,6 +14,7 @@ from pathlib import Path
 from akgflow import __version__
 from akgflow.base.text import lines
 from akgflow.errors import ConfigError
+from akgflow.features import OperatorFeatures
 from akgflow.knowledge import Entry, Lesson, why_not
 from akgflow.planning import Job, Plan
 from akgflow.runs.journal import Journal
@@ -23,7 +24,7 @@ from akgflow.runs.records import Finished
 from akgflow.runs.result import Attempt
 from akgflow.search import Candidate
 from akgflow.terms import Status
-from akgflow.verdict import OperatorFeatures, Verdict
+from akgflow.verdict import Verdict
 
 MOST_LESSONS = 12
 """Failures that one entry remembers; the later ones are nearer to what was right."""

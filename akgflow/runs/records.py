@@ -9,9 +9,10 @@ from typing import Any
 from akgflow.agents import Examples
 from akgflow.base.serial import fit
 from akgflow.budget.usage import AbortedSpend
+from akgflow.features import OperatorFeatures
 from akgflow.models.base import CallKey, ModelReply
 from akgflow.runs.result import ShownKernel
-from akgflow.verdict import OperatorFeatures, Verdict
+from akgflow.verdict import Verdict
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from akgflow.base.serial import from_data, to_data
+from akgflow.features import FeatureRequest
 from akgflow.operators.text import parts_of
-from akgflow.verdict import FeatureRequest
 from akgflow.verification.sandbox.env_allowlist import scrubbed
 
 TOOLCHAIN = "cpp"

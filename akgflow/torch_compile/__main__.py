@@ -7,8 +7,8 @@ import os
 import sys
 
 from akgflow.base.serial import from_data, to_data
+from akgflow.features import FeatureRequest
 from akgflow.torch_compile import Generated
-from akgflow.verdict import FeatureRequest
 from akgflow.verification.reference.operator import OperatorError
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
+from akgflow.features import FeatureRequest
 from akgflow.operators.python_text import definitions, parse_python
 from akgflow.operators.text import parts_of, whole
 from akgflow.torch_compile.capture import Obstacle, Program, capture
 from akgflow.torch_compile.translate import Kernels, lines_of
-from akgflow.verdict import FeatureRequest
 from akgflow.verification.reference.operator import cases_of, make_case
 from akgflow.verification.selftest import self_contained
 

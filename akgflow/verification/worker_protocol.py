@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import get_args
 
 from akgflow.base.serial import from_data, to_data
+from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.machine import Machine
 from akgflow.ranking import Ranking, RankRequest
 from akgflow.reproduction import Reproduced, ReproduceRequest
-from akgflow.verdict import FeatureRequest, JudgeRequest, OperatorFeatures, Verdict
+from akgflow.verdict import JudgeRequest, Verdict
 
 
 @dataclass(frozen=True)

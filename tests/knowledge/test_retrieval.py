@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from known import entry, features, operator, shipped, timed
 
+from akgflow.features import OperatorFeatures
 from akgflow.knowledge import FLOOR, Entry, Lesson, Query, Store, examples, lessons, seeds, structure
 from akgflow.terms import Evidence
-from akgflow.verdict import OperatorFeatures
 
 SOFTMAX, GEMM = shipped("softmax_generate", "softmax.py"), shipped("gemm_migrate", "gemm.py")
 WRITTEN_OUT = operator("e = (x - x.amax(1, True)).exp(); return e / e.sum(1, True)")

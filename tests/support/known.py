@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from akgflow.base import resources
+from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.knowledge import Entry
 from akgflow.models.recording import read_recording
 from akgflow.terms import Evidence, Status
-from akgflow.verdict import Environment, FeatureRequest, OperatorFeatures, Timing, Verdict
+from akgflow.verdict import Environment, Timing, Verdict
 
 VERDICT = Verdict(
     status=Status.PASSED,

@@ -16,6 +16,7 @@ from akgflow.engine.standing import Standing
 from akgflow.engine.state import JobState
 from akgflow.engine.steps import run_step
 from akgflow.errors import AkgflowError
+from akgflow.features import OperatorFeatures
 from akgflow.machine import Machine
 from akgflow.models.gateway import Gateway
 from akgflow.planning import Plan, build_plan
@@ -25,7 +26,7 @@ from akgflow.runs.journal import Journal
 from akgflow.runs.result import Dispatch
 from akgflow.search.quality import speed_of
 from akgflow.terms import Evidence, Status
-from akgflow.verdict import Environment, JudgeRequest, OperatorFeatures, Roofline, Timing, Verdict
+from akgflow.verdict import Environment, JudgeRequest, Roofline, Timing, Verdict
 
 
 def known(

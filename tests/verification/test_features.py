@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from akgflow.executors.local import LocalExecutor
+from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.machine import detect
-from akgflow.verdict import FeatureRequest, OperatorFeatures
 from akgflow.verification.reference.tracing.features import features_of
 
 FORM = """

@@ -10,10 +10,10 @@ from known import operator
 from sampling import sampled
 
 from akgflow.config.types import Target
+from akgflow.features import FeatureRequest
 from akgflow.operators.text import whole
 from akgflow.search import declared
 from akgflow.terms import Status
-from akgflow.verdict import FeatureRequest
 
 # Torch's own compiler warns about torch's own habits, at its import already.
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -42,8 +42,7 @@ from akgflow.verification.sandbox.untrusted_files import tidy
 ORDER = in_order(Evidence)[-2::-1]
 """From what is cheap to find out: without a device, a candidate that does not compile is not run."""
 
-AGAIN = "again"
-"""Folder below the scratch for the second judgement of a candidate that somebody ended."""
+AGAIN = "again"  # folder below the scratch for the second judgement of a candidate that somebody ended
 
 _secret = random.SystemRandom()
 
@@ -71,8 +70,7 @@ class Judgement:
         self.findings = Findings()
         self.plans: Sequence[Plan] = ()
         self._called: list[Called] = []
-        self._more = 0.0
-        """Seconds beyond what the judge plans with."""
+        self._more = 0.0  # seconds beyond what the judge plans with
         self.started = time.monotonic()
 
     @cached_property
@@ -83,9 +81,8 @@ class Judgement:
     @cached_property
     def cases(self) -> Cases:
         """The operator's cases; raises `OperatorError`."""
-        request = self.request
-        stated = (*request.cases, *request.secret_cases, *self.drawn)
-        return cases_of(request.operator, request.operator_file, stated)
+        stated = (*self.request.cases, *self.request.secret_cases, *self.drawn)
+        return cases_of(self.request.operator, self.request.operator_file, stated)
 
     @cached_property
     def drawn(self) -> Cases:

@@ -67,13 +67,11 @@ from akgflow.terms import Evidence
 from akgflow.verification.shared import fields as reading
 from akgflow.verification.shared.fields import Fields
 
-MODULE = "candidate.py"
-"""The candidate's text, in its scratch folder."""
+MODULE = "candidate.py"  # the candidate's text, in its scratch folder
 PROFILE_INPUTS, PROFILE_REQUEST = "question.pt", "request.json"
 """What the profiled process is given: tensors, and what to do with them."""
 
-MOST_TEXT = 8000
-"""Characters of a message or a log that are kept."""
+MOST_TEXT = 8000  # characters of a message or a log that are kept
 DEVICES = ("cpu", "cuda", "meta")
 
 Tree = dict[str, Any]

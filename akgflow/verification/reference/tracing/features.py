@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.operators.arguments import split
-from akgflow.verdict import FeatureRequest, OperatorFeatures
 from akgflow.verification.reference.operator import Case, OperatorError, cases_of, make_case
 from akgflow.verification.reference.tracing.op_count import Tracer, flops_of
 from akgflow.verification.shared import memory
