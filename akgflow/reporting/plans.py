@@ -32,7 +32,8 @@ def show_plan(plan: Plan, out: Console, *, probably: Likely | None = None) -> No
     if plan.source:
         say(out, f"source     {plan.source.dsl}, checked first: {evidence(plan.source.reach.evidence)}")
     _show_jobs(plan.jobs, out)
-    for step in plan.runnable[0].steps if plan.runnable else ():
+    # Where nothing is executed, some steps have nothing to do: those of a job that does them say more.
+    for step in min((job.steps for job in plan.runnable), key=lambda steps: sum(s.idle for s in steps), default=()):
         each = "" if step.shared else " a job"
         most = f"{counted(step.calls, 'call')}, {counted(step.verdicts, 'verdict')}"
         say(out, f"step       {step.name}: {step.does} (at most {most}{each})")
