@@ -217,15 +217,14 @@ def verify(
 ) -> Verdict:
     """Judge one kernel, the file ``candidate`` or its text ``source``, against a task or an operator's file.
 
-    ``form`` is the format of the operator's file, else found by its looks; the candidate may be a solution in it.
-    What is left out is as the task says, else as the judge has it: ``cases`` (``m=64,n=32``, or mappings), ``dtype``,
-    ``framework`` (``forbid`` or ``allow``), ``precision`` (``framework``, ``strict``, ``tf32``, ``{"compute": "bf16"}``
-    or ``fp16``), ``mode`` of the modules (``eval`` or ``train``), ``baselines`` (``eager``, ``torch.compile``),
-    ``shapes`` that it must serve besides (``m=1..8192,k=8..4096:8``, or ``fixed``), ``layouts`` of inputs (``any``),
-    ``backward`` for gradients (``{"overwrites": ["logits"]}``: a call may write over these inputs), ``prepare`` for a
-    kernel's ``prepare()`` (``{"calls": 100}`` spreads it over so many). ``time`` asks for timing where it is executed,
-    ``sanitize`` for sanitizers (``Verdict.sanitized``). ``trace`` is a file for the verdict as `Question.traces`.
-    Whatever the candidate does is a verdict. Raises `ConfigError`, `PrerequisiteError` and `MachineExhausted`.
+    ``form`` is its format, else found by its looks; the candidate may be a solution in it. Left out, these are as the
+    task says, else as the judge has it: ``cases`` (``m=64,n=32``, or mappings), ``dtype``, ``framework`` (``forbid`` or
+    ``allow``), ``precision`` (``framework``, ``strict``, ``tf32``, ``{"compute": "bf16"}`` or ``fp16``), ``mode`` of
+    modules (``eval`` or ``train``), ``baselines`` (``eager``, ``torch.compile``), ``shapes`` that it must serve besides
+    (``m=1..8192,k=8..4096:8``, or ``fixed``), ``layouts`` of inputs (``any``), ``backward`` for gradients
+    (``{"overwrites": ["logits"]}``: a call may write over these inputs), ``prepare`` for a kernel's ``prepare()``
+    (``{"calls": 100}`` spreads it over so many). ``time`` asks for timing where it is executed, ``sanitize`` for
+    sanitizers, ``trace`` for a file of `Question.traces`. Raises `ConfigError`, `PrerequisiteError`, `MachineExhausted`.
     """
     question = Question(
         source=_source(candidate, source),

@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from akgflow.base.serial import to_json
 from akgflow.config.types import Scalar
@@ -72,8 +72,7 @@ class Entry:
     @property
     def digest(self) -> str:
         """sha256 of everything in it but how far it is trusted."""
-        data = {name: value for name, value in vars(self).items() if name != "trust"}
-        return _digest(to_json(data))
+        return digest_of(vars(self))
 
     @property
     def speed(self) -> Overall | None:
@@ -243,6 +242,11 @@ def words(text: str) -> list[str]:
     """The telling words of a text, each once: no word that every operator has, no numbers, nothing of one letter."""
     found = (word for word in re.findall(r"[a-z]+[0-9]*[a-z]*", text.lower()) if len(word) > 1)
     return list(dict.fromkeys(word for word in found if word not in _COMMON.split()))
+
+
+def digest_of(data: Mapping[str, Any]) -> str:
+    """The `Entry.digest` of an entry's fields, or of its form as data, of another version's entry, too."""
+    return _digest(to_json({name: value for name, value in data.items() if name != "trust"}))
 
 
 def _digest(text: str) -> str:

@@ -73,22 +73,22 @@ def test_a_case_without_time_for_it_says_so(bench):
 
 CHEATS = {
     "wrong once it is timed": (
-        "return y if self.count < 25 else y * 1.01",
+        "return y if self.count < 30 else y * 1.01",
         "INCORRECT_NUMERICAL",
         "while it was timed",
     ),
     "cached by pointer once it is timed": (
-        "return y if self.count < 25 else self.kept.setdefault(a.data_ptr(), y).clone()",
+        "return y if self.count < 30 else self.kept.setdefault(a.data_ptr(), y).clone()",
         "INCORRECT_NUMERICAL",
         "while it was timed",
     ),
     "changes its inputs once it is timed": (
-        "if self.count > 25: a.zero_()\n            return y",
+        "if self.count > 30: a.zero_()\n            return y",
         "REFUSED",
         "changed its inputs",
     ),
     "exits once it is timed": (
-        "import os\n            return y if self.count < 25 else os._exit(0)",
+        "import os\n            return y if self.count < 30 else os._exit(0)",
         "RUNTIME_ERROR",
         "exit",
     ),

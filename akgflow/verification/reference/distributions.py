@@ -13,7 +13,7 @@ from itertools import product
 
 import torch
 
-from akgflow.verification.reference.special.arrangements import Arrangement, arranged
+from akgflow.verification.reference.special.arrangements import Arrangement, arranged, coarse
 from akgflow.verification.shared import dtypes
 
 OPERATOR = "operator"
@@ -282,17 +282,19 @@ def redraw(
 
 
 def _in_order(tensor: torch.Tensor, invariant: InputInvariant, way: str, how: Arrangement) -> torch.Tensor:
-    """The same values in other places, and zeros where they are in range."""
+    """The same values in other places and fewer digits, and zeros where they are in range."""
     if not (invariant.movable or invariant.plain):
         return tensor
     if invariant.movable or (way == BOUNDED and not invariant.low <= 0 <= invariant.high):
         how = min(how, Arrangement.EQUAL)
-    return dtypes.stored(arranged(_numbers(tensor), how), tensor)
+    values = _numbers(tensor) if invariant.movable else coarse(_numbers(tensor))
+    if way == BOUNDED and not invariant.movable:
+        values = values.clamp(invariant.low, invariant.high)
+    return dtypes.stored(arranged(values, how), tensor)
 
 
 def _values(tensor: torch.Tensor, invariant: InputInvariant, distribution: str, level: float) -> torch.Tensor:
-    """Float32 values of the tensor's shape, float64 of a float64 tensor. In parentheses: for narrow dtypes, of which
-    products of large values overflow.
+    """Float32 (of float64: float64) values of its shape. In parentheses: for narrow dtypes, whose products overflow.
 
     ``wide``: magnitudes from 0.001 to 100 (10), log-uniform. ``ties``: multiples of a half, none above
     minus a half, many of them equal: a maximum that starts at zero is wrong. ``extremes``: a quarter are zeros of

@@ -1,17 +1,31 @@
 """Rows whose elements stand in an order that no independent draw gives them.
 
 A kernel may take a way of its own for rows that are sorted, all equal, zero or like the row before, and a running
-maximum may rise at every element. The values are the operator's own.
+maximum may rise at every element. The values are the operator's own, in fewer digits: added one by one, equal values
+err by what each addition rounds away, always to the same side, and partial sums of sorted ones are far larger than the
+whole. Where sums of values and of squares are exact, no sound order of summation is taken for a fault.
 """
 
 from __future__ import annotations
 
+import math
 from enum import IntEnum
 
 import torch
 
 LEAST = 4
 """Elements of a row that has an order."""
+
+
+def coarse(values: torch.Tensor) -> torch.Tensor:
+    """Finite values, rounded to so few digits that sums of their squares are exact."""
+    largest = float(values.abs().max()) if values.numel() else 0.0
+    if not 0.0 < largest < math.inf:
+        return values
+    digits = 53 if values.dtype == torch.float64 else 24
+    bits = max(4, (digits - math.ceil(math.log2(values.numel() + 1))) // 2)
+    step = 2.0 ** (math.ceil(math.log2(largest)) - bits)
+    return (values / step).round() * step
 
 
 class Arrangement(IntEnum):
