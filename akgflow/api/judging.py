@@ -224,7 +224,7 @@ def verify(
     (``m=1..8192,k=8..4096:8``, or ``fixed``), ``layouts`` of inputs (``any``), ``backward`` for gradients
     (``{"overwrites": ["logits"]}``: a call may write over these inputs), ``prepare`` for a kernel's ``prepare()``
     (``{"calls": 100}`` spreads it over so many). ``time`` asks for timing where it is executed, ``sanitize`` for
-    sanitizers, ``trace`` for a file of `Question.traces`. Raises `ConfigError`, `PrerequisiteError`, `MachineExhausted`.
+    sanitizers, ``trace`` for a file of traces. Raises `ConfigError`, `PrerequisiteError` and `MachineExhausted`.
     """
     question = Question(
         source=_source(candidate, source),
