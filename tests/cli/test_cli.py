@@ -164,7 +164,7 @@ def test_a_missing_recording_names_the_ways_to_a_real_provider(workspace: Path) 
     shown = akgflow("run", "scale", "--set", "models.default.model=recorded/none", cwd=workspace)
     assert shown.returncode == 4
     for way in ("AKGFLOW_MODEL", "--set models.default.model=", "agents.yaml"):
-        assert way in shown.stdout
+        assert way in shown.stdout + shown.stderr
 
 
 def test_a_path_that_cannot_be_used_is_no_bug(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_a_run_keeps_its_kernel_with_what_failed_before_it_and_the_next_prompt_s
 ) -> None:
     drafts = iter([WRONG, RIGHT])
     openai_server.default = by_agent("the sketch", lambda _: fenced(next(drafts)))
-    first = run(make_workspace(tmp_path / "one", openai_server.url))
+    first = run(make_workspace(tmp_path / "one", openai_server.url), "knowledge.shipped=false")
     (kept,) = Store(knowledge).entries()
     assert (kept.task, kept.source.strip(), kept.trust) == ("scale", RIGHT.strip(), "judged")
     assert kept.features.kinds == {"pointwise": 2}
@@ -63,7 +63,7 @@ def test_a_run_keeps_its_kernel_with_what_failed_before_it_and_the_next_prompt_s
     (tmp_path / "two" / "tasks" / "operators" / "scale.py").write_text(RELATED)
     said: list[str] = []
     recording = tmp_path / "two" / "tasks" / "recordings" / "scale.mine.yaml"
-    second = run(task, "workflow=code_only", record=recording, said=said)
+    second = run(task, "workflow=code_only", "knowledge.shipped=false", record=recording, said=said)
     assert second.jobs[0].outcome is Outcome.GATE_FAILED
     (prompt,) = (Path(second.folder) / "jobs" / "cpp-cpu" / "code-1-1").glob("prompt.coder.md")
     text = prompt.read_text()

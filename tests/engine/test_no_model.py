@@ -91,4 +91,4 @@ def test_the_plan_asks_no_model_and_states_its_cap(tmp_path: Path) -> None:
         price_of=lambda spec: None,
         reply_tokens_of=lambda spec: 1000,
     )
-    assert (plan.ceiling.calls, plan.ceiling.verdicts, plan.models) == (0, 9, {})
+    assert (plan.ceiling.calls, plan.ceiling.verdicts, plan.models) == (0, 5, {})

@@ -35,7 +35,7 @@ KINDS = {
     "elites: 1, children: 3, patience: null, inspirations: 1, headroom: null, tiers: [1, 1, 1]}\n",
     "adaptive": STEPS + "      step: {adaptive: [one, two, three], agent: optimizer, trials: 6, parallel: 1, "
     "patience: null, inspirations: 1, explore: 0}\n",
-    "tune": STEPS + "      step: {tune: [one, two, three], trials: 40}\n",
+    "tune": STEPS + "      step: {tune: [one, two, three], trials: 70}\n",
     "seed": "      step: {seed: source}\n",
     "agentic": STEPS + "      step: {agentic: working, judgements: 2, minutes: 5}\n",
 }

@@ -140,7 +140,7 @@ FAULTS = {
         host="auto q = x.sparse_mask(x);",
     ),
     "missing_header": Fault(
-        ("Unsupported", "torch::autograd is not in the headers"),
+        ("Unsupported", "torch::autograd::impl is not in the headers"),
         ("Unsupported", "torch::autograd::impl::version_counter is not in the headers"),
         prelude="#include <torch/csrc/autograd/variable.h>",
         host="auto q = torch::autograd::impl::version_counter(x);",

@@ -25,7 +25,7 @@ def get_inputs():
         torch.randn(pages, size, heads, width),
         torch.randn(pages, size, heads, width),
         table,
-        torch.randint(1, 41, (4,)),
+        torch.randint(1, 5 * size + 1, (4,)),
     ]
 
 
