@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 # ``nvmlClocksThrottleReasons`` (newer headers: ``nvmlClocksEventReasons``) of nvml.h.
-POWER_CAP = 0x4
+IDLE, POWER_CAP = 0x1, 0x4
 REASONS = {
-    0x1: "idle",
+    IDLE: "idle",
     0x2: "application clocks",
     POWER_CAP: "power limit",
     0x8: "hardware slowdown",
@@ -65,20 +67,14 @@ class Clocks:
 
 def slowed(readings: Sequence[Reading]) -> str:
     """Why the windows between these readings cannot be believed; empty where they can."""
-    bits = 0
-    for one in readings:
-        bits |= one.reasons
-    return ", ".join(_words(bits & SLOWED))
+    return ", ".join(words_of(_all(readings) & SLOWED))
 
 
 def summary(kept: Sequence[Reading], discarded: int) -> Clocks:
     """Of the readings around the windows that are used."""
     sm, memory = [one.sm_mhz for one in kept], [one.memory_mhz for one in kept]
-    bits = 0
-    for one in kept:
-        bits |= one.reasons
     # That a device idles between windows is no news.
-    reasons = tuple(_words(bits & ~0x1))
+    reasons = tuple(words_of(_all(kept) & ~IDLE))
     return Clocks((min(sm), max(sm)), (min(memory), max(memory)), max(one.watts for one in kept), reasons, discarded)
 
 
@@ -98,5 +94,10 @@ def inconclusive(kept: Sequence[Sequence[Reading]], discarded: int, why: str = "
     return ""
 
 
-def _words(bits: int) -> list[str]:
+def words_of(bits: int) -> list[str]:
+    """The reasons among some bits, in words."""
     return [word for bit, word in REASONS.items() if bits & bit]
+
+
+def _all(readings: Iterable[Reading]) -> int:
+    return functools.reduce(operator.or_, (one.reasons for one in readings), 0)

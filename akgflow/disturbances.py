@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from akgflow.base.text import lines
-from akgflow.clocks import REASONS, SLOWED
+from akgflow.clocks import SLOWED, words_of
 from akgflow.machine import Device, Machine, nvidia_query, nvidia_rows
 
 BUSY = 0.25
@@ -90,7 +90,7 @@ def of_nvidia(others: list[str], values: dict[str, str]) -> Iterator[Disturbance
         "end them, or choose another device with CUDA_VISIBLE_DEVICES" if others else "",
     )
     bits = int(values["reasons"], 16) if values.get("reasons", "").startswith("0x") else 0
-    active = ", ".join(word for bit, word in REASONS.items() if bits & bit) or "none"
+    active = ", ".join(words_of(bits)) or "none"
     slow = bool(bits & SLOWED)
     hint = "let it cool, or look at its power supply: windows are discarded meanwhile" if slow else ""
     yield Disturbance("throttle reasons", not slow, active, hint)
