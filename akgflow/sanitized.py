@@ -7,6 +7,8 @@ from dataclasses import dataclass
 KINDS = ("memory", "race")
 """``memory``: accesses outside what was allocated or after it was freed, and reads of what nobody wrote. ``race``:
 threads that access the same memory without an order, and barriers that not all of them reach."""
+MOST_FINDINGS = 10
+"""Of one kind of one tool: what comes after the first often comes of it."""
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from akgflow.sanitized import Finding
-
-MOST_FINDINGS = 10
+from akgflow.sanitized import MOST_FINDINGS, Finding
 
 
 class _Frame(NamedTuple):

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from akgflow.sanitized import Finding, Sanitized
+from akgflow.sanitized import MOST_FINDINGS, Finding, Sanitized
 from akgflow.verdict import JudgeRequest
 from akgflow.verification.judge.resources import bounded, profiler
 from akgflow.verification.reference.reference import Reference
@@ -22,7 +22,6 @@ from akgflow.verification.reference.reference import Reference
 TOOLS = {"memory": ("memcheck", "initcheck"), "race": ("racecheck", "synccheck")}
 SECONDS = 240.0
 """For one of them."""
-MOST_FINDINGS = 10
 _MARK = re.compile(r"^=========\s?")
 _PLACES = (
     # ``at scale(float*)+0x160 in k.cu:6``, and with ``():0x160`` in its place, as the versions of CUDA 12 and 13 print.

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +58,7 @@ class Recording:
     key: str
     cores: int
 
-    def start(self, request: JudgeRequest, scratch: Path, evidence: Evidence = Evidence.EXECUTED) -> Trial:
+    def start(self, request: JudgeRequest, scratch: Path, evidence: Evidence) -> Trial:
         """A process that records, and that nothing has been asked of."""
         self.build_cache.fetch(self.key, scratch / BUILDS)
         trial = Trial(self.server, request, evidence, scratch, self.cores)
@@ -86,19 +86,22 @@ class Looking:
 
     def _looked(self) -> Iterator[Sanitized]:
         status = Status.PASSED if self.failure is None else self.failure.status
-        kinds, request = self.request.sanitize, self.request
+        request = self.request
         executed = Evidence.EXECUTED in request.evidence and Evidence.INTERPRETED not in self.evidence
         checks = toolchains.interpreter_checks(request.toolchain)
         if status not in RAN:
-            yield from (Sanitized(kind, absent=f"the kernel was not run: {status}") for kind in kinds)
+            yield from self._absent(f"the kernel was not run: {status}")
         elif Evidence.INTERPRETED in request.evidence and not (executed and Evidence.EXECUTED in self.evidence):
-            yield from (self._interpreted(kind, checks) for kind in kinds)
+            yield from (self._interpreted(kind, checks) for kind in request.sanitize)
         elif not executed:
-            yield from (Sanitized(kind, absent="the kernel was compiled, and not run") for kind in kinds)
+            yield from self._absent("the kernel was compiled, and not run")
         elif not request.target.on_host:
             yield from self._on_device()
         else:
             yield from self._on_host()
+
+    def _absent(self, why: str) -> Iterator[Sanitized]:
+        return (Sanitized(kind, absent=why) for kind in self.request.sanitize)
 
     def _interpreted(self, kind: str, checks: dict[str, str]) -> Sanitized:
         """What the interpreter has seen: a fault of the kernel ended the judgement with its words."""
@@ -122,20 +125,25 @@ class Looking:
             return found
         scratch = self.folder / "watched"
         scratch.mkdir(parents=True)
-        trial = self.recording.start(self.request, scratch, Evidence.INTERPRETED)
         try:
-            trial.open()
-            trial.load(self.module)
-            for reference in self.references("cpu"):
-                reference.prepare()
-                trial.build(reference)
-                trial.check(reference, reference.draws[0])
+            self._call(scratch, Evidence.INTERPRETED, self.references("cpu"))
         except CandidateFailed as failure:
             again = _FAULT.search(failure.message)
             return _finding(again["words"].strip()) if again is not None else found
+        return found
+
+    def _call(self, scratch: Path, evidence: Evidence, references: Iterable[Reference]) -> None:
+        """Call the kernel once on each case in a process that records; raises `CandidateFailed`."""
+        trial = self.recording.start(self.request, scratch, evidence)
+        try:
+            trial.open()
+            trial.load(self.module)
+            for reference in references:
+                reference.prepare()
+                trial.build(reference)
+                trial.check(reference, reference.draws[0])
         finally:
             trial.close()
-        return found
 
     def _small(self, device: str) -> Reference:
         """The case that is looked at."""
@@ -147,8 +155,7 @@ class Looking:
         platform = self.request.target.platform
         look = ON_DEVICE.get(platform)
         if look is None:
-            for kind in self.request.sanitize:
-                yield Sanitized(kind, absent=f"there is no sanitizer for {platform} here")
+            yield from self._absent(f"there is no sanitizer for {platform} here")
             return
         reference = self._small("cuda")
         reference.prepare()
@@ -159,28 +166,15 @@ class Looking:
 
     def _on_host(self) -> Iterator[Sanitized]:
         if toolchains.sanitizer(self.request.toolchain) is None:
-            for kind in self.request.sanitize:
-                yield Sanitized(kind, absent=f"the toolchain {self.request.toolchain} has no sanitizers")
+            yield from self._absent(f"the toolchain {self.request.toolchain} has no sanitizers")
             return
         scratch = self.folder / "scratch"
         scratch.mkdir(parents=True)
         with suppress(CandidateFailed):
             # One that crashes in the call has been recorded before it.
-            self._record(scratch)
+            self._call(scratch, Evidence.EXECUTED, [self._small("cpu")])
         for kind in self.request.sanitize:
             yield self._of_recorded(kind, scratch)
-
-    def _record(self, scratch: Path) -> None:
-        reference = self._small("cpu")
-        reference.prepare()
-        trial = self.recording.start(self.request, scratch)
-        try:
-            trial.open()
-            trial.load(self.module)
-            trial.build(reference)
-            trial.check(reference, reference.draws[0])
-        finally:
-            trial.close()
 
     def _of_recorded(self, kind: str, scratch: Path) -> Sanitized:
         asked = SanitizeRequest(self.request.toolchain, kind, str(scratch), str(scratch / RECORDED))
