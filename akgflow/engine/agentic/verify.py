@@ -19,7 +19,9 @@ PAUSES = (0.1, 0.3, 1.0)
 def ask(source: str) -> tuple[int, str]:
     """The exit status and the judge's words."""
     os.chdir(HERE)  # the name of a socket must be short
-    for pause in (*PAUSES, None):
+    words = ""
+    for pause in (0.0, *PAUSES):
+        time.sleep(pause)
         try:
             with socket.socket(socket.AF_UNIX) as link:
                 link.connect(SOCKET)
@@ -28,8 +30,6 @@ def ask(source: str) -> tuple[int, str]:
             return int(answer["status"]), str(answer["text"])
         except (OSError, ValueError) as failed:
             words = f"not judged: the judge cannot be reached ({failed})"
-        if pause is not None:
-            time.sleep(pause)
     return 2, words
 
 

@@ -82,8 +82,9 @@ class Judge:
 
     def _ranker(self, asked: RankRequest, judgement: Judgement) -> Ranker:
         tools, cores, scratch = self._tools, self._tools.machine.cores, judgement.scratch
-        found = memory_plan.planned(judgement.request, judgement.cases, Evidence.EXECUTED, cores)
-        judgement.request, judgement.plans = request, _ = found
+        planned = memory_plan.planned(judgement.request, judgement.cases, Evidence.EXECUTED, cores)
+        judgement.request, judgement.plans = planned
+        request = judgement.request
         device = "cpu" if request.target.on_host else "cuda"
         told = [keys for keys in judgement.cases if not judgement.is_secret(keys)] or list(judgement.cases[:1])
 
