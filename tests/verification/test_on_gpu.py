@@ -45,7 +45,14 @@ def recorded_kernel(task: Task, space: Workspace) -> str:
 
 def request(task: Task, target: Target, candidate: str, toolchain: str = "triton") -> JudgeRequest:
     return JudgeRequest(
-        candidate, str(task.operator.file), task.operator.source, toolchain, target, BOTH, task.cases, task.dtype
+        candidate,
+        str(task.operator.file),
+        task.operator.source,
+        toolchain,
+        target,
+        BOTH,
+        cases=task.cases,
+        dtype=task.dtype,
     )
 
 

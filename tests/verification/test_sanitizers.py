@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from judging import CPU, Bench, target_of
+from judging import CPU, Bench
 
 from akgflow.sanitized import KINDS, Finding
 from akgflow.terms import Evidence, Status
@@ -251,22 +251,6 @@ def test_nothing_found_counts_only_where_it_came_to_its_end(said: str, why: str 
     found = compute_sanitizer.unfinished(said)
     assert (found is None) == (why is None), found
     assert (why or "") in (found or "")
-
-
-@pytest.mark.gpu
-@pytest.mark.parametrize(
-    ("mask", "clean"),
-    [("mask=at < n", True), ("mask=at < n + 1000000", False)],
-)
-def test_a_device_is_looked_at(bench: Bench, mask: str, clean: bool) -> None:
-    text = TRITON.format(mask=mask)
-    target = target_of("gpu")
-    verdict = judged(bench, text, "triton", target=target, evidence=(Evidence.EXECUTED,))
-    memory, race = verdict.sanitized
-    assert memory.clean == clean, str(memory)
-    assert not race.absent
-    if not clean:
-        assert {one.line for one in memory.findings} == {line_of(text, "tl.load")}
 
 
 def test_compute_sanitizer_is_missed_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -19,6 +19,9 @@ from akgflow.errors import machine_error
 from akgflow.verification import worker_protocol as worker
 from akgflow.verification.worker_protocol import Message, Ready, Start, from_line, to_line
 
+UNREADABLE = 3
+"""The exit code after a line that is no message."""
+
 
 class Lines:
     """JSON lines in and out. A thread reads, so that the end of the input is noticed in the middle of a judgement."""
@@ -29,9 +32,15 @@ class Lines:
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
-        for line in self.source:
-            self.waiting.put(from_line(line))
         # The fork server sees its socket close, ends every candidate, and then itself.
+        try:
+            for line in self.source:
+                self.waiting.put(from_line(line))
+        except ValueError:
+            # Whoever asks would wait for an answer for ever.
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(UNREADABLE)
         os._exit(0)
 
     def write(self, message: Message) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from akgflow.verification.judge.candidate_process import BUILDS
@@ -17,9 +17,11 @@ WORDS = "words.txt"
 """The file in a tool's folder with all that was printed."""
 
 
-def run(command: Sequence[str], folder: Path, scratch: Path, seconds: float) -> str:
-    """What was printed. ``scratch`` is the candidate's folder. Raises `TimeoutError`."""
-    own = {"HOME": str(scratch), "TMPDIR": str(scratch), "AKGFLOW_CACHE": str(scratch / BUILDS)}
+def run(
+    command: Sequence[str], folder: Path, scratch: Path, seconds: float, variables: Mapping[str, str] | None = None
+) -> str:
+    """What was printed. ``scratch`` is the candidate's folder, ``variables`` the tool's own. Raises `TimeoutError`."""
+    own = {**(variables or {}), "HOME": str(scratch), "TMPDIR": str(scratch), "AKGFLOW_CACHE": str(scratch / BUILDS)}
     before = process_tree.children_of(os.getpid())
     with (folder / WORDS).open("wb") as words:
         process = subprocess.Popen(

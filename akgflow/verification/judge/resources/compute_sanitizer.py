@@ -22,6 +22,8 @@ from akgflow.verification.reference.reference import Reference
 TOOLS = {"memory": ("memcheck", "initcheck"), "race": ("racecheck", "synccheck")}
 SECONDS = 240.0
 """For one of them."""
+VARIABLES = {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}
+"""Each tensor is an allocation of its own: within one of PyTorch's large blocks, nothing is out of bounds."""
 _MARK = re.compile(r"^=========\s?")
 _PLACES = (
     # ``at scale(float*)+0x160 in k.cu:6``, and with ``():0x160`` in its place, as the versions of CUDA 12 and 13 print.
@@ -63,10 +65,12 @@ def look(kind: str, request: JudgeRequest, module: str, reference: Reference, sc
         folder.mkdir(exist_ok=True)
         profiler.put_question(request, module, reference, folder, scratch)
         options = ["--tool", tool, "--target-processes", "application-only", "--error-exitcode", "0"]
+        # Libraries ask the driver what it may refuse, and go on.
+        options += ["--report-api-errors", "no"] if tool == "memcheck" else []
         options += ["--racecheck-report", "analysis"] if tool == "racecheck" else []
         worker = [sys.executable, "-P", "-m", "akgflow.verification.candidate.profile_worker", str(folder)]
         try:
-            said = bounded.run([program, *options, *worker], folder, scratch, SECONDS)
+            said = bounded.run([program, *options, *worker], folder, scratch, SECONDS, VARIABLES)
         except TimeoutError as error:
             return Sanitized(kind, absent=f"{tool}: {error}: give a smaller case")
         found += read(said)
