@@ -3,18 +3,19 @@
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import torch
 import torch.nn.functional as F
+from gradient_kernels import FAULTS, KERNELS, text_of, wrong_text
+from judging import target_of
 from operator_texts import operator
 from sampling import sampled
 
 from akgflow.operators.backward import Backward
 from akgflow.operators.text import whole
 from akgflow.terms import Evidence
-from akgflow.verdict import Timing
+from akgflow.verdict import Limits, Timing
 from akgflow.verification.judge.resources.memory_plan import DoesNotFit, Room, plan
 from akgflow.verification.judge.timing.summary import Timed, in_parts
 from akgflow.verification.reference.operator import OperatorError, make_case
@@ -23,261 +24,61 @@ from akgflow.verification.reference.special.gradients import ANOTHER, EXPANDED
 from akgflow.verification.reference.tracing.footprint import footprint_of
 from akgflow.verification.reference.tracing.rounding import Rounding
 
-CANDIDATES = Path(__file__).with_name("candidates")
 EVIDENCE = {"cpp": Evidence.EXECUTED, "triton": Evidence.INTERPRETED}
 
 
-def init(*values):
-    return f"\n\ndef get_init_inputs():\n    return {list(values)}\n"
+def judged(bench, kernel, text, overwrites=(), place="cpu", **changes):
+    """The verdict on ``text`` as an answer to the operator of ``kernel``."""
+    if place == "cpu":
+        changes["evidence"] = (EVIDENCE[kernel.dsl],)
+    else:
+        limits = Limits(build_seconds=180, run_seconds=120, memory_bytes=4 << 30)
+        changes |= {"target": target_of(place), "evidence": (Evidence.EXECUTED,), "limits": limits}
+    return bench.judge(text, kernel.asked(*overwrites), toolchain=kernel.dsl, **changes)
 
 
-OPERATORS = {
-    "rms_norm": operator("""
-        class Model(nn.Module):
-            def __init__(self, width):
-                super().__init__()
-                self.weight = nn.Parameter(torch.ones(width))
-            def forward(self, x):
-                return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6) * self.weight
-        ROWS = 33
-        def get_inputs():
-            return [torch.randn(ROWS, 70)]
-    """, init(70)),
-    "layer_norm": operator("""
-        class Model(nn.Module):
-            def __init__(self, width):
-                super().__init__()
-                self.norm = nn.LayerNorm(width)
-            def forward(self, x):
-                return self.norm(x)
-        def get_inputs():
-            return [torch.randn(37, 50)]
-    """, init(50)),
-    "swiglu": operator("""
-        class Model(nn.Module):
-            def forward(self, a, b):
-                return F.silu(a) * b
-        def get_inputs():
-            return [torch.randn(23, 150), torch.randn(23, 150)]
-    """),
-    "geglu": operator("""
-        class Model(nn.Module):
-            def forward(self, a, b):
-                return F.gelu(a, approximate="tanh") * b
-        def get_inputs():
-            return [torch.randn(23, 150), torch.randn(23, 150)]
-    """),
-    "cross_entropy": operator("""
-        class Model(nn.Module):
-            def forward(self, logits, target):
-                return F.cross_entropy(logits, target)
-        def get_inputs():
-            return [torch.randn(40, 100), torch.randint(0, 100, (40,))]
-    """),
-    "embedding": operator("""
-        class Model(nn.Module):
-            def __init__(self, rows, width):
-                super().__init__()
-                self.table = nn.Embedding(rows, width)
-            def forward(self, ids):
-                return self.table(ids)
-        def get_inputs():
-            return [torch.randint(0, 40, (7, 19))]
-    """, init(40, 24)),
-    "softmax": operator("""
-        class Model(nn.Module):
-            def forward(self, x):
-                return torch.softmax(x, -1)
-        def get_inputs():
-            return [torch.randn(40, 100)]
-    """),
-    "rope": operator("""
-        class Model(nn.Module):
-            def __init__(self, length, width):
-                super().__init__()
-                angles = torch.arange(length)[:, None] * 100.0 ** (-torch.arange(0, width, 2) / width)
-                self.register_buffer("cos", angles.cos())
-                self.register_buffer("sin", angles.sin())
-            def forward(self, x):
-                one, other = x.chunk(2, -1)
-                return torch.cat([one * self.cos - other * self.sin, other * self.cos + one * self.sin], -1)
-        def get_inputs():
-            return [torch.randn(2, 3, 17, 20)]
-    """, init(17, 20)),
-    "attention": operator("""
-        class Model(nn.Module):
-            def forward(self, q, k, v):
-                return F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        def get_inputs():
-            return [torch.randn(1, 2, 33, 16) for _ in range(3)]
-    """),
-    "linear_cross_entropy": operator("""
-        class Model(nn.Module):
-            def __init__(self, width, classes):
-                super().__init__()
-                self.head = nn.Linear(width, classes, bias=False)
-            def forward(self, x, target):
-                return F.cross_entropy(self.head(x), target)
-        def get_inputs():
-            return [torch.randn(40, 24), torch.randint(0, 60, (40,))]
-    """, init(24, 60)),
-}  # fmt: skip
+def on_either(names, kernel_of, *kept):
+    """Names with ``cpu``, a few of them in each run of the tests; and with ``gpu`` those of Triton kernels."""
+    yield from (
+        pytest.param(*one.values, "cpu", marks=one.marks) if hasattr(one, "marks") else (one, "cpu")
+        for one in sampled(names, *kept)
+    )
+    for name in names:
+        if KERNELS[kernel_of(name)].dsl == "triton":
+            yield pytest.param(name, "gpu", marks=pytest.mark.gpu)
 
 
-class Kernel(NamedTuple):
-    """A candidate and the operator that it answers; ``overwrites`` is what the task lets it overwrite."""
-
-    operator: str
-    dsl: str
-    overwrites: tuple[str, ...] = ()
-
-
-KERNELS = {
-    "rms_norm_cpp": Kernel("rms_norm", "cpp"),
-    "swiglu_triton": Kernel("swiglu", "triton"),
-    "softmax_by_method_cpp": Kernel("softmax", "cpp"),
-    "cross_entropy_in_place_triton": Kernel("cross_entropy", "triton", ("logits",)),
-    "layer_norm_triton": Kernel("layer_norm", "triton"),
-    "geglu_cpp": Kernel("geglu", "cpp"),
-    "embedding_cpp": Kernel("embedding", "cpp"),
-    "rope_triton": Kernel("rope", "triton"),
-    "attention_cpp": Kernel("attention", "cpp"),
-    "linear_cross_entropy_cpp": Kernel("linear_cross_entropy", "cpp"),
-}
-
-
-class Fault(NamedTuple):
-    """A fault: the kernel, the words that are exchanged in it, and what the verdict must be and say."""
-
-    kernel: str
-    right: str
-    wrong: str
-    status: str
-    message: str
-
-
-VALUES = "INCORRECT_NUMERICAL"
-FAULTS = {
-    "only the last row": Fault(
-        "rms_norm_cpp", "at(dw)[c] += G", "at(dw)[c] = G", VALUES, "the gradient of parameter weight"
-    ),
-    "the mean's term is missing": Fault(
-        "rms_norm_cpp", " - X[i] * mean)", ")", VALUES, "the gradient of input x at ["
-    ),
-    "stale: kept on the module": Fault(
-        "rms_norm_cpp",
-        "rows, weight, root = ctx.saved_tensors",
-        "_, weight, root = ctx.saved_tensors\n        rows = KEPT[-1]",
-        VALUES,
-        "kept for each call of forward",
-    ),
-    "right for upstream ones only": Fault(
-        "cross_entropy_in_place_triton", "factor = tl.load(upstream)", "factor = 1.0", VALUES,
-        "the gradient of input logits",
-    ),
-    "overwrites what it may not": Fault(
-        "cross_entropy_in_place_triton", "", "", "REFUSED", "the call changed its input 0; inputs must stay as they are"
-    ),
-    "detached": Fault(
-        "swiglu_triton", "return SwiGLU.apply(a, b)", "return SwiGLU.apply(a, b).detach()", "INVALID",
-        "output 0 has no gradient: it was computed outside of autograd",
-    ),
-    "no gradient for one input": Fault(
-        "swiglu_triton", "return da, db", "return da, None", "INVALID", "the gradient of input b is missing"
-    ),
-    "a term of the slope is missing": Fault(
-        "swiglu_triton", "(s + x * s * (1 - s))", "s", VALUES, "the gradient of input a at ["
-    ),
-    "PyTorch's own autograd": Fault(
-        "geglu_cpp",
-        "return GEGLU.apply(a, b)",
-        'return torch.nn.functional.gelu(a, approximate="tanh") * b',
-        "FALLBACK",
-        "did the work",
-    ),
-    "strides of the upstream gradient": Fault(
-        "softmax_by_method_cpp", "grads[0].contiguous()", "grads[0]", VALUES, "the gradient of input x"
-    ),
-    "a key of the dict": Fault(
-        "softmax_by_method_cpp", '{"x": dx}', '{"input": dx}', "INVALID", "has no tensor for x"
-    ),
-    "kept from forward to the method": Fault(
-        "softmax_by_method_cpp",
-        "return out\n\n    def backward(self, grads, inputs, outputs):",
-        "self.out = out\n        return out\n\n"
-        "    def backward(self, grads, inputs, outputs):\n        outputs = [self.out]",
-        VALUES,
-        "kept for each call of forward",
-    ),
-    "the first block of rows only": Fault(
-        "layer_norm_triton", "for start in range(0, rows, BLOCK)", "for start in range(0, 32, BLOCK)", VALUES,
-        "the gradient of parameter norm.",
-    ),
-    "the mean of the gradients is missing": Fault(
-        "layer_norm_triton", "g - first - values", "g - values", VALUES, "the gradient of input x at ["
-    ),
-    "right for the first two calls": Fault(
-        "embedding_cpp", "return Embedding.apply(ids, self.table.weight)",
-        "self.calls = getattr(self, 'calls', 0) + 1\n"
-        "        return Embedding.apply(ids if self.calls <= 2 else ids.flip(0), self.table.weight)",
-        VALUES, "right at first and wrong on call",
-    ),
-    "a row that is looked up twice": Fault(
-        "embedding_cpp", "+= G[i * width", "= G[i * width", VALUES, "the gradient of parameter table.weight"
-    ),
-    "rotated the same way": Fault(
-        "rope_triton", "sin.contiguous(), -1.0)", "sin.contiguous(), 1.0)", VALUES, "the gradient of input x at ["
-    ),
-    "the scale of the keys' gradient": Fault(
-        "attention_cpp", "at(dk)[other + c] += ds", "at(dk)[other + c] += ds / scale", VALUES,
-        "the gradient of input k at [",
-    ),
-    "the upstream gradient forgotten": Fault(
-        "linear_cross_entropy_cpp", "for one in ctx.saved_tensors:", "for one in ctx.saved_tensors[:1]:", VALUES,
-        "the gradient of parameter head.weight",
-    ),
-    "half of the gelu": Fault(
-        "geglu_cpp", " * (1 + 3 * C * x * x)", "", VALUES, "the gradient of input a at ["
-    ),
-}  # fmt: skip
-
-
-def text_of(name):
-    return (CANDIDATES / f"{name}.py").read_text(encoding="utf-8")
-
-
-def judged(bench, kernel, text, overwrites=(), **changes):
-    asked = whole(OPERATORS[kernel.operator], {}, None, Backward(overwrites))
-    return bench.judge(text, asked, toolchain=kernel.dsl, evidence=(EVIDENCE[kernel.dsl],), **changes)
-
-
-@pytest.mark.parametrize("name", sampled(KERNELS, "rms_norm_cpp", "cross_entropy_in_place_triton"))
-def test_an_honest_kernel_passes_forward_and_backward(bench, name):
-    kernel = KERNELS[name]
-    found = judged(bench, kernel, text_of(name), kernel.overwrites)
-    assert found.passed, (found.message, found.log)
-    assert "gradients, too" in found.message
-    asked = {one.distribution for one in found.correctness.cases}
-    assert "other upstream gradients" in asked
-    assert kernel.operator.endswith("cross_entropy") or "expanded upstream gradients" in asked
-
-
-@pytest.mark.parametrize(
-    "name", sampled(FAULTS, "only the last row", "stale: kept on the module", "right for upstream ones only")
+HONEST = [*on_either(KERNELS, str, "rms_norm_cpp", "cross_entropy_in_place_triton", "rms_norm_triton", "adamw_triton")]
+FAULTY = list(
+    on_either(
+        FAULTS,
+        lambda name: FAULTS[name].kernel,
+        "only the last row",
+        "stale: kept on the module",
+        "right for upstream ones only",
+        "one row of each program's",
+    )
 )
-def test_a_fault_is_named(bench, name):
+
+
+@pytest.mark.parametrize(("name", "place"), HONEST)
+def test_an_honest_kernel_passes_forward_and_backward(bench, name, place):
+    kernel = KERNELS[name]
+    found = judged(bench, kernel, text_of(name), kernel.overwrites, place)
+    assert found.passed, (found.message, found.log)
+    asked = {one.distribution for one in found.correctness.cases}
+    assert ("gradients, too" in found.message) == ("other upstream gradients" in asked) == kernel.backward
+    scalar = kernel.operator.endswith("cross_entropy")
+    assert scalar or ("expanded upstream gradients" in asked) == kernel.backward
+
+
+@pytest.mark.parametrize(("name", "place"), FAULTY)
+def test_a_fault_is_named(bench, name, place):
     fault = FAULTS[name]
-    kernel, text = KERNELS[fault.kernel], text_of(fault.kernel)
-    assert fault.right in text
-    wrong = text.replace(fault.right, fault.wrong)
-    if "KEPT" in wrong:
-        wrong = (
-            wrong.replace("ctx.save_for_backward(", "KEPT.append(rows)\n        ctx.save_for_backward(")
-            + "\nKEPT = []\n"
-        )
-    found = judged(bench, kernel, wrong, () if not fault.right else kernel.overwrites)
-    assert found.status == fault.status, (found.message, found.log)
-    assert fault.message in found.message
+    kernel = KERNELS[fault.kernel]
+    found = judged(bench, kernel, wrong_text(name), () if not fault.right else kernel.overwrites, place)
+    assert found.status in fault.status.split(), (found.message, found.log)
+    assert any(words in found.message for words in fault.message.split("|")), found.message
 
 
 def test_a_case_takes_room_for_its_gradients_and_is_never_cut():
@@ -425,10 +226,20 @@ def test_parts_of_a_call_are_told_with_their_intervals():
     assert list(found.parts) == ["forward"]
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("name", ["rms_norm_cpp", "softmax_by_method_cpp"])
-def test_forward_and_backward_are_timed(bench, name):
-    found = judged(bench, KERNELS[name], text_of(name), time=True, baselines=("eager", "torch.compile"))
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        pytest.param("rms_norm_cpp", "cpu", marks=pytest.mark.thorough),
+        pytest.param("softmax_by_method_cpp", "cpu", marks=pytest.mark.thorough),
+        pytest.param("rms_norm_triton", "gpu", marks=pytest.mark.gpu),
+        pytest.param("softmax_by_method_triton", "gpu", marks=pytest.mark.gpu),
+    ],
+)
+def test_forward_and_backward_are_timed(bench, name, place):
+    large = {} if place == "cpu" else {"cases": ({"rows": 2048, "width": 4096},)}
+    found = judged(
+        bench, KERNELS[name], text_of(name), (), place, time=True, baselines=("eager", "torch.compile"), **large
+    )
     assert found.passed, (found.message, found.log)
     if not found.timing:
         assert re.search("too busy|too short", found.absent["timing"])

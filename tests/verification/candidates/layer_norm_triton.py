@@ -1,4 +1,4 @@
-"""LayerNorm: one program a row for the input's gradient, one a column for the parameters'."""
+"""LayerNorm: backward keeps one part of the parameters' gradients for each program, and a second kernel sums these."""
 
 import torch
 import triton
@@ -7,48 +7,58 @@ import triton.language as tl
 
 @triton.jit
 def forward_kernel(x, weight, bias, out, means, roots, cols, eps, BLOCK: tl.constexpr):
-    row = tl.program_id(0)
+    row = tl.program_id(0).to(tl.int64)
     at = tl.arange(0, BLOCK)
     inside = at < cols
-    values = tl.load(x + row * cols + at, mask=inside, other=0.0)
+    values = tl.load(x + row * cols + at, mask=inside, other=0.0).to(tl.float32)
     mean = tl.sum(values, axis=0) / cols
     apart = tl.where(inside, values - mean, 0.0)
     root = 1 / tl.sqrt(tl.sum(apart * apart, axis=0) / cols + eps)
     tl.store(means + row, mean)
     tl.store(roots + row, root)
-    w = tl.load(weight + at, mask=inside)
-    tl.store(out + row * cols + at, apart * root * w + tl.load(bias + at, mask=inside), mask=inside)
+    w = tl.load(weight + at, mask=inside, other=0.0).to(tl.float32)
+    b = tl.load(bias + at, mask=inside, other=0.0).to(tl.float32)
+    tl.store(out + row * cols + at, apart * root * w + b, mask=inside)
 
 
 @triton.jit
-def input_kernel(upstream, x, weight, means, roots, dx, cols, BLOCK: tl.constexpr):
-    row = tl.program_id(0)
+def backward_kernel(upstream, x, weight, means, roots, dx, dw_parts, db_parts, rows, cols, BLOCK: tl.constexpr):
+    program = tl.program_id(0).to(tl.int64)
     at = tl.arange(0, BLOCK)
     inside = at < cols
-    root = tl.load(roots + row)
-    values = (tl.load(x + row * cols + at, mask=inside, other=0.0) - tl.load(means + row)) * root
-    values = tl.where(inside, values, 0.0)
-    g = tl.load(upstream + row * cols + at, mask=inside, other=0.0) * tl.load(weight + at, mask=inside, other=0.0)
-    first = tl.sum(g, axis=0) / cols
-    second = tl.sum(g * values, axis=0) / cols
-    tl.store(dx + row * cols + at, root * (g - first - values * second), mask=inside)
+    w = tl.load(weight + at, mask=inside, other=0.0).to(tl.float32)
+    by_value = tl.zeros((BLOCK,), dtype=tl.float32)
+    plain = tl.zeros((BLOCK,), dtype=tl.float32)
+    for row in range(program, rows, tl.num_programs(0)):
+        root = tl.load(roots + row)
+        values = tl.load(x + row * cols + at, mask=inside, other=0.0).to(tl.float32) - tl.load(means + row)
+        values = tl.where(inside, values * root, 0.0)
+        g = tl.load(upstream + row * cols + at, mask=inside, other=0.0).to(tl.float32)
+        by_value += g * values
+        plain += g
+        g = g * w
+        first = tl.sum(g, axis=0) / cols
+        second = tl.sum(g * values, axis=0) / cols
+        tl.store(dx + row * cols + at, root * (g - first - values * second), mask=inside)
+    tl.store(dw_parts + program * cols + at, by_value, mask=inside)
+    tl.store(db_parts + program * cols + at, plain, mask=inside)
 
 
 @triton.jit
-def parameter_kernel(upstream, x, means, roots, dw, db, rows, cols, BLOCK: tl.constexpr):
-    col = tl.program_id(0)
-    by_value = tl.zeros((BLOCK,), dtype=tl.float32)
-    plain = tl.zeros((BLOCK,), dtype=tl.float32)
-    for start in range(0, rows, BLOCK):
-        row = start + tl.arange(0, BLOCK)
-        inside = row < rows
-        g = tl.load(upstream + row * cols + col, mask=inside, other=0.0)
-        mean = tl.load(means + row, mask=inside, other=0.0)
-        value = tl.load(x + row * cols + col, mask=inside, other=0.0) - mean
-        by_value += g * value * tl.load(roots + row, mask=inside, other=0.0)
-        plain += g
-    tl.store(dw + col, tl.sum(by_value, axis=0))
-    tl.store(db + col, tl.sum(plain, axis=0))
+def sum_kernel(parts, out, count, cols, ROWS: tl.constexpr, BLOCK: tl.constexpr):
+    col = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    total = tl.zeros((BLOCK,), dtype=tl.float32)
+    for start in range(0, count, ROWS):
+        row = start + tl.arange(0, ROWS)
+        inside = (row < count)[:, None] & (col < cols)[None, :]
+        total += tl.sum(tl.load(parts + row[:, None] * cols + col[None, :], mask=inside, other=0.0), axis=0)
+    tl.store(out + col, total, mask=col < cols)
+
+
+def shape_of(cols):
+    """The block that holds a row, and the warps for it."""
+    block = triton.next_power_of_2(cols)
+    return {"BLOCK": block, "num_warps": min(16, max(1, block // 256))}
 
 
 class LayerNorm(torch.autograd.Function):
@@ -56,9 +66,9 @@ class LayerNorm(torch.autograd.Function):
     def forward(ctx, x, weight, bias):
         rows = x.reshape(-1, x.shape[-1]).contiguous()
         count, cols = rows.shape
-        out, means, roots = torch.empty_like(rows), rows.new_empty(count), rows.new_empty(count)
-        block = triton.next_power_of_2(cols)
-        forward_kernel[(count,)](rows, weight, bias, out, means, roots, cols, 1e-5, BLOCK=block)
+        out = torch.empty_like(rows)
+        means, roots = (rows.new_empty(count, dtype=torch.float32) for _ in range(2))
+        forward_kernel[(count,)](rows, weight, bias, out, means, roots, cols, 1e-5, **shape_of(cols))
         ctx.save_for_backward(rows, weight, means, roots)
         return out.reshape(x.shape)
 
@@ -67,9 +77,12 @@ class LayerNorm(torch.autograd.Function):
         rows, weight, means, roots = ctx.saved_tensors
         count, cols = rows.shape
         g = upstream.reshape(rows.shape).contiguous()
+        programs = min(512, triton.cdiv(count, 4))
         dx, dw, db = torch.empty_like(rows), torch.empty_like(weight), torch.empty_like(weight)
-        input_kernel[(count,)](g, rows, weight, means, roots, dx, cols, BLOCK=triton.next_power_of_2(cols))
-        parameter_kernel[(cols,)](g, rows, means, roots, dw, db, count, cols, BLOCK=32)
+        parts = [rows.new_empty((programs, cols), dtype=torch.float32) for _ in range(2)]
+        backward_kernel[(programs,)](g, rows, weight, means, roots, dx, *parts, count, cols, **shape_of(cols))
+        for part, found in zip(parts, (dw, db), strict=True):
+            sum_kernel[(triton.cdiv(cols, 64),)](part, found, programs, cols, ROWS=8, BLOCK=64)
         return dx.reshape(upstream.shape), dw, db
 
 

@@ -6,17 +6,18 @@ import triton.language as tl
 
 
 @triton.jit
-def rotate_kernel(x, cos, sin, out, length, half, sign, BLOCK: tl.constexpr):
-    row = tl.program_id(0)
-    at = tl.arange(0, BLOCK)
-    inside = at < half
-    place = (row % length) * half + at
-    c = tl.load(cos + place, mask=inside)
-    s = tl.load(sin + place, mask=inside) * sign
-    one = tl.load(x + row * 2 * half + at, mask=inside)
-    other = tl.load(x + row * 2 * half + half + at, mask=inside)
-    tl.store(out + row * 2 * half + at, one * c - other * s, mask=inside)
-    tl.store(out + row * 2 * half + half + at, other * c + one * s, mask=inside)
+def rotate_kernel(x, cos, sin, out, rows, length, half, sign, ROWS: tl.constexpr, BLOCK: tl.constexpr):
+    row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
+    at = tl.arange(0, BLOCK)[None, :]
+    inside = (row < rows)[:, None] & (at < half)
+    place = (row % length)[:, None] * half + at
+    c = tl.load(cos + place, mask=inside, other=0.0)
+    s = tl.load(sin + place, mask=inside, other=0.0) * sign
+    here = row[:, None] * 2 * half + at
+    one = tl.load(x + here, mask=inside, other=0.0)
+    other = tl.load(x + here + half, mask=inside, other=0.0)
+    tl.store(out + here, one * c - other * s, mask=inside)
+    tl.store(out + here + half, other * c + one * s, mask=inside)
 
 
 def rotated(x, cos, sin, sign):
@@ -24,7 +25,9 @@ def rotated(x, cos, sin, sign):
     length, half = cos.shape
     out = torch.empty_like(x)
     rows = x.numel() // (2 * half)
-    rotate_kernel[(rows,)](x, cos, sin, out, length, half, sign, BLOCK=triton.next_power_of_2(half))
+    block = triton.next_power_of_2(half)
+    each = max(1, 1024 // block)
+    rotate_kernel[(triton.cdiv(rows, each),)](x, cos, sin, out, rows, length, half, sign, ROWS=each, BLOCK=block)
     return out
 
 
