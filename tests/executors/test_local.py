@@ -16,6 +16,7 @@ from judging import Bench
 
 from akgflow.errors import MachineExhausted
 from akgflow.executors.slots import TimingLock
+from akgflow.terms import Status
 from akgflow.verification.sandbox import process_tree
 
 OPERATOR = """
@@ -94,6 +95,13 @@ def test_a_judge_that_is_killed_is_replaced_and_then_the_run_must_stop(bench):
     # No verdict says it: the candidate is judged again when the same command is given again.
     with pytest.raises(MachineExhausted, match="the judge process was ended by SIGKILL"):
         bench.runner.run(asyncio.wait_for(killed_twice(), 90))
+    assert bench.judge(RIGHT, OPERATOR).passed
+
+
+def test_a_request_that_cannot_be_read_is_no_wait_without_an_end(bench):
+    verdict = bench.judge(RIGHT, OPERATOR, secret_cases=None)
+    assert verdict.status is Status.NOT_RUN
+    assert "the judge process ended with code 3" in verdict.message and "secret_cases" in verdict.message
     assert bench.judge(RIGHT, OPERATOR).passed
 
 
