@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from akgflow.base.serial import to_json
+from akgflow.base.text import named_values
 from akgflow.config.types import Scalar
 from akgflow.search.pool import Judged
 from akgflow.search.quality import timings_of
@@ -60,11 +61,13 @@ class Choice:
 def choose(right: Sequence[Judged], most: int) -> Choice:
     """Up to ``most`` of the kernels that are right, each the fastest for some case; raises `NoChoice`.
 
-    A case goes to another kernel than the single best one only where that is faster by more than the noise of both.
+    A case goes to another kernel than the single best one only where that is faster by more than the noise of both. A
+    kernel that has no time at a case is left out: at the shapes around it, nobody knows what it loses.
     """
     timed = {judged.candidate.id: judged for judged in right if timings_of(judged.verdict)}
     if not timed:
         raise NoChoice("no right kernel was timed, and nothing else tells which is the best for a shape")
+    timed = _at_all_cases(timed)
     best = max(timed.values(), key=lambda judged: judged.worth)
     cases = {_key(one): one for one in timings_of(best.verdict)}
     if len(cases) < 2:
@@ -92,6 +95,19 @@ def choose(right: Sequence[Judged], most: int) -> Choice:
     }
     rows = tuple(replace(row, gains=gained[key]) for row, key in zip(rows, cases, strict=True))
     return Choice(tuple(timed[name] for name in used), rows)
+
+
+def _at_all_cases(timed: Mapping[str, Judged]) -> dict[str, Judged]:
+    """The kernels that were timed at every case at which one of them was; raises `NoChoice` where others are lost."""
+    found = {name: {_key(one): one.case for one in timings_of(judged.verdict)} for name, judged in timed.items()}
+    cases = {key: case for own in found.values() for key, case in own.items()}
+    whole = {name: timed[name] for name, own in found.items() if own.keys() == cases.keys()}
+    if len(whole) < 2 <= len(timed):
+        name, key = next((name, key) for name, own in found.items() for key in cases if key not in own)
+        reasons = (one.reason for one in timed[name].verdict.untimed if to_json(dict(one.case)) == key)
+        why = next(reasons, "nobody says why")
+        raise NoChoice(f"kernel {name} was not timed at {named_values(cases[key])}, where others were: {why}")
+    return whole
 
 
 def _rows(cases: Mapping[str, Timing], holds: Mapping[str, str], best: str) -> tuple[Row, ...]:

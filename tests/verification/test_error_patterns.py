@@ -104,3 +104,17 @@ def test_a_mistake_is_named(references, name):
         got = wrong(*draw.inputs, *([reference.state] if operator in PARTS else []))
         details.append(compare(got.to(expected.framework.dtype).contiguous(), expected, 0, 1.0).detail)
     assert any(words in detail for detail in details), details
+
+
+def test_an_answer_that_has_few_digits_by_itself_is_not_called_rounded():
+    """Means of values of few digits are exact, and those in float64 of a sound kernel are so but for its roundings."""
+    text = OPERATOR.format(body="torch.var_mean(x, -1)[1]", args="x", inputs="torch.randn(512, 1024)", parts="None")
+    for _ in range(3):
+        reference = Reference(text, "operator.py", {}, None, "cpu")
+        reference.prepare()
+        for draw in reference.draws:
+            expected, exact = draw.expected[0], draw.inputs[0].double().mean(-1).float()
+            assert compare(exact, expected, 0, 1.0).detail == "", draw.distribution
+            if draw.distribution == "operator":
+                found = compare(exact.bfloat16().float(), expected, 0, 1.0)
+                assert found.wrong and "rounded to bfloat16 on its way" in found.detail

@@ -21,9 +21,8 @@ def pattern(got: torch.Tensor, expected: torch.Tensor, good: torch.Tensor) -> st
     values = got.double()
     if bool((values == 0).all()):
         return "everything is zero"
-    narrow = rounded_to(got)
-    if narrow and rounded_to(expected.to(got.dtype)) != narrow:
-        return f"every value is a {narrow} number: the result was rounded to {narrow} on its way"
+    if narrow := rounded_on_its_way(got, expected):
+        return narrow
     unwritten = _unwritten(got, bad) or _rounded_twice(got, expected, bad)
     return unwritten or next((found for look in _LOOKS if (found := look(values, expected, bad))), "")
 
@@ -38,6 +37,8 @@ ROUNDINGS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "bfloat16": lambda t: t.bfloat16().to(t.dtype),
 }
 FEW, MANY = 64, 1 << 22
+ROUNDINGS_OF_DTYPE = 2
+"""By so many roundings of its own dtype a value differs from a narrower number that it is not."""
 _SAMPLE = 1 << 16
 
 
@@ -67,6 +68,23 @@ def rounded_to(values: torch.Tensor) -> str:
         return ""
     bits = sample.contiguous().view(torch.int32 if values.dtype == torch.float32 else torch.int16)
     return next((name for name, count in formats.items() if bool((bits & ((1 << count) - 1) == 0).all())), "")
+
+
+def rounded_on_its_way(got: torch.Tensor, expected: torch.Tensor) -> str:
+    """That all values are numbers of a narrower format, which those that are expected (float64) are not; else empty.
+
+    Sums of few digits are such numbers by themselves, but for what the float64 of the expected ones has rounded: only
+    values that are further from a number of that format count, `FEW` of them at least.
+    """
+    name = rounded_to(got)
+    if not name:
+        return ""
+    exact = torch.where((got != 0) & torch.isfinite(got) & torch.isfinite(expected), expected, 0.0)
+    moved = (ROUNDINGS[name](exact.to(got.dtype)).double() - exact).abs()
+    told = moved > ROUNDINGS_OF_DTYPE * torch.finfo(got.dtype).eps * exact.abs()
+    if int(told.sum()) < FEW:
+        return ""
+    return f"every value is a {name} number: the result was rounded to {name} on its way"
 
 
 def _unwritten(got: torch.Tensor, bad: torch.Tensor) -> str:

@@ -61,7 +61,7 @@ import numpy as np
 import torch
 
 from akgflow.verdict import Worst
-from akgflow.verification.reference.error_patterns import pattern, rounded_to
+from akgflow.verification.reference.error_patterns import pattern, rounded_on_its_way, rounded_to
 from akgflow.verification.reference.index_outputs import Selection
 from akgflow.verification.reference.tracing.accumulation import LONGEST
 from akgflow.verification.reference.tracing.spread import Roundoff, scatter, scatter_allowed
@@ -323,11 +323,10 @@ def _together(got: torch.Tensor, marks: _Marks, expected: Expected, tolerance: f
             f"together their errors are {marks.scatter / expected.scatter:.1f} times as large as they may be where "
             "operands are rounded as far as is allowed: something is rounded further"
         )
-    name = rounded_to(got) if tolerance < NARROW_TOLERANCE else ""
     # A product by ones and zeros is an operand, which the framework's own kernel was allowed to round.
-    if name and name not in (rounded_to(marks.centre.to(got.dtype)), rounded_to(dtypes.parts(expected.framework))):
-        return f"every value is a {name} number: the result was rounded to {name} on its way"
-    return ""
+    if tolerance >= NARROW_TOLERANCE or rounded_to(dtypes.parts(expected.framework)) == rounded_to(got):
+        return ""
+    return rounded_on_its_way(got, marks.centre)
 
 
 def _marks(got: torch.Tensor, expected: Expected, tolerance: float) -> _Marks:
