@@ -236,6 +236,20 @@ def test_compute_sanitizers_reports_are_read(said: str, findings: list[Finding])
     assert list(compute_sanitizer.read(said)) == findings
 
 
+def test_a_line_of_a_file_that_a_build_wrote_is_that_of_the_candidate(tmp_path: Path) -> None:
+    text = CUDA.format(barrier="__syncthreads();", other="at")
+    source = text.split('r"""')[1].split('"""')[0]
+    file = tmp_path / "builds" / "cuda.cu"
+    file.parent.mkdir()
+    file.write_text("#include <torch/types.h>\n#include <cuda.h>\n" + source)
+    for part in ("__shared__", "*= 2", "0 * x"):
+        line = file.read_text()[: file.read_text().index(part)].count("\n") + 1
+        found = compute_sanitizer.in_candidate(Finding("read", "cuda.cu", line, "twice"), text, tmp_path)
+        assert found.line == line_of(text, part)
+    elsewhere = Finding("read", "cub.cuh", 7, "twice")
+    assert compute_sanitizer.in_candidate(elsewhere, text, tmp_path) == elsewhere
+
+
 @pytest.mark.parametrize(
     ("said", "why"),
     [

@@ -64,7 +64,8 @@ LOAD_INLINE = CUDA.format(
     module="torch.utils.cpp_extension import load_inline",
     host="void run(torch::Tensor x, torch::Tensor y, torch::Tensor spare) { const int n = x.numel();\n"
     "  twice<<<(n + 63) / 64, 64>>>(x.data_ptr<float>(), y.data_ptr<float>(), spare.data_ptr<float>(), n); }",
-    load='library = load_inline("twice", "void run(torch::Tensor, torch::Tensor, torch::Tensor);", SOURCE, functions=["run"])',
+    load='HEAD = "void run(torch::Tensor, torch::Tensor, torch::Tensor);"\n'
+    'library = load_inline("twice", HEAD, SOURCE, functions=["run"])',
     call="library.run(x, y, spare)",
 )
 WARPS = '''

@@ -12,6 +12,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from akgflow.sanitized import MOST_FINDINGS, Finding, Sanitized
@@ -22,8 +23,9 @@ from akgflow.verification.reference.reference import Reference
 TOOLS = {"memory": ("memcheck", "initcheck"), "race": ("racecheck", "synccheck")}
 SECONDS = 240.0
 """For one of them."""
-VARIABLES = {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}
-"""Each tensor is an allocation of its own: within one of PyTorch's large blocks, nothing is out of bounds."""
+VARIABLES = {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1", "NVCC_APPEND_FLAGS": "-lineinfo"}
+"""Each tensor is an allocation of its own: within one of PyTorch's large blocks, nothing is out of bounds. And what
+PyTorch's own ``load_inline`` builds has line tables."""
 _MARK = re.compile(r"^=========\s?")
 _PLACES = (
     # ``at scale(float*)+0x160 in k.cu:6``, and with ``():0x160`` in its place, as the versions of CUDA 12 and 13 print.
@@ -76,7 +78,25 @@ def look(kind: str, request: JudgeRequest, module: str, reference: Reference, sc
         found += read(said)
         if not found and (why := unfinished(said)):
             return Sanitized(kind, absent=f"{tool}: {why}")
-    return Sanitized(kind, f"compute-sanitizer {', '.join(TOOLS[kind])}", tuple(found[:MOST_FINDINGS]))
+    told = tuple(in_candidate(one, module, scratch) for one in found[:MOST_FINDINGS])
+    return Sanitized(kind, f"compute-sanitizer {', '.join(TOOLS[kind])}", told)
+
+
+def in_candidate(found: Finding, module: str, scratch: Path) -> Finding:
+    """The finding with its line in the candidate's text, where a build has put a part of that into a file of its own.
+
+    The line is that with the same words; where several have them, it has as many of them before it as in the file.
+    """
+    if not found.file or found.line is None:
+        return found
+    for file in sorted(scratch.rglob(found.file)):
+        lines = [line.strip() for line in file.read_text(encoding="utf-8", errors="replace").splitlines()]
+        words = "".join(lines[found.line - 1 : found.line])
+        before = lines[: found.line].count(words)
+        same = [number for number, line in enumerate(module.splitlines(), 1) if line.strip() == words]
+        if words and before <= len(same):
+            return replace(found, line=same[before - 1])
+    return found
 
 
 def read(said: str) -> tuple[Finding, ...]:
