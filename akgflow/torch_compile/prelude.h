@@ -21,6 +21,12 @@ template <typename T> inline T min_propagate_nan(T a, T b) { return (a != a || a
 #pragma omp declare reduction(minnan : float, double : omp_out = min_propagate_nan(omp_out, omp_in)) \
     initializer(omp_priv = std::numeric_limits<decltype(omp_priv)>::infinity())
 
+// Threads may add to one element.
+template <typename T> inline void atomic_add(T* address, T value) {
+  #pragma omp atomic
+  *address += value;
+}
+
 template <typename T> struct IndexValue { int64_t index; T value; };
 template <typename T, bool largest> inline IndexValue<T>& index_combine(IndexValue<T>& best, T value, int64_t index) {
   const bool nan = value != value, had = best.value != best.value;

@@ -30,6 +30,10 @@ SMALL = {
     "matmul_gelu": ({"m": 9, "k": 33, "n": 37}, {"m": 1, "k": 300, "n": 5}),
     # Long rows, many of them: torch declares what helps with their sums as static.
     "group_norm": ({"batch": 4, "channels": 32, "side": 28}, {"batch": 2, "channels": 8, "side": 2}),
+    # Means of few digits are numbers of narrower formats by themselves.
+    "moments": ({"rows": 100, "columns": 64}, {"rows": 1, "columns": 3}),
+    # Threads that add to one element.
+    "scatter_add": ({"rows": 300, "width": 33}, {"rows": 1, "width": 1}),
     "layernorm": ({"rows": 7, "columns": 33}, {"rows": 1, "columns": 5}),
 }
 
