@@ -48,23 +48,27 @@ def show_result(result: RunResult, out: Console) -> None:
 
 def show_gains(jobs: Sequence[JobResult], out: Console) -> None:
     """Print what each step of the jobs came to; nothing where no job has a time after more than one step."""
-    timed = [job for job in jobs if sum(gain.speed is not None for gain in job.gains) > 1]
+    timed = [job for job in jobs if sum(gain.speed is not None for gain in _worked(job.gains)) > 1]
     rows = [Row((job.job, *row)) for job in timed for row in gain_rows(job.gains)]
     if rows:
         show_table(GAINS, rows, out, heads=2, right=GAINS[3:])
 
 
 def gain_rows(gains: Sequence[Gain]) -> list[tuple[str, ...]]:
-    """A row for each step under `GAINS`, without the job."""
+    """A row for each step that did something under `GAINS`, without the job."""
     rows: list[tuple[str, ...]] = []
     before = None
-    for gain in gains:
+    for gain in _worked(gains):
         best = str(Speed(*gain.speed)) if gain.speed else gain.status
         more = f"{gain.speed[0] / before - 1:+.0%}" if gain.speed and before else ""
         held = seconds(gain.device_seconds) if gain.device_seconds else ""
         rows.append((gain.step, best, more, f"{gain.tokens:,}" if gain.tokens else "", str(gain.judged or ""), held))
         before = gain.speed[0] if gain.speed else before
     return rows
+
+
+def _worked(gains: Sequence[Gain]) -> list[Gain]:
+    return [gain for gain in gains if gain.tokens or gain.judged or gain.device_seconds]
 
 
 def show_examples(shown: Mapping[str, Sequence[ShownKernel]], out: Console) -> None:
