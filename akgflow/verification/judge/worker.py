@@ -37,7 +37,7 @@ class Lines:
             for line in self.source:
                 self.waiting.put(from_line(line))
         except ValueError:
-            # Whoever asks would wait for an answer for ever.
+            # Who asks would wait for an answer for ever.
             traceback.print_exc()
             sys.stderr.flush()
             os._exit(UNREADABLE)
