@@ -88,7 +88,7 @@ def test_whose_fault_it_is(bench, target, evidence, changes, status, words):
 
 @pytest.mark.thorough
 def test_a_kernel_that_is_interpreted_slowly_does_not_hang(bench):
-    many = [("cdiv(x.numel(), 64),", "cdiv(x.numel(), 64), 800,"), ("    at =", WORK + "    at =")]
+    many = [("cdiv(x.numel(), 64),", "cdiv(x.numel(), 64), 400,"), ("    at =", WORK + "    at =")]
     verdict = judged(bench, CPU, (INTERPRETED,), *many, limits=Limits(build_seconds=60, run_seconds=2))
     assert verdict.status is Status.NOT_RUN, verdict.message
     assert "calls were interpreted in time" in verdict.message
