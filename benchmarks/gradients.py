@@ -19,10 +19,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
 from gradient_kernels import KERNELS, Kernel, text_of
+from judging import target_of
 
-from akgflow.config.types import Target
 from akgflow.executors.once import temporary_executor
-from akgflow.machine import Machine, detect
+from akgflow.machine import detect
 from akgflow.terms import Evidence
 from akgflow.verdict import JudgeRequest, Limits, PartTiming, Timing, Verdict
 
@@ -55,18 +55,14 @@ HEAD = ("kernel", "status", *(f"{part}, µs" for part in PARTS), *(f"{one} over 
         for one in PARTS), "remarks")  # fmt: skip
 
 
-def request(name: str, kernel: Kernel, device: str, machine: Machine) -> JudgeRequest:
+def request(name: str, kernel: Kernel, device: str) -> JudgeRequest:
     """Judge the kernel at its size, with time."""
-    target = Target("cpu", "cpu", "native")
-    if device == "cuda":
-        found = machine.devices[0]
-        target = Target("gpu", found.platform, found.arch, device=found.name)
     return JudgeRequest(
         candidate=text_of(name),
         operator_file=f"{kernel.operator}.py",
         operator=kernel.asked(*kernel.overwrites),
         toolchain=kernel.dsl,
-        target=target,
+        target=target_of(device),
         evidence=(Evidence.EXECUTED,),
         cases=(SIZES[device][kernel.operator],),
         baselines=("eager", "torch.compile"),
@@ -98,15 +94,14 @@ def row(name: str, verdict: Verdict) -> Iterable[str]:
 
 async def judged(device: str, only: list[str], until: float) -> None:
     """Judge the kernels in turn, and print each when it is done."""
-    machine = detect()
-    async with temporary_executor(machine) as executor:
+    async with temporary_executor(detect()) as executor:
         for name, kernel in KERNELS.items():
             if kernel.dsl != DSL[device] or (only and name not in only) or kernel.operator not in SIZES[device]:
                 continue
             if time.monotonic() > until:
                 print(f"no time is left for {name}", file=sys.stderr)
                 continue
-            verdict = await executor.judge(request(name, kernel, device, machine))
+            verdict = await executor.judge(request(name, kernel, device))
             print("| " + " | ".join(row(name, verdict)) + " |", flush=True)
 
 

@@ -83,16 +83,14 @@ def choose(right: Sequence[Judged], most: int) -> Choice:
         if found is None or gains[found] <= 0:
             break
         kept.append(found)
-        holds = {key: found if _better(key, found, name, speeds) else name for key, name in holds.items()}
+        own = speeds[found]
+        holds = {key: found if own[key].exceeds(speeds[name][key]) else name for key, name in holds.items()}
     rows = _rows(cases, holds, kept[0])
     used = [name for name in kept if name == kept[0] or any(row.candidate == name for row in rows)]
     if len(used) < 2:
         raise NoChoice("no kernel is faster than the best one at any case by more than the noise")
     first = speeds[used[0]]
-    gained = {
-        key: tuple(speeds[name][key].ratio / first[key].ratio if key in speeds[name] else 1.0 for name in used)
-        for key in cases
-    }
+    gained = {key: tuple(speeds[name][key].ratio / first[key].ratio for name in used) for key in cases}
     rows = tuple(replace(row, gains=gained[key]) for row, key in zip(rows, cases, strict=True))
     return Choice(tuple(timed[name] for name in used), rows)
 
@@ -122,12 +120,8 @@ def _rows(cases: Mapping[str, Timing], holds: Mapping[str, str], best: str) -> t
 
 def _gain(own: Mapping[str, Speed], holds: Mapping[str, str], speeds: Mapping[str, Mapping[str, Speed]]) -> float:
     """By what a kernel makes all cases together faster, as a logarithm."""
-    pairs = [(own[key], speeds[name][key]) for key, name in holds.items() if key in own]
+    pairs = [(own[key], speeds[name][key]) for key, name in holds.items()]
     return sum(math.log(one.ratio / before.ratio) for one, before in pairs if one.exceeds(before))
-
-
-def _better(key: str, found: str, name: str, speeds: Mapping[str, Mapping[str, Speed]]) -> bool:
-    return key in speeds[found] and speeds[found][key].exceeds(speeds[name][key])
 
 
 def _winner(judged: Judged) -> Winner:

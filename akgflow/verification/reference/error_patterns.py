@@ -37,7 +37,7 @@ ROUNDINGS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "bfloat16": lambda t: t.bfloat16().to(t.dtype),
 }
 FEW, MANY = 64, 1 << 22
-ROUNDINGS_OF_DTYPE = 2
+OWN_ROUNDINGS = 2
 """By so many roundings of its own dtype a value differs from a narrower number that it is not."""
 _SAMPLE = 1 << 16
 
@@ -81,7 +81,7 @@ def rounded_on_its_way(got: torch.Tensor, expected: torch.Tensor) -> str:
         return ""
     exact = torch.where((got != 0) & torch.isfinite(got) & torch.isfinite(expected), expected, 0.0)
     moved = (ROUNDINGS[name](exact.to(got.dtype)).double() - exact).abs()
-    told = moved > ROUNDINGS_OF_DTYPE * torch.finfo(got.dtype).eps * exact.abs()
+    told = moved > OWN_ROUNDINGS * torch.finfo(got.dtype).eps * exact.abs()
     if int(told.sum()) < FEW:
         return ""
     return f"every value is a {name} number: the result was rounded to {name} on its way"
