@@ -145,6 +145,52 @@ def test_shapes_keep_to_what_the_operator_can_do(turn):
     assert any(max(one.values()) > 48 for one in found), "something outgrows the stated sizes"
 
 
+ROTARY = """
+class Model(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.register_buffer("angles", torch.arange(0, width, 2).float())
+    def forward(self, x):
+        one, other = x.chunk(2, -1)
+        return torch.cat([one * self.angles - other, other * self.angles + one], -1)
+def get_inputs(rows=6, width=20):
+    return [torch.randn(rows, width)]
+def get_init_inputs(width=20):
+    return [width]
+"""
+TWO_VECTORS = """
+class Model(nn.Module):
+    def forward(self, x, y):
+        return (x - x.mean()) * y
+def get_inputs(n=24, m=24):
+    return [torch.randn(n), torch.randn(m)]
+"""
+OUTER = """
+class Model(nn.Module):
+    def forward(self, x, y, scale):
+        return (x[:, None] - y) * scale.expand(x.shape[0], y.shape[0])
+def get_inputs(n=24, m=5):
+    return [torch.randn(n), torch.randn(m), torch.randn(n, 1)]
+"""
+FITS = {
+    # name: (operator, own sizes, further sizes, whether they fit only by accident)
+    "half a pair": (ROTARY, {"rows": 6, "width": 20}, {"width": 3}, True),
+    "one pair": (ROTARY, {"rows": 6, "width": 20}, {"width": 2}, False),
+    "one row": (ROTARY, {"rows": 6, "width": 20}, {"rows": 1}, False),
+    "one beside many": (TWO_VECTORS, {"n": 24, "m": 24}, {"n": 1}, True),
+    "one beside one": (TWO_VECTORS, {"n": 24, "m": 24}, {"n": 1, "m": 1}, False),
+    "what is broadcast anyway": (OUTER, {"n": 24, "m": 5}, {"n": 1}, False),
+    "each of two that are": (OUTER, {"n": 24, "m": 5}, {"m": 1}, False),
+}
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_a_shape_that_fits_by_broadcasting_alone_is_no_case(name):
+    text, own, sizes, by_accident = FITS[name]
+    drawer = Drawer(HEAD + text + (NO_INIT if "get_init" not in text else ""), "operator.py", None, {}, own, {})
+    assert drawer._runs(sizes) is not by_accident
+
+
 def test_shapes_keep_to_what_is_guaranteed_and_to_memory():
     own, guaranteed = {"rows": 6, "length": 64}, {"length": SizeRange(64, 10**9, 64)}
     for sizes in Drawer(SOFTMAX, "operator.py", None, {}, own, guaranteed).shapes(lambda: True):

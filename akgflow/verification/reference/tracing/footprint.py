@@ -1,8 +1,4 @@
-"""What one call of an operator takes, from shapes alone: nothing of its size is allocated to find out. Judge only.
-
-The call runs on meta tensors. What needs values there runs on fake ones, with a real model where constructing it needs
-values, too.
-"""
+"""What one call of an operator takes, from shapes alone: nothing of its size is allocated to find out. Judge only."""
 
 from __future__ import annotations
 
@@ -16,8 +12,9 @@ import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from akgflow.operators.arguments import split
-from akgflow.verification.reference.operator import Case, OperatorError, seeded
+from akgflow.verification.reference.operator import Case
 from akgflow.verification.reference.tracing.op_count import Counting, results_of
+from akgflow.verification.reference.tracing.without_memory import without_memory
 from akgflow.verification.shared import dtypes, memory
 from akgflow.verification.shared.op_policy import Work
 
@@ -49,38 +46,7 @@ class Footprint:
 
 def footprint_of(case: Case) -> Footprint:
     """The footprint of a case; raises `OperatorError` where nothing shows it."""
-    failed: Exception | None = None
-    for way in (_on_meta, _on_fakes, _on_fake_inputs):
-        try:
-            with seeded(0), torch.no_grad():
-                return way(case)
-        except Exception as error:
-            failed = failed or error
-    raise OperatorError(f"what the operator takes cannot be traced: {type(failed).__name__}: {failed}")
-
-
-def _on_meta(case: Case) -> Footprint:
-    with torch.device("meta"):
-        return _traced(case, case.model(), case.make_inputs())
-
-
-def _on_fakes(case: Case) -> Footprint:
-    with _fake_mode():
-        return _traced(case, case.model(), case.make_inputs())
-
-
-def _on_fake_inputs(case: Case) -> Footprint:
-    model = case.model()
-    with _fake_mode():
-        return _traced(case, model, case.make_inputs())
-
-
-def _fake_mode() -> contextlib.AbstractContextManager[Any]:
-    # Its import takes seconds.
-    from torch._subclasses.fake_tensor import FakeTensorMode
-
-    found: contextlib.AbstractContextManager[Any] = FakeTensorMode(allow_non_fake_inputs=True)
-    return found
+    return without_memory(case, _traced)
 
 
 def _traced(case: Case, model: Any, inputs: Any) -> Footprint:
