@@ -53,7 +53,8 @@ def by_accident(usual: list[Call], other: list[Call]) -> bool:
 
 
 def _followed(_: Case, model: Any, inputs: Any) -> list[Call]:
-    with _Broadcasts() as seen:
+    seen = _Broadcasts()
+    with seen:
         invoke(model, inputs)
     return seen.calls
 
