@@ -17,8 +17,8 @@ from akgflow.verification.reference.special.variants import forward_alone
 
 CANDIDATE = "candidate"
 COMPILED = "torch.compile"
-PROCESSES = 4
-"""Processes of the candidate, and of each baseline that starts quickly."""
+PROCESSES = 8
+"""Processes of the candidate, and of each baseline that starts quickly, at most."""
 FEW_PROCESSES = 2
 """Processes of a baseline that takes seconds to start."""
 COMPILE_SECONDS = 120.0

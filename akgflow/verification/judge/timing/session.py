@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from akgflow.terms import Status
 from akgflow.verification.judge.failures import CandidateFailed
@@ -33,9 +33,10 @@ MOST_CALLS = 4096
 TRIED = {"cpu": 68, "cuda": 20}
 """Calls by which the size of the windows is chosen. On a GPU the first read of each answer is slow."""
 ROUNDS = (5, 40)
-ALONE_ROUNDS = 2
-"""Questions are asked one at a time in each pairing of so many rounds, with cold caches in those of the first. There is
-only that one where it takes longer than the budget."""
+FIRST_ROUNDS = {"cpu": 1, "cuda": 0}
+"""Rounds of windows that do not count: on a CPU those of new processes are up to half as slow again."""
+ALONE_PAIRINGS, COLD_PAIRINGS = 8, 4
+"""The first pairings, in which questions are also asked one at a time, and those with cold caches besides."""
 AFTER_ROUNDS = 3
 """Rounds of the baselines once the candidate's processes have ended."""
 WINDOW_BYTES = {"cpu": 64 << 20, "cuda": 12 << 30}
@@ -69,6 +70,17 @@ def _timed(starts: Starts, module: str, device: str, limit: int | None, pace: Pa
     arms = starts.candidate(module) | starts.baselines()
     there = memory_plan.for_timing(starts.reference, limit)
     return Session(starts.reference, arms, device, there, pace).run()
+
+
+class Asked(NamedTuple):
+    """What is asked in a pairing."""
+
+    counts: bool
+    """Whether its windows of questions asked together count."""
+    alone: bool
+    cold: bool
+    drawn: bool
+    """Whether the questions follow from the last draw."""
 
 
 class Session:
@@ -197,9 +209,17 @@ class Session:
         started, round_ = time.monotonic(), 0
         try:
             while self._goes_on(round_, time.monotonic() - started):
-                for asked, place in enumerate(_shuffled(range(len(self.arms[CANDIDATE].workers)))):
-                    # One draw for a round, in which each process of the candidate is asked once.
-                    while not self._pair(place, alone=round_ < ALONE_ROUNDS, cold=round_ == 0, drawn=asked > 0):
+                places = _shuffled(range(len(self.arms[CANDIDATE].workers)))
+                for asked, place in enumerate(places):
+                    number = round_ * len(places) + asked
+                    how = Asked(
+                        counts=round_ >= self._uncounted,
+                        alone=number < ALONE_PAIRINGS,
+                        cold=number < COLD_PAIRINGS,
+                        # One draw for a round, in which each process of the candidate is asked once.
+                        drawn=asked > 0,
+                    )
+                    while not self._pair(place, how):
                         pass  # the device was slowed; after some of these the clocks end the timing
                 round_ += 1
         except ReadbackFailed as error:
@@ -214,13 +234,18 @@ class Session:
             another = not round_ or seconds / round_ * (round_ + 1) < self._pace.most(ENOUGH_SECONDS)
             return another and not (round_ and self.summary.precise)
         if seconds > min(BUDGET_SECONDS[self.kind], self._pace.windows):
-            return not round_
+            return round_ <= self._uncounted
         return round_ < ROUNDS[0] or (round_ < ROUNDS[1] and not self.summary.precise)
 
-    def _pair(self, place: int, alone: bool, cold: bool, drawn: bool) -> bool:
+    @property
+    def _uncounted(self) -> int:
+        """The rounds that do not count."""
+        return 0 if self.sizes.few else FIRST_ROUNDS[self.kind]
+
+    def _pair(self, place: int, how: Asked) -> bool:
         """Ask one process of each arm the same fresh questions, in random order; whether that can be believed."""
         questions, candidate, trusted = self.slots.questions, self.arms[CANDIDATE], self._trusted
-        questions.refresh(questions.count if alone else self.n, drawn)
+        questions.refresh(questions.count if how.alone else self.n, how.drawn)
         # Some memory is quicker to copy to: the arms take turns with it.
         for arm, buffer in zip(
             self.arms.values(), _shuffled(one.answer_buffer for one in self.arms.values()), strict=True
@@ -231,12 +256,12 @@ class Session:
         self._clocks.begin(self.arms, self.summary.overhead)
         for arm in _shuffled(self.arms.values()):
             at = place % len(arm.workers)
-            seconds[arm.name] = self._ask(arm, at, alone, cold and arm in (trusted, candidate))
+            seconds[arm.name] = self._ask(arm, at, how._replace(cold=how.cold and arm in (trusted, candidate)))
             self._clocks.look()
             self._take_turns(arm.workers[at])
         pairing = Pairing(place, seconds, self.summary.overhead.seconds[-1])
         believed = self._clocks.keeps()
-        self.summary.pairings += [pairing] if believed else []
+        self.summary.pairings += [pairing] if believed and how.counts else []
         self.checker.check(candidate.workers[place], trusted.workers[place % len(trusted.workers)])
         return believed
 
@@ -245,24 +270,25 @@ class Session:
         if self.sizes.turns:
             worker.release()
 
-    def _ask(self, arm: Arm, at: int, alone: bool, cold: bool) -> float:
+    def _ask(self, arm: Arm, at: int, how: Asked) -> float:
         """Ask one process its part of a pairing: questions together, then some one at a time.
 
         Returns the seconds of those asked together.
         """
         samples, overhead = arm.samples[at], self.summary.overhead
         together, nothing = self._window(arm, at, 0, self.n)
-        samples.windows.append(together)
+        if how.counts:
+            samples.windows.append(together)
         overhead.windows += nothing
         if self.sizes.few:
             samples.alone.append(together.seconds)
             overhead.alone += [one.seconds for one in nothing]
-        for slot in range(self.n, self.n + self.sizes.alone) if alone else ():
+        for slot in range(self.n, self.n + self.sizes.alone) if how.alone else ():
             window, nothing = self._window(arm, at, slot, 1)
             samples.alone.append(window.seconds)
             overhead.alone += [one.seconds for one in nothing]
         colds = range(self.n + self.sizes.alone, self.n + self.sizes.alone + self.sizes.cold)
-        for slot in colds if cold and self.slots.sweeps else ():
+        for slot in colds if how.cold and self.slots.sweeps else ():
             window, nothing = self._window(arm, at, slot, 1, cold=True)
             samples.cold.append(window.seconds)
             overhead.cold += [one.seconds for one in nothing]

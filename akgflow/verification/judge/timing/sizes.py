@@ -25,8 +25,11 @@ DRAWN = 2
 """Sets of inputs that are drawn beside one for each process: at first, and once the candidate's have ended."""
 LEAST_SECONDS = 5.0
 """That they may take however long the judgement took before."""
-PROCESSES = (4, 3, 2)
-"""Of the candidate, and of each baseline: as many as there is room and time for. One alone shows no variance."""
+PROCESSES = {"cpu": (8, 4), "cuda": (4,)}
+"""Of the candidate, and of each baseline: as many as there is room for. With eight an interval is half as wide as with
+four that have twice the windows; on a GPU each takes a context and seconds."""
+FEW_PROCESSES = (4, 3, 2)
+"""The same where calls are slow or large. One alone shows no variance."""
 
 
 class Sizes(NamedTuple):
@@ -82,20 +85,22 @@ def sizes(questions: Questions, arms: int, memory: Memory, kind: str, copies: bo
     """
     held = 2 if copies else 1
     slot = 2 * questions.pitch + arms * questions.out_pitch
-    workers, slow = arms * PROCESSES[0], pace.call > SLOW_SECONDS[kind]
-    each = memory.own + memory.calling
-    free = min(MEMORY[kind], memory.there - workers * each - 2 * questions.pitch)
-    slots = int(free // (slot + workers * held * questions.out_pitch))
-    if slots >= FEWEST + ALONE + COLD + WARM and not slow:
-        return Sizes(PROCESSES[0], slots, turns=False, few=False, slow=False)
+    slow = pace.call > SLOW_SECONDS[kind]
+    for count in () if slow else PROCESSES[kind]:
+        workers = arms * count
+        each = memory.own + memory.calling
+        free = min(MEMORY[kind], memory.there - workers * each - 2 * questions.pitch)
+        slots = int(free // (slot + workers * held * questions.out_pitch))
+        if slots >= FEWEST + ALONE + COLD + WARM:
+            return Sizes(count, slots, turns=False, few=False, slow=False)
     # One question to a window, and an old one to warm up on; beside them a set that is drawn, and what is compared.
     few = 2 * slot + 2 * questions.pitch + 2 * questions.out_pitch
     answers = memory.calling + held * questions.out_pitch
-    for turns, count in product((False, True), PROCESSES):
+    for turns, count in product((False, True), FEW_PROCESSES):
         workers, asked = arms * count, arms * count + 1
         needed = few + workers * memory.own + (1 if turns else workers) * answers
         takes = asked * pace.call + workers * pace.construct + (count + DRAWN) * pace.draw if slow else 0.0
-        most = pace.most(MOST_SECONDS if count == PROCESSES[-1] else ENOUGH_SECONDS)
+        most = pace.most(MOST_SECONDS if count == FEW_PROCESSES[-1] else ENOUGH_SECONDS)
         if needed <= memory.there and takes <= most:
             return Sizes(count, 2, turns=turns, few=True, slow=slow, alone=0, cold=0, warm=1)
     if needed > memory.there:
