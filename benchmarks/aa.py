@@ -4,8 +4,8 @@
                             [--json FILE]
 
 Every comparison is one whole judgement (numerics on secret inputs, then the timing) by the judge that `akgflow verify`
-uses, with one change: what stands in the place of the baseline is the kernel itself, loaded by the same request as
-the candidate, or its faster original. On a CPU the kernels are C++; on a GPU they are Triton: one that is bound by
+uses. Beside eager, it times the candidate against a rival, as it times a kernel that picks by shape: the kernel itself,
+or its faster original. On a CPU the kernels are C++; on a GPU they are Triton: one that is bound by
 bandwidth, one by computing, one by what a launch costs. All but the last take long enough for the next launch to be
 prepared meanwhile: else all would be bound by that. The slower copies really do the work again for one row, block or
 tile in twenty (for the kernel that is bound by its launch, 5 % more work takes no more time, so it has none).
@@ -23,11 +23,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+ITSELF = "itself"
 CPP = '''
 import torch
 from tvm_ffi.cpp import load_inline
@@ -196,8 +196,8 @@ def compare(judge: Any, kernel: Kernel, text: str, target: Any) -> dict[str, Any
     from akgflow.terms import Evidence
 
     operator, found_here = Operator(Path("operator.py"), kernel.operator), Reach((Evidence.EXECUTED,), {})
-    request = replace(judge_request(operator, text, kernel.toolchain, target, found_here), dtype=kernel.dtype)
-    judge.other = kernel.text
+    asked = judge_request(operator, text, kernel.toolchain, target, found_here)
+    request = replace(asked, dtype=kernel.dtype, rivals={ITSELF: kernel.text})
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="aa-") as folder:
         verdict = judge.judge(request, Path(folder), lambda: None)
@@ -205,9 +205,9 @@ def compare(judge: Any, kernel: Kernel, text: str, target: Any) -> dict[str, Any
     found: dict[str, Any] = {"seconds": time.monotonic() - started, "warnings": verdict.warnings}
     if not verdict.passed:
         raise SystemExit(f"{verdict.status}: {verdict.message}\n{verdict.log}")
-    if not verdict.timing:
-        return found | {"call": "no figure", "reason": verdict.absent["timing"]}
-    (timing,) = verdict.timing
+    if not verdict.beside:
+        return found | {"call": "no figure", "reason": verdict.absent.get("timing", verdict.absent.get("beside"))}
+    (timing,) = verdict.beside
     return found | {
         "call": timing.call,
         "ratio": timing.speedup,
@@ -218,22 +218,16 @@ def compare(judge: Any, kernel: Kernel, text: str, target: Any) -> dict[str, Any
     }
 
 
-def judge_of(machine: Any) -> Any:
-    """The judge, with the kernel itself in the baseline's place."""
+def judge_of(machine: Any) -> tuple[Any, Any]:
+    """The judge, and what starts its processes."""
     import torch
 
     from akgflow.verification.judge.candidate_process import ForkServerClient
     from akgflow.verification.judge.judge import Judge
-    from akgflow.verification.judge.timing import Start, Starts
-
-    class Against(Judge):
-        other = ""
-
-        def timed(self, starts: Starts, module: str) -> Mapping[str, Start]:
-            return starts.candidate(module) | starts.candidate(self.other, "itself")
 
     torch.set_num_threads(machine.cores)
-    return Against(machine, ForkServerClient())
+    server = ForkServerClient()
+    return Judge(machine, server), server
 
 
 def show(name: str, kind: str, found: list[dict[str, Any]]) -> None:
@@ -270,7 +264,7 @@ def main() -> None:
     if options.device == "cuda":
         device = machine.devices[0]
         target = Target("gpu", device.platform, device.arch, device=device.name)
-    judge = judge_of(machine)
+    judge, server = judge_of(machine)
     chosen = {name: one for name, one in kernels(options.device).items() if options.only in name}
     results: dict[str, dict[str, list[dict[str, Any]]]] = {}
     started = time.monotonic()
@@ -286,7 +280,7 @@ def main() -> None:
             one = compare(judge, kernel, text, target)
             results.setdefault(kind, {}).setdefault(name, []).append(one)
             print(f"{kind:7} {name:22} {json.dumps(one)}", file=sys.stderr, flush=True)
-    judge.server.end_all()
+    server.end_all()
     for kind, by_name in results.items():
         for name, found in by_name.items():
             show(name, kind, found)
