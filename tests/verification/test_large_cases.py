@@ -440,7 +440,7 @@ def test_a_timing_takes_what_there_is_down_to_two_sets_and_two_processes() -> No
     reference.prepare()
     questions = Questions(reference)
     plenty = sizes(questions, 2, Memory(8 * GIB, 0, 0), "cpu", False, Pace(1e-4))
-    assert (plenty.few, plenty.processes) == (False, 8)
+    assert (plenty.few, plenty.processes) == (False, 6)
     assert sizes(questions, 2, Memory(8 * GIB, 0, 0), "cuda", False, Pace(1e-4)).processes == 4
     half = sizes(questions, 2, Memory(8 * GIB, GIB // 2, 0), "cpu", False, Pace(1e-4))
     assert (half.few, half.processes) == (False, 4)
@@ -461,7 +461,7 @@ def test_slow_calls_are_timed_as_few_times_as_a_figure_needs() -> None:
     reference.prepare()
     questions = Questions(reference)
     found = [sizes(questions, 2, Memory(GIB, 0, 0), "cpu", False, Pace(seconds)) for seconds in (0.05, 0.4, 1.0, 4.0)]
-    assert [(one.slow, one.processes) for one in found] == [(False, 8), (True, 4), (True, 4), (True, 2)]
+    assert [(one.slow, one.processes) for one in found] == [(False, 6), (True, 4), (True, 4), (True, 2)]
     assert sizes(questions, 2, Memory(GIB, 0, 0), "cpu", False, Pace(1.0, construct=3.0)).processes == 2
     with pytest.raises(NotTimed, match="a call takes 20 s here"):
         sizes(questions, 2, Memory(GIB, 0, 0), "cpu", False, Pace(20.0))

@@ -17,7 +17,7 @@ from akgflow.verification.reference.special.variants import forward_alone
 
 CANDIDATE = "candidate"
 COMPILED = "torch.compile"
-PROCESSES = 8
+PROCESSES = 6
 """Processes of the candidate, and of each baseline that starts quickly, at most."""
 FEW_PROCESSES = 2
 """Processes of a baseline that takes seconds to start."""

@@ -25,6 +25,8 @@ from akgflow.verification.judge.timing.windows.window import Slots, TimedWorker,
 from akgflow.verification.reference.reference import Reference
 
 BUDGET_SECONDS = {"cpu": 7.5, "cuda": 4.0}
+LONGER = 2
+"""Times its budget that a timing may take where nothing could be told otherwise: others were busy for a while."""
 WINDOW_SECONDS = {"cpu": 0.03, "cuda": 0.02}
 """What the windows of the quickest arm should last: long against the 100 µs that a window costs by itself."""
 LONGEST_SECONDS = 0.15
@@ -35,8 +37,9 @@ TRIED = {"cpu": 68, "cuda": 20}
 ROUNDS = (5, 40)
 FIRST_ROUNDS = {"cpu": 1, "cuda": 0}
 """Rounds of windows that do not count: on a CPU those of new processes are up to half as slow again."""
-ALONE_PAIRINGS, COLD_PAIRINGS = 8, 4
-"""The first pairings, in which questions are also asked one at a time, and those with cold caches besides."""
+ALONE_ROUNDS = {"cpu": 1, "cuda": 2}
+COLD_PAIRINGS = 4
+"""Questions are also asked one at a time in the first rounds, and with cold caches in the first pairings."""
 AFTER_ROUNDS = 3
 """Rounds of the baselines once the candidate's processes have ended."""
 WINDOW_BYTES = {"cpu": 64 << 20, "cuda": 12 << 30}
@@ -211,11 +214,10 @@ class Session:
             while self._goes_on(round_, time.monotonic() - started):
                 places = _shuffled(range(len(self.arms[CANDIDATE].workers)))
                 for asked, place in enumerate(places):
-                    number = round_ * len(places) + asked
                     how = Asked(
                         counts=round_ >= self._uncounted,
-                        alone=number < ALONE_PAIRINGS,
-                        cold=number < COLD_PAIRINGS,
+                        alone=round_ < ALONE_ROUNDS[self.kind],
+                        cold=round_ == 0 and asked < COLD_PAIRINGS,
                         # One draw for a round, in which each process of the candidate is asked once.
                         drawn=asked > 0,
                     )
@@ -233,8 +235,9 @@ class Session:
         if self.sizes.slow:
             another = not round_ or seconds / round_ * (round_ + 1) < self._pace.most(ENOUGH_SECONDS)
             return another and not (round_ and self.summary.precise)
-        if seconds > min(BUDGET_SECONDS[self.kind], self._pace.windows):
-            return round_ <= self._uncounted
+        budget = min(BUDGET_SECONDS[self.kind], self._pace.windows)
+        if seconds > budget:
+            return round_ <= self._uncounted or (seconds < LONGER * budget and not self.summary.tells)
         return round_ < ROUNDS[0] or (round_ < ROUNDS[1] and not self.summary.precise)
 
     @property

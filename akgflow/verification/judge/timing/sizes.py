@@ -11,7 +11,7 @@ from akgflow.verification.judge.timing.windows.questions import NotTimed, Questi
 
 MEMORY = {"cpu": 2 << 30, "cuda": 64 << 30}
 """Bytes that many small questions may take: more of them would only take longer to write."""
-ALONE, COLD, WARM = 4, 2, 4
+ALONE, COLD, WARM = {"cpu": 2, "cuda": 4}, 2, 4
 """Slots for questions asked one at a time, warm and cold, and for old ones on which a process warms up."""
 FEWEST = 3
 """Slots of the smallest window, where there are all of the others."""
@@ -25,9 +25,9 @@ DRAWN = 2
 """Sets of inputs that are drawn beside one for each process: at first, and once the candidate's have ended."""
 LEAST_SECONDS = 5.0
 """That they may take however long the judgement took before."""
-PROCESSES = {"cpu": (8, 4), "cuda": (4,)}
-"""Of the candidate, and of each baseline: as many as there is room for. With eight an interval is half as wide as with
-four that have twice the windows; on a GPU each takes a context and seconds."""
+PROCESSES = {"cpu": (6, 4), "cuda": (4,)}
+"""Of the candidate, and of each baseline: as many as there is room for. With six an interval is two thirds as wide as
+with four that have as many windows together; on a GPU each takes a context and seconds."""
 FEW_PROCESSES = (4, 3, 2)
 """The same where calls are slow or large. One alone shows no variance."""
 
@@ -45,7 +45,7 @@ class Sizes(NamedTuple):
     """A window is one question, which is asked alone by that, and its slot takes the next one."""
     slow: bool
     """Calls are asked for as few times as a figure needs."""
-    alone: int = ALONE
+    alone: int
     cold: int = COLD
     warm: int = WARM
 
@@ -91,8 +91,8 @@ def sizes(questions: Questions, arms: int, memory: Memory, kind: str, copies: bo
         each = memory.own + memory.calling
         free = min(MEMORY[kind], memory.there - workers * each - 2 * questions.pitch)
         slots = int(free // (slot + workers * held * questions.out_pitch))
-        if slots >= FEWEST + ALONE + COLD + WARM:
-            return Sizes(count, slots, turns=False, few=False, slow=False)
+        if slots >= FEWEST + ALONE[kind] + COLD + WARM:
+            return Sizes(count, slots, turns=False, few=False, slow=False, alone=ALONE[kind])
     # One question to a window, and an old one to warm up on; beside them a set that is drawn, and what is compared.
     few = 2 * slot + 2 * questions.pitch + 2 * questions.out_pitch
     answers = memory.calling + held * questions.out_pitch

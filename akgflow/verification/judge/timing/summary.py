@@ -77,6 +77,11 @@ class Summary:
                 return False
         return True
 
+    @property
+    def tells(self) -> bool:
+        """True when every ratio is worth reporting."""
+        return all(ratio.tells for ratio in self._closest(self._rows()).values())
+
     def timed(self, case: Mapping[str, Scalar], device: str, warnings: Sequence[str]) -> Timed:
         """All timings; raises `NotTimed`."""
         found = Timed(self.n, warnings=list(warnings))
