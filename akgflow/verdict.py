@@ -166,6 +166,15 @@ class PartTiming:
 
 
 @dataclass(frozen=True)
+class OperatorShare:
+    """An operator of the framework in a baseline's call, such as ``addmm``, and its share of the call's time."""
+
+    operator: str
+    calls: int
+    share: float
+
+
+@dataclass(frozen=True)
 class Timing:
     """Seconds of one call on the judge's clock, and the ratio to one baseline with its interval."""
 
@@ -195,6 +204,8 @@ class Timing:
     prepared: Prepared | None = None
     """What preparing weights took, which ``speedup`` and ``interval`` contain; None where nothing is prepared."""
     clocks: Clocks | None = None  # of the GPU, around the windows; None where they cannot be read
+    spending: tuple[OperatorShare, ...] = ()
+    """Where the baseline's time goes, the largest share first; of eager alone."""
 
 
 @dataclass(frozen=True)

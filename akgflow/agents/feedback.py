@@ -19,6 +19,8 @@ MAX_SUMMARY = 160
 MAX_LOG_LINES = 24
 _MAX_SHAPES = 3
 _MAX_KERNELS = 2
+_MAX_OPERATORS, _LEAST_SHARE = 4, 0.03
+"""Of those that a baseline consists of: so many, none with a smaller share."""
 _NEAR = 0.7
 """Share of the roofline from which on there is little left to gain."""
 _LAUNCH_SECONDS = 15e-6
@@ -117,6 +119,11 @@ def _timing(verdict: Verdict) -> Iterator[str]:
         # Where most is left to gain.
         least = verdict.timing[min(known)[1]]
         yield f"{f'{_shape(least.case)}: ' if several else ''}{_roofline(least)}"
+    spent = [one for one in verdict.timing if one.spending]
+    if spent:
+        # Launching counts least in the longest call.
+        longest = max(spent, key=lambda one: one.baseline_seconds)
+        yield f"{f'{_shape(longest.case)}: ' if several else ''}{_spending(longest)}"
 
 
 def _prepared(found: Prepared | None) -> str:
@@ -142,6 +149,17 @@ def _roofline(timing: Timing) -> str:
     if timing.seconds < _LAUNCH_SECONDS:
         return text + "So short a call is mostly launching: fewer kernels, and less Python in forward."
     return text + f"Here {_DECIDES.get(found.limit, 'the slower of both decides')}."
+
+
+def _spending(timing: Timing) -> str:
+    """What a baseline's time goes into."""
+    first, *others = timing.spending
+    who = timing.baseline.capitalize()
+    if not others:
+        return f"{who} is {first.operator} alone{f', {first.calls} calls' if first.calls > 1 else ''}."
+    shown = [one for one in timing.spending[:_MAX_OPERATORS] if one.share >= _LEAST_SHARE]
+    parts = [f"{one.share:.0%} in {one.operator}{f' ({one.calls} calls)' if one.calls > 1 else ''}" for one in shown]
+    return f"{who} spends {', '.join(parts)}."
 
 
 def _resources(found: tuple[KernelResources, ...], all_of_them: bool) -> Iterator[str]:

@@ -26,7 +26,7 @@ def signatures(subject: Subject) -> Signatures:
     with tempfile.TemporaryDirectory(prefix="akgflow-export-") as scratch:
         try:
             done = subprocess.run(
-                [sys.executable, "-P", "-m", "akgflow.verification.reference.tracing.signature"],
+                [sys.executable, "-P", "-m", "akgflow.verification.reference.tracing.from_shapes.signature"],
                 input=json.dumps(to_data(request)).encode(),
                 capture_output=True,
                 env=scrubbed(os.environ, "HOME", "TMPDIR"),

@@ -16,6 +16,7 @@ from akgflow.verdict import (
     Environment,
     KernelProfile,
     KernelResources,
+    OperatorShare,
     Roofline,
     Timing,
     Verdict,
@@ -66,6 +67,11 @@ def above_the_roofline() -> Verdict:
     return replace(found, timing=(replace(timing, roofline=replace(timing.roofline, note=note)),))
 
 
+def spending(*shares: tuple[str, int, float]) -> Verdict:
+    spent = tuple(OperatorShare(*one) for one in shares)
+    return replace(BASE, timing=(replace(TIMING, spending=spent),))
+
+
 def with_cores(*instructions: str) -> Verdict:
     return replace(timed(0.2, "memory"), resources=(replace(SPILLS, spill_bytes=0, tensor_cores=instructions),))
 
@@ -73,6 +79,12 @@ def with_cores(*instructions: str) -> Verdict:
 @pytest.mark.parametrize(
     ("verdict", "said", "unsaid"),
     [
+        (
+            spending(("addmm", 1, 0.61), ("gelu", 2, 0.37), ("empty", 3, 0.02)),
+            ["Eager spends 61% in addmm, 37% in gelu (2 calls)."],
+            ["empty"],
+        ),
+        (spending(("softmax", 1, 1.0)), ["Eager is softmax alone."], ["spends"]),
         (
             replace(BASE, status=Status.COMPILE_ERROR, message="it does not compile", log=GCC),
             ["COMPILE_ERROR: it does not compile", "'roow' was not declared", "14 |   const float* from"],

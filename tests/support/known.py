@@ -45,7 +45,7 @@ def operator(forward: str, shape: str = "64, 256", init: str = "pass") -> str:
 @cache
 def features(text: str) -> OperatorFeatures:
     """What a judge would say about an operator."""
-    from akgflow.verification.reference.tracing.features import features_of
+    from akgflow.verification.reference.tracing.from_shapes.features import features_of
 
     return features_of(FeatureRequest("operator.py", text))
 

@@ -12,7 +12,7 @@ import pytest
 from akgflow.executors.local import LocalExecutor
 from akgflow.features import FeatureRequest, OperatorFeatures
 from akgflow.machine import detect
-from akgflow.verification.reference.tracing.features import features_of
+from akgflow.verification.reference.tracing.from_shapes.features import features_of
 
 FORM = """
 import torch

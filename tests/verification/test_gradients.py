@@ -21,7 +21,7 @@ from akgflow.verification.judge.timing.summary import Timed, in_parts
 from akgflow.verification.reference.operator import OperatorError, make_case
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.special.gradients import ANOTHER, EXPANDED
-from akgflow.verification.reference.tracing.footprint import footprint_of
+from akgflow.verification.reference.tracing.from_shapes.footprint import footprint_of
 from akgflow.verification.reference.tracing.rounding import Rounding
 
 EVIDENCE = {"cpp": Evidence.EXECUTED, "triton": Evidence.INTERPRETED}

@@ -25,7 +25,7 @@ from akgflow.verification.reference.operator import OperatorError, make_case
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.sliced import SlicedReference, Slicing
 from akgflow.verification.reference.sliced.parts import separation
-from akgflow.verification.reference.tracing.footprint import SMALL, footprint_of
+from akgflow.verification.reference.tracing.from_shapes.footprint import SMALL, footprint_of
 from akgflow.verification.reference.tracing.op_count import measure
 from akgflow.verification.shared import memory
 

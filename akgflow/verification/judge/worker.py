@@ -68,7 +68,7 @@ def main() -> None:
     import torch
 
     from akgflow.verification.judge.judge import Judge
-    from akgflow.verification.reference.tracing.features import features_of
+    from akgflow.verification.reference.tracing.from_shapes.features import features_of
 
     torch.set_num_threads(machine.cores)
     judge = Judge(machine, server)

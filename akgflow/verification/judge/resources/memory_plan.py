@@ -37,7 +37,7 @@ from akgflow.verification.reference.distributions import most_others
 from akgflow.verification.reference.operator import OperatorError, load, make_case
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.sliced import LEAST_BYTES, Slicing
-from akgflow.verification.reference.tracing.footprint import Footprint, footprint_of
+from akgflow.verification.reference.tracing.from_shapes.footprint import Footprint, footprint_of
 
 FREE_SHARE = 0.1
 """Of a machine's memory, of a limit, or of what is free of a device: what a judgement leaves to others."""

@@ -27,8 +27,8 @@ from akgflow.verification.reference.inputs import Draw
 from akgflow.verification.reference.operator import MODULE_NAME, Case, OperatorError, make_case, seeded
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.special.admission import HEAVY, NOT_ROUNDOFF
-from akgflow.verification.reference.tracing.broadcasts import Call, by_accident, calls_of
-from akgflow.verification.reference.tracing.footprint import TakesMore, footprint_of, within
+from akgflow.verification.reference.tracing.from_shapes.broadcasts import Call, by_accident, calls_of
+from akgflow.verification.reference.tracing.from_shapes.footprint import TakesMore, footprint_of, within
 from akgflow.verification.shared import dtypes, memory
 
 MOST_ELEMENTS = 1 << 18

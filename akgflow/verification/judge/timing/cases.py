@@ -13,11 +13,12 @@ from akgflow.operators.shapes.sizes import sizes
 from akgflow.verdict import JudgeRequest, Timing, Untimed
 from akgflow.verification.judge.resources.roofline import with_roofline
 from akgflow.verification.judge.timing.preparing import cost_of, spread
-from akgflow.verification.judge.timing.processes import CANDIDATE, COMPILE_SECONDS, Starts
+from akgflow.verification.judge.timing.processes import CANDIDATE, COMPILE_SECONDS, EAGER, Starts
 from akgflow.verification.judge.timing.session import BUDGET_SECONDS, timed
 from akgflow.verification.judge.timing.sizes import Pace
 from akgflow.verification.judge.timing.windows.questions import NotTimed
 from akgflow.verification.reference.reference import Reference
+from akgflow.verification.reference.tracing.spending import spending
 
 SEVERAL = 2.0
 """Times the seconds of one case that several may take, all together: of windows, and of `torch.compile`."""
@@ -89,7 +90,7 @@ class TimedCases:
             return str(error), min(windows, time.monotonic() - started)
         self.warnings.update(dict.fromkeys(found.warnings))
         timings = [replace(one, sizes=_sizes(case.reference)) for one in found.timings]
-        timings = self._with_preparing(case.reference, starts, timings)
+        timings = _with_spending(case.reference, self._with_preparing(case.reference, starts, timings))
         facts = self.request.target.facts
         return with_roofline(case.reference, facts, timings, found.calls), found.seconds
 
@@ -100,6 +101,14 @@ class TimedCases:
             return timings
         cost = cost_of(starts.candidate(self.module)[CANDIDATE], reference)
         return [one if one.baseline in starts.rivals else spread(one, cost, asked.calls) for one in timings]
+
+
+def _with_spending(reference: Reference, timings: list[Timing]) -> list[Timing]:
+    """The timings, with where eager's time goes."""
+    if reference.large or not any(one.baseline == EAGER for one in timings):
+        return timings
+    found = spending(reference.framework_runner, reference.draws[0].inputs, reference.device)
+    return [replace(one, spending=found) if one.baseline == EAGER else one for one in timings]
 
 
 def _sizes(reference: Reference) -> tuple[int, ...]:

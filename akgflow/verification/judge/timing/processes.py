@@ -16,7 +16,7 @@ from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.special.variants import forward_alone
 
 CANDIDATE = "candidate"
-COMPILED = "torch.compile"
+EAGER, COMPILED = "eager", "torch.compile"
 PROCESSES = 6
 """Processes of the candidate, and of each baseline that starts quickly, at most."""
 FEW_PROCESSES = 2

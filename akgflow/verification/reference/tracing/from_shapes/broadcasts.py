@@ -12,8 +12,8 @@ import torch
 
 from akgflow.operators.arguments import invoke
 from akgflow.verification.reference.operator import Case, OperatorError
+from akgflow.verification.reference.tracing.from_shapes.without_memory import without_memory
 from akgflow.verification.reference.tracing.op_count import Tracer, arguments_of
-from akgflow.verification.reference.tracing.without_memory import without_memory
 
 MOST_CALLS = 8_000
 """A recurrence is followed step by step; what it shows until then has to do."""

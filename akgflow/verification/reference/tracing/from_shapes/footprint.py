@@ -13,8 +13,8 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 from akgflow.operators.arguments import split
 from akgflow.verification.reference.operator import Case
+from akgflow.verification.reference.tracing.from_shapes.without_memory import without_memory
 from akgflow.verification.reference.tracing.op_count import Counting, results_of
-from akgflow.verification.reference.tracing.without_memory import without_memory
 from akgflow.verification.shared import dtypes, memory
 from akgflow.verification.shared.op_policy import Work
 

@@ -21,7 +21,7 @@ from akgflow.operators.arguments import split
 from akgflow.operators.signature import Parameter, Signature, SignatureRequest, Signatures, TensorForm
 from akgflow.verification.reference import inputs as drawing
 from akgflow.verification.reference.operator import Case, OperatorError, cases_of, make_case
-from akgflow.verification.reference.tracing.features import MOST_REAL
+from akgflow.verification.reference.tracing.from_shapes.features import MOST_REAL
 from akgflow.verification.shared import memory
 
 
