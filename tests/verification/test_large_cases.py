@@ -442,7 +442,7 @@ def test_a_timing_takes_what_there_is_down_to_two_sets_and_two_processes() -> No
     plenty = sizes(questions, 2, Memory(8 * GIB, 0, 0), "cpu", False, Pace(1e-4))
     assert (plenty.few, plenty.processes) == (False, 6)
     assert sizes(questions, 2, Memory(8 * GIB, 0, 0), "cuda", False, Pace(1e-4)).processes == 4
-    half = sizes(questions, 2, Memory(8 * GIB, GIB // 2, 0), "cpu", False, Pace(1e-4))
+    half = sizes(questions, 2, Memory(8 * GIB, 700 << 20, 0), "cpu", False, Pace(1e-4))
     assert (half.few, half.processes) == (False, 4)
     # Two sets for all; for each process one answer.
     some = sizes(questions, 2, Memory(48 << 20, 0, 0), "cpu", False, Pace(1e-4))
