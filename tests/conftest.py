@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -19,6 +20,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # A shell starts what it runs in the background with SIGINT ignored, and what the tests start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+JUDGED = 2
+"""Values for which every run of the tests judges, of those of one test."""
+SAMPLED = (
+    "tests/corpus/test_corpus.py::test_a_member_gets_its_status",
+    "tests/wild/test_wild.py::test_a_kernel_gets_its_status",
+)
+"""Tests that choose by themselves which of their values every run tries."""
 
 
 @pytest.fixture(scope="session")
@@ -52,8 +60,23 @@ def openai_server() -> Iterator[OpenAIServer]:
     server.close()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a GPU where there is none, and leave most of what is judged many times to the thorough run."""
+    leave_to_the_thorough_run(items)
     needing = [item for item in items if item.get_closest_marker("gpu")]
     if needing and not machine.detect().devices:
         for item in needing:
             item.add_marker(pytest.mark.skip(reason="no GPU on this machine"))
+
+
+def leave_to_the_thorough_run(items: list[pytest.Item]) -> None:
+    """Of each test that judges for many values, leave all but `JUDGED` of them to the thorough run."""
+    judging = defaultdict(list)
+    for item in items:
+        elsewhere = any(item.get_closest_marker(name) for name in ("thorough", "exhaustive", "gpu"))
+        if "bench" in getattr(item, "fixturenames", ()) and not elsewhere:
+            judging[item.nodeid.partition("[")[0]].append(item)
+    for name, many in judging.items():
+        for item in many[JUDGED:] if name not in SAMPLED else ():
+            item.add_marker(pytest.mark.thorough)

@@ -323,6 +323,7 @@ def test_functions_are_annotated() -> None:
     assert not bare, "\n".join(bare)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("part", ["toolchains", "verification", "executors"])
 def test_judging_needs_neither_litellm_nor_jsonschema(part: str) -> None:
     """A machine that only judges has torch and a compiler, not what the rest of akgflow depends on."""

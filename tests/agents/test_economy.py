@@ -33,6 +33,7 @@ def rows() -> list[Any]:
     return [row for one in found for row in benchmark.measure(one.task, one.workspace, count)]
 
 
+@pytest.mark.thorough
 def test_the_coders_first_prompt_is_small_for_every_shipped_task_and_dsl(rows: list[Any]) -> None:
     first = {(row.task, row.dsl): row.tokens for row in rows if (row.agent, row.stage) == ("coder", "first")}
     assert {dsl for _, dsl in first} >= {"triton", "cpp", "cuda_c"}

@@ -156,6 +156,7 @@ HOSTILE = (
 )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_no_arrangement_of_fences_takes_long(text: str) -> None:
     begun = time.process_time()

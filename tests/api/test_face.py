@@ -143,6 +143,7 @@ def test_what_is_wrong_in_a_call_is_a_configuration_error(space: Path, call: Cal
         call(space)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("layouts", "passed"), [(None, True), ("any", False)])
 def test_layouts_are_asked_for(space: Path, layouts: str | None, passed: bool) -> None:
     particular = PLAIN_RIGHT.replace("return ", "assert x.is_contiguous(); return ")

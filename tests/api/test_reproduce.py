@@ -36,6 +36,7 @@ def wrong_cases(verdict: Verdict) -> list[str]:
     return [one.seed for one in verdict.correctness.cases if one.status is not Status.PASSED]
 
 
+@pytest.mark.thorough
 def test_a_verdict_becomes_a_file_that_shows_the_fault_and_nothing_once_it_is_gone(
     bench: Bench, tmp_path: Path
 ) -> None:

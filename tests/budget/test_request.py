@@ -105,6 +105,7 @@ def test_what_changes_nothing_passes(params: dict[str, Any]) -> None:
     assert refusals(params) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("params", "tokens"),
     [

@@ -94,6 +94,7 @@ def test_two_reports_of_one_run_are_the_same(run: Path) -> None:
     assert pages[0] == pages[1]
 
 
+@pytest.mark.thorough
 def test_what_cannot_be_reported_is_said(run: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

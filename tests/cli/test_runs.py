@@ -57,6 +57,7 @@ def names(done: subprocess.CompletedProcess[str], key: str) -> list[str]:
     return [one["name"] for one in document(done.stdout)[key]]
 
 
+@pytest.mark.thorough
 def test_old_runs_are_removed_and_one_at_work_is_left(space: Path) -> None:
     with FileLock(space / "of" / "mine" / "busy" / ".lock"):
         done = runs(space, "list", "--json")
@@ -78,6 +79,7 @@ def test_old_runs_are_removed_and_one_at_work_is_left(space: Path) -> None:
     assert sorted(path.name for path in (space / "of" / "mine").iterdir()) == ["busy", "young"]
 
 
+@pytest.mark.thorough
 def test_what_is_removed_is_named(space: Path) -> None:
     done = runs(space, "clean", "--yes")
     assert (done.returncode, "--older-than 30d" in done.stderr) == (2, True)

@@ -58,6 +58,7 @@ def test_wrong_ones_are_errors_that_say_what_to_write(space: Path, args: tuple[s
     assert words in found.output + str(found.exception)
 
 
+@pytest.mark.thorough
 def test_quiet_prints_the_result_alone(space: Path):
     found = invoked("run", "scale", "-q")
     assert found.exit_code == 0, found.output

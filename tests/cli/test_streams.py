@@ -71,6 +71,7 @@ def test_a_reader_that_leaves_changes_no_exit_code(space: Path, command: str, re
     assert bool(err) == bool(code)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("stream", sampled(["2>&-", "2>/dev/full", "<&-", "<&- 2>&-"], "2>&-"))
 def test_the_other_streams_are_not_needed(space: Path, stream: str) -> None:
     for command in ("list targets", "plan scale --json", "plan nothing"):

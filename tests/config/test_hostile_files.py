@@ -237,6 +237,7 @@ def _work(job: Callable[[], object]) -> int:
     return calls
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "text",
     [

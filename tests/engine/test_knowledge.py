@@ -191,6 +191,7 @@ def test_a_folder_that_is_no_run_or_was_changed_gives_nothing(tmp_path: Path) ->
         harvest(tmp_path)
 
 
+@pytest.mark.thorough
 def test_a_result_names_the_kernels_that_its_prompts_showed(
     tmp_path: Path, openai_server: OpenAIServer, knowledge: Path
 ) -> None:

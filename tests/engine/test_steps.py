@@ -86,6 +86,7 @@ def test_a_search_climbs_pays_for_no_duplicate_and_repeats_nothing(
     assert len(judge.judged) == len(set(judge.judged))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("steps", sampled([EVOLVE, ADAPTIVE], EVOLVE))
 def test_the_course_does_not_depend_on_who_is_back_first(task: Path, openai_server: OpenAIServer, steps: str) -> None:
     workflow(task, steps)

@@ -98,6 +98,7 @@ def test_a_judge_that_is_killed_is_replaced_and_then_the_run_must_stop(bench):
     assert bench.judge(RIGHT, OPERATOR).passed
 
 
+@pytest.mark.thorough
 def test_a_request_that_cannot_be_read_is_no_wait_without_an_end(bench):
     verdict = bench.judge(RIGHT, OPERATOR, secret_cases=None)
     assert verdict.status is Status.NOT_RUN

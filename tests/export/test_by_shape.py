@@ -65,6 +65,7 @@ def several(cpp_run: Path) -> Path:
     return folder
 
 
+@pytest.mark.thorough
 def test_a_package_carries_the_dispatcher_like_one_kernel(several: Path, tmp_path: Path) -> None:
     space = several.parent.parent
     made = akgflow.export_kernel(several, to="folder", out=tmp_path, name="several_kernels", workspace=space)

@@ -22,6 +22,7 @@ def akgflow(run: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.thorough
 def test_a_wheel_holds_kernel_evidence_tests_and_licence(cpp_run: Path, tmp_path: Path) -> None:
     done = akgflow(cpp_run, "-o", str(tmp_path), "--license", "MIT", "--json")
     assert done.returncode == 0, done.stderr
@@ -45,6 +46,7 @@ def test_a_wheel_holds_kernel_evidence_tests_and_licence(cpp_run: Path, tmp_path
     assert "under MIT" in next(text for name, text in texts.items() if name.endswith("/LICENSE"))
 
 
+@pytest.mark.thorough
 def test_the_same_kernel_gives_the_same_wheel(cpp_run: Path, tmp_path: Path) -> None:
     digests = []
     for place in ("one", "two"):
@@ -53,6 +55,7 @@ def test_the_same_kernel_gives_the_same_wheel(cpp_run: Path, tmp_path: Path) -> 
     assert len(digests) == 2 and len(set(digests)) == 1
 
 
+@pytest.mark.thorough
 def test_what_cannot_be_exported_is_said_and_nothing_written(cpp_run: Path, tmp_path: Path) -> None:
     out = ("-o", str(tmp_path / "out"))
     assert (done := akgflow(cpp_run, "--job", "cpp-cpo", *out)).returncode == 2 and "cpp-cpu" in done.stderr
@@ -89,6 +92,7 @@ def hub(triton_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out / "scale_triton_cpu"
 
 
+@pytest.mark.thorough
 def test_a_project_of_the_hub_has_its_form(hub: Path) -> None:
     build = tomllib.loads((hub / "build.toml").read_text())
     general = build["general"]

@@ -113,6 +113,7 @@ print("same")
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", FORMS)
 def test_an_operator_of_any_form_is_what_its_package_computes(name: str, tmp_path: Path) -> None:
     text, cases, model, call = FORMS[name]
@@ -132,6 +133,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", REFUSED)
 def test_an_operator_that_no_package_can_have_is_refused_with_the_reason(name: str, tmp_path: Path) -> None:
     body, words = REFUSED[name]
@@ -163,6 +165,7 @@ def get_init_inputs():
 """
 
 
+@pytest.mark.thorough
 def test_a_kernel_that_was_verified_in_eval_mode_refuses_the_other(tmp_path: Path) -> None:
     operator = HEAD + MODE
     kernel = operator.replace("class Model(", "class ModelNew(")
@@ -177,6 +180,7 @@ except package.Unverified as error: print(error)
     assert right == "True" and "verified in eval mode" in words
 
 
+@pytest.mark.thorough
 def test_with_a_fallback_the_operator_computes_what_was_not_verified(tmp_path: Path) -> None:
     from small_task import OPERATOR
 
@@ -205,6 +209,7 @@ print(len(calls))
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("stem", ['a"""; raise SystemExit', "{{ 7777 * 7 }} \\", "class", "软件\n# x"])
 def test_a_file_of_any_name_gives_a_package_that_works(stem: str, tmp_path: Path) -> None:
     operator = HEAD + MODE.replace("self.drop(x)", "x")

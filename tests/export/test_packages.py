@@ -28,6 +28,7 @@ print("akgflow" in str([name for name, module in sys.modules.items() if module i
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dsl", ["cpp", "triton"])
 def test_a_kernel_works_eagerly_compiled_and_exported_without_akgflow(dsl: str, request: pytest.FixtureRequest) -> None:
     package: Path = request.getfixturevalue(f"{dsl}_package")
@@ -80,6 +81,7 @@ attempt(lambda: torch.export.export(model, (x,), dynamic_shapes={"x": {0: torch.
 """
 
 
+@pytest.mark.thorough
 def test_constructors_gradients_and_dynamic_shapes_that_were_not_verified_are_refused(cpp_package: Path) -> None:
     init, grad, backward, compiled, dynamic = uses(cpp_package, OTHERS).strip().split("\n")
     assert init.startswith("Unverified arguments") and '"columns":17' in init
@@ -97,6 +99,7 @@ def test_a_package_passes_its_own_tests(dsl: str, request: pytest.FixtureRequest
     assert re.search(r"Ran 9 tests[\s\S]*\nOK\n", done.stderr)
 
 
+@pytest.mark.thorough
 def test_its_tests_fail_for_a_kernel_that_is_wrong(triton_package: Path, tmp_path: Path) -> None:
     package = _copy(triton_package, tmp_path)
     kernel = package / "src" / package.name / "kernel.py"
@@ -105,6 +108,7 @@ def test_its_tests_fail_for_a_kernel_that_is_wrong(triton_package: Path, tmp_pat
     assert done.returncode == 1 and "not close" in done.stderr
 
 
+@pytest.mark.thorough
 def test_its_benchmark_prints_a_line_for_each_case(triton_package: Path) -> None:
     done = python(triton_package, "-m", f"{triton_package.name}.benchmark")
     assert done.returncode == 0, done.stderr
@@ -146,6 +150,7 @@ PREPARING = CACHING.replace(
 )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("kernel", "prepare"), [(CACHING, None), (PREPARING, True)], ids=["first call", "prepare"])
 def test_a_kernel_that_keeps_something_of_its_weights_sees_new_ones(
     kernel: str, prepare: bool | None, tmp_path: Path

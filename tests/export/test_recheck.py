@@ -15,6 +15,7 @@ import akgflow
 from akgflow.errors import ConfigError
 
 
+@pytest.mark.thorough
 def test_the_judge_says_again_that_it_passed(cpp_package: Path) -> None:
     done = python(cpp_package, "-m", f"{cpp_package.name}.recheck", "--json")
     assert done.returncode == 0, done.stderr
@@ -50,6 +51,7 @@ def test_a_changed_file_is_refused(name: str, cpp_package: Path, tmp_path: Path)
         akgflow.recheck(package / "src" / package.name)
 
 
+@pytest.mark.thorough
 def test_a_kernel_that_was_changed_with_its_checksum_is_judged_for_what_it_is(
     cpp_package: Path, tmp_path: Path
 ) -> None:

@@ -157,6 +157,7 @@ def _alive(folder: Path) -> bool:
         return False
 
 
+@pytest.mark.thorough
 def test_time_out_ends_all_that_the_command_started(tmp_path: Path) -> None:
     slow = agent(tmp_path, ORPHANS + "    time.sleep(300)\n", timeout=8.0, writes=(str(tmp_path),))
     with pytest.raises(ProviderError, match="gave no answer within 8 s") as caught:

@@ -163,6 +163,7 @@ def test_every_stream_is_made_readable(block: int) -> None:
                 assert "token" not in name or value is None or isinstance(value, dict | int), (seed, name, value)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("provider", sampled(["openai", "hosted_vllm"], "openai"))
 def test_every_stream_over_the_wire(provider: str, openai_server: OpenAIServer) -> None:
     ledger = Ledger(Budget(tokens=10**16, usd=10**12))

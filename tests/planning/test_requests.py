@@ -74,6 +74,7 @@ WAYS: dict[str, Way] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("way", sampled(WAYS, "verify"))
 def test_a_task_is_judged_as_it_says(space: Path, asked: list[JudgeRequest], way: str) -> None:
     task = api.load("scale", workspace=space).task

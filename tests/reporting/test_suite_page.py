@@ -129,6 +129,7 @@ def test_sources_stand_beside_what_came_in_their_place() -> None:
     ]
 
 
+@pytest.mark.thorough
 def test_the_commands_write_them(tmp_path: Path) -> None:
     """From a suite that is unfinished: what has not begun is named, and pages of runs are written once."""
     for name in ("one", "two"):

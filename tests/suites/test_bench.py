@@ -95,6 +95,7 @@ def figure(score: dict[str, Any], measure: str) -> float:
     return float(next(one["value"] for one in score["groups"][0]["figures"] if one["measure"] == measure))
 
 
+@pytest.mark.thorough
 def test_kill_9_on_the_way_loses_nothing_that_is_finished(tmp_path: Path, openai_server: OpenAIServer) -> None:
     answer = right_unless("nobody")
     openai_server.default = lambda seen: replace(answer(seen), delay=0.5)
@@ -138,6 +139,7 @@ def test_kill_9_on_the_way_loses_nothing_that_is_finished(tmp_path: Path, openai
     assert compared.returncode == 0 and "3 same" in compared.stdout, compared.stdout + compared.stderr
 
 
+@pytest.mark.thorough
 def test_what_is_left_goes_to_who_needs_it_and_the_budget_holds(tmp_path: Path, openai_server: OpenAIServer) -> None:
     openai_server.default = right_unless("alpha")
     whole = 90_000
@@ -173,6 +175,7 @@ def test_a_problem_that_cannot_be_judged_is_not_run_and_stops_no_other(
     assert figure(score, "right") == 1.0
 
 
+@pytest.mark.thorough
 def test_problems_share_places_at_a_model_and_the_end_of_one_breaks_off_no_call_of_another(
     tmp_path: Path, openai_server: OpenAIServer
 ) -> None:
@@ -243,6 +246,7 @@ def test_operators_become_kernels_without_a_model_whatever_is_killed(tmp_path: P
     assert figure(score, "right") == 0.75 and score["price"]["calls"] == 0
 
 
+@pytest.mark.thorough
 def test_the_plan_says_what_is_likely_once_there_were_runs(tmp_path: Path, openai_server: OpenAIServer) -> None:
     openai_server.default = right_unless("nobody")
     make_suite(tmp_path, openai_server.url)

@@ -54,6 +54,7 @@ def recheck(what: Path, *arguments: str, **env: str) -> subprocess.CompletedProc
     return subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.thorough
 def test_a_changed_torch_makes_a_kernel_wrong_that_depends_on_it(tmp_path: Path) -> None:
     package = exported_operator(tmp_path, NORMALISED, TRUSTING, "rows=8,columns=32")
     space = "-w", str(tmp_path)

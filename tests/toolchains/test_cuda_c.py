@@ -144,6 +144,7 @@ extern "C" void go(float* x) { reversed<float><<<1, 32>>>(x); }
 """
 
 
+@pytest.mark.thorough
 @needs_nvcc
 def test_after_a_run_resources_are_read_from_the_library_that_ran(tmp_path, targets):
     archs = [f"-gencode=arch=compute_{number},code=sm_{number}" for number in (80, 90)]

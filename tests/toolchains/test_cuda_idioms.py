@@ -291,6 +291,7 @@ def outcome(seen):
     return ("wrong" if any(error != error or error > 1e-6 for error in seen["errors"]) else "right"), ""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", sampled(FAULTS, "past_tensor"))
 def test_what_is_wrong_is_named_where_it_is_interpreted(drive, name):
     expected = FAULTS[name].interpreted
@@ -301,6 +302,7 @@ def test_what_is_wrong_is_named_where_it_is_interpreted(drive, name):
         assert kind == expected[0] and expected[1] in words, (kind, words)
 
 
+@pytest.mark.thorough
 @needs_nvcc
 @pytest.mark.parametrize("name", sampled((name for name in FAULTS if FAULTS[name].compiled), "slip"))
 def test_what_is_wrong_is_named_where_it_is_compiled(drive, name):

@@ -68,6 +68,7 @@ def test_a_missing_barrier_in_the_source_is_found(judge):
     assert "threads race" in verdict.message
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(nvidia.nvcc() is None, reason="no nvcc here")
 def test_what_cannot_be_interpreted_is_absent_and_the_rest_is_gathered(judge):
     text = SOURCE.source.replace("__syncthreads();", 'asm volatile("griddepcontrol.wait;"); __syncthreads();')

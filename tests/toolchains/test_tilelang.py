@@ -75,6 +75,7 @@ def test_a_hopper_target_need_not_name_what_only_hopper_has(bench, targets):
     assert [kernel.arch for kernel in verdict.resources] == ["sm_90a"]
 
 
+@pytest.mark.thorough
 @needs_nvcc
 def test_resources_trust_the_artefacts_and_not_the_candidate(tmp_path, drive, targets):
     drive("tilelang", "compiled", "nvidia_h200", "tilelang_gemm_cuda.py", **ONE_GEMM, dtype="bfloat16")

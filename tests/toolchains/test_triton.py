@@ -62,6 +62,7 @@ def test_a_dot_of_parts_has_as_many_bits_as_these(drive, precision, least, most)
     assert least < seen["errors"][0] < most, seen
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("target", ["nvidia_a100", "nvidia_h200", "nvidia_b200", "amd_mi300x"])
 def test_autotuned_gemm_is_compiled_in_every_configuration(drive, targets, target):
     seen = drive("triton", "compiled", target, "triton_gemm.py", **ONE_GEMM)
@@ -92,6 +93,7 @@ def test_an_architecture_for_which_nothing_compiles_is_no_fault_of_a_kernel(driv
     assert f"compiles no kernel at all for {arch}" in seen["message"]
 
 
+@pytest.mark.thorough
 def test_a_configuration_that_does_not_fit_is_passed_over(drive):
     big = (
         'CONFIGS.append(triton.Config({"BM": 64, "BN": 64, "BK": 64}, num_warps=8, num_stages=9))\n\n\n@triton.autotune'

@@ -324,6 +324,7 @@ def test_what_was_drawn_and_answered_does_not_wait_for_the_garbage_collector() -
 LIMITS = Limits(build_seconds=60, run_seconds=60, judgement_bytes=3 * GIB)
 
 
+@pytest.mark.thorough
 def test_a_large_case_is_judged_within_a_small_limit(bench) -> None:
     verdict = bench.judge(kernel("return torch.clamp(x, min=0.5) - 0.5"), LARGE, limits=LIMITS)
     assert verdict.status is Status.PASSED, verdict.message
@@ -342,6 +343,7 @@ def test_a_wrong_kernel_is_found_in_a_large_case(bench, body: str, status: Statu
     assert bench.judge(kernel(body), LARGE, limits=LIMITS).status is status
 
 
+@pytest.mark.thorough
 def test_an_answer_that_was_right_before_must_be_the_same_bytes_to_pass_again(bench) -> None:
     """Two rows in each other's place add up to what they did before."""
     text = """

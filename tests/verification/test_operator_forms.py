@@ -279,6 +279,7 @@ class ModelNew(Model):
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("then", "status"),
     [("pass", "PASSED"), ("m.copy_(kept)", "INCORRECT_NUMERICAL"), ("p.mul_(1.001)", "INCORRECT_NUMERICAL")],
@@ -394,6 +395,7 @@ def test_an_operator_needs_no_folder_for_what_it_imports(bench):
     assert bench.judge(right.format(factor=2), carried(6, 3)).status == "INCORRECT_NUMERICAL"
 
 
+@pytest.mark.thorough
 def test_a_baseline_imports_what_its_operator_carries(bench):
     right = HEAD + "class ModelNew(nn.Module):\n    def forward(self, x):\n        return 2 * x + x.abs()\n"
     found = bench.judge(right, carried(900, 2), time=True)

@@ -198,6 +198,7 @@ def test_shapes_keep_to_what_is_guaranteed_and_to_memory():
         assert length % 64 == 0 and length * sizes.get("rows", 6) <= MOST_ELEMENTS
 
 
+@pytest.mark.thorough
 def test_a_case_sets_what_is_computed_from_it_in_the_baseline_too(bench):
     verdict = bench.judge(answering("return torch.softmax(x, dim=-1)"), SOFTMAX, cases=({"length": 7},), time=True)
     assert verdict.passed, verdict.message

@@ -220,6 +220,7 @@ def get_init_inputs():
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("precision", Precision)
 def test_every_process_has_the_settings_of_the_contract(bench, precision):
     """The judge's, the candidate's and the baseline's, whatever the operator's file sets."""
@@ -298,6 +299,7 @@ def test_the_contract_is_in_the_message_and_in_no_reference_of_another(bench):
     assert replace(allowed, precision=STRICT) != allowed
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("precision", [TF32, BF16, FP16])
 def test_the_canaries_tell_the_judge_under_any_contract(bench, precision):
     own, _, *others = canaries_for(STAND_IN, {}, 1.0)

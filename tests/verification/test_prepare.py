@@ -137,6 +137,7 @@ SLOW = """
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("where", ["SLEEP", "LATER"])
 def test_preparing_is_measured_with_what_it_puts_off(tmp_path, where):
     member, made = reference_of("weights_in_half_once")

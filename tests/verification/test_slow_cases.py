@@ -131,6 +131,7 @@ def test_what_is_wrong_in_any_part_is_found(softmax, name: str) -> None:
         assert any(one.wrong for one in draw.compare([WRONG[name](answer(softmax, draw))], 1.0))
 
 
+@pytest.mark.thorough
 def test_float64_that_takes_more_than_a_second_makes_do_with_two_sets() -> None:
     """A recurrence, whose steps are traced one by one, is small and slow."""
     text = operator("(__import__('time').sleep(1.1 * (x.dtype == torch.float64)), x.cumsum(1))[1]", "torch.rand(8, 9)")
@@ -144,6 +145,7 @@ def test_float64_that_takes_more_than_a_second_makes_do_with_two_sets() -> None:
 # All of it, in real processes.
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seconds", [NONE, 1e3])
 def test_a_right_kernel_is_right_and_told_how_it_was_asked(bench, seconds: float) -> None:
     verdict = bench.judge(kernel("return torch.clamp(x, min=0.5) - 0.5"), LARGE, limits=within(seconds))
@@ -171,6 +173,7 @@ CHEATS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", CHEATS)
 def test_what_is_wrong_at_the_full_size_is_refused(bench, name: str) -> None:
     verdict = bench.judge(CHEATS[name], LARGE, limits=within(NONE))
@@ -183,6 +186,7 @@ def test_a_read_past_the_end_of_an_input_is_refused(bench) -> None:
     assert verdict.status not in (Status.PASSED, Status.NOT_RUN), verdict.message
 
 
+@pytest.mark.thorough
 def test_slow_calls_are_timed_within_what_is_left(bench) -> None:
     """What looks like building, in the first seconds of a process, is the time of a call all the same."""
     slow = kernel("__import__('time').sleep(1.5); return torch.relu(x - 0.5)")
@@ -204,6 +208,7 @@ def test_a_timing_counts_what_drawing_its_questions_takes() -> None:
         sizes(questions, 2, Memory(GIB, 0, 0), "cpu", False, Pace(1.2, left=1.0))
 
 
+@pytest.mark.thorough
 def test_the_judge_computes_with_the_memory_that_a_call_takes(bench) -> None:
     """They never do so at the same time."""
     text = operator("torch.stack([x * i for i in range(8)]).sum(0)", "torch.rand(512, 1 << 15)")
@@ -212,6 +217,7 @@ def test_the_judge_computes_with_the_memory_that_a_call_takes(bench) -> None:
     assert verdict.status is Status.PASSED, verdict.message
 
 
+@pytest.mark.thorough
 def test_a_large_case_is_not_judged_whole_for_the_sake_of_another_layout(bench) -> None:
     """It runs at no other width, and its rows cannot be told: the stated shape would be the one to lay out."""
     bias = "self.bias = torch.nn.Parameter(torch.ones(1 << 15))"

@@ -57,6 +57,7 @@ def test_the_same_model_against_itself(bench):
     assert (overall.cases, overall.untimed) == (len(verdict.timing), len(verdict.untimed))
 
 
+@pytest.mark.thorough
 def test_a_case_without_time_for_it_says_so(bench):
     limits = replace(bench.request(SAME, OPERATOR).limits, judge_seconds=1e-3)
     verdict = bench.judge(SAME, OPERATOR, cases=CASES, time=True, limits=limits)

@@ -59,6 +59,7 @@ def test_cases_that_differ_in_more_than_sizes_have_none_between(cases):
     assert between(cases) is None
 
 
+@pytest.mark.thorough
 def test_a_dispatcher_is_judged_on_drawn_shapes_and_timed_beside_its_kernels(bench):
     rivals = {"first": SAME, "second": SAME + "\n# another\n"}
     verdict = bench.judge(SAME, OPERATOR, cases=CASES, time=True, rivals=rivals, unseen=2)
