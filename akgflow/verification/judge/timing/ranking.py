@@ -287,7 +287,7 @@ class Ranker:
             there = memory_plan.for_timing(reference, self._limit) // 2
             each = 2 * questions.pitch + len(every) * questions.out_pitch
             room = min(WINDOW_BYTES[reference.device], there) // each
-            most = min(MOST_CALLS, max(few, room), questions.most, most_in_a_reply(questions))
+            most = min(MOST_CALLS[reference.device], max(few, room), questions.most, most_in_a_reply(questions))
             wanted = math.ceil(WINDOW_SECONDS[reference.device] / call)
             self._questions[place] = questions, max(1, int(min(most, wanted)))
         return self._questions[place]

@@ -27,11 +27,11 @@ from akgflow.verification.reference.reference import Reference
 BUDGET_SECONDS = {"cpu": 7.5, "cuda": 4.0}
 LONGER = 2
 """Times its budget that a timing may take where nothing could be told otherwise: others were busy for a while."""
-WINDOW_SECONDS = {"cpu": 0.03, "cuda": 0.02}
+WINDOW_SECONDS = {"cpu": 0.01, "cuda": 0.02}
 """What the windows of the quickest arm should last: long against the 100 µs that a window costs by itself."""
 LONGEST_SECONDS = 0.15
 """What the windows of the slowest arm may last."""
-MOST_CALLS = 4096
+MOST_CALLS = {"cpu": 2048, "cuda": 4096}
 TRIED = {"cpu": 68, "cuda": 20}
 """Calls by which the size of the windows is chosen. On a GPU the first read of each answer is slow."""
 ROUNDS = (5, 40)
@@ -184,14 +184,15 @@ class Session:
             once = min(worker.window(0, few).seconds for _ in range(3))
             if once < LONGEST_SECONDS / 4:
                 more = min(worker.window(few, count - few).seconds for _ in range(3))
-                taken.append(max(more - once, 1e-7) / max(1, count - 2 * few))
+                # On a busy machine the few may have taken longer.
+                taken.append(max(more - once, more / 4) / max(1, count - 2 * few))
             else:
                 taken.append(once / few)
         wanted = min(WINDOW_SECONDS[self.kind] / min(taken), LONGEST_SECONDS / max(taken))
         questions = slots.questions
         by_size = max(FEW, WINDOW_BYTES[self.kind] // (questions.pitch + questions.out_pitch))
         room = chosen.slots - chosen.alone - chosen.cold - chosen.warm
-        most = min(MOST_CALLS, room, by_size, questions.most, most_in_a_reply(questions))
+        most = min(MOST_CALLS[self.kind], room, by_size, questions.most, most_in_a_reply(questions))
         return max(1, int(min(most, math.ceil(wanted))))
 
     def _sizes(self, arms: int) -> Sizes:
