@@ -47,7 +47,8 @@ def nearest(name: str, options: Iterable[str]) -> str | None:
     if len(name) > _MAX_NAME:
         return None
     by_lower = {option.lower(): option for option, _ in zip(options, range(_MAX_OPTIONS), strict=False)}
-    found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    # Files of C++ are named so: c++ is cpp.
+    found = difflib.get_close_matches(name.lower().replace("+", "p"), by_lower, n=1, cutoff=0.6)
     return by_lower[found[0]] if found else None
 
 

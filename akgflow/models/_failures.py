@@ -21,6 +21,7 @@ from akgflow.errors import MachineExhausted, causes, machine_error
 from akgflow.models._events import WireError
 from akgflow.models._wire import RedirectRefused
 from akgflow.models.base import Failure, ProviderError
+from akgflow.models.prices import NO_PROVIDER
 
 _TIMEOUTS = {"TimeoutException", "TimeoutError", "APITimeoutError", "Timeout"}
 _TRANSPORT = {"TransportError", "ConnectionError", "gaierror", "ClientConnectionError", "ClientPayloadError"}
@@ -29,6 +30,7 @@ _NO_CREDENTIALS = re.compile(
     r"|unable to locate credentials",
     re.IGNORECASE | re.DOTALL,
 )
+_NO_PROVIDER = re.compile("LLM Provider NOT provided", re.IGNORECASE)
 _NO_CREDIT = re.compile(r"insufficient_quota|credit balance is too low|exceeded your current quota", re.IGNORECASE)
 _LITELLM_PREFIX = re.compile(r"^(litellm\.)?\w+(Error|Exception)?: |^\w+Exception - |^Error code: \d+ - ")
 
@@ -118,6 +120,8 @@ def _without_response(failed: BaseException, links: Sequence[BaseException]) -> 
         return Failure.AUTH, f"was not called: {said}"
     if any(isinstance(link, ImportError) for link in links):
         return Failure.REQUEST, f"needs a package that is not installed: {said}"
+    if _NO_PROVIDER.search(str(failed)):
+        return Failure.REQUEST, f"was not called: {NO_PROVIDER}"
     named = {cls.__name__ for cls in type(failed).__mro__}
     if named & {"UnsupportedParamsError", "NotFoundError"} or ("BadRequestError" in named and len(links) == 1):
         return Failure.REQUEST, f"was not called: {said}"

@@ -18,6 +18,17 @@ _THINKING = "output_cost_per_reasoning_token"
 _TABLE = "model_prices_and_context_window_backup.json"
 
 
+NO_PROVIDER = "its name does not say who serves it: write PROVIDER/MODEL, such as openai/gpt-5"
+
+
+def names_no_provider(spec: ModelSpec) -> bool:
+    """Whether a model that somebody serves is named by itself, by a name that litellm's table does not have."""
+    if "/" in spec.model or not is_served(spec) or spec.params.get("custom_llm_provider"):
+        return False
+    table = _table()
+    return bool(table) and spec.model not in table
+
+
 def is_served(spec: ModelSpec) -> bool:
     """Whether a provider answers: neither a recording nor a person."""
     return spec.model.partition("/")[0] not in UNSERVED

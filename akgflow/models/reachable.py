@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from akgflow.config.types import ModelSpec
-from akgflow.models.prices import is_served
+from akgflow.models.prices import NO_PROVIDER, is_served, names_no_provider
 from akgflow.models.recorded import lacks_recording
 
 SECONDS = 0.8
@@ -68,6 +68,8 @@ def _lacks(spec: ModelSpec) -> str:
         program = spec.command.words[0]
         there = shutil.which(program)
         return "" if there else f"the command {program} is not found: install it, or write its full path"
+    if names_no_provider(spec):
+        return f"{spec.model}: {NO_PROVIDER}"
     keys = keys_of(spec)
     if not keys or any(os.environ.get(key, "").strip() for key in keys):
         return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from typing import Any, TextIO
@@ -13,7 +14,7 @@ from rich.text import Text
 from akgflow.base.text import visible
 
 PIPE_WIDTH = 160
-"""Columns where the output is not a terminal: wide enough that no table row is folded."""
+"""Columns where the output is not a terminal and COLUMNS says nothing: wide enough that no table row is folded."""
 
 
 class _Console(Console):
@@ -30,9 +31,10 @@ class _Console(Console):
 
 
 def console(stream: TextIO | None = None) -> Console:
-    """A console on ``stream`` (standard output); as wide as its terminal, or `PIPE_WIDTH`."""
+    """A console on ``stream`` (standard output); as wide as its terminal, as COLUMNS says, or `PIPE_WIDTH`."""
     stream = stream or sys.stdout
-    width = None if stream.isatty() else PIPE_WIDTH
+    said = os.environ.get("COLUMNS", "")
+    width = None if stream.isatty() or (said.isdecimal() and int(said) > 0) else PIPE_WIDTH
     # Kernels, compilers and paths write brackets of their own: nothing that is printed is markup.
     return _Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
 

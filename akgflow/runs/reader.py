@@ -218,5 +218,5 @@ def runs_in(runs: Path) -> dict[str, Path]:
 
 def latest_of(name: str, known: Mapping[str, Path]) -> Path | None:
     """The run of that name among the ``known``, the latest ones first; else the latest run of the task of that name."""
-    runs = (folder for one, folder in known.items() if "/" not in one and one.rpartition("-")[0] == name)
-    return known.get(name) or next(runs, None)
+    of_task = re.compile(rf"{re.escape(name)}-[0-9a-f]{{8}}(-[0-9]+)?")
+    return known.get(name) or next((folder for one, folder in known.items() if of_task.fullmatch(one)), None)

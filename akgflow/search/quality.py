@@ -48,13 +48,20 @@ class Worth(NamedTuple):
 
     right: int
     evidence: tuple[int, ...]
+    near: float
+    """The share of the sets of inputs, of those that were tried, for which a wrong candidate was right."""
     speed: float
 
 
 def worth(verdict: Verdict) -> Worth:
     """The order of a verdict among others."""
     speed = speed_of(verdict)
-    return Worth(_WORTH[verdict.status], strength(verdict.evidence), speed.ratio if speed else 0.0)
+    return Worth(_WORTH[verdict.status], strength(verdict.evidence), _near(verdict), speed.ratio if speed else 0.0)
+
+
+def _near(verdict: Verdict) -> float:
+    tried = verdict.correctness.cases if verdict.correctness and not verdict.passed else ()
+    return sum(one.status is Status.PASSED for one in tried) / len(tried) if tried else 0.0
 
 
 def ranks(verdicts: Sequence[Verdict]) -> list[int]:

@@ -61,6 +61,7 @@ CASES = [
     ("{model: openai/x, api_base: 'DEAF'}", "nothing answers at DEAF (no connection within a second)"),
     ("{model: openai/x, api_base: 'UP', api_key_env: MY_KEY}", "environment variable MY_KEY, which is not set"),
     ("{model: anthropic/x}", "environment variable ANTHROPIC_API_KEY, which is not set: export ANTHROPIC_API_KEY"),
+    ("{model: no-such-model}", "no-such-model: its name does not say who serves it: write PROVIDER/MODEL"),
     ("{command: [akgflow-no-such-agent, -p]}", "the command akgflow-no-such-agent is not found"),
 ]
 
@@ -72,7 +73,7 @@ def test_doctor_needs_no_agent_that_works_in_folders(tmp_path: Path) -> None:
     assert needed == {"model default": True, "model claude_code": False}
 
 
-@pytest.mark.parametrize(("text", "words"), CASES, ids=["dead", "deaf", "named key", "usual key", "command"])
+@pytest.mark.parametrize(("text", "words"), CASES, ids=["dead", "deaf", "named key", "usual key", "no provider", "command"])
 def test_plan_run_and_doctor_say_it(
     tmp_path: Path,
     openai_server: OpenAIServer,
