@@ -20,6 +20,8 @@ class Stopping:
         self._patience = patience
         self._unit = unit
         self._bests: list[Verdict | None] = []
+        self._untimed: list[str] = []
+        """Why right candidates have no time."""
 
     def reached(self, best: Verdict, faster: float) -> bool:
         """Whether a kernel that is so many times as fast as the ``best`` one would be good enough."""
@@ -29,6 +31,7 @@ class Stopping:
         """Why to stop now, in a sentence; empty to go on. Call it once before the first round and after each one."""
         best = max(verdicts, key=worth, default=None)
         self._bests.append(best)
+        self._untimed = [one.absent["timing"] for one in verdicts if one.passed and "timing" in one.absent]
         if best is None or not best.passed:
             return self._stale()
         if not timeable(best):
@@ -58,6 +61,9 @@ class Stopping:
         if gained(then, now):
             return ""
         words = f"the last {self._patience} {self._unit} gained less than the noise"
+        if self._untimed:
+            which = f"{len(self._untimed)} right {'kernel' if len(self._untimed) == 1 else 'kernels'}"
+            words += f" ({which} could not be timed: {self._untimed[0].partition(':')[0]})"
         if then is None or now is None:
             return f"{words}: there is no candidate"
         old, new = speed_of(then), speed_of(now)

@@ -73,7 +73,9 @@ def test_doctor_needs_no_agent_that_works_in_folders(tmp_path: Path) -> None:
     assert needed == {"model default": True, "model claude_code": False}
 
 
-@pytest.mark.parametrize(("text", "words"), CASES, ids=["dead", "deaf", "named key", "usual key", "no provider", "command"])
+@pytest.mark.parametrize(
+    ("text", "words"), CASES, ids=["dead", "deaf", "named key", "usual key", "no provider", "command"]
+)
 def test_plan_run_and_doctor_say_it(
     tmp_path: Path,
     openai_server: OpenAIServer,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -24,9 +25,10 @@ from akgflow.search import (
     tiers,
     with_values,
 )
+from akgflow.search.quality import worth
 from akgflow.search.tuner import Tuner
 from akgflow.terms import Evidence, Status
-from akgflow.verdict import Environment, Roofline, Timing, Verdict
+from akgflow.verdict import CaseResult, Correctness, Environment, Roofline, Timing, Verdict
 
 
 def verdict(
@@ -44,6 +46,7 @@ def verdict(
 
 
 WRONG = verdict(status=Status.INCORRECT_NUMERICAL)
+BUSY = replace(verdict(1.0), timing=(), absent={"timing": "the machine was too busy: processes differ"})
 BROKEN = verdict(status=Status.COMPILE_ERROR)
 
 
@@ -147,6 +150,10 @@ def test_confidence_bounds(uses: tuple[int, ...], explore: float, picked: int) -
         ([[verdict(1.0)], [verdict(1.01)], [verdict(1.02)]], "the last 2 rounds gained less than the noise: 1.00x"),
         ([[WRONG], [WRONG], [WRONG]], "INCORRECT_NUMERICAL before, INCORRECT_NUMERICAL now"),
         ([[], [], []], "there is no candidate"),
+        (
+            [[verdict(1.0)], [verdict(1.0), BUSY], [verdict(1.0), BUSY, BUSY]],
+            "less than the noise (2 right kernels could not be timed: the machine was too busy): 1.00x",
+        ),
         ([[verdict(1.0)], [verdict(1.2)], [verdict(1.21)]], ""),
         ([[verdict(1.0, share=0.5)]], ""),
     ],
@@ -157,6 +164,16 @@ def test_stopping(rounds: list[list[Verdict]], words: str) -> None:
     assert words in said[-1]
     assert bool(words) == bool(said[-1])
     assert not any(said[:-1])
+
+
+@pytest.mark.parametrize(("passed", "tried"), [(1, 6), (5, 6)])
+def test_of_wrong_candidates_the_one_that_was_right_more_often_is_better(passed: int, tried: int) -> None:
+    cases = [CaseResult({}, "normal", Status.PASSED if i < passed else WRONG.status) for i in range(tried)]
+    near = replace(WRONG, correctness=Correctness(1.0, 1.0, tuple(cases)))
+    far = replace(WRONG, correctness=Correctness(1.0, 1.0, tuple(cases[-1:])))
+    assert max([far, near], key=worth) is near
+    assert max([near, verdict()], key=worth).passed
+    assert not gained(far, near), "a search does not go on for it"
 
 
 SOURCE = """TUNABLES = {"TILE": [16, 32, 64], "ORDER": ("ij", "ji")}
