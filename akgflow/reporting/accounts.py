@@ -72,14 +72,14 @@ def _cost(account: Account) -> str:
 
 
 def _ceilings(budget: Budget) -> tuple[str, ...]:
-    """The last row; the ceiling on tokens applies to both sums and is under the reserved ones."""
+    """The last row; the ceiling on tokens is one for prompts and replies, of which reservations are given back."""
     return (
         "ceiling",
         f"{budget.minutes:g} min in all" if budget.minutes is not None else "",
         "",
         "",
+        f"{budget.tokens:,} both" if budget.tokens is not None else "",
         "",
-        f"{budget.tokens:,}" if budget.tokens is not None else "",
         f"${budget.usd:g}" if budget.usd is not None else "",
         "",
         f"{budget.device_minutes:g} min" if budget.device_minutes is not None else "",

@@ -35,7 +35,7 @@ def test_a_row_for_each_step_and_model_and_the_sum_under_the_ceiling() -> None:
     assert ["fix", "b", "1", "900", "200", "20,000", "?"] in lines
     assert ["fix", "3", "30", "s"] in lines
     assert ["all", "6", "21,726", "4,616", "118,000", "$0.1125", "+", "?", "6", "2.6", "min"] in lines
-    assert ["ceiling", "30", "min", "in", "all", "400,000", "$2", "10", "min"] in lines
+    assert ["ceiling", "30", "min", "in", "all", "400,000", "both", "$2", "10", "min"] in lines
     words = [" ".join(line) for line in lines[-3:]]
     assert words[0].startswith("?: 1 call of unknown price")
     assert words[1].startswith("70 tokens were claimed beyond what was asked for")
