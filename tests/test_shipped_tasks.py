@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -49,6 +52,24 @@ def test_the_recording_answers_every_cell(task: str) -> None:
 def test_a_recording_names_who_answered_and_no_folder(task: str) -> None:
     replies = read_recording(_file(task).parent / "recordings" / f"{task}.akgflow.yaml").replies
     assert not [reply.model for reply in replies.values() if not re.fullmatch(r"\w+/[\w.:-]+", reply.model)]
+
+
+MIGRATED = [task for task in TASKS if api.load(_file(task)).task.kind == "migrate"]
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("task", MIGRATED)
+def test_the_source_kernel_is_right_on_the_tasks_cases(tmp_path: Path, task: str) -> None:
+    """It may serve no others: attention.cu writes nothing for a width of a head that it does not know."""
+    command = [sys.executable, "-m", "akgflow", "run", str(_file(task)), "--run-dir", str(tmp_path / "run"), "-q"]
+    run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    verdict = tmp_path / "run" / "source" / "verdict.json"
+    while run.poll() is None and not verdict.exists():
+        time.sleep(0.2)
+    run.send_signal(signal.SIGINT)
+    said = run.communicate(timeout=100)[1]
+    assert verdict.exists(), said
+    assert json.loads(verdict.read_text())["status"] == "PASSED", said
 
 
 @pytest.mark.thorough

@@ -34,6 +34,7 @@ from akgflow.executors.base import Executor
 from akgflow.models.base import CUT_SHORT, ENDLESS, TOO_LONG, CallKey, Failure, ModelReply, ProviderError
 from akgflow.models.gateway import Gateway
 from akgflow.models.local.session import Session
+from akgflow.operators.shapes.guarantee import Guarantee
 from akgflow.planning import Job, Plan, Reach, judge_request, with_gaps
 from akgflow.ranking import Ranking, RankRequest
 from akgflow.runs.folder import RunFolder
@@ -303,14 +304,19 @@ class RunContext:
         self.notify(state.job.id, text)
 
     async def judge_source(self, source: SourceKernel) -> Verdict:
-        """The judge's verdict about the task's own source kernel, untimed."""
+        """The judge's verdict about the task's own source kernel, untimed.
+
+        People have kernels for the shapes that they have: others are asked only where the task guarantees them.
+        """
         check = self.plan.source
         assert check is not None, "a plan of a task with a source says how to check it"
         request = self._request(source, check.dsl, check.target, check.reach)
         self.notify(
             "", f"checking the source kernel {source.file.name} ({', '.join(check.reach.evidence) or 'no way'})"
         )
-        verdict = await self._judged("verdict source", replace(request, time=False), check.reach, "source")
+        shapes = request.shapes if request.shapes.given else Guarantee(fixed=True)
+        request = replace(request, time=False, shapes=shapes)
+        verdict = await self._judged("verdict source", request, check.reach, "source")
         write_json(self.folder.path / "source" / "verdict.json", verdict)
         return verdict
 
