@@ -17,6 +17,8 @@ from akgflow import machine
 
 # Threads of torch's that wait for one another by spinning take ten times as long where others want the cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Tables are folded to it where there is no terminal: tests that are about widths set it themselves.
+os.environ.pop("COLUMNS", None)
 # A shell starts what it runs in the background with SIGINT ignored, and what the tests start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -31,7 +31,7 @@ def test_a_task_s_name_stands_for_its_latest_run() -> None:
     assert latest_of("soft", known) == Path("soft-33333333")
     assert latest_of("max", known) is None
     again = {name: Path(name) for name in ("soft-33333333-2", "soft-33333333")}
-    assert latest_of("soft", again) == Path("soft-33333333-2"), "one that was begun anew"
+    assert latest_of("soft", again) == Path("soft-33333333-2"), "a later one of the same plan"
 
 
 def aged(folder: Path, days: float) -> Path:

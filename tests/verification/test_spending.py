@@ -2,7 +2,6 @@
 
 import pytest
 from operator_texts import HEAD, NO_INIT
-from sampling import sampled
 
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.tracing.spending import spending
@@ -38,7 +37,8 @@ def test_where_the_time_of_a_call_goes(name, device):
     assert bool((reference.draws[0].inputs[0] == before).all()), "inputs stay as they are"
 
 
-@pytest.mark.parametrize("baseline", sampled(["eager", "torch.compile"], "eager"))
+@pytest.mark.thorough
+@pytest.mark.parametrize("baseline", ["eager", "torch.compile"])
 def test_a_verdict_says_where_eagers_time_goes(bench, baseline):
     text = operator("torch.tanh(x @ x) + 1", "torch.randn(384, 384)")
     verdict = bench.judge(text.replace("Model(", "ModelNew("), text, time=True, baselines=(baseline,))
