@@ -97,15 +97,18 @@ def _shape(case: Mapping[str, Scalar]) -> str:
 def _timing(verdict: Verdict) -> Iterator[str]:
     """Against each baseline, and against the least time that the target can take, with what decides that."""
     several = len(verdict.timing) > len(verdict.overall) or bool(verdict.timing and verdict.untimed)
+
+    def at(timing: Timing) -> str:
+        return f"{_shape(timing.case)}: " if several else ""
+
     for whole in verdict.overall if several else ():
         low, high = whole.interval
         yield f"{whole.speedup:.2f}x {whole.baseline} [{low:.2f}, {high:.2f}], the geometric mean over all cases."
     for timing in verdict.timing:
         low, high = timing.interval
-        at = f"{_shape(timing.case)}: " if several else ""
         yield (
-            f"{at}{timing.seconds * 1e6:.1f} us, {timing.speedup:.2f}x {timing.baseline} [{low:.2f}, {high:.2f}] "
-            f"({timing.call}) on {timing.device}."
+            f"{at(timing)}{timing.seconds * 1e6:.1f} us, {timing.speedup:.2f}x {timing.baseline} "
+            f"[{low:.2f}, {high:.2f}] ({timing.call}) on {timing.device}."
             + "".join(
                 f" {name.capitalize()}: {one.seconds * 1e6:.1f} us, {one.speedup:.2f}x."
                 for name, one in timing.parts.items()
@@ -118,12 +121,12 @@ def _timing(verdict: Verdict) -> Iterator[str]:
     if known:
         # Where most is left to gain.
         least = verdict.timing[min(known)[1]]
-        yield f"{f'{_shape(least.case)}: ' if several else ''}{_roofline(least)}"
+        yield f"{at(least)}{_roofline(least)}"
     spent = [one for one in verdict.timing if one.spending]
     if spent:
         # Launching counts least in the longest call.
         longest = max(spent, key=lambda one: one.baseline_seconds)
-        yield f"{f'{_shape(longest.case)}: ' if several else ''}{_spending(longest)}"
+        yield f"{at(longest)}{_spending(longest)}"
 
 
 def _prepared(found: Prepared | None) -> str:

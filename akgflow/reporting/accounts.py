@@ -8,9 +8,10 @@ from functools import reduce
 
 from rich.console import Console
 
+from akgflow.base.text import counted
 from akgflow.config.types import Budget
 from akgflow.reporting._tables import Row, show_table
-from akgflow.reporting.phrases import counted, seconds
+from akgflow.reporting.phrases import seconds
 from akgflow.runs.result import Account
 
 COLUMNS = ("step", "model", "calls", "tokens in", "tokens out", "reserved", "cost", "judged", "device")

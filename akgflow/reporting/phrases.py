@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from akgflow.base.text import counted
 from akgflow.operators.preparation import Prepared
 from akgflow.speed import overall
 from akgflow.terms import Evidence, Status, in_order
@@ -44,11 +45,6 @@ def age(value: float) -> str:
 def megabytes(value: float) -> str:
     """``12.3 MB``."""
     return f"{value / 1e6:,.1f} MB"
-
-
-def counted(number: int, what: str) -> str:
-    """``1 call``, ``2 calls``."""
-    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def models(asked: Mapping[str, str]) -> str:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from akgflow.base.text import counted
 from akgflow.config.types import DEFAULT_BUDGET
 from akgflow.planning import Ceiling, Job, Plan, digest
 from akgflow.reporting._console import say
 from akgflow.reporting._tables import Row, show_table
-from akgflow.reporting.phrases import case_of, counted, evidence, likely, models, worst_price
+from akgflow.reporting.phrases import case_of, evidence, likely, models, worst_price
 
 if TYPE_CHECKING:
     from akgflow.suites import Likely

@@ -14,10 +14,10 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from akgflow.base.text import lines
+from akgflow.base.text import counted, lines
 from akgflow.engine.standing import Stage, Standing
 from akgflow.reporting._console import console
-from akgflow.reporting.phrases import clock, counted, spent
+from akgflow.reporting.phrases import clock, spent
 
 _AROUND = 4
 """Lines of a terminal that the rows of jobs leave to the display's head and the prompt."""

@@ -8,10 +8,11 @@ from pathlib import Path
 from rich.console import Console
 
 from akgflow.base.serial import to_json
+from akgflow.base.text import counted
 from akgflow.reporting._console import say
 from akgflow.reporting._tables import Row, show_table
 from akgflow.reporting.accounts import show_accounts
-from akgflow.reporting.phrases import age, counted, megabytes
+from akgflow.reporting.phrases import age, megabytes
 from akgflow.reporting.results import show_examples, show_result
 from akgflow.runs.lock import Lock
 from akgflow.runs.reader import SoFar, Unfinished

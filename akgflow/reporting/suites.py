@@ -5,9 +5,10 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
+from akgflow.base.text import counted
 from akgflow.reporting._console import say
 from akgflow.reporting._tables import Row, show_table
-from akgflow.reporting.phrases import clock, counted, likely, models, seconds, spent, worst_price
+from akgflow.reporting.phrases import clock, likely, models, seconds, spent, worst_price
 from akgflow.suites import Comparison, Figure, Group, Recheck, Score, SuitePlan, SuiteStanding
 from akgflow.suites.cells import State
 from akgflow.suites.comparison import Call, Pair

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from akgflow.base.text import counted
 from akgflow.search.quality import gained, speed_of, timeable, timings_of, worth
 from akgflow.verdict import Verdict
 
@@ -20,8 +21,6 @@ class Stopping:
         self._patience = patience
         self._unit = unit
         self._bests: list[Verdict | None] = []
-        self._untimed: list[str] = []
-        """Why right candidates have no time."""
 
     def reached(self, best: Verdict, faster: float) -> bool:
         """Whether a kernel that is so many times as fast as the ``best`` one would be good enough."""
@@ -31,14 +30,13 @@ class Stopping:
         """Why to stop now, in a sentence; empty to go on. Call it once before the first round and after each one."""
         best = max(verdicts, key=worth, default=None)
         self._bests.append(best)
-        self._untimed = [one.absent["timing"] for one in verdicts if one.passed and "timing" in one.absent]
         if best is None or not best.passed:
-            return self._stale()
+            return self._stale(verdicts)
         if not timeable(best):
             return "a right kernel is there, and nothing is executed here that would tell a faster one from it"
         if not best.timing and "timing" not in best.absent:
             return "a right kernel is there, and the task has nothing timed that would tell a faster one from it"
-        return self._within_headroom(best) or self._stale()
+        return self._within_headroom(best) or self._stale(verdicts)
 
     def _within_headroom(self, best: Verdict, faster: float = 1.0) -> str:
         roofs = [one.roofline for one in timings_of(best)]
@@ -54,16 +52,16 @@ class Stopping:
             f"and {self._headroom:.0%} is good enough"
         )
 
-    def _stale(self) -> str:
+    def _stale(self, verdicts: Sequence[Verdict]) -> str:
         if self._patience is None or len(self._bests) <= self._patience:
             return ""
         then, now = self._bests[-1 - self._patience], self._bests[-1]
         if gained(then, now):
             return ""
         words = f"the last {self._patience} {self._unit} gained less than the noise"
-        if self._untimed:
-            which = f"{len(self._untimed)} right {'kernel' if len(self._untimed) == 1 else 'kernels'}"
-            words += f" ({which} could not be timed: {self._untimed[0].partition(':')[0]})"
+        untimed = [one.absent["timing"] for one in verdicts if one.passed and "timing" in one.absent]
+        if untimed:
+            words += f" ({counted(len(untimed), 'right kernel')} could not be timed: {untimed[0].partition(':')[0]})"
         if then is None or now is None:
             return f"{words}: there is no candidate"
         old, new = speed_of(then), speed_of(now)

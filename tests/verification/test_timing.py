@@ -15,6 +15,7 @@ torch = pytest.importorskip("torch")
 
 from akgflow.verification.judge.timing import estimate  # noqa: E402
 from akgflow.verification.judge.timing.cores import Threads  # noqa: E402
+from akgflow.verification.judge.timing.session import ALONE_ROUNDS, COLD_PAIRINGS, asked_in  # noqa: E402
 
 OPERATOR = """
     import torch
@@ -276,3 +277,14 @@ def test_a_baseline_that_fails_is_named_with_its_reason(bench):
         pytest.skip(f"no timing: {verdict.absent['timing']}")
     assert {timing.baseline for timing in verdict.timing} == {"eager"}
     assert "not timed against torch.compile: RuntimeError: no compiler" in verdict.warnings
+
+
+@pytest.mark.parametrize("uncounted", [0, 1])
+def test_new_processes_are_asked_alone_only_once_they_count(uncounted):
+    """What takes a process longer asked alone than in a row looks as if it batched: a new one must not."""
+    asked = {(round_, place): asked_in(round_, place, uncounted) for round_ in range(5) for place in range(6)}
+    assert all(one.counts is (round_ >= uncounted) for (round_, _), one in asked.items())
+    assert {round_ for (round_, _), one in asked.items() if one.alone} == {uncounted + at for at in range(ALONE_ROUNDS)}
+    assert sum(one.cold for one in asked.values()) == COLD_PAIRINGS
+    assert all(one.alone and one.counts for one in asked.values() if one.cold)
+    assert [one.drawn for one in asked.values()] == [place > 0 for _, place in asked]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from akgflow.agents import describe
 from akgflow.base.serial import to_json
+from akgflow.base.text import counted
 from akgflow.reporting.accounts import COLUMNS, account_rows, remarks
 from akgflow.reporting.html import figures
 from akgflow.reporting.html.charts import COLOURS
@@ -16,7 +17,7 @@ from akgflow.reporting.html.search import lineage
 from akgflow.reporting.html.story import Story, read_story
 from akgflow.reporting.html.suite import Link, suite_page
 from akgflow.reporting.html.texts import Texts
-from akgflow.reporting.phrases import case_of, counted, evidence, resources, seconds, speed
+from akgflow.reporting.phrases import case_of, evidence, resources, seconds, speed
 from akgflow.runs.result import Account
 
 __all__ = ["Link", "Story", "comparison_page", "page_of", "read_story", "run_page", "suite_page"]

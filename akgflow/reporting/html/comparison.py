@@ -8,13 +8,13 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from akgflow.base.text import lines, visible
+from akgflow.base.text import counted, lines, visible
 from akgflow.reporting.html import charts
 from akgflow.reporting.html.figures import MOST_BARS, Figure
 from akgflow.reporting.html.page import render
 from akgflow.reporting.html.search import MOST_DIFF_LINES
 from akgflow.reporting.html.suite import Link
-from akgflow.reporting.phrases import counted, seconds
+from akgflow.reporting.phrases import seconds
 from akgflow.suites import Comparison, SuiteFolder, is_suite_folder
 from akgflow.suites.comparison import Call, Pair
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from akgflow.base.text import visible
+from akgflow.base.text import counted, visible
 from akgflow.reporting.html import charts
 from akgflow.reporting.html.figures import Figure
 from akgflow.reporting.html.page import render
-from akgflow.reporting.phrases import counted, seconds
+from akgflow.reporting.phrases import seconds
 from akgflow.reporting.suites import SPEEDS, price, right_rows, shown_figure, speed_rows
 from akgflow.suites import Group, Score, Scored, SuiteFolder, read_scored, score
 from akgflow.suites.cells import Problem, State

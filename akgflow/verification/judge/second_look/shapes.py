@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any, NamedTuple
 
 import torch
@@ -88,7 +88,6 @@ class Drawer:
         self.ranges = {name: guaranteed.get(name, least) for name, least in by_default.items()}
         self._own_form = self._form({})
         self._tried: list[Sizes] = [{}]
-        self._own_calls: list[Call] | None = None
 
     def shapes(self, alone: Callable[[], bool]) -> Iterator[Sizes]:
         """Sizes that differ from the stated ones, each set once; ``alone`` says that single sizes are to follow.
@@ -197,11 +196,13 @@ class Drawer:
     def _fits_by_accident(self, case: Case) -> bool:
         """Whether the reference runs on a case only because a size of 1 fits where the stated shapes are equal."""
         calls = calls_of(case)
-        if not calls or not any(one.repeated() for one in calls):
+        if not any(one.repeated() for one in calls):
             return False
-        if self._own_calls is None:
-            self._own_calls = calls_of(self._case({})) or []
         return bool(self._own_calls) and by_accident(self._own_calls, calls)
+
+    @cached_property
+    def _own_calls(self) -> list[Call]:
+        return calls_of(self._case({}))
 
 
 def _require_quick(model: Any, made: Any) -> None:

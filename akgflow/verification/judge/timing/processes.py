@@ -12,13 +12,12 @@ from akgflow.terms import Evidence
 from akgflow.verdict import JudgeRequest
 from akgflow.verification.judge.candidate_process import ForkServerClient
 from akgflow.verification.judge.evaluation import Trial
+from akgflow.verification.judge.timing.sizes import MOST_PROCESSES
 from akgflow.verification.reference.reference import Reference
 from akgflow.verification.reference.special.variants import forward_alone
 
 CANDIDATE = "candidate"
 EAGER, COMPILED = "eager", "torch.compile"
-PROCESSES = 6
-"""Processes of the candidate, and of each baseline that starts quickly, at most."""
 FEW_PROCESSES = 2
 """Processes of a baseline that takes seconds to start."""
 COMPILE_SECONDS = 120.0
@@ -29,7 +28,7 @@ class Start(NamedTuple):
 
     begin: Callable[[], Trial]
     ready: Callable[[Trial], None]
-    number: int = PROCESSES
+    number: int = MOST_PROCESSES
     trusted: bool = False
     """Whether it runs the operator itself, and no kernel of anybody's."""
 
@@ -54,7 +53,7 @@ class Starts:
         found.reference = forward_alone(self.reference)
         return found
 
-    def candidate(self, module: str, name: str = CANDIDATE, number: int = PROCESSES) -> dict[str, Start]:
+    def candidate(self, module: str, name: str = CANDIDATE, number: int = MOST_PROCESSES) -> dict[str, Start]:
         """Processes that load ``module`` through the toolchain; the candidate's, in the folder with its builds."""
         folder = self.scratch if name == CANDIDATE else self.folder_of(name)
 
@@ -75,7 +74,7 @@ class Starts:
         found = {name: self._baseline(name) for name in self.request.baselines}
         for place, (name, text) in enumerate(self.rivals.items()):
             # The first one is what the candidate must be as fast as.
-            found |= self.candidate(text, name, FEW_PROCESSES if place else PROCESSES)
+            found |= self.candidate(text, name, FEW_PROCESSES if place else MOST_PROCESSES)
         return found
 
     def _baseline(self, name: str) -> Start:
@@ -91,7 +90,7 @@ class Starts:
             if name == COMPILED:
                 trial.optimize(self.reference, self.compile_seconds)
 
-        return Start(begin, ready, FEW_PROCESSES if name == COMPILED else PROCESSES, trusted=True)
+        return Start(begin, ready, FEW_PROCESSES if name == COMPILED else MOST_PROCESSES, trusted=True)
 
     def _trial(self, folder: Path, reads: Sequence[str] = ()) -> Trial:
         return Trial(self.server, self.request, Evidence.EXECUTED, folder, self.threads, reads)

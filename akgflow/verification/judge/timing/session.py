@@ -37,9 +37,10 @@ TRIED = {"cpu": 68, "cuda": 20}
 ROUNDS = (5, 40)
 FIRST_ROUNDS = {"cpu": 1, "cuda": 0}
 """Rounds of windows that do not count: on a CPU those of new processes are up to half as slow again."""
-ALONE_ROUNDS = {"cpu": 1, "cuda": 2}
+ALONE_ROUNDS = 2
 COLD_PAIRINGS = 4
-"""Questions are also asked one at a time in the first rounds, and with cold caches in the first pairings."""
+"""Questions are also asked one at a time in the first rounds that count, and with cold caches in the first pairings of
+them: a new process is slow, and one that is slow when it is asked alone looks as if it batched."""
 AFTER_ROUNDS = 3
 """Rounds of the baselines once the candidate's processes have ended."""
 WINDOW_BYTES = {"cpu": 64 << 20, "cuda": 12 << 30}
@@ -84,6 +85,18 @@ class Asked(NamedTuple):
     cold: bool
     drawn: bool
     """Whether the questions follow from the last draw."""
+
+
+def asked_in(round_: int, place: int, uncounted: int) -> Asked:
+    """What is asked in the pairing at ``place`` of a round, where the first ``uncounted`` rounds do not count."""
+    counts, number = round_ >= uncounted, round_ - uncounted
+    return Asked(
+        counts=counts,
+        alone=counts and number < ALONE_ROUNDS,
+        cold=counts and number == 0 and place < COLD_PAIRINGS,
+        # One draw for a round, in which each process of the candidate is asked once.
+        drawn=place > 0,
+    )
 
 
 class Session:
@@ -213,16 +226,8 @@ class Session:
         started, round_ = time.monotonic(), 0
         try:
             while self._goes_on(round_, time.monotonic() - started):
-                places = _shuffled(range(len(self.arms[CANDIDATE].workers)))
-                for asked, place in enumerate(places):
-                    how = Asked(
-                        counts=round_ >= self._uncounted,
-                        alone=round_ < ALONE_ROUNDS[self.kind],
-                        cold=round_ == 0 and asked < COLD_PAIRINGS,
-                        # One draw for a round, in which each process of the candidate is asked once.
-                        drawn=asked > 0,
-                    )
-                    while not self._pair(place, how):
+                for asked, place in enumerate(_shuffled(range(len(self.arms[CANDIDATE].workers)))):
+                    while not self._pair(place, asked_in(round_, asked, self._uncounted)):
                         pass  # the device was slowed; after some of these the clocks end the timing
                 round_ += 1
         except ReadbackFailed as error:

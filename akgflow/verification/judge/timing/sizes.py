@@ -11,7 +11,7 @@ from akgflow.verification.judge.timing.windows.questions import NotTimed, Questi
 
 MEMORY = {"cpu": 2 << 30, "cuda": 64 << 30}
 """Bytes that many small questions may take: more of them would only take longer to write."""
-ALONE, COLD, WARM = {"cpu": 2, "cuda": 4}, 2, 4
+ALONE, COLD, WARM = 4, 2, 4
 """Slots for questions asked one at a time, warm and cold, and for old ones on which a process warms up."""
 FEWEST = 3
 """Slots of the smallest window, where there are all of the others."""
@@ -28,7 +28,8 @@ LEAST_SECONDS = 5.0
 PROCESSES = {"cpu": (6, 4), "cuda": (4,)}
 """Of the candidate, and of each baseline: as many as there is room for. With six an interval is two thirds as wide as
 with four that have as many windows together; on a GPU each takes a context and seconds."""
-FEW_PROCESSES = (4, 3, 2)
+MOST_PROCESSES = max(max(counts) for counts in PROCESSES.values())
+SLOW_PROCESSES = (4, 3, 2)
 """The same where calls are slow or large. One alone shows no variance."""
 
 
@@ -45,7 +46,7 @@ class Sizes(NamedTuple):
     """A window is one question, which is asked alone by that, and its slot takes the next one."""
     slow: bool
     """Calls are asked for as few times as a figure needs."""
-    alone: int
+    alone: int = ALONE
     cold: int = COLD
     warm: int = WARM
 
@@ -85,22 +86,21 @@ def sizes(questions: Questions, arms: int, memory: Memory, kind: str, copies: bo
     """
     held = 2 if copies else 1
     slot = 2 * questions.pitch + arms * questions.out_pitch
-    slow = pace.call > SLOW_SECONDS[kind]
+    slow, each = pace.call > SLOW_SECONDS[kind], memory.own + memory.calling
     for count in () if slow else PROCESSES[kind]:
         workers = arms * count
-        each = memory.own + memory.calling
         free = min(MEMORY[kind], memory.there - workers * each - 2 * questions.pitch)
         slots = int(free // (slot + workers * held * questions.out_pitch))
-        if slots >= FEWEST + ALONE[kind] + COLD + WARM:
-            return Sizes(count, slots, turns=False, few=False, slow=False, alone=ALONE[kind])
+        if slots >= FEWEST + ALONE + COLD + WARM:
+            return Sizes(count, slots, turns=False, few=False, slow=False)
     # One question to a window, and an old one to warm up on; beside them a set that is drawn, and what is compared.
     few = 2 * slot + 2 * questions.pitch + 2 * questions.out_pitch
     answers = memory.calling + held * questions.out_pitch
-    for turns, count in product((False, True), FEW_PROCESSES):
+    for turns, count in product((False, True), SLOW_PROCESSES):
         workers, asked = arms * count, arms * count + 1
         needed = few + workers * memory.own + (1 if turns else workers) * answers
         takes = asked * pace.call + workers * pace.construct + (count + DRAWN) * pace.draw if slow else 0.0
-        most = pace.most(MOST_SECONDS if count == FEW_PROCESSES[-1] else ENOUGH_SECONDS)
+        most = pace.most(MOST_SECONDS if count == SLOW_PROCESSES[-1] else ENOUGH_SECONDS)
         if needed <= memory.there and takes <= most:
             return Sizes(count, 2, turns=turns, few=True, slow=slow, alone=0, cold=0, warm=1)
     if needed > memory.there:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -26,7 +25,6 @@ MOST_SECONDS = 1.0
 """A call that takes longer is not looked at again."""
 AHEAD_CYCLES = 4_000_000
 """Of a GPU's clock, some milliseconds: longer than it takes to launch what an operator consists of."""
-_Mark = Callable[[], float]
 
 
 def spending(runner: Runner, made: Any, device: str) -> tuple[OperatorShare, ...]:
@@ -64,42 +62,32 @@ class _Spending(Tracer):
     def __init__(self, device: str) -> None:
         super().__init__()
         self._on_gpu = device == "cuda"
-        self._marks: list[tuple[str, _Mark]] = []
+        self._marked: list[tuple[str, Any, Any]] = []
+        """Each operator with the marks before and after it."""
         if self._on_gpu:
             torch.cuda._sleep(AHEAD_CYCLES)
 
     def dispatched(self, func: Any, args: Any, kwargs: Any) -> Any:
         if func.is_view:
             return func(*args, **kwargs)
-        end = self._begun()
+        begun = self._mark()
         result = func(*args, **kwargs)
-        self._marks.append((func.overloadpacket.__name__.lstrip("_"), end()))
+        self._marked.append((func.overloadpacket.__name__.lstrip("_"), begun, self._mark()))
         return result
 
-    def _begun(self) -> Callable[[], _Mark]:
-        """Mark a start; the function returned marks the end, and returns what gives the seconds between them."""
-        if self._on_gpu:
-            first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-            first.record()
-
-            def end() -> _Mark:
-                last.record()
-                return lambda: float(first.elapsed_time(last)) / 1e3
-
-            return end
-        started = time.perf_counter()
-
-        def stop() -> _Mark:
-            took = time.perf_counter() - started
-            return lambda: took
-
-        return stop
+    def _mark(self) -> Any:
+        """An event of a GPU that was recorded now; seconds on a CPU."""
+        if not self._on_gpu:
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
 
     def seconds(self) -> dict[str, list[float]]:
         """Seconds of each operator's calls."""
         if self._on_gpu:
             torch.cuda.synchronize()
         found: dict[str, list[float]] = defaultdict(list)
-        for name, mark in self._marks:
-            found[name].append(mark())
+        for name, begun, ended in self._marked:
+            found[name].append(begun.elapsed_time(ended) / 1e3 if self._on_gpu else ended - begun)
         return dict(found)

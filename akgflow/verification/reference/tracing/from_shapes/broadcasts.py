@@ -35,12 +35,12 @@ class Call(NamedTuple):
         return {(one, at) for one, shape in self.operands.items() for at in range(-len(shape), 0) if shape[at] == 1}
 
 
-def calls_of(case: Case) -> list[Call] | None:
-    """The calls of a case's forward in which shapes have to fit; None where it cannot be followed."""
+def calls_of(case: Case) -> list[Call]:
+    """The calls of a case's forward in which shapes have to fit; none where it cannot be followed."""
     try:
         return without_memory(case, _followed)
     except OperatorError:
-        return None
+        return []
 
 
 def by_accident(usual: list[Call], other: list[Call]) -> bool:
