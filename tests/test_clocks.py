@@ -13,6 +13,7 @@ from akgflow.machine import Machine
 from akgflow.verification.judge.timing.arms import Samples
 from akgflow.verification.judge.timing.device_clocks import MOST_DISCARDED, Watch, nvml_reader
 from akgflow.verification.judge.timing.windows.questions import NotTimed
+from akgflow.verification.judge.timing.windows.window import State
 
 QUIET = Reading(1980, 2619, 310.0, 0x0)
 IDLE = Reading(1980, 2619, 120.0, 0x1)
@@ -74,12 +75,12 @@ def watched(readings: Iterator[Reading], times: int) -> tuple[Watch, list[float]
     watch, arm, overhead, kept = Watch(lambda: next(readings)), _Arm(), Samples(), []
     for number in range(times):
         watch.begin({"kernel": arm}, overhead)  # type: ignore[dict-item]
-        arm.samples[0].alone.append(float(number))
-        overhead.alone.append(-1.0)
+        arm.samples[0].singly[State.RUNNING].append(float(number))
+        overhead.singly[State.RUNNING].append(-1.0)
         watch.look()
         kept.append(watch.keeps())
-        assert len(overhead.alone) == len(arm.samples[0].alone)
-    return watch, arm.samples[0].alone, kept
+        assert len(overhead.singly[State.RUNNING]) == len(arm.samples[0].singly[State.RUNNING])
+    return watch, arm.samples[0].singly[State.RUNNING], kept
 
 
 def test_a_slowed_pairing_takes_all_that_it_measured_along() -> None:

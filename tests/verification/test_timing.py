@@ -288,3 +288,37 @@ def test_new_processes_are_asked_alone_only_once_they_count(uncounted):
     assert sum(one.cold for one in asked.values()) == COLD_PAIRINGS
     assert all(one.alone and one.counts for one in asked.values() if one.cold)
     assert [one.drawn for one in asked.values()] == [place > 0 for _, place in asked]
+
+
+MANY_REGIONS = """
+import torch
+from tvm_ffi.cpp import load_inline
+
+SOURCE = r'''
+void scaled(tvm::ffi::TensorView x, tvm::ffi::TensorView out) {
+  const float* from = static_cast<const float*>(x.data_ptr());
+  float* to = static_cast<float*>(out.data_ptr());
+  const int64_t n = x.numel();
+  for (int round = 0; round < 6; ++round)
+    _Pragma("omp parallel for num_threads(2)")
+    for (int64_t i = 0; i < n; ++i) to[i] = round == 0 ? 2.f * from[i] : to[i] + from[i];
+}
+'''
+library = load_inline(name="scaled", cpp_sources=SOURCE, functions=["scaled"], extra_cflags=["-O3", "-fopenmp"])
+
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        out = torch.empty_like(x)
+        library.scaled(x, out)
+        return out
+"""
+
+
+@pytest.mark.thorough
+def test_waking_stopped_threads_is_not_taken_for_batching(bench):
+    """Eager answers in one thread; the kernel starts six parallel loops, for which a stopped process wakes another."""
+    operator = "import torch\n\nclass Model(torch.nn.Module):\n    def forward(self, x):\n        return 7 * x\n"
+    operator += "\ndef get_inputs():\n    return [torch.randn(64, 64)]\n\ndef get_init_inputs():\n    return []\n"
+    verdict = bench.judge(MANY_REGIONS, operator, toolchain="cpp", time=True)
+    assert verdict.passed, verdict.message
+    assert not [one for one in verdict.warnings if "asked alone" in one]

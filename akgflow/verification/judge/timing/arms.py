@@ -8,16 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from akgflow.verification.judge.failures import CandidateFailed, Disturbed
 from akgflow.verification.judge.timing.processes import Start
 from akgflow.verification.judge.timing.windows.readback import AnswerBuffer
-from akgflow.verification.judge.timing.windows.window import Slots, TimedWorker, Window
+from akgflow.verification.judge.timing.windows.window import Slots, State, TimedWorker, Window
 
 
 class Samples:
-    """What was measured in one process, in seconds: windows of one size, and questions asked alone, warm and cold."""
+    """What was measured in one process, in seconds: windows of one size, and questions asked alone."""
 
     def __init__(self) -> None:
         self.windows: list[Window] = []
-        self.alone: list[float] = []
-        self.cold: list[float] = []
+        self.singly: dict[State, list[float]] = {state: [] for state in State}
 
     @property
     def seconds(self) -> list[float]:

@@ -74,7 +74,8 @@ class Watch:
     def begin(self, arms: dict[str, Arm], overhead: Samples) -> None:
         """A pairing begins: remember how much was measured before."""
         samples = [overhead, *(one for arm in arms.values() for one in arm.samples)]
-        lists: list[list[Any]] = [part for one in samples for part in (one.windows, one.alone, one.cold)]
+        lists: list[list[Any]] = [one.windows for one in samples]
+        lists += [part for one in samples for part in one.singly.values()]
         self._marks, self._now = [(part, len(part)) for part in lists], []
         self.look()
 

@@ -21,7 +21,7 @@ from akgflow.verification.judge.timing.summary import Pairing, Summary, Timed, i
 from akgflow.verification.judge.timing.windows.checker import Checker
 from akgflow.verification.judge.timing.windows.questions import NotTimed, Questions
 from akgflow.verification.judge.timing.windows.readback import ReadbackFailed, most_in_a_reply
-from akgflow.verification.judge.timing.windows.window import Slots, TimedWorker, Window, refused
+from akgflow.verification.judge.timing.windows.window import Slots, State, TimedWorker, Window, refused
 from akgflow.verification.reference.reference import Reference
 
 BUDGET_SECONDS = {"cpu": 7.5, "cuda": 4.0}
@@ -290,31 +290,37 @@ class Session:
             samples.windows.append(together)
         overhead.windows += nothing
         if self.sizes.few:
-            samples.alone.append(together.seconds)
-            overhead.alone += [one.seconds for one in nothing]
-        for slot in range(self.n, self.n + self.sizes.alone) if how.alone else ():
-            window, nothing = self._window(arm, at, slot, 1)
-            samples.alone.append(window.seconds)
-            overhead.alone += [one.seconds for one in nothing]
-        colds = range(self.n + self.sizes.alone, self.n + self.sizes.alone + self.sizes.cold)
-        for slot in colds if how.cold and self.slots.sweeps else ():
-            window, nothing = self._window(arm, at, slot, 1, cold=True)
-            samples.cold.append(window.seconds)
-            overhead.cold += [one.seconds for one in nothing]
+            samples.singly[State.RUNNING].append(together.seconds)
+            overhead.singly[State.RUNNING] += [one.seconds for one in nothing]
+        first = self.n + self.sizes.alone
+        colds = self.sizes.cold if how.cold and self.slots.sweeps else 0
+        for slot in range(self.n, first) if how.alone else ():
+            # What emptying the caches adds is told from a process in the same state.
+            self._alone(arm, at, slot, State.STOPPED if slot < self.n + colds else State.RUNNING)
+        for slot in range(first, first + colds):
+            self._alone(arm, at, slot, State.COLD)
         return together.seconds
 
-    def _window(self, arm: Arm, at: int, first: int, n: int, cold: bool = False) -> tuple[Window, list[Window]]:
+    def _alone(self, arm: Arm, at: int, slot: int, state: State) -> None:
+        """Ask one process a single question."""
+        window, nothing = self._window(arm, at, slot, 1, state)
+        arm.samples[at].singly[state].append(window.seconds)
+        self.summary.overhead.singly[state] += [one.seconds for one in nothing]
+
+    def _window(
+        self, arm: Arm, at: int, first: int, n: int, state: State = State.STOPPED
+    ) -> tuple[Window, list[Window]]:
         """A window, and the overhead window after it, in which nothing is computed; only of a trusted process.
 
         On a CPU all are asked again, since a process that is asked more often is quicker. On a GPU the answers would
         have to be read again, and a candidate may have put others in their place.
         """
         worker, trusted = arm.workers[at], arm is self._trusted
-        window = worker.window(first, n, cold=cold)
+        window = worker.window(first, n, state)
         self._unchanged(arm, first, n)
         if not trusted and self.kind == "cuda":
             return window, []
-        nothing = worker.window(first, n, again=True, cold=cold)
+        nothing = worker.window(first, n, state, again=True)
         return window, [nothing] if trusted else []
 
     def _unchanged(self, arm: Arm, first: int, n: int) -> None:

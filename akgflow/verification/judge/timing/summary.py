@@ -16,6 +16,7 @@ from akgflow.verification.judge.timing.arms import Arm, Samples
 from akgflow.verification.judge.timing.estimate import Ratio
 from akgflow.verification.judge.timing.processes import CANDIDATE
 from akgflow.verification.judge.timing.windows.questions import NotTimed
+from akgflow.verification.judge.timing.windows.window import State
 
 PRECISE = 0.012
 """Enough is known when the interval reaches no further than this in either direction."""
@@ -117,8 +118,11 @@ class Summary:
 
     def _alone(self) -> dict[str, list[float]]:
         """Seconds of each process, of questions asked one at a time."""
-        overhead = estimate.low(self.overhead.alone)
-        return {name: [estimate.low(one.alone) - overhead for one in arm.samples] for name, arm in self.arms.items()}
+        overhead = estimate.low(self.overhead.singly[State.RUNNING])
+        return {
+            name: [estimate.low(one.singly[State.RUNNING]) - overhead for one in arm.samples]
+            for name, arm in self.arms.items()
+        }
 
     def _ratios(self, figures: Mapping[str, list[float]]) -> dict[str, Ratio]:
         """The ratio of each baseline's seconds to the candidate's."""
@@ -202,14 +206,13 @@ class Summary:
 
     def _cold(self, warm: float) -> float | None:
         """Seconds with the caches emptied: the warm ones and what emptying adds to a question asked alone."""
-        samples, overhead = self.arms[CANDIDATE].samples, self.overhead
-        cold, alone = [s for one in samples for s in one.cold], [s for one in samples for s in one.alone]
-        if len(cold) < 3 or len(overhead.cold) < 3:
+        ours = {state: [s for one in self.arms[CANDIDATE].samples for s in one.singly[state]] for state in State}
+        nothing = self.overhead.singly
+        before, emptied = State.STOPPED, State.COLD
+        if min(len(part[state]) for part in (ours, nothing) for state in (before, emptied)) < 3:
             return None
-        adds = (statistics.median(cold) - statistics.median(overhead.cold)) - (
-            statistics.median(alone) - statistics.median(overhead.alone)
-        )
-        noise = max(statistics.pstdev(overhead.cold), statistics.pstdev(overhead.alone)) / math.sqrt(len(overhead.cold))
+        adds = _middle(ours[emptied]) - _middle(nothing[emptied]) - (_middle(ours[before]) - _middle(nothing[before]))
+        noise = max(map(statistics.pstdev, (nothing[emptied], nothing[before]))) / math.sqrt(len(nothing[emptied]))
         return warm + adds if adds > 2 * noise else None
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +33,25 @@ DISTURBED = 0.12
 """A window is disturbed when its process's threads waited for a core for more than this share of it."""
 QUIET_SECONDS = 0.002
 """For processes that were stopped, or have just written inputs, to leave the cores; on a CPU."""
+WARM_SECONDS = 0.001
+"""That a process runs on old questions before one that is asked alone; on a CPU."""
+LONG_SECONDS = 0.005
+"""A call that takes longer needs no such warming up: waking threads takes a small part of it."""
+
+
+class State(StrEnum):
+    """In what state a process is when it is asked.
+
+    On a GPU nothing is stopped: there `STOPPED` and `RUNNING` are the same.
+    """
+
+    STOPPED = "stopped"
+    """It was stopped before."""
+    RUNNING = "running"
+    """It has just answered old questions: each thread that was stopped takes up to half a millisecond to wake, which is
+    many short calls."""
+    COLD = "cold"
+    """Stopped, and with the caches emptied."""
 
 
 class Window(NamedTuple):
@@ -111,6 +132,7 @@ class TimedWorker:
     def __init__(self, trial: Trial, slots: Slots, buffer: AnswerBuffer, copies: bool) -> None:
         self.trial, self.slots, self.buffer = trial, slots, buffer
         self.calls = 0
+        self._call = 0.0
         self._threads = Threads(trial.process.pid)
         questions = slots.questions
         out = memory.create(questions.count * questions.out_pitch, slots.device) if copies else None
@@ -140,23 +162,31 @@ class TimedWorker:
         trusted = self.trial.process.trusted
         return [not trusted and not alias for alias in aliases(self.slots.questions.draw.tree)]
 
-    def window(self, first: int, n: int, *, again: bool = False, cold: bool = False) -> Window:
+    def window(self, first: int, n: int, state: State = State.STOPPED, *, again: bool = False) -> Window:
         """Time slots ``first`` to ``first + n`` together. With ``again`` nothing is computed: an overhead window.
 
         On a CPU the process is stopped until the clock runs, and again before the clock is read. Its answers are read
         afterwards, from memory that it can no longer change, and once: reading them leaves them in the caches for its
         next call. Nothing stops what runs on a GPU. So there the questions are written after the clock was started, and
-        the answers are read before it is stopped; the overhead windows contain both, too. ``cold`` empties the caches
-        between writing and asking.
+        the answers are read before it is stopped; the overhead windows contain both, too. A
+        process on a CPU that is running is asked in the same way, and stopped before the clock is read.
         """
+        cold = state is State.COLD
         if self.slots.device == "cuda":
             with on_one_core(self.trial.process.pid):
                 return self._on_gpu(first, n, again, cold)
+        if state is State.RUNNING and self._call < LONG_SECONDS:
+            return self._running_on_cpu(first, n, again)
         return self._on_cpu(first, n, again, cold)
 
     def _on_gpu(self, first: int, n: int, again: bool, cold: bool) -> Window:
         process = self.trial.process
-        self._warm_up(min(n, self.calls))
+        process.resume()
+        if calls := min(n, self.calls):
+            # Stopping it for a moment ends its helpers.
+            self._warm_up(calls)
+            process.pause()
+            process.resume()
         start = time.perf_counter()
         self.slots.write(first, n, cold=cold)
         # From here on it waits only for this thread, which shares its core, to read the answers.
@@ -185,9 +215,33 @@ class TimedWorker:
         self._threads.free()
         waited = process.waited() - waited
         if not again:
-            self.readback.read(reply, self.buffer, first, n)
-            self.slots.keep_changed(self.buffer.bytes, first, n)
+            self._call = seconds / n
+            self._keep(reply, first, n)
         return Window(seconds, waited)
+
+    def _running_on_cpu(self, first: int, n: int, again: bool) -> Window:
+        process = self.trial.process
+        time.sleep(QUIET_SECONDS)
+        self._threads.spread()
+        process.resume()
+        self._threads.free_main()
+        self._warm_up(math.ceil(WARM_SECONDS / max(self._call, WARM_SECONDS / self.calls)))
+        waited = process.waited()
+        start = time.perf_counter()
+        self.slots.write(first, n)
+        reply = self._ask(first, n, again)
+        process.pause()
+        seconds = time.perf_counter() - start
+        self._threads.free()
+        waited = process.waited() - waited
+        if not again:
+            self._keep(reply, first, n)
+        return Window(seconds, waited)
+
+    def _keep(self, reply: Answered, first: int, n: int) -> None:
+        """Take the answers, and the inputs that the calls have changed."""
+        self.readback.read(reply, self.buffer, first, n)
+        self.slots.keep_changed(self.buffer.bytes, first, n)
 
     def _ask(self, first: int, n: int, again: bool) -> Answered:
         limit = self.trial.request.limits.run_seconds
@@ -201,18 +255,14 @@ class TimedWorker:
         self.trial.process.pause()
 
     def _warm_up(self, calls: int) -> None:
-        """Let the process run on old questions, and stop it for a moment, which ends its helpers.
+        """Let the process run on old questions.
 
         Launching work on a GPU takes microseconds, and an idle core is slow at first. Where a process was stopped for
         long, its first thousand launches take up to twice as long as the next ones.
         """
-        process = self.trial.process
-        process.resume()
-        if calls:
-            limit, warm = self.trial.request.limits.run_seconds, self.slots.warm
-            process.ask(WarmUp(self.slots.questions.count - warm, warm, -(-calls // warm)), limit, watch=1.0)
-            process.pause()
-            process.resume()
+        limit, warm = self.trial.request.limits.run_seconds, self.slots.warm
+        request = WarmUp(self.slots.questions.count - warm, warm, -(-calls // warm))
+        self.trial.process.ask(request, limit, watch=1.0)
 
     def close(self) -> None:
         """Let go of the process's memory."""
