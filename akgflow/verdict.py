@@ -13,7 +13,7 @@ from akgflow.precision import Contract, Precision
 from akgflow.sanitized import Sanitized
 from akgflow.terms import Evidence, Status
 
-LOOSE_BOUND = "times as wrong as the framework's own kernel"
+LOOSE_BOUND = "times the error of the framework's own kernel"
 """In a warning: what a bound allows, which makes no task weak."""
 FRAMEWORK_ALLOWED = "the task allows the framework: its kernels may have done the work, and nobody looked"
 """The warning of verdicts whose request has ``framework="allow"``."""

@@ -56,8 +56,8 @@ async def generate(request: FeatureRequest, scratch: Path) -> Generated:
             start_new_session=True,
         )
         try:
-            asked = json.dumps(to_data(replace(request, operator_file=os.path.abspath(request.operator_file)))).encode()
-            out, words = await asyncio.wait_for(process.communicate(asked), SECONDS)
+            asked = json.dumps(to_data(replace(request, operator_file=os.path.abspath(request.operator_file))))
+            out, words = await asyncio.wait_for(_answer(process, asked), SECONDS)
         except TimeoutError:
             return Generated(why=f"torch.compile did not generate its code within {SECONDS:.0f} s")
         finally:
@@ -68,3 +68,11 @@ async def generate(request: FeatureRequest, scratch: Path) -> Generated:
         tail = words.decode(errors="replace").strip().splitlines()[-1:] or ["no words"]
         return Generated(why=f"torch.compile's generator ended with code {process.returncode}: {tail[0]}")
     return from_data(json.loads(out), Generated)
+
+
+async def _answer(process: asyncio.subprocess.Process, asked: str) -> tuple[bytes, bytes]:
+    """What a process writes to both of its outputs, given one line; its input stays open, and it ends with that."""
+    assert process.stdin and process.stdout and process.stderr, "they are pipes"
+    process.stdin.write(asked.encode() + b"\n")
+    out, words, _ = await asyncio.gather(process.stdout.read(), process.stderr.read(), process.wait())
+    return out, words

@@ -1,10 +1,14 @@
-"""Reads one `FeatureRequest` as JSON from standard input and writes what was generated for it to standard output."""
+"""Reads one `FeatureRequest` as a line of JSON and writes what was generated for it to standard output.
+
+When the input ends, so does this process: nobody wants the answer any more.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
+import threading
 
 from akgflow.base.serial import from_data, to_data
 from akgflow.features import FeatureRequest
@@ -14,10 +18,16 @@ from akgflow.verification.reference.operator import OperatorError
 
 def main() -> None:
     """Answer, whatever the operator prints meanwhile."""
-    request = from_data(json.load(sys.stdin), FeatureRequest)
+    request = from_data(json.loads(sys.stdin.readline()), FeatureRequest)
+    threading.Thread(target=_end_with_the_input, daemon=True).start()
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as sink:
         os.dup2(2, 1)
         json.dump(to_data(_generated(request)), sink)
+
+
+def _end_with_the_input() -> None:
+    sys.stdin.read()
+    os._exit(1)
 
 
 def _generated(request: FeatureRequest) -> Generated:

@@ -34,5 +34,6 @@ class RepairStep:
             asks[self.advisor] += self.max_attempts
             if roles.designer:
                 asks[roles.designer] += self.max_attempts
-        does = f"repair {self.repair} until {self.until}, at most {self.max_attempts} attempts"
+        advised = f", advised by {self.advisor}" if self.advisor else ""
+        does = f"repair {self.repair} until {self.until}{advised}, at most {self.max_attempts} attempts"
         return Cap(does, asks, self.max_attempts, shown=3)

@@ -95,8 +95,8 @@ def loose_bounds(draws: Sequence[Asked]) -> tuple[str, ...]:
         name, _ = results[0]
         # Where forward saturates, gradients vanish: that is so on some inputs of many an operator.
         if (least if name.startswith(OF_GRADIENTS) else most) > LOOSE:
-            text = f"{name} may be {most:.3g} {LOOSE_BOUND} on {loose} inputs"
-            found.append(f"{text} ({least:.3g} times on {tight} inputs), as sound kernels may be")
+            text = f"{name}: on {loose} inputs errors up to {most:.3g} {LOOSE_BOUND} may come from rounding"
+            found.append(f"{text}, and were let pass ({least:.3g} times on {tight} inputs)")
     return tuple(found)
 
 
