@@ -38,6 +38,38 @@ def test_a_kernel_works_eagerly_compiled_and_exported_without_akgflow(dsl: str, 
     assert (checks, akgflow) == ("{'SUCCESS'}", "False")
 
 
+LISTENERS = """
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+class Log(TorchDispatchMode):
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        called.append(str(function))
+        return function(*args, **(kwargs or {}))
+
+called, x, model = [], torch.randn(8, 16), package.ModelNew(16)
+with torch.no_grad():
+    model(x)
+    with Log():
+        model(x)
+    print([name for name in called if "scale" in name])
+    print([str(node.target) for node in make_fx(model)(x).graph.nodes if "scale" in str(node.target)])
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        print(type(model(mode.from_tensor(x))).__name__)
+    many = torch.randn(3, 8, 16)
+    print(torch.equal(torch.vmap(model)(many), torch.stack([model(one) for one in many])))
+"""
+
+
+@pytest.mark.thorough
+def test_who_listens_to_operators_hears_of_the_kernel(triton_package: Path) -> None:
+    logged, traced, *others = uses(triton_package, LISTENERS).strip().split("\n")
+    name = rf"{triton_package.name}_[0-9a-f]{{8}}\.scale\.default"
+    assert all(re.fullmatch(rf"\['{name}'\]", one) for one in (logged, traced))
+    assert others == ["FakeTensor", "True"]
+
+
 REFUSED = {
     "torch.randn(9, 16)": "shape not verified: x [9, 16], scale [16]; verified: x [8, 16], scale [16]",
     "torch.randn(2, 8, 16)": "shape not verified",
@@ -53,6 +85,8 @@ REFUSED = {
 
 def test_what_was_not_verified_is_refused_and_the_evidence_named(cpp_package: Path) -> None:
     script = "x, model = torch.randn(8, 16), package.ModelNew(16)\n"
+    # Calls that were taken are remembered: that must let nothing else in.
+    script += "with torch.no_grad(): model(x), model(x)\n"
     for text in REFUSED:
         for call in (f"model({text})", f"package.op({text}, model.scale.detach())"):
             script += f"try:\n  with torch.no_grad(): print('took', {call})\n"
