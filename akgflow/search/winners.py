@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeAlias
 
 from akgflow.base.serial import to_json
 from akgflow.base.text import named_values
@@ -15,6 +16,12 @@ from akgflow.search.quality import timings_of
 from akgflow.search.tunables import TunablesError, declared
 from akgflow.speed import Speed
 from akgflow.verdict import Timing
+
+Speeds: TypeAlias = Mapping[str, Speed]
+"""Of one kernel, by case."""
+UNKNOWN = 0.5
+"""How many times as fast as the single best kernel another one is taken to be at a case at which one of them was not
+timed: between the cases it is called only where it is known to gain."""
 
 
 class NoChoice(Exception):
@@ -61,51 +68,56 @@ class Choice:
 def choose(right: Sequence[Judged], most: int) -> Choice:
     """Up to ``most`` of the kernels that are right, each the fastest for some case; raises `NoChoice`.
 
-    A case goes to another kernel than the single best one only where that is faster by more than the noise of both. A
-    kernel that has no time at a case is left out: at the shapes around it, nobody knows what it loses.
+    The single best one is the best of those that were timed at most cases. A case goes to another kernel only where
+    that is faster by more than the noise of both; so both were timed there.
     """
     timed = {judged.candidate.id: judged for judged in right if timings_of(judged.verdict)}
     if not timed:
         raise NoChoice("no right kernel was timed, and nothing else tells which is the best for a shape")
-    timed = _at_all_cases(timed)
-    best = max(timed.values(), key=lambda judged: judged.worth)
-    cases = {_key(one): one for one in timings_of(best.verdict)}
+    speeds = {name: {_key(one): Speed.of(one) for one in timings_of(judged.verdict)} for name, judged in timed.items()}
+    best = max(timed, key=lambda name: (len(speeds[name]), timed[name].worth))
+    cases = {_key(one): one for name in (best, *timed) for one in timings_of(timed[name].verdict)}
     if len(cases) < 2:
         raise NoChoice("the best kernel was timed at one case alone: name more cases")
     if len({len(one.sizes) for one in cases.values()}) > 1:
         raise NoChoice("the cases differ in more than sizes")
-    speeds = {name: {_key(one): Speed.of(one) for one in timings_of(judged.verdict)} for name, judged in timed.items()}
-    kept = [best.candidate.id]
-    holds = dict.fromkeys(cases, kept[0])
+    kept, holds = [best], dict.fromkeys(cases, best)
     while len(kept) < most:
         gains = {name: _gain(own, holds, speeds) for name, own in speeds.items() if name not in kept}
         found = max(gains, key=lambda name: gains[name], default=None)
         if found is None or gains[found] <= 0:
             break
         kept.append(found)
-        own = speeds[found]
-        holds = {key: found if own[key].exceeds(speeds[name][key]) else name for key, name in holds.items()}
-    rows = _rows(cases, holds, kept[0])
-    used = [name for name in kept if name == kept[0] or any(row.candidate == name for row in rows)]
+        faster = {key for key, name in holds.items() if _exceeds(speeds[found], speeds[name], key)}
+        holds = {key: found if key in faster else name for key, name in holds.items()}
+    rows = _rows(cases, holds, best)
+    used = [name for name in kept if name == best or any(row.candidate == name for row in rows)]
     if len(used) < 2:
-        raise NoChoice("no kernel is faster than the best one at any case by more than the noise")
-    first = speeds[used[0]]
-    gained = {key: tuple(speeds[name][key].ratio / first[key].ratio for name in used) for key in cases}
+        raise NoChoice(f"no kernel is faster than the best one at any case by more than the noise{_lost(timed, cases)}")
+    gained = {key: tuple(_gained(speeds[name], speeds[best], key) for name in used) for key in cases}
     rows = tuple(replace(row, gains=gained[key]) for row, key in zip(rows, cases, strict=True))
     return Choice(tuple(timed[name] for name in used), rows)
 
 
-def _at_all_cases(timed: Mapping[str, Judged]) -> dict[str, Judged]:
-    """The kernels that were timed at every case at which one of them was; raises `NoChoice` where others are lost."""
-    found = {name: {_key(one): one.case for one in timings_of(judged.verdict)} for name, judged in timed.items()}
-    cases = {key: case for own in found.values() for key, case in own.items()}
-    whole = {name: timed[name] for name, own in found.items() if own.keys() == cases.keys()}
-    if len(whole) < 2 <= len(timed):
-        name, key = next((name, key) for name, own in found.items() for key in cases if key not in own)
-        reasons = (one.reason for one in timed[name].verdict.untimed if to_json(dict(one.case)) == key)
-        why = next(reasons, "nobody says why")
-        raise NoChoice(f"kernel {name} was not timed at {named_values(cases[key])}, where others were: {why}")
-    return whole
+def _exceeds(own: Speeds, before: Speeds, key: str) -> bool:
+    """Whether one is known to be faster than the other."""
+    return key in own and key in before and own[key].exceeds(before[key])
+
+
+def _gained(own: Speeds, best: Speeds, key: str) -> float:
+    if own is best:
+        return 1.0
+    return own[key].ratio / best[key].ratio if key in own and key in best else UNKNOWN
+
+
+def _lost(timed: Mapping[str, Judged], cases: Mapping[str, Timing]) -> str:
+    """The first case at which a kernel was not timed and another was, with the reason; empty where there is none."""
+    for name, judged in timed.items():
+        known = {_key(one) for one in timings_of(judged.verdict)}
+        for key in (key for key in cases if key not in known):
+            why = [one.reason for one in judged.verdict.untimed if to_json(dict(one.case)) == key]
+            return f"; {name} was not timed at {named_values(cases[key].case)}: {(*why, 'nobody says why')[0]}"
+    return ""
 
 
 def _rows(cases: Mapping[str, Timing], holds: Mapping[str, str], best: str) -> tuple[Row, ...]:
@@ -118,10 +130,10 @@ def _rows(cases: Mapping[str, Timing], holds: Mapping[str, str], best: str) -> t
     )
 
 
-def _gain(own: Mapping[str, Speed], holds: Mapping[str, str], speeds: Mapping[str, Mapping[str, Speed]]) -> float:
+def _gain(own: Speeds, holds: Mapping[str, str], speeds: Mapping[str, Speeds]) -> float:
     """By what a kernel makes all cases together faster, as a logarithm."""
-    pairs = [(own[key], speeds[name][key]) for key, name in holds.items()]
-    return sum(math.log(one.ratio / before.ratio) for one, before in pairs if one.exceeds(before))
+    faster = [(own[key], speeds[name][key]) for key, name in holds.items() if _exceeds(own, speeds[name], key)]
+    return sum(math.log(one.ratio / before.ratio) for one, before in faster)
 
 
 def _winner(judged: Judged) -> Winner:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -152,7 +151,7 @@ def test_the_shipped_task_over_five_shapes(tmp_path: Path, monkeypatch: pytest.M
     found, stated = job.dispatch, [dict(row.case) for row in job.dispatch.table]
     if not found.winners:
         timed = len({str(one.case) for one in job.verdict.timing})
-        assert timed < 2 or re.search("noise|was not timed at", found.reason), found.reason
+        assert timed < 2 or "noise" in found.reason, found.reason
         return
     assert len(stated) == len({str(one.case) for one in job.verdict.timing})
     assert len(found.winners) == 2
