@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from pathlib import Path
@@ -78,8 +79,11 @@ class Starts:
         return found
 
     def _baseline(self, name: str) -> Start:
+        numbers = itertools.count()
+
         def begin() -> Trial:
-            folder = self.scratch.parent / f"baseline-{name}"
+            # One for each process: two that generate code at once miss files that the other one has just moved.
+            folder = self.scratch.parent / f"baseline-{name}-{next(numbers)}"
             folder.mkdir(exist_ok=True)
             # The operator may read the files beside it; a candidate may not.
             return self._trial(folder, [str(Path(self.request.operator_file).resolve().parent)])

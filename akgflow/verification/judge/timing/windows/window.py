@@ -168,8 +168,8 @@ class TimedWorker:
         On a CPU the process is stopped until the clock runs, and again before the clock is read. Its answers are read
         afterwards, from memory that it can no longer change, and once: reading them leaves them in the caches for its
         next call. Nothing stops what runs on a GPU. So there the questions are written after the clock was started, and
-        the answers are read before it is stopped; the overhead windows contain both, too. A
-        process on a CPU that is running is asked in the same way, and stopped before the clock is read.
+        the answers are read before it is stopped; the overhead windows contain both, too. A process
+        on a CPU that is running gets its questions in the same way, and is stopped before the clock is read.
         """
         cold = state is State.COLD
         if self.slots.device == "cuda":
