@@ -198,22 +198,34 @@ def test_the_interval_covers_the_truth():
     assert sum(one.low <= 2 <= one.high for one in found) >= 390
 
 
-def test_a_baseline_that_was_slower_for_a_while_does_not_make_the_same_code_slower():
-    """Beside the candidate and without it, its times differ by what the machine does besides, too."""
+@pytest.mark.parametrize("between", [0.02, 0.1])
+def test_a_machine_that_was_slower_for_a_while_moves_no_value(between):
+    """Beside the candidate and without it, the baseline's times differ by what the machine does besides, too."""
     draw, found = random.Random(7), []
     while len(found) < 400:
-        theirs, without = processes(draw, 2, 0.1), processes(draw, 2, 0.1, number=1)
-        slowed = estimate.ratio(without, theirs)
-        if slowed.value > 1.05:
+        spell = math.exp(draw.gauss(0, 0.03))
+        theirs, without = processes(draw, 2 * spell, between, 6), processes(draw, 2, between, 6)
+        if estimate.ratio(without, theirs).value > 1.05:
             # In pairings, both fall into the same spells.
-            found.append(estimate.Ratio(1.0, 0.99, 1.01).over(slowed).call)
-    assert found.count("same") >= 390
+            found.append(estimate.Ratio(1.0, 0.99, 1.01).over(estimate.slowed(without, theirs, 1.05)))
+    assert all(one.low < 1 / 1.05 for one in found)
+    assert [one.value for one in found].count(1.0) >= 380
+    assert [one.call for one in found].count("same") >= 380
 
 
 def test_a_baseline_that_the_candidate_slowed_counts_as_it_is_without_it():
     draw = random.Random(8)
-    slowed = [estimate.ratio(processes(draw, 1, 0.02), processes(draw, 2, 0.02)) for _ in range(100)]
+    slowed = [estimate.slowed(processes(draw, 1, 0.02), processes(draw, 2, 0.02), 1.05) for _ in range(100)]
+    assert min(one.value for one in slowed) > 1.85
     assert [estimate.Ratio(1.0, 0.99, 1.01).over(one).call for one in slowed].count("slower") >= 99
+
+
+def test_a_gain_that_may_come_from_a_slowed_baseline_is_none():
+    """Even where it is not certain that it was slowed."""
+    draw = random.Random(9)
+    pairs = [(processes(draw, 1, 0.03, 6), processes(draw, 1.12, 0.03, 6)) for _ in range(100)]
+    found = [estimate.Ratio(1.12, 1.11, 1.13).over(estimate.slowed(*pair, 1.05)) for pair in pairs]
+    assert [one.call for one in found].count("faster") <= 2
 
 
 def pairings(draw, seconds, between=0.005, rounds=5):

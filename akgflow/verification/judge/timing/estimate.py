@@ -88,6 +88,19 @@ def ratio(ours: Sequence[float], theirs: Sequence[float], others: Iterable[Seque
     return Ratio(middle, middle * math.exp(-half), middle * math.exp(half))
 
 
+def slowed(without: Sequence[float], beside: Sequence[float], most: float) -> Ratio:
+    """How many times as long a baseline took beside the candidate as without it; 1 up to ``most``.
+
+    Both were measured one after the other, and a machine may be slower for a while by itself. So where it is not
+    certain that it was more than ``most``, it may be anything from 1 on: that makes an interval wider and leaves its
+    value.
+    """
+    found = ratio(without, beside)
+    if min(without) <= 0 or found.value <= most:
+        return Ratio(1.0, 1.0, 1.0)
+    return found if found.low > most else Ratio(1.0, 1.0, found.high)
+
+
 def paired(pairings: Iterable[Sequence[tuple[float, float]]]) -> Ratio:
     """The same from pairings: for each process of ours, seconds of ours and of theirs in each of its pairings."""
     rows = [list(row) for row in pairings]

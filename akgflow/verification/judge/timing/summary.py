@@ -161,18 +161,14 @@ class Summary:
         )
 
     def _slowed(self, name: str, warnings: list[str]) -> Ratio:
-        """How many times as long a baseline took beside the candidate as without it; 1 up to `BESIDE`.
-
-        Other programs may have been busier beside it, too: then processes differ, and the interval is wide.
-        """
+        """How many times as long a baseline took beside the candidate as without it."""
         beside, without = ([self._row(one) for one in found] for found in (self.arms[name].samples, self.after[name]))
-        slowed = estimate.ratio(without, beside)
-        if min(without) <= 0 or slowed.value <= BESIDE[self.kind]:
-            return Ratio(1.0, 1.0, 1.0)
-        warnings.append(
-            f"{name} took {slowed.value:.3g} times as long while the candidate's processes existed as without them: "
-            "its time without them counts"
-        )
+        slowed = estimate.slowed(without, beside, BESIDE[self.kind])
+        if slowed.value > 1:
+            warnings.append(
+                f"{name} took {slowed.value:.3g} times as long while the candidate's processes existed as without "
+                "them: its time without them counts"
+            )
         return slowed
 
     def _timing(
