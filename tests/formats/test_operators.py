@@ -246,3 +246,44 @@ def test_configs_of_robust_kbench_reach_inputs_and_constructor(tmp_path: Path) -
     assert model.slope == 0.25 and model.gate.shape == (40,)
     # The constructor has a value of its own for what is null in the config, and is told that it is null.
     assert "init_method" not in case.keys
+
+
+BARE = """
+import torch
+from torch import nn
+
+SIZE = 4
+
+class Model({base}):
+{body}
+
+def get_inputs():
+    return [torch.rand(SIZE)]
+"""
+FORWARD = "    def forward(self, x):\n        return x * 2"
+
+
+@pytest.mark.parametrize(
+    ("base", "init", "added"),
+    [
+        ("nn.Module", "", True),
+        ("torch.nn.Module", "    def __init__(self):\n        super().__init__()", True),
+        ("nn.Module", "    def __init__(self, n=3, *, bias=True):\n        super().__init__()", True),
+        ("nn.Module", "    def __init__(self, n):\n        super().__init__()", False),
+        ("nn.Module", "    def __init__(self, *, bias):\n        super().__init__()", False),
+        # What it takes is written elsewhere.
+        ("nn.Linear", "", False),
+    ],
+)
+def test_a_model_that_needs_no_arguments_may_leave_out_who_gives_them(
+    tmp_path: Path, base: str, init: str, added: bool
+) -> None:
+    file = tmp_path / "op.py"
+    file.write_text(BARE.format(base=base, body=f"{init}\n{FORWARD}"))
+    if not added:
+        with pytest.raises(ConfigError, match="has no get_init_inputs: define the function"):
+            check_operator(file, ())
+        return
+    case, (x,) = made(file)
+    assert torch.equal(case.module.Model()(x), x * 2)
+    assert not case.init_args and not case.init_kwargs
