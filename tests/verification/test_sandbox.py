@@ -377,3 +377,29 @@ def test_remains_are_removed_however_deep(tmp_path):
     finally:
         # Those who tidy up after tests would fail at it.
         subprocess.run(["rm", "-rf", root])
+
+
+VANISHED = """
+import json, os, sys, tempfile
+from akgflow.verification.sandbox import PR_SET_CHILD_SUBREAPER, Bounds, Launcher, prctl
+
+prctl(PR_SET_CHILD_SUBREAPER, 1)
+launcher, found = Launcher(), []
+with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryDirectory() as beside:
+    reads = os.path.join(beside, "reads")
+    os.mkdir(reads)
+    for _ in range(2):
+        started = launcher.launch(Bounds(scratch, 1 << 30, 1, reads=(reads,)), (), lambda: None)
+        started.end()
+        found.append(started.layers)
+        if os.path.exists(reads):
+            os.rmdir(reads)
+print(json.dumps([found, launcher.missing]))
+"""
+
+
+def test_a_folder_that_has_gone_costs_no_layer():
+    done = subprocess.run([sys.executable, "-c", VANISHED], capture_output=True, text=True, check=True)
+    (before, after), missing = json.loads(done.stdout)
+    assert before == after
+    assert "files" not in missing or "files" not in before

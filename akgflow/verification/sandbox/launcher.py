@@ -96,11 +96,16 @@ class Launcher:
         Of the caller's descriptors only ``keep`` and the standard three stay open. Raises `RuntimeError` when not
         even a process without namespaces can be started, and `OSError` where the machine is short of something.
         """
-        for _ in range(len(_NAMESPACES) + 1):
+        refused: set[str] = set()
+        for _ in range(2 * len(_NAMESPACES) + 1):
             found = self._attempt(bounds, tuple(keep), then)
             if isinstance(found, Launched):
                 return found
-            self.missing[found.layer] = found.reason
+            # A folder may just have gone, which is no reason to do without the layer from now on.
+            self._views.clear()
+            if found.layer in refused:
+                self.missing[found.layer] = found.reason
+            refused.add(found.layer)
         raise RuntimeError(f"no candidate process can be started: {self.missing}")
 
     def _attempt(self, bounds: Bounds, keep: tuple[int, ...], then: Callable[[], None]) -> Launched | LayerUnavailable:
