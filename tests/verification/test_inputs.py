@@ -101,10 +101,13 @@ def test_rows_come_in_orders_that_no_draw_gives():
     (rows,) = (one.inputs[0] for one in reference("torch.rand(70, 40) - 0.5").draws if one.distribution == ORDERED)
     steps, same = rows.diff(dim=1), (rows[1:, :35] == rows[:-1, :35]).all(1)
     flat = (steps == 0).all(1)
-    assert int(((steps >= 0).all(1) & ~flat).sum()) >= 10
-    assert int(((steps <= 0).all(1) & ~flat).sum()) == 10
+    begin = (rows[:, :35] == 0).all(1) & ~flat
+    # The few numbers after the zeros may be in order by chance.
+    left = ~flat & ~begin
+    assert int(((steps >= 0).all(1) & left).sum()) == 10
+    assert int(((steps <= 0).all(1) & left).sum()) == 10
     assert int(flat.sum()) == 20 and int((rows == 0).all(1).sum()) == 10
-    assert int(((rows[:, :35] == 0).all(1) & ~flat).sum()) == 10
+    assert int(begin.sum()) == 10
     assert int(same.sum()) >= 18  # and rows of zeros after those that begin with zeros
 
 
