@@ -10,7 +10,7 @@ import ast
 from pathlib import Path
 
 from akgflow.formats.base import ADDED, Candidate, Read, Translation
-from akgflow.operators.python_text import PythonError, definitions, parse_python
+from akgflow.operators.python_text import PythonError, definitions, parse_python, required
 
 SUFFIX = ".py"
 NO_ARGUMENTS = "def get_init_inputs():\n    return []\n"
@@ -45,9 +45,7 @@ def _made_without_arguments(text: str) -> bool:
         return False
     own = definitions(model.body).get("__init__")
     if isinstance(own, ast.FunctionDef):
-        given = own.args
-        named = len(given.posonlyargs) + len(given.args) - len(given.defaults)
-        return named <= 1 and all(given.kw_defaults)
+        return len(required(own.args)) <= 1
     return own is None and bool(model.bases) and all(ast.unparse(base) in _BARE for base in model.bases)
 
 

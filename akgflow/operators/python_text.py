@@ -61,6 +61,14 @@ def definitions(body: Sequence[ast.stmt]) -> dict[str, ast.stmt]:
     return found
 
 
+def required(signature: ast.arguments) -> list[str]:
+    """The names of the parameters that have no default, ``self`` among them."""
+    positional = [*signature.posonlyargs, *signature.args]
+    first_default = len(positional) - len(signature.defaults)
+    named = (a for a, default in zip(signature.kwonlyargs, signature.kw_defaults, strict=True) if default is None)
+    return [a.arg for a in (*positional[:first_default], *named)]
+
+
 def _targets(node: ast.Assign | ast.AnnAssign) -> list[str]:
     targets = node.targets if isinstance(node, ast.Assign) else [node.target]
     names = (part for target in targets for part in ast.walk(target) if isinstance(part, ast.Name))

@@ -10,7 +10,7 @@ from functools import cached_property
 from akgflow.config._problems import Problems, quoted, suggest, suggestion
 from akgflow.config._yaml import Node
 from akgflow.errors import Mark
-from akgflow.operators.python_text import PythonError, definitions, parse_expression, parse_python
+from akgflow.operators.python_text import PythonError, definitions, parse_expression, parse_python, required
 from akgflow.operators.shapes.dimensions import base_of
 from akgflow.operators.shapes.written import written
 
@@ -69,7 +69,7 @@ def read_operator(source: str, file: str, at: Mark, problems: Problems) -> Surfa
     inner = written(tree)
     return Surface(
         arguments=frozenset(a.arg for s in signatures for a in (*s.args, *s.kwonlyargs)),
-        required=frozenset(name for s in signatures for name in _required(s)),
+        required=frozenset(name for s in signatures for name in required(s)),
         globals=frozenset(values),
         # What is imported, or made by a call, takes what it takes.
         anything=len(signatures) < len(functions) or any(s.kwarg is not None for s in signatures),
@@ -161,13 +161,6 @@ def _parsed(source: str, file: str, problems: Problems) -> ast.Module | None:
     except PythonError as error:
         problems.add(Mark(file, error.line, error.column), f"not valid Python: {error}")
         return None
-
-
-def _required(signature: ast.arguments) -> list[str]:
-    positional = [*signature.posonlyargs, *signature.args]
-    first_default = len(positional) - len(signature.defaults)
-    named = (a for a, default in zip(signature.kwonlyargs, signature.kw_defaults, strict=True) if default is None)
-    return [a.arg for a in (*positional[:first_default], *named)]
 
 
 def _moved(name: str, defined: Mapping[str, ast.stmt]) -> str:

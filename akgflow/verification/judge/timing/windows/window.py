@@ -133,6 +133,7 @@ class TimedWorker:
         self.trial, self.slots, self.buffer = trial, slots, buffer
         self.calls = 0
         self._call = 0.0
+        """Seconds of a call in the last window that began with a stopped process."""
         self._threads = Threads(trial.process.pid)
         questions = slots.questions
         out = memory.create(questions.count * questions.out_pitch, slots.device) if copies else None
@@ -168,8 +169,8 @@ class TimedWorker:
         On a CPU the process is stopped until the clock runs, and again before the clock is read. Its answers are read
         afterwards, from memory that it can no longer change, and once: reading them leaves them in the caches for its
         next call. Nothing stops what runs on a GPU. So there the questions are written after the clock was started, and
-        the answers are read before it is stopped; the overhead windows contain both, too. A process
-        on a CPU that is running gets its questions in the same way, and is stopped before the clock is read.
+        the answers are read before it is stopped; the overhead windows contain both, too. A process on a CPU that is
+        running gets its questions in the same way, and is stopped before the clock is read.
         """
         cold = state is State.COLD
         if self.slots.device == "cuda":
@@ -177,7 +178,10 @@ class TimedWorker:
                 return self._on_gpu(first, n, again, cold)
         if state is State.RUNNING and self._call < LONG_SECONDS:
             return self._running_on_cpu(first, n, again)
-        return self._on_cpu(first, n, again, cold)
+        window = self._on_cpu(first, n, again, cold)
+        if not again:
+            self._call = window.seconds / n
+        return window
 
     def _on_gpu(self, first: int, n: int, again: bool, cold: bool) -> Window:
         process = self.trial.process
@@ -209,15 +213,7 @@ class TimedWorker:
         start = time.perf_counter()
         process.resume()
         self._threads.free_main()
-        reply = self._ask(first, n, again)
-        process.pause()
-        seconds = time.perf_counter() - start
-        self._threads.free()
-        waited = process.waited() - waited
-        if not again:
-            self._call = seconds / n
-            self._keep(reply, first, n)
-        return Window(seconds, waited)
+        return self._until_stopped(first, n, again, start, waited)
 
     def _running_on_cpu(self, first: int, n: int, again: bool) -> Window:
         process = self.trial.process
@@ -225,23 +221,24 @@ class TimedWorker:
         self._threads.spread()
         process.resume()
         self._threads.free_main()
-        self._warm_up(math.ceil(WARM_SECONDS / max(self._call, WARM_SECONDS / self.calls)))
+        self._warm_up(min(self.calls, math.ceil(WARM_SECONDS / self._call)))
         waited = process.waited()
         start = time.perf_counter()
         self.slots.write(first, n)
+        return self._until_stopped(first, n, again, start, waited)
+
+    def _until_stopped(self, first: int, n: int, again: bool, start: float, waited: float) -> Window:
+        """Ask, stop the process, and only then take its answers; the clock began at ``start``."""
+        process = self.trial.process
         reply = self._ask(first, n, again)
         process.pause()
         seconds = time.perf_counter() - start
         self._threads.free()
         waited = process.waited() - waited
         if not again:
-            self._keep(reply, first, n)
+            self.readback.read(reply, self.buffer, first, n)
+            self.slots.keep_changed(self.buffer.bytes, first, n)
         return Window(seconds, waited)
-
-    def _keep(self, reply: Answered, first: int, n: int) -> None:
-        """Take the answers, and the inputs that the calls have changed."""
-        self.readback.read(reply, self.buffer, first, n)
-        self.slots.keep_changed(self.buffer.bytes, first, n)
 
     def _ask(self, first: int, n: int, again: bool) -> Answered:
         limit = self.trial.request.limits.run_seconds
